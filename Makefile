@@ -1,0 +1,56 @@
+# driftloop. `make` alone prints this help.
+VENV := .venv
+PY := $(VENV)/bin/python
+STAMP := $(VENV)/.installed
+UV := $(shell command -v uv 2>/dev/null)
+FAULTS ?= 10
+SERVICE ?= all
+OUT ?= chaos.json
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test check format chaos bench clean
+
+help: ## show this help
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+
+$(STAMP): pyproject.toml constraints.txt
+ifdef UV
+	@test -x $(PY) || uv venv --seed $(VENV)
+	uv pip install --python $(PY) -c constraints.txt -e '.[dev]'
+else
+	@test -x $(PY) || python3 -m venv $(VENV)
+	$(PY) -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+endif
+	@touch $@
+
+setup: $(STAMP) ## make .venv and install everything into it
+
+demo: $(STAMP) ## watch the closed loop on a simulated plant (at most 100 s)
+	$(VENV)/bin/driftloop demo
+
+test: $(STAMP) ## run all tests, on a real Kafka broker that they start themselves
+	$(PY) -m pytest
+
+check: $(STAMP) ## format, lint, types, import contracts, schemas, unit tests (under two minutes)
+	$(PY) -m ruff format --check .
+	$(PY) -m ruff check .
+	$(PY) -m mypy
+	$(VENV)/bin/lint-imports
+	$(VENV)/bin/driftloop schemas check
+	$(PY) -m pytest -m 'not broker and not slow' tests/unit tests/contract services shared
+
+format: $(STAMP) ## put the code in order
+	$(PY) -m ruff format .
+	$(PY) -m ruff check --fix .
+
+chaos: $(STAMP) ## kill services at random and count: make chaos FAULTS=100 SERVICE=drift_detection OUT=chaos.json
+	$(PY) -m tests.chaos --faults $(FAULTS) --service $(SERVICE) --out $(OUT)
+
+bench: $(STAMP) ## measure detectors, windows and speed
+	$(VENV)/bin/driftloop bench detectors
+	$(VENV)/bin/driftloop bench windows
+	$(VENV)/bin/driftloop bench speed
+
+clean: ## remove what was built and run here (.venv, caches, .driftloop)
+	rm -rf $(VENV) .driftloop .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis build dist
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,1 @@
+"""Bytes to message and back; the content type of a record decides which codec reads it."""

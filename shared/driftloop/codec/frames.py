@@ -1,0 +1,72 @@
+"""`outcome-frames`: a record batch of one model's rows and its header.
+
+Columns: the fixed ones of `ROW_COLUMNS`, then `feature.NAME`, `prediction.FIELD`, `label.FIELD`
+(float64, or string for categories), `segment.NAME` (string) and `shadow.VERSION.FIELD`. Missing
+values are nulls; NaN never gets into a frame. Rows stand in the order in which they arrived.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+from driftloop.contracts.outcome_frames import FrameHeader
+
+FEATURE, PREDICTION, LABEL, SEGMENT, SHADOW = "feature.", "prediction.", "label.", "segment.", "shadow."
+_MOMENT = pa.timestamp("us", tz="UTC")
+
+ROW_COLUMNS: dict[str, pa.DataType] = {
+    "event": pa.string(),
+    "prediction_id": pa.string(),
+    "model_version": pa.string(),
+    "predicted_at": _MOMENT,
+    "labelled_at": _MOMENT,
+    "label_source": pa.string(),
+    "weight": pa.float64(),
+    "confidence": pa.float64(),
+    "latency_ms": pa.float64(),
+    "status": pa.string(),
+    "cost": pa.float64(),
+    "tokens": pa.int64(),
+    "attributes": pa.string(),
+}
+"""The columns that every frame has. `attributes` is a JSON object or null."""
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """Validated rows of one model."""
+
+    header: FrameHeader
+    batch: pa.RecordBatch
+
+    def names(self, prefix: str) -> list[str]:
+        """Names of the columns of one kind, without the prefix.
+
+        `frame.names(FEATURE)` gives the features in the order of the spec.
+        """
+        return [name.removeprefix(prefix) for name in self.batch.schema.names if name.startswith(prefix)]
+
+
+def encode_frame(frame: Frame) -> tuple[bytes, tuple[tuple[str, bytes], ...]]:
+    """The value (Arrow IPC stream) and the Kafka headers of a frame."""
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, frame.batch.schema) as writer:
+        writer.write_batch(frame.batch)
+    header = tuple((name, str(value).encode()) for name, value in frame.header.model_dump(mode="json").items())
+    return sink.getvalue().to_pybytes(), header
+
+
+def decode_header(headers: Sequence[tuple[str, bytes]] | None) -> FrameHeader:
+    """The header alone; raises ValueError where a field is missing or wrong."""
+    return FrameHeader.model_validate({name: value.decode() for name, value in headers or ()})
+
+
+def decode_frame(value: bytes, headers: Sequence[tuple[str, bytes]] | None) -> Frame:
+    """The frame in a record; raises ValueError (or its subclass `pa.ArrowInvalid`) where it is none."""
+    with pa.ipc.open_stream(value) as reader:
+        batches = list(reader)
+    if len(batches) != 1:
+        raise ValueError(f"a frame holds one record batch, this one {len(batches)}")
+    batches[0].validate(full=True)
+    return Frame(decode_header(headers), batches[0])

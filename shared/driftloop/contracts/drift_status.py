@@ -1,0 +1,53 @@
+"""`drift-status`: every metric of a model as of a frame.
+
+Detection publishes one for each segment of a frame and, last, one for the whole model (segment
+empty): that one says that detection is done with the frame, and the coordinator counts on it.
+"""
+
+from pydantic import AwareDatetime, Field
+
+from driftloop.contracts.message import ControlMessage, FramePosition, Message, Version
+
+
+class TestStatus(Message):
+    """One statistic now, beside its threshold."""
+
+    name: str
+    subject: str = ""
+    statistic: float
+    threshold: float
+    p_value: float | None = None
+    rows: int = Field(ge=0)
+    alarmed: bool = False
+
+
+class LossBlock(Message):
+    """A closed run of consecutive labelled rows of one version, and their mean loss.
+
+    Blocks end by count of rows (or where the version changes), never by frame, so they are the
+    same however the rows were batched.
+    """
+
+    index: int = Field(ge=0)
+    first_row: int = Field(ge=0)
+    rows: int = Field(ge=1)
+    model_version: Version
+    loss: float
+    last_at: AwareDatetime
+
+
+class DriftStatus(ControlMessage):
+    """What detection knows about one model and segment after a frame."""
+
+    segment: str = ""
+    model_version: Version | None = None
+    spec_version: int = Field(ge=1)
+    position: FramePosition
+    rows: int = Field(ge=0)
+    labelled_rows: int = Field(ge=0)
+    as_of: AwareDatetime
+    loss_blocks: tuple[LossBlock, ...] = ()
+    metrics: dict[str, float] = Field(default_factory=dict)
+    tests: tuple[TestStatus, ...] = ()
+    active_signals: tuple[str, ...] = ()
+    attribution: dict[str, float] = Field(default_factory=dict)

@@ -1,0 +1,55 @@
+"""`model-profiles`: reference distributions of the data that a version was trained on.
+
+A profile is compact (about 1 KB a feature): it travels with the version, and windows are compared
+with it. `driftloop.statistics.profiles` makes them.
+"""
+
+from pydantic import Field
+
+from driftloop.contracts.message import ControlMessage, Message, Version
+
+
+class NumericProfile(Message):
+    """A numeric column: `quantiles` are equally spaced from minimum to maximum (both included)."""
+
+    rows: int = Field(ge=0)
+    missing: int = Field(ge=0)
+    mean: float
+    variance: float = Field(ge=0)
+    quantiles: tuple[float, ...]
+    outlier_share: float = Field(ge=0, le=1)
+    """Share of the column's own rows beyond 3 standard deviations of its mean."""
+
+
+class CategoricalProfile(Message):
+    """A categorical column: rows by category, `other` those beyond the categories kept."""
+
+    rows: int = Field(ge=0)
+    missing: int = Field(ge=0)
+    counts: dict[str, int]
+    other: int = Field(default=0, ge=0)
+
+
+class LossProfile(Message):
+    """Loss of the version on rows it did not learn from."""
+
+    rows: int = Field(ge=0)
+    mean: float
+    variance: float = Field(ge=0)
+    bound: float = Field(gt=0)
+    """The loss is clipped here where a test needs bounded losses (1 for 0/1 losses)."""
+
+
+class ModelProfile(ControlMessage):
+    """The references of one version."""
+
+    version: Version
+    spec_version: int = Field(ge=1)
+    numeric: dict[str, NumericProfile] = Field(default_factory=dict)
+    categorical: dict[str, CategoricalProfile] = Field(default_factory=dict)
+    predictions: dict[str, NumericProfile | CategoricalProfile] = Field(default_factory=dict)
+    labels: dict[str, NumericProfile | CategoricalProfile] = Field(default_factory=dict)
+    confidence: NumericProfile | None = None
+    calibration: tuple[tuple[float, float, int], ...] = ()
+    """(mean confidence, accuracy, rows) by confidence bin on the held-out rows."""
+    loss: LossProfile

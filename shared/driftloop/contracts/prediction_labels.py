@@ -1,0 +1,17 @@
+"""`prediction-labels`: a label that came after its prediction, or a correction of one."""
+
+from pydantic import AwareDatetime, Field
+
+from driftloop.contracts.message import Label, Message, Name, Scalar
+from driftloop.contracts.prediction_outcomes import LabelSource
+
+
+class PredictionLabel(Message):
+    """The truth about an earlier prediction. A second one with a later `labelled_at` corrects."""
+
+    prediction_id: str = Field(min_length=1, max_length=200)
+    model_id: Name
+    label: Scalar | dict[Label, Scalar]
+    labelled_at: AwareDatetime
+    label_source: LabelSource = "system"
+    weight: float | None = Field(default=None, ge=0)

@@ -1,0 +1,47 @@
+"""`prediction-outcomes`: a prediction, with its label if that is known already.
+
+A row without `prediction` and `model_version` is a *labelled example* (a backfill): it is
+training data, and no version is judged by it.
+"""
+
+from typing import Literal, Self
+
+from pydantic import AwareDatetime, Field, model_validator
+
+from driftloop.contracts.message import Label, Message, Name, Scalar, Value, Version
+
+LabelSource = Literal["user", "system", "pseudo"]
+
+
+class PredictionOutcome(Message):
+    """What a model said about one row, and the truth where it is known.
+
+    `prediction` and `label` are a scalar, or one scalar per target field.
+    """
+
+    prediction_id: str = Field(min_length=1, max_length=200)
+    model_id: Name
+    model_version: Version | None = None
+    predicted_at: AwareDatetime
+    features: dict[Label, Value]
+    prediction: Scalar | dict[Label, Scalar] | None = None
+    confidence: float | None = Field(default=None, ge=0, le=1)
+    label: Scalar | dict[Label, Scalar] | None = None
+    labelled_at: AwareDatetime | None = None
+    label_source: LabelSource = "system"
+    weight: float | None = Field(default=None, ge=0)
+    segment: dict[Label, str] = Field(default_factory=dict)
+    latency_ms: float | None = Field(default=None, ge=0)
+    status: str | None = None
+    cost: float | None = None
+    tokens: int | None = Field(default=None, ge=0)
+    shadow: dict[Version, Scalar | dict[Label, Scalar]] = Field(default_factory=dict)
+    attributes: dict[Label, str] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _is_prediction_or_example(self) -> Self:
+        if (self.prediction is None) != (self.model_version is None):
+            raise ValueError("prediction and model_version go together: give both, or neither for a labelled example")
+        if self.prediction is None and self.label is None:
+            raise ValueError("a row needs a prediction, a label, or both")
+        return self

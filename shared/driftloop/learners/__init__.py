@@ -1,0 +1,1 @@
+"""Learners: how a version is trained, found by entry point (`driftloop.learners`)."""

@@ -1,0 +1,96 @@
+"""What a learner promises. Twenty lines are enough for one's own: see the README."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from driftloop.spec.model_spec import ModelSpec
+
+Column = NDArray[Any]
+"""float64 with NaN for missing, or object holding str with None for missing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """Labelled rows in stream order. Columns are by name, all of one length.
+
+    `labels` is empty where rows are only to be predicted. `weights` multiplies a row's loss.
+    """
+
+    features: Mapping[str, Column]
+    labels: Mapping[str, Column] = field(default_factory=dict)
+    weights: NDArray[np.float64] | None = None
+
+    def __len__(self) -> int:
+        return len(next(iter(self.features.values())))
+
+    def take(self, which: slice | NDArray[np.intp]) -> Self:
+        """The rows that `which` picks, in its order."""
+        return type(self)(
+            {name: column[which] for name, column in self.features.items()},
+            {name: column[which] for name, column in self.labels.items()},
+            None if self.weights is None else self.weights[which],
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Predictions:
+    """A value by target field (float64, or object holding str); confidence in 0…1 where the model has one."""
+
+    fields: Mapping[str, Column]
+    confidence: NDArray[np.float64] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """How far a fit has come: `step` of `steps`, and the losses so far."""
+
+    step: int
+    steps: int
+    training_loss: float | None = None
+    validation_loss: float | None = None
+
+
+class Model(Protocol):
+    """A fitted model: immutable, and what `load` gives is the same as what was saved."""
+
+    def predict(self, rows: Rows) -> Predictions:
+        """One prediction a row. Missing columns and unknown categories count as missing values."""
+        ...
+
+    def save(self, folder: Path) -> None:
+        """Write files into an empty folder: safetensors, skops or JSON, never a bare pickle."""
+        ...
+
+
+class Learner(Protocol):
+    """Makes models. An instance is made for one run, from the spec and the learner's parameters."""
+
+    def fit(
+        self,
+        rows: Rows,
+        held_out: Rows | None,
+        *,
+        warm_start: Model | None,
+        seed: int,
+        progress: Callable[[Step], None],
+    ) -> Model:
+        """A model of `rows`. The same rows and seed give the same model.
+
+        `held_out` (later rows) is for stopping early; `warm_start` is a model of an earlier version
+        that an incremental fit goes on from and must not change. Raises ValueError where the rows
+        cannot be learnt from, with a sentence that says why.
+        """
+        ...
+
+    def load(self, folder: Path) -> Model:
+        """The model that `save` wrote."""
+        ...
+
+
+LearnerFactory = Callable[[ModelSpec, Mapping[str, Any]], Learner]
+"""What an entry point names. Raises ValueError for parameters it does not know."""

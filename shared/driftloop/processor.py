@@ -1,0 +1,132 @@
+"""What the runtime asks of a service's core, and what a core hands back.
+
+Why effects are returned and never performed: the loop writes outputs, state and input offsets in
+one Kafka transaction. A core that did any of this itself would break the promise that an input
+counts exactly once. Because a core is a pure function of its state and its input, replaying the
+input gives the same state, and that is how big state is restored.
+
+Partitions: the inputs of a service are co-partitioned, so partition number `p` names one task.
+State belongs to a partition and moves with it. A core keeps the state of each partition apart.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol
+
+
+class Record(Protocol):
+    """One Kafka record as a core sees it; `confluent_kafka.Message` is one.
+
+    Methods, not attributes, so that the client's own objects pass through without a copy.
+    """
+
+    def topic(self) -> str | None: ...
+    def partition(self) -> int | None: ...
+    def offset(self) -> int | None: ...
+    def key(self) -> bytes | str | None: ...
+    def value(self) -> bytes | str | None: ...
+    def headers(self) -> list[tuple[str, bytes]] | None: ...
+    def timestamp(self) -> tuple[int, int]:
+        """(kind, milliseconds since 1970)."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """A record to be produced.
+
+    `partition_by` picks the partition where it differs from `key` (a status is keyed by
+    model and segment, and lives beside its model).
+    """
+
+    topic: str
+    key: str
+    value: bytes
+    headers: tuple[tuple[str, bytes], ...] = ()
+    partition_by: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StateChange:
+    """A keyed state entry that changed; `value=None` deletes it."""
+
+    partition: int
+    key: str
+    value: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """A record that can never be processed, the stage that refused it, and why."""
+
+    record: Record
+    stage: str
+    error_class: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Effects:
+    """All that a step wants done, in one transaction.
+
+    `ignored` counts records that were right to drop (duplicates, unknown ids), by reason.
+    `wake_at` asks for `wake(now)` no earlier than that moment; None leaves an earlier wish.
+    """
+
+    outgoing: tuple[Outgoing, ...] = ()
+    state_changes: tuple[StateChange, ...] = ()
+    dead_letters: tuple[DeadLetter, ...] = ()
+    ignored: dict[str, int] = field(default_factory=dict)
+    wake_at: datetime | None = None
+
+    def __add__(self, other: "Effects") -> "Effects":
+        wishes = [wish for wish in (self.wake_at, other.wake_at) if wish is not None]
+        reasons = {*self.ignored, *other.ignored}
+        return Effects(
+            self.outgoing + other.outgoing,
+            self.state_changes + other.state_changes,
+            self.dead_letters + other.dead_letters,
+            {why: self.ignored.get(why, 0) + other.ignored.get(why, 0) for why in reasons},
+            min(wishes, default=None),
+        )
+
+
+class StaleTableError(Exception):
+    """A core met a key that its tables lack; the loop catches the tables up and calls once more.
+
+    Raised before any state is touched. A core that is called with `tables_current=True`
+    treats the key as unknown instead.
+    """
+
+
+class Processor(Protocol):
+    """A service's core.
+
+    The loop calls from one thread: `restore` for each assigned partition (keyed state from the
+    changelog, or the last snapshot), then `process` and `wake`, and `revoke` when a partition goes.
+    """
+
+    def process(self, records: Sequence[Record], now: datetime, *, tables_current: bool = False) -> Effects:
+        """Take in a batch (any mix of input topics and assigned partitions, in offset order)."""
+        ...
+
+    def wake(self, now: datetime) -> Effects:
+        """A moment asked for through `wake_at` has come."""
+        ...
+
+    def restore(self, partition: int, state: Iterable[tuple[str, bytes]]) -> None:
+        """Replace the state of a partition; an empty iterable means a fresh start."""
+        ...
+
+    def snapshot(self, partition: int) -> Iterable[tuple[str, bytes]]:
+        """The state of a partition that `restore` takes; cores with keyed state give nothing."""
+        ...
+
+    def revoke(self, partition: int) -> None:
+        """Forget a partition."""
+        ...
+
+    def take_table(self, topic: str, records: Sequence[Record]) -> None:
+        """Rows of a table topic (read in full, by every replica, outside the group)."""
+        ...

@@ -1,0 +1,1 @@
+"""What a person declares about a model: its spec, and the policy that decides for it."""

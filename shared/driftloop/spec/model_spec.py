@@ -1,0 +1,122 @@
+"""The spec of a model: what it predicts, how it is watched, and what may be done about it."""
+
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+
+Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,119}$")]
+Task = Literal["binary", "multiclass", "regression", "forecast", "multi-field"]
+
+
+class SpecPart(BaseModel):
+    """A frozen part of a spec. Unknown keys are refused: a typing error must not pass silently."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
+
+
+class Feature(SpecPart):
+    """An input column. `expression` derives it from other features (`spray_rate * speed / 1000`)."""
+
+    kind: Literal["number", "category"] = "number"
+    expression: str | None = None
+    monitored: bool = True
+
+
+class TargetField(SpecPart):
+    """One predicted value.
+
+    `kind` number: the loss is |prediction − label| / `scale`; with `tolerance`, it is 1 where that
+    difference is over the tolerance and else 0. `kind` category: 1 where they differ, else 0.
+    """
+
+    kind: Literal["number", "category"] = "category"
+    tolerance: float | None = Field(default=None, ge=0)
+    scale: float = Field(default=1.0, gt=0)
+
+
+class LabelDelay(SpecPart):
+    """How late labels come: what is usual, and when a prediction is given up on."""
+
+    expected_seconds: float = Field(default=0.0, ge=0)
+    give_up_seconds: float = Field(default=7 * 86_400.0, gt=0)
+
+
+class Detection(SpecPart):
+    """How a model is watched: a preset, and what differs from it."""
+
+    preset: str = "default"
+    error_detector: str | None = None
+    error_parameters: dict[str, float] = Field(default_factory=dict)
+    window_rows: int = Field(default=1000, ge=50)
+    minimum_rows: int = Field(default=500, ge=50)
+    false_alarms_per_month: float = Field(default=1.0, gt=0)
+    loss_block_rows: int = Field(default=25, ge=1)
+    tolerance: float = Field(default=0.0, ge=0)
+    """The rise of the mean loss that the owner does not mind."""
+
+
+class LearnerChoice(SpecPart):
+    """Which learner trains the model (an entry point of group `driftloop.learners`)."""
+
+    name: Name = "random-forest"
+    parameters: dict[str, Any] = Field(default_factory=dict)
+
+
+class TrainingRule(SpecPart):
+    """Which rows a training run gets."""
+
+    maximum_rows: int = Field(default=20_000, ge=10)
+    minimum_rows: int = Field(default=100, ge=10)
+    validation_share: float = Field(default=0.2, gt=0, lt=1)
+    refit: bool = True
+    """After validation, fit once more on training and held-out rows together."""
+    time_limit_seconds: float = Field(default=8 * 3600.0, gt=0)
+    memory_limit_mb: int = Field(default=8192, ge=128)
+
+
+class ChallengeRule(SpecPart):
+    """How a new version is proven. `minimum_effect` and `risk` as in the paired e-process."""
+
+    mode: Literal["e-process", "z-test", "none"] = "e-process"
+    minimum_effect: float = Field(default=0.0, ge=0)
+    risk: float = Field(default=0.05, gt=0, lt=1)
+    maximum_rows: int = Field(default=20_000, ge=1)
+
+
+class Automation(SpecPart):
+    """What may happen without a person."""
+
+    retrain: bool = True
+    promote: bool = True
+    roll_back: bool = True
+
+
+class ModelSpec(SpecPart):
+    """All that is declared about a model; `driftloop models apply FILE.yaml` publishes it."""
+
+    model_id: Name
+    task: Task
+    features: dict[str, Feature] = Field(min_length=1)
+    target: dict[str, TargetField] = Field(min_length=1)
+    segments: tuple[str, ...] = ()
+    clock: Literal["wall", "event"] = "wall"
+    label_delay: LabelDelay = LabelDelay()
+    detection: Detection = Detection()
+    policy: str | dict[str, Any] = "default"
+    learner: LearnerChoice = LearnerChoice()
+    training: TrainingRule = TrainingRule()
+    challenge: ChallengeRule = ChallengeRule()
+    automation: Automation = Automation()
+
+    @model_validator(mode="after")
+    def _fields_fit_the_task(self) -> Self:
+        if self.task != "multi-field" and len(self.target) != 1:
+            raise ValueError(f"task {self.task} has one target field, the spec names {len(self.target)}")
+        if self.task in ("regression", "forecast") and any(f.kind != "number" for f in self.target.values()):
+            raise ValueError(f"task {self.task} needs a target of kind number")
+        return self
+
+    @property
+    def raw_features(self) -> tuple[str, ...]:
+        """Features that producers send, in order."""
+        return tuple(name for name, feature in self.features.items() if feature.expression is None)

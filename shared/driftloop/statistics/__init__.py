@@ -1,0 +1,1 @@
+"""Pure statistics that two services use."""

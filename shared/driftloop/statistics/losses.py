@@ -1,0 +1,34 @@
+"""The loss of a prediction: one number a row, the same in detection, validation and challenge."""
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from driftloop.spec.model_spec import TargetField
+
+Floats = NDArray[np.float64]
+
+
+def field_losses(field: TargetField, predictions: NDArray[np.generic], labels: NDArray[np.generic]) -> Floats:
+    """Losses of one field, by the rule of its `TargetField`; NaN where a number is missing.
+
+    >>> field_losses(TargetField(kind="number", tolerance=0.5), np.array([1.0, 2.0]), np.array([1.4, 3.0]))
+    array([0., 1.])
+    """
+    if field.kind == "category":
+        return np.not_equal(predictions, labels).astype(np.float64)
+    distance = np.abs(predictions.astype(np.float64) - labels.astype(np.float64))
+    if field.tolerance is None:
+        return distance / field.scale
+    return np.where(np.isnan(distance), np.nan, (distance > field.tolerance).astype(np.float64))
+
+
+def row_losses(
+    target: Mapping[str, TargetField],
+    predictions: Mapping[str, NDArray[np.generic]],
+    labels: Mapping[str, NDArray[np.generic]],
+) -> Floats:
+    """The mean over the target fields of each row's losses (the loss itself where there is one field)."""
+    losses = [field_losses(field, predictions[name], labels[name]) for name, field in target.items()]
+    return np.mean(losses, axis=0)  # type: ignore[no-any-return]
