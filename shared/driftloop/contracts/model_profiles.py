@@ -19,6 +19,12 @@ class NumericProfile(Message):
     quantiles: tuple[float, ...]
     outlier_share: float = Field(ge=0, le=1)
     """Share of the column's own rows beyond 3 standard deviations of its mean."""
+    kurtosis: float = Field(default=3.0, ge=0)
+    """Fourth central moment over the squared variance: how far a sample variance scatters."""
+    lag_correlation: float = Field(default=0.0, ge=-1, le=1)
+    """Correlation of a row's value with the next row's: neighbours that repeat count for less than one row."""
+    atoms: tuple[tuple[float, int], ...] = ()
+    """(value, rows) of every distinct value, ascending, where there are few: a column of counts or flags."""
 
 
 class CategoricalProfile(Message):
@@ -38,6 +44,8 @@ class LossProfile(Message):
     variance: float = Field(ge=0)
     bound: float = Field(gt=0)
     """The loss is clipped here where a test needs bounded losses (1 for 0/1 losses)."""
+    lag_correlation: float = Field(default=0.0, ge=-1, le=1)
+    """Correlation of a row's loss with the next row's."""
 
 
 class ModelProfile(ControlMessage):
