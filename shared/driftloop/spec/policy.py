@@ -1,0 +1,185 @@
+"""A policy: when a model may be retrained, as data. Triggers ask, safeguards can only refuse.
+
+A policy is a preset (`policy: metrics-forecast` in a model's spec), or a preset with differences
+(`policy: {preset: default, safeguards: {least_gap_seconds: 3600}}`). The presets are files beside
+this module; every number of the five source systems stands in one of them and nowhere in code.
+"""
+
+from collections.abc import Mapping
+from functools import cache
+from importlib.resources import files
+from typing import Any, Literal, Self
+
+import yaml
+from pydantic import Field, field_validator, model_validator
+
+from driftloop.spec.cron import cron_problem
+from driftloop.spec.model_spec import SpecPart
+
+Mode = Literal["full", "incremental"]
+DAY_SECONDS = 86_400.0
+
+
+class MetricRule(SpecPart):
+    """A metric of `drift-status` (or a statistic of its tests, over any subject) beyond a limit.
+
+    `name` is the trigger that a decision names. The rule is silent until its metric rests on
+    `minimum_rows` rows. `mode`, where given, overrides the policy's.
+    """
+
+    name: str
+    metric: str
+    above: float | None = None
+    below: float | None = None
+    minimum_rows: int = Field(default=0, ge=0)
+    mode: Mode | None = None
+
+    @model_validator(mode="after")
+    def _has_one_limit(self) -> Self:
+        if (self.above is None) == (self.below is None):
+            raise ValueError(f"metric rule {self.name} needs one of above and below")
+        return self
+
+    def broken_by(self, value: float) -> bool:
+        """Whether `value` is beyond the limit.
+
+        >>> MetricRule(name="floor", metric="accuracy", below=0.7).broken_by(0.65)
+        True
+        """
+        return value > self.above if self.above is not None else value < (self.below or 0.0)
+
+    @property
+    def limit(self) -> float:
+        """The number that is compared with."""
+        return self.above if self.above is not None else (self.below or 0.0)
+
+
+class Schedule(SpecPart):
+    """A calendar: five cron fields in UTC, and what kind of run it asks for."""
+
+    cron: str
+    mode: Mode = "full"
+
+    @field_validator("cron")
+    @classmethod
+    def _can_be_read(cls, cron: str) -> str:
+        problem = cron_problem(cron)
+        if problem:
+            raise ValueError(problem)
+        return cron
+
+
+class Triggers(SpecPart):
+    """What asks for a run, in the order in which they are named when several do.
+
+    A person's command always asks. `first_version_rows` starts a model's first run by itself once
+    so many labelled rows are there. `new_rows` and `feedback_rows` count since the last run.
+    """
+
+    harmful_drift: bool = True
+    signals: tuple[str, ...] = ()
+    """Kinds of `drift-signals` that ask even where the loss did not rise."""
+    metrics: tuple[MetricRule, ...] = ()
+    payoff: dict[str, float] | None = None
+    """Parameters of the payoff rule; None switches it off."""
+    new_rows: int | None = Field(default=None, ge=1)
+    feedback_rows: int | None = Field(default=None, ge=1)
+    schedule: Schedule | None = None
+    forced_age_seconds: float | None = Field(default=None, gt=0)
+    first_version_rows: int | None = Field(default=None, ge=2)
+
+
+class QuietRule(SpecPart):
+    """A host's figure that must be below a limit, and how old a reading may be to count."""
+
+    reading: str
+    below: float
+    maximum_age_seconds: float = Field(default=900.0, gt=0)
+
+
+class Safeguards(SpecPart):
+    """What can only refuse. Freeze, one run at a time and the automation switches always hold."""
+
+    least_gap_seconds: float = Field(default=0.0, ge=0)
+    maximum_runs: int | None = Field(default=None, ge=1)
+    span_seconds: float = Field(default=7 * DAY_SECONDS, gt=0)
+    quiet: tuple[QuietRule, ...] = ()
+    minimum_rows: int = Field(default=0, ge=0)
+    """Labelled rows of the model before a run."""
+    minimum_new_rows: int = Field(default=0, ge=0)
+    """Labelled rows since the last run before another."""
+    free_disk_gb: float | None = Field(default=None, gt=0)
+    """Needs the reading `free_disk_gb`."""
+    veto_window_seconds: float = Field(default=0.0, ge=0)
+    """How long a proven challenger waits for a person's veto before it is promoted."""
+    approval: tuple[Literal["retrain", "promote"], ...] = ()
+    """What waits for the command `approve`."""
+    patience_rows: int = Field(default=500, ge=0)
+    """Rows that an unproven challenger is scored on before a new run may replace it."""
+    retry_rows: int = Field(default=100, ge=1)
+    """Rows to wait after a failed run, doubled with each further failure."""
+
+
+class Window(SpecPart):
+    """Which rows a run learns from: the last `rows` (None: the spec's maximum), none older than
+    `seconds`. With `onset`, rows since the drift began are learnt from first."""
+
+    rows: int | None = Field(default=None, ge=2)
+    seconds: float | None = Field(default=None, gt=0)
+    onset: bool = True
+
+
+class Policy(SpecPart):
+    """When to retrain, on what, and what must hold before."""
+
+    name: str = "custom"
+    description: str = ""
+    triggers: Triggers = Triggers()
+    safeguards: Safeguards = Safeguards()
+    mode: Mode = "full"
+    window: Window = Window()
+
+
+@cache
+def preset_names() -> tuple[str, ...]:
+    """The presets that come with driftloop."""
+    folder = files("driftloop.spec").joinpath("presets")
+    return tuple(sorted(entry.name.removesuffix(".yaml") for entry in folder.iterdir() if entry.name.endswith(".yaml")))
+
+
+@cache
+def preset(name: str) -> Policy:
+    """The preset of that name; raises ValueError where there is none.
+
+    >>> preset("metrics-forecast").safeguards.maximum_runs
+    3
+    """
+    if name not in preset_names():
+        raise ValueError(f"there is no policy preset {name!r}; the presets are {', '.join(preset_names())}")
+    text = files("driftloop.spec").joinpath("presets", f"{name}.yaml").read_text(encoding="utf-8")
+    return Policy.model_validate({"name": name, **yaml.safe_load(text)})
+
+
+def policy_of(declared: str | Mapping[str, Any]) -> Policy:
+    """The policy that a model's spec declares; raises ValueError where it makes no sense.
+
+    >>> policy_of({"preset": "default", "safeguards": {"least_gap_seconds": 60}}).safeguards.least_gap_seconds
+    60.0
+    """
+    if isinstance(declared, str):
+        return preset(declared)
+    differences = dict(declared)
+    origin = differences.pop("preset", None)
+    if origin is None:
+        return Policy.model_validate(differences)
+    whole = _merged(preset(str(origin)).model_dump(), differences)
+    return Policy.model_validate({**whole, "name": differences.get("name", f"{origin} (changed)")})
+
+
+def _merged(whole: dict[str, Any], differences: Mapping[str, Any]) -> dict[str, Any]:
+    merged = dict(whole)
+    for key, value in differences.items():
+        inner = merged.get(key)
+        both = isinstance(inner, dict) and isinstance(value, Mapping)
+        merged[key] = _merged(inner, value) if both and isinstance(inner, dict) else value
+    return merged
