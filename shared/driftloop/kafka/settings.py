@@ -1,0 +1,85 @@
+"""How to reach Kafka, and how a service's loop behaves there."""
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, FilePath, SecretStr, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+StateKind = Literal["none", "keyed", "snapshot"]
+
+
+class KafkaSettings(BaseSettings):
+    """Where the cluster is and who we are there; environment `DRIFTLOOP_KAFKA_*`.
+
+    `topic_prefix` goes before every topic, group and transactional id, so that a replay on a shared
+    cluster touches nobody else's. Nothing outside `driftloop.kafka` ever sees it.
+
+    Secrets are never shown; where `sasl_password_file` is given the password is read from it.
+
+    >>> KafkaSettings(bootstrap_servers="broker:9092", sasl_password="s3cret").sasl_password
+    SecretStr('**********')
+    """
+
+    model_config = SettingsConfigDict(env_prefix="DRIFTLOOP_KAFKA_", frozen=True, extra="forbid")
+
+    bootstrap_servers: str = "localhost:9092"
+    topic_prefix: str = ""
+    group_protocol: Literal["consumer", "classic"] = "consumer"
+    security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
+    sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = "SCRAM-SHA-512"
+    sasl_username: str | None = None
+    sasl_password: SecretStr | None = None
+    sasl_password_file: FilePath | None = None
+    ssl_ca_file: FilePath | None = None
+    ssl_certificate_file: FilePath | None = None
+    ssl_key_file: FilePath | None = None
+    ssl_key_password: SecretStr | None = None
+    ssl_key_password_file: FilePath | None = None
+    transaction_timeout_ms: int = Field(default=30_000, ge=1_000)
+    max_poll_interval_ms: int = Field(default=600_000, ge=10_000)
+    session_timeout_ms: int = Field(default=6_000, ge=1_000, description="classic protocol only")
+    request_timeout_ms: int = Field(default=30_000, ge=1_000)
+    replica: int = Field(default=0, ge=0, description="the slot that names the transactional id")
+    batch_size: int = Field(default=5_000, ge=1)
+    poll_timeout_ms: int = Field(default=100, ge=1)
+    linger_ms: int = Field(default=0, ge=0, description="wait for more once something is there")
+    transactions: bool = Field(default=True, description="off only to show that a fault test can fail")
+    hold_in_transaction_ms: float = Field(default=0, ge=0, description="for fault tests: faults land here")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _secrets_from_files(cls, values: dict[str, object]) -> dict[str, object]:
+        for name in ("sasl_password", "ssl_key_password"):
+            path = values.get(f"{name}_file")
+            if path and not values.get(name):
+                with open(str(path), encoding="utf-8") as file:  # noqa: PTH123  (missing files are FilePath's to report)
+                    values = {**values, name: file.read().strip()}
+        return values
+
+
+class LoopSettings(BaseModel):
+    """What a service's loop reads and keeps.
+
+    `inputs` are co-partitioned topics, in the order in which records of the same moment are
+    replayed. `tables` are read in full by every replica. `state`: "keyed" (changed keys go to the
+    changelog), "snapshot" (every `snapshot_every` commits the whole state does, and the input since
+    is replayed), or "none". `service` names the process in logs and dead letters.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    service: str
+    group: str
+    inputs: tuple[str, ...] = Field(min_length=1)
+    tables: tuple[str, ...] = ()
+    state: StateKind = "none"
+    snapshot_every: int = Field(default=200, ge=1)
+    attempts: int = Field(default=2, ge=1, description="tries of a record that raises, before it is buried")
+    breaker_consecutive: int = Field(default=500, ge=1)
+    breaker_ratio: float = Field(default=0.5, gt=0, le=1)
+    breaker_window: int = Field(default=2_000, ge=1, description="records that the ratio looks back on")
+
+    @property
+    def changelog(self) -> str:
+        """The topic that holds the group's state."""
+        return f"{self.group}-changelog"
