@@ -4,13 +4,23 @@ A row without `prediction` and `model_version` is a *labelled example* (a backfi
 training data, and no version is judged by it.
 """
 
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
-from pydantic import AwareDatetime, Field, model_validator
+from pydantic import AwareDatetime, ConfigDict, Field, model_validator
 
 from driftloop.contracts.message import Label, Message, Name, Scalar, Value, Version
 
 LabelSource = Literal["user", "system", "pseudo"]
+
+_GIVEN: dict[str, Any] = {"not": {"type": "null"}}
+_GIVEN_TOGETHER: dict[str, Any] = {
+    "required": ["prediction", "model_version"],
+    "properties": {"prediction": _GIVEN, "model_version": _GIVEN},
+}
+_EXAMPLE: dict[str, Any] = {
+    "required": ["label"],
+    "properties": {"label": _GIVEN, "prediction": {"type": "null"}, "model_version": {"type": "null"}},
+}
 
 
 class PredictionOutcome(Message):
@@ -18,6 +28,8 @@ class PredictionOutcome(Message):
 
     `prediction` and `label` are a scalar, or one scalar per target field.
     """
+
+    model_config = ConfigDict(json_schema_extra={"allOf": [{"anyOf": [_GIVEN_TOGETHER, _EXAMPLE]}]})
 
     prediction_id: str = Field(min_length=1, max_length=200)
     model_id: Name

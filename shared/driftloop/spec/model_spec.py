@@ -91,8 +91,24 @@ class Automation(SpecPart):
     roll_back: bool = True
 
 
+_NUMBER = {"required": ["kind"], "properties": {"kind": {"const": "number"}}}
+_TASK_RULES: list[Any] = [
+    {
+        "if": {"properties": {"task": {"not": {"const": "multi-field"}}}},
+        "then": {"properties": {"target": {"maxProperties": 1}}},
+    },
+    {
+        "if": {"properties": {"task": {"enum": ["regression", "forecast"]}}},
+        "then": {"properties": {"target": {"additionalProperties": _NUMBER}}},
+    },
+]
+"""What `ModelSpec` checks beyond its fields, said in JSON Schema."""
+
+
 class ModelSpec(SpecPart):
     """All that is declared about a model; `driftloop models apply FILE.yaml` publishes it."""
+
+    model_config = ConfigDict(json_schema_extra={"allOf": _TASK_RULES})
 
     model_id: Name
     task: Task
