@@ -1,0 +1,65 @@
+"""The six processes of a local loop, and the settings that tie them together."""
+
+import os
+import socket
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from driftloop.local.home import Home
+
+SERVICES: Mapping[str, tuple[str, ...]] = {
+    "outcome_ingestion": ("outcome_ingestion", "--role", "ingest"),
+    "outcome_archive": ("outcome_ingestion", "--role", "archive"),
+    "drift_detection": ("drift_detection",),
+    "retrain_coordinator": ("retrain_coordinator",),
+    "trainer_worker": ("trainer_worker", "--role", "train"),
+    "challenge_scoring": ("trainer_worker", "--role", "score"),
+}
+"""Process → module and arguments. The names are those of the consumer groups."""
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """A command to keep running, and the port where it says that it is ready."""
+
+    name: str
+    command: Sequence[str]
+    environment: Mapping[str, str]
+    port: int
+
+
+def service_programs(home: Home, kafka_environment: Mapping[str, str], ports: Sequence[int]) -> tuple[Program, ...]:
+    """The services of a loop that lives in `home`; `ports` are for their metrics, one each."""
+    return tuple(
+        Program(
+            name,
+            (sys.executable, "-m", *arguments),
+            {**os.environ, **kafka_environment, **_settings(arguments[0], home, port)},
+            port,
+        )
+        for (name, arguments), port in zip(SERVICES.items(), ports, strict=True)
+    )
+
+
+def _settings(service: str, home: Home, port: int) -> dict[str, str]:
+    prefix = f"DRIFTLOOP_{service.upper()}_"
+    single_threaded = {f"{library}_NUM_THREADS": "1" for library in ("OMP", "OPENBLAS", "MKL")}
+    return {
+        **single_threaded,
+        f"{prefix}METRICS_PORT": str(port),
+        f"{prefix}ARCHIVE_URI": str(home.lake),
+        f"{prefix}ARTIFACT_URI": str(home.artifacts),
+    }
+
+
+def free_ports(count: int) -> tuple[int, ...]:
+    """Ports that nobody listens on now, all different."""
+    sockets = [socket.socket() for _ in range(count)]
+    try:
+        for one in sockets:
+            one.bind(("127.0.0.1", 0))
+        return tuple(one.getsockname()[1] for one in sockets)
+    finally:
+        for one in sockets:
+            one.close()

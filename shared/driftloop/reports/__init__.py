@@ -1,0 +1,1 @@
+"""Pages that a person opens: one HTML file, pictures inside it, nothing from the network."""

@@ -1,0 +1,79 @@
+"""Publishes what a model said, and the truth when it comes."""
+
+import json
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Any
+
+from driftloop.contracts.prediction_labels import PredictionLabel
+from driftloop.contracts.prediction_outcomes import PredictionOutcome
+from driftloop.contracts.topics import PREDICTION_LABELS, PREDICTION_OUTCOMES
+from driftloop.kafka.sender import Delivered, Sender
+from driftloop.kafka.settings import KafkaSettings
+
+CONTENT_TYPE = "content-type"
+
+
+class OutcomePublisher:
+    """Sends outcomes and labels in the background; thread-safe.
+
+    A full queue blocks up to `full_queue_seconds` and then raises UserError. `on_delivery` is called
+    with each prediction id and None, or the reason why it was not delivered. `flush()` and `close()`
+    raise `DeliveryError` where something did not arrive: nothing is dropped silently.
+
+        with OutcomePublisher(KafkaSettings(bootstrap_servers="broker:9092")) as publisher:
+            publisher.publish({"prediction_id": "p-1", "model_id": "pricing", "model_version": "1.0.0",
+                               "predicted_at": "2026-01-05T06:00:00Z",
+                               "features": {"area": 71.5, "city": "Ulm"}, "prediction": 312_000})
+            publisher.label({"prediction_id": "p-1", "model_id": "pricing", "label": 305_000,
+                             "labelled_at": "2026-02-01T09:00:00Z"})
+    """
+
+    def __init__(
+        self,
+        kafka: KafkaSettings | None = None,
+        *,
+        full_queue_seconds: float = 10.0,
+        on_delivery: Delivered | None = None,
+    ) -> None:
+        self._sender = Sender(kafka or KafkaSettings(), full_queue_seconds=full_queue_seconds, on_delivery=on_delivery)
+
+    def __enter__(self) -> "OutcomePublisher":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def publish(self, outcome: PredictionOutcome | Mapping[str, Any]) -> None:
+        """Send one outcome; raises ValueError where it breaks the contract."""
+        checked = outcome if isinstance(outcome, PredictionOutcome) else PredictionOutcome.model_validate(outcome)
+        value = checked.model_dump_json(exclude_unset=True).encode()
+        self._sender.send(PREDICTION_OUTCOMES, checked.prediction_id, value, _content("application/json"))
+
+    def publish_columns(self, key: str, columns: Mapping[str, Any]) -> None:
+        """Send many outcomes of one model as one message of columns: fast, and never split.
+
+        `columns` is the columnar JSON of `prediction-outcomes`; it is checked on arrival.
+        """
+        value = json.dumps(columns, separators=(",", ":"), allow_nan=False).encode()
+        self._sender.send(PREDICTION_OUTCOMES, key, value, _content("application/vnd.driftloop.columns+json"))
+
+    def label(self, label: PredictionLabel | Mapping[str, Any]) -> None:
+        """Send the truth about an earlier prediction, or a correction of it."""
+        checked = label if isinstance(label, PredictionLabel) else PredictionLabel.model_validate(label)
+        value = checked.model_dump_json(exclude_unset=True).encode()
+        self._sender.send(PREDICTION_LABELS, checked.prediction_id, value, _content("application/json"))
+
+    def flush(self, seconds: float = 30.0) -> None:
+        """Wait until everything is on the log; raises DeliveryError where something is not."""
+        self._sender.flush(seconds)
+
+    def close(self, seconds: float = 30.0) -> None:
+        """Flush and end."""
+        self._sender.close(seconds)
+
+
+def _content(kind: str) -> tuple[tuple[str, bytes], ...]:
+    return ((CONTENT_TYPE, kind.encode()),)

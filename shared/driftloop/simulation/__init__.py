@@ -1,0 +1,1 @@
+"""Worlds that drift on purpose: what the demo runs on, and what tests are fed with."""
