@@ -1,0 +1,46 @@
+"""Finds learners by name. A user's own learner is an entry point of its own distribution:
+
+[project.entry-points."driftloop.learners"]
+my-learner = "my_package.my_module:make"
+"""
+
+from collections.abc import Mapping
+from importlib.metadata import entry_points
+from typing import Any
+
+from driftloop.learners.protocol import Learner, LearnerFactory
+from driftloop.spec.model_spec import ModelSpec
+
+GROUP = "driftloop.learners"
+
+
+def learner_names() -> tuple[str, ...]:
+    """Names of every learner that is installed, in alphabetical order.
+
+    >>> "random-forest" in learner_names()
+    True
+    """
+    return tuple(sorted({point.name for point in entry_points(group=GROUP)}))
+
+
+def make_learner(spec: ModelSpec, name: str | None = None, parameters: Mapping[str, Any] | None = None) -> Learner:
+    """A learner for `spec`: the one that the spec chooses, or the named one.
+
+    Parameters are the spec's where no name is given. Raises ValueError, with a sentence that
+    names what is known, for a learner that is not installed or a parameter it does not have.
+    """
+    chosen = spec.learner.name if name is None else name
+    if parameters is None:
+        parameters = spec.learner.parameters if name in (None, spec.learner.name) else {}
+    return _factory(chosen)(spec, parameters)
+
+
+def _factory(name: str) -> LearnerFactory:
+    points = [point for point in entry_points(group=GROUP) if point.name == name]
+    if not points:
+        raise ValueError(f"no learner is called {name!r}; installed are: {', '.join(learner_names()) or 'none'}")
+    try:
+        factory: LearnerFactory = points[0].load()
+    except ImportError as error:
+        raise ValueError(f"learner {name} cannot be used: {error}; install the extra driftloop[trainer]") from error
+    return factory

@@ -1,0 +1,177 @@
+"""The training loop of `torch-mlp`; the only module that imports torch."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from copy import deepcopy
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch import nn
+
+from driftloop.learners.columns import ColumnCoder
+from driftloop.learners.network import Layers, Outputs
+from driftloop.learners.protocol import Rows, Step
+from driftloop.learners.targets import class_codes
+
+if TYPE_CHECKING:
+    from driftloop.learners.torch_mlp import MlpParameters
+
+Batch = tuple[torch.Tensor, torch.Tensor, torch.Tensor]
+"""Features, targets (a column a field: the standardised number, or the class's place), weights."""
+
+
+def train(
+    parameters: "MlpParameters",
+    coder: ColumnCoder,
+    outputs: Outputs,
+    rows: Rows,
+    *,
+    held_out: Rows | None,
+    start: Layers | None,
+    seed: int,
+    progress: Callable[[Step], None],
+) -> Layers:
+    """The layers of the best epoch; `start` is gone on from (a copy of it) and decides the sizes.
+
+    Raises ValueError where the loss is not finite: such a model is never given back.
+    """
+    with _deterministic(seed, parameters.threads):
+        device = _device(parameters.device)
+        network = _network(parameters, coder.width, outputs.width, start).to(device)
+        data = _tensors(coder, outputs, rows, device)
+        check = _tensors(coder, outputs, held_out, device) if held_out is not None and len(held_out) else None
+        epochs = parameters.epochs if start is None else parameters.incremental_epochs
+        best = _run(network, parameters, outputs, data, check=check, epochs=epochs, seed=seed, progress=progress)
+        return _layers(best)
+
+
+def _run(
+    network: nn.Sequential,
+    parameters: "MlpParameters",
+    outputs: Outputs,
+    data: Batch,
+    *,
+    check: Batch | None,
+    epochs: int,
+    seed: int,
+    progress: Callable[[Step], None],
+) -> dict[str, torch.Tensor]:
+    optimizer = torch.optim.Adam(
+        network.parameters(), lr=parameters.learning_rate, weight_decay=parameters.weight_decay
+    )
+    order = torch.Generator().manual_seed(seed % 2**63)
+    best, least, waited = deepcopy(network.state_dict()), float("inf"), 0
+    for epoch in range(1, epochs + 1):
+        training = _epoch(network, optimizer, parameters, outputs, data, order=order)
+        watched = training if check is None else _evaluate(network, outputs, check)
+        if not np.isfinite(training) or not np.isfinite(watched):
+            raise ValueError(f"the loss is not finite in epoch {epoch}: the model is not usable")
+        progress(Step(epoch, epochs, training, None if check is None else watched))
+        if watched < least:
+            best, least, waited = deepcopy(network.state_dict()), watched, 0
+        else:
+            waited += 1
+            if waited >= parameters.patience:
+                break
+    return best
+
+
+def _epoch(
+    network: nn.Sequential,
+    optimizer: torch.optim.Optimizer,
+    parameters: "MlpParameters",
+    outputs: Outputs,
+    data: Batch,
+    *,
+    order: torch.Generator,
+) -> float:
+    network.train()
+    features, targets, weights = data
+    shuffled = torch.randperm(len(features), generator=order).to(features.device)
+    total, mass = 0.0, 0.0
+    for picked in shuffled.split(parameters.batch_rows):
+        optimizer.zero_grad(set_to_none=True)
+        loss = _loss(network(features[picked]), targets[picked], weights[picked], outputs)
+        loss.backward()  # type: ignore[no-untyped-call]
+        nn.utils.clip_grad_norm_(network.parameters(), parameters.clip)
+        optimizer.step()
+        total, mass = total + float(loss.detach()) * len(picked), mass + len(picked)
+    return total / mass
+
+
+def _evaluate(network: nn.Sequential, outputs: Outputs, data: Batch) -> float:
+    network.eval()
+    with torch.no_grad():
+        features, targets, weights = data
+        return float(_loss(network(features), targets, weights, outputs))
+
+
+def _loss(raw: torch.Tensor, targets: torch.Tensor, weights: torch.Tensor, outputs: Outputs) -> torch.Tensor:
+    """Weighted mean over rows of the sum over fields: squared error of numbers, cross entropy of classes."""
+    losses = torch.zeros(len(raw), device=raw.device)
+    for column, (field, place) in enumerate(outputs.slices()):
+        wanted = targets[:, column]
+        if field.classes is None:
+            losses = losses + (raw[:, place.start] - wanted) ** 2
+        else:
+            known = wanted.long().clamp(min=0)
+            entropy = nn.functional.cross_entropy(raw[:, place], known, reduction="none")
+            losses = losses + torch.where(wanted >= 0, entropy, 0.0)
+    return (losses * weights).sum() / weights.sum().clamp(min=1e-12)
+
+
+def _network(parameters: "MlpParameters", inputs: int, width: int, start: Layers | None) -> nn.Sequential:
+    sizes = [inputs, *parameters.hidden, width] if start is None else [inputs, *(len(bias) for _, bias in start)]
+    modules: list[nn.Module] = []
+    for place, (before, after) in enumerate(pairwise(sizes)):
+        layer = nn.Linear(before, after)
+        if start is not None:
+            with torch.no_grad():
+                layer.weight.copy_(torch.tensor(start[place][0].T, dtype=torch.float32))
+                layer.bias.copy_(torch.tensor(start[place][1], dtype=torch.float32))
+        modules.append(layer)
+        if place < len(sizes) - 2:
+            modules += [nn.ReLU(), nn.Dropout(parameters.dropout)]
+    return nn.Sequential(*modules)
+
+
+def _layers(state: dict[str, torch.Tensor]) -> Layers:
+    arrays = {name: tensor.detach().cpu().numpy().astype(np.float64) for name, tensor in state.items()}
+    places = sorted({int(name.split(".")[0]) for name in arrays})
+    return tuple((np.ascontiguousarray(arrays[f"{at}.weight"].T), arrays[f"{at}.bias"]) for at in places)
+
+
+def _tensors(coder: ColumnCoder, outputs: Outputs, rows: Rows, device: torch.device) -> Batch:
+    columns = [
+        (np.asarray(rows.labels[field.name], dtype=np.float64) - field.mean) / field.scale
+        if field.classes is None
+        else class_codes(rows.labels[field.name], field.classes).astype(np.float64)
+        for field in outputs.fields
+    ]
+    weights = np.ones(len(rows)) if rows.weights is None else rows.weights
+    arrays = (coder.encode(rows), np.column_stack(columns), weights)
+    features, targets, mass = (torch.tensor(array, dtype=torch.float32, device=device) for array in arrays)
+    return features, targets, mass
+
+
+def _device(wanted: str) -> torch.device:
+    if wanted == "cuda" and not torch.cuda.is_available():
+        raise ValueError("device cuda was asked for and this machine has none: choose cpu or auto")
+    return torch.device("cuda" if wanted != "cpu" and torch.cuda.is_available() else "cpu")
+
+
+@contextmanager
+def _deterministic(seed: int, threads: int) -> Iterator[None]:
+    """Seeds and settings for the length of a fit; what was set before comes back."""
+    before, exact = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
+    with torch.random.fork_rng():
+        torch.manual_seed(seed % 2**63)
+        torch.set_num_threads(threads)
+        torch.use_deterministic_algorithms(mode=True, warn_only=True)
+        try:
+            yield
+        finally:
+            torch.set_num_threads(before)
+            torch.use_deterministic_algorithms(exact)
