@@ -1,0 +1,1 @@
+"""Detection itself: pure, and a function of frames, specs and profiles alone."""

@@ -1,0 +1,1 @@
+"""Detectors: each sees one loss at a time and says when the losses rose."""

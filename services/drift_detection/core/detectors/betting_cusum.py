@@ -1,0 +1,93 @@
+"""An e-detector for bounded losses: bets that the mean has risen, and starts a new bet when one is lost."""
+
+import numpy as np
+
+from drift_detection.core.detectors.cusum import ONE, Integers
+from drift_detection.core.detectors.level import Level
+from drift_detection.core.detectors.protocol import Floats, LossReference
+from drift_detection.core.detectors.watch import WatchingDetector
+
+STAKES = (0.1, 0.2, 0.4, 0.7, 1.1)
+"""Rises, in standard deviations, that the bets are made for."""
+STEPS = 1 << 16
+"""Losses are counted in this many steps of their bound."""
+ROOM = 0.03
+_GREATEST_LOSS = 0.9
+"""Share of its capital that a bet may lose in one row."""
+
+
+class BettingCusum(WatchingDetector):
+    """E-detector for losses in 0…bound (regression, or a mean of fields); others are clipped.
+
+    Each bet multiplies its capital by 1 + λ·u, where u is the loss beyond what the reference mean
+    and the loss before it led to expect. While the mean is no higher, the expected factor is at
+    most 1 whatever the shape of the losses, so a capital that is started anew whenever it falls
+    below 1 reaches e^h once in e^h rows or less often. Neighbours' correlation is taken out by the
+    expectation (first order).
+
+    Parameters as in `WatchingDetector`.
+
+    Examples
+    --------
+    >>> from drift_detection.core.detectors.protocol import LossReference
+    >>> losses = np.random.default_rng(1).exponential(size=3000)
+    >>> detector = BettingCusum(LossReference(bound=10.0))
+    >>> detector.update_many(losses), detector.update_many(losses + 1)
+    (None, 23)
+
+    References
+    ----------
+    Shin, Ramdas, Rinaldo 2023, E-detectors: a nonparametric framework for sequential change
+    detection. Waudby-Smith, Ramdas 2023, Estimating means of bounded random variables by betting.
+    """
+
+    components = len(STAKES)
+
+    def __init__(
+        self,
+        reference: LossReference = LossReference(),  # noqa: B008 - frozen
+        *,
+        false_alarm_rate: float = 1e-6,
+        learning_rows: float = 200,
+        doubt: float = 3.0,
+        slack: float = 0.0,
+    ) -> None:
+        self.unit = reference.bound / STEPS
+        super().__init__(reference, false_alarm_rate, learning_rows, doubt, slack)
+
+    def _as_level(self, reference: LossReference) -> Level:
+        rows, mean = reference.rows, reference.mean / self.unit
+        power = reference.variance / self.unit**2 * max(rows - 1, 0)
+        return Level(
+            rows,
+            round(mean * rows),
+            round(power + mean * mean * rows),
+            round(reference.lag_correlation * power + mean * mean * rows),
+        )
+
+    def _whole(self, values: Floats) -> Integers:
+        if not np.isfinite(values).all():
+            raise ValueError("a detector takes finite losses")
+        return np.rint(np.clip(values / self.unit, 0, STEPS)).astype(np.int64)
+
+    def _spread(self, level: Level) -> float:
+        return max(level.variance, (0.001 * STEPS) ** 2)
+
+    def _room(self, level: Level) -> float:
+        return float(ROOM * np.sqrt(self._spread(level)))
+
+    def _correlation(self) -> float:
+        return self._reference().lag_correlation
+
+    def _aim(self, mean: float, level: Level) -> None:
+        self._mean = round(mean)
+        self._carry = level.lag_correlation
+        spread = float(np.sqrt(self._spread(level) * (1 - self._carry**2)))
+        lowest = self._mean + self._carry * (STEPS - self._mean)
+        self._stakes = np.minimum(np.array(STAKES) / spread, _GREATEST_LOSS / max(lowest, 1.0))
+
+    def _judge(self, losses: Integers) -> int | None:
+        before = np.concatenate(([self._previous], losses[:-1]))
+        surprise = (losses - self._mean) - self._carry * (before - self._mean)
+        steps = np.log1p(np.multiply.outer(self._stakes, surprise))
+        return self._cusum.take_all(np.rint(steps * ONE).astype(np.int64), self._limit)

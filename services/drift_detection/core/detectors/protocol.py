@@ -1,0 +1,119 @@
+"""What a detector promises, and what it may be told about the losses it will see.
+
+Detectors are found by entry point, group `driftloop.detectors`; a new one needs the methods of
+`Detector` and must pass the conformance suite in `tests/unit/drift_detection`.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from importlib.metadata import entry_points
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from driftloop.contracts.model_profiles import LossProfile
+
+Floats = NDArray[np.float64]
+State = dict[str, Any]
+"""What JSON can hold: numbers, text, lists, dicts."""
+
+
+@dataclass(frozen=True, slots=True)
+class LossReference:
+    """What is known about the losses of a version before it serves.
+
+    `rows` may be 0: then a detector learns its reference from the first rows it sees. `bound` is
+    where losses are clipped by tests that need bounded ones; `tolerance` is the rise of the mean
+    that the owner does not mind.
+    """
+
+    rows: int = 0
+    mean: float = 0.0
+    variance: float = 0.0
+    bound: float = 1.0
+    lag_correlation: float = 0.0
+    tolerance: float = 0.0
+
+    @classmethod
+    def of(cls, profile: LossProfile | None, *, bound: float = 1.0, tolerance: float = 0.0) -> "LossReference":
+        """The reference in a profile; where there is none, no rows and `bound`."""
+        if profile is None:
+            return cls(bound=bound, tolerance=tolerance)
+        return cls(profile.rows, profile.mean, profile.variance, profile.bound, profile.lag_correlation, tolerance)
+
+
+class Detector(Protocol):
+    """Sees losses in order and alarms when they have risen.
+
+    Deterministic: the same losses give the same alarms however they are batched. Bounded: neither
+    memory nor a snapshot grows with the rows seen. A value that is NaN or infinite is refused with
+    ValueError before anything changes.
+    """
+
+    @property
+    def average_run_length(self) -> float | None:
+        """Rows from one false alarm to the next that the theory promises; None where it gives none."""
+        ...
+
+    @property
+    def statistic(self) -> float:
+        """The evidence now, or at the alarm that has just been raised."""
+        ...
+
+    @property
+    def threshold(self) -> float:
+        """The evidence at which an alarm is raised."""
+        ...
+
+    @property
+    def onset_rows_ago(self) -> int:
+        """Rows since the rise began, by the detector's estimate, counted back from the last row seen."""
+        ...
+
+    @property
+    def reference_level(self) -> tuple[float, int]:
+        """Mean loss and rows of what the losses are compared with."""
+        ...
+
+    def update(self, value: float) -> bool:
+        """Take in one loss; true at the row where the alarm goes off."""
+        ...
+
+    def update_many(self, values: Floats) -> int | None:
+        """Take in losses up to and including the first alarm, and give its index.
+
+        None where there is no alarm; then all of `values` are taken in.
+        """
+        ...
+
+    def snapshot(self) -> State:
+        """The whole state, for JSON; `restore` of it on a new detector of the same making gives the same future."""
+        ...
+
+    def restore(self, state: State) -> None:
+        """Take up where `snapshot` left off."""
+        ...
+
+
+DetectorFactory = Callable[..., Detector]
+"""`factory(reference: LossReference, **parameters: float) -> Detector`. Unknown parameters raise TypeError."""
+
+GROUP = "driftloop.detectors"
+
+
+def detectors() -> Mapping[str, DetectorFactory]:
+    """Every detector that is installed, by name."""
+    return {entry.name: entry.load() for entry in sorted(entry_points(group=GROUP), key=lambda entry: entry.name)}
+
+
+def make_detector(name: str, reference: LossReference, parameters: Mapping[str, float]) -> Detector:
+    """The detector called `name`; raises ValueError where there is none, or a parameter does not fit."""
+    found = list(entry_points(group=GROUP, name=name))
+    if not found:
+        raise ValueError(f"there is no detector {name!r}; installed are {', '.join(detectors())}")
+    factory: DetectorFactory = found[0].load()
+    try:
+        return factory(reference, **parameters)
+    except TypeError as error:
+        raise ValueError(f"detector {name!r} does not take these parameters: {error}") from error
