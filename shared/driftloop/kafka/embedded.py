@@ -99,7 +99,9 @@ def _lock(lock: IO[str], folder: Path) -> None:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             if time.monotonic() > deadline:
-                raise UserError(f"another driftloop runs its broker in {folder}: stop it, or name another home") from None
+                raise UserError(
+                    f"another driftloop runs its broker in {folder}: stop it, or name another home"
+                ) from None
             time.sleep(0.1)
         else:
             return

@@ -67,7 +67,7 @@ def _resolve() -> list[str]:
         raise UserError("the embedded broker needs its parts: pip install 'driftloop[embedded]'") from error
     try:
         return [str(jar) for jar in jgo.build(_ENDPOINT).all_jars]
-    except Exception as error:  # noqa: BLE001  (jgo raises what requests and its resolver raise)
+    except Exception as error:
         reason = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
         raise UserError(
             f"Apache Kafka {KAFKA_VERSION} could not be downloaded ({reason}): check the network, "

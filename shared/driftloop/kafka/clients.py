@@ -1,0 +1,130 @@
+"""Builds every Kafka client from `KafkaSettings`.
+
+The settings that are not obvious were measured: `fetch.queue.backoff.ms` at its default of 1000 caps
+catching up at a tenth; small `fetch.wait.max.ms` and `linger.ms` keep a hop at milliseconds.
+"""
+
+from typing import Any
+
+from confluent_kafka import Consumer, KafkaException, Producer
+from confluent_kafka.admin import AdminClient
+
+from driftloop.errors import ExitCode, UserError
+from driftloop.kafka.settings import KafkaSettings
+
+MAX_MESSAGE_BYTES = 16 * 1024 * 1024
+"""The largest record of any topic of ours, the dead letters' excepted."""
+
+
+def client_config(kafka: KafkaSettings) -> dict[str, Any]:
+    """What all clients share: the cluster, who we are, and a quiet log."""
+    config: dict[str, Any] = {
+        "bootstrap.servers": kafka.bootstrap_servers,
+        "client.id": f"driftloop-{kafka.replica}",
+        "security.protocol": kafka.security_protocol,
+        "reconnect.backoff.ms": 50,
+        "reconnect.backoff.max.ms": 1_000,
+        "socket.keepalive.enable": True,
+        "log_level": 3,
+    }
+    if kafka.security_protocol.startswith("SASL"):
+        password = kafka.sasl_password.get_secret_value() if kafka.sasl_password else ""
+        config |= {"sasl.mechanism": kafka.sasl_mechanism, "sasl.username": kafka.sasl_username or ""}
+        config["sasl.password"] = password
+    if kafka.security_protocol.endswith("SSL"):
+        config |= _ssl_config(kafka)
+    return config
+
+
+def _ssl_config(kafka: KafkaSettings) -> dict[str, Any]:
+    files = {
+        "ssl.ca.location": kafka.ssl_ca_file,
+        "ssl.certificate.location": kafka.ssl_certificate_file,
+        "ssl.key.location": kafka.ssl_key_file,
+    }
+    config: dict[str, Any] = {name: str(file) for name, file in files.items() if file}
+    if kafka.ssl_key_password:
+        config["ssl.key.password"] = kafka.ssl_key_password.get_secret_value()
+    return config
+
+
+def _reader_config(kafka: KafkaSettings) -> dict[str, Any]:
+    return {
+        **client_config(kafka),
+        "isolation.level": "read_committed",
+        "enable.auto.commit": False,
+        "enable.auto.offset.store": False,
+        "enable.partition.eof": True,
+        "auto.offset.reset": "error",
+        "fetch.wait.max.ms": 50,
+        "fetch.queue.backoff.ms": 5,
+        "queued.min.messages": 20_000,
+        "queued.max.messages.kbytes": 65_536,
+        "fetch.message.max.bytes": MAX_MESSAGE_BYTES,
+    }
+
+
+def group_consumer(kafka: KafkaSettings, group: str, *, inputs: int = 1) -> Consumer:
+    """A member of `group`; where it reads several inputs they are assigned side by side."""
+    config = {
+        **_reader_config(kafka),
+        "group.id": kafka.topic_prefix + group,
+        "group.protocol": kafka.group_protocol,
+        "max.poll.interval.ms": kafka.max_poll_interval_ms,
+    }
+    if kafka.group_protocol == "consumer":
+        config |= {"group.remote.assignor": "range"} if inputs > 1 else {}
+    else:
+        config |= {"partition.assignment.strategy": "range", "session.timeout.ms": kafka.session_timeout_ms}
+        config |= {"heartbeat.interval.ms": max(100, kafka.session_timeout_ms // 10)}
+    return Consumer(config)
+
+
+def plain_reader(kafka: KafkaSettings) -> Consumer:
+    """A reader outside every group: it assigns itself and commits nothing."""
+    return Consumer({**_reader_config(kafka), "group.id": f"{kafka.topic_prefix}driftloop-reader"})
+
+
+def _writer_config(kafka: KafkaSettings) -> dict[str, Any]:
+    return {
+        **client_config(kafka),
+        "partitioner": "murmur2_random",
+        "compression.type": "lz4",
+        "linger.ms": 1,
+        "message.max.bytes": 2 * MAX_MESSAGE_BYTES,
+        "queue.buffering.max.messages": 500_000,
+        "queue.buffering.max.kbytes": 262_144,
+        "enable.idempotence": True,
+    }
+
+
+def plain_producer(kafka: KafkaSettings) -> Producer:
+    """An idempotent producer without transactions, for what enters driftloop from outside."""
+    return Producer(_writer_config(kafka))
+
+
+def transactional_producer(kafka: KafkaSettings, transactional_id: str) -> Producer:
+    """The producer of one replica slot; a second one with the same id fences the first."""
+    return Producer(
+        {
+            **_writer_config(kafka),
+            "transactional.id": kafka.topic_prefix + transactional_id,
+            "transaction.timeout.ms": kafka.transaction_timeout_ms,
+        }
+    )
+
+
+def admin_client(kafka: KafkaSettings) -> AdminClient:
+    """An administrator's client."""
+    return AdminClient(client_config(kafka))
+
+
+def require_broker(kafka: KafkaSettings, timeout_s: float = 10.0) -> None:
+    """Raise a UserError where the cluster does not answer in time."""
+    try:
+        AdminClient({**client_config(kafka), "log_level": 0}).list_topics(timeout=timeout_s)
+    except KafkaException as error:
+        raise UserError(
+            f"no Kafka broker answers at {kafka.bootstrap_servers}: start it, or check DRIFTLOOP_KAFKA_BOOTSTRAP_SERVERS",
+            ExitCode.BROKER_AWAY,
+        ) from error

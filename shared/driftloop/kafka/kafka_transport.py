@@ -1,0 +1,262 @@
+"""The loop's transport over Kafka: one group member, one transactional producer, table readers."""
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, suppress
+
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
+from confluent_kafka.admin import NewTopic
+
+from driftloop.errors import ExitCode, UserError
+from driftloop.kafka.clients import admin_client, group_consumer, require_broker, transactional_producer
+from driftloop.kafka.log_reader import LogReader, end_offsets, partition_count, unprefixed
+from driftloop.kafka.settings import KafkaSettings, LoopSettings
+from driftloop.kafka.table import Tables
+from driftloop.kafka.topics import changelog_config, create_topics
+from driftloop.kafka.transport import AbortedError, FencedError, Polled, Position, Rebalance, Write
+from driftloop.processor import Record
+
+
+class KafkaTransport:
+    """See `driftloop.kafka.transport.Transport`. One thread."""
+
+    def __init__(self, settings: LoopSettings, kafka: KafkaSettings) -> None:
+        self._settings, self._kafka = settings, kafka
+        self._prefix = kafka.topic_prefix
+        self._admin = admin_client(kafka)
+        self._consumer: Consumer = None
+        self._producer: Producer = None
+        self._tables = Tables(kafka, settings.tables)
+        self._counts: dict[str, int] = {}
+
+    def open(self, rebalance: Rebalance) -> None:
+        """Check the topics, fence an earlier incarnation, subscribe."""
+        require_broker(self._kafka)
+        self._prepare_topics()
+        self._new_producer()
+        self._consumer = group_consumer(self._kafka, self._settings.group, inputs=len(self._settings.inputs))
+        self._consumer.subscribe(
+            [self._prefix + topic for topic in self._settings.inputs],
+            on_assign=lambda _, found: self._on_assign(rebalance, found),
+            on_revoke=lambda _, found: self._on_revoke(rebalance, found),
+            on_lost=lambda _, found: self._on_lost(rebalance, found),
+        )
+
+    def _prepare_topics(self) -> None:
+        counts = {topic: partition_count(self._admin, self._kafka, topic) for topic in self._settings.inputs}
+        if len(set(counts.values())) > 1:
+            raise UserError(f"{self._settings.service} needs inputs of one partition count, not {counts}")
+        for topic in self._settings.tables:
+            partition_count(self._admin, self._kafka, topic)
+        if self._settings.state != "none":
+            name, count = self._prefix + self._settings.changelog, next(iter(counts.values()))
+            if name not in self._admin.list_topics(timeout=30).topics:
+                create_topics(self._admin, [NewTopic(name, count, config=changelog_config())])
+
+    def _new_producer(self) -> None:
+        slot = f"{self._settings.group}-{self._kafka.replica}"
+        if not self._kafka.transactions:
+            slot += "-control"
+        self._producer = transactional_producer(self._kafka, slot)
+        self._producer.init_transactions(60)
+
+    # -- partitions come and go -------------------------------------------------------------
+
+    def _positions(self, found: Sequence[TopicPartition]) -> list[Position]:
+        return [(tp.topic.removeprefix(self._prefix), tp.partition) for tp in found]
+
+    def _named(self, position: Position, offset: int = -1001) -> TopicPartition:
+        return TopicPartition(self._prefix + position[0], position[1], offset)
+
+    def _on_assign(self, rebalance: Rebalance, found: Sequence[TopicPartition]) -> None:
+        parked = [TopicPartition(tp.topic, tp.partition, OFFSET_BEGINNING) for tp in found]
+        if self._kafka.group_protocol == "consumer":
+            self._consumer.incremental_assign(parked)
+        else:
+            self._consumer.assign(parked)
+        if parked:
+            self._consumer.pause(parked)
+        rebalance.on_assigned(self._positions(found))
+
+    def _on_revoke(self, rebalance: Rebalance, found: Sequence[TopicPartition]) -> None:
+        rebalance.on_revoked(self._positions(found))
+        self._let_go(found)
+
+    def _on_lost(self, rebalance: Rebalance, found: Sequence[TopicPartition]) -> None:
+        rebalance.on_lost(self._positions(found))
+        self._let_go(found)
+
+    def _let_go(self, found: Sequence[TopicPartition]) -> None:
+        if self._kafka.group_protocol == "consumer":
+            self._consumer.incremental_unassign(found)
+        else:
+            self._consumer.unassign()
+
+    def committed(self, positions: Sequence[Position]) -> dict[Position, int]:
+        """The group's next offsets, or the first ones there are."""
+        found = self._consumer.committed([self._named(position) for position in positions], timeout=60)
+        offsets: dict[Position, int] = {}
+        for tp in found:
+            position = tp.topic.removeprefix(self._prefix), tp.partition
+            if tp.error is not None:
+                raise KafkaException(tp.error)
+            offsets[position] = tp.offset if tp.offset >= 0 else self._first_offset(tp)
+        return offsets
+
+    def _first_offset(self, tp: TopicPartition) -> int:
+        low, _ = self._consumer.get_watermark_offsets(TopicPartition(tp.topic, tp.partition), timeout=30)
+        return int(low)
+
+    def begin_at(self, offsets: Mapping[Position, int]) -> None:
+        """Seek and deliver."""
+        for position, offset in offsets.items():
+            self._seek(self._named(position, offset))
+        self._consumer.resume([self._named(position) for position in offsets])
+
+    def _seek(self, tp: TopicPartition) -> None:
+        deadline = time.monotonic() + 10
+        while True:
+            try:
+                self._consumer.seek(tp)
+            except KafkaException as error:  # the fetcher of a fresh partition may not be up yet
+                if time.monotonic() > deadline or error.args[0].code() != KafkaError._STATE:
+                    raise
+                time.sleep(0.005)
+            else:
+                return
+
+    # -- reading ------------------------------------------------------------------------------
+
+    def poll(self, limit: int, timeout_s: float) -> Polled:
+        """Wait for the first record, take what else is there."""
+        polled = Polled()
+        first = self._consumer.poll(timeout_s)
+        if first is None:
+            return polled
+        self._sort_out(first, polled)
+        deadline = time.monotonic() + self._kafka.linger_ms / 1000
+        while (room := limit - len(polled.records)) > 0:
+            wait = max(0.0, deadline - time.monotonic()) if polled.records else 0.0
+            more = self._consumer.consume(room, wait)
+            for message in more:
+                self._sort_out(message, polled)
+            if not more or time.monotonic() >= deadline:
+                break
+        return polled
+
+    def _sort_out(self, message: Message, polled: Polled) -> None:
+        error = message.error()
+        if error is None:
+            polled.records.append(unprefixed(message, self._prefix))
+        elif error.code() == KafkaError._PARTITION_EOF:
+            position = str(message.topic()).removeprefix(self._prefix), int(message.partition() or 0)
+            polled.ends[position] = int(message.offset() or 0)
+        elif error.code() == KafkaError._AUTO_OFFSET_RESET:
+            raise UserError(
+                f"{self._settings.service} stops: the log of {message.topic()} no longer holds the records "
+                f"after its last commit ({error.str()}); give the topic a longer retention and reset the group",
+                ExitCode.NOT_FOUND,
+            )
+        elif error.fatal():
+            raise FencedError(error.str())
+        elif (
+            error.code() == KafkaError.TOPIC_AUTHORIZATION_FAILED
+            or error.code() == KafkaError.GROUP_AUTHORIZATION_FAILED
+        ):
+            raise UserError(f"{self._settings.service} may not read {message.topic()}: {error.str()}")
+
+    def read(self, position: Position, start: int | None, stop: int | None) -> Iterator[Record]:
+        """A reader of its own for one partition."""
+        end = end_offsets(self._admin, self._kafka, [position])[position] if stop is None else stop
+        begin = OFFSET_BEGINNING if start is None else start
+        if end == 0 or begin >= end:
+            return
+        with closing(LogReader(self._kafka, start={position: begin})) as reader:
+            yield from (record for record in reader.read_to({position: end}) if int(record.offset() or 0) < end)
+
+    def poll_tables(self) -> list[tuple[str, list[Record]]]:
+        """New rows; all of them the first time."""
+        return self._tables.poll()
+
+    def catch_up_tables(self) -> list[tuple[str, list[Record]]]:
+        """Rows up to the end of the log as of now."""
+        return self._tables.catch_up()
+
+    def lag(self) -> dict[Position, int]:
+        """From what the client last heard of each partition's end."""
+        lags: dict[Position, int] = {}
+        for tp in self._consumer.position(self._consumer.assignment()):
+            with suppress(KafkaException):
+                _, high = self._consumer.get_watermark_offsets(tp, cached=True)
+                if high >= 0 and tp.offset >= 0:
+                    lags[tp.topic.removeprefix(self._prefix), tp.partition] = max(0, high - tp.offset)
+        return lags
+
+    def partitions(self, topic: str) -> int:
+        """How many partitions a topic has; asked of the cluster once."""
+        if topic not in self._counts:
+            self._counts[topic] = partition_count(self._admin, self._kafka, topic)
+        return self._counts[topic]
+
+    # -- writing ------------------------------------------------------------------------------
+
+    def commit(self, writes: Sequence[Write], offsets: Mapping[Position, int]) -> None:
+        """Writes and offsets in one transaction."""
+        try:
+            self._producer.begin_transaction()
+            for write in writes:
+                self._produce(write)
+            if offsets:
+                named = [self._named(position, offset) for position, offset in offsets.items()]
+                metadata = self._consumer.consumer_group_metadata()
+                self._retrying(lambda: self._producer.send_offsets_to_transaction(named, metadata, 30))
+            if self._kafka.hold_in_transaction_ms:
+                self._producer.flush(10)
+                time.sleep(self._kafka.hold_in_transaction_ms / 1000)
+            self._retrying(lambda: self._producer.commit_transaction(60))
+        except KafkaException as error:
+            self._give_up(error)
+
+    def _produce(self, write: Write) -> None:
+        while True:
+            try:
+                self._producer.produce(
+                    self._prefix + write.topic,
+                    write.value,
+                    write.key,
+                    -1 if write.partition is None else write.partition,
+                    headers=list(write.headers),
+                )
+            except BufferError:  # the queue is full: wait for the broker to take some
+                self._producer.poll(0.1)
+            else:
+                return
+
+    def _retrying(self, step: Callable[[], object]) -> None:
+        while True:
+            try:
+                step()
+            except KafkaException as error:
+                if not error.args[0].retriable():
+                    raise
+            else:
+                return
+
+    def _give_up(self, error: KafkaException) -> None:
+        """Abort where that is possible, take a new producer where nothing is known, else end."""
+        cause: KafkaError = error.args[0]
+        if cause.fatal():
+            raise FencedError(cause.str()) from error
+        try:
+            self._producer.abort_transaction(30)
+        except KafkaException as refused:
+            if refused.args[0].fatal():
+                raise FencedError(refused.args[0].str()) from refused
+            self._new_producer()
+        raise AbortedError(cause.str()) from error
+
+    def close(self) -> None:
+        """Leave the group."""
+        if self._consumer is not None:
+            self._consumer.close()
+        self._tables.close()

@@ -1,0 +1,120 @@
+"""The runtime's own reader of partitions: committed records only, outside every group.
+
+It gives the client's messages as they are, knows positions behind transaction markers, and awaits
+open transactions; state and tables are restored through it.
+"""
+
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from confluent_kafka import OFFSET_BEGINNING, IsolationLevel, KafkaError, KafkaException, Message, TopicPartition
+from confluent_kafka.admin import OffsetSpec
+
+from driftloop.errors import ExitCode, UserError
+from driftloop.kafka.clients import admin_client, plain_reader
+from driftloop.kafka.settings import KafkaSettings
+from driftloop.kafka.transport import Position
+from driftloop.processor import Record
+
+_TIMEOUT_S = 30.0
+
+
+class LogReader:
+    """Reads topics from their beginning, and single partitions from the offsets in `start`."""
+
+    def __init__(
+        self, kafka: KafkaSettings, topics: Iterable[str] = (), *, start: Mapping[Position, int] | None = None
+    ) -> None:
+        self._kafka = kafka
+        self._admin = admin_client(kafka)
+        self._consumer = plain_reader(kafka)
+        self._next: dict[Position, int] = {}
+        for topic in topics:
+            for partition in range(partition_count(self._consumer, kafka, topic)):
+                self._next[topic, partition] = OFFSET_BEGINNING
+        self._next |= start or {}
+        self._consumer.assign([self._named(position, offset) for position, offset in self._next.items()])
+
+    def close(self) -> None:
+        """Let the connection go."""
+        self._consumer.close()
+
+    @property
+    def positions(self) -> dict[Position, int]:
+        """The next offset of every partition; negative where nothing was heard of it yet."""
+        return dict(self._next)
+
+    def poll(self, timeout_s: float, limit: int = 10_000) -> list[Record]:
+        """Up to `limit` new records; waits at most `timeout_s` for the first thing to hear."""
+        first = self._consumer.poll(timeout_s)
+        if first is None:
+            return []
+        return self._sorted_out([first, *self._consumer.consume(limit, 0.0)])
+
+    def read_to(self, ends: Mapping[Position, int], timeout_s: float = _TIMEOUT_S) -> Iterator[Record]:
+        """Records until each partition's position is at its end; raises UserError where none come in time."""
+        deadline = time.monotonic() + timeout_s
+        while any(self._next[position] < end for position, end in ends.items()):
+            found = self.poll(0.1)
+            if found:
+                deadline = time.monotonic() + timeout_s
+            elif time.monotonic() > deadline:
+                raise UserError(f"Kafka delivered nothing for {timeout_s:.0f} s", ExitCode.BROKER_AWAY)
+            yield from found
+
+    def ends(self) -> dict[Position, int]:
+        """The end offset of every partition, open transactions included."""
+        return end_offsets(self._admin, self._kafka, list(self._next))
+
+    def _named(self, position: Position, offset: int) -> TopicPartition:
+        return TopicPartition(self._kafka.topic_prefix + position[0], position[1], offset)
+
+    def _sorted_out(self, messages: Sequence[Message]) -> list[Record]:
+        records: list[Record] = []
+        for message in messages:
+            record = unprefixed(message, self._kafka.topic_prefix)
+            position = str(record.topic()), int(record.partition() or 0)
+            if (error := message.error()) is None:
+                self._next[position] = int(record.offset() or 0) + 1
+                records.append(record)
+            elif error.code() == KafkaError._PARTITION_EOF:
+                self._next[position] = max(self._next[position], int(record.offset() or 0))
+            elif error.fatal() or error.code() == KafkaError._AUTO_OFFSET_RESET:
+                raise KafkaException(error)
+        return records
+
+
+def unprefixed(message: Message, prefix: str) -> Record:
+    """The message under driftloop's own topic name."""
+    if prefix and message.topic() is not None:
+        message.set_topic(str(message.topic()).removeprefix(prefix))
+    return message  # type: ignore[no-any-return]
+
+
+def partition_count(client: Any, kafka: KafkaSettings, topic: str) -> int:
+    """How many partitions a topic has; raises UserError where it is not there."""
+    name = kafka.topic_prefix + topic
+    try:
+        found = client.list_topics(name, timeout=_TIMEOUT_S).topics.get(name)
+    except KafkaException as error:
+        raise UserError(
+            f"no Kafka broker answers at {kafka.bootstrap_servers}: start it, or check the address",
+            ExitCode.BROKER_AWAY,
+        ) from error
+    if found is None or found.error is not None:
+        raise UserError(f"topic {name} is not there: run `driftloop topics apply`", ExitCode.NOT_FOUND)
+    return len(found.partitions)
+
+
+def end_offsets(admin: Any, kafka: KafkaSettings, positions: Sequence[Position]) -> dict[Position, int]:
+    """The high watermark of each partition: open transactions are counted in."""
+    if not positions:
+        return {}
+    named = {TopicPartition(kafka.topic_prefix + topic, number): (topic, number) for topic, number in positions}
+    futures = admin.list_offsets(
+        {tp: OffsetSpec.latest() for tp in named},
+        isolation_level=IsolationLevel.READ_UNCOMMITTED,
+        request_timeout=_TIMEOUT_S,
+    )
+    return {(tp.topic.removeprefix(kafka.topic_prefix), tp.partition): f.result().offset for tp, f in futures.items()}

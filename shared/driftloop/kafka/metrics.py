@@ -1,0 +1,89 @@
+"""What every loop shows of itself."""
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+_BUCKETS = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30)
+
+
+class LoopMetrics:
+    """The metrics of one loop, in a registry of its own unless one is given."""
+
+    def __init__(self, service: str, registry: CollectorRegistry | None = None) -> None:
+        self.registry = registry or CollectorRegistry()
+        labels = ("service",)
+        self._records = Counter(
+            "driftloop_records_total",
+            "Input records by what became of them: processed, ignored or buried.",
+            ("service", "fate"),
+            registry=self.registry,
+        )
+        self._ignored = Counter(
+            "driftloop_ignored_total",
+            "Input that was right to drop, by reason.",
+            ("service", "reason"),
+            registry=self.registry,
+        )
+        self._outgoing = Counter(
+            "driftloop_outgoing_records_total",
+            "Records published, by topic.",
+            ("service", "topic"),
+            registry=self.registry,
+        )
+        self._lag = Gauge(
+            "driftloop_lag_records",
+            "Records between the last read and the end of an input.",
+            ("service", "topic", "partition"),
+            registry=self.registry,
+        )
+        self._transactions = Counter(
+            "driftloop_transactions_total",
+            "Transactions by how they ended.",
+            ("service", "end"),
+            registry=self.registry,
+        )
+        self._step = Histogram(
+            "driftloop_step_seconds",
+            "Time from a batch being read to its commit.",
+            labels,
+            registry=self.registry,
+            buckets=_BUCKETS,
+        )
+        self._restores = Counter(
+            "driftloop_restores_total", "Partitions whose state was restored.", labels, registry=self.registry
+        )
+        self._partitions = Gauge("driftloop_partitions", "Partitions at work.", labels, registry=self.registry)
+        self.service = service
+
+    def batch(self, processed: int, buried: int, ignored: dict[str, int], seconds: float) -> None:
+        """A batch was committed."""
+        dropped = sum(ignored.values())
+        self._records.labels(self.service, "processed").inc(max(0, processed - buried - dropped))
+        self._records.labels(self.service, "buried").inc(buried)
+        self._records.labels(self.service, "ignored").inc(dropped)
+        for reason, count in ignored.items():
+            self._ignored.labels(self.service, reason).inc(count)
+        self._step.labels(self.service).observe(seconds)
+
+    def published(self, topic: str) -> None:
+        """A record went out in a committed transaction."""
+        self._outgoing.labels(self.service, topic).inc()
+
+    def transaction(self, end: str) -> None:
+        """A transaction ended: "committed" or "aborted"."""
+        self._transactions.labels(self.service, end).inc()
+
+    def restored(self) -> None:
+        """A partition's state was restored."""
+        self._restores.labels(self.service).inc()
+
+    def lag(self, topic: str, partition: int, records: int) -> None:
+        """How far behind an input is."""
+        self._lag.labels(self.service, topic, str(partition)).set(records)
+
+    def partitions(self, count: int) -> None:
+        """How many partitions are at work; lag of partitions that went is forgotten by the caller."""
+        self._partitions.labels(self.service).set(count)
+
+    def forget(self, topic: str, partition: int) -> None:
+        """A partition went."""
+        self._lag.remove(self.service, topic, str(partition))

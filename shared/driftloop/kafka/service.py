@@ -1,0 +1,74 @@
+"""A loop as a process: signals, the health server, and what its end is called."""
+
+import signal
+import sys
+import threading
+from collections.abc import Callable
+
+import structlog
+from prometheus_client import CollectorRegistry
+
+from driftloop.errors import ExitCode, UserError
+from driftloop.kafka.loop import Loop
+from driftloop.kafka.transport import FencedError
+from driftloop.telemetry.health import HealthServer
+
+_STUCK_AFTER_S = 120.0
+
+
+class Service:
+    """What `app.build` gives and `__main__` runs.
+
+    `metrics_port=None` serves nothing, 0 takes a free port. `before` and `after` are called around
+    the loop (a child process to stop, a connection to close).
+    """
+
+    def __init__(
+        self,
+        loop: Loop,
+        *,
+        metrics_port: int | None = None,
+        metrics_host: str = "127.0.0.1",
+        before: Callable[[], None] = lambda: None,
+        after: Callable[[], None] = lambda: None,
+    ) -> None:
+        self.loop = loop
+        self._port, self._host, self._before, self._after = metrics_port, metrics_host, before, after
+
+    @property
+    def registry(self) -> CollectorRegistry:
+        """Where the service's own metrics belong."""
+        return self.loop.metrics.registry
+
+    def run(self) -> int:
+        """Run until SIGTERM or SIGINT; the exit code. Errors are said in one sentence."""
+        log = structlog.get_logger(service=self.loop.metrics.service)
+        self._listen_to_signals()
+        health = HealthServer(
+            self.registry, alive=lambda: self.loop.tick_age < _STUCK_AFTER_S, ready=lambda: self.loop.ready
+        )
+        try:
+            if self._port is not None:
+                log.info("metrics served", port=health.start(self._host, self._port))
+            self._before()
+            self.loop.run()
+        except UserError as error:
+            log.error("stopped", reason=error.sentence)
+            print(error.sentence, file=sys.stderr)  # noqa: T201
+            return int(error.exit_code)
+        except FencedError as error:
+            log.error("fenced: another process has this replica's slot, or the producer broke", reason=str(error))
+            return int(ExitCode.FENCED)
+        except Exception:
+            log.exception("stopped by an error of its own")
+            return int(ExitCode.ERROR)
+        finally:
+            self._after()
+            health.stop()
+        log.info("stopped")
+        return int(ExitCode.OK)
+
+    def _listen_to_signals(self) -> None:
+        if threading.current_thread() is threading.main_thread():
+            for number in (signal.SIGTERM, signal.SIGINT):
+                signal.signal(number, lambda *_: self.loop.stop())

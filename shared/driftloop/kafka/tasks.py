@@ -1,0 +1,105 @@
+"""Which partitions are ours, how far each was read, and how far it was committed."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from driftloop.kafka.transport import Position
+from driftloop.processor import Record
+
+
+@dataclass(slots=True)
+class Task:
+    """Partition `number` of all inputs.
+
+    `next` is what is read next of each topic, `committed` what the group would go on from.
+    `dirty`: it took in records since the last commit. `since_snapshot` counts such commits since the
+    state was last written down.
+    """
+
+    number: int
+    topics: set[str] = field(default_factory=set)
+    next: dict[str, int] = field(default_factory=dict)
+    committed: dict[str, int] = field(default_factory=dict)
+    ready: bool = False
+    dirty: bool = False
+    since_snapshot: int = 0
+
+
+class Tasks:
+    """The tasks of a replica. A task is complete when its partition of every input is here."""
+
+    def __init__(self, inputs: Sequence[str]) -> None:
+        self._inputs = frozenset(inputs)
+        self._tasks: dict[int, Task] = {}
+
+    def assigned(self, positions: Iterable[Position]) -> None:
+        """Take partitions in; they are not ready before they are restored."""
+        for topic, number in positions:
+            self._tasks.setdefault(number, Task(number)).topics.add(topic)
+
+    def gone(self, positions: Sequence[Position]) -> list[Task]:
+        """The tasks that partitions are taken from; the rest of each waits until it is complete again."""
+        hit = {number for _, number in positions if number in self._tasks}
+        for topic, number in positions:
+            if number in self._tasks:
+                self._tasks[number].topics.discard(topic)
+        tasks = [self._tasks[number] for number in sorted(hit)]
+        for task in tasks:
+            self._tasks[task.number] = Task(task.number, task.topics)
+            if not task.topics:
+                del self._tasks[task.number]
+        return tasks
+
+    def waiting(self) -> list[Task]:
+        """Complete tasks that are to be restored."""
+        return [task for task in self._tasks.values() if not task.ready and task.topics == self._inputs]
+
+    def ready(self) -> list[Task]:
+        """Tasks at work."""
+        return [task for task in self._tasks.values() if task.ready]
+
+    def start(self, task: Task, offsets: Mapping[str, int]) -> None:
+        """A task is restored and goes on from these offsets, which its next commit states."""
+        task.next, task.committed = dict(offsets), {}
+        task.ready, task.dirty, task.since_snapshot = True, False, 0
+
+    def get(self, number: int) -> Task | None:
+        """The task of a partition number, if it is ours and at work."""
+        task = self._tasks.get(number)
+        return task if task is not None and task.ready else None
+
+    def accept(self, records: Iterable[Record]) -> list[Record]:
+        """The records that come next for a ready task, counted as read; others are leftovers of a move."""
+        accepted = []
+        for record in records:
+            topic, offset = str(record.topic()), int(record.offset() or 0)
+            task = self._tasks.get(int(record.partition() or 0))
+            if task is not None and task.ready and offset >= task.next[topic]:
+                task.next[topic] = offset + 1
+                task.dirty = True
+                accepted.append(record)
+        return accepted
+
+    def reached(self, ends: dict[Position, int]) -> None:
+        """Ends of partitions were reached: what lies before them is read."""
+        for (topic, number), offset in ends.items():
+            task = self._tasks.get(number)
+            if task is not None and task.ready:
+                task.next[topic] = max(task.next[topic], offset)
+
+    def uncommitted(self) -> dict[Position, int]:
+        """Next offsets that are ahead of what was committed."""
+        return {
+            (topic, task.number): offset
+            for task in self.ready()
+            for topic, offset in task.next.items()
+            if offset != task.committed.get(topic)
+        }
+
+    def committed(self, offsets: dict[Position, int]) -> None:
+        """A transaction with these offsets went through."""
+        for (topic, number), offset in offsets.items():
+            self._tasks[number].committed[topic] = offset
+        for task in self.ready():
+            task.since_snapshot += task.dirty
+            task.dirty = False

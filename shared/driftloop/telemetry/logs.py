@@ -1,0 +1,28 @@
+"""Sets up the logs of a process: JSON lines for machines, colours for a terminal, always on stderr."""
+
+import logging
+import sys
+from typing import Literal
+
+import structlog
+
+LogFormat = Literal["json", "console"]
+
+
+def configure_logs(service: str, *, format: LogFormat | None = None, level: str = "INFO") -> None:  # noqa: A002
+    """Log to stderr from now on; `format=None` takes console on a terminal and JSON elsewhere."""
+    chosen = format or ("console" if sys.stderr.isatty() else "json")
+    renderer = structlog.dev.ConsoleRenderer() if chosen == "console" else structlog.processors.JSONRenderer()
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            renderer,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=True,
+    )
+    structlog.contextvars.bind_contextvars(service=service)
