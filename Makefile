@@ -3,23 +3,28 @@ VENV := .venv
 PY := $(VENV)/bin/python
 STAMP := $(VENV)/.installed
 UV := $(shell command -v uv 2>/dev/null)
+PYTHON ?= python3
 FAULTS ?= 10
 SERVICE ?= all
 OUT ?= chaos.json
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test check format chaos bench clean
 
 help: ## show this help
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{split($$1, name, ":"); printf "  make %-8s %s\n", name[1], $$2}'
 
 $(STAMP): pyproject.toml constraints.txt
 ifdef UV
-	@test -x $(PY) || uv venv --seed $(VENV)
-	uv pip install --python $(PY) -c constraints.txt -e '.[dev]'
+	@test -x $(PY) || uv venv --quiet --seed $(VENV)
+	@echo "installing driftloop and what it needs into $(VENV) with uv (minutes the first time)"
+	uv pip install --quiet --python $(PY) -c constraints.txt -e '.[dev]'
 else
-	@test -x $(PY) || python3 -m venv $(VENV)
-	$(PY) -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "driftloop needs Python 3.11 or newer: make PYTHON=python3.12 ...")'
+	@test -x $(PY) || $(PYTHON) -m venv $(VENV)
+	@echo "installing driftloop and what it needs into $(VENV) with pip (minutes the first time)"
+	$(PY) -m pip install --quiet -c constraints.txt -e '.[dev]'
 endif
 	@touch $@
 
