@@ -58,6 +58,7 @@ class GradientBoosting:
         base = usable_base(warm_start, self._spec, "ordinal")
         coder = base.coder if base else ColumnCoder.fit("ordinal", self._spec.features, rows)
         matrix = coder.encode(rows)
+        matrix[:, np.isnan(matrix).all(axis=0)] = 0.0  # the library cannot bin a column without one value
         fields = {}
         for done, (name, target) in enumerate(self._spec.target.items(), start=1):
             old = base.fields[name] if base else None

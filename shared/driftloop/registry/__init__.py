@@ -1,0 +1,1 @@
+"""The registry: artifacts of versions, and the view of `model-events`."""

@@ -1,0 +1,203 @@
+"""One suite for every learner that is installed: what `driftloop.learners.protocol` promises."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from driftloop.learners.entry_points import learner_names, make_learner
+from driftloop.learners.protocol import Model, Predictions, Rows, Step
+from driftloop.statistics.losses import row_losses
+
+TASKS = ("multiclass", "regression", "multi-field")
+pytestmark = pytest.mark.parametrize("name", learner_names())
+
+
+def fit(name, spec, rows, *, warm_start=None, seed=3, steps=None) -> Model:
+    told = steps if steps is not None else []
+    held_out = rows.take(slice(len(rows) * 4 // 5, len(rows)))
+    training = rows.take(slice(0, len(rows) * 4 // 5)) if len(rows) > 20 else rows
+    return make_learner(spec, name, {}).fit(
+        training, held_out if len(rows) > 20 else None, warm_start=warm_start, seed=seed, progress=told.append
+    )
+
+
+def same(one: Predictions, other: Predictions) -> bool:
+    fields = all(np.array_equal(one.fields[name], other.fields[name]) for name in one.fields)
+    if one.confidence is None or other.confidence is None:
+        return fields and one.confidence is other.confidence
+    return fields and np.array_equal(one.confidence, other.confidence)
+
+
+def stored(model: Model, folder: Path) -> dict[str, bytes]:
+    folder.mkdir(exist_ok=True, parents=True)
+    model.save(folder)
+    return {file.name: file.read_bytes() for file in folder.iterdir()}
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_the_same_rows_and_seed_give_the_same_files(name, task, make_spec, make_rows, tmp_path):
+    one = stored(fit(name, make_spec(task), make_rows()), tmp_path / "one")
+    other = stored(fit(name, make_spec(task), make_rows()), tmp_path / "other")
+    assert one == other
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_a_loaded_model_predicts_what_the_saved_one_does(name, task, make_spec, make_rows, tmp_path):
+    spec, rows = make_spec(task), make_rows()
+    model = fit(name, spec, rows)
+    stored(model, tmp_path)
+    assert same(model.predict(rows), make_learner(spec, name, {}).load(tmp_path).predict(rows))
+
+
+def test_the_files_are_json_and_arrays_and_no_pickle(name, make_spec, make_rows, tmp_path):
+    files = stored(fit(name, make_spec("multiclass"), make_rows()), tmp_path)
+    assert {Path(file).suffix for file in files} <= {".json", ".safetensors", ".skops"}
+    for file, content in files.items():
+        if file.endswith(".json"):
+            json.loads(content)
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_it_learns_better_than_the_no_information_predictor(name, task, make_spec, make_rows):
+    spec, rows = make_spec(task), make_rows(1000)
+    later = make_rows(400, seed=9)
+    losses = row_losses(spec.target, fit(name, spec, rows).predict(later).fields, later.labels).mean()
+    if task == "multiclass":
+        _, counts = np.unique(later.labels["kind"].astype(str), return_counts=True)
+        assert losses < 0.7 * (1 - counts.max() / counts.sum())
+    else:
+        assert losses < 0.7 * np.abs(later.labels["size"] - later.labels["size"].mean()).mean()
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_a_warm_start_goes_on_from_a_copy_and_leaves_the_old_model_as_it_was(
+    name, task, make_spec, make_rows, tmp_path
+):
+    spec, rows = make_spec(task), make_rows()
+    old = fit(name, spec, rows)
+    before, said = stored(old, tmp_path / "before"), old.predict(rows)
+    new = fit(name, spec, make_rows(100, seed=5), warm_start=old)
+    assert stored(old, tmp_path / "after") == before
+    assert same(old.predict(rows), said)
+    assert not same(new.predict(rows), said)
+
+
+def test_a_warm_start_can_learn_a_class_that_is_new(name, make_spec, make_rows):
+    spec, rows = make_spec("multiclass"), make_rows()
+    new = make_rows(200, seed=5)
+    new.labels["kind"][:] = np.where(new.features["x"] > 0, "huge", "small")
+    model = fit(name, spec, new, warm_start=fit(name, spec, rows))
+    assert set(model.predict(new).fields["kind"]) <= {"big", "small", "odd", "huge"}
+
+
+def test_predictions_do_not_depend_on_the_size_of_a_block(name, make_spec, make_rows):
+    for task in TASKS:
+        rows = make_rows()
+        model = fit(name, make_spec(task), rows)
+        whole = model.predict(rows)
+        blocks = [model.predict(rows.take(slice(at, at + 7))) for at in range(0, len(rows), 7)]
+        for field, column in whole.fields.items():
+            joined = np.concatenate([block.fields[field] for block in blocks])
+            if joined.dtype == object:
+                assert np.array_equal(joined, column)
+            else:
+                np.testing.assert_allclose(joined, column, rtol=1e-12, atol=1e-12)
+
+
+def test_missing_columns_and_unknown_categories_count_as_missing_values(name, make_spec, make_rows):
+    rows = make_rows()
+    model = fit(name, make_spec("regression"), rows)
+    strange = Rows({**rows.features, "colour": np.full(len(rows), "mauve", dtype=object)})
+    missing = Rows({**rows.features, "colour": np.full(len(rows), None, dtype=object)})
+    absent = Rows({key: column for key, column in rows.features.items() if key != "colour"})
+    assert same(model.predict(strange), model.predict(missing))
+    assert same(model.predict(absent), model.predict(missing))
+
+
+def test_infinite_values_count_as_missing(name, make_spec, make_rows):
+    rows = make_rows()
+    rows.features["x"][3] = np.inf
+    predictions = fit(name, make_spec("regression"), rows).predict(rows)
+    assert np.isfinite(predictions.fields["size"]).all()
+
+
+def test_labels_are_text_and_confidence_lies_between_0_and_1(name, make_spec, make_rows):
+    rows = make_rows()
+    predictions = fit(name, make_spec("multiclass"), rows).predict(rows)
+    assert all(isinstance(value, str) for value in predictions.fields["kind"])
+    assert predictions.confidence is not None
+    assert ((predictions.confidence >= 0) & (predictions.confidence <= 1)).all()
+
+
+def test_one_class_alone_is_learnt_as_that_class(name, make_spec, make_rows):
+    rows = make_rows()
+    rows.labels["kind"][:] = "small"
+    predictions = fit(name, make_spec("multiclass"), rows).predict(rows)
+    assert set(predictions.fields["kind"]) == {"small"}
+
+
+def test_constant_numbers_are_learnt_as_that_number(name, make_spec, make_rows):
+    rows = make_rows()
+    rows.labels["size"][:] = 4.0
+    np.testing.assert_allclose(fit(name, make_spec("regression"), rows).predict(rows).fields["size"], 4.0, atol=0.5)
+
+
+def test_no_rows_give_no_predictions(name, make_spec, make_rows):
+    rows = make_rows()
+    for task in TASKS:
+        predictions = fit(name, make_spec(task), rows).predict(rows.take(slice(0, 0)))
+        assert all(len(column) == 0 for column in predictions.fields.values())
+
+
+def test_rows_of_weight_0_are_not_learnt_from(name, make_spec, make_rows):
+    rows = make_rows(400)
+    wrong = Rows(rows.features, {**rows.labels, "size": np.where(np.arange(400) % 2, rows.labels["size"], 1e3)})
+    weighted = Rows(wrong.features, wrong.labels, (np.arange(400) % 2).astype(np.float64))
+    model = make_learner(make_spec("regression"), name, {}).fit(
+        weighted, None, warm_start=None, seed=1, progress=lambda step: None
+    )
+    assert np.median(model.predict(rows).fields["size"]) < 100
+
+
+@pytest.mark.parametrize("count", [0, 1, 2])
+def test_too_few_rows_are_refused_with_a_sentence(name, count, make_spec, make_rows):
+    with pytest.raises(ValueError, match=f"{count} rows are too few to learn from"):
+        fit(name, make_spec("regression"), make_rows(240).take(slice(0, count)))
+
+
+def test_missing_labels_are_refused_with_a_sentence(name, make_spec, make_rows):
+    rows = make_rows()
+    rows.labels["size"][4] = np.nan
+    with pytest.raises(ValueError, match="label 'size' is missing in some rows"):
+        fit(name, make_spec("regression"), rows)
+
+
+def test_a_parameter_that_is_not_known_is_refused_with_those_that_are(name, make_spec):
+    with pytest.raises(ValueError, match=f"learner {name} has no parameter 'nonsense'; it knows: "):
+        make_learner(make_spec("regression"), name, {"nonsense": 1})
+
+
+def test_a_base_of_other_features_is_refused_with_a_sentence(name, make_spec, make_rows):
+    spec = make_spec("regression")
+    base = fit(name, spec, make_rows())
+    fewer = spec.model_copy(update={"features": {"x": spec.features["x"]}})
+    with pytest.raises(ValueError, match="train in full"):
+        fit(name, fewer, make_rows(), warm_start=base)
+
+
+def test_progress_is_told_step_by_step(name, make_spec, make_rows):
+    steps: list[Step] = []
+    fit(name, make_spec("multi-field"), make_rows(), steps=steps)
+    assert steps
+    assert all(1 <= step.step <= step.steps for step in steps)
+    assert [step.step for step in steps] == sorted({step.step for step in steps})
+
+
+def test_damaged_files_are_refused_with_a_sentence(name, make_spec, make_rows, tmp_path):
+    spec = make_spec("regression")
+    stored(fit(name, spec, make_rows()), tmp_path)
+    (tmp_path / "model.json").write_text('{"something": "else"}')
+    with pytest.raises(ValueError, match="the model in"):
+        make_learner(spec, name, {}).load(tmp_path)
