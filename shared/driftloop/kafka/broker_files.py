@@ -96,8 +96,10 @@ def _format_template(template: Path, class_path: str) -> None:
         folder = Path(scratch)
         properties = write_properties(folder, 9092, 9093, {})
         done = subprocess.run(
-            [str(java()), "-XX:TieredStopAtLevel=1", f"-Dlog4j2.configurationFile={write_logging(folder)}"]
-            + ["-cp", class_path, "kafka.tools.StorageTool", "format", "-t", _CLUSTER_ID, "-c", str(properties)],
+            [
+                *(str(java()), "-XX:TieredStopAtLevel=1", f"-Dlog4j2.configurationFile={write_logging(folder)}"),
+                *("-cp", class_path, "kafka.tools.StorageTool", "format", "-t", _CLUSTER_ID, "-c", str(properties)),
+            ],
             capture_output=True,
             text=True,
             check=False,

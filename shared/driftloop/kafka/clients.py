@@ -125,6 +125,6 @@ def require_broker(kafka: KafkaSettings, timeout_s: float = 10.0) -> None:
         AdminClient({**client_config(kafka), "log_level": 0}).list_topics(timeout=timeout_s)
     except KafkaException as error:
         raise UserError(
-            f"no Kafka broker answers at {kafka.bootstrap_servers}: start it, or check DRIFTLOOP_KAFKA_BOOTSTRAP_SERVERS",
+            f"no Kafka broker answers at {kafka.bootstrap_servers}: start it, or check the address",
             ExitCode.BROKER_AWAY,
         ) from error

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, suppress
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
-from confluent_kafka.admin import NewTopic
+from confluent_kafka.admin import NewTopic  # type: ignore[attr-defined]
 
 from driftloop.errors import ExitCode, UserError
 from driftloop.kafka.clients import admin_client, group_consumer, require_broker, transactional_producer
@@ -24,8 +24,8 @@ class KafkaTransport:
         self._settings, self._kafka = settings, kafka
         self._prefix = kafka.topic_prefix
         self._admin = admin_client(kafka)
-        self._consumer: Consumer = None
-        self._producer: Producer = None
+        self._consumer: Consumer
+        self._producer: Producer
         self._tables = Tables(kafka, settings.tables)
         self._counts: dict[str, int] = {}
 
@@ -62,13 +62,13 @@ class KafkaTransport:
 
     # -- partitions come and go -------------------------------------------------------------
 
-    def _positions(self, found: Sequence[TopicPartition]) -> list[Position]:
+    def _positions(self, found: list[TopicPartition]) -> list[Position]:
         return [(tp.topic.removeprefix(self._prefix), tp.partition) for tp in found]
 
     def _named(self, position: Position, offset: int = -1001) -> TopicPartition:
         return TopicPartition(self._prefix + position[0], position[1], offset)
 
-    def _on_assign(self, rebalance: Rebalance, found: Sequence[TopicPartition]) -> None:
+    def _on_assign(self, rebalance: Rebalance, found: list[TopicPartition]) -> None:
         parked = [TopicPartition(tp.topic, tp.partition, OFFSET_BEGINNING) for tp in found]
         if self._kafka.group_protocol == "consumer":
             self._consumer.incremental_assign(parked)
@@ -78,15 +78,15 @@ class KafkaTransport:
             self._consumer.pause(parked)
         rebalance.on_assigned(self._positions(found))
 
-    def _on_revoke(self, rebalance: Rebalance, found: Sequence[TopicPartition]) -> None:
+    def _on_revoke(self, rebalance: Rebalance, found: list[TopicPartition]) -> None:
         rebalance.on_revoked(self._positions(found))
         self._let_go(found)
 
-    def _on_lost(self, rebalance: Rebalance, found: Sequence[TopicPartition]) -> None:
+    def _on_lost(self, rebalance: Rebalance, found: list[TopicPartition]) -> None:
         rebalance.on_lost(self._positions(found))
         self._let_go(found)
 
-    def _let_go(self, found: Sequence[TopicPartition]) -> None:
+    def _let_go(self, found: list[TopicPartition]) -> None:
         if self._kafka.group_protocol == "consumer":
             self._consumer.incremental_unassign(found)
         else:
@@ -257,6 +257,6 @@ class KafkaTransport:
 
     def close(self) -> None:
         """Leave the group."""
-        if self._consumer is not None:
+        if hasattr(self, "_consumer"):
             self._consumer.close()
         self._tables.close()

@@ -6,10 +6,10 @@ open transactions; state and tables are restored through it.
 
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 from confluent_kafka import OFFSET_BEGINNING, IsolationLevel, KafkaError, KafkaException, Message, TopicPartition
-from confluent_kafka.admin import OffsetSpec
+from confluent_kafka.admin import OffsetSpec  # type: ignore[attr-defined]
 
 from driftloop.errors import ExitCode, UserError
 from driftloop.kafka.clients import admin_client, plain_reader
@@ -88,8 +88,8 @@ class LogReader:
 def unprefixed(message: Message, prefix: str) -> Record:
     """The message under driftloop's own topic name."""
     if prefix and message.topic() is not None:
-        message.set_topic(str(message.topic()).removeprefix(prefix))
-    return message  # type: ignore[no-any-return]
+        message.set_topic(str(message.topic()).removeprefix(prefix))  # type: ignore[attr-defined]
+    return cast("Record", message)
 
 
 def partition_count(client: Any, kafka: KafkaSettings, topic: str) -> int:
@@ -113,7 +113,7 @@ def end_offsets(admin: Any, kafka: KafkaSettings, positions: Sequence[Position])
         return {}
     named = {TopicPartition(kafka.topic_prefix + topic, number): (topic, number) for topic, number in positions}
     futures = admin.list_offsets(
-        {tp: OffsetSpec.latest() for tp in named},
+        {tp: OffsetSpec.latest() for tp in named},  # type: ignore[no-untyped-call]
         isolation_level=IsolationLevel.READ_UNCOMMITTED,
         request_timeout=_TIMEOUT_S,
     )

@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from functools import partial
 
 import structlog
 
@@ -80,12 +81,20 @@ class Loop:
     def run(self) -> None:
         """Run until `stop`. Raises UserError, FencedError, or what the core's `wake` raised."""
         try:
-            self._transport.open(self)
+            self.start()
             while not self._stopping.is_set():
                 self.step()
-            self._transacted(lambda: self._transactions.snapshots(self._tasks.ready()))
+            self.finish()
         finally:
             self._transport.close()
+
+    def start(self) -> None:
+        """Join the group."""
+        self._transport.open(self)
+
+    def finish(self) -> None:
+        """Write down what only memory holds."""
+        self._transacted(lambda: self._transactions.snapshots(self._tasks.ready()))
 
     def step(self) -> bool:
         """One turn; whether it did anything."""
@@ -158,7 +167,7 @@ class Loop:
     def _process(self, records: list[Record]) -> None:
         now = self._clock()
         try:
-            effects = self._ask(lambda current: self._processor.process(records, now, tables_current=current))
+            effects = self._with_tables(partial(self._processor.process, records, now))
         except Exception as error:  # noqa: BLE001  (whatever a record does to a core, the service lives)
             self._isolate(records, error)
             return
@@ -169,17 +178,17 @@ class Loop:
     def _wake(self) -> None:
         self._wake_at = None
         now = self._clock()
-        effects = self._ask(lambda _: self._processor.wake(now))
+        effects = self._processor.wake(now)
         if effects.outgoing or effects.state_changes or effects.dead_letters:
             self._transactions.write_down_all()
         self._write(effects, 0)
 
-    def _ask(self, question: Callable[[bool], Effects]) -> Effects:
+    def _with_tables(self, process: Callable[..., Effects]) -> Effects:
         try:
-            return question(False)
+            return process()
         except StaleTableError:
             self._take_tables(self._transport.catch_up_tables())
-            return question(True)
+            return process(tables_current=True)
 
     def _take_tables(self, rows: list[tuple[str, list[Record]]]) -> None:
         for topic, records in rows:

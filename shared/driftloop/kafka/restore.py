@@ -33,21 +33,13 @@ def restore(
     snapshot = read_snapshot(latest)
     entries = snapshot.entries if snapshot else {}
     processor.restore(number, ((key.decode(), value) for key, value in entries.items()))
-    _replay(processor, settings, transport, number, snapshot, offsets)
+    start = snapshot.offsets if snapshot else {}
+    _replay(processor, [transport.read((t, number), start.get(t), offsets[t]) for t in settings.inputs])
     return offsets, snapshot and Snapshot(dict.fromkeys(entries, b""), snapshot.generation, snapshot.offsets)
 
 
-def _replay(
-    processor: Processor,
-    settings: LoopSettings,
-    transport: Transport,
-    number: int,
-    snapshot: Snapshot | None,
-    offsets: dict[str, int],
-) -> None:
+def _replay(processor: Processor, logs: list[Iterator[Record]]) -> None:
     """Process what was committed after the snapshot once more, and drop the effects."""
-    start = snapshot.offsets if snapshot else {}
-    logs = [transport.read((topic, number), start.get(topic), offsets[topic]) for topic in settings.inputs]
     batch: list[Record] = []
     for record in _merged(logs):
         batch.append(record)

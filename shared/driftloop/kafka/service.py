@@ -53,11 +53,11 @@ class Service:
             self._before()
             self.loop.run()
         except UserError as error:
-            log.error("stopped", reason=error.sentence)
+            log.error("stopped", reason=error.sentence)  # noqa: TRY400  (a sentence is enough)
             print(error.sentence, file=sys.stderr)  # noqa: T201
             return int(error.exit_code)
         except FencedError as error:
-            log.error("fenced: another process has this replica's slot, or the producer broke", reason=str(error))
+            log.error("fenced", reason=str(error))  # noqa: TRY400  (a sentence is enough)
             return int(ExitCode.FENCED)
         except Exception:
             log.exception("stopped by an error of its own")

@@ -33,6 +33,8 @@ class Transactions:
 
     def effects(self, effects: Effects, records: int) -> None:
         """All that a core wants done after `records` records."""
+        if effects.state_changes and self._settings.state != "keyed":
+            raise TypeError(f"{self._settings.service} keeps {self._settings.state} state, its core changed a key")
         started = time.monotonic()
         writes = [self._outgoing(wish) for wish in effects.outgoing]
         writes += keyed_writes(self._settings.changelog, effects.state_changes)

@@ -46,7 +46,9 @@ class Polled:
 class Rebalance(Protocol):
     """Who is told of partitions that come and go; called within `poll` and `close`."""
 
-    def on_assigned(self, positions: Sequence[Position]) -> None: ...
+    def on_assigned(self, positions: Sequence[Position]) -> None:
+        """They came, and stand still until `begin_at`."""
+        ...
 
     def on_revoked(self, positions: Sequence[Position]) -> None:
         """They are still ours until this returns: a last commit is possible."""

@@ -1,0 +1,36 @@
+"""What all tests share: one real broker a session, and a prefix of its own for each test."""
+
+import itertools
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from driftloop.kafka.embedded import Broker, embedded_broker
+from driftloop.kafka.settings import KafkaSettings
+
+_numbers = itertools.count()
+
+
+@pytest.fixture(scope="session")
+def broker() -> Iterator[Broker]:
+    """The real Kafka, started once. Sessions time out quickly, so that a killed member is missed soon."""
+    with embedded_broker(overrides={"group.consumer.session.timeout.ms": "3000"}) as running:
+        yield running
+
+
+@pytest.fixture
+def kafka(broker: Broker, request: pytest.FixtureRequest) -> KafkaSettings:
+    """How to reach the session's broker, under a prefix that only this test uses."""
+    name = re.sub(r"\W+", "-", request.node.name)[:60]
+    return KafkaSettings(bootstrap_servers=broker.bootstrap_servers, topic_prefix=f"{name}-{next(_numbers)}.")
+
+
+@pytest.fixture(scope="session")
+def streams() -> Path:
+    """The folder of recorded streams beside the checkout; tests that need it are skipped without it."""
+    folder = Path(__file__).parents[2] / "shared" / "data"
+    if not folder.is_dir():
+        pytest.skip("the recorded streams are not beside this checkout")
+    return folder
