@@ -6,6 +6,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from driftloop.contracts import topics as topic
 from driftloop.local.home import Home
 
 SERVICES: Mapping[str, tuple[str, ...]] = {
@@ -17,6 +18,22 @@ SERVICES: Mapping[str, tuple[str, ...]] = {
     "challenge_scoring": ("trainer_worker", "--role", "score"),
 }
 """Process → module and arguments. The names are those of the consumer groups."""
+
+GROUP_INPUTS: Mapping[str, tuple[str, ...]] = {
+    "outcome_ingestion": (topic.PREDICTION_OUTCOMES, topic.PREDICTION_LABELS),
+    "outcome_archive": (topic.OUTCOME_FRAMES,),
+    "drift_detection": (topic.OUTCOME_FRAMES,),
+    "retrain_coordinator": (
+        topic.DRIFT_SIGNALS,
+        topic.DRIFT_STATUS,
+        topic.CHALLENGE_SCORES,
+        topic.TRAINING_RESULTS,
+        topic.MODEL_COMMANDS,
+    ),
+    "trainer_worker": (topic.TRAINING_REQUESTS,),
+    "challenge_scoring": (topic.OUTCOME_FRAMES,),
+}
+"""Consumer group → the topics it commits offsets of: a loop is still when all are at their ends."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,61 +4,62 @@
 loop that does not beat both was not worth running, and the reader must be able to see that.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from driftloop.replay.table import Column
-from driftloop.spec.model_spec import Task
+from driftloop.learners.protocol import Column
+from driftloop.spec.model_spec import ModelSpec
+from driftloop.statistics.losses import row_losses
+
+Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
-class Figures:
-    """A score of each predictor over the same rows: accuracy in 0…1, or the mean absolute error."""
+class StreamLosses:
+    """The loss of each streamed row, by predictor."""
 
-    served: float
-    no_change: float
-    never_retrained: float
+    served: Floats
+    no_change: Floats
+    never_retrained: Floats
 
 
-def row_errors(task: Task, predictions: Column, labels: Column) -> NDArray[np.float64]:
-    """The error of each row: |prediction − label|, or 1 where classes differ.
+def stream_losses(
+    spec: ModelSpec,
+    labels: Mapping[str, Column],
+    first: int,
+    served: Mapping[str, Column],
+    frozen: Mapping[str, Column],
+) -> StreamLosses:
+    """Losses of the rows from `first` on.
 
-    >>> row_errors("binary", np.array(["a", "b"], dtype=object), np.array(["a", "a"], dtype=object))
-    array([0., 1.])
+    `labels` are those of the whole recording, `served` and `frozen` those of the streamed rows.
     """
-    if task == "regression":
-        return np.abs(predictions.astype(np.float64) - labels.astype(np.float64))
-    return np.not_equal(predictions, labels).astype(np.float64)
+    truth = {name: column[first:] for name, column in labels.items()}
+    last = {name: column[first - 1 : -1] for name, column in labels.items()}
+    return StreamLosses(*(row_losses(spec.target, said, truth) for said in (served, last, frozen)))
 
 
-def score(task: Task, errors: NDArray[np.float64]) -> float:
-    """Accuracy for classes, the mean absolute error for numbers."""
-    mean = float(np.mean(errors))
-    return mean if task == "regression" else 1.0 - mean
+def is_accuracy(spec: ModelSpec) -> bool:
+    """Whether the score of a model is an accuracy; else it is a mean absolute error."""
+    return all(field.kind == "category" for field in spec.target.values())
 
 
-def figures(task: Task, labels: Column, first: int, served: Column, frozen: Column) -> Figures:
-    """The three scores over the rows from `first` on.
-
-    `labels` are those of the whole file, `served` and `frozen` those of the rows from `first`.
-    """
-    truth = labels[first:]
-    return Figures(
-        served=score(task, row_errors(task, served, truth)),
-        no_change=score(task, row_errors(task, labels[first - 1 : -1], truth)),
-        never_retrained=score(task, row_errors(task, frozen, truth)),
-    )
+def score(spec: ModelSpec, losses: Floats) -> float:
+    """Accuracy in 0…1 for classes, the mean (scaled) absolute error for numbers."""
+    mean = float(np.mean(losses))
+    return 1.0 - mean if is_accuracy(spec) else mean
 
 
-def rolling_mean(errors: NDArray[np.float64], window: int) -> NDArray[np.float64]:
+def rolling_mean(losses: Floats, window: int) -> Floats:
     """The mean of the last `window` values at each row (of fewer at the beginning).
 
     >>> rolling_mean(np.array([1.0, 0.0, 0.0, 1.0]), 2).tolist()
     [1.0, 0.5, 0.0, 0.5]
     """
-    total = np.cumsum(np.concatenate([[0.0], errors]))
-    ends = np.arange(1, len(errors) + 1)
+    total = np.cumsum(np.concatenate([[0.0], losses]))
+    ends = np.arange(1, len(losses) + 1)
     starts = np.maximum(0, ends - window)
     return np.asarray((total[ends] - total[starts]) / (ends - starts), dtype=np.float64)

@@ -10,7 +10,7 @@ The rules, each a function of the table alone:
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 
@@ -91,7 +91,7 @@ def infer_spec(
         raise UserError(f"The target {target} cannot be a feature too.", 2)
     if task is not None and task not in TASKS:
         raise UserError(f"There is no task {task}; choose one of {', '.join(TASKS)}.", 2)
-    chosen = cast(Task, task) if task else infer_task(table, target)
+    chosen = task or infer_task(table, target)
     if chosen == "regression" and not table.is_number(target):
         raise UserError(f"The target {target} holds text, and a regression needs numbers.", 2)
     names = tuple(features) or infer_features(table, target)

@@ -1,17 +1,17 @@
 """Publishes what a model said, and the truth when it comes."""
 
-import json
 from collections.abc import Mapping
 from types import TracebackType
 from typing import Any
 
+import pyarrow as pa
+
+from driftloop.codec.content_types import ARROW, JSON, content_header
 from driftloop.contracts.prediction_labels import PredictionLabel
 from driftloop.contracts.prediction_outcomes import PredictionOutcome
 from driftloop.contracts.topics import PREDICTION_LABELS, PREDICTION_OUTCOMES
 from driftloop.kafka.sender import Delivered, Sender
 from driftloop.kafka.settings import KafkaSettings
-
-CONTENT_TYPE = "content-type"
 
 
 class OutcomePublisher:
@@ -50,21 +50,24 @@ class OutcomePublisher:
         """Send one outcome; raises ValueError where it breaks the contract."""
         checked = outcome if isinstance(outcome, PredictionOutcome) else PredictionOutcome.model_validate(outcome)
         value = checked.model_dump_json(exclude_unset=True).encode()
-        self._sender.send(PREDICTION_OUTCOMES, checked.prediction_id, value, _content("application/json"))
+        self._sender.send(PREDICTION_OUTCOMES, checked.prediction_id, value, content_header(JSON))
 
-    def publish_columns(self, key: str, columns: Mapping[str, Any]) -> None:
-        """Send many outcomes of one model as one message of columns: fast, and never split.
+    def publish_batch(self, key: str, batch: pa.RecordBatch) -> None:
+        """Send many outcomes as one message: the fastest way in. The rows are checked on arrival.
 
-        `columns` is the columnar JSON of `prediction-outcomes`; it is checked on arrival.
+        Columns as in `driftloop.codec.frames` (`feature.NAME`, `prediction.FIELD`, `label.FIELD`), and
+        `model_id`. `key` is any text, the first row's prediction id for example.
         """
-        value = json.dumps(columns, separators=(",", ":"), allow_nan=False).encode()
-        self._sender.send(PREDICTION_OUTCOMES, key, value, _content("application/vnd.driftloop.columns+json"))
+        sink = pa.BufferOutputStream()
+        with pa.ipc.new_stream(sink, batch.schema) as writer:
+            writer.write_batch(batch)
+        self._sender.send(PREDICTION_OUTCOMES, key, sink.getvalue().to_pybytes(), content_header(ARROW))
 
     def label(self, label: PredictionLabel | Mapping[str, Any]) -> None:
         """Send the truth about an earlier prediction, or a correction of it."""
         checked = label if isinstance(label, PredictionLabel) else PredictionLabel.model_validate(label)
         value = checked.model_dump_json(exclude_unset=True).encode()
-        self._sender.send(PREDICTION_LABELS, checked.prediction_id, value, _content("application/json"))
+        self._sender.send(PREDICTION_LABELS, checked.prediction_id, value, content_header(JSON))
 
     def flush(self, seconds: float = 30.0) -> None:
         """Wait until everything is on the log; raises DeliveryError where something is not."""
@@ -73,7 +76,3 @@ class OutcomePublisher:
     def close(self, seconds: float = 30.0) -> None:
         """Flush and end."""
         self._sender.close(seconds)
-
-
-def _content(kind: str) -> tuple[tuple[str, bytes], ...]:
-    return ((CONTENT_TYPE, kind.encode()),)

@@ -1,0 +1,243 @@
+"""Plays a recording through a running loop: predict a block, tell the loop, let it think, go on.
+
+Why lockstep is the default: a loop that is still busy with block 17 while block 18 is predicted
+gives other results on a slower machine. In lockstep every service has come to the end of its input
+before the next block, so the result is a function of the recording alone.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import pyarrow as pa
+
+from driftloop.contracts.message import ControlMessage, derive_id
+from driftloop.contracts.model_commands import ModelCommand
+from driftloop.contracts.model_specs import ModelSpecPublished
+from driftloop.contracts.topics import MODEL_COMMANDS, MODEL_SPECS
+from driftloop.errors import UserError
+from driftloop.kafka.sender import Sender
+from driftloop.kafka.settings import KafkaSettings
+from driftloop.learners.protocol import Column, Predictions
+from driftloop.replay.journal import Journal
+from driftloop.replay.options import LOCKSTEP
+from driftloop.replay.recording import Recording
+from driftloop.replay.settling import Settling
+from driftloop.replay.stream import outcome_batch, row_id
+from driftloop.serving.champion import Champion, ChampionWatcher
+from driftloop.serving.publisher import OutcomePublisher
+from driftloop.statistics.losses import row_losses
+
+EXAMPLE_ROWS = 1000
+CHAMPION_SECONDS = 600.0
+
+
+class Audience(Protocol):
+    """Who is told how a replay gets on."""
+
+    def stage(self, sentence: str) -> None:
+        """Something began."""
+        ...
+
+    def message(self, message: ControlMessage) -> None:
+        """The loop said something about the model."""
+        ...
+
+    def block(self, rows: slice, version: str, loss: float, frozen_loss: float) -> None:
+        """Rows were predicted; the mean losses of the champion and of the first version."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Played:
+    """What came of it. `served` and `frozen` hold the streamed rows' predictions by target field."""
+
+    served: dict[str, Column]
+    frozen: dict[str, Column]
+    versions: list[str]
+    journal: Journal
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How rows are streamed: lockstep, or at most so many rows a second (None: as fast as possible)."""
+
+    name: str
+    rows_per_second: float | None = None
+    label_delay_rows: int = 0
+
+
+class Player:
+    """Plays one recording; use once.
+
+    `check` is called while waiting and raises where the loop is broken.
+    """
+
+    def __init__(
+        self,
+        recording: Recording,
+        kafka: KafkaSettings,
+        pace: Pace,
+        audience: Audience,
+        check: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._recording, self._kafka, self._pace, self._audience = recording, kafka, pace, audience
+        self._model_id = recording.spec.model_id
+        self._journal = Journal(self._model_id, audience.message)
+        self._check = check
+        self._labelled = recording.train_rows
+
+    def play(self) -> Played:
+        """Train the first version, stream the rest; raises UserError where the loop gives up."""
+        with (
+            OutcomePublisher(self._kafka) as publisher,
+            ChampionWatcher([self._model_id], self._kafka) as watcher,
+            Settling(self._kafka, self._journal, self._check) as settling,
+        ):
+            first = self._train_first(publisher, watcher, settling)
+            return self._stream(publisher, watcher, settling, first)
+
+    def _train_first(self, publisher: OutcomePublisher, watcher: ChampionWatcher, settling: Settling) -> Champion:
+        recording = self._recording
+        self._audience.stage(f"Training the first version on {recording.train_rows:,} rows.")
+        self._send_control(MODEL_SPECS, _spec_message(recording))
+        for start in range(0, recording.train_rows, EXAMPLE_ROWS):
+            rows = slice(start, min(start + EXAMPLE_ROWS, recording.train_rows))
+            self._publish(publisher, rows, labelled=True)
+        publisher.flush()
+        settling.settle()
+        self._send_control(MODEL_COMMANDS, _first_training(recording))
+        settling.settle()
+        watcher.refresh()
+        failure = next((result.failure for result in self._journal.results.values() if result.failure), None)
+        if failure and watcher.champion(self._model_id) is None:
+            raise UserError(f"The first version could not be trained: {failure}")
+        return watcher.wait_for_champion(self._model_id, CHAMPION_SECONDS)
+
+    def _stream(
+        self, publisher: OutcomePublisher, watcher: ChampionWatcher, settling: Settling, first: Champion
+    ) -> Played:
+        served: list[Predictions] = []
+        frozen: list[Predictions] = []
+        versions: list[str] = []
+        lockstep = self._pace.name == LOCKSTEP
+        started = time.monotonic()
+        self._audience.stage("Streaming.")
+        for rows in self._recording.blocks():
+            champion = watcher.champion(self._model_id) or first
+            served.append(self._predict(champion, rows))
+            frozen.append(served[-1] if champion.version == first.version else self._predict(first, rows))
+            versions += [champion.version] * (rows.stop - rows.start)
+            self._tell(publisher, rows, champion, served[-1], settling.settle if lockstep else publisher.flush)
+            if lockstep:
+                watcher.refresh()
+            self._keep_pace(started, rows.stop)
+            self._audience.block(rows, champion.version, self._loss(served[-1], rows), self._loss(frozen[-1], rows))
+        self._publish_labels(publisher, len(self._recording))
+        settling.settle()
+        return Played(_joined(served), _joined(frozen), versions, self._journal)
+
+    def _tell(
+        self,
+        publisher: OutcomePublisher,
+        rows: slice,
+        champion: Champion,
+        said: Predictions,
+        settle: Callable[[], None],
+    ) -> None:
+        delay = self._pace.label_delay_rows
+        self._publish(publisher, rows, labelled=delay == 0, champion=champion, said=said)
+        publisher.flush()
+        settle()
+        if delay:
+            self._publish_labels(publisher, rows.stop - delay)
+            settle()
+
+    def _publish(
+        self,
+        publisher: OutcomePublisher,
+        rows: slice,
+        *,
+        labelled: bool,
+        champion: Champion | None = None,
+        said: Predictions | None = None,
+    ) -> None:
+        batch: pa.RecordBatch = outcome_batch(
+            self._model_id,
+            self._recording.time,
+            rows.start,
+            self._recording.features_of(rows),
+            labels=self._recording.labels_of(rows) if labelled else None,
+            predictions=said.fields if said else None,
+            confidence=said.confidence if said else None,
+            model_version=champion.version if champion else None,
+        )
+        publisher.publish_batch(row_id(rows.start), batch)
+
+    def _publish_labels(self, publisher: OutcomePublisher, until: int) -> None:
+        """Labels of rows before `until` that were held back."""
+        recording = self._recording
+        if self._pace.label_delay_rows == 0:
+            return
+        for row in range(self._labelled, min(until, len(recording))):
+            label = {name: _scalar(column[row]) for name, column in recording.labels.items()}
+            publisher.label(
+                {
+                    "prediction_id": row_id(row),
+                    "model_id": self._model_id,
+                    "label": label,
+                    "labelled_at": recording.time.at(row + self._pace.label_delay_rows),
+                }
+            )
+        self._labelled = max(self._labelled, until)
+        publisher.flush()
+
+    def _predict(self, champion: Champion, rows: slice) -> Predictions:
+        return champion.predict(self._recording.features_of(rows))
+
+    def _loss(self, said: Predictions, rows: slice) -> float:
+        return float(np.nanmean(row_losses(self._recording.spec.target, said.fields, self._recording.labels_of(rows))))
+
+    def _keep_pace(self, started: float, row: int) -> None:
+        if self._pace.rows_per_second:
+            due = started + (row - self._recording.train_rows) / self._pace.rows_per_second
+            while (left := due - time.monotonic()) > 0:
+                self._check()
+                time.sleep(min(left, 0.2))
+
+    def _send_control(self, topic: str, message: ControlMessage) -> None:
+        sender = Sender(self._kafka)
+        sender.send(topic, message.model_id, message.to_json())
+        sender.close()
+
+
+def _spec_message(recording: Recording) -> ModelSpecPublished:
+    model_id = recording.spec.model_id
+    return ModelSpecPublished(
+        message_id=derive_id("model-spec", model_id, 1),
+        model_id=model_id,
+        occurred_at=recording.time.start,
+        spec_version=1,
+        spec=recording.spec,
+    )
+
+
+def _first_training(recording: Recording) -> ModelCommand:
+    return ModelCommand(
+        message_id=derive_id("first-training", recording.spec.model_id),
+        model_id=recording.spec.model_id,
+        occurred_at=recording.time.at(recording.train_rows),
+        command="retrain",
+        reason=f"the first version, from the first {recording.train_rows} rows",
+        requested_by="replay",
+    )
+
+
+def _scalar(value: object) -> float | str:
+    return value if isinstance(value, str) else float(value)  # type: ignore[arg-type]
+
+
+def _joined(parts: list[Predictions]) -> dict[str, Column]:
+    return {name: np.concatenate([part.fields[name] for part in parts]) for name in parts[0].fields}

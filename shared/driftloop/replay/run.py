@@ -1,0 +1,68 @@
+"""A replay from file to result: a loop is started for it, and gone afterwards."""
+
+import secrets
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from driftloop.errors import UserError
+from driftloop.kafka.removal import remove_prefixed
+from driftloop.local.home import Home
+from driftloop.local.loop import LocalLoop, local_loop
+from driftloop.replay.options import ReplayOptions
+from driftloop.replay.player import Audience, Pace, Player
+from driftloop.replay.recording import Recording, open_recording
+from driftloop.replay.result import ReplayResult, replay_result
+
+
+@contextmanager
+def replay_loop(
+    home: Path | None, bootstrap_servers: str | None, progress: Callable[[str], None]
+) -> Iterator[LocalLoop]:
+    """A fresh loop for one replay.
+
+    Without `home` it lives in a temporary folder; with it everything is kept there, and the folder
+    must not hold a loop already. On a named cluster it has topics of its own, under a prefix that
+    nobody else has, and removes them afterwards.
+    """
+    if home is not None and (home / "run").exists():
+        raise UserError(f"{home} holds a loop already: a replay needs a new folder.", 2)
+    prefix = f"replay-{secrets.token_hex(4)}-" if bootstrap_servers else ""
+    with tempfile.TemporaryDirectory(prefix="driftloop-") as scratch:
+        loop = local_loop(
+            Home(home or Path(scratch)),
+            bootstrap_servers=bootstrap_servers,
+            topic_prefix=prefix,
+            keep_kafka=home is not None,
+            progress=progress,
+        )
+        with loop as running:
+            yield running
+            kafka = running.kafka
+        if prefix:
+            remove_prefixed(kafka)
+
+
+def replay(
+    options: ReplayOptions,
+    audience: Audience,
+    *,
+    home: Path | None = None,
+    bootstrap_servers: str | None = None,
+    recording: Recording | None = None,
+    on_ready: Callable[[LocalLoop], None] = lambda _loop: None,
+) -> ReplayResult:
+    """Play a file through a loop of its own; raises UserError with one sentence where that cannot be.
+
+    `on_ready` is handed the loop before the first row.
+    """
+    recording = recording or open_recording(options)
+    started = time.monotonic()
+    with replay_loop(home, bootstrap_servers, audience.stage) as loop:
+        on_ready(loop)
+        pace = Pace(options.pace, options.rows_per_second(), options.label_delay_rows)
+        played = Player(recording, loop.kafka, pace, audience, loop.supervisor.check).play()
+        broker = loop.broker
+    return replay_result(recording, played, broker, time.monotonic() - started)

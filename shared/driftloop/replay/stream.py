@@ -1,0 +1,83 @@
+"""Rows of a table as messages: a block of rows is one message, so that no run can split it elsewhere."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from driftloop.codec.frames import FEATURE, LABEL, PREDICTION
+from driftloop.learners.protocol import Column
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
+_MOMENT = pa.timestamp("us", tz="UTC")
+
+
+@dataclass(frozen=True, slots=True)
+class EventTime:
+    """When each row happened: row i at `start` + i × `interval`."""
+
+    start: datetime = START
+    interval: timedelta = timedelta(minutes=1)
+
+    def at(self, row: int) -> datetime:
+        """The moment of one row."""
+        return self.start + row * self.interval
+
+    def column(self, first: int, count: int) -> pa.Array:
+        """The moments of consecutive rows."""
+        origin = int(self.start.timestamp() * 1e6)
+        step = int(self.interval.total_seconds() * 1e6)
+        return pa.array(origin + step * np.arange(first, first + count, dtype=np.int64)).cast(_MOMENT)
+
+
+def row_id(row: int) -> str:
+    """The prediction id of a row of the file.
+
+    >>> row_id(1775), row_of(row_id(1775))
+    ('row-00001775', 1775)
+    """
+    return f"row-{row:08d}"
+
+
+def row_of(prediction_id: str) -> int:
+    """The row of a prediction id that `row_id` gave."""
+    return int(prediction_id.removeprefix("row-"))
+
+
+def outcome_batch(
+    model_id: str,
+    time: EventTime,
+    first: int,
+    features: Mapping[str, Column],
+    *,
+    labels: Mapping[str, Column] | None = None,
+    predictions: Mapping[str, Column] | None = None,
+    confidence: NDArray[np.float64] | None = None,
+    model_version: str | None = None,
+) -> pa.RecordBatch:
+    """Rows `first`, `first + 1`, … as a record batch for `prediction-outcomes`.
+
+    Without predictions they are labelled examples; without labels, predictions that wait for them.
+    """
+    count = len(next(iter(features.values())))
+    columns: dict[str, pa.Array] = {
+        "prediction_id": pa.array([row_id(row) for row in range(first, first + count)]),
+        "model_id": pa.array([model_id] * count),
+        "predicted_at": time.column(first, count),
+    }
+    if model_version is not None:
+        columns["model_version"] = pa.array([model_version] * count)
+    if confidence is not None:
+        columns["confidence"] = _array(confidence)
+    if labels is not None:
+        columns["labelled_at"] = time.column(first + 1, count)
+    for prefix, values in ((FEATURE, features), (PREDICTION, predictions or {}), (LABEL, labels or {})):
+        columns |= {prefix + name: _array(column) for name, column in values.items()}
+    return pa.RecordBatch.from_pydict(columns)
+
+
+def _array(column: Column) -> pa.Array:
+    return pa.array(column, type=pa.float64() if column.dtype == np.float64 else pa.string(), from_pandas=True)

@@ -1,0 +1,151 @@
+"""Follows the champion: whoever serves swaps the model without a restart and without a lookup."""
+
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from driftloop.contracts.model_events import ModelEvent
+from driftloop.contracts.topics import MODEL_EVENTS
+from driftloop.errors import UserError
+from driftloop.kafka.settings import KafkaSettings
+from driftloop.kafka.tail import Tail, TailRecord
+from driftloop.learners.protocol import Column, Model, Predictions, Rows
+from driftloop.registry.artifacts import open_artifact
+from driftloop.spec.expressions import parse_expression
+from driftloop.spec.model_spec import ModelSpec
+
+OnChange = Callable[["Champion"], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Champion:
+    """The version that serves now, loaded and ready. Immutable: hold it for as long as you like."""
+
+    model_id: str
+    version: str
+    spec: ModelSpec
+    model: Model
+    event: ModelEvent
+
+    def predict(self, features: Mapping[str, Column]) -> Predictions:
+        """One prediction a row; `features` are what producers send, derived ones are added here."""
+        return self.model.predict(Rows(with_derived(self.spec, features)))
+
+
+def with_derived(spec: ModelSpec, features: Mapping[str, Column]) -> dict[str, Column]:
+    """The features of a spec in its order, derived ones computed from those given."""
+    columns: dict[str, Column] = {}
+    for name, feature in spec.features.items():
+        if feature.expression is None:
+            columns[name] = features[name]
+        else:
+            numbers = {n: np.asarray(c, dtype=np.float64) for n, c in features.items() if c.dtype != object}
+            columns[name] = parse_expression(feature.expression).over(numbers)
+    return columns
+
+
+class ChampionWatcher:
+    """Keeps the champions of some models loaded, from their events on the log.
+
+    `champion()` never blocks and never touches the log: a new version is loaded and verified in the
+    background and swapped in whole. Where an artifact is damaged the old champion goes on serving
+    and `error(model_id)` says why. `on_change` is called (in the background thread) with each new one.
+
+        with ChampionWatcher(["pricing"], KafkaSettings(bootstrap_servers="broker:9092")) as watcher:
+            champion = watcher.wait_for_champion("pricing", seconds=60)
+            price = champion.predict({"area": np.array([71.5])}).fields["price"]
+    """
+
+    def __init__(
+        self,
+        models: Sequence[str],
+        kafka: KafkaSettings | None = None,
+        *,
+        on_change: OnChange = lambda _champion: None,
+    ) -> None:
+        self._models = frozenset(models)
+        self._on_change = on_change
+        self._champions: dict[str, Champion] = {}
+        self._errors: dict[str, UserError] = {}
+        self._changed = threading.Condition()
+        self._reading = threading.Lock()
+        self._tail = Tail(kafka or KafkaSettings(), [MODEL_EVENTS])
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._follow, name="champion-watcher", daemon=True)
+        self._thread.start()
+
+    def __enter__(self) -> "ChampionWatcher":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def champion(self, model_id: str) -> Champion | None:
+        """The version that serves now, or None where there is none yet."""
+        return self._champions.get(model_id)
+
+    def error(self, model_id: str) -> UserError | None:
+        """Why the newest champion could not be loaded, or None."""
+        return self._errors.get(model_id)
+
+    def wait_for_champion(self, model_id: str, seconds: float = 60.0) -> Champion:
+        """The champion, as soon as there is one; raises UserError at the deadline or if it is damaged."""
+        deadline = time.monotonic() + seconds
+        with self._changed:
+            while (champion := self._champions.get(model_id)) is None:
+                if model_id in self._errors:
+                    raise self._errors[model_id]
+                if not self._changed.wait(deadline - time.monotonic()) and time.monotonic() > deadline:
+                    raise UserError(f"Model {model_id} has no champion after {seconds:g} s.", 4)
+        return champion
+
+    def refresh(self) -> None:
+        """Return once every event that is on the log by now is applied."""
+        with self._reading:
+            self._apply(self._tail.read_to_end())
+
+    def close(self) -> None:
+        """Stop following; what is loaded stays usable."""
+        self._stopping.set()
+        self._thread.join(10.0)
+        self._tail.close()
+
+    def _follow(self) -> None:
+        while not self._stopping.is_set():
+            with self._reading:
+                self._apply(self._tail.read(0.05))
+            self._stopping.wait(0.01)  # let `refresh` have the lock
+
+    def _apply(self, records: Sequence[TailRecord]) -> None:
+        newest: dict[str, ModelEvent] = {}
+        for record in records:
+            if record.value is None or record.key not in self._models:
+                continue
+            event = ModelEvent.from_json(record.value)
+            if event.event in ("promoted", "rolled_back") and event.artifact is not None:
+                newest[event.model_id] = event
+        for event in newest.values():
+            self._swap(event)
+
+    def _swap(self, event: ModelEvent) -> None:
+        try:
+            champion = self._load(event)
+        except (ValueError, OSError, UserError) as error:
+            with self._changed:
+                self._errors[event.model_id] = UserError(f"Version {event.version} cannot be served: {error}")
+                self._changed.notify_all()
+            return
+        with self._changed:
+            self._errors.pop(event.model_id, None)
+            self._champions[event.model_id] = champion
+            self._changed.notify_all()
+        self._on_change(champion)
+
+    def _load(self, event: ModelEvent) -> Champion:
+        assert event.version is not None
+        assert event.artifact is not None
+        artifact, model = open_artifact(event.artifact, event.artifact_sha256)
+        return Champion(event.model_id, event.version, artifact.manifest.spec, model, event)
