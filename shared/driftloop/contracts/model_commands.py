@@ -11,10 +11,13 @@ class ModelCommand(ControlMessage):
     """What somebody asks for. The coordinator answers every one with a decision.
 
     `version` names what to promote or to veto; for `roll_back` it may stay empty (the predecessor).
+    `report` asks for nothing: it tells `readings` (`cpu_percent`, `memory_percent`, `free_disk_gb`)
+    that quiet periods and the disk safeguard go by, so that they too stand on the log.
     """
 
-    command: Literal["retrain", "promote", "roll_back", "freeze", "unfreeze", "approve", "veto", "cancel"]
+    command: Literal["retrain", "promote", "roll_back", "freeze", "unfreeze", "approve", "veto", "cancel", "report"]
     version: Version | None = None
     full: bool = True
+    readings: dict[str, float] = Field(default_factory=dict)
     reason: str = Field(min_length=1, max_length=2000)
     requested_by: str = Field(min_length=1, max_length=200)

@@ -23,6 +23,8 @@ class NumericProfile(Message):
     """Fourth central moment over the squared variance: how far a sample variance scatters."""
     lag_correlation: float = Field(default=0.0, ge=-1, le=1)
     """Correlation of a row's value with the next row's: neighbours that repeat count for less than one row."""
+    inflation: tuple[tuple[int, float], ...] = ()
+    """(rows, factor): how much more the mean of that many consecutive rows scatters than that of independent ones."""
     atoms: tuple[tuple[float, int], ...] = ()
     """(value, rows) of every distinct value, ascending, where there are few: a column of counts or flags."""
 
@@ -34,6 +36,8 @@ class CategoricalProfile(Message):
     missing: int = Field(ge=0)
     counts: dict[str, int]
     other: int = Field(default=0, ge=0)
+    inflation: tuple[tuple[int, float], ...] = ()
+    """As in `NumericProfile`, of the shares of the commonest categories."""
 
 
 class LossProfile(Message):

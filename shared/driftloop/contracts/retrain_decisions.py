@@ -7,7 +7,7 @@ from pydantic import AwareDatetime, Field
 
 from driftloop.contracts.message import ControlMessage, FramePosition, Message, Version
 
-Action = Literal["retrain", "reuse", "wait", "refuse", "promote", "reject", "roll_back", "freeze", "unfreeze"]
+Action = Literal["retrain", "reuse", "wait", "refuse", "promote", "reject", "roll_back", "freeze", "unfreeze", "cancel"]
 
 
 class SafeguardState(Message):

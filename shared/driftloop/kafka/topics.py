@@ -1,5 +1,6 @@
 """Creates and checks the declared topics, and the changelogs of the groups that hold state."""
 
+import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -96,7 +97,18 @@ def create_topics(admin: AdminClient, wanted: Iterable[NewTopic]) -> list[str]:
                 f"topic {name} could not be created: {error.args[0].str()}", ExitCode.BROKER_AWAY
             ) from error
         created.append(name)
+    _await_visible(admin, created)
     return created
+
+
+def _await_visible(admin: AdminClient, created: Iterable[str]) -> None:
+    """The controller answers before the broker serves a new topic: wait until it does."""
+    deadline = time.monotonic() + _TIMEOUT_S
+    missing = set(created)
+    while missing:
+        missing -= {name for name, topic in admin.list_topics(timeout=_TIMEOUT_S).topics.items() if topic.partitions}
+        if missing and time.monotonic() > deadline:
+            raise UserError(f"Kafka created {min(missing)} and does not show it", ExitCode.BROKER_AWAY)
 
 
 def _alter(admin: AdminClient, wanted: Mapping[str, Mapping[str, str]]) -> None:

@@ -75,12 +75,20 @@ class TrainingRule(SpecPart):
 
 
 class ChallengeRule(SpecPart):
-    """How a new version is proven. `minimum_effect` and `risk` as in the paired e-process."""
+    """How a new version is proven, and how long it is watched after.
+
+    `minimum_effect` is the least gain that a promotion needs, in shares of the loss bound (points of
+    accuracy, where a loss is 0 or 1). `risk` bounds the chance of promoting a version that has not
+    got it. `maximum_rows` ends a proof that comes to nothing; `look_rows` is where mode z-test looks
+    once; for `probation_rows` after a promotion the predecessor is scored on, ready to come back.
+    """
 
     mode: Literal["e-process", "z-test", "none"] = "e-process"
     minimum_effect: float = Field(default=0.0, ge=0)
     risk: float = Field(default=0.05, gt=0, lt=1)
     maximum_rows: int = Field(default=20_000, ge=1)
+    look_rows: int = Field(default=1000, ge=30)
+    probation_rows: int = Field(default=5000, ge=0)
 
 
 class Automation(SpecPart):

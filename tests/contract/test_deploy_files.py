@@ -1,0 +1,165 @@
+"""The deploy files are valid, and say nothing that the services do not understand."""
+
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from pydantic_settings import BaseSettings
+
+from driftloop.kafka.settings import KafkaSettings
+from driftloop.kafka.topics import STATEFUL_GROUPS
+from driftloop.local.programs import SERVICES
+
+ROOT = Path(__file__).parents[2]
+COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
+BASE = ROOT / "deploy" / "k8s" / "base"
+PRODUCTION = ROOT / "deploy" / "k8s" / "overlays" / "production"
+
+
+def documents(path: Path) -> list[dict[str, Any]]:
+    return [document for document in yaml.safe_load_all(path.read_text()) if document]
+
+
+def resources() -> list[dict[str, Any]]:
+    kustomization = yaml.safe_load((BASE / "kustomization.yaml").read_text())
+    return [document for name in kustomization["resources"] for document in documents(BASE / name)]
+
+
+def stateful_sets() -> dict[str, dict[str, Any]]:
+    return {r["metadata"]["name"]: r for r in resources() if r["kind"] == "StatefulSet"}
+
+
+def known_variables(module: str) -> set[str]:
+    """The variables that a service understands: those of its own settings and of Kafka's."""
+    classes = [
+        value
+        for value in vars(import_module(f"{module}.settings")).values()
+        if isinstance(value, type) and issubclass(value, BaseSettings) and value is not BaseSettings
+    ]
+    return {
+        f"{settings.model_config.get('env_prefix', '')}{field}".upper()
+        for settings in (*classes, KafkaSettings)
+        for field in settings.model_fields
+    }
+
+
+def deployed() -> Iterator[Any]:
+    """(where, module, command, variables) of every service process in Compose and Kubernetes."""
+    for name, service in COMPOSE["services"].items():
+        if "python" in service.get("command", []):
+            module, *arguments = service["command"][2:]
+            yield pytest.param(name, module, arguments, set(service["environment"]), id=f"compose-{name}")
+    for name, resource in stateful_sets().items():
+        container = resource["spec"]["template"]["spec"]["containers"][0]
+        module, *arguments = container["command"][2:]
+        variables = {entry["name"] for entry in container["env"]}
+        yield pytest.param(name.replace("-", "_"), module, arguments, variables, id=f"kubernetes-{name}")
+
+
+@pytest.mark.parametrize(("name", "module", "arguments", "variables"), list(deployed()))
+def test_a_deployed_process_is_one_of_the_six_and_knows_its_variables(
+    name: str, module: str, arguments: list[str], variables: set[str]
+):
+    assert SERVICES[name] == (module, *arguments)
+    assert variables <= known_variables(module)
+
+
+def test_compose_and_kubernetes_run_every_process():
+    assert set(SERVICES) <= set(COMPOSE["services"])
+    assert set(SERVICES) == {name.replace("-", "_") for name in stateful_sets()}
+
+
+def test_the_compose_file_keeps_to_the_compose_specification():
+    command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.compose-spec"]
+    done = subprocess.run([*command, ROOT / "docker-compose.yml"], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_every_long_running_compose_service_restarts_and_says_whether_it_lives():
+    for name, service in COMPOSE["services"].items():
+        assert service["restart"] in ("unless-stopped", "on-failure"), name
+        assert "test" in service["healthcheck"] or service["healthcheck"].get("disable"), name
+
+
+def test_compose_mounts_only_files_that_are_there():
+    for service in COMPOSE["services"].values():
+        sources = [volume.split(":")[0] for volume in service.get("volumes", [])]
+        assert all((ROOT / source).exists() for source in sources if source.startswith("."))
+        assert all(source in COMPOSE["volumes"] for source in sources if not source.startswith("."))
+
+
+def test_kubernetes_resources_are_valid():
+    files = [path for path in [*BASE.glob("*.yaml"), PRODUCTION / "kafka.yaml"] if path.name != "kustomization.yaml"]
+    command = [sys.executable, "-m", "kubernetes_validate", "--strict", "--quiet", "--no-warn", *files]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_every_kubernetes_file_is_part_of_the_base():
+    listed = set(yaml.safe_load((BASE / "kustomization.yaml").read_text())["resources"])
+    assert listed == {path.name for path in BASE.glob("*.yaml")} - {"kustomization.yaml"}
+
+
+def test_every_process_has_probes_limits_and_a_disruption_budget():
+    budgets = {r["metadata"]["name"] for r in resources() if r["kind"] == "PodDisruptionBudget"}
+    for name, resource in stateful_sets().items():
+        container = resource["spec"]["template"]["spec"]["containers"][0]
+        assert container["livenessProbe"]["httpGet"]["path"] == "/livez"
+        assert container["readinessProbe"]["httpGet"]["path"] == "/readyz"
+        assert container["resources"]["limits"]["memory"]
+        assert container["securityContext"]["readOnlyRootFilesystem"]
+        assert name in budgets
+
+
+def test_replicas_follow_the_lag_of_groups_and_topics_that_exist():
+    processes = stateful_sets()
+    for resource in resources():
+        if resource["kind"] == "ScaledObject":
+            trigger = resource["spec"]["triggers"][0]["metadata"]
+            assert resource["spec"]["scaleTargetRef"]["name"] in processes
+            assert trigger["consumerGroup"] in {*STATEFUL_GROUPS, "outcome_archive"}
+            assert (ROOT / "schemas" / "topics" / f"{trigger['topic']}.yaml").is_file()
+
+
+def test_the_production_overlay_patches_what_is_there():
+    known = {(r["kind"], r["metadata"]["name"]) for r in resources()}
+    for patch in yaml.safe_load((PRODUCTION / "kustomization.yaml").read_text())["patches"]:
+        if "path" in patch:
+            patched = documents(PRODUCTION / patch["path"])
+            assert {(p["kind"], p["metadata"]["name"]) for p in patched} <= known
+            continue
+        assert (patch["target"]["kind"], patch["target"]["name"]) in known
+        for step in yaml.safe_load(patch["patch"]):
+            assert {entry["name"] for entry in [step["value"]] if isinstance(entry, dict)} <= kafka_variables()
+
+
+def test_shared_configuration_is_understood_by_the_kafka_settings():
+    for resource in [*resources(), *documents(PRODUCTION / "kafka.yaml")]:
+        if resource["kind"] == "ConfigMap":
+            assert set(resource["data"]) <= kafka_variables()
+
+
+def kafka_variables() -> set[str]:
+    return {f"DRIFTLOOP_KAFKA_{field}".upper() for field in KafkaSettings.model_fields}
+
+
+def test_the_image_is_built_from_files_that_are_sent_to_it_and_runs_as_nobody_special():
+    text = (ROOT / "deploy" / "Dockerfile").read_text()
+    copied = [source for line in re.findall(r"^COPY (?!--from)(.*)$", text, re.M) for source in line.split()[:-1]]
+    sent = {line.removeprefix("!") for line in (ROOT / ".dockerignore").read_text().split() if line.startswith("!")}
+    assert {source.removeprefix("./") for source in copied} == sent
+    assert all((ROOT / source).exists() for source in copied)
+    assert re.findall(r"^USER (\d+)$", text, re.M) == ["10001"]
+    assert text.count("\nFROM ") == 2
+
+
+def test_the_systemd_unit_runs_the_command_and_restarts_it():
+    unit = (ROOT / "deploy" / "systemd" / "driftloop.service").read_text()
+    assert "driftloop up --home " in unit
+    assert "Restart=always" in unit
