@@ -80,7 +80,7 @@ class Triggers(SpecPart):
     signals: tuple[str, ...] = ()
     """Kinds of `drift-signals` that ask even where the loss did not rise."""
     metrics: tuple[MetricRule, ...] = ()
-    payoff: dict[str, float] | None = None
+    payoff: dict[str, float | str] | None = None
     """Parameters of the payoff rule; None switches it off."""
     new_rows: int | None = Field(default=None, ge=1)
     feedback_rows: int | None = Field(default=None, ge=1)

@@ -1,0 +1,33 @@
+"""Composition: the coordinator's core over the transactional loop."""
+
+from driftloop.contracts import topics
+from driftloop.kafka.loop import Loop
+from driftloop.kafka.metrics import LoopMetrics
+from driftloop.kafka.service import Service
+from driftloop.kafka.settings import KafkaSettings, LoopSettings
+from retrain_coordinator.core.processor import Coordinator
+from retrain_coordinator.metrics import CoordinatorMetrics, Counted, ModelGauges
+from retrain_coordinator.settings import Settings
+
+LOOP = LoopSettings(
+    service="retrain_coordinator",
+    group="retrain_coordinator",
+    inputs=(
+        topics.CHALLENGE_SCORES,
+        topics.DRIFT_SIGNALS,
+        topics.DRIFT_STATUS,
+        topics.TRAINING_RESULTS,
+        topics.MODEL_COMMANDS,
+    ),
+    tables=(topics.MODEL_SPECS,),
+    state="keyed",
+)
+
+
+def build(settings: Settings, kafka: KafkaSettings | None = None) -> Service:
+    """The coordinator as a service, ready to run."""
+    metrics = LoopMetrics(LOOP.service)
+    core = Coordinator()
+    metrics.registry.register(ModelGauges(core.states))
+    loop = Loop(Counted(core, CoordinatorMetrics(metrics.registry)), LOOP, kafka, metrics=metrics)
+    return Service(loop, metrics_port=settings.metrics_port, metrics_host=settings.metrics_host)

@@ -1,0 +1,1 @@
+"""The pure core: evidence and history in, decisions and events out."""

@@ -1,0 +1,140 @@
+"""A challenger under proof, and a champion on probation: what the paired losses say.
+
+First evidence of a challenge are the losses on the rows that its training held out, then those of
+each frame. The verdict may be asked for at any time; see `paired_test` for why that is allowed.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from driftloop.contracts.message import FramePosition, Version
+from driftloop.contracts.training_results import TrainingResult
+from driftloop.spec.model_spec import ChallengeRule
+from retrain_coordinator.core.fixed_look import fixed_look
+from retrain_coordinator.core.paired_test import PairedTest
+from retrain_coordinator.core.state import ChallengeEntry, ProbationEntry
+
+Floats = NDArray[np.float64]
+Evidence = dict[str, float | str | None]
+
+
+@dataclass(frozen=True, slots=True)
+class ChallengeVerdict:
+    """`continue` means that the rows so far prove neither."""
+
+    outcome: Literal["promote", "reject", "continue"]
+    reason: str
+    evidence: Evidence
+
+
+def differences(worse: Sequence[float], better: Sequence[float], bound: float) -> Floats:
+    """How much lower the second losses are, row by row, as shares of the bound (−1…1).
+
+    Losses above the bound count as the bound; rows where either is missing are left out.
+
+    >>> differences([1.0, 0.0, 9.0], [0.0, 1.0, 0.5], bound=2.0)
+    array([ 0.5 , -0.5 ,  0.75])
+    """
+    first, second = np.array(worse, dtype=np.float64), np.array(better, dtype=np.float64)
+    gains = (np.minimum(first, bound) - np.minimum(second, bound)) / bound
+    kept: Floats = gains[np.isfinite(gains)]
+    return kept
+
+
+def begin(
+    result: TrainingResult, champion: Version, rule: ChallengeRule, since: FramePosition | None, row: int
+) -> ChallengeEntry:
+    """The challenge of a run's version, with its held-out losses as the first evidence."""
+    entry = ChallengeEntry(
+        version=result.version,
+        champion=champion,
+        since=since,
+        since_row=row,
+        loss_bound=result.loss_bound or 1.0,
+        gain=PairedTest(margin=rule.minimum_effect),
+        harm=PairedTest(margin=-rule.minimum_effect),
+    )
+    held_out = result.validation
+    if held_out is None or len(held_out.champion_losses) != len(held_out.challenger_losses):
+        return entry
+    with_rows = after(entry, held_out.champion_losses, held_out.challenger_losses)
+    return with_rows.model_copy(update={"validated_rows": with_rows.gain.rows})
+
+
+def after(entry: ChallengeEntry, champion: Sequence[float], challenger: Sequence[float]) -> ChallengeEntry:
+    """The challenge with the losses of more rows, both versions on the same ones."""
+    gains = differences(champion, challenger, entry.loss_bound)
+    return entry.model_copy(
+        update={
+            "gain": entry.gain.after(gains),
+            "harm": entry.harm.after(-gains),
+            "champion_loss": entry.champion_loss + _capped_sum(champion, challenger, entry.loss_bound),
+            "challenger_loss": entry.challenger_loss + _capped_sum(challenger, champion, entry.loss_bound),
+        }
+    )
+
+
+def verdict(entry: ChallengeEntry, rule: ChallengeRule) -> ChallengeVerdict:
+    """What the rows so far prove, at the risk that the spec allows."""
+    evidence = _evidence(entry)
+    if rule.mode == "none":
+        return ChallengeVerdict("promote", "the spec asks for no proof", evidence)
+    if rule.mode == "z-test":
+        outcome, reason, figures = fixed_look(entry, rule)
+        return ChallengeVerdict(outcome, reason, {**evidence, **figures})
+    proven, harmful = entry.gain.proven(rule.risk), entry.harm.proven(rule.risk)
+    if proven and (not harmful or entry.gain.peak_row <= entry.harm.peak_row):
+        reason = f"better by {entry.gain.mean:.4f} of the loss bound on {entry.gain.rows} rows, {_odds(entry.gain)}"
+        return ChallengeVerdict("promote", reason, evidence)
+    if harmful:
+        short = f"not better by {rule.minimum_effect:g}" if rule.minimum_effect else "worse"
+        reason = f"{short} on {entry.gain.rows} rows ({entry.gain.mean:+.4f} of the loss bound), {_odds(entry.harm)}"
+        return ChallengeVerdict("reject", reason, evidence)
+    if entry.gain.rows >= rule.maximum_rows:
+        reason = f"neither better nor worse was proven in {entry.gain.rows} rows ({entry.gain.mean:+.4f})"
+        return ChallengeVerdict("reject", reason, evidence)
+    return ChallengeVerdict("continue", f"{entry.gain.rows} rows prove neither yet", evidence)
+
+
+def probation_after(entry: ProbationEntry, champion: Sequence[float], predecessor: Sequence[float]) -> ProbationEntry:
+    """The probation with more rows: bets that the predecessor is the better one."""
+    harm = entry.harm.after(differences(champion, predecessor, entry.loss_bound))
+    return entry.model_copy(update={"harm": harm})
+
+
+def probation_evidence(entry: ProbationEntry) -> Evidence:
+    """The figures of a probation, as they are published."""
+    return {
+        "rows": float(entry.harm.rows),
+        "mean_harm": entry.harm.mean,
+        "harm_evidence": float(np.exp(min(entry.harm.log_evidence, 50.0))),
+        "rows_per_news": entry.harm.inflation,
+        "predecessor": entry.predecessor,
+    }
+
+
+def _evidence(entry: ChallengeEntry) -> Evidence:
+    rows = max(entry.gain.rows, 1)
+    return {
+        "rows": float(entry.gain.rows),
+        "validated_rows": float(entry.validated_rows),
+        "mean_gain": entry.gain.mean,
+        "champion_loss": entry.champion_loss / rows,
+        "challenger_loss": entry.challenger_loss / rows,
+        "gain_evidence": float(np.exp(min(entry.gain.log_evidence, 50.0))),
+        "harm_evidence": float(np.exp(min(entry.harm.log_evidence, 50.0))),
+        "rows_per_news": entry.gain.inflation,
+    }
+
+
+def _odds(test: PairedTest) -> str:
+    return f"evidence {np.exp(min(test.peak, 50.0)):.3g} : 1 at row {test.peak_row}"
+
+
+def _capped_sum(losses: Sequence[float], partner: Sequence[float], bound: float) -> float:
+    own, other = np.array(losses, dtype=np.float64), np.array(partner, dtype=np.float64)
+    return float(np.minimum(own, bound)[np.isfinite(own) & np.isfinite(other)].sum())

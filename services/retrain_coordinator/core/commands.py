@@ -1,0 +1,157 @@
+"""What a person may ask for. Every command is answered with a decision, also one that is refused."""
+
+from collections.abc import Callable
+
+from driftloop.contracts.message import Version
+from driftloop.contracts.model_commands import ModelCommand
+from retrain_coordinator.core import intake, lifecycle, runs
+from retrain_coordinator.core.decide import decide
+from retrain_coordinator.core.evidence import Command, evidence_of, history_of
+from retrain_coordinator.core.state import Reading
+from retrain_coordinator.core.step import Step
+from retrain_coordinator.core.versions import is_compatible, parts
+
+
+def obey(step: Step, command: ModelCommand) -> None:
+    """Answer a command."""
+    _ANSWERS[command.command](step, command)
+
+
+def _who(command: ModelCommand) -> str:
+    return f"{command.requested_by}: {command.reason}"
+
+
+def _refuse(step: Step, command: ModelCommand, why: str) -> None:
+    step.decision("refuse", command.command, f"{_who(command)}; refused: {why}", candidate=command.version)
+
+
+def _retrain(step: Step, command: ModelCommand) -> None:
+    if step.state.applied is None:
+        _refuse(step, command, "no row of this model has been seen yet")
+        return
+    wish = Command(command.reason, command.requested_by, "full" if command.full else "incremental")
+    intake.consider(step, wish)
+
+
+def _promote(step: Step, command: ModelCommand) -> None:
+    state, version = step.state, command.version or _newest_challenger(step)
+    if version is None:
+        _refuse(step, command, "no challenger is waiting, name the version")
+    elif version not in state.versions:
+        _refuse(step, command, f"version {version} is not known")
+    elif version == state.champion:
+        _refuse(step, command, f"version {version} is the champion already")
+    elif state.frozen is not None:
+        _refuse(step, command, f"the model is frozen ({state.frozen})")
+    elif state.champion and not is_compatible(version, state.champion):
+        _refuse(step, command, f"version {version} predicts another target than {state.champion}")
+    else:
+        lifecycle.promote(step, version, _who(command), trigger="manual")
+
+
+def _roll_back(step: Step, command: ModelCommand) -> None:
+    state = step.state
+    to = command.version or _predecessor(step)
+    if to is None:
+        _refuse(step, command, "there is no earlier champion")
+    elif to not in state.versions:
+        _refuse(step, command, f"version {to} is not known")
+    elif to == state.champion:
+        _refuse(step, command, f"version {to} is the champion already")
+    else:
+        lifecycle.roll_back(step, to, _who(command), trigger="manual")
+
+
+def _freeze(step: Step, command: ModelCommand) -> None:
+    step.state.frozen = _who(command)
+    step.decision("freeze", "manual", _who(command))
+    step.event("frozen", _who(command), version=step.state.champion)
+
+
+def _unfreeze(step: Step, command: ModelCommand) -> None:
+    if step.state.frozen is None:
+        _refuse(step, command, "the model is not frozen")
+        return
+    step.state.frozen, step.state.refusals = None, []
+    step.decision("unfreeze", "manual", _who(command))
+    step.event("unfrozen", _who(command), version=step.state.champion)
+    lifecycle.settle(step)
+    intake.consider(step)
+
+
+def _approve(step: Step, command: ModelCommand) -> None:
+    state, version = step.state, command.version
+    waiting = [entry.version for entry in state.challenges.values() if entry.waits_for in ("approval", "veto_window")]
+    if version is None and waiting:
+        version = waiting[-1]
+    if version in waiting and version is not None:
+        if state.frozen is not None:
+            _refuse(step, command, f"the model is frozen ({state.frozen})")
+            return
+        lifecycle.promote(step, version, f"approved by {_who(command)}", trigger="approval")
+    elif state.waits_for_approval is not None:
+        _approve_run(step, command)
+    else:
+        _refuse(step, command, "nothing waits for an approval")
+
+
+def _approve_run(step: Step, command: ModelCommand) -> None:
+    state = step.state
+    state.approved, state.refusals = True, []
+    decision = decide(evidence_of(state), history_of(state, step.spec.automation), step.policy, step.now)
+    if decision.action == "retrain":
+        runs.start(step, decision)
+        return
+    wish = Command(f"approved ({state.waits_for_approval}): {command.reason}", command.requested_by, step.policy.mode)
+    intake.consider(step, wish)
+
+
+def _veto(step: Step, command: ModelCommand) -> None:
+    state, version = step.state, command.version or _newest_challenger(step)
+    if version in state.challenges and version is not None:
+        lifecycle.reject(step, version, f"veto by {_who(command)}", trigger="veto")
+    elif version is None and state.waits_for_approval is not None:
+        state.waits_for_approval, state.signals = None, []
+        step.decision("reject", "veto", f"the run is not approved: {_who(command)}")
+    else:
+        _refuse(step, command, "no such challenger and no run waits for an approval")
+
+
+def _cancel(step: Step, command: ModelCommand) -> None:
+    run = step.state.run
+    if run is None:
+        _refuse(step, command, "no run is in progress")
+        return
+    step.state.run = None
+    step.decision("cancel", "manual", _who(command), candidate=run.version, run_id=run.run_id)
+
+
+def _report(step: Step, command: ModelCommand) -> None:
+    for name, value in command.readings.items():
+        step.state.readings[name] = Reading(value=value, at=step.now)
+    if step.state.applied is not None:
+        intake.consider(step)
+
+
+def _newest_challenger(step: Step) -> Version | None:
+    return max(step.state.challenges, key=parts, default=None)
+
+
+def _predecessor(step: Step) -> Version | None:
+    state = step.state
+    if state.probation is not None:
+        return state.probation.predecessor
+    return state.champions[-2] if len(state.champions) > 1 else None
+
+
+_ANSWERS: dict[str, Callable[[Step, ModelCommand], None]] = {
+    "retrain": _retrain,
+    "promote": _promote,
+    "roll_back": _roll_back,
+    "freeze": _freeze,
+    "unfreeze": _unfreeze,
+    "approve": _approve,
+    "veto": _veto,
+    "cancel": _cancel,
+    "report": _report,
+}

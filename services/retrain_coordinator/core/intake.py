@@ -1,0 +1,86 @@
+"""Taking a complete frame in: scores first, then signals, then the status and its loss blocks."""
+
+from driftloop.contracts.drift_status import LossBlock
+from retrain_coordinator.core import challenge, lifecycle, payoff, runs
+from retrain_coordinator.core.decide import Decision, decide
+from retrain_coordinator.core.evidence import Command, evidence_of, history_of
+from retrain_coordinator.core.merge import FrameEvidence
+from retrain_coordinator.core.state import SIGNALS_KEPT, ModelState
+from retrain_coordinator.core.step import Step
+
+
+def take_in(step: Step, frame: FrameEvidence) -> None:
+    """Bring the state up to the frame, and decide wherever a loss block closed and at its end."""
+    state = step.state
+    state.applied = frame.position
+    _take_scores(state, frame)
+    state.signals = [*state.signals, *frame.signals][-SIGNALS_KEPT:]
+    status = frame.status
+    for block in status.loss_blocks:
+        _take_block(step, block)
+    state.rows, state.labelled_rows = status.rows, status.labelled_rows
+    state.metrics, state.tests = dict(status.metrics), status.tests
+    step.row = None
+    lifecycle.settle(step)
+    consider(step)
+
+
+def consider(step: Step, command: Command | None = None) -> Decision:
+    """Decide now; publish a decision to act, and a refusal once for each cause."""
+    state = step.state
+    word = _payoff_word(step)
+    decision = decide(evidence_of(state, word, command), history_of(state, step.spec.automation), step.policy, step.now)
+    if decision.action == "retrain":
+        runs.start(step, decision)
+    elif decision.trigger:
+        _refuse(step, decision, answered=command is not None)
+    return decision
+
+
+def _refuse(step: Step, decision: Decision, *, answered: bool) -> None:
+    state = step.state
+    cause = f"{decision.trigger}:{','.join(decision.refused_by)}"
+    same_story = decision.trigger == state.last_trigger and set(decision.refused_by) <= {"one_run", "patience"}
+    if not answered and (same_story or cause in state.refusals):
+        return
+    state.retry_at = decision.allowed_at
+    state.refusals = [*state.refusals, cause][-50:]
+    if decision.refused_by == ("approval",):
+        state.waits_for_approval = decision.trigger
+    evidence = dict(decision.evidence)
+    if decision.allowed_at is not None:
+        evidence["allowed_at"] = decision.allowed_at.isoformat()
+    step.decision(decision.action, decision.trigger, decision.reason, safeguards=decision.safeguards, evidence=evidence)
+
+
+def _take_scores(state: ModelState, frame: FrameEvidence) -> None:
+    for version, entry in tuple(state.challenges.items()):
+        pair = frame.losses.get(entry.champion), frame.losses.get(version)
+        if pair[0] and pair[1] and len(pair[0]) == len(pair[1]):
+            state.challenges[version] = challenge.after(entry, pair[0], pair[1])
+    probation = state.probation
+    if probation is not None:
+        pair = frame.losses.get(probation.champion), frame.losses.get(probation.predecessor)
+        if pair[0] and pair[1] and len(pair[0]) == len(pair[1]):
+            state.probation = challenge.probation_after(probation, pair[0], pair[1])
+
+
+def _take_block(step: Step, block: LossBlock) -> None:
+    state = step.state
+    state.labelled_rows = block.first_row + block.rows
+    if step.policy.triggers.payoff is None or block.model_version != state.champion:
+        return
+    evidence = payoff.Evidence(rows=block.rows, loss=block.loss, version=block.model_version)
+    state.payoff = payoff.observe(state.payoff, _rule(step), evidence)
+    step.row = state.labelled_rows
+    consider(step)
+
+
+def _payoff_word(step: Step) -> payoff.Verdict | None:
+    if step.policy.triggers.payoff is None or step.state.champion is None:
+        return None
+    return payoff.verdict(step.state.payoff, _rule(step), maximum_rows=step.spec.training.maximum_rows)
+
+
+def _rule(step: Step) -> payoff.PayoffRule:
+    return payoff.PayoffRule.model_validate(step.policy.triggers.payoff or {})

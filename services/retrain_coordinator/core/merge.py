@@ -1,0 +1,82 @@
+"""Evidence about a frame waits here until every source has reported that frame.
+
+Why: signals, status and scores come on three topics, and how those interleave depends on the
+machine. Taken in by frame (scores, then signals, then status), they give the same decisions always.
+Detection is always expected; its whole-model status says that it is done with a frame. Scoring is
+expected for the versions that are under proof or on probation since before the frame.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from driftloop.contracts.challenge_scores import ChallengeScores
+from driftloop.contracts.drift_signals import DriftSignal
+from driftloop.contracts.drift_status import DriftStatus
+from driftloop.contracts.message import FramePosition, Version
+from retrain_coordinator.core.state import ModelState, Waiting
+
+FRAMES_WAITING = 2_000
+"""Frames that may wait for scores; beyond, the oldest goes on without: a scorer that is down must
+not keep drift from being answered."""
+
+
+@dataclass(frozen=True, slots=True)
+class FrameEvidence:
+    """All that was said about a frame, in the order in which it counts."""
+
+    position: FramePosition
+    losses: Mapping[Version, tuple[float, ...]]
+    score_ids: tuple[ChallengeScores, ...]
+    signals: tuple[DriftSignal, ...]
+    status: DriftStatus
+    at: datetime
+
+
+def add(state: ModelState, message: ChallengeScores | DriftSignal | DriftStatus, raw: str, at: datetime) -> bool:
+    """Let a message wait for its frame to be complete; False where the frame has been taken in already."""
+    offset = message.position.offset
+    if state.applied is not None and offset <= state.applied.offset:
+        return False
+    waiting = state.waiting.setdefault(offset, Waiting())
+    if isinstance(message, ChallengeScores):
+        waiting.scores.append(raw)
+    elif isinstance(message, DriftSignal):
+        waiting.signals.append(raw)
+    elif message.segment == "":
+        waiting.status, waiting.at = raw, at
+    return True
+
+
+def next_complete(state: ModelState) -> FrameEvidence | None:
+    """Take out the oldest frame if all its sources have reported it, else None."""
+    if not state.waiting:
+        return None
+    offset = min(state.waiting)
+    waiting = state.waiting[offset]
+    if waiting.status is None or waiting.at is None:
+        return None
+    scores = [ChallengeScores.from_json(raw) for raw in sorted(waiting.scores)]
+    losses = {version: losses for message in scores for version, losses in message.losses.items()}
+    missing = _expected(state, offset) - losses.keys()
+    if missing and len(state.waiting) <= FRAMES_WAITING:
+        return None
+    del state.waiting[offset]
+    status = DriftStatus.from_json(waiting.status)
+    signals = sorted((DriftSignal.from_json(raw) for raw in waiting.signals), key=_signal_order)
+    return FrameEvidence(status.position, losses, tuple(scores), tuple(signals), status, waiting.at)
+
+
+def _expected(state: ModelState, offset: int) -> set[Version]:
+    scored: set[Version] = set()
+    for challenge in state.challenges.values():
+        if challenge.since is None or challenge.since.offset < offset:
+            scored |= {challenge.version, challenge.champion}
+    probation = state.probation
+    if probation is not None and (probation.since is None or probation.since.offset < offset):
+        scored |= {probation.champion, probation.predecessor}
+    return scored
+
+
+def _signal_order(signal: DriftSignal) -> tuple[int, str]:
+    return signal.raised.row, str(signal.message_id)

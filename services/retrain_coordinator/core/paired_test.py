@@ -1,0 +1,109 @@
+"""A bet on which of two versions is better, that may be looked at after every row.
+
+Both versions predict the same rows. The difference of their losses, divided by the loss bound, is
+a number d in −1…1. Whoever claims that the mean of d is at most `margin` must accept that the
+wealth of a gambler who bets on the opposite does not grow: starting with 1, each row multiplies it by
+1 + λ (d − margin). Ville's inequality: under the claim the wealth ever reaches 1 / risk with a
+probability of at most `risk`, however often one looks. Several λ bet side by side, because nobody
+knows the size of the difference (Waudby-Smith and Ramdas, *Estimating means of bounded random
+variables by betting*, 2024; Shafer, *Testing by betting*, 2021).
+
+Rows that hang together are dealt with by tempering: each bettor's wealth is raised to the power
+1 / k where `Dependence.inflation` finds that k rows count as one. Because k ≥ 1, that never breaks
+the guarantee for independent rows (tempered wealth is at most the larger of wealth and 1), and for
+dependent ones it is what a Gaussian argument gives: their variance is k times as large.
+"""
+
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict
+
+from retrain_coordinator.core.dependence import Dependence
+
+Floats = NDArray[np.float64]
+
+CHUNK_ROWS = 32
+"""`k` is estimated anew after each so many rows, counted from the first: never by frame."""
+
+_BETS = np.array([0.03, 0.06, 0.1, 0.15, 0.21, 0.28, 0.37, 0.48, 0.6, 0.75, 0.9])
+_LOG_WEIGHTS = np.log(np.full(len(_BETS), 1.0 / len(_BETS)))
+
+
+class PairedTest(BaseModel):
+    """The bets against one claim, "the mean of d is at most `margin`", after `rows` rows.
+
+    `log_evidence` is the log of the mixture's wealth now, `peak` its highest so far with the row
+    (from 1) at which it was reached. Small and JSON both ways.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    margin: float = 0.0
+    rows: int = 0
+    mean: float = 0.0
+    log_wealth: tuple[float, ...] = (0.0,) * len(_BETS)
+    dependence: Dependence = Dependence()
+    inflation: float = 1.0
+    log_evidence: float = 0.0
+    peak: float = 0.0
+    peak_row: int = 0
+
+    def after(self, differences: Floats) -> Self:
+        """The test with more rows; how they are cut into calls makes no difference.
+
+        >>> rows = np.tile([0.0, 1.0, 0.0, 0.0], 50)
+        >>> PairedTest().after(rows).proven(risk=0.05)
+        True
+        >>> PairedTest().after(rows[:77]).after(rows[77:]) == PairedTest().after(rows)
+        True
+        """
+        test = self
+        values = np.clip(differences, -1.0, 1.0)
+        while len(values):
+            room = CHUNK_ROWS - test.rows % CHUNK_ROWS
+            test, values = test._after_chunk(values[:room]), values[room:]
+        return test
+
+    def proven(self, risk: float) -> bool:
+        """Whether the claim was refuted at any row so far, at that risk of being wrong."""
+        return self.peak >= float(np.log(1.0 + 1.0 / risk))
+
+    @property
+    def variance(self) -> float:
+        """The variance of d over the rows so far; 0 before the second."""
+        blocks, total, squares = (
+            part[0] for part in (self.dependence.blocks, self.dependence.total, self.dependence.squares)
+        )
+        return max(0.0, squares - total * total / blocks) / (blocks - 1) if blocks > 1 else 0.0
+
+    def _after_chunk(self, values: Floats) -> Self:
+        stakes = _BETS / (1.0 + abs(self.margin))
+        gains = np.log1p(np.outer(values - self.margin, stakes))
+        wealth = np.array(self.log_wealth) + np.cumsum(gains, axis=0)
+        evidence = _log_sum(_LOG_WEIGHTS + wealth / self.inflation)
+        best = int(np.argmax(evidence))
+        peak = (
+            (float(evidence[best]), self.rows + best + 1) if evidence[best] > self.peak else (self.peak, self.peak_row)
+        )
+        rows = self.rows + len(values)
+        dependence = self.dependence.after(values, self.rows)
+        return self.model_copy(
+            update={
+                "rows": rows,
+                "mean": self.mean + float(np.sum(values - self.mean)) / rows,
+                "log_wealth": tuple(wealth[-1].tolist()),
+                "dependence": dependence,
+                "inflation": dependence.inflation() if rows % CHUNK_ROWS == 0 else self.inflation,
+                "log_evidence": float(evidence[-1]),
+                "peak": peak[0],
+                "peak_row": peak[1],
+            }
+        )
+
+
+def _log_sum(logs: Floats) -> Floats:
+    top = logs.max(axis=1)
+    total: Floats = top + np.log(np.exp(logs - top[:, None]).sum(axis=1))
+    return total

@@ -1,0 +1,207 @@
+"""The coordinator as the runtime sees it: records in, effects out, one state entry a model."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from uuid import UUID
+
+from driftloop.contracts import topics
+from driftloop.contracts.message import derive_id
+from driftloop.contracts.model_commands import ModelCommand
+from driftloop.contracts.model_specs import ModelSpecPublished
+from driftloop.contracts.training_results import TrainingResult
+from driftloop.processor import DeadLetter, Effects, Outgoing, Record, StaleTableError, StateChange
+from driftloop.spec.model_spec import ModelSpec
+from driftloop.spec.policy import Policy, Triggers
+from retrain_coordinator.core import commands, intake, lifecycle, merge, runs
+from retrain_coordinator.core.decoding import FrameMessage, Incoming, decode, raw_text
+from retrain_coordinator.core.specs import Declared, declared
+from retrain_coordinator.core.state import COMMANDS_KEPT, ModelState
+from retrain_coordinator.core.step import Step
+from retrain_coordinator.core.timers import next_moment
+
+Key = tuple[int, str]
+
+_NO_SPEC = ModelSpec.model_validate(
+    {"model_id": "unknown", "task": "binary", "features": {"none": {}}, "target": {"none": {}}}
+)
+
+
+class Coordinator:
+    """A `driftloop.processor.Processor` with keyed state."""
+
+    def __init__(self) -> None:
+        self._specs: dict[str, Declared] = {}
+        self._states: dict[Key, ModelState] = {}
+
+    def states(self) -> list[ModelState]:
+        """The state of every model of the assigned partitions (for metrics; not to be changed)."""
+        return list(self._states.values())
+
+    def process(
+        self,
+        records: Sequence[Record],
+        now: datetime,  # noqa: ARG002  (records carry the time that counts: it is the same on a redo)
+        *,
+        tables_current: bool = False,
+    ) -> Effects:
+        batch = _Batch()
+        read = [(record, batch.read(record)) for record in records]
+        unknown = {message.model_id for _, message in read if message is not None} - self._specs.keys()
+        if unknown and not tables_current:
+            raise StaleTableError(f"no spec of {', '.join(sorted(unknown))}")
+        for record, message in read:
+            if message is not None:
+                self._take(batch, record, message)
+        return batch.effects(self._wishes(batch.touched), self._states)
+
+    def wake(self, now: datetime) -> Effects:
+        batch = _Batch()
+        for key, state in self._states.items():
+            known = self._specs.get(state.model_id)
+            due = next_moment(state, known) if known else None
+            if known is None or due is None or due > now:
+                continue
+            step = _step(state, known, now, derive_id("wake", state.model_id, due.isoformat()))
+            state.retry_at = None
+            lifecycle.settle(step)
+            intake.consider(step)
+            batch.done(key, step)
+        return batch.effects(self._wishes(self._states.keys()), self._states)
+
+    def restore(self, partition: int, state: Iterable[tuple[str, bytes]]) -> None:
+        self.revoke(partition)
+        for key, value in state:
+            self._states[partition, key] = ModelState.model_validate_json(value)
+
+    def snapshot(self, partition: int) -> Iterable[tuple[str, bytes]]:  # noqa: ARG002  (state is keyed)
+        return ()
+
+    def revoke(self, partition: int) -> None:
+        for key in [key for key in self._states if key[0] == partition]:
+            del self._states[key]
+
+    def take_table(self, topic: str, records: Sequence[Record]) -> None:
+        if topic != topics.MODEL_SPECS:
+            return
+        for record in records:
+            if record.value() is None:
+                continue
+            try:
+                published = ModelSpecPublished.from_json(raw_text(record))
+            except ValueError:
+                continue  # whoever applied it was told; the model keeps its last good spec
+            before = self._specs.get(published.model_id)
+            if before is None or published.spec_version >= before.spec_version:
+                self._specs[published.model_id] = declared(published)
+
+    def _take(self, batch: "_Batch", record: Record, message: Incoming) -> None:
+        known = self._specs.get(message.model_id)
+        if known is None:
+            self._refuse_unknown(batch, message)
+            return
+        at = datetime.fromtimestamp(record.timestamp()[1] / 1000, UTC)
+        place = _Place((record.partition() or 0, message.model_id), known, at)
+        self._states.setdefault(place.key, ModelState(model_id=message.model_id))
+        if isinstance(message, ModelCommand | TrainingResult):
+            self._answer(batch, place, message)
+        else:
+            self._add(batch, place, message, raw_text(record))
+
+    def _add(self, batch: "_Batch", place: "_Place", message: FrameMessage, raw: str) -> None:
+        state = self._states[place.key]
+        if not merge.add(state, message, raw, place.at):
+            batch.ignore("frame already taken in")
+            return
+        batch.touched.add(place.key)
+        self._drain(batch, place)
+
+    def _drain(self, batch: "_Batch", place: "_Place") -> None:
+        """Take in every frame that is complete by now."""
+        state, known = self._states[place.key], place.known
+        while (frame := merge.next_complete(state)) is not None:
+            moment = frame.status.as_of if known.spec.clock == "event" else frame.at
+            step = _step(state, known, moment, frame.status.message_id)
+            intake.take_in(step, frame)
+            batch.done(place.key, step)
+
+    def _answer(self, batch: "_Batch", place: "_Place", message: ModelCommand | TrainingResult) -> None:
+        state, known = self._states[place.key], place.known
+        if message.message_id in state.commands:
+            batch.ignore("repeated")
+            return
+        moment = place.at if known.spec.clock == "wall" else state.as_of or message.occurred_at
+        step = _step(state, known, moment, message.message_id)
+        if isinstance(message, TrainingResult):
+            if not runs.end(step, message):
+                batch.ignore("result of no run that is waited for")
+        else:
+            commands.obey(step, message)
+        state.commands = [*state.commands, message.message_id][-COMMANDS_KEPT:]
+        batch.done(place.key, step)
+        self._drain(batch, place)
+
+    def _refuse_unknown(self, batch: "_Batch", message: Incoming) -> None:
+        if not isinstance(message, ModelCommand):
+            batch.ignore("unknown model")
+            return
+        nobody = Declared(1, _NO_SPEC, Policy(name="none", triggers=Triggers(harmful_drift=False)))
+        step = _step(ModelState(model_id=message.model_id), nobody, message.occurred_at, message.message_id)
+        step.decision("refuse", message.command, f"there is no model {message.model_id}: apply its spec first")
+        batch.outgoing += step.outgoing
+
+    def _wishes(self, keys: Iterable[Key]) -> list[datetime]:
+        found = [
+            next_moment(self._states[key], self._specs[key[1]])
+            for key in keys
+            if key in self._states and key[1] in self._specs
+        ]
+        return [moment for moment in found if moment is not None]
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Whose message it is, what is declared of that model, and when the log took the message."""
+
+    key: Key
+    known: Declared
+    at: datetime
+
+
+class _Batch:
+    """What a call of the processor has gathered so far."""
+
+    def __init__(self) -> None:
+        self.outgoing: list[Outgoing] = []
+        self.touched: set[Key] = set()
+        self._dead: list[DeadLetter] = []
+        self._ignored: dict[str, int] = {}
+
+    def read(self, record: Record) -> Incoming | None:
+        """The message of a record, or None and a dead letter."""
+        try:
+            return decode(record)
+        except ValueError as error:
+            self._dead.append(DeadLetter(record, "decode", type(error).__name__, str(error)[:1000]))
+            return None
+
+    def ignore(self, why: str) -> None:
+        """Count a record that was right to drop."""
+        self._ignored[why] = self._ignored.get(why, 0) + 1
+
+    def done(self, key: Key, step: Step) -> None:
+        """Keep what a step sends."""
+        self.touched.add(key)
+        self.outgoing += step.outgoing
+
+    def effects(self, wishes: list[datetime], states: dict[Key, ModelState]) -> Effects:
+        """All of it as effects."""
+        changes = [StateChange(key[0], key[1], states[key].to_json()) for key in sorted(self.touched)]
+        return Effects(
+            tuple(self.outgoing), tuple(changes), tuple(self._dead), self._ignored, min(wishes, default=None)
+        )
+
+
+def _step(state: ModelState, known: Declared, moment: datetime, cause: UUID) -> Step:
+    state.as_of = moment if state.as_of is None else max(state.as_of, moment)
+    return Step(state, known.spec, known.spec_version, known.policy, state.as_of, cause)

@@ -1,0 +1,130 @@
+"""Runs: asking for one, and what becomes of its result."""
+
+from driftloop.contracts.message import derive_id
+from driftloop.contracts.retrain_decisions import RetrainDecision
+from driftloop.contracts.training_requests import DataRule, TrainingRequest
+from driftloop.contracts.training_results import TrainingResult
+from retrain_coordinator.core import challenge, lifecycle, payoff
+from retrain_coordinator.core.decide import Decision
+from retrain_coordinator.core.state import RUNS_KEPT, RunEntry, VersionEntry
+from retrain_coordinator.core.step import Step
+from retrain_coordinator.core.versions import next_version, signature
+
+
+def start(step: Step, decision: Decision) -> RetrainDecision:
+    """Publish the decision to retrain and the request; an unproven challenger gives way to the run."""
+    state = step.state
+    signals = tuple(cause for signal in state.signals for cause in (*signal.caused_by, signal.message_id))
+    causes = (*signals, *step.chain())
+    version = next_version(state.highest, state.signature, signature(step.spec))
+    published_as = derive_id("run", state.model_id, step.cause, version)
+    made = step.decision(
+        "retrain", decision.trigger, decision.reason, candidate=version, run_id=published_as,
+        safeguards=decision.safeguards, evidence=decision.evidence, causes=causes,
+    )  # fmt: skip
+    for challenger in tuple(state.challenges):
+        lifecycle.reject(step, challenger, f"superseded by the run for {version}", trigger="superseded")
+    request = _request(step, decision, made, version)
+    step.request(request)
+    state.run = RunEntry(
+        run_id=request.message_id, version=version, spec_version=step.spec_version, trigger=decision.trigger,
+        requested_at=step.now, lineage=request.caused_by,
+    )  # fmt: skip
+    state.last_trigger = decision.trigger
+    state.highest, state.signature = version, signature(step.spec)
+    state.runs_at = [*state.runs_at, step.now][-RUNS_KEPT:]
+    state.rows_at_run = state.labelled_rows
+    state.feedback_at_run = state.metrics.get("feedback_rows", float(state.labelled_rows))
+    state.scheduled_from = step.now
+    state.signals, state.refusals, state.approved, state.waits_for_approval = [], [], False, None
+    return made
+
+
+def _request(step: Step, decision: Decision, made: RetrainDecision, version: str) -> TrainingRequest:
+    state, spec = step.state, step.spec
+    champion = state.versions.get(state.champion) if state.champion else None
+    incremental = decision.mode == "incremental" and champion is not None
+    return TrainingRequest(
+        message_id=made.run_id or made.message_id,
+        model_id=state.model_id,
+        occurred_at=step.now,
+        caused_by=(*made.caused_by, made.message_id),
+        version=version,
+        mode="incremental" if incremental else "full",
+        base_version=champion.version if champion and incremental else None,
+        base_artifact=champion.artifact if champion and incremental else None,
+        base_sha256=champion.sha256 if champion and incremental else None,
+        champion=champion.version if champion else None,
+        champion_artifact=champion.artifact if champion else None,
+        champion_sha256=champion.sha256 if champion else None,
+        spec_version=step.spec_version,
+        learner=spec.learner.name,
+        learner_parameters=spec.learner.parameters,
+        data=_data_rule(step, decision),
+        seed=int(made.message_id.int % 2**31),
+        reason=made.reason,
+    )
+
+
+def _data_rule(step: Step, decision: Decision) -> DataRule:
+    state, rule, window = step.state, step.spec.training, step.policy.window
+    if state.applied is None:
+        raise ValueError(f"no frame of {state.model_id} has been seen, so there is nothing to learn from")
+    wished = decision.rows or window.rows or rule.maximum_rows
+    rows = max(1, min(wished, rule.maximum_rows, max(state.labelled_rows, rule.minimum_rows)))
+    fresh = decision.fresh_rows if window.onset else None
+    return DataRule(
+        until=state.applied,
+        rows=rows,
+        fresh_rows=min(fresh, rows) if fresh else None,
+        minimum_rows=min(rule.minimum_rows, rows),
+        validation_share=rule.validation_share,
+    )
+
+
+def end(step: Step, result: TrainingResult) -> bool:
+    """Take in a run's end. False where the run is not one that is waited for."""
+    state = step.state
+    run = state.run
+    if run is None or run.run_id != result.run_id:
+        return False
+    state.run = None
+    step.causes = (*run.lineage, run.run_id)
+    if result.status != "succeeded" or result.artifact is None or result.artifact_sha256 is None:
+        _failed(step, result)
+        return True
+    state.failures = 0
+    state.versions[result.version] = VersionEntry(
+        version=result.version, status="registered", run_id=run.run_id, spec_version=run.spec_version,
+        artifact=result.artifact, sha256=result.artifact_sha256, rows=result.data.rows if result.data else 0,
+        loss_bound=result.loss_bound or 1.0, lineage=step.chain(),
+    )  # fmt: skip
+    metrics: dict[str, float | str | None] = dict(result.metrics)
+    if result.cost:
+        metrics["training_seconds"] = result.cost.seconds
+    step.event("registered", f"run for trigger {run.trigger} succeeded", version=result.version, evidence=metrics)
+    _prove(step, result)
+    return True
+
+
+def _prove(step: Step, result: TrainingResult) -> None:
+    state = step.state
+    if state.champion is None:
+        lifecycle.promote(step, result.version, "the first version", trigger="first_version")
+        return
+    entry = challenge.begin(result, state.champion, step.spec.challenge, state.applied, state.labelled_rows)
+    state.challenges[result.version] = entry
+    state.versions[result.version].status = "challenger"
+    word = challenge.verdict(entry, step.spec.challenge)
+    step.event("challenged", f"challenges {state.champion}: {word.reason}", version=result.version,
+               previous_version=state.champion, evidence=word.evidence)  # fmt: skip
+    lifecycle.settle(step)
+
+
+def _failed(step: Step, result: TrainingResult) -> None:
+    state = step.state
+    state.failures += 1
+    state.failed_row = state.labelled_rows
+    reason = f"the run for {result.version} {result.status}: {result.failure or 'no reason was given'}"
+    step.decision("wait", "run_failed", reason, candidate=result.version, run_id=result.run_id)
+    state.payoff = payoff.ended_training(state.payoff, promoted=False)

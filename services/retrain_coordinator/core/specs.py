@@ -1,0 +1,28 @@
+"""The declared specs, and the policy of each."""
+
+from dataclasses import dataclass
+
+from driftloop.contracts.model_specs import ModelSpecPublished
+from driftloop.spec.model_spec import ModelSpec
+from driftloop.spec.policy import Policy, Triggers, policy_of
+from retrain_coordinator.core.payoff import PayoffRule
+
+
+@dataclass(frozen=True, slots=True)
+class Declared:
+    """A model's newest spec with its policy."""
+
+    spec_version: int
+    spec: ModelSpec
+    policy: Policy
+
+
+def declared(published: ModelSpecPublished) -> Declared:
+    """The spec with its policy. A policy that makes no sense asks for nothing, and its name says why."""
+    try:
+        policy = policy_of(published.spec.policy)
+        PayoffRule.model_validate(policy.triggers.payoff or {})
+    except ValueError as error:
+        sentence = " ".join(str(error).split())[:200]
+        policy = Policy(name=f"unusable: {sentence}", triggers=Triggers(harmful_drift=False))
+    return Declared(published.spec_version, published.spec, policy)

@@ -1,0 +1,156 @@
+"""What the coordinator remembers of a model: one JSON entry, bounded, mutable while a step runs."""
+
+from datetime import datetime
+from typing import Literal
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from driftloop.contracts.drift_signals import DriftSignal
+from driftloop.contracts.drift_status import TestStatus
+from driftloop.contracts.message import FramePosition, Version
+from driftloop.spec.policy import Mode
+from retrain_coordinator.core.paired_test import PairedTest
+from retrain_coordinator.core.payoff import PayoffState
+
+VERSIONS_KEPT = 40
+"""Archived and rejected versions remembered (for reuse and roll-back); the log has them all."""
+RUNS_KEPT = 200
+COMMANDS_KEPT = 100
+SIGNALS_KEPT = 50
+
+Status = Literal["registered", "challenger", "champion", "archived", "rejected"]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(validate_assignment=False, protected_namespaces=())
+
+
+class VersionEntry(_Part):
+    """A registered version."""
+
+    version: Version
+    status: Status
+    run_id: UUID | None = None
+    spec_version: int
+    artifact: str
+    sha256: str
+    rows: int = 0
+    loss_bound: float = 1.0
+    lineage: tuple[UUID, ...] = ()
+
+
+class RunEntry(_Part):
+    """A training run that has been asked for and has not ended."""
+
+    run_id: UUID
+    version: Version
+    spec_version: int
+    trigger: str
+    requested_at: datetime
+    lineage: tuple[UUID, ...] = ()
+
+
+class ChallengeEntry(_Part):
+    """A challenger under proof: bets on its gain over the champion, and on its lack of one."""
+
+    version: Version
+    champion: Version
+    since: FramePosition | None
+    since_row: int
+    validated_rows: int = 0
+    loss_bound: float = 1.0
+    gain: PairedTest
+    harm: PairedTest
+    champion_loss: float = 0.0
+    challenger_loss: float = 0.0
+    waits_until: datetime | None = None
+    waits_for: str | None = None
+
+
+class ProbationEntry(_Part):
+    """The champion's first rows, beside the predecessor that it took over from."""
+
+    champion: Version
+    predecessor: Version
+    since: FramePosition | None
+    since_row: int
+    loss_bound: float = 1.0
+    harm: PairedTest = PairedTest()
+
+
+class Reading(_Part):
+    """A host's figure and when it was read."""
+
+    value: float
+    at: datetime
+
+
+class Waiting(_Part):
+    """Evidence on a frame whose other sources have not yet reported it: raw messages and times."""
+
+    scores: list[str] = Field(default_factory=list)
+    signals: list[str] = Field(default_factory=list)
+    status: str | None = None
+    at: datetime | None = None
+
+
+class ModelState(_Part):
+    """All that the coordinator knows of a model, as of the frame `applied`."""
+
+    model_id: str
+    applied: FramePosition | None = None
+    as_of: datetime | None = None
+    rows: int = 0
+    labelled_rows: int = 0
+    metrics: dict[str, float] = Field(default_factory=dict)
+    tests: tuple[TestStatus, ...] = ()
+    signals: list[DriftSignal] = Field(default_factory=list)
+    readings: dict[str, Reading] = Field(default_factory=dict)
+    payoff: PayoffState = PayoffState()
+
+    champion: Version | None = None
+    champion_since: datetime | None = None
+    champions: list[Version] = Field(default_factory=list)
+    """The versions that served, in order, the present one last; a rolled-back one is taken out."""
+    versions: dict[Version, VersionEntry] = Field(default_factory=dict)
+    highest: Version | None = None
+    signature: dict[str, str] = Field(default_factory=dict)
+
+    run: RunEntry | None = None
+    challenges: dict[Version, ChallengeEntry] = Field(default_factory=dict)
+    probation: ProbationEntry | None = None
+
+    frozen: str | None = None
+    runs_at: list[datetime] = Field(default_factory=list)
+    rows_at_run: int = 0
+    feedback_at_run: float = 0.0
+    failures: int = 0
+    failed_row: int = 0
+    scheduled_from: datetime | None = None
+    approved: bool = False
+    waits_for_approval: str | None = None
+    refusals: list[str] = Field(default_factory=list)
+    retry_at: datetime | None = None
+    last_trigger: str = ""
+    commands: list[UUID] = Field(default_factory=list)
+    waiting: dict[int, Waiting] = Field(default_factory=dict)
+
+    def to_json(self) -> bytes:
+        """The entry as it stands in the changelog."""
+        return self.model_dump_json(exclude_defaults=True).encode()
+
+
+class Asked(BaseModel):
+    """A trigger that asks for a run: its name, why, and what it wants."""
+
+    model_config = ConfigDict(frozen=True)
+
+    trigger: str
+    reason: str
+    mode: Mode | None = None
+    rows: int | None = None
+    fresh_rows: int | None = None
+    reuse: Version | None = None
+    manual: bool = False
+    evidence: dict[str, float | str | None] = Field(default_factory=dict)

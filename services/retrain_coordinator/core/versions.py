@@ -1,0 +1,54 @@
+"""Numbers of versions, by a declared rule.
+
+The first is 1.0.0. Retraining is a patch; another set of features is a minor version; another
+target or task a major one. A number is given once: that of a failed run is not used again, so that
+no artifact can ever be mistaken for another.
+"""
+
+import json
+
+from driftloop.contracts.message import Version
+from driftloop.spec.model_spec import ModelSpec
+
+
+def signature(spec: ModelSpec) -> dict[str, str]:
+    """What of a spec decides the number: its features, and its target with the task."""
+    features = {name: feature.model_dump() for name, feature in sorted(spec.features.items())}
+    target = {name: field.kind for name, field in sorted(spec.target.items())}
+    return {"features": json.dumps(features, sort_keys=True), "target": json.dumps([spec.task, target])}
+
+
+def next_version(highest: Version | None, before: dict[str, str], now: dict[str, str]) -> Version:
+    """The number after `highest`, given the signatures of the spec then and now.
+
+    >>> same = {"features": "a", "target": "t"}
+    >>> next_version(None, {}, same), next_version("1.0.3", same, same)
+    ('1.0.0', '1.0.4')
+    >>> next_version("1.0.3", same, {"features": "b", "target": "t"})
+    '1.1.0'
+    >>> next_version("1.1.0", same, {"features": "a", "target": "u"})
+    '2.0.0'
+    """
+    if highest is None:
+        return "1.0.0"
+    major, minor, patch = parts(highest)
+    if before and before["target"] != now["target"]:
+        return f"{major + 1}.0.0"
+    if before and before["features"] != now["features"]:
+        return f"{major}.{minor + 1}.0"
+    return f"{major}.{minor}.{patch + 1}"
+
+
+def parts(version: Version) -> tuple[int, int, int]:
+    """Major, minor, patch as numbers, so that versions compare.
+
+    >>> parts("1.0.10") > parts("1.0.9")
+    True
+    """
+    major, minor, patch = (int(part) for part in version.split("."))
+    return major, minor, patch
+
+
+def is_compatible(version: Version, other: Version) -> bool:
+    """Whether one can take over from the other: the same target and task, so the same major."""
+    return parts(version)[0] == parts(other)[0]
