@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from driftloop.replay.result import ReplayResult
 
 
-def replay(  # noqa: PLR0917  (options of a command, all by name)
+def replay(
     file: Annotated[Path, typer.Argument(help="A CSV with a header, rows in the order in which they happened.")],
     target: Annotated[str, typer.Option(help="The column to predict.")],
     task: Annotated[str | None, typer.Option(help="binary, multiclass or regression. Default: inferred.")] = None,

@@ -54,7 +54,9 @@ class Sender:
         self._poller = threading.Thread(target=self._poll, name="sender", daemon=True)
         self._poller.start()
 
-    def send(self, topic: str, key: str, value: bytes, headers: Sequence[tuple[str, bytes]] = ()) -> None:
+    def send(
+        self, topic: str, key: str | bytes | None, value: bytes | None, headers: Sequence[tuple[str, bytes]] = ()
+    ) -> None:
         """Hand a record over; it is on its way when this returns, and delivered when `flush` does."""
         if self._closed.is_set():
             raise UserError("This sender is closed.")

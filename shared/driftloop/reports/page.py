@@ -32,7 +32,7 @@ svg{width:100%;height:auto;display:block;margin:8px 0}
 .legend i{display:inline-block;width:18px;height:3px;margin-right:6px;vertical-align:middle;background:var(--c)}
 table{border-collapse:collapse;width:100%;font-size:14px;font-variant-numeric:tabular-nums}
 th{text-align:left;color:var(--dim);font-weight:500}th,td{padding:6px 12px 6px 0;border-bottom:1px solid var(--rule);
-vertical-align:top}.wide{overflow-x:auto}
+vertical-align:top}.wide{overflow-x:auto;margin-bottom:24px}
 """
 
 

@@ -80,7 +80,12 @@ def error_picture(result: ReplayResult, spans: Sequence[Span] = ()) -> Picture:
 
 
 def _line(label: str, style: str, rows: Floats, losses: Floats, window: int) -> Line:
-    return Line(label, style, rows, rolling_mean(np.nan_to_num(losses), window))
+    return Line(label, style, rows, rolling(losses, window))
+
+
+def rolling(losses: Floats, window: int) -> Floats:
+    """The rolling mean, missing losses counted as none."""
+    return rolling_mean(np.nan_to_num(losses), window)
 
 
 def marks(result: ReplayResult) -> list[Mark]:

@@ -88,11 +88,11 @@ class Plant:
     def _granules(self, row: Floats, settings: dict[str, Floats], noise: Floats) -> dict[str, Floats]:
         spray, speed, air = settings["spray_rate"], settings["carousel_speed"], settings["air_flow"]
         fouling, new_lot = self.fouling(row), (row >= self.lot_change).astype(np.float64)
-        wetting = spray * (1.0 - 0.35 * fouling)
+        wetting = spray * (1.0 - 0.14 * fouling)
         d50 = 180.0 + 2.4 * wetting - 3.0 * (speed - 30.0) - 0.25 * air + 0.004 * wetting * speed
-        d50 += new_lot * (70.0 - 0.5 * (spray - 100.0)) + NOISE_D50_UM * noise[:, 3]
+        d50 -= new_lot * (42.0 + 0.8 * (spray - 100.0)) + NOISE_D50_UM * noise[:, 3]
         lod = 1.2 + 0.021 * wetting - 0.006 * (air - 200.0) + 0.0004 * speed**2
-        lod += 0.45 * new_lot + NOISE_LOD_PERCENT * noise[:, 4]
+        lod -= 0.3 * new_lot + NOISE_LOD_PERCENT * noise[:, 4]
         return {"d50": d50, "lod": lod}
 
 
