@@ -10,6 +10,7 @@ from confluent_kafka.admin import NewTopic  # type: ignore[attr-defined]
 from driftloop.errors import ExitCode, UserError
 from driftloop.kafka.clients import admin_client, group_consumer, require_broker, transactional_producer
 from driftloop.kafka.log_reader import LogReader, end_offsets, partition_count, unprefixed
+from driftloop.kafka.retries import patiently
 from driftloop.kafka.settings import KafkaSettings, LoopSettings
 from driftloop.kafka.table import Tables
 from driftloop.kafka.topics import changelog_config, create_topics
@@ -58,7 +59,7 @@ class KafkaTransport:
         if not self._kafka.transactions:
             slot += "-control"
         self._producer = transactional_producer(self._kafka, slot)
-        self._producer.init_transactions(60)
+        patiently(lambda: self._producer.init_transactions(30), "joining the transactions of this replica's slot")
 
     # -- partitions come and go -------------------------------------------------------------
 
@@ -94,18 +95,26 @@ class KafkaTransport:
 
     def committed(self, positions: Sequence[Position]) -> dict[Position, int]:
         """The group's next offsets, or the first ones there are."""
-        found = self._consumer.committed([self._named(position) for position in positions], timeout=60)
-        offsets: dict[Position, int] = {}
+        found = patiently(lambda: self._ask_committed(positions), "asking for the group's offsets")
+        return {
+            (tp.topic.removeprefix(self._prefix), tp.partition): tp.offset if tp.offset >= 0 else self._first_offset(tp)
+            for tp in found
+        }
+
+    def _ask_committed(self, positions: Sequence[Position]) -> list[TopicPartition]:
+        found = self._consumer.committed([self._named(position) for position in positions], timeout=30)
         for tp in found:
-            position = tp.topic.removeprefix(self._prefix), tp.partition
             if tp.error is not None:
                 raise KafkaException(tp.error)
-            offsets[position] = tp.offset if tp.offset >= 0 else self._first_offset(tp)
-        return offsets
+        return found
 
     def _first_offset(self, tp: TopicPartition) -> int:
-        low, _ = self._consumer.get_watermark_offsets(TopicPartition(tp.topic, tp.partition), timeout=30)
-        return int(low)
+        place = TopicPartition(tp.topic, tp.partition)
+        low, _ = patiently(lambda: self._watermarks(place), "asking for the start of the log")
+        return low
+
+    def _watermarks(self, place: TopicPartition) -> tuple[int, int]:
+        return self._consumer.get_watermark_offsets(place, timeout=30)
 
     def begin_at(self, offsets: Mapping[Position, int]) -> None:
         """Seek and deliver."""

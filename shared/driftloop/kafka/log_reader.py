@@ -13,6 +13,7 @@ from confluent_kafka.admin import OffsetSpec  # type: ignore[attr-defined]
 
 from driftloop.errors import ExitCode, UserError
 from driftloop.kafka.clients import admin_client, plain_reader
+from driftloop.kafka.retries import patiently
 from driftloop.kafka.settings import KafkaSettings
 from driftloop.kafka.transport import Position
 from driftloop.processor import Record
@@ -111,10 +112,15 @@ def end_offsets(admin: Any, kafka: KafkaSettings, positions: Sequence[Position])
     """The high watermark of each partition: open transactions are counted in."""
     if not positions:
         return {}
-    named = {TopicPartition(kafka.topic_prefix + topic, number): (topic, number) for topic, number in positions}
-    futures = admin.list_offsets(
-        {tp: OffsetSpec.latest() for tp in named},  # type: ignore[no-untyped-call]
-        isolation_level=IsolationLevel.READ_UNCOMMITTED,
-        request_timeout=_TIMEOUT_S,
-    )
-    return {(tp.topic.removeprefix(kafka.topic_prefix), tp.partition): f.result().offset for tp, f in futures.items()}
+    prefix = kafka.topic_prefix
+    asked = {
+        TopicPartition(prefix + topic, number): OffsetSpec.latest()  # type: ignore[no-untyped-call]
+        for topic, number in positions
+    }
+
+    def ask() -> dict[Position, int]:
+        level = IsolationLevel.READ_UNCOMMITTED
+        futures = admin.list_offsets(asked, isolation_level=level, request_timeout=_TIMEOUT_S)
+        return {(tp.topic.removeprefix(prefix), tp.partition): f.result().offset for tp, f in futures.items()}
+
+    return patiently(ask, "asking for the ends of the logs")

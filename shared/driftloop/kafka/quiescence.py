@@ -8,13 +8,15 @@ become visible in the transaction that commits the inputs. Open transactions cou
 
 import time
 from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import Future
 
-from confluent_kafka import ConsumerGroupTopicPartitions, KafkaException
+from confluent_kafka import ConsumerGroupTopicPartitions
 from confluent_kafka.admin import AdminClient
 
-from driftloop.errors import ExitCode, UserError
+from driftloop.errors import UserError
 from driftloop.kafka.clients import admin_client
 from driftloop.kafka.log_reader import end_offsets, partition_count
+from driftloop.kafka.retries import patiently
 from driftloop.kafka.settings import KafkaSettings
 from driftloop.kafka.transport import Position
 
@@ -78,25 +80,21 @@ class Quiescence:
         )
 
     def _sweep(self) -> tuple[dict[Position, int], dict[str, dict[Position, int]]]:
+        asked = {group: self._ask(group) for group in self._inputs}
+        ends = end_offsets(self._admin, self._kafka, self._topics)
+        return ends, {group: self._answer(group, future) for group, future in asked.items()}
+
+    def _ask(self, group: str) -> "Future[ConsumerGroupTopicPartitions]":
+        name = self._kafka.topic_prefix + group
+        asked = [ConsumerGroupTopicPartitions(name)]
+        return self._admin.list_consumer_group_offsets(asked, request_timeout=_TIMEOUT_S)[name]
+
+    def _answer(self, group: str, first: "Future[ConsumerGroupTopicPartitions]") -> dict[Position, int]:
+        futures = [first]
+
+        def ask() -> ConsumerGroupTopicPartitions:
+            return (futures.pop() if futures else self._ask(group)).result()
+
+        found = patiently(ask, f"asking for the offsets of {group}")
         prefix = self._kafka.topic_prefix
-        try:
-            asked = {
-                group: self._admin.list_consumer_group_offsets(
-                    [ConsumerGroupTopicPartitions(prefix + group)], request_timeout=_TIMEOUT_S
-                )[prefix + group]
-                for group in self._inputs
-            }
-            ends = end_offsets(self._admin, self._kafka, self._topics)
-            committed = {
-                group: {
-                    (tp.topic.removeprefix(prefix), tp.partition): max(0, tp.offset)
-                    for tp in future.result().topic_partitions
-                }
-                for group, future in asked.items()
-            }
-        except KafkaException as error:
-            raise UserError(
-                f"no Kafka broker answers at {self._kafka.bootstrap_servers}: {error.args[0].str()}",
-                ExitCode.BROKER_AWAY,
-            ) from error
-        return ends, committed
+        return {(tp.topic.removeprefix(prefix), tp.partition): max(0, tp.offset) for tp in found.topic_partitions or ()}

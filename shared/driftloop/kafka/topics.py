@@ -16,6 +16,7 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]
 from driftloop.contracts.topics import DEAD_LETTERS, Topic, topics
 from driftloop.errors import ExitCode, UserError
 from driftloop.kafka.clients import MAX_MESSAGE_BYTES, admin_client
+from driftloop.kafka.retries import patiently
 from driftloop.kafka.settings import KafkaSettings
 
 STATEFUL_GROUPS: Mapping[str, str] = {
@@ -79,6 +80,7 @@ def apply_topics(kafka: KafkaSettings, *, partitions: int | None = None, replica
     created = create_topics(
         admin, [NewTopic(name, count, replication or -1, config=config) for name, (count, config) in wanted.items()]
     )
+    patiently(lambda: _require_leaders(admin, list(wanted)), "waiting for the new topics")
     _alter(admin, {name: config for name, (_, config) in wanted.items() if name not in created})
     return [name.removeprefix(kafka.topic_prefix) for name in created]
 
@@ -109,6 +111,13 @@ def _await_visible(admin: AdminClient, created: Iterable[str]) -> None:
         missing -= {name for name, topic in admin.list_topics(timeout=_TIMEOUT_S).topics.items() if topic.partitions}
         if missing and time.monotonic() > deadline:
             raise UserError(f"Kafka created {min(missing)} and does not show it", ExitCode.BROKER_AWAY)
+
+
+def _require_leaders(admin: AdminClient, names: list[str]) -> None:
+    there = admin.list_topics(timeout=_TIMEOUT_S).topics
+    led = [name for name in names if name in there and all(p.leader >= 0 for p in there[name].partitions.values())]
+    if len(led) < len(names):
+        raise KafkaException(KafkaError(KafkaError.LEADER_NOT_AVAILABLE))
 
 
 def _alter(admin: AdminClient, wanted: Mapping[str, Mapping[str, str]]) -> None:

@@ -1,0 +1,52 @@
+"""Calls Kafka again where its answer says that this helps."""
+
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+from confluent_kafka import KafkaError, KafkaException
+
+from driftloop.errors import ExitCode, UserError
+
+T = TypeVar("T")
+
+_PASSING = frozenset(
+    {
+        KafkaError._ALL_BROKERS_DOWN,
+        KafkaError._TIMED_OUT,
+        KafkaError._TRANSPORT,
+        KafkaError._WAIT_COORD,
+        KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
+        KafkaError.COORDINATOR_NOT_AVAILABLE,
+        KafkaError.LEADER_NOT_AVAILABLE,
+        KafkaError.NOT_COORDINATOR,
+        KafkaError.NOT_LEADER_FOR_PARTITION,
+        KafkaError.REQUEST_TIMED_OUT,
+        KafkaError.UNKNOWN_TOPIC_OR_PART,
+        KafkaError.UNSTABLE_OFFSET_COMMIT,
+    }
+)
+
+
+def passes(error: KafkaError) -> bool:
+    """Whether an error goes away by itself."""
+    return bool(error.retriable()) or error.code() in _PASSING
+
+
+def patiently(call: Callable[[], T], what: str, deadline_s: float = 60.0) -> T:
+    """The answer of `call`, asked again while its errors are passing ones.
+
+    Raises UserError (`what` says what was tried) once the deadline is over, and other errors at once.
+    """
+    deadline = time.monotonic() + deadline_s
+    while True:
+        try:
+            return call()
+        except KafkaException as error:
+            cause: KafkaError = error.args[0]
+            if cause.fatal() or not passes(cause):
+                raise
+            if time.monotonic() > deadline:
+                sentence = f"{what} did not work for {deadline_s:.0f} s: {cause.str()}"
+                raise UserError(sentence, ExitCode.BROKER_AWAY) from error
+            time.sleep(0.02)
