@@ -21,40 +21,15 @@ from driftloop.contracts.training_requests import TrainingRequest
 from driftloop.contracts.training_results import TrainingCost, TrainingData, TrainingResult, Validation
 from driftloop.processor import Effects
 from driftloop.spec.model_spec import ModelSpec
+from driftloop.testing.records import FakeRecord
 from retrain_coordinator.core.processor import Coordinator
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
 
 
-@dataclass(frozen=True)
-class LogRecord:
-    """A record as the runtime hands it over."""
-
-    on_topic: str
-    raw: bytes
-    at: datetime
-    number: int = 0
-
-    def topic(self) -> str:
-        return self.on_topic
-
-    def partition(self) -> int:
-        return 0
-
-    def offset(self) -> int:
-        return self.number
-
-    def key(self) -> bytes:
-        return b"m"
-
-    def value(self) -> bytes:
-        return self.raw
-
-    def headers(self) -> None:
-        return None
-
-    def timestamp(self) -> tuple[int, int]:
-        return 1, int(self.at.timestamp() * 1000)
+def log_record(topic: str, message: ControlMessage, at: datetime, number: int = 0) -> FakeRecord:
+    """A message as the runtime hands it over."""
+    return FakeRecord(topic, key="m", value=message.to_json(), at_offset=number, at_ms=int(at.timestamp() * 1000))
 
 
 def spec(**changes: Any) -> ModelSpec:
@@ -91,10 +66,10 @@ class Story:
             spec_version=version,
             spec=declared,
         )
-        self.core.take_table(topics.MODEL_SPECS, [LogRecord(topics.MODEL_SPECS, published.to_json(), self.now)])
+        self.core.take_table(topics.MODEL_SPECS, [log_record(topics.MODEL_SPECS, published, self.now)])
 
     def say(self, topic: str, message: ControlMessage) -> Effects:
-        record = LogRecord(topic, message.to_json(), self.now, next(self.numbers))
+        record = log_record(topic, message, self.now, next(self.numbers))
         return self.take(self.core.process([record], self.now, tables_current=True))
 
     def take(self, effects: Effects) -> Effects:
@@ -198,12 +173,13 @@ class Story:
         """The end of the newest run."""
         request = self.requests[-1]
         good = status == "succeeded"
+        held_out = Validation(champion_losses=tuple(champion), challenger_losses=tuple(challenger))
+        data = TrainingData(first=self.here, last=self.here, rows=request.data.rows, sha256="1" * 64)
         message = TrainingResult(
             message_id=derive_id("result", request.message_id), model_id="m", occurred_at=self.now,
             run_id=request.message_id, status=status, version=request.version,
             artifact=f"m/{request.version}" if good else None, artifact_sha256="0" * 64 if good else None,
-            validation=Validation(champion_losses=tuple(champion), challenger_losses=tuple(challenger)) if good else None,
-            data=TrainingData(first=self.here, last=self.here, rows=request.data.rows, sha256="1" * 64) if good else None,
+            validation=held_out if good else None, data=data if good else None,
             cost=TrainingCost(seconds=1.0, cpu_seconds=1.0), failure=None if good else "out of memory", **rest,
         )  # fmt: skip
         return self.say(topics.TRAINING_RESULTS, message)
