@@ -23,6 +23,7 @@ def write(
     ] = False,
 ) -> None:
     """Write JSON Schema and Avro of every contract."""
+    from driftloop.codec.golden import write_golden
     from driftloop.contracts.schema_files import generated, read_schema, render
 
     root, declared = schemas_root(), topics()
@@ -32,6 +33,8 @@ def write(
     for name, schema in changed:
         (root / name).write_text(render(schema), encoding="utf-8")
         typer.echo(f"wrote {name}")
+    for path in write_golden(root, declared, anew=unreleased):
+        typer.echo(f"wrote {path.relative_to(root)}")
     typer.echo(f"{len(changed)} schema files written, the others were up to date")
 
 
@@ -39,11 +42,12 @@ def write(
 def check() -> None:
     """Check that contracts, schemas, examples, versions and topic files agree."""
     try:
+        from driftloop.codec.golden import golden_problems
         from driftloop.contracts.schema_check import problems
     except ImportError as error:
         raise UserError(f"`driftloop schemas check` needs driftloop[dev]: {error.name} is missing") from error
     declared = topics()
-    found = problems(schemas_root(), declared)
+    found = [*problems(schemas_root(), declared), *golden_problems(schemas_root(), declared)]
     for sentence in found:
         typer.echo(sentence, err=True)
     if found:

@@ -1,0 +1,112 @@
+"""Avro in its single-object encoding: a marker, the fingerprint of the writer's schema, the datum.
+
+Why by fingerprint: the bytes say which version wrote them, so no registry has to answer before a
+message can be read, and every version ever committed to `schemas/` is read for ever. A datum of an
+older version is resolved to the current one by Avro's own rules.
+"""
+
+import io
+import json
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import fastavro
+from fastavro.schema import fingerprint, to_parsing_canonical_form
+
+from driftloop.contracts.message import Message
+from driftloop.contracts.topics import schemas_root
+
+MARKER = b"\xc3\x01"
+_HEADER = len(MARKER) + 8
+_UNREADABLE = (EOFError, IndexError, KeyError, OverflowError, StopIteration, TypeError, ValueError)
+
+
+def schema_fingerprint(schema: Mapping[str, Any]) -> bytes:
+    """The eight bytes that name a schema: CRC-64-AVRO of its canonical form, little-endian.
+
+    >>> schema_fingerprint({"type": "long"}).hex()
+    'b71df49344e154d0'
+    """
+    canonical = to_parsing_canonical_form(dict(schema))
+    return bytes.fromhex(fingerprint(canonical, "CRC-64-AVRO"))
+
+
+class AvroTopic:
+    """Writes the current version of a topic's messages, and reads every committed one.
+
+    Moments come out as microseconds since 1970 (a column of them needs no objects), or, with
+    `aware_moments`, as the contract has them.
+    """
+
+    def __init__(self, topic: str, folder: Path | None = None, *, aware_moments: bool = False) -> None:
+        files = sorted((folder or schemas_root()).glob(f"{topic}.v*.avsc"), key=_version)
+        if not files:
+            raise LookupError(f"there is no Avro schema of {topic}")
+        schemas = [json.loads(file.read_text(encoding="utf-8")) for file in files]
+        self._keep = aware_moments
+        self._writer = fastavro.parse_schema(schemas[-1])
+        self._header = MARKER + schema_fingerprint(schemas[-1])
+        self._known = {schema_fingerprint(schema): self._parsed(schema) for schema in schemas}
+        self._reader = self._known[self._header[len(MARKER) :]]
+        self._foreign: dict[str, Any] = {}
+
+    def encode(self, message: Message) -> bytes:
+        """The message, written with the current version."""
+        written = io.BytesIO(self._header)
+        written.seek(_HEADER)
+        fastavro.schemaless_writer(written, self._writer, message.model_dump())
+        return written.getvalue()
+
+    def decode(self, value: bytes) -> dict[str, Any]:
+        """The datum in `value` as the current version has it.
+
+        Raises ValueError: another encoding, a schema that is not known, a damaged or longer datum.
+        """
+        if value[: len(MARKER)] != MARKER or len(value) < _HEADER:
+            raise ValueError("the value is not in Avro's single-object encoding")
+        schema = self._known.get(value[len(MARKER) : _HEADER])
+        if schema is None:
+            raise ValueError(f"no version of the schema has the fingerprint {value[len(MARKER) : _HEADER].hex()}")
+        return self._datum(value, _HEADER, schema)
+
+    def decode_as(self, value: bytes, start: int, schema: Mapping[str, Any]) -> dict[str, Any]:
+        """The datum that begins at `start`, written with `schema` (one that a registry gave).
+
+        Raises ValueError where the datum is damaged, or its schema does not resolve to ours.
+        """
+        text = json.dumps(schema, sort_keys=True)
+        if text not in self._foreign:
+            self._foreign[text] = self._parsed(schema)
+        return self._datum(value, start, self._foreign[text])
+
+    def _parsed(self, schema: Any) -> Any:
+        return fastavro.parse_schema(schema if self._keep else _plain(schema))
+
+    def _datum(self, value: bytes, start: int, schema: Any) -> dict[str, Any]:
+        source = io.BytesIO(value)
+        source.seek(start)
+        try:
+            datum = fastavro.schemaless_reader(source, schema, None if schema is self._reader else self._reader)
+        except (*_UNREADABLE, fastavro.read.SchemaResolutionError) as error:
+            raise ValueError(f"the Avro datum is damaged or of another schema: {error}") from error
+        if source.tell() != len(value):
+            raise ValueError(f"{len(value) - source.tell()} bytes follow the Avro datum")
+        if not isinstance(datum, dict):
+            raise ValueError("the Avro datum is not a record")  # noqa: TRY004  (it is the sender's mistake)
+        return datum
+
+
+def _plain(schema: Any) -> Any:
+    """The schema without logical types: a moment stays an integer."""
+    if isinstance(schema, list):
+        return [_plain(branch) for branch in schema]
+    if isinstance(schema, dict):
+        return {key: _plain(part) for key, part in schema.items() if key != "logicalType"}
+    return schema
+
+
+def _version(file: Path) -> int:
+    found = re.search(r"\.v(\d+)\.avsc$", file.name)
+    return int(found[1]) if found else 0
