@@ -2,11 +2,12 @@
 
 Why: signals, status and scores come on three topics, and how those interleave depends on the
 machine. Taken in by frame (scores, then signals, then status), they give the same decisions always.
-Detection is always expected; its whole-model status says that it is done with a frame. Scoring is
+Detection is always expected; its whole-model status says that it is done with a frame, and how many
+signals it raised there (they are on another topic, and may be read later). Scoring is
 expected for the versions that are under proof or on probation since before the frame.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -57,14 +58,23 @@ def next_complete(state: ModelState) -> FrameEvidence | None:
     if waiting.status is None or waiting.at is None:
         return None
     scores = [ChallengeScores.from_json(raw) for raw in sorted(waiting.scores)]
-    losses = {version: losses for message in scores for version, losses in message.losses.items()}
+    losses = _united(scores)
+    status = DriftStatus.from_json(waiting.status)
     missing = _expected(state, offset) - losses.keys()
-    if missing and len(state.waiting) <= FRAMES_WAITING:
+    if len(waiting.signals) < (status.signals or 0) or (missing and len(state.waiting) <= FRAMES_WAITING):
         return None
     del state.waiting[offset]
-    status = DriftStatus.from_json(waiting.status)
     signals = sorted((DriftSignal.from_json(raw) for raw in waiting.signals), key=_signal_order)
     return FrameEvidence(status.position, losses, tuple(scores), tuple(signals), status, waiting.at)
+
+
+def _united(scores: Sequence[ChallengeScores]) -> dict[Version, tuple[float, ...]]:
+    """Losses by version. A frame that was read again for a new challenger is told twice: the longer list counts."""
+    losses: dict[Version, tuple[float, ...]] = {}
+    for message in scores:
+        for version, values in message.losses.items():
+            losses[version] = max(losses.get(version, ()), values, key=len)
+    return losses
 
 
 def _expected(state: ModelState, offset: int) -> set[Version]:

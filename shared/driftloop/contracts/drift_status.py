@@ -50,4 +50,7 @@ class DriftStatus(ControlMessage):
     metrics: dict[str, float] = Field(default_factory=dict)
     tests: tuple[TestStatus, ...] = ()
     active_signals: tuple[str, ...] = ()
+    signals: int | None = Field(default=None, ge=0)
+    """In a whole-model status: how many signals were published about its frame, over all segments. Topics
+    are not read in step, so a reader that needs them all counts them."""
     attribution: dict[str, float] = Field(default_factory=dict)

@@ -103,6 +103,7 @@ class Story:
         metrics: dict[str, float] | None = None,
         tests: Sequence[TestStatus] = (),
         hours: float = 1.0,
+        signals: int | None = None,
         say: bool = True,
     ) -> DriftStatus:
         """The next frame has `rows` labelled rows with this mean loss."""
@@ -121,7 +122,7 @@ class Story:
         message = DriftStatus(
             message_id=derive_id("status", self.offset), model_id="m", occurred_at=self.now, spec_version=1,
             position=self.here, rows=self.rows, labelled_rows=self.rows, as_of=self.now, loss_blocks=blocks,
-            metrics=metrics or {}, tests=tuple(tests),
+            metrics=metrics or {}, tests=tuple(tests), signals=signals,
         )  # fmt: skip
         if say:
             self.say(topics.DRIFT_STATUS, message)
