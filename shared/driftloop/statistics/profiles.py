@@ -13,10 +13,12 @@ from uuid import UUID
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import rankdata
 
 from driftloop.contracts.model_profiles import CategoricalProfile, LossProfile, ModelProfile, NumericProfile
 from driftloop.learners.protocol import Column, Predictions, Rows
 from driftloop.spec.model_spec import ModelSpec
+from driftloop.statistics.dependence import inflation, lag_correlation
 from driftloop.statistics.losses import row_losses
 
 Floats = NDArray[np.float64]
@@ -59,6 +61,7 @@ def numeric_profile(values: Floats) -> NumericProfile:
         outlier_share=float(outliers.mean()) if variance > 0 else 0.0,
         kurtosis=float(np.mean(centred**4) / variance**2) if variance > 0 else 3.0,
         lag_correlation=lag_correlation(present),
+        inflation=inflation(rankdata(present)),
         atoms=_atoms(present),
     )
 
@@ -75,19 +78,6 @@ def _rounded(values: Floats) -> tuple[float, ...]:
     return tuple(float(f"{value:.{_SIGNIFICANT}g}") for value in values)
 
 
-def lag_correlation(values: Floats) -> float:
-    """Correlation of neighbours in −1…1; 0 for a constant column or one of fewer than 20 rows.
-
-    >>> lag_correlation(np.tile([0.0, 1.0], 50))
-    -1.0
-    """
-    if len(values) < 20:
-        return 0.0
-    centred = values - values.mean()
-    power = float(np.dot(centred, centred)) * (1 - 1 / len(values))
-    return float(np.clip(round(np.dot(centred[1:], centred[:-1]) / power, 6), -1, 1)) if power > 0 else 0.0
-
-
 def categorical_profile(values: Column) -> CategoricalProfile:
     """The profile of a categorical column (object of str, None is missing).
 
@@ -101,7 +91,14 @@ def categorical_profile(values: Column) -> CategoricalProfile:
         missing=len(values) - len(present),
         counts=dict(ranked[:CATEGORIES]),
         other=sum(count for _, count in ranked[CATEGORIES:]),
+        inflation=_category_inflation(values, [name for name, _ in ranked[:3]]),
     )
+
+
+def _category_inflation(values: Column, names: list[str]) -> tuple[tuple[int, float], ...]:
+    """The greatest inflation among the shares of `names`."""
+    found = [inflation((values == name).astype(np.float64)) for name in names]
+    return max(found, key=lambda steps: steps[-1][1] if steps else 0.0, default=())
 
 
 def column_profile(values: Column) -> NumericProfile | CategoricalProfile:

@@ -69,7 +69,7 @@ class MixtureCusum(WatchingDetector):
     def _correlation(self) -> float:
         return 0.0
 
-    def _aim(self, mean: float, level: Level) -> None:
+    def _aim(self, mean: float, level: Level) -> None:  # noqa: ARG002 - a 0/1 mean says it all
         base = min(max(mean, 1e-6), 0.99)
         risen = [ratio * base / (1 - base + ratio * base) for ratio in ODDS_RATIOS]
         self._up = np.array([round(log(rise / base) * ONE) for rise in risen], np.int64)

@@ -1,5 +1,9 @@
 """river's detectors by name. Parameters go to river as they are; `memory_rows` and `seed` aside."""
 
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
 import numpy as np  # noqa: F401 - the examples use it
 from river import drift
 from river.drift import binary
@@ -8,6 +12,9 @@ from drift_detection.core.detectors.protocol import LossReference
 from drift_detection.core.detectors.river_adapter import MEMORY, RiverDetector
 
 NONE = LossReference()
+_ADWIN: Callable[..., Any] = drift.ADWIN
+_HDDMA: Callable[..., Any] = binary.HDDMA
+_HDDMW: Callable[..., Any] = binary.HDDMW
 
 
 def adwin(reference: LossReference = NONE, *, delta: float = 0.002, memory_rows: float = MEMORY) -> RiverDetector:
@@ -16,7 +23,7 @@ def adwin(reference: LossReference = NONE, *, delta: float = 0.002, memory_rows:
     >>> adwin().update_many(np.r_[np.zeros(500), np.ones(500)])
     511
     """
-    return RiverDetector(lambda: drift.ADWIN(delta=delta), reference, memory_rows=memory_rows)
+    return RiverDetector(partial(_ADWIN, delta=delta), reference, memory_rows=memory_rows)
 
 
 def page_hinkley(
@@ -50,7 +57,7 @@ def eddm(reference: LossReference = NONE, *, beta: float = 0.9, memory_rows: flo
 
 def hddm_a(reference: LossReference = NONE, *, confidence: float = 0.001, memory_rows: float = MEMORY) -> RiverDetector:
     """HDDM-A (Frías-Blanco and others 2015), by averages."""
-    return RiverDetector(lambda: binary.HDDMA(drift_confidence=confidence), reference, memory_rows=memory_rows)
+    return RiverDetector(partial(_HDDMA, drift_confidence=confidence), reference, memory_rows=memory_rows)
 
 
 def hddm_w(
@@ -61,9 +68,8 @@ def hddm_w(
     memory_rows: float = MEMORY,
 ) -> RiverDetector:
     """HDDM-W (Frías-Blanco and others 2015), by weighted averages."""
-    return RiverDetector(
-        lambda: binary.HDDMW(drift_confidence=confidence, lambda_val=weight), reference, memory_rows=memory_rows
-    )
+    make = partial(_HDDMW, drift_confidence=confidence, lambda_val=weight)
+    return RiverDetector(make, reference, memory_rows=memory_rows)
 
 
 def kswin(

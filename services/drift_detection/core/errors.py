@@ -1,0 +1,157 @@
+"""The error monitor: a detector on the losses of one model and segment, and what it says when it alarms."""
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from drift_detection.core.detectors.protocol import Detector, LossReference, make_detector
+from driftloop.contracts.model_profiles import LossProfile
+from driftloop.spec.model_spec import ModelSpec
+from driftloop.statistics.profiles import loss_profile
+
+Floats = NDArray[np.float64]
+
+OURS = ("mixture-cusum", "betting-cusum")
+RECENT = 200
+"""Losses kept to say what the loss is now."""
+
+
+@dataclass(frozen=True, slots=True)
+class Alarm:
+    """The losses rose: at which of the rows taken in, since how many rows, by how much."""
+
+    index: int
+    onset_rows_ago: int
+    statistic: float
+    threshold: float
+    reference: float
+    reference_rows: int
+    current: float
+
+
+def losses_are_binary(spec: ModelSpec) -> bool:
+    """Whether every row's loss is 0 or 1: one target, of categories or with a tolerance."""
+    fields = list(spec.target.values())
+    return len(fields) == 1 and (fields[0].kind == "category" or fields[0].tolerance is not None)
+
+
+def default_detector(spec: ModelSpec) -> str:
+    """The detector that fits a spec's losses: the mixture CUSUM for 0/1 losses, the e-detector else."""
+    return "mixture-cusum" if losses_are_binary(spec) else "betting-cusum"
+
+
+class ErrorMonitor:
+    """Watches the losses of one version in one segment.
+
+    Where no profile gives a reference, the first rows are it. A detector that does not latch by
+    itself is latched here: the same drift gives no second alarm before the loss has come half way back.
+    """
+
+    def __init__(self, spec: ModelSpec, profile: LossProfile | None, rate: float) -> None:
+        self.name = spec.detection.error_detector or default_detector(spec)
+        self._spec = spec
+        self._rate = rate
+        self._detector: Detector | None = None
+        if profile is not None or losses_are_binary(spec):
+            self._detector = self._made(profile)
+        self._bound: float | None = None
+        self._latch: float | None = None
+        self.rows = 0
+        self._recent = np.zeros(0)
+
+    def _made(self, profile: LossProfile | None) -> Detector:
+        reference = LossReference.of(profile, tolerance=self._spec.detection.tolerance)
+        parameters = dict(self._spec.detection.error_parameters)
+        if self.name in OURS:
+            parameters.setdefault("false_alarm_rate", self._rate)
+        return make_detector(self.name, reference, parameters)
+
+    def push(self, losses: Floats) -> list[Alarm]:
+        """Take in losses; gives the alarms among them."""
+        if self._detector is None:
+            return self._find_bound(losses)
+        alarms: list[Alarm] = []
+        start = 0
+        while start < len(losses):
+            found = self._detector.update_many(losses[start:])
+            stop = len(losses) if found is None else start + found + 1
+            self._remember(losses[start:stop])
+            if found is not None:
+                alarms.extend(self._judge(self._alarm(stop - 1)))
+            start = stop
+        return alarms
+
+    def _find_bound(self, losses: Floats) -> list[Alarm]:
+        """Without a profile nobody knows how large losses get: the first rows say it, and are the reference."""
+        taken = losses[: RECENT - len(self._recent)]
+        self._remember(taken)
+        if len(self._recent) < RECENT:
+            return []
+        self._bound = bound = 4 * max(float(np.quantile(self._recent, 0.9)), 1e-9)
+        self._detector = self._made(loss_profile(self._recent, bound))
+        alarms = self.push(losses[len(taken) :])
+        return [replace(alarm, index=alarm.index + len(taken)) for alarm in alarms]
+
+    def _remember(self, losses: Floats) -> None:
+        self._recent = np.concatenate((self._recent, losses))[-RECENT:]
+        self.rows += len(losses)
+
+    def _judge(self, alarm: Alarm) -> list[Alarm]:
+        if hasattr(self._detector, "latched"):
+            return [alarm]
+        stands = self._latch is not None and float(self._recent[-50:].mean()) > self._latch
+        self._latch = self._latch if stands else (alarm.reference + alarm.current) / 2
+        return [] if stands else [alarm]
+
+    @property
+    def alarmed(self) -> bool:
+        """Whether an alarm stands."""
+        own = getattr(self._detector, "latched", None)
+        if own is not None:
+            return bool(own)
+        return self._latch is not None and float(self._recent[-50:].mean()) > self._latch
+
+    @property
+    def statistic(self) -> tuple[float, float]:
+        """The evidence now and the threshold; zeros while the bound of the losses is being found."""
+        return (self._detector.statistic, self._detector.threshold) if self._detector else (0.0, 0.0)
+
+    @property
+    def reference(self) -> tuple[float, int]:
+        """Mean loss and rows of the reference."""
+        return self._detector.reference_level if self._detector else (0.0, 0)
+
+    def _alarm(self, index: int) -> Alarm:
+        assert self._detector is not None
+        since = max(self._detector.onset_rows_ago, 1)
+        mean, rows = self._detector.reference_level
+        current = float(self._recent[-since:].mean())
+        return Alarm(index, since, *self.statistic, mean, rows, current)
+
+    @property
+    def recent_loss(self) -> float | None:
+        """Mean of the last 200 losses; None before the first."""
+        return float(self._recent.mean()) if len(self._recent) else None
+
+    def snapshot(self) -> dict[str, Any]:
+        """The detector's state and the recent losses."""
+        return {
+            "rows": self.rows,
+            "latch": self._latch,
+            "recent": self._recent.tolist(),
+            "bound": self._bound,
+            "detector": self._detector.snapshot() if self._detector else None,
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Take up where `snapshot` left off."""
+        self.rows, self._latch = state["rows"], state["latch"]
+        self._recent = np.array(state["recent"], dtype=np.float64)
+        if state["bound"] is not None:
+            self._bound = state["bound"]
+            self._detector = self._made(LossProfile(rows=0, mean=0, variance=0, bound=state["bound"]))
+        if state["detector"] is not None:
+            assert self._detector is not None
+            self._detector.restore(state["detector"])

@@ -1,0 +1,96 @@
+"""Rows that are judged, in the shape in which monitors take them in."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """Labelled rows with their losses: parallel columns.
+
+    `segments` holds, for each segment field, the code of every row and what the codes stand for.
+    """
+
+    losses: NDArray[np.float64]
+    rows: NDArray[np.int64]
+    """Number of each row among the model's labelled rows."""
+    at: NDArray[np.int64]
+    """When it was labelled, in milliseconds."""
+    lag: NDArray[np.int64]
+    """Milliseconds from prediction to label."""
+    ids: Sequence[str]
+    segments: "tuple[Segment, ...]"
+
+    def __len__(self) -> int:
+        return len(self.losses)
+
+    def take(self, which: slice) -> Self:
+        """Some of the rows, in order."""
+        segments = tuple((name, codes[which], values) for name, codes, values in self.segments)
+        return type(self)(
+            self.losses[which], self.rows[which], self.at[which], self.lag[which], self.ids[which], segments
+        )
+
+    def detached(self) -> Self:
+        """The same rows without the frame they came in: segments by name alone, ids as text."""
+        segments = tuple((name, codes.copy(), [*values]) for name, codes, values in self.segments)
+        return type(self)(self.losses, self.rows, self.at, self.lag, [*self.ids], segments)
+
+    def joined(self, other: Self) -> Self:
+        """These rows and `other`'s after them."""
+        segments = tuple(_join(mine, theirs) for mine, theirs in zip(self.segments, other.segments, strict=True))
+        return type(self)(
+            np.concatenate((self.losses, other.losses)),
+            np.concatenate((self.rows, other.rows)),
+            np.concatenate((self.at, other.at)),
+            np.concatenate((self.lag, other.lag)),
+            [*self.ids, *other.ids],
+            segments,
+        )
+
+    def to_state(self) -> list[Any]:
+        """For JSON."""
+        segments = [[name, codes.tolist(), values] for name, codes, values in self.segments]
+        return [self.losses.tolist(), self.rows.tolist(), self.at.tolist(), self.lag.tolist(), [*self.ids], segments]
+
+    @classmethod
+    def of_state(cls, state: list[Any]) -> Self:
+        """From JSON."""
+        losses, rows, at, lag, ids, segments = state
+        return cls(
+            np.array(losses, np.float64),
+            np.array(rows, np.int64),
+            np.array(at, np.int64),
+            np.array(lag, np.int64),
+            ids,
+            tuple((name, np.array(codes, np.int32), values) for name, codes, values in segments),
+        )
+
+
+Segment = tuple[str, NDArray[np.int32], list[str]]
+
+
+def _join(mine: Segment, theirs: Segment) -> Segment:
+    name, codes, values = mine
+    names = [*values, *(value for value in theirs[2] if value not in values)]
+    places = np.array([*(names.index(value) for value in theirs[2]), -1], dtype=np.int32)
+    return name, np.concatenate((codes, places[theirs[1]])), names
+
+
+class LazyIds(Sequence[str]):
+    """Prediction ids of some rows of a frame, looked up when asked for: hardly ever."""
+
+    def __init__(self, column: Any, which: NDArray[np.intp]) -> None:
+        self._column, self._which = column, which
+
+    def __len__(self) -> int:
+        return len(self._which)
+
+    def __getitem__(self, index: Any) -> Any:
+        if isinstance(index, slice):
+            return LazyIds(self._column, self._which[index])
+        return str(self._column[int(self._which[index])].as_py())

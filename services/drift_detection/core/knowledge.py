@@ -1,0 +1,105 @@
+"""The tables: specs and profiles of models, kept as they came and opened when asked for."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pydantic
+
+from drift_detection.core.windows.reference import Reference, reference_of
+from driftloop.contracts.model_profiles import ModelProfile
+from driftloop.contracts.model_specs import ModelSpecPublished
+from driftloop.spec.model_spec import ModelSpec
+
+SPECS = 8
+"""Versions of a spec that are kept: frames of older ones may still be on their way."""
+PROFILES = 12
+"""Versions whose profiles are kept, the newest by arrival."""
+
+
+class _References(Mapping[str, Reference | None]):
+    """Version → reference, None for a version without a profile."""
+
+    def __init__(self, profiles: Mapping[str, bytes], opened: dict[str, Reference | None]) -> None:
+        self._profiles, self._opened = profiles, opened
+
+    def __getitem__(self, version: str) -> Reference | None:
+        if version not in self._opened:
+            raw = self._profiles.get(version)
+            if raw is None:
+                return None
+            self._opened[version] = _opened(raw)
+        return self._opened[version]
+
+    def __iter__(self) -> Any:
+        return iter(self._profiles)
+
+    def __len__(self) -> int:
+        return len(self._profiles)
+
+
+def _opened(raw: bytes) -> Reference | None:
+    """The reference in a profile; one that is no profile counts as absent."""
+    try:
+        return reference_of(ModelProfile.from_json(raw))
+    except pydantic.ValidationError:
+        return None
+
+
+class Knowledge:
+    """Specs and profiles by model. What cannot be read is left out: the writers' schema check is strict."""
+
+    def __init__(self) -> None:
+        self._specs: dict[str, dict[int, ModelSpec]] = {}
+        self._profiles: dict[str, dict[str, bytes]] = {}
+        self._opened: dict[str, dict[str, Reference | None]] = {}
+        self._absent: dict[str, set[str]] = {}
+
+    def take_spec(self, value: bytes | str | None) -> None:
+        """A row of model-specs."""
+        try:
+            published = ModelSpecPublished.from_json(value or b"")
+        except pydantic.ValidationError:
+            return
+        specs = self._specs.setdefault(published.model_id, {})
+        specs[published.spec_version] = published.spec
+        for old in sorted(specs)[:-SPECS]:
+            del specs[old]
+
+    def take_profile(self, key: bytes | str | None, value: bytes | str | None) -> None:
+        """A row of model-profiles, keyed `model_id/version`."""
+        text = key.decode("utf-8", "replace") if isinstance(key, bytes) else key or ""
+        model_id, _, version = text.rpartition("/")
+        if not model_id or not value:
+            return
+        profiles = self._profiles.setdefault(model_id, {})
+        profiles.pop(version, None)
+        profiles[version] = value if isinstance(value, bytes) else value.encode()
+        self._opened.setdefault(model_id, {}).pop(version, None)
+        for old in list(profiles)[:-PROFILES]:
+            del profiles[old]
+            self._opened[model_id].pop(old, None)
+
+    def has_spec(self, model_id: str, spec_version: int) -> bool:
+        """Whether that spec, or a later one, has been read."""
+        return any(known >= spec_version for known in self._specs.get(model_id, ()))
+
+    def spec(self, model_id: str, spec_version: int) -> ModelSpec | None:
+        """The spec of that number, or the nearest that is known."""
+        specs = self._specs.get(model_id)
+        if not specs:
+            return None
+        return specs[min(specs, key=lambda number: (abs(number - spec_version), number))]
+
+    def has_profile(self, model_id: str, version: str) -> bool:
+        """Whether the version's profile has been read, or was looked for before and is not there."""
+        if version in self._profiles.get(model_id, {}):
+            return True
+        looked = self._absent.setdefault(model_id, set())
+        if version in looked:
+            return True
+        looked.add(version)
+        return False
+
+    def references(self, model_id: str) -> Mapping[str, Reference | None]:
+        """The references of a model's versions."""
+        return _References(self._profiles.get(model_id, {}), self._opened.setdefault(model_id, {}))

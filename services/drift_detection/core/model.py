@@ -1,0 +1,315 @@
+"""One model: its rows in order, the versions they belong to, a monitor for each segment."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from drift_detection.core.blocks import LossBlocks
+from drift_detection.core.budget import Budget
+from drift_detection.core.errors import Alarm
+from drift_detection.core.judged import Judged, LazyIds
+from drift_detection.core.monitor import ModelMonitor
+from drift_detection.core.rows import FrameRows
+from drift_detection.core.trail import Step, Trail
+from drift_detection.core.versions import ServingVersion
+from drift_detection.core.windows.battery import Battery
+from drift_detection.core.windows.monitor import Shift
+from drift_detection.core.windows.reference import FrameTallies, Reference
+from driftloop.contracts.drift_status import LossBlock
+from driftloop.spec.model_spec import ModelSpec
+
+SEGMENTS = 50
+"""Segments that are watched; the rows of further ones count for the whole model only."""
+
+References = Mapping[str, Reference | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Harm:
+    """An alarm on losses: of which segment and version, at which row."""
+
+    segment: str
+    version: str
+    alarm: Alarm
+    raised: Step
+    lag: int
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A shift of columns: of which segment and version, at which row."""
+
+    segment: str
+    version: str
+    shift: Shift
+    raised: Step
+
+
+@dataclass
+class Findings:
+    """What a frame brought."""
+
+    harms: list[Harm] = field(default_factory=list)
+    changes: list[Change] = field(default_factory=list)
+    blocks: list[LossBlock] = field(default_factory=list)
+    segments: set[str] = field(default_factory=set)
+
+
+class WatchedModel:
+    """All that detection knows of a model. A function of its frames, specs and profiles.
+
+    `references` gives the reference of a version, or None where it has no profile.
+    """
+
+    def __init__(self, spec: ModelSpec, spec_version: int) -> None:
+        self.spec, self.spec_version = spec, spec_version
+        self.judged, self.serving = ServingVersion(), ServingVersion()
+        self.monitors: dict[str, ModelMonitor] = {"": ModelMonitor("", spec)}
+        self.blocks = LossBlocks(spec.detection.loss_block_rows)
+        self.trail = Trail()
+        self.labelled_rows = 0
+        self.corrections = 0
+        self.watermark = 0
+        self._waiting: Judged | None = None
+        self._judged_reference: Reference | None = None
+        self._battery_of: dict[bool, Battery] = {}
+        self._reference: Reference | None = None
+        self.budget = Budget.of(spec)
+
+    def change_spec(self, spec: ModelSpec, spec_version: int) -> None:
+        """Another spec: monitors start anew with its settings; rows go on being counted."""
+        self.spec, self.spec_version, self.budget = spec, spec_version, Budget.of(spec)
+        self.monitors = {"": ModelMonitor("", spec)}
+        self._waiting, self._battery_of = None, {}
+        if self.judged.current is not None:
+            self.monitors[""].judge_version(self._judged_reference, self.budget)
+        self.monitors[""].serve_version(self._battery(""))
+
+    def take(self, rows: FrameRows, references: References) -> Findings:
+        """Take in a frame."""
+        found = Findings()
+        self._count(rows)
+        self._see(rows, references, found)
+        self._judge(self._judged_rows(rows), rows, references, found)
+        self.corrections += rows.corrections
+        return found
+
+    # -- rows -------------------------------------------------------------------------------------
+
+    def _count(self, rows: FrameRows) -> None:
+        """Number the labelled rows, and remember some of them by name."""
+        labelled = np.flatnonzero(rows.labelled)
+        first = self.labelled_rows
+        self._first_of_frame = first
+        for place in range((-first) % 25, len(labelled), 25):
+            row = int(labelled[place])
+            self.trail.add(Step(first + place, rows.prediction_id(row), self._time(rows, row)))
+        self.labelled_rows += len(labelled)
+        latest = max(int(rows.predicted_at.max()), int(rows.labelled_at.max()))
+        self.watermark = max(self.watermark, latest)
+
+    @staticmethod
+    def _time(rows: FrameRows, row: int) -> int:
+        return int(rows.labelled_at[row]) or int(rows.predicted_at[row])
+
+    def _judged_rows(self, rows: FrameRows) -> Judged:
+        which = rows.judged
+        numbers = self._first_of_frame + np.cumsum(rows.labelled)[which] - 1
+        labelled_at = rows.labelled_at[which]
+        predicted_at = rows.predicted_at[which]
+        at = np.where(labelled_at > 0, labelled_at, predicted_at)
+        ids = LazyIds(rows.batch.column("prediction_id"), which)
+        segments = tuple((name, codes[which], values) for name, codes, values in rows.segments())
+        return Judged(rows.losses[which], numbers, at, at - predicted_at, ids, segments)
+
+    def _monitor(self, segment: str) -> ModelMonitor | None:
+        known = self.monitors.get(segment)
+        if known is None and len(self.monitors) <= SEGMENTS:
+            known = self.monitors[segment] = ModelMonitor(segment, self.spec)
+            if self.judged.current is not None:
+                known.judge_version(self._judged_reference, self.budget)
+            known.serve_version(self._battery(segment))
+        return known
+
+    # -- columns ----------------------------------------------------------------------------------
+
+    def _see(self, rows: FrameRows, references: References, found: Findings) -> None:
+        if not len(rows.seen):
+            return
+        codes, names = rows.versions
+        segments = [(name, codes_[rows.seen], values) for name, codes_, values in rows.segments()]
+        tallies: dict[str, FrameTallies] = {}
+        for start, stop in self._spans(codes[rows.seen], names, references):
+            reference = self._reference
+            counted = None
+            if reference is not None:
+                counted = tallies.get(reference.version) or reference.tallies(rows)
+                tallies[reference.version] = counted
+            self._see_scope("", slice(start, stop), stop - start, counted, rows, found)
+            for name, of, values in segments:
+                for code, value in enumerate(values):
+                    which = start + np.flatnonzero(of[start:stop] == code)
+                    if len(which):
+                        self._see_scope(f"{name}={value}", which, len(which), counted, rows, found)
+
+    def _spans(self, codes: NDArray[np.int32], names: list[str], references: References) -> Iterator[tuple[int, int]]:
+        """Runs of rows that are compared with one reference; the reference is set before each is given."""
+        start = 0
+        current = names.index(self.serving.current) if self.serving.current in names else -2
+        if not (codes == current).all():
+            for index, code in enumerate(codes.tolist()):
+                if code >= 0 and self.serving.see(names[code]):
+                    if index > start:
+                        yield start, index
+                    start = index
+                    self._serve(references[names[code]])
+        yield start, len(codes)
+
+    def _serve(self, reference: Reference | None) -> None:
+        self._reference = reference
+        self._battery_of = {}
+        for segment, monitor in self.monitors.items():
+            monitor.serve_version(self._battery(segment))
+
+    def _battery(self, segment: str) -> Battery | None:
+        """The battery of the whole model, or the one that all its segments share."""
+        if self._reference is None or not self._reference.columns:
+            return None
+        part = bool(segment)
+        if part not in self._battery_of:
+            detection = self.spec.detection
+            level = self.budget.window_level(segment, len(self._reference.columns), detection.window_rows)
+            self._battery_of[part] = Battery.of(self._reference, level, detection.minimum_rows)
+        return self._battery_of[part]
+
+    def _see_scope(  # noqa: PLR0917
+        self,
+        segment: str,
+        which: NDArray[np.intp] | slice,
+        count: int,
+        counted: FrameTallies | None,
+        rows: FrameRows,
+        found: Findings,
+    ) -> None:
+        monitor = self._monitor(segment)
+        if monitor is None:
+            return
+        found.segments.add(segment)
+        windows = monitor.windows
+        if counted is None or windows is None:
+            monitor.take_rows(None, count)
+            return
+        offset, before, length = windows.rings.offset, windows.rings.blocks, windows.rings.block_rows
+        shifts = monitor.take_rows(counted.count(which, offset, length), count)
+        for shift in shifts:
+            place = (shift.block - before) * length - offset - 1
+            index = which.start + place if isinstance(which, slice) else int(which[place])
+            row = int(rows.seen[index])
+            number = self._first_of_frame + max(int(rows.labelled[: row + 1].sum()) - 1, 0)
+            step = Step(number, rows.prediction_id(row), int(rows.predicted_at[row]))
+            found.changes.append(Change(segment, self.serving.current or "0.0.0", shift, step))
+
+    # -- losses -----------------------------------------------------------------------------------
+
+    def _judge(self, judged: Judged, rows: FrameRows, references: References, found: Findings) -> None:
+        if not len(judged):
+            return
+        codes, names = rows.versions
+        of = codes[rows.judged]
+        current = names.index(self.judged.current) if self.judged.current in names else -2
+        if (of == current).all() and self._waiting is None:
+            self.judged.see(names[current])
+            self._push(judged, found)
+            return
+        for start, stop in _runs(of):
+            self._judge_run(judged.take(slice(start, stop)), names[int(of[start])], references, found)
+
+    def _judge_run(self, run: Judged, version: str, references: References, found: Findings) -> None:
+        """Rows of one version: judged where it is the current one, kept back while it may become it."""
+        if version == self.judged.current:
+            self._waiting = None
+            self.judged.see(version)
+            self._push(run, found)
+            return
+        if not self.judged.is_candidate(version):
+            self._waiting = None
+        if any(self.judged.see(version) for _ in range(len(run))):
+            self._change_judged(version, references, found)
+            for part in (self._waiting, run):
+                if part is not None:
+                    self._push(part, found)
+            self._waiting = None
+            return
+        self._waiting = run.detached() if self._waiting is None else self._waiting.joined(run)
+
+    def _change_judged(self, version: str, references: References, found: Findings) -> None:
+        found.blocks.extend(self.blocks.change(version))
+        self._judged_reference = references[version]
+        for monitor in self.monitors.values():
+            monitor.judge_version(self._judged_reference, self.budget)
+
+    def _push(self, judged: Judged, found: Findings) -> None:
+        found.blocks.extend(self.blocks.push(judged.losses, judged.rows, judged.at))
+        self._push_scope("", judged, None, found)
+        for name, codes, values in judged.segments:
+            for code, value in enumerate(values):
+                which = np.flatnonzero(codes == code)
+                if len(which):
+                    self._push_scope(f"{name}={value}", judged, which, found)
+
+    def _push_scope(self, segment: str, judged: Judged, which: NDArray[np.intp] | None, found: Findings) -> None:
+        monitor = self._monitor(segment)
+        if monitor is None:
+            return
+        found.segments.add(segment)
+        losses = judged.losses if which is None else judged.losses[which]
+        for alarm in monitor.take_losses(losses):
+            row = alarm.index if which is None else int(which[alarm.index])
+            step = Step(int(judged.rows[row]), judged.ids[row], int(judged.at[row]))
+            found.harms.append(Harm(segment, self.judged.current or "0.0.0", alarm, step, int(judged.lag[row])))
+
+    # -- state ------------------------------------------------------------------------------------
+
+    def snapshot(self) -> dict[str, Any]:
+        """All that frames have left behind."""
+        return {
+            "spec_version": self.spec_version,
+            "judged": self.judged.snapshot(),
+            "serving": self.serving.snapshot(),
+            "blocks": self.blocks.snapshot(),
+            "trail": self.trail.snapshot(),
+            "labelled_rows": self.labelled_rows,
+            "corrections": self.corrections,
+            "watermark": self.watermark,
+            "waiting": self._waiting.to_state() if self._waiting is not None else None,
+            "profiled": [self._judged_reference is not None, self._reference is not None],
+            "monitors": {segment: monitor.snapshot() for segment, monitor in self.monitors.items()},
+        }
+
+    def restore(self, state: dict[str, Any], references: References) -> None:
+        """Take up where `snapshot` left off."""
+        self.judged.restore(state["judged"])
+        self.serving.restore(state["serving"])
+        self.blocks.restore(state["blocks"])
+        self.trail.restore(state["trail"])
+        self.labelled_rows, self.corrections = state["labelled_rows"], state["corrections"]
+        self.watermark = state["watermark"]
+        self._waiting = Judged.of_state(state["waiting"]) if state["waiting"] is not None else None
+        judged, serving = state["profiled"]
+        self._judged_reference = references[self.judged.current] if judged and self.judged.current else None
+        self._reference = references[self.serving.current] if serving and self.serving.current else None
+        for segment, kept in state["monitors"].items():
+            monitor = self.monitors[segment] = ModelMonitor(segment, self.spec)
+            if self.judged.current is not None:
+                monitor.judge_version(self._judged_reference, self.budget)
+            monitor.serve_version(self._battery(segment))
+            monitor.restore(kept)
+
+
+def _runs(codes: NDArray[np.int32]) -> list[tuple[int, int]]:
+    """(start, stop) of each run of equal codes."""
+    ends = [*(np.flatnonzero(np.diff(codes)) + 1).tolist(), len(codes)]
+    return list(zip([0, *ends[:-1]], ends, strict=True))

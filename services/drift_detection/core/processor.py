@@ -1,0 +1,131 @@
+"""The core as the runtime sees it: frames in, signals and statuses out, a snapshot for each model."""
+
+import zlib
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+
+import msgspec
+
+from drift_detection.core.knowledge import Knowledge
+from drift_detection.core.model import Findings, WatchedModel
+from drift_detection.core.rows import FrameRows
+from drift_detection.core.signals import change_signal, harm_signal
+from drift_detection.core.status import status_of
+from driftloop.codec.frames import Frame, decode_frame
+from driftloop.contracts.drift_signals import DriftSignal
+from driftloop.contracts.drift_status import DriftStatus
+from driftloop.contracts.message import FramePosition
+from driftloop.contracts.topics import DRIFT_SIGNALS, DRIFT_STATUS, MODEL_PROFILES, MODEL_SPECS
+from driftloop.processor import DeadLetter, Effects, Outgoing, Record, StaleTableError
+from driftloop.spec.model_spec import ModelSpec
+
+
+class DriftDetection:
+    """Detection for the models of the assigned partitions.
+
+    Specs and profiles are tables: a frame that names one not yet read makes the loop catch up. A
+    version whose profile is not there then is watched without one, for as long as it serves.
+    """
+
+    def __init__(self) -> None:
+        self._knowledge = Knowledge()
+        self._models: dict[int, dict[str, WatchedModel]] = {}
+
+    def process(self, records: Sequence[Record], now: datetime, *, tables_current: bool = False) -> Effects:  # noqa: ARG002
+        opened = [self._open(record) for record in records]
+        frames = [(record, frame) for record, frame in opened if isinstance(frame, Frame)]
+        refused = tuple(frame for _, frame in opened if isinstance(frame, DeadLetter))
+        if not tables_current:
+            self._require(frames)
+        outgoing: list[Outgoing] = []
+        unknown = 0
+        for record, frame in frames:
+            model = self._model(record, frame)
+            if model is None:
+                unknown += 1
+                continue
+            outgoing.extend(self._take(model, frame, record))
+        return Effects(tuple(outgoing), dead_letters=refused, ignored={"unknown_model": unknown} if unknown else {})
+
+    def _open(self, record: Record) -> tuple[Record, Frame | DeadLetter]:
+        try:
+            value = record.value()
+            return record, decode_frame(value if isinstance(value, bytes) else b"", record.headers())
+        except (ValueError, KeyError) as error:
+            return record, DeadLetter(record, "decode", type(error).__name__, str(error))
+
+    def _require(self, frames: Sequence[tuple[Record, Frame]]) -> None:
+        """Raise while a frame speaks of a spec or a version that has not been read."""
+        for _, frame in frames:
+            model_id = frame.header.model_id
+            versions = frame.batch.column("model_version").unique().to_pylist()
+            if not self._knowledge.has_spec(model_id, frame.header.spec_version) or any(
+                not self._knowledge.has_profile(model_id, version) for version in versions if version is not None
+            ):
+                raise StaleTableError(f"frames of {model_id} speak of what the tables lack")
+
+    def _model(self, record: Record, frame: Frame) -> WatchedModel | None:
+        models = self._models.setdefault(record.partition() or 0, {})
+        model_id, version = frame.header.model_id, frame.header.spec_version
+        known = models.get(model_id)
+        if known is not None and known.spec_version >= version:
+            return known
+        spec = self._knowledge.spec(model_id, version)
+        if spec is None:
+            return known
+        if known is None:
+            models[model_id] = WatchedModel(spec, version)
+        else:
+            known.change_spec(spec, version)
+        return models[model_id]
+
+    def _take(self, model: WatchedModel, frame: Frame, record: Record) -> list[Outgoing]:
+        position = FramePosition(partition=record.partition() or 0, offset=record.offset() or 0)
+        model_id = model.spec.model_id
+        found = model.take(FrameRows(frame, model.spec), self._knowledge.references(model_id))
+        signals = [harm_signal(model, harm, position) for harm in found.harms]
+        signals += [change_signal(model, change, position) for change in found.changes]
+        out = [_signal_record(signal) for signal in sorted(signals, key=lambda signal: signal.raised.row)]
+        out += [_status_record(status) for status in _statuses(model, found, position)]
+        return out
+
+    def wake(self, now: datetime) -> Effects:  # noqa: ARG002 - detection has no timers
+        return Effects()
+
+    def restore(self, partition: int, state: Iterable[tuple[str, bytes]]) -> None:
+        models = self._models[partition] = {}
+        for model_id, packed in state:
+            kept = msgspec.json.decode(zlib.decompress(packed))
+            spec = ModelSpec.model_validate(kept["spec"])
+            model = models[model_id] = WatchedModel(spec, kept["model"]["spec_version"])
+            model.restore(kept["model"], self._knowledge.references(model_id))
+
+    def snapshot(self, partition: int) -> Iterable[tuple[str, bytes]]:
+        for model_id, model in self._models.get(partition, {}).items():
+            kept = {"spec": msgspec.json.decode(model.spec.model_dump_json()), "model": model.snapshot()}
+            yield model_id, zlib.compress(msgspec.json.encode(kept), 6)
+
+    def revoke(self, partition: int) -> None:
+        self._models.pop(partition, None)
+
+    def take_table(self, topic: str, records: Sequence[Record]) -> None:
+        for record in records:
+            if topic == MODEL_SPECS:
+                self._knowledge.take_spec(record.value())
+            elif topic == MODEL_PROFILES:
+                self._knowledge.take_profile(record.key(), record.value())
+
+
+def _statuses(model: WatchedModel, found: Findings, position: FramePosition) -> list[DriftStatus]:
+    """A status for each segment with rows in the frame and, last, the whole model's."""
+    parts = [status_of(model, segment, position) for segment in sorted(found.segments - {""})]
+    return [*parts, status_of(model, "", position, found.blocks)]
+
+
+def _signal_record(signal: DriftSignal) -> Outgoing:
+    return Outgoing(DRIFT_SIGNALS, signal.model_id, signal.to_json(), partition_by=signal.model_id)
+
+
+def _status_record(status: DriftStatus) -> Outgoing:
+    key = f"{status.model_id}/{status.segment}"
+    return Outgoing(DRIFT_STATUS, key, status.to_json(), partition_by=status.model_id)

@@ -1,0 +1,92 @@
+"""From a finding to the signal that is published."""
+
+from drift_detection.core.model import Change, Harm, WatchedModel
+from drift_detection.core.moments import moment
+from drift_detection.core.trail import Step
+from driftloop.contracts.drift_signals import DriftSignal, SignalKind
+from driftloop.contracts.message import FramePosition, RowPosition, derive_id
+
+
+def harm_signal(model: WatchedModel, harm: Harm, position: FramePosition) -> DriftSignal:
+    """The signal of a rise in loss: harmful."""
+    alarm, model_id = harm.alarm, model.spec.model_id
+    monitor = model.monitors[harm.segment]
+    assert monitor.errors is not None
+    onset = model.trail.at_or_before(max(harm.raised.row - alarm.onset_rows_ago + 1, 0)) or harm.raised
+    return DriftSignal(
+        message_id=derive_id("drift-signal", model_id, harm.segment, harm.version, "error", harm.raised.row),
+        model_id=model_id,
+        occurred_at=moment(harm.raised.at),
+        model_version=harm.version,
+        segment=harm.segment,
+        kind="error",
+        detector=monitor.errors.name,
+        harmful=True,
+        statistic=round(alarm.statistic, 6),
+        threshold=round(alarm.threshold, 6),
+        reference_rows=alarm.reference_rows,
+        current_rows=alarm.onset_rows_ago,
+        reference_value=round(alarm.reference, 9),
+        current_value=round(alarm.current, 9),
+        onset=_position(onset if onset.row <= harm.raised.row else harm.raised),
+        raised=_position(harm.raised),
+        position=position,
+        label_lag_seconds=harm.lag / 1000,
+        explanation=_harm_words(harm, onset),
+    )
+
+
+def change_signal(model: WatchedModel, change: Change, position: FramePosition) -> DriftSignal:
+    """The signal of a shift of columns: a warning that explains, not a harm."""
+    shift, model_id = change.shift, model.spec.model_id
+    monitor = model.monitors[change.segment]
+    assert monitor.windows is not None
+    column = monitor.windows.battery.reference.columns[shift.column].name
+    kind, subject = _kind(column)
+    onset = model.trail.at_or_before(max(change.raised.row - shift.rows + 1, 0)) or change.raised
+    others = ", ".join(f"{name.split('.', 1)[-1]} {share:.0%}" for name, share in list(shift.share.items())[:3])
+    where = f" in segment {change.segment}" if change.segment else ""
+    return DriftSignal(
+        message_id=derive_id("drift-signal", model_id, change.segment, change.version, column, change.raised.row),
+        model_id=model_id,
+        occurred_at=moment(change.raised.at),
+        model_version=change.version,
+        segment=change.segment,
+        kind=kind,
+        subject=subject,
+        detector=shift.test,
+        severity="warning",
+        harmful=False,
+        statistic=round(shift.statistic, 6),
+        threshold=round(shift.limit, 6),
+        p_value=shift.p_value,
+        reference_rows=monitor.windows.battery.reference.columns[shift.column].rows,
+        current_rows=shift.rows,
+        onset=_position(onset if onset.row <= change.raised.row else change.raised),
+        raised=_position(change.raised),
+        position=position,
+        explanation=f"the {shift.test} of {subject or kind}{where} differs from what version {change.version} learnt"
+        f" (last {shift.rows} rows; parts in the shift: {others})",
+        evidence=dict(shift.share),
+    )
+
+
+def _position(step: Step) -> RowPosition:
+    return RowPosition(row=step.row, prediction_id=step.prediction_id, at=moment(step.at))
+
+
+def _kind(column: str) -> tuple[SignalKind, str]:
+    if column == "confidence":
+        return "confidence", ""
+    prefix, _, name = column.partition(".")
+    return ("feature", name) if prefix == "feature" else ("prediction", name)
+
+
+def _harm_words(harm: Harm, onset: Step) -> str:
+    alarm = harm.alarm
+    where = f" in segment {harm.segment}" if harm.segment else ""
+    return (
+        f"mean loss of version {harm.version}{where} rose from {alarm.reference:.4g} to {alarm.current:.4g}"
+        f" over the last {alarm.onset_rows_ago} labelled rows, since {moment(onset.at):%Y-%m-%d %H:%M} UTC"
+        f" (evidence {alarm.statistic:.1f}, limit {alarm.threshold:.1f})"
+    )

@@ -1,0 +1,210 @@
+"""Every statistic of every column of some windows, from their tallies, in one go.
+
+Six tests a column, each with its limit at one level: *shape* (KS distance), *share* (chi-square over
+the bins), *location* and *spread* (rank scores over the bins: Wilcoxon's and Mood's), *missing* and
+*outliers* (shares). A window counts for as many rows as are independent by the profile's inflation.
+"""
+
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import chdtri, ndtri
+
+from drift_detection.core.windows.reference import FRACTION, Counts, Reference
+
+Floats = NDArray[np.float64]
+
+TESTS = ("shape", "share", "location", "spread", "missing", "outliers")
+FEWEST_EXPECTED = 10.0
+"""Rows that the reference must put in a bin of a window for the bin to be judged by itself."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Where each test alarms, by column, at a level that is already divided by all that is looked at."""
+
+    level: float
+    shape: float
+    score: float
+    share: Floats
+
+
+@dataclass(frozen=True)
+class Findings:
+    """What the battery found, for each window (axis 0) and column (axis 1).
+
+    `excess` has the six tests on axis 2 as statistic ÷ limit: 1 or more is an alarm.
+    """
+
+    rows: NDArray[np.int64]
+    ks: Floats
+    psi: Floats
+    mean_shift: Floats
+    """Difference of means in reference standard deviations."""
+    variance_ratio: Floats
+    anomaly_rate: Floats
+    missing: Floats
+    excess: Floats
+
+
+@dataclass(frozen=True)
+class Battery:
+    """The tests for one reference at one level."""
+
+    reference: Reference
+    smallest_window: int
+    groups: "Groups"
+    limits: Limits
+    location: Floats
+    spread: Floats
+
+    @classmethod
+    def of(cls, reference: Reference, level: float, smallest_window: int) -> Self:
+        """The battery at false-alarm level `level` for each test of each column and window."""
+        groups = Groups.of(reference, FEWEST_EXPECTED / smallest_window)
+        location, spread = _scores(reference)
+        limits = Limits(
+            level,
+            float(np.sqrt(np.log(2 / level) / 2)),
+            float(-ndtri(level / 2)),
+            chdtri(np.maximum(groups.degrees, 1), level),
+        )
+        return cls(reference, smallest_window, groups, limits, location, spread)
+
+    def learned(self, tally: Counts, rows: int) -> Self:
+        """The battery against rows seen instead of the profile's."""
+        return self.of(self.reference.learned(tally, rows), self.limits.level, self.smallest_window)
+
+    def run(self, tallies: Counts, rows: NDArray[np.int64]) -> Findings:
+        """The findings for windows of `rows` rows each."""
+        reference, starts = self.reference, self.reference.starts
+        columns = len(reference.columns)
+        counts = tallies[:, : reference.bins]
+        shares = counts / rows[:, None]
+        difference = shares - reference.shares
+        worth = np.array([reference.effective_rows(int(count)) for count in rows]).reshape(-1, columns)
+        ks = np.maximum.reduceat(np.abs(np.cumsum(difference, axis=1)), starts, axis=1)
+        chi, psi = self.groups.compare(shares, worth)
+        location = np.add.reduceat(difference * self.location, starts, axis=1) * np.sqrt(worth)
+        spread = np.add.reduceat(difference * self.spread, starts, axis=1) * np.sqrt(worth)
+        missing, missing_excess = self._shares_of(shares, self._missing_bins, worth)
+        outliers, outlier_excess = self._outliers(shares, worth)
+        excess = np.stack(
+            (
+                ks * np.sqrt(worth) / self.limits.shape,
+                chi / self.limits.share,
+                np.abs(location) / self.limits.score,
+                np.abs(spread) / self.limits.score,
+                missing_excess,
+                outlier_excess,
+            ),
+            axis=2,
+        )
+        present = np.maximum(1 - missing, 1e-12) * rows[:, None]
+        means = tallies[:, reference.bins : reference.bins + columns] / present / FRACTION
+        squares = tallies[:, reference.bins + columns :] / present / FRACTION**2
+        return Findings(rows, ks, psi, means, np.maximum(squares - means**2, 0.0), outliers, missing, excess)
+
+    @property
+    def _missing_bins(self) -> NDArray[np.intp]:
+        starts = self.reference.starts
+        return np.append(starts[1:], self.reference.bins).astype(np.intp) - 1
+
+    def _shares_of(self, shares: Floats, bins: NDArray[np.intp], worth: Floats) -> tuple[Floats, Floats]:
+        return shares[:, bins], self._rare_excess(shares[:, bins], self.reference.shares[bins], worth)
+
+    def _outliers(self, shares: Floats, worth: Floats) -> tuple[Floats, Floats]:
+        """Outliers of numbers, and categories never seen before."""
+        found = np.zeros((len(shares), len(self.reference.columns)))
+        expected = np.zeros(len(self.reference.columns))
+        for index, column in enumerate(self.reference.columns):
+            tails = [column.low, column.high] if column.kind == "number" else [column.new]
+            for place in {tail for tail in tails if tail >= 0 and (column.kind == "number" or tail != column.rare)}:
+                found[:, index] += shares[:, self.reference.starts[index] + place]
+                expected[index] += self.reference.shares[self.reference.starts[index] + place]
+        return found, self._rare_excess(found, expected, worth)
+
+    def _rare_excess(self, found: Floats, expected: Floats, worth: Floats) -> Floats:
+        """How far a rare share has risen or fallen, over the limit: by Bernstein's bound, safe for counts near 0.
+
+        The expected share is the reference's with its own uncertainty: 1 is added to its count.
+        """
+        guarded = np.minimum(expected + 1 / self.reference.rows, 0.5)
+        gap = np.abs(found - expected)
+        exponent = worth * gap**2 / (2 * (guarded * (1 - guarded) + gap / 3))
+        return np.asarray(exponent / np.log(2 / self.limits.level))
+
+
+def _scores(reference: Reference) -> tuple[Floats, Floats]:
+    """Rank scores of each bin with mean 0 and variance 1 under the reference; 0 for missing and for categories."""
+    location, spread = np.zeros(reference.bins), np.zeros(reference.bins)
+    for start, column in zip(reference.starts, reference.columns, strict=True):
+        if column.kind != "number":
+            continue
+        inside = slice(start, start + column.count - 1)
+        shares = column.shares[:-1]
+        middle = np.cumsum(shares) - shares / 2
+        location[inside] = _standardised(middle, shares)
+        spread[inside] = _standardised((middle - middle @ shares / max(shares.sum(), 1e-12)) ** 2, shares)
+    return location, spread
+
+
+def _standardised(scores: Floats, shares: Floats) -> Floats:
+    """Scores less their mean, over their standard deviation, under `shares` (which sum to the present share)."""
+    mean = float(scores @ shares / max(float(shares.sum()), 1e-12))
+    deviation = float(np.sqrt(((scores - mean) ** 2) @ shares))
+    return (scores - mean) / deviation if deviation > 1e-9 else np.zeros_like(scores)
+
+
+@dataclass(frozen=True)
+class Groups:
+    """Neighbouring bins taken together until the reference expects enough rows in each."""
+
+    starts: NDArray[np.intp]
+    columns: NDArray[np.intp]
+    """Where each column's groups begin."""
+    shares: Floats
+    degrees: Floats
+    column_of: NDArray[np.intp]
+
+    @classmethod
+    def of(cls, reference: Reference, least: float) -> "Groups":
+        """Groups of at least `least` of the reference's rows (the whole column where it has less)."""
+        starts: list[int] = []
+        firsts: list[int] = []
+        for start, column in zip(reference.starts, reference.columns, strict=True):
+            firsts.append(len(starts))
+            starts.extend(int(start) + place for place in _group_starts(column.shares, least))
+        shares = np.add.reduceat(reference.shares, starts)
+        sizes = np.diff([*firsts, len(starts)])
+        column_of = np.repeat(np.arange(len(firsts)), sizes)
+        return cls(
+            np.array(starts, dtype=np.intp),
+            np.array(firsts, dtype=np.intp),
+            shares,
+            (sizes - 1).astype(np.float64),
+            column_of,
+        )
+
+    def compare(self, shares: Floats, worth: Floats) -> tuple[Floats, Floats]:
+        """Chi-square of each column's groups, and their PSI (half a row added to each, so that none is empty)."""
+        current = np.add.reduceat(shares, self.starts, axis=1)
+        known = np.maximum(self.shares, 1e-9)
+        chi = np.add.reduceat((current - self.shares) ** 2 / known, self.columns, axis=1) * worth
+        smooth = 0.5 / worth[:, self.column_of]
+        actual, expected = current + smooth, self.shares + smooth
+        psi = np.add.reduceat((actual - expected) * np.log(actual / expected), self.columns, axis=1)
+        return chi, psi
+
+
+def _group_starts(shares: Floats, least: float) -> list[int]:
+    """Where groups begin within a column: a group is closed once it has `least`; a thin tail joins the last."""
+    starts, held = [0], 0.0
+    for place, share in enumerate(shares):
+        if held >= least and float(shares[place:].sum()) >= least:
+            starts.append(place)
+            held = 0.0
+        held += float(share)
+    return starts

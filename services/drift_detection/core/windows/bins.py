@@ -1,0 +1,129 @@
+"""How a column's values become bins, and what share of rows the reference puts in each.
+
+Why bins: counts are whole numbers, so windows add up exactly in any order, a window of any length
+costs the same, and every statistic of a column (KS, PSI, chi-square, ranks, missing, anomalies) can
+be read off them. Twenty bins of equal reference share lose less than 1/40 of a KS distance.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from drift_detection.core.rows import numbers
+from driftloop.contracts.model_profiles import CategoricalProfile, NumericProfile
+from driftloop.statistics.distribution import share_at_most
+
+Floats = NDArray[np.float64]
+Codes = NDArray[np.int32]
+
+BINS = 20
+KEPT_CATEGORIES = 60
+KEPT_SHARE = 0.005
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnBins:
+    """The bins of one column; the last one is for missing values.
+
+    `shares` are of all rows and sum to 1. `low` and `high` are the bins beyond three standard
+    deviations (numeric), `rare` and `new` those of categories that are seldom or unseen
+    (categorical); −1 where a column has none. `mean` and `deviation` are of a numeric reference.
+    """
+
+    name: str
+    kind: Literal["number", "category"]
+    shares: Floats
+    rows: int
+    inflation: tuple[tuple[int, float], ...]
+    edges: Floats
+    categories: dict[str, int]
+    low: int = -1
+    high: int = -1
+    rare: int = -1
+    new: int = -1
+    mean: float = 0.0
+    deviation: float = 0.0
+
+    @property
+    def count(self) -> int:
+        """Number of bins, the missing one included."""
+        return len(self.shares)
+
+    def codes(self, column: pa.Array) -> tuple[Codes, Floats | None]:
+        """The bin of each value, and for numbers the values (NaN for missing)."""
+        if self.kind == "number":
+            values = numbers(column)
+            codes = np.searchsorted(self.edges, values, side="left").astype(np.int32)
+            codes[np.isnan(values)] = self.count - 1
+            return codes, values
+        encoded = pc.dictionary_encode(column)
+        found = [self.categories.get(value, self.new) for value in encoded.dictionary.to_pylist()]
+        places = np.array([*found, self.count - 1], dtype=np.int32)
+        raw = pc.fill_null(encoded.indices, len(found)).to_numpy(zero_copy_only=False)
+        return places[raw], None
+
+
+def numeric_bins(name: str, profile: NumericProfile) -> ColumnBins | None:
+    """Bins of equal reference share, with one more beyond three standard deviations on either side.
+
+    None for a column that had no value.
+    """
+    present = profile.rows - profile.missing
+    if not present:
+        return None
+    quantiles = np.array(profile.quantiles)
+    inner = np.unique(np.quantile(quantiles, np.arange(1, BINS) / BINS, method="nearest"))
+    inner = inner[inner < quantiles[-1]]
+    deviation = float(np.sqrt(profile.variance))
+    low, high = profile.mean - 3 * deviation, profile.mean + 3 * deviation
+    first, last = (inner[0], inner[-1]) if len(inner) else (profile.mean, profile.mean)
+    watched = deviation > 0 and low < first and high > last
+    edges = np.concatenate(([low], inner, [high])) if watched else inner
+    below = share_at_most(profile, edges) if len(edges) else np.array([])
+    if watched:
+        out_low, out_high = _outlier_shares(profile, low, high)
+        below[0], below[-1] = min(out_low, below[1]), max(1 - out_high, below[-2])
+    shares = np.diff(np.concatenate(([0.0], below, [1.0])))
+    missing = profile.missing / profile.rows
+    return ColumnBins(
+        name,
+        "number",
+        np.append(shares * (1 - missing), missing),
+        profile.rows,
+        profile.inflation,
+        edges,
+        {},
+        low=0 if watched else -1,
+        high=len(edges) if watched else -1,
+        mean=profile.mean,
+        deviation=deviation,
+    )
+
+
+def _outlier_shares(profile: NumericProfile, low: float, high: float) -> tuple[float, float]:
+    """The profile's outliers by side: where its values reach beyond one limit only, all are there."""
+    reaches_low, reaches_high = profile.quantiles[0] < low, profile.quantiles[-1] > high
+    part = {(True, False): 1.0, (False, True): 0.0}.get((reaches_low, reaches_high), 0.5)
+    return profile.outlier_share * part, profile.outlier_share * (1 - part)
+
+
+def categorical_bins(name: str, profile: CategoricalProfile) -> ColumnBins | None:
+    """A bin for each category that is not rare, one for the rare, one for those never seen before."""
+    present = profile.rows - profile.missing
+    if not present:
+        return None
+    kept = [one for one, rows in profile.counts.items() if rows / profile.rows >= KEPT_SHARE][:KEPT_CATEGORIES]
+    places = {category: index for index, category in enumerate(kept)}
+    rare = len(kept)
+    new = rare if profile.other else rare + 1
+    counts = [profile.counts[category] for category in kept]
+    left = present - sum(counts)
+    shares = np.array([*counts, left, *([] if profile.other else [0]), profile.missing]) / profile.rows
+    categories = {category: places.get(category, rare) for category in profile.counts}
+    return ColumnBins(
+        name, "category", shares, profile.rows, profile.inflation, np.array([]), categories, rare=rare, new=new
+    )

@@ -1,0 +1,156 @@
+"""The window monitor of one model and segment: which columns have shifted, said once."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from scipy.special import chdtrc, erfc
+
+from drift_detection.core.windows.battery import TESTS, Battery, Findings
+from drift_detection.core.windows.rings import QUARTERS, Counts, Rings, Window
+
+LEARNING_BLOCKS = 2 * QUARTERS
+RELEASE = 0.6
+"""A column is calm again when every test on its window stands below this part of its limit."""
+EPISODE_WINDOWS = 8
+"""Columns that follow within this many windows belong to the shift that was already said."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shift:
+    """A column that shifted, raised when the stream's block number `block` closed."""
+
+    block: int
+    column: int
+    test: str
+    statistic: float
+    limit: float
+    p_value: float
+    rows: int
+    share: dict[str, float]
+    """Columns over their limits, with their parts in the whole shift."""
+
+
+class WindowMonitor:
+    """Owns the windows of one stream of rows and remembers which columns stand alarmed.
+
+    With `learns`, the first two windows of rows are taken for the reference in place of the profile's.
+    """
+
+    def __init__(self, battery: Battery, window_rows: int, minimum_rows: int, *, learns: bool) -> None:
+        self.battery = battery
+        self._learns = learns
+        self._learned: tuple[Counts, int] | None = None
+        self.rings = Rings(window_rows, minimum_rows, battery.reference.width)
+        self._alarmed: dict[int, int] = {}
+        self._last_joined = 0
+
+    @property
+    def alarmed(self) -> list[str]:
+        """Names of the columns that stand alarmed."""
+        return [self.battery.reference.columns[index].name for index in sorted(self._alarmed)]
+
+    def push(self, tallies: Counts, rows: int) -> list[Shift]:
+        """Add rows by their tallies; gives the shifts that are news."""
+        if self._learns and self._learned is None:
+            return self._learn(tallies, rows)
+        windows = self.rings.push(tallies, rows)
+        if not windows:
+            return []
+        lengths = np.array([window.rows for window in windows], dtype=np.int64)
+        findings = self.battery.run(np.stack([window.tally for window in windows]), lengths)
+        worst = findings.excess.max(axis=2)
+        shifts: list[Shift] = []
+        for index, window in enumerate(windows):
+            over = np.flatnonzero(worst[index] >= 1)
+            if len(over) or self._alarmed:
+                shifts.extend(self._judge(window, index, findings, over))
+        return shifts
+
+    def _learn(self, tallies: Counts, rows: int) -> list[Shift]:
+        """Take in rows until two windows are full: they become the reference, and windows begin after them."""
+        length = self.rings.block_rows
+        until = LEARNING_BLOCKS * length - self.rings.blocks * length - self.rings.offset
+        if rows < until:
+            self.rings.push(tallies, rows)
+            return []
+        blocks = LEARNING_BLOCKS - self.rings.blocks
+        last = self.rings.push(tallies[:blocks], until)[-1]
+        self._take_reference(last.tally, last.rows)
+        self.rings.forget()
+        return self.push(tallies[blocks:], rows - until)
+
+    def _take_reference(self, tally: Counts, rows: int) -> None:
+        self._learned = tally, rows
+        self.battery = self.battery.learned(tally, rows)
+
+    def _judge(self, window: Window, index: int, findings: Findings, over: "np.ndarray[Any, Any]") -> list[Shift]:
+        worst = findings.excess[index].max(axis=1)
+        for column, level in list(self._alarmed.items()):
+            if window.level >= level and worst[column] < RELEASE:
+                del self._alarmed[column]
+        fresh = [int(column) for column in over if int(column) not in self._alarmed]
+        if not fresh:
+            return []
+        running = bool(self._alarmed) and window.block - self._last_joined <= EPISODE_WINDOWS * 4
+        self._alarmed.update(dict.fromkeys(fresh, window.level))
+        self._last_joined = window.block
+        return [] if running else [self._shift(window, index, findings, fresh, over)]
+
+    def _shift(
+        self, window: Window, index: int, findings: Findings, fresh: list[int], over: "np.ndarray[Any, Any]"
+    ) -> Shift:
+        excess = findings.excess[index]
+        column = max(fresh, key=lambda one: float(excess[one].max()))
+        test = int(excess[column].argmax())
+        limit = self._limit(column, test)
+        weights = {self.battery.reference.columns[int(one)].name: float(excess[int(one)].max()) ** 2 for one in over}
+        total = sum(weights.values())
+        ranked = sorted(weights.items(), key=lambda entry: (-entry[1], entry[0]))
+        return Shift(
+            window.block,
+            column,
+            TESTS[test],
+            float(excess[column, test]) * limit,
+            limit,
+            self._p_value(column, test, float(excess[column, test])),
+            window.rows,
+            {name: round(weight / total, 6) for name, weight in ranked[:20]},
+        )
+
+    def _limit(self, column: int, test: int) -> float:
+        limits = self.battery.limits
+        rare = float(np.log(2 / limits.level))
+        return (limits.shape, float(limits.share[column]), limits.score, limits.score, rare, rare)[test]
+
+    def _p_value(self, column: int, test: int, excess: float) -> float:
+        value = excess * self._limit(column, test)
+        if test == 0:
+            return float(min(2 * np.exp(-2 * value**2), 1.0))
+        if test == 1:
+            return float(chdtrc(max(self.battery.groups.degrees[column], 1), value))
+        return float(erfc(value / np.sqrt(2))) if test in {2, 3} else float(min(2 * np.exp(-value), 1.0))
+
+    def findings(self) -> Findings | None:
+        """The battery on the newest short window; None before there is one."""
+        latest = self.rings.latest()
+        if latest is None:
+            return None
+        return self.battery.run(latest[0][None, :], np.array([latest[1]], dtype=np.int64))
+
+    def snapshot(self) -> dict[str, Any]:
+        """Windows and alarms."""
+        return {
+            "rings": self.rings.snapshot(),
+            "alarmed": [[column, level] for column, level in self._alarmed.items()],
+            "last_joined": self._last_joined,
+            "learned": None if self._learned is None else [self._learned[0].tolist(), self._learned[1]],
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Take up where `snapshot` left off."""
+        self.rings.restore(state["rings"])
+        self._alarmed = dict(state["alarmed"])
+        self._last_joined = state["last_joined"]
+        if state["learned"] is not None:
+            self._take_reference(np.array(state["learned"][0], dtype=np.int64), state["learned"][1])

@@ -1,0 +1,143 @@
+"""All the bins of a version's columns in one row of counts, so that windows are compared in one step."""
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from drift_detection.core.rows import FrameRows
+from drift_detection.core.windows.bins import ColumnBins, categorical_bins, numeric_bins
+from driftloop.contracts.model_profiles import ModelProfile, NumericProfile
+from driftloop.statistics.dependence import inflation_at
+
+Floats = NDArray[np.float64]
+Counts = NDArray[np.int64]
+
+FRACTION = 256
+"""Numbers are summed in 1/256ths of a reference standard deviation: whole, so sums are exact."""
+FARTHEST = 16
+"""Standard deviations beyond which a value counts as this far."""
+
+
+@dataclass(frozen=True)
+class Reference:
+    """What windows of a version's rows are compared with.
+
+    A *tally* is one row of counts: `bins` counts of all columns side by side, then for each column
+    the sum and the sum of squares of its standardised values.
+    """
+
+    version: str
+    columns: tuple[ColumnBins, ...]
+    profile: ModelProfile
+
+    @cached_property
+    def starts(self) -> NDArray[np.intp]:
+        """Where each column's bins begin."""
+        return np.concatenate(([0], np.cumsum([column.count for column in self.columns])))[:-1].astype(np.intp)
+
+    @cached_property
+    def bins(self) -> int:
+        """Bins of all columns together."""
+        return sum(column.count for column in self.columns)
+
+    @property
+    def width(self) -> int:
+        """Numbers in a tally."""
+        return self.bins + 2 * len(self.columns)
+
+    @cached_property
+    def shares(self) -> Floats:
+        """Reference share of every bin."""
+        return np.concatenate([column.shares for column in self.columns])
+
+    @cached_property
+    def rows(self) -> Floats:
+        """Reference rows of each column."""
+        return np.array([max(column.rows, 1) for column in self.columns], dtype=np.float64)
+
+    def effective_rows(self, window_rows: int) -> Floats:
+        """Independent rows that a window against the reference is worth, by column."""
+        return self._effective(window_rows)
+
+    def _effective(self, window_rows: int) -> Floats:
+        known = self._worth.get(window_rows)
+        if known is None:
+            inflated = [
+                inflation_at(column.inflation, window_rows) / window_rows
+                + inflation_at(column.inflation, column.rows) / max(column.rows, 1)
+                for column in self.columns
+            ]
+            known = self._worth[window_rows] = 1 / np.array(inflated)
+        return known
+
+    @cached_property
+    def _worth(self) -> dict[int, Floats]:
+        return {}
+
+    def learned(self, tally: Counts, rows: int) -> "Reference":
+        """The same bins with the shares of `rows` rows seen: for a segment, whose rows differ from the model's."""
+        columns = []
+        for start, column in zip(self.starts, self.columns, strict=True):
+            counts = tally[start : start + column.count]
+            columns.append(replace(column, shares=counts / rows, rows=rows))
+        return Reference(self.version, tuple(columns), self.profile)
+
+    def tallies(self, rows: FrameRows) -> "FrameTallies":
+        """The bins of the rows that are seen for the first time."""
+        return FrameTallies(self, rows)
+
+
+class FrameTallies:
+    """The binned rows of a frame, from which the tallies of any of its rows are counted."""
+
+    def __init__(self, reference: Reference, rows: FrameRows) -> None:
+        self._reference = reference
+        count = len(rows.seen)
+        whole = count == len(rows)
+        self._codes = np.empty((len(reference.columns), count), dtype=np.int32)
+        self._values = np.zeros((len(reference.columns), count), dtype=np.float64)
+        for index, column in enumerate(reference.columns):
+            found = rows.column(column.name)
+            if found is None:
+                self._codes[index] = column.count - 1 + reference.starts[index]
+                continue
+            codes, values = column.codes(found if whole else found.take(pa.array(rows.seen)))
+            self._codes[index] = codes + np.int32(reference.starts[index])
+            if values is not None and column.deviation > 0:
+                self._values[index] = (values - column.mean) * (FRACTION / column.deviation)
+        np.nan_to_num(self._values, copy=False, nan=0.0)
+        np.clip(self._values, -FARTHEST * FRACTION, FARTHEST * FRACTION, out=self._values)
+        self._whole = np.rint(self._values).astype(np.int64)
+
+    def count(self, which: NDArray[np.intp] | slice, offset: int, block_rows: int) -> Counts:
+        """Tallies (blocks × width) of the rows `which`, the first of which is row `offset` of its block."""
+        codes, values = self._codes[:, which], self._whole[:, which]
+        rows = codes.shape[1]
+        blocks = (offset + np.arange(rows)) // block_rows
+        total = int(blocks[-1]) + 1 if rows else 0
+        flat = (codes + blocks * self._reference.bins).ravel()
+        bins = np.bincount(flat, minlength=total * self._reference.bins).reshape(total, -1)
+        firsts = np.searchsorted(blocks, np.arange(total))
+        sums = np.add.reduceat(values, firsts, axis=1) if rows else values
+        squares = np.add.reduceat(values * values, firsts, axis=1) if rows else values
+        return np.concatenate((bins, sums.T, squares.T), axis=1, dtype=np.int64)
+
+
+def reference_of(profile: ModelProfile) -> Reference:
+    """The reference in a profile: features, predictions and confidence under their names in a frame."""
+    found: dict[str, ColumnBins | None] = {}
+    for name, numeric in profile.numeric.items():
+        found[f"feature.{name}"] = numeric_bins(f"feature.{name}", numeric)
+    for name, categorical in profile.categorical.items():
+        found[f"feature.{name}"] = categorical_bins(f"feature.{name}", categorical)
+    for name, said in profile.predictions.items():
+        column = f"prediction.{name}"
+        found[column] = (
+            numeric_bins(column, said) if isinstance(said, NumericProfile) else categorical_bins(column, said)
+        )
+    if profile.confidence is not None:
+        found["confidence"] = numeric_bins("confidence", profile.confidence)
+    return Reference(profile.version, tuple(bins for bins in found.values() if bins is not None), profile)
