@@ -1,0 +1,25 @@
+"""Outcome ingestion: validated rows, each once, as columns; and the archive of the labelled ones.
+
+Role `ingest` (group `outcome_ingestion`)
+    consumes    prediction-outcomes, prediction-labels (co-partitioned), table model-specs
+    produces    outcome-frames, prediction-outcomes-dlq
+    keyed by    prediction_id → model_id
+    guarantees  A row counts once a model: a repeated prediction id within the newest
+                `remembered_rows` of its partition is dropped and counted. A label joins its row
+                whichever comes first; a later one corrects it, within the newest `correctable_rows`
+                of the partition. A row that is wrong is buried with its reason, once. Rows of a model
+                keep their order of arrival. None of that depends on how records are batched.
+    state       keyed: per batch and model the ids seen, rows that may still be labelled or corrected,
+                labels that wait for their row (see `core/memory.py`)
+
+Role `archive` (group `outcome_archive`)
+    consumes    outcome-frames
+    produces    the Delta table at `archive_uri`, partitioned by model and day
+    guarantees  A labelled row stands in the table once; a correction replaces its label there.
+                Appends carry the frame offset in Delta's own transaction log, so that a batch done
+                again after a crash changes nothing.
+    state       none but the table
+
+A record with many rows (columnar JSON, Arrow) of which some are wrong: the good rows go on, and the
+record is buried with the first wrong row named. Playing it again is safe, its good rows are known.
+"""

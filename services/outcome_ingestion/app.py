@@ -1,0 +1,34 @@
+"""Composition: each role's core over the transactional loop."""
+
+from driftloop.contracts import topics
+from driftloop.kafka.loop import Loop
+from driftloop.kafka.metrics import LoopMetrics
+from driftloop.kafka.service import Service
+from driftloop.kafka.settings import KafkaSettings, LoopSettings
+from outcome_ingestion.core.ingest import Ingest
+from outcome_ingestion.metrics import IngestMetrics
+from outcome_ingestion.settings import Settings
+
+INGEST = LoopSettings(
+    service="outcome_ingestion",
+    group="outcome_ingestion",
+    inputs=(topics.PREDICTION_OUTCOMES, topics.PREDICTION_LABELS),
+    tables=(topics.MODEL_SPECS,),
+    state="keyed",
+)
+
+
+def build(settings: Settings, kafka: KafkaSettings | None = None) -> Service:
+    """The role that the settings name, ready to run."""
+    return _BUILDERS[settings.role](settings, kafka)
+
+
+def _ingest(settings: Settings, kafka: KafkaSettings | None) -> Service:
+    metrics = LoopMetrics(INGEST.service)
+    core = Ingest(settings.rules)
+    metrics.registry.register(IngestMetrics(core))
+    loop = Loop(core, INGEST, kafka, metrics=metrics)
+    return Service(loop, metrics_port=settings.metrics_port, metrics_host=settings.metrics_host)
+
+
+_BUILDERS = {"ingest": _ingest}

@@ -1,0 +1,157 @@
+"""The stateful half of ingestion: decoded rows and labels to frames, partition by partition."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+import pyarrow as pa
+
+from driftloop.codec.frames import Frame
+from outcome_ingestion.core.admission import Admission, admit
+from outcome_ingestion.core.blocks import Block, Ints, microseconds
+from outcome_ingestion.core.completion import complete
+from outcome_ingestion.core.counts import DelayHistogram, IngestCounts
+from outcome_ingestion.core.decoding import Decoded
+from outcome_ingestion.core.frame_assembly import Piece, assemble, label_pieces
+from outcome_ingestion.core.joining import Joined, Joiner, NewRows, with_labels
+from outcome_ingestion.core.label_items import LabelItem
+from outcome_ingestion.core.layout import Layout
+from outcome_ingestion.core.memory import PartitionMemory
+from outcome_ingestion.core.repeats import labels_of_repeats
+from outcome_ingestion.core.room import expire, make_room
+from outcome_ingestion.core.rules import IngestRules
+
+_NO_ROWS = NewRows([], *(np.empty(0, dtype=np.int64) for _ in range(4)))
+
+
+@dataclass(slots=True)
+class Share:
+    """What of a batch came through one partition: by model, in the order of first sight."""
+
+    blocks: dict[str, Block] = field(default_factory=dict)
+    labels: dict[str, list[LabelItem]] = field(default_factory=dict)
+    admissions: dict[str, Admission] = field(default_factory=dict)
+    places: Ints = field(default_factory=lambda: np.empty(0, dtype=np.int64))
+    """Places of the admitted rows of all models, ascending."""
+
+
+def apply(
+    decoded: Decoded, memory_of: Callable[[int], PartitionMemory], rules: IngestRules, counts: IngestCounts
+) -> tuple[list[Frame], list[PartitionMemory]]:
+    """Frames of the batch, and the memories that changed."""
+    layouts = {block.layout.model_id: block.layout for block in decoded.blocks}
+    for placed in decoded.labels:
+        layouts.setdefault(placed.layout.model_id, placed.layout)
+    pieces: dict[str, list[Piece]] = {model_id: [] for model_id in layouts}
+    memories = []
+    for partition, share in sorted(_shares(decoded).items()):
+        memory = memory_of(partition)
+        memories.append(memory)
+        _admit(share, memory)
+        for model_id in dict.fromkeys([*share.blocks, *share.labels]):
+            pieces[model_id] += _apply_model(share, memory, layouts[model_id], counts)
+        memory.total += len(share.places)
+        for model_id in {*share.blocks, *share.labels}:
+            expire(memory, model_id, layouts[model_id].give_up_us)
+        make_room(memory)
+    frames = [frame for m, found in pieces.items() if found for frame in assemble(layouts[m], found, rules.frame_rows)]
+    return frames, memories
+
+
+def _shares(decoded: Decoded) -> dict[int, Share]:
+    shares: dict[int, Share] = {}
+    for block in decoded.blocks:
+        for partition in np.unique(block.partitions).tolist():
+            rows = np.flatnonzero(block.partitions == partition)
+            own = block if len(rows) == len(block) else block.take(rows)
+            shares.setdefault(partition, Share()).blocks[block.layout.model_id] = own
+    for placed in decoded.labels:
+        share = shares.setdefault(placed.partition, Share())
+        share.labels.setdefault(placed.layout.model_id, []).append(placed.item)
+    return shares
+
+
+def _admit(share: Share, memory: PartitionMemory) -> None:
+    blocks = list(share.blocks.values())
+    for block, admission in zip(blocks, admit(blocks, memory), strict=True):
+        model_id = block.layout.model_id
+        share.admissions[model_id] = admission
+        labels = labels_of_repeats(block, admission.repeated)
+        memory.ignore("duplicate", len(admission.repeated) - len(labels))
+        if labels:
+            share.labels.setdefault(model_id, []).extend(labels)
+    if blocks:
+        admitted = [share.blocks[m].places[admission.rows] for m, admission in share.admissions.items()]
+        share.places = np.sort(np.concatenate(admitted))
+
+
+def _apply_model(share: Share, memory: PartitionMemory, layout: Layout, counts: IngestCounts) -> list[Piece]:
+    """One model in one partition: what is remembered, and the rows that go out."""
+    model_id, seq = layout.model_id, memory.take_seq()
+    model, items = memory.of(model_id), share.labels.get(model_id, [])
+    batch, new = _new_rows(share, model_id)
+    if batch is not None:
+        model.row_clock = max(model.row_clock, int(new.predicted_at.max()))
+    joined = Joined()
+    if items or model.early:
+        model.label_clock = max([model.label_clock, *(item.at for item in items)])
+        joined = Joiner(model_id, memory, new, layout.give_up_us, share.places).run(items)
+    pieces = []
+    if batch is not None:
+        batch = _with_earlier_labels(batch, joined, layout)
+        pieces.append(Piece(new.places, batch))
+        memory.remember(model_id, seq, new.ids, new.ordinals)
+        _hold(memory, model_id, seq, batch, new.ordinals)
+    pieces += label_pieces(joined.joins, batch, layout)
+    _write_down(memory, model_id, seq, new, joined)
+    for delay in joined.delays_us:
+        counts.delays.setdefault(model_id, DelayHistogram()).add(delay)
+    return pieces
+
+
+def _new_rows(share: Share, model_id: str) -> tuple[pa.RecordBatch | None, NewRows]:
+    """The admitted rows of a model, as a frame has them; None where there are none."""
+    admission = share.admissions.get(model_id)
+    if admission is None or not len(admission.rows):
+        return None, _NO_ROWS
+    block = share.blocks[model_id]
+    if len(admission.rows) != len(block):
+        block = block.take(admission.rows)
+    batch = complete(block)
+    predicted_at, labelled_at = (microseconds(batch.column(name)) for name in ("predicted_at", "labelled_at"))
+    return batch, NewRows(block.ids, block.places, admission.ordinals, predicted_at, labelled_at.copy())
+
+
+def _with_earlier_labels(batch: pa.RecordBatch, joined: Joined, layout: Layout) -> pa.RecordBatch:
+    """The new rows with the labels that were there before them."""
+    if not joined.before:
+        return batch
+    events = batch.column("event")
+    labels = {
+        row: (item, "example" if events[row].as_py() == "example" else "outcome") for row, item in joined.before.items()
+    }
+    return with_labels(batch, labels, list(layout.target))
+
+
+def _hold(memory: PartitionMemory, model_id: str, seq: int, batch: pa.RecordBatch, ordinals: Ints) -> None:
+    """Hold rows that wait for a label, and where corrections are taken the labelled ones too."""
+    which = np.arange(len(batch))
+    if memory.rules.correctable_rows == 0:
+        which = np.flatnonzero(batch.column("labelled_at").is_null().to_numpy(zero_copy_only=False))
+    if len(which):
+        held = batch if len(which) == len(batch) else batch.take(pa.array(which))
+        memory.hold(model_id, seq, held, ordinals[which])
+
+
+def _write_down(memory: PartitionMemory, model_id: str, seq: int, new: NewRows, joined: Joined) -> None:
+    if joined.early:
+        memory.keep_early(model_id, seq, list(joined.early.values()))
+    if not joined.joins and not joined.found:
+        return
+    for join in joined.joins:
+        if join.chunk is None:
+            place = memory.of(model_id).held.find(int(new.ordinals[join.row]))
+            if place is not None:
+                memory.label(*place, model_id, join.item.at)
+    labelled = [(join.item.prediction_id, join.item.at) for join in joined.joins]
+    memory.mark(model_id, seq, labelled, joined.found)

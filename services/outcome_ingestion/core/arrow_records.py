@@ -1,0 +1,145 @@
+"""Arrow IPC: one record, many rows of one model, columns named as in frames."""
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from driftloop.codec.frames import FEATURE, LABEL, PREDICTION, ROW_COLUMNS, SEGMENT, SHADOW
+from driftloop.codec.scalars import category_text
+from outcome_ingestion.core.blocks import ROWS_A_RECORD, Block, present
+from outcome_ingestion.core.column_records import fitted
+from outcome_ingestion.core.json_rows import Find
+from outcome_ingestion.core.layout import ARROW_KINDS, Layout
+from outcome_ingestion.core.refusal import Refusal, invalid, undecodable, unknown_model
+from outcome_ingestion.core.versions import VERSION
+
+Refused = dict[int, Refusal]
+_LONGEST_ID = 200
+
+
+def arrow_block(value: bytes, find: Find) -> Block:
+    """The rows of a record; raises `Refusal` where it is no Arrow stream of the agreed columns."""
+    table, model_id = _open(value)
+    reader = find(model_id)
+    if reader is None:
+        raise unknown_model(model_id)
+    refused: Refused = {}
+    wanted = _wanted(table, reader.layout)
+    columns = {name: _column(table[name], kind, name, refused) for name, kind in wanted.items() if name in table}
+    for name in ("prediction_id", "predicted_at"):
+        if name not in columns:
+            raise invalid("MissingField", f"the column '{name}' is missing")
+    known = {FEATURE + name for name in reader.layout.raw}
+    reader.extra_features += len(next(iter(table.values()))) * sum(
+        n.startswith(FEATURE) and n not in known for n in table
+    )
+    ids = _ids(columns.pop("prediction_id"), refused)
+    _complete(columns, reader.layout, len(ids), refused)
+    zeros = np.zeros(len(ids), dtype=np.int64)
+    return Block(reader.layout, ids, np.arange(len(ids), dtype=np.int64), zeros, columns, refused)
+
+
+def _open(value: bytes) -> tuple[dict[str, pa.Array], str]:
+    """The columns of the stream, and the model that its schema names."""
+    try:
+        with pa.ipc.open_stream(value) as stream:
+            whole = stream.read_all()
+        whole.validate(full=True)
+        batch = whole.combine_chunks()
+    except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError, OSError, ValueError, MemoryError) as error:
+        raise undecodable(error) from error
+    if not 0 < len(batch) < ROWS_A_RECORD:
+        raise invalid("BadColumns", f"a record holds 1 to {ROWS_A_RECORD - 1} rows, this one {len(batch)}")
+    model_id = (batch.schema.metadata or {}).get(b"model_id")
+    if model_id is None:
+        raise invalid("MissingField", "the schema's metadata lacks 'model_id'")
+    if len(set(batch.schema.names)) != len(batch.schema.names):
+        raise invalid("BadColumns", "two columns have the same name")
+    columns = {name: batch.column(name).chunk(0) for name in batch.schema.names}
+    return columns, model_id.decode("utf-8", "replace")
+
+
+def _wanted(table: dict[str, pa.Array], layout: Layout) -> dict[str, pa.DataType]:
+    """Name → type of every column that a row of this layout may have."""
+    wanted = {name: kind for name, kind in ROW_COLUMNS.items() if name != "event"}
+    wanted |= {FEATURE + name: ARROW_KINDS[kind] for name, kind in layout.raw.items()}
+    prefixes = [PREDICTION, LABEL]
+    for name in table:
+        version, _, field = name.removeprefix(SHADOW).rpartition(".")
+        if name.startswith(SHADOW) and field in layout.target:
+            if not VERSION.fullmatch(version):
+                raise invalid("BadVersion", f"the shadow version '{version[:40]}' is not major.minor.patch")
+            prefixes.append(f"{SHADOW}{version}.")
+    for prefix in prefixes:
+        wanted |= {prefix + name: ARROW_KINDS[field.kind] for name, field in layout.target.items()}
+    return wanted | {SEGMENT + name: pa.string() for name in layout.spec.segments}
+
+
+def _column(given: pa.Array, kind: pa.DataType, name: str, refused: Refused) -> pa.Array:
+    """The column in its type; raises `Refusal` where it is of another kind altogether."""
+    if isinstance(given, pa.DictionaryArray):
+        given = given.dictionary_decode()
+    try:
+        column = _cast(given, kind, name, refused)
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError, pa.ArrowTypeError) as error:
+        raise invalid("WrongType", f"the column '{name}' is {given.type}: {error}") from error
+    if pa.types.is_floating(kind):
+        _refuse_not_finite(column, name, refused)
+    return column
+
+
+def _cast(given: pa.Array, kind: pa.DataType, name: str, refused: Refused) -> pa.Array:
+    if given.type == kind or pa.types.is_null(given.type):
+        return given.cast(kind)
+    if pa.types.is_timestamp(kind):
+        if not pa.types.is_timestamp(given.type) or given.type.tz is None:
+            raise invalid("WrongType", f"the column '{name}' is {given.type}, it must be a timestamp with a time zone")
+        return given.cast(kind, safe=given.type.unit != "ns")
+    if pa.types.is_string(kind) and not pa.types.is_large_string(given.type):
+        plain = name.startswith((FEATURE, PREDICTION, LABEL, SHADOW))
+        if not plain:
+            raise invalid("WrongType", f"the column '{name}' is {given.type}, it must be a string")
+        return pa.array([None if v is None else category_text(v) for v in given.to_pylist()], kind)
+    if pa.types.is_floating(kind) and not (pa.types.is_floating(given.type) or pa.types.is_integer(given.type)):
+        return fitted(given.to_pylist(), "number", f"column '{name}'", refused)
+    return given.cast(kind, safe=not pa.types.is_floating(kind))
+
+
+def _refuse_not_finite(column: pa.Array, name: str, refused: Refused) -> None:
+    finite = pc.is_finite(column)
+    if not pc.all(finite, min_count=0).as_py():
+        for row in np.flatnonzero(~finite.fill_null(pa.scalar(value=True)).to_numpy(zero_copy_only=False)).tolist():
+            refused.setdefault(row, invalid("NotFinite", f"{name} is NaN or infinite; a missing value is null"))
+
+
+def _ids(column: pa.Array, refused: Refused) -> list[str]:
+    ids = column.to_pylist()
+    lengths = pc.fill_null(pc.utf8_length(column), 0).to_numpy()
+    for row in np.flatnonzero((lengths < 1) | (lengths > _LONGEST_ID)).tolist():
+        refused.setdefault(row, invalid("BadId", "a prediction_id has 1 to 200 characters"))
+        ids[row] = ids[row] or ""
+    return ids  # type: ignore[no-any-return]
+
+
+def _complete(columns: dict[str, pa.Array], layout: Layout, rows: int, refused: Refused) -> None:
+    """Columns that every block has; nulls for a row that has some fields of a target and not others."""
+    needed = {n: ROW_COLUMNS[n] for n in ("labelled_at", "model_version", "label_source")}
+    needed |= {FEATURE + name: ARROW_KINDS[kind] for name, kind in layout.raw.items()}
+    for prefix in (PREDICTION, LABEL):
+        names = {prefix + name: ARROW_KINDS[field.kind] for name, field in layout.target.items()}
+        given = [name for name in names if name in columns]
+        if given and len(given) < len(names):
+            raise invalid("MissingField", f"the columns of {prefix} are not complete")
+        needed |= names
+    for name, kind in needed.items():
+        columns.setdefault(name, pa.nulls(rows, kind))
+    columns["label_source"] = pc.fill_null(columns["label_source"], "system")
+    wrong = ~pc.is_in(columns["label_source"], pa.array(["user", "system", "pseudo"])).to_numpy(zero_copy_only=False)
+    tokens = columns.get("tokens")
+    if tokens is not None:
+        wrong |= pc.less(tokens, 0).fill_null(pa.scalar(value=False)).to_numpy(zero_copy_only=False)
+    for prefix in (PREDICTION, LABEL):
+        parts = [present(columns[prefix + name]) for name in layout.target]
+        wrong |= np.any(parts, axis=0) != np.all(parts, axis=0)
+    for row in np.flatnonzero(wrong).tolist():
+        refused.setdefault(row, invalid("OutOfRange", "label_source, tokens or a target field is wrong in this row"))

@@ -1,0 +1,34 @@
+"""What ingestion has done so far, as plain numbers. The metrics read them; the core only adds."""
+
+from bisect import bisect_left
+from dataclasses import dataclass, field
+
+DELAY_BOUNDS_SECONDS = (1.0, 10.0, 60.0, 600.0, 3600.0, 6 * 3600.0, 86_400.0, 3 * 86_400.0, 7 * 86_400.0, 30 * 86_400.0)
+
+
+@dataclass(slots=True)
+class DelayHistogram:
+    """Seconds from a prediction to its label: rows by bound (the last is beyond all), and their sum."""
+
+    rows: list[int] = field(default_factory=lambda: [0] * (len(DELAY_BOUNDS_SECONDS) + 1))
+    seconds: float = 0.0
+
+    def add(self, delay_us: int) -> None:
+        """One more label."""
+        seconds = max(0.0, delay_us / 1e6)
+        self.rows[bisect_left(DELAY_BOUNDS_SECONDS, seconds)] += 1
+        self.seconds += seconds
+
+
+@dataclass(slots=True)
+class IngestCounts:
+    """Totals since the start of the process. A batch that was aborted and done again counts twice."""
+
+    records: int = 0
+    rows: dict[str, int] = field(default_factory=dict)
+    """Rows framed, by event."""
+    frames: int = 0
+    frame_bytes: int = 0
+    missing_features: int = 0
+    delays: dict[str, DelayHistogram] = field(default_factory=dict)
+    """By model."""

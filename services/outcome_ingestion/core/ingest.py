@@ -1,0 +1,133 @@
+"""The core of ingestion: a batch of records to frames, state and dead letters."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+
+import pyarrow.compute as pc
+from pydantic import ValidationError
+
+from driftloop.codec.frames import FEATURE, Frame
+from driftloop.contracts.model_specs import ModelSpecPublished
+from driftloop.contracts.topics import MODEL_SPECS
+from driftloop.processor import DeadLetter, Effects, Outgoing, Record, StaleTableError
+from outcome_ingestion.core.applying import apply
+from outcome_ingestion.core.counts import IngestCounts
+from outcome_ingestion.core.decoding import BatchDecoder
+from outcome_ingestion.core.frame_assembly import outgoing
+from outcome_ingestion.core.json_rows import RowReader
+from outcome_ingestion.core.layout import layout_of
+from outcome_ingestion.core.memory import PartitionMemory
+from outcome_ingestion.core.restoring import restore
+from outcome_ingestion.core.rules import IngestRules
+
+
+class Ingest:
+    """The `Processor` of role ingest: see the service card for what it promises."""
+
+    def __init__(self, rules: IngestRules | None = None) -> None:
+        self.rules = rules or IngestRules()
+        self.counts = IngestCounts()
+        self.refused_specs: dict[str, str] = {}
+        self._readers: dict[str, RowReader] = {}
+        self._partitions: dict[int, PartitionMemory] = {}
+        self._decoder = BatchDecoder(self._find, self.rules.future_seconds)
+        self._tables_current = False
+
+    @property
+    def rows_waiting(self) -> int:
+        """Predictions that wait for their label."""
+        return sum(memory.waiting for memory in self._partitions.values())
+
+    @property
+    def labels_waiting(self) -> int:
+        """Labels that wait for their prediction."""
+        return sum(memory.early_labels for memory in self._partitions.values())
+
+    @property
+    def extra_features(self) -> int:
+        """Values of features that no spec names."""
+        return sum(reader.extra_features for reader in self._readers.values())
+
+    # -- the processor's protocol ----------------------------------------------------------------
+
+    def process(self, records: Sequence[Record], now: datetime, *, tables_current: bool = False) -> Effects:  # noqa: ARG002
+        """Frames of the batch. Raises StaleTableError for a model without a spec, before any state is touched."""
+        self._tables_current = tables_current
+        decoded = self._decoder.decode(records)
+        self.counts.records += len(records)
+        frames, memories = apply(decoded, self._memory, self.rules, self.counts)
+        ignored: dict[str, int] = {}
+        for memory in memories:
+            for why, count in memory.take_ignored().items():
+                ignored[why] = ignored.get(why, 0) + count
+        return Effects(
+            outgoing=tuple(self._outgoing(frame) for frame in frames),
+            state_changes=tuple(change for memory in memories for change in memory.take_changes()),
+            dead_letters=tuple(
+                DeadLetter(records[index], refusal.stage, refusal.error_class, refusal.sentence)
+                for index, refusal in sorted(decoded.dead.items())
+            ),
+            ignored=ignored,
+        )
+
+    def wake(self, now: datetime) -> Effects:  # noqa: ARG002
+        """Never asked for."""
+        return Effects()
+
+    def restore(self, partition: int, state: Iterable[tuple[str, bytes]]) -> None:
+        """Take up a partition."""
+        memory = self._partitions[partition] = PartitionMemory(partition, self.rules)
+        restore(memory, state)
+
+    def snapshot(self, partition: int) -> Iterable[tuple[str, bytes]]:  # noqa: ARG002
+        """Nothing: the state is keyed."""
+        return ()
+
+    def revoke(self, partition: int) -> None:
+        """Forget a partition."""
+        self._partitions.pop(partition, None)
+
+    def take_table(self, topic: str, records: Sequence[Record]) -> None:
+        """Specs: the latest version of each model counts. One that cannot be used is kept out and named."""
+        if topic != MODEL_SPECS:
+            return
+        for record in records:
+            value, key = record.value(), record.key()
+            model_id = key.decode("utf-8", "replace") if isinstance(key, bytes) else str(key)
+            if value is None:
+                self._readers.pop(model_id, None)
+            else:
+                self._take_spec(value, model_id)
+
+    # -- inside ----------------------------------------------------------------------------------
+
+    def _take_spec(self, value: bytes | str, key: str) -> None:
+        try:
+            layout = layout_of(ModelSpecPublished.from_json(value))
+        except (ValidationError, ValueError) as error:
+            self.refused_specs[key] = str(error)
+            return
+        known = self._readers.get(layout.model_id)
+        if known is None or known.layout.spec_version <= layout.spec_version:
+            self._readers[layout.model_id] = RowReader(layout)
+
+    def _find(self, model_id: str) -> RowReader | None:
+        reader = self._readers.get(model_id)
+        if reader is None and not self._tables_current:
+            raise StaleTableError(model_id)
+        return reader
+
+    def _memory(self, partition: int) -> PartitionMemory:
+        found = self._partitions.get(partition)
+        if found is None:
+            found = self._partitions[partition] = PartitionMemory(partition, self.rules)
+        return found
+
+    def _outgoing(self, frame: Frame) -> Outgoing:
+        record, counts = outgoing(frame), self.counts
+        counts.frames += 1
+        counts.frame_bytes += len(record.value)
+        for entry in pc.value_counts(frame.batch.column("event")).to_pylist():
+            counts.rows[entry["values"]] = counts.rows.get(entry["values"], 0) + entry["counts"]
+        counts.missing_features += sum(frame.batch.column(FEATURE + name).null_count for name in frame.names(FEATURE))
+        return record

@@ -1,0 +1,57 @@
+"""`prediction-labels`: a record to a label that fits its model's target."""
+
+from typing import NamedTuple
+
+import msgspec
+
+from driftloop.codec.outcomes import DECODE_ERRORS, LabelRow, label_decoder
+from outcome_ingestion.core.layout import Layout
+from outcome_ingestion.core.moments import check_moment, microseconds_of
+from outcome_ingestion.core.refusal import Refusal, undecodable
+from outcome_ingestion.core.values import Fitted, fit_target
+
+
+class LabelItem(NamedTuple):
+    """A label on its way to its row. `place` orders it among the rows of the batch; times in
+    microseconds since 1970; `values` one a target field. `repeat` where it came with a prediction
+    that was there before."""
+
+    place: int
+    prediction_id: str
+    values: tuple[Fitted, ...]
+    at: int
+    source: str
+    weight: float | None
+    repeat: bool = False
+
+
+def decode_label(value: bytes | None) -> LabelRow:
+    """The label in a JSON record; raises `Refusal`."""
+    if value is None:
+        raise Refusal("decode", "NullValue", "the record has no value")
+    try:
+        return label_decoder.decode(value)
+    except DECODE_ERRORS as error:
+        raise undecodable(error) from error
+
+
+def fit_label(row: LabelRow, layout: Layout, place: int, latest: int) -> LabelItem:
+    """The label as the model's spec wants it; raises `Refusal`."""
+    values = fit_target(row.label, layout.target, "label")
+    at = microseconds_of(row.labelled_at, "labelled_at")
+    check_moment(at, "labelled_at", latest)
+    assert values is not None
+    return LabelItem(place, row.prediction_id, values, at, row.label_source, row.weight)
+
+
+def pack_labels(items: list[LabelItem]) -> bytes:
+    """Labels as a state entry."""
+    return msgspec.msgpack.encode(items)
+
+
+def unpack_labels(value: bytes) -> list[LabelItem]:
+    """What `pack_labels` packed."""
+    return _packed.decode(value)
+
+
+_packed = msgspec.msgpack.Decoder(list[LabelItem])

@@ -1,0 +1,181 @@
+"""What a partition remembers: ids it has seen, rows that wait for a label, labels that wait for a row.
+
+Every row that goes on gets an *ordinal*: how many went on before it in its partition. Windows are
+counted in ordinals, so that what is a duplicate does not depend on how records were batched.
+
+Each batch writes at most four state entries a model, under one sequence number: `ids` (what was
+seen), `rows` (what may still be labelled or corrected), `early` (labels whose row is not there yet)
+and `marks` (rows that got their label, early labels that found their row). Entries go when nothing
+needs them any more. One entry a row would cost more than all the rest of ingestion.
+"""
+
+from collections import deque
+
+import msgspec
+import pyarrow as pa
+
+from driftloop.processor import StateChange
+from outcome_ingestion.core.blocks import Ints
+from outcome_ingestion.core.held_rows import Chunk, chunk_of, encode_rows
+from outcome_ingestion.core.label_items import LabelItem, pack_labels
+from outcome_ingestion.core.memory_entries import Marks, ModelMemory, Seen
+from outcome_ingestion.core.rules import IngestRules
+
+_encode = msgspec.msgpack.encode
+
+
+class PartitionMemory:
+    """All models of one partition. Changes of state gather in `changes` until they are taken."""
+
+    def __init__(self, partition: int, rules: IngestRules) -> None:
+        self.partition, self.rules = partition, rules
+        self.models: dict[str, ModelMemory] = {}
+        self.total = 0
+        self.next_seq = 0
+        self.waiting = 0
+        self.early_labels = 0
+        self.ignored: dict[str, int] = {}
+        self.seen: deque[tuple[int, str, Seen]] = deque()
+        self.parked: dict[int, Seen] = {}
+        self.chunks: dict[int, str] = {}
+        self.settled: deque[tuple[int, str, Chunk]] = deque()
+        self.early_left: dict[int, int] = {}
+        self._changes: dict[str, bytes | None] = {}
+
+    def of(self, model_id: str) -> ModelMemory:
+        """The memory of a model."""
+        found = self.models.get(model_id)
+        if found is None:
+            found = self.models[model_id] = ModelMemory()
+        return found
+
+    def waits(self, model_id: str, ordinal: int) -> bool:
+        """Whether a row that went on in an earlier batch has no label yet, and may still get one."""
+        place = self.of(model_id).held.find(ordinal)
+        return place is not None and place[0].labelled_at[place[1]] == 0
+
+    def ignore(self, why: str, count: int = 1) -> None:
+        """Count something that was right to drop."""
+        if count:
+            self.ignored[why] = self.ignored.get(why, 0) + count
+
+    def take_seq(self) -> int:
+        """The next sequence number of state entries."""
+        self.next_seq += 1
+        return self.next_seq - 1
+
+    def take_ignored(self) -> dict[str, int]:
+        """What was ignored since the last call, by reason."""
+        ignored, self.ignored = self.ignored, {}
+        return ignored
+
+    def take_changes(self) -> tuple[StateChange, ...]:
+        """The state that changed since the last call."""
+        changes, self._changes = self._changes, {}
+        return tuple(StateChange(self.partition, key, value) for key, value in changes.items())
+
+    def put(self, kind: str, model_id: str, seq: int, value: bytes | None) -> None:
+        """Set or delete a state entry."""
+        self._changes[f"{kind}/{model_id}/{seq:012d}"] = value
+
+    def remember(self, model_id: str, seq: int, ids: list[str], ordinals: Ints) -> None:
+        """These ids have been seen."""
+        first, last = int(ordinals[0]), int(ordinals[-1])
+        in_a_row = last - first == len(ids) - 1
+        seen = Seen(ids, first, None if in_a_row else ordinals.tolist(), self.of(model_id).row_clock)
+        self.add_seen(seq, model_id, seen)
+        self.put("ids", model_id, seq, _encode(seen))
+
+    def hold(self, model_id: str, seq: int, batch: pa.RecordBatch, ordinals: Ints) -> None:
+        """These rows may still be labelled or corrected."""
+        self.add_chunk(model_id, chunk_of(seq, batch, ordinals))
+        self.put("rows", model_id, seq, encode_rows(batch))
+
+    def keep_early(self, model_id: str, seq: int, items: list[LabelItem]) -> None:
+        """These labels wait for their row; a newer one takes the place of an older one."""
+        self.add_early(model_id, seq, items)
+        self.put("early", model_id, seq, pack_labels(items))
+
+    def find_early(self, model_id: str, prediction_id: str) -> LabelItem | None:
+        """The waiting label of a row that has come; it waits no longer."""
+        waiting = self.of(model_id).early.pop(prediction_id, None)
+        if waiting is None:
+            return None
+        self._early_gone(model_id, waiting[0])
+        return waiting[1]
+
+    def mark(self, model_id: str, seq: int, labelled: list[tuple[str, int]], found: list[str]) -> None:
+        """Write down what the labels of a batch did, for a restore."""
+        model = self.of(model_id)
+        model.marks.append(seq)
+        self.put("marks", model_id, seq, _encode(Marks(labelled, found, model.label_clock)))
+        self._drop_marks(model_id)
+
+    def label(self, chunk: Chunk, row: int, model_id: str, at: int) -> None:
+        """A held row has got a label made at `at`."""
+        if chunk.labelled_at[row] == 0:
+            chunk.waiting -= 1
+            self.waiting -= 1
+            if chunk.waiting == 0:
+                self.settled.append((int(chunk.ordinals[-1]), model_id, chunk))
+        chunk.labelled_at[row] = at
+
+    def forget_seen(self, seq: int, model_id: str, seen: Seen) -> None:
+        """Ids of a batch are out of the window; those that came again since stay."""
+        ordinals = self.models[model_id].ordinals
+        for prediction_id, ordinal in zip(seen.ids, seen.numbers(), strict=True):
+            if ordinals.get(prediction_id) == ordinal:
+                del ordinals[prediction_id]
+        self.put("ids", model_id, seq, None)
+
+    def drop_chunk(self, model_id: str, chunk: Chunk) -> None:
+        """Held rows are needed no longer."""
+        model = self.models[model_id]
+        self.waiting -= chunk.waiting
+        model.held.drop(chunk)
+        del self.chunks[chunk.seq]
+        self.put("rows", model_id, chunk.seq, None)
+        parked = self.parked.pop(chunk.seq, None)
+        if parked is not None:
+            self.forget_seen(chunk.seq, model_id, parked)
+        self._drop_marks(model_id)
+
+    def _drop_marks(self, model_id: str) -> None:
+        """Marks are needed while an entry that is older than they are is there."""
+        model = self.models[model_id]
+        oldest = min(
+            model.held.chunks[0].seq if model.held.chunks else self.next_seq,
+            next(iter(model.early.values()))[0] if model.early else self.next_seq,
+        )
+        while model.marks and model.marks[0] < oldest:
+            self.put("marks", model_id, model.marks.popleft(), None)
+
+    def _early_gone(self, model_id: str, seq: int) -> None:
+        self.early_labels -= 1
+        self.early_left[seq] -= 1
+        if self.early_left[seq] == 0:
+            del self.early_left[seq]
+            self.put("early", model_id, seq, None)
+            self._drop_marks(model_id)
+
+    def add_seen(self, seq: int, model_id: str, seen: Seen) -> None:
+        """Take up ids without writing them down."""
+        self.of(model_id).ordinals.update(zip(seen.ids, seen.numbers(), strict=True))
+        self.seen.append((seq, model_id, seen))
+
+    def add_chunk(self, model_id: str, chunk: Chunk) -> None:
+        """Take up held rows without writing them down."""
+        self.of(model_id).held.add(chunk)
+        self.chunks[chunk.seq] = model_id
+        self.waiting += chunk.waiting
+        if chunk.waiting == 0:
+            self.settled.append((int(chunk.ordinals[-1]), model_id, chunk))
+
+    def add_early(self, model_id: str, seq: int, items: list[LabelItem]) -> None:
+        """Take up waiting labels without writing them down."""
+        early = self.of(model_id).early
+        for item in items:
+            self.find_early(model_id, item.prediction_id)
+            early[item.prediction_id] = (seq, item)
+            self.early_labels += 1
+            self.early_left[seq] = self.early_left.get(seq, 0) + 1

@@ -1,0 +1,62 @@
+"""A partition's memory from its state entries."""
+
+from collections.abc import Iterable
+
+import msgspec
+import numpy as np
+
+from outcome_ingestion.core.held_rows import chunk_of, decode_rows
+from outcome_ingestion.core.label_items import unpack_labels
+from outcome_ingestion.core.memory import PartitionMemory
+from outcome_ingestion.core.memory_entries import Marks, Seen
+
+_KINDS = ("ids", "rows", "marks", "early")
+_seen_decoder = msgspec.msgpack.Decoder(Seen)
+_marks_decoder = msgspec.msgpack.Decoder(Marks)
+
+
+def restore(memory: PartitionMemory, state: Iterable[tuple[str, bytes]]) -> None:
+    """Take up the state entries of this partition, in the order in which they were written."""
+    entries = []
+    for key, value in state:
+        kind, model_id, number = key.split("/")
+        entries.append((int(number), model_id, _KINDS.index(kind), value))
+    steps = (_restore_seen, _restore_rows, _restore_marks, _restore_early)
+    for seq, model_id, kind_index, value in sorted(entries, key=lambda entry: entry[:3]):
+        steps[kind_index](memory, seq, model_id, value)
+        memory.next_seq = seq + 1
+    memory.take_changes()
+
+
+def _restore_seen(memory: PartitionMemory, seq: int, model_id: str, value: bytes) -> None:
+    seen = _seen_decoder.decode(value)
+    memory.add_seen(seq, model_id, seen)
+    memory.total = max(memory.total, seen.end)
+    model = memory.of(model_id)
+    model.row_clock = max(model.row_clock, seen.clock)
+
+
+def _restore_rows(memory: PartitionMemory, seq: int, model_id: str, value: bytes) -> None:
+    batch = decode_rows(value)
+    ordinals = memory.of(model_id).ordinals
+    numbers = [ordinals[prediction_id] for prediction_id in batch.column("prediction_id").to_pylist()]
+    memory.add_chunk(model_id, chunk_of(seq, batch, np.array(numbers, dtype=np.int64)))
+
+
+def _restore_marks(memory: PartitionMemory, seq: int, model_id: str, value: bytes) -> None:
+    marks, model = _marks_decoder.decode(value), memory.of(model_id)
+    for prediction_id, at in marks.labelled:
+        place = model.held.find(model.ordinals.get(prediction_id, -1))
+        if place is not None:
+            memory.label(*place, model_id, at)
+    for prediction_id in marks.found:
+        memory.find_early(model_id, prediction_id)
+    model.marks.append(seq)
+    model.label_clock = max(model.label_clock, marks.clock)
+
+
+def _restore_early(memory: PartitionMemory, seq: int, model_id: str, value: bytes) -> None:
+    items = unpack_labels(value)
+    memory.add_early(model_id, seq, items)
+    model = memory.of(model_id)
+    model.label_clock = max(model.label_clock, *(item.at for item in items))

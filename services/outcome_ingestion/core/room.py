@@ -1,0 +1,55 @@
+"""What a partition's memory may forget, and when."""
+
+from outcome_ingestion.core.held_rows import Chunk
+from outcome_ingestion.core.memory import PartitionMemory
+
+
+def expire(memory: PartitionMemory, model_id: str, give_up_us: int) -> None:
+    """Give up on rows and labels of a model whose other half is not coming.
+
+    Rows count by the labels' clock, and labels by the rows': one topic may run ahead of the
+    other. Where nothing comes on the other topic, twice the time on their own has to do.
+    """
+    model = memory.of(model_id)
+    while (chunk := model.held.oldest_waiting()) is not None:
+        latest = chunk.newest + give_up_us
+        if model.label_clock <= latest and model.row_clock <= latest + give_up_us:
+            break
+        memory.ignore("prediction_gave_up", chunk.waiting)
+        memory.drop_chunk(model_id, chunk)
+    for prediction_id, (_, item) in list(model.early.items()):
+        latest = item.at + give_up_us
+        if model.row_clock <= latest and model.label_clock <= latest + give_up_us:
+            break
+        memory.find_early(model_id, prediction_id)
+        memory.ignore("label_gave_up")
+
+
+def make_room(memory: PartitionMemory) -> None:
+    """Forget the oldest of what is over its bound."""
+    settled_before = memory.total - memory.rules.correctable_rows
+    while memory.settled and memory.settled[0][0] < settled_before:
+        _, model_id, chunk = memory.settled.popleft()
+        if chunk.seq in memory.chunks:
+            memory.drop_chunk(model_id, chunk)
+    while memory.waiting > memory.rules.waiting_rows:
+        model_id, chunk = _oldest_waiting(memory)
+        memory.ignore("prediction_no_room", chunk.waiting)
+        memory.drop_chunk(model_id, chunk)
+    while memory.early_labels > memory.rules.early_labels:
+        model_id = next(name for name, model in memory.models.items() if model.early)
+        memory.find_early(model_id, next(iter(memory.models[model_id].early)))
+        memory.ignore("label_no_room")
+    seen_before = memory.total - memory.rules.remembered_rows
+    while memory.seen and memory.seen[0][2].end <= seen_before:
+        seq, model_id, seen = memory.seen.popleft()
+        if seq in memory.chunks:
+            memory.parked[seq] = seen
+        else:
+            memory.forget_seen(seq, model_id, seen)
+
+
+def _oldest_waiting(memory: PartitionMemory) -> tuple[str, Chunk]:
+    fronts = ((model.held.oldest_waiting(), model_id) for model_id, model in memory.models.items())
+    chunk, model_id = min(((c, m) for c, m in fronts if c is not None), key=lambda front: front[0].seq)
+    return model_id, chunk

@@ -1,0 +1,75 @@
+"""What Prometheus sees of both roles."""
+
+from collections.abc import Iterator
+
+from prometheus_client import CollectorRegistry, Counter, Histogram
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from outcome_ingestion.core.counts import DELAY_BOUNDS_SECONDS, DelayHistogram
+from outcome_ingestion.core.ingest import Ingest
+
+_SECONDS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30)
+
+
+class IngestMetrics(Collector):
+    """Figures of the core, read whenever Prometheus asks; the core itself knows no metrics."""
+
+    def __init__(self, core: Ingest) -> None:
+        self._core = core
+
+    def collect(self) -> Iterator[Metric]:
+        """One family after the other."""
+        counts = self._core.counts
+        rows = CounterMetricFamily("driftloop_ingested_rows", "Rows put into frames, by event.", labels=["event"])
+        for event, number in list(counts.rows.items()):
+            rows.add_metric([event], number)
+        yield rows
+        yield CounterMetricFamily("driftloop_ingest_records", "Input records that were decoded.", counts.records)
+        yield CounterMetricFamily("driftloop_ingest_frames", "Frames published.", counts.frames)
+        yield CounterMetricFamily("driftloop_ingest_frame_bytes", "Bytes of frames published.", counts.frame_bytes)
+        yield CounterMetricFamily(
+            "driftloop_missing_features", "Values of declared features that were missing.", counts.missing_features
+        )
+        yield CounterMetricFamily(
+            "driftloop_extra_features", "Values of features that no spec names.", self._core.extra_features
+        )
+        yield from self._gauges()
+        yield _delays(dict(counts.delays))
+
+    def _gauges(self) -> Iterator[Metric]:
+        core = self._core
+        yield GaugeMetricFamily("driftloop_rows_waiting", "Predictions that wait for their label.", core.rows_waiting)
+        yield GaugeMetricFamily("driftloop_labels_waiting", "Labels that wait for their row.", core.labels_waiting)
+        yield GaugeMetricFamily(
+            "driftloop_refused_specs", "Models whose latest spec cannot be used.", len(core.refused_specs)
+        )
+
+
+def _delays(by_model: dict[str, DelayHistogram]) -> Metric:
+    family = HistogramMetricFamily(
+        "driftloop_label_delay_seconds", "Time from a prediction to its label, in event time.", labels=["model"]
+    )
+    for model_id, delays in by_model.items():
+        total, buckets = 0, []
+        for bound, rows in zip([*map(str, DELAY_BOUNDS_SECONDS), "+Inf"], list(delays.rows), strict=True):
+            total += rows
+            buckets.append((bound, total))
+        family.add_metric([model_id], buckets, delays.seconds)
+    return family
+
+
+class ArchiveMetrics:
+    """Counters of the archive."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.rows = Counter("driftloop_archived_rows", "Labelled rows written.", ["how"], registry=registry)
+        self.commits = Counter("driftloop_archive_commits", "Commits of the Delta table.", registry=registry)
+        self.bytes = Counter("driftloop_archive_bytes", "Bytes of rows written, in memory.", registry=registry)
+        self.failures = Counter(
+            "driftloop_archive_failures", "Writes that failed and were tried again.", registry=registry
+        )
+        self.seconds = Histogram(
+            "driftloop_archive_commit_seconds", "Time to write a batch.", buckets=_SECONDS, registry=registry
+        )
+        self.compactions = Counter("driftloop_archive_compactions", "Compactions of small files.", registry=registry)

@@ -1,0 +1,42 @@
+"""Settings of ingestion, both roles; environment `DRIFTLOOP_OUTCOME_INGESTION_*`."""
+
+from typing import Literal
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from outcome_ingestion.core.rules import IngestRules
+
+Role = Literal["ingest", "archive"]
+
+
+class Settings(BaseSettings):
+    """What a deployment may choose."""
+
+    model_config = SettingsConfigDict(env_prefix="DRIFTLOOP_OUTCOME_INGESTION_", frozen=True, extra="forbid")
+
+    role: Role = "ingest"
+    archive_uri: str = Field(default=".driftloop/lake", description="the Delta table of labelled rows")
+    frame_rows: int = Field(default=5_000, ge=1, description="most rows of a frame")
+    remembered_rows: int = Field(default=1_000_000, ge=10_000, description="ids known, per partition")
+    correctable_rows: int = Field(default=100_000, ge=0, description="labelled rows open to correction, per partition")
+    waiting_rows: int = Field(default=1_000_000, ge=1, description="rows without a label kept, per partition")
+    early_labels: int = Field(default=200_000, ge=1, description="labels without a row kept, per partition")
+    future_seconds: float = Field(default=86_400.0, ge=0, description="how far ahead of its record a time may be")
+    archive_linger_ms: int = Field(default=100, ge=0, le=60_000, description="wait for more frames before a commit")
+    archive_retry_seconds: float = Field(default=60.0, ge=0, description="how long a failing store is tried again")
+    compact_every: int = Field(default=100, ge=2, description="commits between two compactions")
+    metrics_port: int | None = Field(default=None, ge=0, le=65_535)
+    metrics_host: str = "127.0.0.1"
+
+    @property
+    def rules(self) -> IngestRules:
+        """What the core of role ingest needs."""
+        return IngestRules(
+            frame_rows=self.frame_rows,
+            remembered_rows=self.remembered_rows,
+            correctable_rows=self.correctable_rows,
+            waiting_rows=self.waiting_rows,
+            early_labels=self.early_labels,
+            future_seconds=self.future_seconds,
+        )

@@ -1,0 +1,29 @@
+"""What a record's value is written in: its `content-type` header, JSON where it has none."""
+
+from collections.abc import Sequence
+
+CONTENT_TYPE = "content-type"
+JSON = "application/json"
+COLUMNS = "application/vnd.driftloop.columns+json"
+ARROW = "application/vnd.apache.arrow.stream"
+AVRO = "application/avro"
+"""Avro's single-object encoding: two marker bytes, the schema's fingerprint, the datum."""
+CONFLUENT_AVRO = "application/vnd.confluent.avro"
+"""Avro as Confluent's serializers frame it: a zero byte, the registry's schema id, the datum."""
+
+
+def content_type(headers: Sequence[tuple[str, bytes]] | None) -> str:
+    """The content type of a record, in lower case and without parameters.
+
+    >>> content_type(None), content_type([("Content-Type", b"application/json; charset=utf-8")])
+    ('application/json', 'application/json')
+    """
+    for name, value in headers or ():
+        if name == CONTENT_TYPE or name.lower() == CONTENT_TYPE:
+            return (value or b"").decode("latin-1").partition(";")[0].strip().lower()
+    return JSON
+
+
+def content_header(kind: str) -> tuple[tuple[str, bytes], ...]:
+    """The header that says `kind`."""
+    return ((CONTENT_TYPE, kind.encode()),)

@@ -1,0 +1,165 @@
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from driftloop.codec.frames import Frame, decode_frame
+from driftloop.contracts.message import derive_id
+from driftloop.contracts.model_specs import ModelSpecPublished
+from driftloop.contracts.topics import MODEL_SPECS, PREDICTION_LABELS, PREDICTION_OUTCOMES
+from driftloop.processor import DeadLetter, Effects
+from driftloop.spec.model_spec import ModelSpec
+from driftloop.testing.records import FakeRecord
+from outcome_ingestion.core.ingest import Ingest
+from outcome_ingestion.core.rules import IngestRules
+
+START = datetime(2026, 1, 5, 8, 0, tzinfo=UTC)
+
+PLANT = {
+    "model_id": "plant",
+    "task": "regression",
+    "features": {
+        "speed": {},
+        "rate": {},
+        "energy": {"expression": "rate * speed / 1000"},
+    },
+    "target": {"d50": {"kind": "number"}},
+}
+RAIN = {
+    "model_id": "rain",
+    "task": "binary",
+    "features": {"wind": {}, "town": {"kind": "category"}},
+    "target": {"rain": {"kind": "category"}},
+    "segments": ["region"],
+}
+GRANULE = {
+    "model_id": "granule",
+    "task": "multi-field",
+    "features": {"speed": {}},
+    "target": {"d50": {"kind": "number"}, "grade": {"kind": "category"}},
+}
+
+
+@dataclass
+class Bench:
+    """Feeds records to a core and keeps what came of them."""
+
+    core: Ingest
+    frames: list[Frame] = field(default_factory=list)
+    dead: list[DeadLetter] = field(default_factory=list)
+    ignored: dict[str, int] = field(default_factory=dict)
+    state: dict[str, bytes] = field(default_factory=dict)
+
+    def feed(self, records: Sequence[FakeRecord]) -> Effects:
+        effects = self.core.process(records, START, tables_current=True)
+        self.frames += [decode_frame(out.value, out.headers) for out in effects.outgoing]
+        self.dead += effects.dead_letters
+        for why, count in effects.ignored.items():
+            self.ignored[why] = self.ignored.get(why, 0) + count
+        for change in effects.state_changes:
+            if change.value is None:
+                self.state.pop(change.key, None)
+            else:
+                self.state[change.key] = change.value
+        return effects
+
+    def rows(self, model_id: str | None = None) -> list[dict[str, Any]]:
+        frames = [f for f in self.frames if model_id in (None, f.header.model_id)]
+        return [row for frame in frames for row in frame.batch.to_pylist()]
+
+    def events(self) -> list[tuple[str, str]]:
+        return [(row["prediction_id"], row["event"]) for row in self.rows()]
+
+    def restarted(self) -> "Bench":
+        """A new process that has only the state entries."""
+        core = new_core(self.core.rules)
+        core.restore(0, list(self.state.items()))
+        return Bench(core, state=dict(self.state))
+
+
+def spec_record(spec: dict[str, Any], version: int = 1) -> FakeRecord:
+    published = ModelSpecPublished(
+        message_id=derive_id("spec", spec["model_id"], version),
+        model_id=spec["model_id"],
+        occurred_at=START,
+        spec_version=version,
+        spec=ModelSpec.model_validate(spec),
+    )
+    return FakeRecord(MODEL_SPECS, key=published.model_id, value=published.to_json(), at_offset=version)
+
+
+def new_core(rules: IngestRules | None = None) -> Ingest:
+    core = Ingest(rules)
+    core.take_table(MODEL_SPECS, [spec_record(spec) for spec in (PLANT, RAIN, GRANULE)])
+    return core
+
+
+def at(seconds: float) -> str:
+    return (START + timedelta(seconds=seconds)).isoformat()
+
+
+def plant_row(number: int, **fields: Any) -> dict[str, Any]:
+    row = {
+        "prediction_id": f"p{number}",
+        "model_id": "plant",
+        "model_version": "1.0.0",
+        "predicted_at": at(number),
+        "features": {"speed": 10.0 + number, "rate": 200},
+        "prediction": 1.5,
+    }
+    return {name: value for name, value in (row | fields).items() if value is not ...}
+
+
+class Maker:
+    """Makes records of the two input topics with offsets that count up."""
+
+    def __init__(self) -> None:
+        self.offset = 0
+
+    def outcome(self, row: dict[str, Any], **how: Any) -> FakeRecord:
+        return self.raw(json.dumps(row).encode(), row.get("prediction_id", "x"), **how)
+
+    def raw(
+        self, value: bytes | None, key: str | None = "x", kind: str | None = None, topic: str = PREDICTION_OUTCOMES
+    ):
+        self.offset += 1
+        headers = () if kind is None else (("content-type", kind.encode()),)
+        stamp = int((START + timedelta(hours=1)).timestamp() * 1000)
+        return FakeRecord(topic, key=key, value=value, headers=headers, at_offset=self.offset, at_ms=stamp)
+
+    def label(self, number: int, label: Any, seconds: float, **fields: Any) -> FakeRecord:
+        row = {"prediction_id": f"p{number}", "model_id": "plant", "label": label, "labelled_at": at(seconds)} | fields
+        return self.raw(json.dumps(row).encode(), row["prediction_id"], topic=PREDICTION_LABELS)
+
+
+@pytest.fixture
+def make() -> Maker:
+    return Maker()
+
+
+@pytest.fixture
+def bench() -> Bench:
+    return Bench(new_core())
+
+
+@pytest.fixture
+def bench_with() -> Callable[..., Bench]:
+    return lambda **rules: Bench(new_core(IngestRules(**rules)))
+
+
+@pytest.fixture
+def row() -> Callable[..., dict[str, Any]]:
+    return plant_row
+
+
+@pytest.fixture
+def moment() -> Callable[[float], str]:
+    return at
+
+
+@pytest.fixture
+def spec() -> Callable[..., FakeRecord]:
+    return spec_record

@@ -1,0 +1,115 @@
+DAY = 86_400
+
+
+def test_a_label_that_comes_after_its_row_repeats_the_whole_row(bench, make, row):
+    bench.feed([make.outcome(row(1)), make.outcome(row(2))])
+    bench.feed([make.label(2, 7, 600, label_source="user", weight=0.5)])
+    assert bench.events() == [("p1", "prediction"), ("p2", "prediction"), ("p2", "label")]
+    joined = bench.rows()[-1]
+    assert (joined["label.d50"], joined["label_source"], joined["weight"]) == (7.0, "user", 0.5)
+    assert (joined["feature.speed"], joined["prediction.d50"]) == (12.0, 1.5)
+    assert bench.core.counts.delays["plant"].rows[3] == 1, "598 s"
+
+
+def test_a_label_that_comes_before_its_row_makes_it_an_outcome(bench, make, row):
+    bench.feed([make.label(1, 7, 600)])
+    bench.feed([make.outcome(row(1))])
+    assert bench.events() == [("p1", "outcome")]
+    assert bench.rows()[0]["label.d50"] == 7.0
+    assert not [key for key in bench.state if key.startswith("early")]
+
+
+def test_in_one_batch_the_order_of_arrival_decides(bench, make, row):
+    bench.feed([make.label(1, 7, 600), make.outcome(row(1)), make.outcome(row(2)), make.label(2, 8, 600)])
+    assert bench.events() == [("p1", "outcome"), ("p2", "prediction"), ("p2", "label")]
+
+
+def test_a_later_label_corrects_and_an_older_or_equal_one_is_ignored(bench, make, row):
+    bench.feed([make.outcome(row(1)), make.label(1, 7, 600)])
+    bench.feed([make.label(1, 7, 600), make.label(1, 9, 500), make.label(1, 8, 700)])
+    assert [e for _, e in bench.events()] == ["prediction", "label", "correction"]
+    assert bench.rows()[-1]["label.d50"] == 8.0
+    assert bench.ignored == {"label_repeated": 2}
+
+
+def test_an_outcome_that_came_with_its_label_can_be_corrected_within_the_window(bench_with, make, row, moment):
+    bench = bench_with(correctable_rows=2)
+    bench.feed([make.outcome(row(n, label=1.0, labelled_at=moment(60))) for n in range(3)])
+    bench.feed([make.label(0, 2.0, 90), make.label(2, 3.0, 90)])
+    assert bench.events()[3:] == [("p2", "correction")]
+    assert sum(bench.ignored.values()) == 1
+
+
+def test_a_label_for_nobody_waits_until_it_is_given_up(bench, make, row, moment):
+    bench.feed([make.label(1, 7, 0)])
+    assert bench.core.labels_waiting == 1
+    bench.feed([make.outcome(row(2, predicted_at=moment(0)))])
+    assert bench.core.labels_waiting == 1
+    late = make.outcome(row(3, predicted_at=moment(8 * DAY)))
+    object.__setattr__(late, "at_ms", late.at_ms + 8 * DAY * 1000)
+    bench.feed([late])
+    assert bench.core.labels_waiting == 0
+    assert bench.ignored == {"label_gave_up": 1}
+    assert not [key for key in bench.state if key.startswith("early")]
+
+
+def test_a_label_after_the_give_up_time_is_ignored(bench, make, row):
+    bench.feed([make.outcome(row(1))])
+    late = make.label(1, 7, 8 * DAY)
+    object.__setattr__(late, "at_ms", late.at_ms + 8 * DAY * 1000)
+    bench.feed([late])
+    assert bench.events() == [("p1", "prediction")]
+    assert bench.ignored["label_too_late"] == 1
+
+
+def test_a_prediction_that_comes_again_with_its_label_brings_the_label(bench, make, row, moment):
+    bench.feed([make.outcome(row(1))])
+    again = row(1, label=4.0, labelled_at=moment(30), features={"speed": 0})
+    bench.feed([make.outcome(again), make.outcome(again)])
+    assert bench.events() == [("p1", "prediction"), ("p1", "label")]
+    assert bench.rows()[-1]["feature.speed"] == 11.0, "the row itself is the first that came"
+    assert bench.ignored == {"duplicate": 1}
+
+
+def test_held_rows_go_when_they_have_their_label_and_nothing_can_correct_them(bench_with, make, row):
+    bench = bench_with(correctable_rows=0)
+    for n in range(10):
+        bench.feed([make.outcome(row(n))])
+    assert sum(key.startswith("rows") for key in bench.state) == 10
+    bench.feed([make.label(n, 1.0, 60) for n in range(10)])
+    assert bench.core.rows_waiting == 0
+    assert sorted({key.split("/")[0] for key in bench.state}) == ["ids"]
+
+
+def test_a_row_waits_across_a_restart_and_so_does_a_label(bench, make, row):
+    bench.feed([make.outcome(row(1)), make.outcome(row(2)), make.label(3, 5, 60), make.label(1, 9, 60)])
+    again = bench.restarted()
+    again.feed([make.label(1, 9, 60), make.label(1, 8, 90), make.label(2, 6, 60), make.outcome(row(3))])
+    assert again.events() == [("p1", "correction"), ("p2", "label"), ("p3", "outcome")]
+    assert again.rows()[-1]["label.d50"] == 5.0
+    assert again.ignored == {"label_repeated": 1}
+
+
+def test_a_row_that_waited_under_an_older_spec_is_framed_with_the_columns_of_this_one(bench, make, row, spec):
+    bench.feed([make.outcome(row(1))])
+    bench.core.take_table("model-specs", [spec({
+        "model_id": "plant", "task": "regression", "features": {"rate": {}, "heat": {}},
+        "target": {"d50": {"kind": "number"}},
+    }, 2)])  # fmt: skip
+    bench.feed([make.label(1, 7, 60)])
+    assert bench.frames[-1].names("feature.") == ["rate", "heat"]
+    assert bench.frames[-1].header.spec_version == 2
+    joined = bench.rows()[-1]
+    assert (joined["feature.rate"], joined["feature.heat"], joined["label.d50"]) == (200.0, None, 7.0)
+
+
+def test_what_waits_is_bounded_and_the_oldest_goes_first(bench_with, make, row):
+    bench = bench_with(waiting_rows=3, early_labels=2)
+    for n in range(5):
+        bench.feed([make.outcome(row(n)), make.label(100 + n, 1.0, 60)])
+    assert bench.core.rows_waiting == 3
+    assert bench.core.labels_waiting == 2
+    assert bench.ignored == {"prediction_no_room": 2, "label_no_room": 3}
+    bench.feed([make.label(0, 1.0, 60), make.label(4, 1.0, 60)])
+    assert bench.events()[-1] == ("p4", "label")
+    assert bench.ignored["label_without_row"] == 1
