@@ -1,0 +1,1 @@
+"""The outside: the archive, artifacts, and the child processes that train."""

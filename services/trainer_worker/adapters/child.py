@@ -1,0 +1,155 @@
+"""The child: one run, its reports down the socket, and then the end of the process."""
+
+import ctypes
+import json
+import os
+import resource
+import signal
+import socket
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import NoReturn
+
+from driftloop.learners.protocol import Step
+from trainer_worker.adapters.job import Job
+from trainer_worker.core.train.run_report import Failed, Progress, Report
+
+_PROGRESS_SECONDS = 0.1
+_MEGABYTE = 1024 * 1024
+_WATCH_SECONDS = 0.05
+
+
+class Line:
+    """The child's end of the wire: reports go out as lines of JSON."""
+
+    def __init__(self, wire: socket.socket) -> None:
+        self._wire = wire
+        self._lock = threading.Lock()
+
+    def read_job(self) -> Job:
+        """The job: one line."""
+        with self._wire.makefile("rb") as lines:
+            return Job.model_validate_json(lines.readline())
+
+    def wait_for_master_to_go(self) -> None:
+        """Returns when the master's end is closed."""
+        while self._wire.recv(4096):
+            continue
+
+    def say(self, report: Report) -> None:
+        """Send a report."""
+        with self._lock:
+            self._wire.sendall(report.model_dump_json().encode() + b"\n")
+
+
+class Teller:
+    """Turns a learner's steps into progress reports: at most ten a second, and the seconds left."""
+
+    def __init__(self, line: Line) -> None:
+        self._line = line
+        self._began = time.monotonic()
+        self._told = 0.0
+
+    def __call__(self, step: Step) -> None:
+        """Take a step in."""
+        now = time.monotonic()
+        if now - self._told < _PROGRESS_SECONDS and step.step < step.steps:
+            return
+        self._told = now
+        left = (now - self._began) / max(step.step, 1) * (step.steps - step.step)
+        self._line.say(
+            Progress(
+                step=step.step,
+                steps=max(step.steps, 1),
+                training_loss=_finite(step.training_loss),
+                validation_loss=_finite(step.validation_loss),
+                seconds_left=round(left, 3),
+            )
+        )
+
+
+def main(wire: socket.socket, nursery: int, memory_limit_mb: int) -> NoReturn:
+    """Run the job that the wire brings, and end the process whatever happens."""
+    _die_with(nursery)
+    line = Line(wire)
+    job = line.read_job()
+    threading.Thread(target=_watch, args=(line, memory_limit_mb, _resident_mb()), daemon=True).start()
+    threading.Thread(target=_follow, args=(line,), daemon=True).start()
+    _limit_memory(memory_limit_mb)
+    code = 0
+    try:
+        from trainer_worker.adapters.train import train
+
+        line.say(train(job, Teller(line)))
+    except MemoryError:
+        line.say(_over_memory(memory_limit_mb))
+    except BaseException as error:  # noqa: BLE001  (whatever a learner raises ends its run and nothing else)
+        line.say(Failed(reason=_sentence(error)))
+        code = 1
+    os._exit(code)
+
+
+def _sentence(error: BaseException) -> str:
+    if isinstance(error, ValueError):
+        return str(error)
+    from driftloop.errors import UserError
+
+    return error.sentence if isinstance(error, UserError) else f"the learner raised {type(error).__name__}: {error}"
+
+
+def _over_memory(limit_mb: int) -> Failed:
+    return Failed(reason=f"the run needed more memory than its limit of {limit_mb} MB")
+
+
+def _finite(value: float | None) -> float | None:
+    return value if value is not None and abs(value) < float("inf") else None
+
+
+def _die_with(nursery: int) -> None:
+    """Linux kills this process when the nursery dies; the follower thread covers the rest."""
+    if sys.platform == "linux":
+        set_parent_death_signal = 1
+        ctypes.CDLL(None).prctl(set_parent_death_signal, signal.SIGKILL)
+        if os.getppid() != nursery:
+            os._exit(1)
+
+
+def _follow(line: Line) -> None:
+    line.wait_for_master_to_go()
+    os._exit(1)
+
+
+def _limit_memory(limit_mb: int) -> None:
+    """A soft wall: private memory beyond the limit raises MemoryError where it is asked for.
+
+    RLIMIT_AS would count what is only reserved, and libraries reserve gigabytes.
+    """
+    if sys.platform == "linux":
+        held = sum(int(line.split()[1]) for line in _status() if line.startswith("VmData:")) // 1024
+        resource.setrlimit(resource.RLIMIT_DATA, ((held + limit_mb) * _MEGABYTE, resource.RLIM_INFINITY))
+
+
+def _watch(line: Line, limit_mb: int, at_start_mb: int) -> None:
+    """A hard wall: ends the process where resident memory has grown beyond the limit."""
+    pause = threading.Event()
+    while _resident_mb() - at_start_mb <= limit_mb:
+        pause.wait(_WATCH_SECONDS)
+    line.say(_over_memory(limit_mb))
+    os._exit(1)
+
+
+def _status() -> list[str]:
+    return Path("/proc/self/status").read_text(encoding="ascii").splitlines()
+
+
+def _resident_mb() -> int:
+    if sys.platform == "linux":
+        return sum(int(line.split()[1]) for line in _status() if line.startswith("VmRSS:")) // 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // _MEGABYTE
+
+
+def as_line(job: Job) -> bytes:
+    """A job as the child reads it."""
+    return json.dumps(job.model_dump(mode="json")).encode() + b"\n"

@@ -1,0 +1,92 @@
+"""The rows of a run, read from the archive by the request's rule."""
+
+import hashlib
+import time
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from driftloop.archive import ArchivedRows, archived_until, read_rows
+from driftloop.contracts.message import FramePosition
+from driftloop.contracts.training_requests import TrainingRequest
+from driftloop.contracts.training_results import TrainingData
+from driftloop.learners.protocol import Column, Rows
+from driftloop.learners.targets import known_labels
+from driftloop.spec.model_spec import ModelSpec
+from trainer_worker.core.train.split import label_weights
+
+_LOOK_AGAIN_SECONDS = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class DataSet:
+    """Labelled rows in stream order. `offsets` are those of the frames they came in."""
+
+    rows: Rows
+    pseudo: NDArray[np.bool_]
+    offsets: NDArray[np.int64]
+    described: TrainingData
+
+
+def read_data_set(archive_uri: str, request: TrainingRequest, spec: ModelSpec, wait_seconds: float) -> DataSet:
+    """The rows that the request names, once the archive has them.
+
+    Raises ValueError, with a sentence, where the archive does not get there in time or has no rows.
+    """
+    await_archive(archive_uri, request.data.until, wait_seconds)
+    found = read_rows(archive_uri, request.model_id, request.data.until, request.data.rows)
+    return data_set(found, spec)
+
+
+def await_archive(archive_uri: str, until: FramePosition, wait_seconds: float) -> None:
+    """Return when the archive holds the frame `until`; raises ValueError after `wait_seconds`."""
+    deadline = time.monotonic() + wait_seconds
+    while (reached := archived_until(archive_uri, until.partition)) <= until.offset:
+        if time.monotonic() > deadline:
+            raise ValueError(
+                f"the archive has frames up to offset {reached - 1} of partition {until.partition} and did not reach "
+                f"{until.offset} within {wait_seconds:g} seconds: is the archive role running?"
+            )
+        time.sleep(_LOOK_AGAIN_SECONDS)
+
+
+def data_set(found: ArchivedRows, spec: ModelSpec) -> DataSet:
+    """Archived rows as a learner wants them; rows with a missing label are left out."""
+    if len(found) == 0:
+        raise ValueError("the archive holds no labelled rows of this model up to that frame")
+    features = {name: found.feature(name, feature.kind) for name, feature in spec.features.items()}
+    labels = {name: found.label(name, field.kind) for name, field in spec.target.items()}
+    rows = Rows(features, labels, label_weights(found.label_sources, found.weights))
+    whole = np.flatnonzero(known_labels(rows, spec.target))
+    if not len(whole):
+        raise ValueError("no archived row of this model has all its labels")
+    rows, offsets = rows.take(whole), found.frame_offsets[whole]
+    described = TrainingData(
+        first=FramePosition(partition=found.partition, offset=int(offsets[0])),
+        last=FramePosition(partition=found.partition, offset=int(offsets[-1])),
+        rows=len(rows),
+        sha256=hash_rows(rows, offsets),
+    )
+    return DataSet(rows, found.label_sources[whole] == "pseudo", offsets, described)
+
+
+def hash_rows(rows: Rows, offsets: NDArray[np.int64]) -> str:
+    """A SHA-256 over every value that is learnt from, in a fixed order: equal rows have equal hashes."""
+    digest = hashlib.sha256()
+    columns: dict[str, Column] = {f"feature.{name}": column for name, column in rows.features.items()}
+    columns |= {f"label.{name}": column for name, column in rows.labels.items()}
+    columns |= {"weight": np.ones(len(rows)) if rows.weights is None else rows.weights, "offset": offsets}
+    for name in sorted(columns):
+        digest.update(name.encode() + b"\0")
+        digest.update(_bytes(columns[name]))
+    return digest.hexdigest()
+
+
+def _bytes(column: Column) -> bytes:
+    if column.dtype == object:
+        return b"".join(b"\1" if value is None else b"\2" + str(value).encode() + b"\0" for value in column)
+    little = column.astype("<i8" if column.dtype.kind == "i" else "<f8")
+    return np.ascontiguousarray(
+        np.where(np.isnan(little), np.nan, little) if little.dtype.kind == "f" else little
+    ).tobytes()

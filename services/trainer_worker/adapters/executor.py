@@ -1,0 +1,216 @@
+"""Runs in child processes of a nursery; satisfies `Executor`. One thread uses it, and no call blocks."""
+
+import contextlib
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from uuid import UUID
+
+import structlog
+from pydantic import TypeAdapter
+
+from trainer_worker.adapters.child import as_line
+from trainer_worker.adapters.job import Job
+from trainer_worker.core.train.run_report import Failed, Progress, Report, Run, Succeeded
+from trainer_worker.metrics import TrainMetrics
+
+_REPORT: TypeAdapter[Report] = TypeAdapter(Report)
+_GRACE_SECONDS = 5.0
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Where rows come from, where versions go, and how long to wait for the archive."""
+
+    archive_uri: str
+    artifact_uri: str
+    archive_wait_seconds: float = 120.0
+
+
+@dataclass(slots=True)
+class _Running:
+    run: Run
+    wire: socket.socket
+    began: float
+    received: bytes = b""
+    progress: Progress | None = None
+    end: Succeeded | Failed | None = None
+
+
+@dataclass(slots=True)
+class _NurseryProcess:
+    process: subprocess.Popen[bytes]
+    control: socket.socket
+    received: bytes = b""
+    gone: dict[str, int] = field(default_factory=dict)
+
+
+class ChildProcesses:
+    """The executor. `warm` names the learners that are made ready before the first run."""
+
+    def __init__(self, places: Places, metrics: TrainMetrics, warm: tuple[str, ...] = ()) -> None:
+        self._places = places
+        self._metrics = metrics
+        self._warm = warm
+        self._runs: dict[UUID, _Running] = {}
+        self._nursery: _NurseryProcess | None = None
+
+    def warm_up(self) -> None:
+        """Start the nursery now, so that the first run need not wait for it."""
+        self._alive_nursery()
+
+    def start(self, run: Run) -> None:
+        """Start a child for the run."""
+        if run.run_id in self._runs:
+            return
+        nursery = self._alive_nursery()
+        ours, theirs = socket.socketpair()
+        spec = run.spec.training
+        order = {"run": str(run.run_id), "learner": run.request.learner, "memory_limit_mb": spec.memory_limit_mb}
+        with theirs:
+            socket.send_fds(nursery.control, [json.dumps(order).encode() + b"\n"], [theirs.fileno()])
+        job = Job(run=run, **_fields(self._places))
+        ours.sendall(as_line(job))
+        ours.settimeout(0)
+        self._runs[run.run_id] = _Running(run, ours, time.monotonic())
+        self._metrics.running.set(self._count_running())
+        log.info("training started", run=str(run.run_id), model=run.request.model_id, version=run.request.version)
+
+    def holds(self, run_id: UUID) -> bool:
+        """Whether the run is running here, or has ended here."""
+        return run_id in self._runs
+
+    def reports(self) -> Iterable[tuple[UUID, Report]]:
+        """Progress since the last call, and ends."""
+        self._hear_nursery()
+        found: list[tuple[UUID, Report]] = []
+        for run_id, running in self._runs.items():
+            if running.end is None:
+                self._hear(running)
+            if running.progress is not None:
+                found.append((run_id, running.progress))
+                running.progress = None
+            if running.end is not None:
+                found.append((run_id, running.end))
+        return found
+
+    def keep(self, run_ids: frozenset[UUID]) -> None:
+        """Kill and forget every run but these."""
+        for run_id in [known for known in self._runs if known not in run_ids]:
+            running = self._runs.pop(run_id)
+            if running.end is None:
+                self._kill(run_id)
+            running.wire.close()
+        self._metrics.running.set(self._count_running())
+
+    def close(self) -> None:
+        """Kill what runs, and the nursery."""
+        self.keep(frozenset())
+        if self._nursery is None:
+            return
+        self._nursery.control.close()
+        try:
+            self._nursery.process.wait(_GRACE_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._nursery.process.kill()
+            self._nursery.process.wait()
+        self._nursery = None
+
+    def _alive_nursery(self) -> _NurseryProcess:
+        if self._nursery is None or self._nursery.process.poll() is not None:
+            self._nursery = _start_nursery()
+            for learner in self._warm:
+                self._nursery.control.sendall(json.dumps({"warm": learner}).encode() + b"\n")
+        return self._nursery
+
+    def _hear(self, running: _Running) -> None:
+        """Read what the child has said; notice its end and its limits."""
+        closed = _drain(running)
+        if running.end is None and closed:
+            running.end = self._obituary(running)
+        limit = running.run.spec.training.time_limit_seconds
+        if running.end is None and time.monotonic() - running.began > limit:
+            running.end = Failed(reason=f"the run took longer than its limit of {limit:g} seconds")
+            self._kill(running.run.run_id)
+        if running.end is not None:
+            self._record_end(running)
+
+    def _obituary(self, running: _Running) -> Failed:
+        """Why a child is gone that has not said how its run ended."""
+        self._hear_nursery()
+        code = self._nursery.gone.get(str(running.run.run_id)) if self._nursery else None
+        how = f"by signal {-code}" if code is not None and code < 0 else "unexpectedly"
+        return Failed(reason=f"the process that trained was ended {how}", again=True)
+
+    def _hear_nursery(self) -> None:
+        nursery = self._nursery
+        if nursery is None:
+            return
+        with contextlib.suppress(BlockingIOError, ConnectionError):
+            while chunk := nursery.control.recv(65_536):
+                nursery.received += chunk
+        *lines, nursery.received = nursery.received.split(b"\n")
+        for line in lines:
+            told = json.loads(line)
+            nursery.gone[told["gone"]] = told["code"]
+
+    def _kill(self, run_id: UUID) -> None:
+        if self._nursery is not None:
+            with contextlib.suppress(OSError):  # a nursery that is gone took its children along
+                self._nursery.control.sendall(json.dumps({"kill": str(run_id)}).encode() + b"\n")
+
+    def _record_end(self, running: _Running) -> None:
+        end, request = running.end, running.run.request
+        seconds = time.monotonic() - running.began
+        self._metrics.runs.labels(status=end.kind if end else "failed").inc()
+        self._metrics.seconds.labels(learner=request.learner, mode=request.mode).observe(seconds)
+        self._metrics.running.set(self._count_running())
+        if isinstance(end, Succeeded):
+            self._metrics.rows.inc(end.data.rows)
+            log.info("training succeeded", run=str(request.message_id), version=request.version, seconds=seconds)
+        elif end is not None:
+            log.warning("training failed", run=str(request.message_id), reason=end.reason, seconds=seconds)
+
+    def _count_running(self) -> int:
+        return sum(running.end is None for running in self._runs.values())
+
+
+def _fields(places: Places) -> dict[str, object]:
+    return {name: getattr(places, name) for name in ("archive_uri", "artifact_uri", "archive_wait_seconds")}
+
+
+def _drain(running: _Running) -> bool:
+    """Take in all that has arrived; True when the child's end is closed."""
+    closed = False
+    try:
+        while chunk := running.wire.recv(1 << 20):
+            running.received += chunk
+        closed = True
+    except BlockingIOError:
+        closed = False
+    except ConnectionError:
+        closed = True
+    *lines, running.received = running.received.split(b"\n")
+    for line in lines:
+        report = _REPORT.validate_json(line)
+        if isinstance(report, Progress):
+            running.progress = report
+        elif running.end is None:
+            running.end = report
+    return closed
+
+
+def _start_nursery() -> _NurseryProcess:
+    ours, theirs = socket.socketpair()
+    with theirs:
+        environment = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "PYTHONHASHSEED": "0"}
+        command = [sys.executable, "-m", "trainer_worker.adapters.nursery", str(theirs.fileno())]
+        process = subprocess.Popen(command, pass_fds=[theirs.fileno()], env=environment, stdin=subprocess.DEVNULL)
+    ours.settimeout(0)
+    return _NurseryProcess(process, ours)

@@ -1,0 +1,12 @@
+"""What a child process is told: the run and where to find things."""
+
+from trainer_worker.core.train.run_report import Part, Run
+
+
+class Job(Part):
+    """One run to be trained. It goes over a socket as one line of JSON."""
+
+    run: Run
+    archive_uri: str
+    artifact_uri: str
+    archive_wait_seconds: float

@@ -1,0 +1,49 @@
+"""Versions in memory: verified and loaded when they are first asked for, the least used ones let go."""
+
+import time
+from collections import OrderedDict
+
+import structlog
+
+from driftloop.learners.protocol import Model, Predictions, Rows
+from driftloop.registry.artifacts import ArtifactError, load_model
+from trainer_worker.core.score.ports import RefusedArtifactError
+from trainer_worker.metrics import ScoreMetrics
+
+log = structlog.get_logger(__name__)
+
+
+class LoadedModels:
+    """Satisfies `ModelShelf`; keeps at most `limit` models."""
+
+    def __init__(self, limit: int, metrics: ScoreMetrics) -> None:
+        self._limit = limit
+        self._metrics = metrics
+        self._models: OrderedDict[tuple[str, str | None], Model] = OrderedDict()
+
+    def predict(self, artifact: str, sha256: str | None, rows: Rows) -> Predictions:
+        """Run a version on rows; raises `RefusedArtifactError` where it is damaged or missing."""
+        model = self._model(artifact, sha256)
+        began = time.perf_counter()
+        predictions = model.predict(rows)
+        self._metrics.seconds.observe(time.perf_counter() - began)
+        self._metrics.rows.inc(len(rows))
+        return predictions
+
+    def _model(self, artifact: str, sha256: str | None) -> Model:
+        key = (artifact, sha256)
+        if key in self._models:
+            self._models.move_to_end(key)
+            return self._models[key]
+        try:
+            model = load_model(artifact, sha256)
+        except ArtifactError as error:
+            self._metrics.refused.inc()
+            log.error("artifact refused", artifact=artifact, reason=error.sentence)  # noqa: TRY400  (a sentence is enough)
+            raise RefusedArtifactError(error.sentence) from error
+        self._metrics.loaded.inc()
+        log.info("model loaded", artifact=artifact)
+        self._models[key] = model
+        while len(self._models) > self._limit:
+            self._models.popitem(last=False)
+        return model

@@ -1,0 +1,160 @@
+"""The nursery: a process that has the heavy imports done and forks a child for each run.
+
+    python -m trainer_worker.adapters.nursery FD
+
+Why not train in a thread or start Python anew: a learner may hang, eat memory or crash, and must
+take nothing with it; and importing scikit-learn, Delta or torch takes seconds, forking milliseconds.
+The nursery itself only imports and forks (no thread, no data), so that a fork of it is clean.
+
+Its master speaks JSON over the socket FD: {"run", "learner", "memory_limit_mb"} with the child's
+own socket as a passed descriptor, or {"kill": run}. It answers {"gone": run, "signal"|"code"}. When
+the master's end closes, for whatever reason, the nursery kills its children and goes.
+"""
+
+import array
+import contextlib
+import importlib
+import json
+import os
+import selectors
+import signal
+import socket
+import sys
+from typing import Any
+
+ALWAYS = (
+    "pydantic",
+    "pyarrow",
+    "deltalake",
+    "driftloop.archive",
+    "safetensors.numpy",
+    "trainer_worker.adapters.child",
+)
+WARM = {
+    "torch-mlp": ("driftloop.learners.torch_training",),
+    "random-forest": ("sklearn.ensemble",),
+    "gradient-boosting": ("sklearn.ensemble",),
+    "linear": ("sklearn.linear_model",),
+    "online": ("river.linear_model", "river.optim"),
+}
+_LARGEST_MESSAGE = 65_536
+
+
+class Nursery:
+    """Forks, kills and buries."""
+
+    def __init__(self, master: socket.socket) -> None:
+        self._master = master
+        self._children: dict[int, str] = {}
+        self._received = b""
+        self._descriptors: list[int] = []
+
+    def live(self) -> None:
+        """Serve until the master is gone."""
+        selector = selectors.DefaultSelector()
+        bell = _child_bell()
+        selector.register(self._master, selectors.EVENT_READ)
+        selector.register(bell, selectors.EVENT_READ)
+        while True:
+            ready = {key.fileobj for key, _ in selector.select()}
+            if bell in ready:
+                with contextlib.suppress(BlockingIOError):
+                    bell.recv(4096)
+                self._bury()
+            if self._master in ready and not self._listen():
+                return
+
+    def end(self) -> None:
+        """Kill every child and wait for it."""
+        for pid in self._children:
+            os.kill(pid, signal.SIGKILL)
+        for pid in list(self._children):
+            os.waitpid(pid, 0)
+
+    def _listen(self) -> bool:
+        """What the master has said; False when there is no master any more."""
+        received, descriptors = _receive(self._master)
+        self._received += received
+        self._descriptors += descriptors
+        *lines, self._received = self._received.split(b"\n")
+        for line in lines:
+            self._obey(json.loads(line))
+        return bool(received)
+
+    def _obey(self, message: dict[str, Any]) -> None:
+        if "kill" in message:
+            for pid, run in self._children.items():
+                if run == message["kill"]:
+                    os.kill(pid, signal.SIGKILL)
+        elif "warm" in message:
+            _import(WARM.get(message["warm"], ()))
+        else:
+            self._fork(message, self._descriptors.pop(0))
+
+    def _fork(self, message: dict[str, Any], descriptor: int) -> None:
+        _import(WARM.get(message["learner"], ()))
+        nursery = os.getpid()
+        pid = os.fork()
+        if pid:
+            os.close(descriptor)
+            self._children[pid] = message["run"]
+            return
+        self._master.close()
+        signal.set_wakeup_fd(-1)
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        from trainer_worker.adapters.child import main
+
+        main(socket.socket(fileno=descriptor), nursery, message["memory_limit_mb"])
+
+    def _bury(self) -> None:
+        while self._children:
+            pid, status = os.waitpid(-1, os.WNOHANG)
+            if pid == 0:
+                return
+            code = os.waitstatus_to_exitcode(status)
+            gone = {"gone": self._children.pop(pid), "code": code}
+            with contextlib.suppress(OSError):  # the master is gone: so are we, at the next message
+                self._master.sendall(json.dumps(gone).encode() + b"\n")
+
+
+def _child_bell() -> socket.socket:
+    """A socket that becomes readable when a child has ended."""
+    bell, rope = socket.socketpair()
+    bell.settimeout(0)
+    rope.settimeout(0)
+    signal.signal(signal.SIGCHLD, lambda *_: None)
+    signal.set_wakeup_fd(rope.detach())
+    return bell
+
+
+def _receive(master: socket.socket) -> tuple[bytes, list[int]]:
+    """Some bytes and the descriptors that came with them."""
+    descriptors = array.array("i")
+    received, ancillary, _, _ = master.recvmsg(_LARGEST_MESSAGE, socket.CMSG_LEN(descriptors.itemsize))
+    for level, kind, data in ancillary:
+        if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:
+            descriptors.frombytes(data[: len(data) - len(data) % descriptors.itemsize])
+    return received, descriptors.tolist()
+
+
+def _import(modules: tuple[str, ...]) -> None:
+    """Import what is there; what is not is reported by the run that needs it."""
+    for module in modules:
+        with contextlib.suppress(ImportError):
+            importlib.import_module(module)
+
+
+def main(descriptor: int) -> None:
+    """The process: ignores what a terminal sends to the group (its master decides) and serves."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    _import(ALWAYS)
+    nursery = Nursery(socket.socket(fileno=descriptor))
+    try:
+        nursery.live()
+    finally:
+        nursery.end()
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]))

@@ -1,0 +1,134 @@
+"""One run inside its child process: data, base and champion in, artifact and report out."""
+
+import resource
+import time
+from collections.abc import Callable
+from importlib.metadata import PackageNotFoundError, version
+
+import numpy as np
+from numpy.typing import NDArray
+
+from driftloop.contracts.message import derive_id
+from driftloop.contracts.model_profiles import ModelProfile
+from driftloop.contracts.training_requests import TrainingRequest
+from driftloop.contracts.training_results import TrainingCost
+from driftloop.learners.entry_points import make_learner
+from driftloop.learners.protocol import Model, Rows, Step
+from driftloop.registry.artifacts import Artifact, artifact_uri, open_artifact, write_artifact
+from driftloop.registry.manifest import Manifest
+from driftloop.spec.model_spec import ModelSpec
+from driftloop.statistics.profiles import make_profile
+from trainer_worker.adapters.data_set import DataSet, read_data_set
+from trainer_worker.adapters.job import Job
+from trainer_worker.core.train.fitting import Champion, Fitted, fit_and_validate
+from trainer_worker.core.train.run_report import Succeeded
+from trainer_worker.core.train.split import Split, split_rows
+
+_LIBRARIES = ("driftloop", "numpy", "river", "scikit-learn", "torch")
+
+
+def train(job: Job, progress: Callable[[Step], None]) -> Succeeded:
+    """Train one version. The same job on the same rows gives the same artifact.
+
+    Raises ValueError or `ArtifactError`, with a sentence, where it cannot be done.
+    """
+    wall, cpu = time.perf_counter(), _cpu_seconds()
+    request, spec = job.run.request, job.run.spec
+    data = read_data_set(job.archive_uri, request, spec, job.archive_wait_seconds)
+    split = split_rows(request.data, data.pseudo)
+    fitted = fit_and_validate(
+        make_learner(spec, request.learner, request.learner_parameters),
+        spec,
+        data.rows,
+        split,
+        base=_base(request),
+        champion=_champion(request, data),
+        seed=request.seed,
+        progress=progress,
+    )
+    artifact = _write(job, data, fitted)
+    cost = TrainingCost(seconds=round(time.perf_counter() - wall, 6), cpu_seconds=round(_cpu_seconds() - cpu, 6))
+    return Succeeded(
+        artifact=artifact.uri,
+        artifact_sha256=artifact.sha256,
+        metrics=fitted.metrics,
+        validation=fitted.validation,
+        loss_bound=fitted.loss_bound,
+        data=data.described,
+        cost=cost,
+        profile=_profile(request, spec, data.rows, split, fitted),
+    )
+
+
+def _base(request: TrainingRequest) -> Model | None:
+    if request.mode != "incremental":
+        return None
+    if request.base_artifact is None:
+        raise ValueError("an incremental run needs the artifact of its base version")
+    return open_artifact(request.base_artifact, request.base_sha256)[1]
+
+
+def _champion(request: TrainingRequest, data: DataSet) -> Champion | None:
+    if request.champion_artifact is None:
+        return None
+    artifact, model = open_artifact(request.champion_artifact, request.champion_sha256)
+    return Champion(model, _unseen(artifact, data))
+
+
+def _unseen(champion: Artifact, data: DataSet) -> NDArray[np.bool_]:
+    """Rows that came after everything the champion learnt from."""
+    learnt = champion.manifest.data
+    if learnt is None:
+        return np.ones(len(data.rows), dtype=np.bool_)
+    return np.asarray(data.offsets > learnt.last.offset)
+
+
+def _write(job: Job, data: DataSet, fitted: Fitted) -> Artifact:
+    request = job.run.request
+    manifest = Manifest(
+        model_id=request.model_id,
+        version=request.version,
+        run_id=request.message_id,
+        learner=request.learner,
+        parameters=dict(request.learner_parameters),
+        mode=request.mode,
+        base_version=request.base_version,
+        base_sha256=request.base_sha256,
+        seed=request.seed,
+        spec_version=request.spec_version,
+        spec=job.run.spec,
+        rule=request.data,
+        data=data.described,
+        metrics=fitted.metrics,
+        libraries={name: found for name in _LIBRARIES if (found := _version(name))},
+    )
+    return write_artifact(artifact_uri(job.artifact_uri, request.model_id, request.version), manifest, fitted.model)
+
+
+def _profile(request: TrainingRequest, spec: ModelSpec, rows: Rows, split: Split, fitted: Fitted) -> ModelProfile:
+    newest_last = np.concatenate([split.training, split.held_out])
+    return make_profile(
+        request.model_id,
+        request.version,
+        spec,
+        request.spec_version,
+        rows.take(newest_last),
+        fitted.said,
+        fitted.losses,
+        fitted.loss_bound,
+        message_id=derive_id("model-profile", request.message_id),
+        occurred_at=request.occurred_at,
+        caused_by=(*request.caused_by, request.message_id),
+    )
+
+
+def _version(name: str) -> str | None:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return None
+
+
+def _cpu_seconds() -> float:
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    return used.ru_utime + used.ru_stime

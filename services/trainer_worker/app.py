@@ -1,0 +1,60 @@
+"""Composition: the two roles of the trainer over the transactional loop."""
+
+from driftloop.contracts import topics
+from driftloop.kafka.loop import Loop
+from driftloop.kafka.metrics import LoopMetrics
+from driftloop.kafka.service import Service
+from driftloop.kafka.settings import KafkaSettings, LoopSettings
+from trainer_worker.adapters.executor import ChildProcesses, Places
+from trainer_worker.adapters.frame_log import KafkaFrames
+from trainer_worker.adapters.model_shelf import LoadedModels
+from trainer_worker.core.score.processor import ChallengeScoring
+from trainer_worker.core.train.processor import RunLimits, TrainingRuns
+from trainer_worker.metrics import ScoreMetrics, TrainMetrics
+from trainer_worker.settings import Settings
+
+TRAIN = LoopSettings(
+    service="trainer_worker",
+    group="trainer_worker",
+    inputs=(topics.TRAINING_REQUESTS, topics.MODEL_COMMANDS),
+    tables=(topics.MODEL_SPECS,),
+    state="keyed",
+)
+SCORE = LoopSettings(
+    service="challenge_scoring",
+    group="challenge_scoring",
+    inputs=(topics.MODEL_EVENTS, topics.OUTCOME_FRAMES),
+    tables=(topics.MODEL_SPECS,),
+    state="keyed",
+)
+
+
+def build(settings: Settings, kafka: KafkaSettings | None = None) -> Service:
+    """The role that the settings name, ready to run."""
+    build_role = _build_train if settings.role == "train" else _build_score
+    return build_role(settings, kafka or KafkaSettings())
+
+
+def _build_train(settings: Settings, kafka: KafkaSettings) -> Service:
+    metrics = LoopMetrics(TRAIN.service)
+    places = Places(settings.archive_uri, settings.artifact_uri, settings.archive_wait_seconds)
+    executor = ChildProcesses(places, TrainMetrics(metrics.registry), settings.warm)
+    core = TrainingRuns(executor, RunLimits(settings.runs_at_once, settings.starts_per_run))
+    return Service(
+        Loop(core, TRAIN, kafka, metrics=metrics),
+        metrics_port=settings.metrics_port,
+        metrics_host=settings.metrics_host,
+        before=executor.warm_up,
+        after=executor.close,
+    )
+
+
+def _build_score(settings: Settings, kafka: KafkaSettings) -> Service:
+    metrics = LoopMetrics(SCORE.service)
+    shelf = LoadedModels(settings.models_in_memory, ScoreMetrics(metrics.registry))
+    core = ChallengeScoring(shelf, KafkaFrames(kafka))
+    return Service(
+        Loop(core, SCORE, kafka, metrics=metrics),
+        metrics_port=settings.metrics_port,
+        metrics_host=settings.metrics_host,
+    )

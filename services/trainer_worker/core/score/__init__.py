@@ -1,0 +1,1 @@
+"""Role `score`: which versions are scored, and their paired losses."""

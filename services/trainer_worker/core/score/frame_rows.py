@@ -1,0 +1,49 @@
+"""The rows of a frame that versions are judged by, as learners want them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from driftloop.codec.frames import FEATURE, LABEL, PREDICTION, SEGMENT, Frame
+from driftloop.learners.protocol import Column, Rows
+from driftloop.spec.model_spec import ModelSpec
+
+_JUDGED = pa.array(["outcome", "label"])
+
+
+@dataclass(frozen=True, slots=True)
+class JudgedRows:
+    """Labelled predictions: the rows, what was said about them at the time and by which version."""
+
+    rows: Rows
+    said: Mapping[str, Column]
+    said_by: NDArray[np.object_]
+    segments: Mapping[str, NDArray[np.object_]]
+
+    def __len__(self) -> int:
+        return len(self.said_by)
+
+
+def judged_rows(frame: Frame, spec: ModelSpec) -> JudgedRows:
+    """Rows with event `outcome` or `label`: each labelled prediction once, corrections left out."""
+    batch = frame.batch.filter(pc.is_in(frame.batch.column("event"), value_set=_JUDGED))
+    features = {name: column(batch, FEATURE + name, feature.kind) for name, feature in spec.features.items()}
+    said = {name: column(batch, PREDICTION + name, field.kind) for name, field in spec.target.items()}
+    labels = {name: column(batch, LABEL + name, field.kind) for name, field in spec.target.items()}
+    segments = {name: column(batch, SEGMENT + name, "category") for name in spec.segments}
+    return JudgedRows(Rows(features, labels), said, column(batch, "model_version", "category"), segments)
+
+
+def column(batch: pa.RecordBatch, name: str, kind: str) -> Column:
+    """A column of a frame: float64 with NaN, or text with None; all missing where the frame lacks it."""
+    if name not in batch.schema.names:
+        empty = np.full(batch.num_rows, np.nan) if kind == "number" else np.full(batch.num_rows, None, dtype=object)
+        return np.asarray(empty)
+    if kind == "number":
+        cast = pc.cast(batch.column(name), pa.float64())
+        return np.asarray(cast.to_numpy(zero_copy_only=False), dtype=np.float64)
+    return np.array(pc.cast(batch.column(name), pa.string()).to_pylist(), dtype=object)

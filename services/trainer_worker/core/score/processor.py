@@ -1,0 +1,166 @@
+"""Challenge scoring: every version that is compared says what it would have said, and pays its loss.
+
+Why frames are read again: an event that begins a comparison names the frame after which it counts,
+and scoring may be past that frame when the event comes. Those frames are read from the log once
+more, so that what is scored depends on the log and never on who was faster.
+"""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+
+from driftloop.codec.frames import Frame, decode_frame
+from driftloop.contracts.challenge_scores import ChallengeScores
+from driftloop.contracts.message import FramePosition, derive_id
+from driftloop.contracts.model_events import ModelEvent
+from driftloop.contracts.topics import CHALLENGE_SCORES, MODEL_EVENTS, MODEL_SPECS, OUTCOME_FRAMES
+from driftloop.processor import DeadLetter, Effects, Outgoing, Record, StaleTableError, StateChange
+from driftloop.spec.model_spec import ModelSpec
+from trainer_worker.core.score.frame_rows import judged_rows
+from trainer_worker.core.score.losses import paired_losses
+from trainer_worker.core.score.ports import FrameLog, ModelShelf, RefusedArtifactError
+from trainer_worker.core.score.versions import Scored, ScoredVersions
+from trainer_worker.core.specs import Specs
+
+_SEEN = "@frames"
+"""The state entry that holds how far a partition's frames were read (no model id begins with @)."""
+
+
+class ChallengeScoring:
+    """The core of role `score`; satisfies `driftloop.processor.Processor`."""
+
+    def __init__(self, shelf: ModelShelf, log: FrameLog) -> None:
+        self._shelf = shelf
+        self._log = log
+        self._specs = Specs()
+        self._versions: dict[int, dict[str, ScoredVersions]] = {}
+        self._seen: dict[int, int] = {}
+
+    def process(self, records: Sequence[Record], now: datetime, *, tables_current: bool = False) -> Effects:  # noqa: ARG002
+        frames = [record for record in records if record.topic() == OUTCOME_FRAMES]
+        events, refused = _read_events([record for record in records if record.topic() == MODEL_EVENTS])
+        if not tables_current and any(self._specs.newest(model) is None for model in map(_key, frames)):
+            raise StaleTableError
+        effects = Effects(dead_letters=refused)
+        for partition, event in events:
+            effects += self._take_event(partition, event)
+        for record in frames:
+            effects += self._take_frame(record)
+        return effects
+
+    def wake(self, now: datetime) -> Effects:  # noqa: ARG002  (nothing here waits for a moment)
+        return Effects()
+
+    def restore(self, partition: int, state: Iterable[tuple[str, bytes]]) -> None:
+        entries = dict(state)
+        self._seen[partition] = int(entries.pop(_SEEN, b"-1"))
+        self._versions[partition] = {
+            model: ScoredVersions.model_validate_json(value) for model, value in entries.items()
+        }
+
+    def snapshot(self, partition: int) -> Iterable[tuple[str, bytes]]:  # noqa: ARG002  (state is keyed)
+        return ()
+
+    def revoke(self, partition: int) -> None:
+        self._versions.pop(partition, None)
+        self._seen.pop(partition, None)
+
+    def take_table(self, topic: str, records: Sequence[Record]) -> None:
+        if topic == MODEL_SPECS:
+            self._specs.take(records)
+
+    def _take_event(self, partition: int, event: ModelEvent) -> Effects:
+        models = self._versions.setdefault(partition, {})
+        before = models.get(event.model_id, ScoredVersions(model_id=event.model_id))
+        after = before.after(event)
+        if after == before:
+            return Effects()
+        models[event.model_id] = after
+        saved = StateChange(partition, event.model_id, after.model_dump_json().encode())
+        return Effects(state_changes=(saved,)) + self._catch_up(event, before, after)
+
+    def _catch_up(self, event: ModelEvent, before: ScoredVersions, after: ScoredVersions) -> Effects:
+        """Score the frames since the event's position that went by without the versions that it brought."""
+        start = event.from_position
+        if start is None or start.offset >= self._seen.get(start.partition, -1) or not after.brings(before):
+            return Effects()
+        effects = Effects()
+        for record in self._log.between(event.model_id, start, self._seen[start.partition]):
+            position = _position(record)
+            versions = after.at(position)
+            known = {scored.version for scored in before.at(position)}
+            if not {scored.version for scored in versions} <= known:
+                effects += self._score(record, versions)
+        return effects
+
+    def _take_frame(self, record: Record) -> Effects:
+        position = _position(record)
+        self._seen[position.partition] = max(position.offset, self._seen.get(position.partition, -1))
+        seen = StateChange(position.partition, _SEEN, str(self._seen[position.partition]).encode())
+        found = self._versions.get(position.partition, {}).get(_key(record))
+        versions = found.at(position) if found is not None else ()
+        return Effects(state_changes=(seen,)) + (self._score(record, versions) if versions else Effects())
+
+    def _score(self, record: Record, versions: tuple[Scored, ...]) -> Effects:
+        try:
+            value = record.value()
+            frame = decode_frame(value if isinstance(value, bytes) else b"", record.headers())
+        except ValueError as error:
+            return Effects(dead_letters=(DeadLetter(record, "decode", type(error).__name__, str(error)),))
+        spec = self._spec_of(frame)
+        if spec is None:
+            reason = f"no spec of {frame.header.model_id} is known: apply it"
+            return Effects(dead_letters=(DeadLetter(record, "spec", "UnknownSpecError", reason),))
+        judged = judged_rows(frame, spec)
+        try:
+            losses, segments = paired_losses(self._shelf, spec, versions, judged)
+        except RefusedArtifactError as error:
+            return self._refuse(record, frame, versions, error)
+        message = _scores(record, frame, versions).model_copy(update={"losses": losses, "segments": segments})
+        return Effects((Outgoing(CHALLENGE_SCORES, frame.header.model_id, message.to_json()),))
+
+    def _refuse(
+        self, record: Record, frame: Frame, versions: tuple[Scored, ...], error: RefusedArtifactError
+    ) -> Effects:
+        """A version that cannot be run: the frame is buried with the reason, and nobody waits for its scores."""
+        letter = DeadLetter(record, "score", type(error).__name__, str(error))
+        empty = _scores(record, frame, versions)
+        return Effects((Outgoing(CHALLENGE_SCORES, frame.header.model_id, empty.to_json()),), dead_letters=(letter,))
+
+    def _spec_of(self, frame: Frame) -> ModelSpec | None:
+        """The spec that the frame was made under, else the newest (older ones are compacted away)."""
+        header = frame.header
+        newest = self._specs.newest(header.model_id)
+        return self._specs.get(header.model_id, header.spec_version) or (newest[1] if newest else None)
+
+
+def _scores(record: Record, frame: Frame, versions: tuple[Scored, ...]) -> ChallengeScores:
+    """The message with no row in it yet."""
+    position, names = _position(record), [scored.version for scored in versions]
+    parts = (frame.header.model_id, position.partition, position.offset, *names)
+    return ChallengeScores(
+        message_id=derive_id("challenge-scores", *parts),
+        model_id=frame.header.model_id,
+        occurred_at=frame.header.last_at,
+        position=position,
+        champion=names[0],
+        losses=dict.fromkeys(names, ()),
+    )
+
+
+def _position(record: Record) -> FramePosition:
+    return FramePosition(partition=int(record.partition() or 0), offset=int(record.offset() or 0))
+
+
+def _key(record: Record) -> str:
+    key = record.key() or b""
+    return key.decode() if isinstance(key, bytes) else key
+
+
+def _read_events(records: Sequence[Record]) -> tuple[list[tuple[int, ModelEvent]], tuple[DeadLetter, ...]]:
+    read, refused = [], []
+    for record in records:
+        try:
+            read.append((int(record.partition() or 0), ModelEvent.from_json(record.value() or b"")))
+        except ValueError as error:
+            refused.append(DeadLetter(record, "decode", type(error).__name__, str(error)))
+    return read, tuple(refused)

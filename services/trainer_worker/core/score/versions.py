@@ -1,0 +1,97 @@
+"""Which versions of a model are scored, as `model-events` tell it."""
+
+from typing import Self
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from driftloop.contracts.message import FramePosition, Version
+from driftloop.contracts.model_events import ModelEvent
+
+_NEVER = 2**63
+
+
+class Scored(BaseModel):
+    """A version to score, from a frame on."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    version: Version
+    artifact: str
+    sha256: str | None = None
+    from_position: FramePosition | None = None
+
+    def counts_at(self, position: FramePosition) -> bool:
+        """Whether a frame at `position` is scored for it: those after where its comparison was begun."""
+        start = self.from_position
+        return start is None or position.partition != start.partition or position.offset > start.offset
+
+
+class ScoredVersions(BaseModel):
+    """The champion, and the versions that are held against it: challengers, and the predecessor on probation."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    model_id: str
+    champion: Scored | None = None
+    beside: tuple[Scored, ...] = Field(default=())
+
+    def at(self, position: FramePosition) -> tuple[Scored, ...]:
+        """The champion and then the others that are scored at a frame; empty where there is nothing to compare."""
+        others = tuple(scored for scored in self.beside if scored.counts_at(position))
+        return (self.champion, *others) if self.champion is not None and others else ()
+
+    def brings(self, before: "ScoredVersions") -> bool:
+        """Whether something is compared here that was not compared before."""
+        ours, theirs = self._compared(), before._compared()
+        return any(start < theirs.get(version, _NEVER) for version, start in ours.items())
+
+    def _compared(self) -> dict[str, int]:
+        """By version, the offset after which it is compared."""
+        if self.champion is None or not self.beside:
+            return {}
+        starts = {s.version: -1 if s.from_position is None else s.from_position.offset for s in self.beside}
+        return {self.champion.version: min(starts.values()), **starts}
+
+    def after(self, event: ModelEvent) -> Self:
+        """What is scored once `event` is true."""
+        match event.event:
+            case "challenged":
+                return self._with(event)
+            case "promoted" | "rolled_back":
+                return self._serving(event)
+            case "rejected" | "archived" | "deprecated":
+                return self._without(event.version)
+        return self
+
+    def _with(self, event: ModelEvent) -> Self:
+        found = _scored(event)
+        if found is None or (self.champion is not None and self.champion.version == found.version):
+            return self
+        others = tuple(scored for scored in self.beside if scored.version != found.version)
+        return self.model_copy(update={"beside": (*others, found)})
+
+    def _serving(self, event: ModelEvent) -> Self:
+        """A new champion. The one it takes over from stays under comparison until it is archived."""
+        new = _scored(event) or next((s for s in self.beside if s.version == event.version), None)
+        if new is None:
+            return self
+        new = new.model_copy(update={"from_position": None})
+        others = [scored for scored in self.beside if scored.version != new.version]
+        old = self.champion
+        if event.event == "promoted" and old is not None and old.version != new.version:
+            others.append(old.model_copy(update={"from_position": event.from_position}))
+        return self.model_copy(update={"champion": new, "beside": tuple(others)})
+
+    def _without(self, version: str | None) -> Self:
+        return self.model_copy(update={"beside": tuple(s for s in self.beside if s.version != version)})
+
+
+def _scored(event: ModelEvent) -> Scored | None:
+    if event.version is None or event.artifact is None:
+        return None
+    return Scored(
+        version=event.version,
+        artifact=event.artifact,
+        sha256=event.artifact_sha256,
+        from_position=event.from_position,
+    )

@@ -1,0 +1,1 @@
+"""Role `train`: the runs, and the arithmetic of one."""

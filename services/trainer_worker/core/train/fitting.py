@@ -1,0 +1,129 @@
+"""A run's arithmetic: fit, hold against the champion on rows that neither has seen, fit on all rows."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from driftloop.contracts.training_results import Validation
+from driftloop.learners.protocol import Learner, Model, Predictions, Rows, Step
+from driftloop.spec.model_spec import ModelSpec, TargetField
+from driftloop.statistics.losses import row_losses
+from trainer_worker.core.train.split import Split
+
+Floats = NDArray[np.float64]
+LOSS_DIGITS = 6
+_BOUND_QUANTILE = 0.99
+_EARLY_STOP_SHARE = 0.15
+
+
+@dataclass(frozen=True, slots=True)
+class Champion:
+    """The version to beat, and which rows of the data set it cannot have learnt from."""
+
+    model: Model
+    unseen: NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class Fitted:
+    """What a run has made. `said` are the predictions of the held-out rows before the refit."""
+
+    model: Model
+    validation: Validation
+    losses: Floats
+    loss_bound: float
+    metrics: dict[str, float]
+    said: Predictions
+
+
+def fit_and_validate(
+    learner: Learner,
+    spec: ModelSpec,
+    rows: Rows,
+    split: Split,
+    *,
+    base: Model | None,
+    champion: Champion | None,
+    seed: int,
+    progress: Callable[[Step], None],
+) -> Fitted:
+    """Train on `split.training`, validate on `split.held_out`, and refit on all where the spec says so.
+
+    The held-out rows decide nothing about the fit (early stopping watches the end of the training
+    rows instead), so that their losses are clean evidence. Raises ValueError where the rows cannot
+    be learnt from or a prediction is not a number.
+    """
+    held_out = rows.take(split.held_out)
+    model = _fit(learner, rows.take(split.training), base, seed, progress)
+    said = model.predict(held_out)
+    losses = _losses(spec, said, held_out)
+    validation, champion_losses = _validate(spec, rows, split, losses, champion)
+    if spec.training.refit:
+        model = learner.fit(rows.take(split.everything), None, warm_start=base, seed=seed, progress=progress)
+        _losses(spec, model.predict(held_out), held_out)
+    bound = loss_bound(spec.target, champion_losses if len(champion_losses) else losses)
+    metrics = _metrics(spec, said, held_out, losses, champion_losses)
+    return Fitted(model, validation, losses, bound, metrics | {"training_rows": float(len(split.training))}, said)
+
+
+def loss_bound(target: Mapping[str, TargetField], losses: Floats) -> float:
+    """Where a bounded test clips a loss: 1 where every field's loss is 0 or 1, else a high quantile."""
+    if all(field.kind == "category" or field.tolerance is not None for field in target.values()):
+        return 1.0
+    bound = float(np.quantile(losses, _BOUND_QUANTILE)) if len(losses) else 0.0
+    return float(f"{bound:.6g}") if bound > 0 else 1.0
+
+
+def _fit(learner: Learner, rows: Rows, base: Model | None, seed: int, progress: Callable[[Step], None]) -> Model:
+    stop = round(len(rows) * _EARLY_STOP_SHARE) if getattr(learner, "stops_early", False) else 0
+    if stop < 2:
+        return learner.fit(rows, None, warm_start=base, seed=seed, progress=progress)
+    cut = len(rows) - stop
+    watched = rows.take(slice(cut, len(rows)))
+    return learner.fit(rows.take(slice(0, cut)), watched, warm_start=base, seed=seed, progress=progress)
+
+
+def _losses(spec: ModelSpec, said: Predictions, rows: Rows) -> Floats:
+    losses = np.round(row_losses(spec.target, said.fields, rows.labels), LOSS_DIGITS)
+    if not np.isfinite(losses).all():
+        raise ValueError("the model predicts values that are not numbers: it is not usable")
+    return losses
+
+
+def _validate(
+    spec: ModelSpec, rows: Rows, split: Split, losses: Floats, champion: Champion | None
+) -> tuple[Validation, Floats]:
+    """Paired losses on the held-out rows that the champion has not learnt from either."""
+    if champion is None:
+        return Validation(challenger_losses=tuple(losses.tolist())), np.empty(0)
+    unseen = champion.unseen[split.held_out]
+    clean = rows.take(split.held_out[unseen])
+    theirs = _losses(spec, champion.model.predict(clean), clean)
+    ours = tuple(losses[unseen].tolist())
+    return Validation(challenger_losses=ours, champion_losses=tuple(theirs.tolist())), theirs
+
+
+def _metrics(
+    spec: ModelSpec, said: Predictions, held_out: Rows, losses: Floats, champion_losses: Floats
+) -> dict[str, float]:
+    metrics = {"held_out_rows": float(len(losses))}
+    if len(losses):
+        metrics["loss"] = _rounded(losses.mean())
+    if len(champion_losses):
+        metrics["champion_loss"] = _rounded(champion_losses.mean())
+    for name, field in spec.target.items():
+        if not len(losses):
+            break
+        if field.kind == "category":
+            metrics[f"accuracy.{name}"] = _rounded(np.mean(said.fields[name] == held_out.labels[name]))
+        else:
+            wrong = said.fields[name].astype(np.float64) - held_out.labels[name].astype(np.float64)
+            metrics[f"mae.{name}"] = _rounded(np.abs(wrong).mean())
+            metrics[f"mse.{name}"] = _rounded((wrong**2).mean())
+    return metrics
+
+
+def _rounded(value: float | np.floating) -> float:
+    return float(f"{float(value):.9g}")

@@ -1,0 +1,196 @@
+"""Training runs: asked for → waiting → running → ended. Each ends in one result, whatever dies on the way.
+
+Why the state is keyed by run and written before anything starts: a worker that is killed finds in
+its changelog what it owes, and starts it again. The result, the profile and the end of the state
+are one transaction, so that a run cannot end twice.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TypeVar
+from uuid import UUID
+
+from driftloop.contracts.message import FramePosition
+from driftloop.contracts.model_commands import ModelCommand
+from driftloop.contracts.topics import MODEL_COMMANDS, MODEL_SPECS, TRAINING_REQUESTS
+from driftloop.contracts.training_requests import TrainingRequest
+from driftloop.processor import DeadLetter, Effects, Record, StaleTableError, StateChange
+from trainer_worker.core.specs import Specs
+from trainer_worker.core.train.results import failure_message, progress_message, success_messages
+from trainer_worker.core.train.run_report import Executor, Failed, Progress, Report, Run, Succeeded
+
+M = TypeVar("M", TrainingRequest, ModelCommand)
+_POLL = timedelta(milliseconds=20)
+_ENDED = b"ended"
+ENDED_KEPT = 1_000
+"""Ids of ended runs that are remembered a partition, so that a repeated request is not trained again."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunLimits:
+    """`slots` runs are executed at once; one whose process is killed is started up to `starts` times."""
+
+    slots: int = 1
+    starts: int = 3
+
+
+class TrainingRuns:
+    """The core of role `train`; satisfies `driftloop.processor.Processor`."""
+
+    def __init__(self, executor: Executor, limits: RunLimits | None = None) -> None:
+        self._executor = executor
+        self._limits = limits or RunLimits()
+        self._specs = Specs()
+        self._runs: dict[int, dict[UUID, Run]] = {}
+        self._ended: dict[int, dict[UUID, None]] = {}
+
+    def process(self, records: Sequence[Record], now: datetime, *, tables_current: bool = False) -> Effects:
+        requests = [record for record in records if record.topic() == TRAINING_REQUESTS]
+        read, refused = _read(requests, TrainingRequest)
+        commands, refused_commands = _read([r for r in records if r.topic() == MODEL_COMMANDS], ModelCommand)
+        if not tables_current and any(self._unknown_spec(request) for _, request in read):
+            raise StaleTableError
+        effects = Effects(dead_letters=refused + refused_commands)
+        for record, request in read:
+            effects += self._take_request(record, request)
+        for record, command in commands:
+            effects += self._take_command(int(record.partition() or 0), command)
+        return effects + self._go_on(now)
+
+    def wake(self, now: datetime) -> Effects:
+        return self._go_on(now)
+
+    def restore(self, partition: int, state: Iterable[tuple[str, bytes]]) -> None:
+        entries = list(state)
+        runs = sorted(
+            (Run.model_validate_json(value) for _, value in entries if value != _ENDED),
+            key=lambda run: run.position.offset,
+        )
+        self._runs[partition] = {run.run_id: run for run in runs}
+        self._ended[partition] = {UUID(key): None for key, value in entries if value == _ENDED}
+        self._executor.keep(self._known())
+
+    def snapshot(self, partition: int) -> Iterable[tuple[str, bytes]]:  # noqa: ARG002  (state is keyed)
+        return ()
+
+    def revoke(self, partition: int) -> None:
+        self._runs.pop(partition, None)
+        self._ended.pop(partition, None)
+        self._executor.keep(self._known())
+
+    def take_table(self, topic: str, records: Sequence[Record]) -> None:
+        if topic == MODEL_SPECS:
+            self._specs.take(records)
+
+    def _unknown_spec(self, request: TrainingRequest) -> bool:
+        return self._specs.get(request.model_id, request.spec_version) is None
+
+    def _known(self) -> frozenset[UUID]:
+        return frozenset(run_id for runs in self._runs.values() for run_id in runs)
+
+    def _take_request(self, record: Record, request: TrainingRequest) -> Effects:
+        partition, run_id = int(record.partition() or 0), request.message_id
+        runs, ended = self._runs.setdefault(partition, {}), self._ended.setdefault(partition, {})
+        if run_id in runs or run_id in ended:
+            return Effects(ignored={"repeated_request": 1})
+        spec = self._specs.get(request.model_id, request.spec_version)
+        if spec is None:
+            reason = f"spec version {request.spec_version} of {request.model_id} is not known: apply the spec again"
+            return Effects((failure_message(request, Failed(reason=reason)),)) + self._end(partition, run_id)
+        position = FramePosition(partition=partition, offset=int(record.offset() or 0))
+        runs[run_id] = Run(request=request, spec=spec, position=position)
+        return Effects(state_changes=(_saved(runs[run_id]),))
+
+    def _take_command(self, partition: int, command: ModelCommand) -> Effects:
+        """`cancel` ends the model's runs (those of `version`, where it names one)."""
+        if command.command != "cancel":
+            return Effects()
+        effects = Effects()
+        for run_id, run in list(self._runs.get(partition, {}).items()):
+            if run.request.model_id == command.model_id and command.version in (None, run.request.version):
+                why = Failed(reason=f"cancelled by {command.requested_by}: {command.reason}")
+                effects += Effects((failure_message(run.request, why, cancelled=True),)) + self._end(partition, run_id)
+        return effects
+
+    def _go_on(self, now: datetime) -> Effects:
+        """Take the reports in, start what may start, and ask to be woken while a run is there."""
+        self._executor.keep(self._known())
+        effects = Effects()
+        for run_id, report in self._executor.reports():
+            effects += self._take_report(run_id, report)
+        effects += self._start_next()
+        if any(self._runs.values()):
+            effects += Effects(wake_at=now + _POLL)
+        return effects
+
+    def _take_report(self, run_id: UUID, report: Report) -> Effects:
+        run = next((runs[run_id] for runs in self._runs.values() if run_id in runs), None)
+        if run is None:
+            return Effects()
+        if isinstance(report, Progress):
+            return Effects((progress_message(run.request, report),))
+        if isinstance(report, Failed) and report.again and run.starts < self._limits.starts:
+            return self._wait_again(run)
+        ended = self._end(run.position.partition, run_id)
+        if isinstance(report, Succeeded):
+            return Effects(success_messages(run.request, report)) + ended
+        return Effects((failure_message(run.request, report),)) + ended
+
+    def _wait_again(self, run: Run) -> Effects:
+        """The run's process was killed: forget it there, and start it anew."""
+        self._executor.keep(self._known() - {run.run_id})
+        return self._start(run)
+
+    def _start_next(self) -> Effects:
+        waiting = sorted(
+            (run for runs in self._runs.values() for run in runs.values()),
+            key=lambda run: (run.request.occurred_at, run.position.partition, run.position.offset),
+        )
+        effects = Effects()
+        for run in waiting[: self._limits.slots]:
+            effects += self._start(run) if run.starts == 0 else self._start_again(run)
+        return effects
+
+    def _start_again(self, run: Run) -> Effects:
+        """A run that was started before: by this worker (nothing happens), or by one that died."""
+        if self._executor.holds(run.run_id):
+            return Effects()
+        if run.starts < self._limits.starts:
+            return self._start(run)
+        reason = f"the worker died {run.starts} times while it trained this: it is not tried again"
+        return Effects((failure_message(run.request, Failed(reason=reason)),)) + self._end(
+            run.position.partition, run.run_id
+        )
+
+    def _start(self, run: Run) -> Effects:
+        started = run.model_copy(update={"starts": run.starts + 1})
+        self._runs[run.position.partition][run.run_id] = started
+        self._executor.start(started)
+        return Effects(state_changes=(_saved(started),))
+
+    def _end(self, partition: int, run_id: UUID) -> Effects:
+        """Forget the run and remember its id; the oldest ids beyond the limit go."""
+        self._runs.setdefault(partition, {}).pop(run_id, None)
+        ended = self._ended.setdefault(partition, {})
+        ended[run_id] = None
+        changes = [StateChange(partition, str(run_id), _ENDED)]
+        while len(ended) > ENDED_KEPT:
+            oldest = next(iter(ended))
+            del ended[oldest]
+            changes.append(StateChange(partition, str(oldest), None))
+        return Effects(state_changes=tuple(changes))
+
+
+def _saved(run: Run) -> StateChange:
+    return StateChange(run.position.partition, str(run.run_id), run.model_dump_json().encode())
+
+
+def _read(records: Sequence[Record], kind: type[M]) -> tuple[list[tuple[Record, M]], tuple[DeadLetter, ...]]:
+    read, refused = [], []
+    for record in records:
+        try:
+            read.append((record, kind.from_json(record.value() or b"")))
+        except ValueError as error:
+            refused.append(DeadLetter(record, "decode", type(error).__name__, str(error)))
+    return read, tuple(refused)

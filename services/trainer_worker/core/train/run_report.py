@@ -1,0 +1,94 @@
+"""What is said across the wall between the worker and the process that trains."""
+
+from collections.abc import Iterable
+from typing import Literal, Protocol
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from driftloop.contracts.message import FramePosition
+from driftloop.contracts.model_profiles import ModelProfile
+from driftloop.contracts.training_requests import TrainingRequest
+from driftloop.contracts.training_results import TrainingCost, TrainingData, Validation
+from driftloop.spec.model_spec import ModelSpec
+
+
+class Part(BaseModel):
+    """A frozen part; unknown fields are refused, both sides are of one release."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
+
+
+class Run(Part):
+    """A run that has not ended: the request, the spec it is trained under, and how often it was started.
+
+    The spec goes along because `model-specs` is compacted: after a crash it might be gone.
+    """
+
+    request: TrainingRequest
+    spec: ModelSpec
+    position: FramePosition
+    """Where the request stands in its topic; runs are done in this order."""
+    starts: int = Field(default=0, ge=0)
+
+    @property
+    def run_id(self) -> UUID:
+        """The request's id."""
+        return self.request.message_id
+
+
+class Succeeded(Part):
+    """A run's fruit."""
+
+    kind: Literal["succeeded"] = "succeeded"
+    artifact: str
+    artifact_sha256: str
+    metrics: dict[str, float]
+    validation: Validation
+    loss_bound: float = Field(gt=0)
+    data: TrainingData
+    cost: TrainingCost
+    profile: ModelProfile
+
+
+class Failed(Part):
+    """Why a run came to nothing. `again` says that another start may help (its process was killed)."""
+
+    kind: Literal["failed"] = "failed"
+    reason: str
+    again: bool = False
+    cost: TrainingCost | None = None
+
+
+class Progress(Part):
+    """How far a run has come."""
+
+    kind: Literal["progress"] = "progress"
+    step: int = Field(ge=0)
+    steps: int = Field(ge=1)
+    training_loss: float | None = None
+    validation_loss: float | None = None
+    seconds_left: float | None = None
+
+
+Report = Progress | Succeeded | Failed
+
+
+class Executor(Protocol):
+    """Where runs are executed. Every call returns at once."""
+
+    def start(self, run: Run) -> None:
+        """Start a run; one that is running or has ended here already is left as it is."""
+        ...
+
+    def holds(self, run_id: UUID) -> bool:
+        """Whether the run is running here, or has ended here."""
+        ...
+
+    def reports(self) -> Iterable[tuple[UUID, Report]]:
+        """What is new: progress, and the end of a run for as long as the run is kept."""
+        ...
+
+    def keep(self, run_ids: frozenset[UUID]) -> None:
+        """Stop and forget every run but these."""
+        ...

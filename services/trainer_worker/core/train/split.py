@@ -1,0 +1,65 @@
+"""Which rows are learnt from and which are held out. Rows stand in stream order, newest last."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from driftloop.contracts.training_requests import DataRule
+
+Indices = NDArray[np.intp]
+HELD_OUT_AT_MOST = 2_000
+SOURCE_WEIGHTS = {"user": 1.0, "system": 1.0, "pseudo": 0.5}
+"""What a row's label counts for, by who gave it; a row's own weight multiplies it."""
+PSEUDO_SHARE = 0.3
+"""Pseudo-labels are at most this share of what is learnt from; the newest are kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """Row numbers: `training` and `held_out` do not meet; `everything` is what a refit learns from."""
+
+    training: Indices
+    held_out: Indices
+    everything: Indices
+
+
+def split_rows(rule: DataRule, pseudo: NDArray[np.bool_]) -> Split:
+    """Split `len(pseudo)` rows by `rule`; raises ValueError, with a sentence, where they are too few.
+
+    The newest `validation_share` of the rows (of the fresh ones, where the rule names them) are
+    held out. Pseudo-labelled rows are never among them, and are capped among the others.
+    """
+    chosen = _cap_pseudo(_chosen(rule, len(pseudo)), pseudo)
+    if len(chosen) < rule.minimum_rows:
+        raise ValueError(f"{len(chosen)} labelled rows are there, the request asks for at least {rule.minimum_rows}")
+    fresh = len(chosen) if rule.fresh_rows is None else min(rule.fresh_rows, len(chosen))
+    wanted = max(1, round(rule.validation_share * fresh))
+    wanted = min(wanted, HELD_OUT_AT_MOST, len(chosen) - 1)
+    tail = chosen[-wanted:]
+    return Split(chosen[:-wanted], tail[~pseudo[tail]], chosen)
+
+
+def _chosen(rule: DataRule, there: int) -> Indices:
+    """All rows; with a replay mix, the fresh ones and `replay_rows` of the older, evenly spread."""
+    if rule.fresh_rows is None or rule.fresh_rows >= there or rule.replay_rows == 0:
+        return np.arange(there)
+    fresh = np.arange(there - rule.fresh_rows, there)
+    older = there - rule.fresh_rows
+    kept = min(rule.replay_rows, older)
+    spread = np.unique(np.linspace(0, older - 1, kept).round().astype(np.intp))
+    return np.concatenate([spread, fresh])
+
+
+def _cap_pseudo(chosen: Indices, pseudo: NDArray[np.bool_]) -> Indices:
+    told = chosen[~pseudo[chosen]]
+    guessed = chosen[pseudo[chosen]]
+    allowed = int(len(told) * PSEUDO_SHARE / (1.0 - PSEUDO_SHARE))
+    return np.sort(np.concatenate([told, guessed[max(0, len(guessed) - allowed) :]]))
+
+
+def label_weights(sources: NDArray[np.object_], own: NDArray[np.float64]) -> NDArray[np.float64] | None:
+    """The weight of each row: by source, times its own where it has one; None where all are 1."""
+    by_source = np.array([SOURCE_WEIGHTS.get(source, 1.0) for source in sources])
+    weights = by_source * np.where(np.isnan(own), 1.0, own)
+    return None if np.all(weights == 1.0) else weights

@@ -1,0 +1,25 @@
+"""Settings of the trainer, both roles; environment `DRIFTLOOP_TRAINER_WORKER_*`."""
+
+from typing import Literal
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+Role = Literal["train", "score"]
+
+
+class Settings(BaseSettings):
+    """What a deployment may choose. How a model is trained stands in its spec, not here."""
+
+    model_config = SettingsConfigDict(env_prefix="DRIFTLOOP_TRAINER_WORKER_", frozen=True, extra="forbid")
+
+    role: Role = "train"
+    archive_uri: str = Field(default=".driftloop/lake", description="the Delta table of labelled rows")
+    artifact_uri: str = Field(default=".driftloop/artifacts", description="where versions are written")
+    archive_wait_seconds: float = Field(default=120.0, gt=0, description="how long a run waits for the archive")
+    runs_at_once: int = Field(default=1, ge=1, le=64)
+    starts_per_run: int = Field(default=3, ge=1, description="starts of a run whose process is killed")
+    warm: tuple[str, ...] = Field(default=(), description="learners made ready before the first run")
+    models_in_memory: int = Field(default=64, ge=2, description="role score: models kept loaded")
+    metrics_port: int | None = Field(default=None, ge=0, le=65_535)
+    metrics_host: str = "127.0.0.1"
