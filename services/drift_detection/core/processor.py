@@ -1,6 +1,7 @@
 """The core as the runtime sees it: frames in, signals and statuses out, a snapshot for each model."""
 
 import zlib
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
@@ -30,6 +31,12 @@ class DriftDetection:
     def __init__(self) -> None:
         self._knowledge = Knowledge()
         self._models: dict[int, dict[str, WatchedModel]] = {}
+        self.signals: Counter[tuple[str, str, bool]] = Counter()
+        """Signals raised since the start, by model, kind and harm."""
+
+    def models(self) -> list[tuple[str, WatchedModel]]:
+        """The models of all partitions, by id."""
+        return [entry for models in list(self._models.values()) for entry in list(models.items())]
 
     def process(self, records: Sequence[Record], now: datetime, *, tables_current: bool = False) -> Effects:  # noqa: ARG002
         opened = [self._open(record) for record in records]
@@ -85,8 +92,9 @@ class DriftDetection:
         found = model.take(FrameRows(frame, model.spec), self._knowledge.references(model_id))
         signals = [harm_signal(model, harm, position) for harm in found.harms]
         signals += [change_signal(model, change, position) for change in found.changes]
+        self.signals.update((model_id, signal.kind, signal.harmful) for signal in signals)
         out = [_signal_record(signal) for signal in sorted(signals, key=lambda signal: signal.raised.row)]
-        out += [_status_record(status) for status in _statuses(model, found, position)]
+        out += [_status_record(status) for status in _statuses(model, found, position, len(signals))]
         return out
 
     def wake(self, now: datetime) -> Effects:  # noqa: ARG002 - detection has no timers
@@ -116,10 +124,11 @@ class DriftDetection:
                 self._knowledge.take_profile(record.key(), record.value())
 
 
-def _statuses(model: WatchedModel, found: Findings, position: FramePosition) -> list[DriftStatus]:
-    """A status for each segment with rows in the frame and, last, the whole model's."""
+def _statuses(model: WatchedModel, found: Findings, position: FramePosition, signals: int) -> list[DriftStatus]:
+    """A status for each segment with rows in the frame and, last, the whole model's, with the count of signals."""
     parts = [status_of(model, segment, position) for segment in sorted(found.segments - {""})]
-    return [*parts, status_of(model, "", position, found.blocks)]
+    whole = status_of(model, "", position, found.blocks)
+    return [*parts, whole.model_copy(update={"signals": signals})]
 
 
 def _signal_record(signal: DriftSignal) -> Outgoing:

@@ -1,0 +1,27 @@
+"""Composition: detection's core over the transactional loop."""
+
+from drift_detection.core.processor import DriftDetection
+from drift_detection.metrics import DetectionMetrics
+from drift_detection.settings import Settings
+from driftloop.contracts import topics
+from driftloop.kafka.loop import Loop
+from driftloop.kafka.metrics import LoopMetrics
+from driftloop.kafka.service import Service
+from driftloop.kafka.settings import KafkaSettings, LoopSettings
+
+LOOP = LoopSettings(
+    service="drift_detection",
+    group="drift_detection",
+    inputs=(topics.OUTCOME_FRAMES,),
+    tables=(topics.MODEL_SPECS, topics.MODEL_PROFILES),
+    state="snapshot",
+)
+
+
+def build(settings: Settings, kafka: KafkaSettings | None = None) -> Service:
+    """Detection as a service, ready to run."""
+    metrics = LoopMetrics(LOOP.service)
+    core = DriftDetection()
+    metrics.registry.register(DetectionMetrics(core))
+    loop = Loop(core, LOOP.model_copy(update={"snapshot_every": settings.snapshot_every}), kafka, metrics=metrics)
+    return Service(loop, metrics_port=settings.metrics_port, metrics_host=settings.metrics_host)

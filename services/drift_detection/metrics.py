@@ -1,0 +1,66 @@
+"""What Prometheus sees of detection: read from the core whenever it asks."""
+
+from collections.abc import Iterator
+
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from drift_detection.core.processor import DriftDetection
+
+_OF_A_SEGMENT = ("model", "segment")
+
+
+class DetectionMetrics(Collector):
+    """Figures of the watched models; the core itself knows no metrics."""
+
+    def __init__(self, core: DriftDetection) -> None:
+        self._core = core
+
+    def collect(self) -> Iterator[Metric]:
+        """One family after the other."""
+        yield from self._models()
+        yield from self._segments()
+        signals = CounterMetricFamily(
+            "driftloop_drift_signals", "Signals raised since the start.", labels=("model", "kind", "harmful")
+        )
+        for (model_id, kind, harmful), count in list(self._core.signals.items()):
+            signals.add_metric((model_id, kind, str(harmful).lower()), count)
+        yield signals
+
+    def _models(self) -> Iterator[Metric]:
+        rows = CounterMetricFamily("driftloop_watched_rows", "Rows seen by detection.", labels=("model",))
+        labelled = CounterMetricFamily("driftloop_labelled_rows", "Labelled rows seen.", labels=("model",))
+        corrected = CounterMetricFamily(
+            "driftloop_corrected_labels", "Labels that were changed later.", labels=("model",)
+        )
+        seen = GaugeMetricFamily(
+            "driftloop_watermark_seconds", "Event time up to which a model was seen (since 1970).", labels=("model",)
+        )
+        for model_id, model in self._core.models():
+            rows.add_metric((model_id,), model.monitors[""].rows)
+            labelled.add_metric((model_id,), model.labelled_rows)
+            corrected.add_metric((model_id,), model.corrections)
+            seen.add_metric((model_id,), model.watermark / 1000)
+        yield from (rows, labelled, corrected, seen)
+
+    def _segments(self) -> Iterator[Metric]:
+        loss = GaugeMetricFamily("driftloop_loss", "Mean loss of the newest rows.", labels=_OF_A_SEGMENT)
+        reference = GaugeMetricFamily("driftloop_loss_reference", "Mean loss of the reference.", labels=_OF_A_SEGMENT)
+        evidence = GaugeMetricFamily(
+            "driftloop_error_evidence_ratio", "Evidence for a rise in loss over its threshold.", labels=_OF_A_SEGMENT
+        )
+        harmed = GaugeMetricFamily("driftloop_harm_active", "1 while a harm alarm stands.", labels=_OF_A_SEGMENT)
+        shifted = GaugeMetricFamily("driftloop_shifted_columns", "Columns that stand shifted.", labels=_OF_A_SEGMENT)
+        for model_id, model in self._core.models():
+            for segment, monitor in list(model.monitors.items()):
+                name = (model_id, segment or "all")
+                if monitor.windows is not None:
+                    shifted.add_metric(name, len(monitor.windows.alarmed))
+                if monitor.errors is None or monitor.errors.recent_loss is None:
+                    continue
+                statistic, threshold = monitor.errors.statistic
+                loss.add_metric(name, monitor.errors.recent_loss)
+                reference.add_metric(name, monitor.errors.reference[0])
+                evidence.add_metric(name, statistic / threshold if threshold else 0.0)
+                harmed.add_metric(name, float(monitor.errors.alarmed))
+        yield from (loss, reference, evidence, harmed, shifted)

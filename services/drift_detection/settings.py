@@ -1,0 +1,14 @@
+"""Settings of detection; environment `DRIFTLOOP_DRIFT_DETECTION_*`."""
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """What a deployment may choose. How a model is watched is no setting: it stands in its spec."""
+
+    model_config = SettingsConfigDict(env_prefix="DRIFTLOOP_DRIFT_DETECTION_", frozen=True, extra="forbid")
+
+    snapshot_every: int = Field(default=200, ge=1, description="commits between two snapshots of a partition's models")
+    metrics_port: int | None = Field(default=None, ge=0, le=65_535)
+    metrics_host: str = "127.0.0.1"
