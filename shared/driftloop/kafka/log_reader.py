@@ -34,6 +34,8 @@ class LogReader:
         for topic in topics:
             for partition in range(partition_count(self._consumer, kafka, topic)):
                 self._next[topic, partition] = OFFSET_BEGINNING
+        for position in start or {}:  # a client that knows the leaders starts half a second sooner
+            partition_count(self._consumer, kafka, position[0])
         self._next |= start or {}
         self._consumer.assign([self._named(position, offset) for position, offset in self._next.items()])
 

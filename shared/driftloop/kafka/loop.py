@@ -60,7 +60,7 @@ class Loop:
         self._log = structlog.get_logger(service=settings.service)
         self._ticked = time.monotonic()
         self._lag_at = 0.0
-        self._heard = False
+        self._heard = self._broken = False
 
     # -- what others see ----------------------------------------------------------------------
 
@@ -97,7 +97,14 @@ class Loop:
         self._transacted(lambda: self._transactions.snapshots(self._tasks.ready()))
 
     def step(self) -> bool:
-        """One turn; whether it did anything."""
+        """One turn; whether it did anything. After it raised, nothing in memory is ever written down."""
+        try:
+            return self._turn()
+        except BaseException:
+            self._broken = True
+            raise
+
+    def _turn(self) -> bool:
         self._ticked = time.monotonic()
         self._take_tables(self._transport.poll_tables())
         polled = self._transport.poll(self._limit, self._patience())
@@ -128,7 +135,7 @@ class Loop:
         numbers = {number for _, number in positions}
         mine = [task for task in self._tasks.ready() if task.number in numbers]
         try:
-            self._transactions.snapshots(mine)
+            self._transactions.snapshots([] if self._broken else mine)
         except AbortedError as error:
             self._log.warning("the last snapshot of leaving partitions was aborted", reason=str(error))
         self.on_lost(positions)
