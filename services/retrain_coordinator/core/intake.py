@@ -4,6 +4,7 @@ from driftloop.contracts.drift_status import LossBlock
 from retrain_coordinator.core import challenge, lifecycle, payoff, runs
 from retrain_coordinator.core.decide import Decision, decide
 from retrain_coordinator.core.evidence import Command, evidence_of, history_of
+from retrain_coordinator.core.figures import completed
 from retrain_coordinator.core.merge import FrameEvidence
 from retrain_coordinator.core.state import SIGNALS_KEPT, ModelState
 from retrain_coordinator.core.step import Step
@@ -19,7 +20,7 @@ def take_in(step: Step, frame: FrameEvidence) -> None:
     for block in status.loss_blocks:
         _take_block(step, block)
     state.rows, state.labelled_rows = status.rows, status.labelled_rows
-    state.metrics, state.tests = dict(status.metrics), status.tests
+    state.metrics, state.tests = completed(status.metrics, step.spec), status.tests
     step.row = None
     lifecycle.settle(step)
     consider(step)

@@ -47,11 +47,10 @@ def _first_version(evidence: Evidence, policy: Policy) -> Iterator[Asked]:
 
 
 def _signals(evidence: Evidence, policy: Policy) -> Iterator[Asked]:
-    drifts = [signal for signal in evidence.signals if signal.severity == "drift"]
-    harmful = [signal for signal in drifts if signal.harmful]
+    harmful = [signal for signal in evidence.signals if signal.harmful and signal.severity == "drift"]
     if policy.triggers.harmful_drift and harmful:
         yield _by_signal("drift", harmful[-1], evidence)
-    shifted = [signal for signal in drifts if signal.kind in policy.triggers.signals]
+    shifted = [signal for signal in evidence.signals if signal.kind in policy.triggers.signals]
     if shifted:
         yield _by_signal(f"{shifted[-1].kind}_shift", shifted[-1], evidence)
 
