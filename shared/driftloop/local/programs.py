@@ -30,8 +30,8 @@ GROUP_INPUTS: Mapping[str, tuple[str, ...]] = {
         topic.TRAINING_RESULTS,
         topic.MODEL_COMMANDS,
     ),
-    "trainer_worker": (topic.TRAINING_REQUESTS,),
-    "challenge_scoring": (topic.OUTCOME_FRAMES,),
+    "trainer_worker": (topic.TRAINING_REQUESTS, topic.MODEL_COMMANDS),
+    "challenge_scoring": (topic.MODEL_EVENTS, topic.OUTCOME_FRAMES),
 }
 """Consumer group → the topics it commits offsets of: a loop is still when all are at their ends."""
 

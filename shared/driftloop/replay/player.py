@@ -15,12 +15,12 @@ import pyarrow as pa
 
 from driftloop.contracts.message import ControlMessage, derive_id
 from driftloop.contracts.model_commands import ModelCommand
-from driftloop.contracts.model_specs import ModelSpecPublished
 from driftloop.contracts.topics import MODEL_COMMANDS, MODEL_SPECS
 from driftloop.errors import UserError
 from driftloop.kafka.sender import Sender
 from driftloop.kafka.settings import KafkaSettings
 from driftloop.learners.protocol import Column, Predictions
+from driftloop.registry.declaring import spec_message
 from driftloop.replay.journal import Journal
 from driftloop.replay.options import LOCKSTEP
 from driftloop.replay.recording import Recording
@@ -102,7 +102,7 @@ class Player:
     def _train_first(self, publisher: OutcomePublisher, watcher: ChampionWatcher, settling: Settling) -> Champion:
         recording = self._recording
         self._audience.stage(f"Training the first version on {recording.train_rows:,} rows.")
-        self._send_control(MODEL_SPECS, _spec_message(recording))
+        self._send_control(MODEL_SPECS, spec_message(recording.spec, recording.time.start))
         for start in range(0, recording.train_rows, EXAMPLE_ROWS):
             rows = slice(start, min(start + EXAMPLE_ROWS, recording.train_rows))
             self._publish(publisher, rows, labelled=True)
@@ -211,17 +211,6 @@ class Player:
         sender = Sender(self._kafka)
         sender.send(topic, message.model_id, message.to_json())
         sender.close()
-
-
-def _spec_message(recording: Recording) -> ModelSpecPublished:
-    model_id = recording.spec.model_id
-    return ModelSpecPublished(
-        message_id=derive_id("model-spec", model_id, 1),
-        model_id=model_id,
-        occurred_at=recording.time.start,
-        spec_version=1,
-        spec=recording.spec,
-    )
 
 
 def _first_training(recording: Recording) -> ModelCommand:

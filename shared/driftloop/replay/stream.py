@@ -65,7 +65,6 @@ def outcome_batch(
     count = len(next(iter(features.values())))
     columns: dict[str, pa.Array] = {
         "prediction_id": pa.array([row_id(row) for row in range(first, first + count)]),
-        "model_id": pa.array([model_id] * count),
         "predicted_at": time.column(first, count),
     }
     if model_version is not None:
@@ -76,7 +75,7 @@ def outcome_batch(
         columns["labelled_at"] = time.column(first + 1, count)
     for prefix, values in ((FEATURE, features), (PREDICTION, predictions or {}), (LABEL, labels or {})):
         columns |= {prefix + name: _array(column) for name, column in values.items()}
-    return pa.RecordBatch.from_pydict(columns)
+    return pa.RecordBatch.from_pydict(columns).replace_schema_metadata({"model_id": model_id})
 
 
 def _array(column: Column) -> pa.Array:

@@ -53,10 +53,10 @@ class OutcomePublisher:
         self._sender.send(PREDICTION_OUTCOMES, checked.prediction_id, value, content_header(JSON))
 
     def publish_batch(self, key: str, batch: pa.RecordBatch) -> None:
-        """Send many outcomes as one message: the fastest way in. The rows are checked on arrival.
+        """Send many outcomes of one model as one message: the fastest way in. Rows are checked on arrival.
 
-        Columns as in `driftloop.codec.frames` (`feature.NAME`, `prediction.FIELD`, `label.FIELD`), and
-        `model_id`. `key` is any text, the first row's prediction id for example.
+        Columns as in `driftloop.codec.frames` (`feature.NAME`, `prediction.FIELD`, `label.FIELD`); the
+        schema's metadata names the `model_id`. `key` is any text, the first row's id for example.
         """
         sink = pa.BufferOutputStream()
         with pa.ipc.new_stream(sink, batch.schema) as writer:

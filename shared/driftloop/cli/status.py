@@ -1,0 +1,143 @@
+"""`driftloop status`: what runs here, and how the models are doing."""
+
+import json
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from driftloop.cli.connection import DEFAULT_HOME, AsJson, BootstrapServers, HomeFolder, find_kafka
+
+if TYPE_CHECKING:
+    from driftloop.contracts.drift_status import DriftStatus
+    from driftloop.kafka.settings import KafkaSettings
+    from driftloop.registry.view import RegistryView
+
+
+def status(
+    model: Annotated[str | None, typer.Argument(help="One model, in full.")] = None,
+    as_json: AsJson = False,
+    bootstrap_servers: BootstrapServers = None,
+    home: HomeFolder = DEFAULT_HOME,
+) -> None:
+    """Show what runs here and how every model is doing; with a model, all that is measured about it."""
+    from driftloop.cli.models import open_view, require_model
+
+    kafka = find_kafka(bootstrap_servers, home)
+    view = open_view(bootstrap_servers, home)
+    newest = read_statuses(kafka)
+    if model is not None:
+        require_model(view, model)
+        _show_model(view, model, {segment: one for (name, segment), one in newest.items() if name == model}, as_json)
+        return
+    facts = {
+        "kafka": kafka.bootstrap_servers,
+        "services": services(home) if bootstrap_servers is None else {},
+        "models": [_facts(view, info.model_id, newest.get((info.model_id, ""))) for info in view.models()],
+    }
+    if as_json:
+        typer.echo(json.dumps(facts, indent=2))
+    else:
+        _print(facts)
+
+
+def services(home: Path) -> dict[str, Any]:
+    """The processes of the loop that runs in `home`: pid, metrics port, and whether they are alive."""
+    from driftloop.local.home import Home
+
+    running = Home(home).running() or {"services": {}}
+    return {name: {**facts, "alive": _is_alive(facts["pid"])} for name, facts in running["services"].items()}
+
+
+def read_statuses(kafka: "KafkaSettings") -> "dict[tuple[str, str], DriftStatus]":
+    """The newest status of every model and segment (\"\" is the whole model)."""
+    from driftloop.contracts.drift_status import DriftStatus
+    from driftloop.contracts.topics import DRIFT_STATUS
+    from driftloop.kafka.tail import Tail
+
+    with Tail(kafka, [DRIFT_STATUS]) as tail:
+        found = [DriftStatus.from_json(record.value) for record in tail.read_to_end() if record.value is not None]
+    return {(one.model_id, one.segment): one for one in found}
+
+
+def _is_alive(pid: int | None) -> bool:
+    if pid is None:
+        return False
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def _facts(view: "RegistryView", model: str, newest: "DriftStatus | None") -> dict[str, Any]:
+    info, counts = view.model(model), view.statistics(model)
+    return {
+        "model": model,
+        "champion": info.champion if info else None,
+        "rows": newest.rows if newest else 0,
+        "labelled_rows": newest.labelled_rows if newest else 0,
+        "active_signals": list(newest.active_signals) if newest else [],
+        "signals": counts.signals,
+        "runs": counts.runs,
+        "promotions": counts.promotions,
+        "as_of": newest.as_of.isoformat() if newest else None,
+    }
+
+
+def _print(facts: dict[str, Any]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console()
+    console.print(f"Kafka: {facts['kafka']}", highlight=False)
+    if facts["services"]:
+        table = Table("service", "pid", "metrics", box=None)
+        for name, one in facts["services"].items():
+            pid = str(one["pid"]) if one["alive"] else "[red]not running[/]"
+            table.add_row(name, pid, f"http://127.0.0.1:{one['port']}/metrics")
+        console.print(table)
+    if not facts["models"]:
+        console.print("No model is declared: see `driftloop models apply`.")
+        return
+    table = Table("model", "champion", "labelled rows", "runs", "promotions", "active signals", "as of", box=None)
+    for one in facts["models"]:
+        signals = ", ".join(one["active_signals"]) or "none"
+        counts = (f"{one['labelled_rows']:,}", str(one["runs"]), str(one["promotions"]))
+        table.add_row(one["model"], one["champion"] or "–", *counts, signals, (one["as_of"] or "–")[:19])
+    console.print(table)
+
+
+def _show_model(view: "RegistryView", model: str, newest: "dict[str, DriftStatus]", as_json: bool) -> None:
+    decisions = view.decisions(model, limit=10)
+    if as_json:
+        facts = _facts(view, model, newest.get(""))
+        facts["status"] = {segment or "all": one.model_dump(mode="json") for segment, one in newest.items()}
+        facts["decisions"] = [decision.model_dump(mode="json") for decision in decisions]
+        typer.echo(json.dumps(facts, indent=2))
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console()
+    facts = _facts(view, model, newest.get(""))
+    for name, value in facts.items():
+        console.print(f"{name.replace('_', ' '):>16}  {', '.join(value) if isinstance(value, list) else value}")
+    for segment, one in sorted(newest.items()):
+        seen = f"{one.labelled_rows:,} labelled rows, as of frame {one.position.offset}"
+        console.print(f"\n[bold]{segment or 'all rows'}[/], {seen}")
+        table = Table("measure", "subject", "now", "limit", "rows", "", box=None)
+        for name, value in one.metrics.items():
+            table.add_row(name, "", f"{value:.4g}", "", "", "")
+        for test in one.tests:
+            alarm = "[yellow]alarm[/]" if test.alarmed else ""
+            figures = (f"{test.statistic:.4g}", f"{test.threshold:.4g}", f"{test.rows:,}")
+            table.add_row(test.name, test.subject, *figures, alarm)
+        console.print(table)
+    console.print("\n[bold]last decisions[/]")
+    for decision in decisions:
+        row = "" if decision.row is None else f"row {decision.row:,}  "
+        console.print(f"  {row}{decision.action.replace('_', ' ')}: {decision.reason}", highlight=False, markup=False)

@@ -1,0 +1,43 @@
+"""Publishes specs on `model-specs`, counted up by one with each change."""
+
+from datetime import datetime
+
+from driftloop.contracts.message import derive_id
+from driftloop.contracts.model_specs import ModelSpecPublished
+from driftloop.contracts.topics import MODEL_SPECS
+from driftloop.kafka.sender import Sender
+from driftloop.kafka.settings import KafkaSettings
+from driftloop.kafka.tail import Tail
+from driftloop.spec.model_spec import ModelSpec
+
+
+def publish_spec(kafka: KafkaSettings, spec: ModelSpec, now: datetime) -> tuple[int, bool]:
+    """Publish `spec` unless it stands there already; its version, and whether it is new.
+
+    Raises UserError where the broker is away, ValueError where policy or an expression makes no sense.
+    """
+    newest = _newest(kafka, spec.model_id)
+    if newest is not None and newest.spec == spec:
+        return newest.spec_version, False
+    message = spec_message(spec, now, 1 if newest is None else newest.spec_version + 1)
+    sender = Sender(kafka)
+    sender.send(MODEL_SPECS, spec.model_id, message.to_json())
+    sender.close()
+    return message.spec_version, True
+
+
+def spec_message(spec: ModelSpec, now: datetime, version: int = 1) -> ModelSpecPublished:
+    """The message that declares `spec`."""
+    return ModelSpecPublished(
+        message_id=derive_id("model-spec", spec.model_id, version),
+        model_id=spec.model_id,
+        occurred_at=now,
+        spec_version=version,
+        spec=spec,
+    )
+
+
+def _newest(kafka: KafkaSettings, model_id: str) -> ModelSpecPublished | None:
+    with Tail(kafka, [MODEL_SPECS]) as tail:
+        mine = [record.value for record in tail.read_to_end() if record.key == model_id]
+    return ModelSpecPublished.from_json(mine[-1]) if mine and mine[-1] is not None else None

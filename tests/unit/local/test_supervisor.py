@@ -1,0 +1,68 @@
+import os
+import signal
+import sys
+import time
+
+import pytest
+
+from driftloop.errors import UserError
+from driftloop.local.programs import Program
+from driftloop.local.supervisor import RestartRule, Supervisor
+
+FOREVER = "import signal, time\nsignal.signal(signal.SIGTERM, lambda *_: exit(0))\ntime.sleep(60)"
+QUICK = RestartRule(deaths=2, first_wait_seconds=0.01, longest_wait_seconds=0.02)
+
+
+def program(code, name="service"):
+    return Program(name, (sys.executable, "-c", code), dict(os.environ), 0)
+
+
+def until(condition, seconds=20):
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it did not come true in time"
+        time.sleep(0.01)
+
+
+def test_what_is_killed_is_started_again(tmp_path):
+    started = []
+    with Supervisor([program(FOREVER)], tmp_path, on_start=lambda _name, pid: started.append(pid)) as supervisor:
+        until(lambda: started)
+        os.kill(started[0], signal.SIGKILL)
+        until(lambda: len(started) == 2)
+        supervisor.check()
+        assert supervisor.pids() == {"service": started[1]}
+
+
+def test_what_keeps_dying_is_given_up_with_its_last_words(tmp_path):
+    code = "print('no such broker', flush=True); exit(3)"
+    with (
+        Supervisor([program(code)], tmp_path, rule=QUICK) as supervisor,
+        pytest.raises(UserError, match=r"service stopped \(exit code 3\): no such broker"),
+    ):
+        until(lambda: supervisor.check() is not None)
+
+
+def test_stop_ends_every_process(tmp_path):
+    with Supervisor([program(FOREVER, "a"), program(FOREVER, "b")], tmp_path) as supervisor:
+        until(lambda: len(supervisor.pids()) == 2)
+        pids = list(supervisor.pids().values())
+    for pid in pids:
+        with pytest.raises(ProcessLookupError):
+            os.kill(pid, 0)
+
+
+def test_the_services_of_a_loop_are_still_when_their_own_inputs_are_read():
+    from drift_detection import app as detection
+    from driftloop.local.programs import GROUP_INPUTS
+    from outcome_ingestion import app as ingestion
+    from retrain_coordinator import app as coordinator
+    from trainer_worker import app as trainer
+
+    declared = [
+        value
+        for module in (detection, ingestion, coordinator, trainer)
+        for value in vars(module).values()
+        if type(value).__name__ == "LoopSettings"
+    ]
+    assert {one.group: set(one.inputs) for one in declared} == {g: set(t) for g, t in GROUP_INPUTS.items()}
