@@ -1,68 +1,72 @@
 """Loss blocks: the mean loss of each run of so many labelled rows."""
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from drift_detection.core.moments import moment
-from driftloop.contracts.drift_status import LossBlock
-
 FRACTION = 1 << 20
 """Losses are summed in 2⁻²⁰ths: whole, so a sum does not depend on how rows were batched."""
 
 
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A closed block: the fields of `driftloop.contracts.drift_status.LossBlock`, its end in milliseconds."""
+
+    index: int
+    first_row: int
+    rows: int
+    model_version: str
+    loss: float
+    last_at: int
+
+
 class LossBlocks:
-    """Closes a block after `rows` rows of one version, or where the version changes."""
+    """Closes a block after `rows` rows of one version, or where the version changes.
+
+    >>> blocks = LossBlocks(rows=2)
+    >>> _ = blocks.change("1.0.0")
+    >>> [block.loss for block in blocks.push(np.array([0.0, 1.0, 1.0]), np.arange(3), np.arange(3))]
+    [0.5]
+    """
 
     def __init__(self, rows: int) -> None:
         self._rows = rows
         self._index = 0
-        self._first = 0
-        self._count = 0
-        self._sum = 0
-        self._last_at = 0
-        self._version: str | None = None
+        self._version = "0.0.0"
+        self._open: list[list[int]] = []
 
-    def change(self, version: str) -> list[LossBlock]:
+    def change(self, version: str) -> list[Block]:
         """A new version's losses follow: what is open closes."""
-        closed = [self._close()] if self._count else []
-        self._version = version
+        closed = self._closed(np.array([self._open], dtype=np.int64)) if self._open else []
+        self._open, self._version = [], version
         return closed
 
-    def push(self, losses: NDArray[np.float64], rows: NDArray[np.int64], at: NDArray[np.int64]) -> list[LossBlock]:
+    def push(self, losses: NDArray[np.float64], rows: NDArray[np.int64], at: NDArray[np.int64]) -> list[Block]:
         """Add losses with their row numbers and moments (milliseconds); gives the blocks that closed."""
-        whole = np.rint(losses * FRACTION)
-        closed: list[LossBlock] = []
-        start = 0
-        while start < len(losses):
-            stop = min(start + self._rows - self._count, len(losses))
-            if not self._count:
-                self._first = int(rows[start])
-            self._sum += int(whole[start:stop].sum())
-            self._count += stop - start
-            self._last_at = max(self._last_at, int(at[start:stop].max()))
-            if self._count == self._rows:
-                closed.append(self._close())
-            start = stop
-        return closed
+        whole = np.rint(losses * FRACTION).astype(np.int64)
+        fresh = np.stack((whole, rows, at), axis=1)
+        held = np.concatenate((np.array(self._open, dtype=np.int64).reshape(-1, 3), fresh))
+        full = len(held) // self._rows
+        self._open = held[full * self._rows :].tolist()
+        return self._closed(held[: full * self._rows].reshape(full, self._rows, 3)) if full else []
 
-    def _close(self) -> LossBlock:
-        block = LossBlock.model_construct(
-            index=self._index,
-            first_row=self._first,
-            rows=self._count,
-            model_version=self._version or "0.0.0",
-            loss=self._sum / FRACTION / self._count,
-            last_at=moment(self._last_at),
-        )
-        self._index, self._count, self._sum = self._index + 1, 0, 0
-        return block
+    def _closed(self, blocks: NDArray[np.int64]) -> list[Block]:
+        sums, firsts, lasts = blocks[:, :, 0].sum(axis=1), blocks[:, 0, 1], blocks[:, :, 2].max(axis=1)
+        rows, first = blocks.shape[1], self._index
+        self._index += len(blocks)
+        return [
+            Block(first + place, number, rows, self._version, total / FRACTION / rows, last)
+            for place, (total, number, last) in enumerate(
+                zip(sums.tolist(), firsts.tolist(), lasts.tolist(), strict=True)
+            )
+        ]
 
     def snapshot(self) -> list[Any]:
         """The open block."""
-        return [self._index, self._first, self._count, self._sum, self._last_at, self._version]
+        return [self._index, self._version, self._open]
 
     def restore(self, state: list[Any]) -> None:
         """Take it up again."""
-        self._index, self._first, self._count, self._sum, self._last_at, self._version = state
+        self._index, self._version, self._open = state

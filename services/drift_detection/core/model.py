@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from drift_detection.core.blocks import LossBlocks
+from drift_detection.core.blocks import Block, LossBlocks
 from drift_detection.core.budget import Budget
 from drift_detection.core.errors import Alarm
 from drift_detection.core.judged import Judged, LazyIds
@@ -18,7 +18,6 @@ from drift_detection.core.versions import ServingVersion
 from drift_detection.core.windows.battery import Battery
 from drift_detection.core.windows.monitor import Shift
 from drift_detection.core.windows.reference import FrameTallies, Reference
-from driftloop.contracts.drift_status import LossBlock
 from driftloop.spec.model_spec import ModelSpec
 
 SEGMENTS = 50
@@ -54,7 +53,7 @@ class Findings:
 
     harms: list[Harm] = field(default_factory=list)
     changes: list[Change] = field(default_factory=list)
-    blocks: list[LossBlock] = field(default_factory=list)
+    blocks: list[Block] = field(default_factory=list)
     segments: set[str] = field(default_factory=set)
 
 
@@ -73,6 +72,7 @@ class WatchedModel:
         self.labelled_rows = 0
         self.corrections = 0
         self.watermark = 0
+        self._first_of_frame = 0
         self._waiting: Judged | None = None
         self._judged_reference: Reference | None = None
         self._battery_of: dict[bool, Battery] = {}
@@ -89,7 +89,7 @@ class WatchedModel:
         self.monitors[""].serve_version(self._battery(""))
 
     def take(self, rows: FrameRows, references: References) -> Findings:
-        """Take in a frame."""
+        """Take in a frame; `end` must be called when its findings have been dealt with."""
         found = Findings()
         self._count(rows)
         self._see(rows, references, found)
@@ -97,16 +97,22 @@ class WatchedModel:
         self.corrections += rows.corrections
         return found
 
+    def end(self) -> None:
+        """The frame's findings have been dealt with."""
+        self.trail.end(self.labelled_rows)
+
     # -- rows -------------------------------------------------------------------------------------
 
     def _count(self, rows: FrameRows) -> None:
-        """Number the labelled rows, and remember some of them by name."""
+        """Number the labelled rows: those of this frame begin at `_first_of_frame`."""
         labelled = np.flatnonzero(rows.labelled)
-        first = self.labelled_rows
-        self._first_of_frame = first
-        for place in range((-first) % 25, len(labelled), 25):
-            row = int(labelled[place])
-            self.trail.add(Step(first + place, rows.prediction_id(row), self._time(rows, row)))
+        first = self._first_of_frame = self.labelled_rows
+
+        def name(number: int) -> Step:
+            row = int(labelled[number - first])
+            return Step(number, rows.prediction_id(row), self._time(rows, row))
+
+        self.trail.begin(first, name)
         self.labelled_rows += len(labelled)
         latest = max(int(rows.predicted_at.max()), int(rows.labelled_at.max()))
         self.watermark = max(self.watermark, latest)

@@ -8,15 +8,14 @@ from datetime import datetime
 import msgspec
 
 from drift_detection.core.knowledge import Knowledge
-from drift_detection.core.model import Findings, WatchedModel
+from drift_detection.core.model import WatchedModel
 from drift_detection.core.rows import FrameRows
 from drift_detection.core.signals import change_signal, harm_signal
-from drift_detection.core.status import status_of
+from drift_detection.core.status import status_record
 from driftloop.codec.frames import Frame, decode_frame
 from driftloop.contracts.drift_signals import DriftSignal
-from driftloop.contracts.drift_status import DriftStatus
 from driftloop.contracts.message import FramePosition
-from driftloop.contracts.topics import DRIFT_SIGNALS, DRIFT_STATUS, MODEL_PROFILES, MODEL_SPECS
+from driftloop.contracts.topics import DRIFT_SIGNALS, MODEL_PROFILES, MODEL_SPECS
 from driftloop.processor import DeadLetter, Effects, Outgoing, Record, StaleTableError
 from driftloop.spec.model_spec import ModelSpec
 
@@ -87,6 +86,7 @@ class DriftDetection:
         return models[model_id]
 
     def _take(self, model: WatchedModel, frame: Frame, record: Record) -> list[Outgoing]:
+        """The frame's signals by row, then a status for each segment with rows in it and, last, the whole model's."""
         position = FramePosition(partition=record.partition() or 0, offset=record.offset() or 0)
         model_id = model.spec.model_id
         found = model.take(FrameRows(frame, model.spec), self._knowledge.references(model_id))
@@ -94,7 +94,9 @@ class DriftDetection:
         signals += [change_signal(model, change, position) for change in found.changes]
         self.signals.update((model_id, signal.kind, signal.harmful) for signal in signals)
         out = [_signal_record(signal) for signal in sorted(signals, key=lambda signal: signal.raised.row)]
-        out += [_status_record(status) for status in _statuses(model, found, position, len(signals))]
+        out += [status_record(model, segment, position) for segment in sorted(found.segments - {""})]
+        out.append(status_record(model, "", position, found.blocks, signals=len(signals)))
+        model.end()
         return out
 
     def wake(self, now: datetime) -> Effects:  # noqa: ARG002 - detection has no timers
@@ -124,17 +126,5 @@ class DriftDetection:
                 self._knowledge.take_profile(record.key(), record.value())
 
 
-def _statuses(model: WatchedModel, found: Findings, position: FramePosition, signals: int) -> list[DriftStatus]:
-    """A status for each segment with rows in the frame and, last, the whole model's, with the count of signals."""
-    parts = [status_of(model, segment, position) for segment in sorted(found.segments - {""})]
-    whole = status_of(model, "", position, found.blocks)
-    return [*parts, whole.model_copy(update={"signals": signals})]
-
-
 def _signal_record(signal: DriftSignal) -> Outgoing:
     return Outgoing(DRIFT_SIGNALS, signal.model_id, signal.to_json(), partition_by=signal.model_id)
-
-
-def _status_record(status: DriftStatus) -> Outgoing:
-    key = f"{status.model_id}/{status.segment}"
-    return Outgoing(DRIFT_STATUS, key, status.to_json(), partition_by=status.model_id)

@@ -12,7 +12,7 @@ def harm_signal(model: WatchedModel, harm: Harm, position: FramePosition) -> Dri
     alarm, model_id = harm.alarm, model.spec.model_id
     monitor = model.monitors[harm.segment]
     assert monitor.errors is not None
-    onset = model.trail.at_or_before(max(harm.raised.row - alarm.onset_rows_ago + 1, 0)) or harm.raised
+    onset = model.trail.at_or_before(harm.raised.row - alarm.onset_rows_ago + 1, harm.raised.row) or harm.raised
     return DriftSignal(
         message_id=derive_id("drift-signal", model_id, harm.segment, harm.version, "error", harm.raised.row),
         model_id=model_id,
@@ -43,7 +43,7 @@ def change_signal(model: WatchedModel, change: Change, position: FramePosition) 
     assert monitor.windows is not None
     column = monitor.windows.battery.reference.columns[shift.column].name
     kind, subject = _kind(column)
-    onset = model.trail.at_or_before(max(change.raised.row - shift.rows + 1, 0)) or change.raised
+    onset = model.trail.at_or_before(change.raised.row - shift.rows + 1, change.raised.row) or change.raised
     others = ", ".join(f"{name.split('.', 1)[-1]} {share:.0%}" for name, share in list(shift.share.items())[:3])
     where = f" in segment {change.segment}" if change.segment else ""
     return DriftSignal(

@@ -1,41 +1,72 @@
-"""From monitors to the status that is published after a frame."""
+"""From monitors to the status that is published after a frame.
+
+Why plain dicts: a status is written after every frame and for every segment, and its fields are
+ours already; a test holds the bytes equal to what the contract would write.
+"""
 
 from collections.abc import Sequence
+from typing import Any
 
+import msgspec
+
+from drift_detection.core.blocks import Block
 from drift_detection.core.model import WatchedModel
 from drift_detection.core.moments import moment
 from drift_detection.core.monitor import ModelMonitor
 from drift_detection.core.windows.battery import TESTS
-from driftloop.contracts.drift_status import DriftStatus, LossBlock, TestStatus
 from driftloop.contracts.message import FramePosition, derive_id
+from driftloop.contracts.topics import DRIFT_STATUS
+from driftloop.processor import Outgoing
+
+_encode = msgspec.json.Encoder().encode
 
 
-def status_of(
-    model: WatchedModel, segment: str, position: FramePosition, blocks: Sequence[LossBlock] = ()
-) -> DriftStatus:
-    """Every metric of one segment (the whole model where it is empty) as of a frame."""
-    monitor = model.monitors[segment]
-    model_id = model.spec.model_id
+def status_record(
+    model: WatchedModel,
+    segment: str,
+    position: FramePosition,
+    blocks: Sequence[Block] = (),
+    *,
+    signals: int | None = None,
+) -> Outgoing:
+    """The status of one segment (the whole model where it is empty) as of a frame.
+
+    `signals` is the number of signals about the frame; it and `blocks` go with the whole model's.
+    """
+    monitor, model_id = model.monitors[segment], model.spec.model_id
     active = [f"error:{monitor.errors.name}"] if monitor.errors and monitor.errors.alarmed else []
     active += monitor.windows.alarmed if monitor.windows else []
-    return DriftStatus.model_construct(
-        message_id=derive_id("drift-status", model_id, segment, position.partition, position.offset),
-        model_id=model_id,
-        occurred_at=moment(model.watermark),
-        caused_by=(),
-        segment=segment,
-        model_version=model.judged.current or model.serving.current,
-        spec_version=model.spec_version,
-        position=position,
-        rows=monitor.rows,
-        labelled_rows=monitor.labelled_rows if segment else model.labelled_rows,
-        as_of=moment(model.watermark),
-        loss_blocks=tuple(blocks),
-        metrics=_metrics(monitor),
-        tests=_tests(monitor),
-        active_signals=tuple(active),
-        attribution={},
-    )
+    status = {
+        "message_id": derive_id("drift-status", model_id, segment, position.partition, position.offset),
+        "model_id": model_id,
+        "occurred_at": moment(model.watermark),
+        "caused_by": (),
+        "segment": segment,
+        "model_version": model.judged.current or model.serving.current,
+        "spec_version": model.spec_version,
+        "position": {"partition": position.partition, "offset": position.offset},
+        "rows": monitor.rows,
+        "labelled_rows": monitor.labelled_rows if segment else model.labelled_rows,
+        "as_of": moment(model.watermark),
+        "loss_blocks": [_block(block) for block in blocks],
+        "metrics": _metrics(monitor),
+        "tests": _tests(monitor),
+        "active_signals": active,
+        "signals": signals,
+        "attribution": {},
+    }
+    return Outgoing(DRIFT_STATUS, f"{model_id}/{segment}", _encode(status), partition_by=model_id)
+
+
+def _block(block: Block) -> dict[str, Any]:
+    return {
+        "index": block.index,
+        "first_row": block.first_row,
+        "rows": block.rows,
+        "model_version": block.model_version,
+        "loss": block.loss,
+        "last_at": moment(block.last_at),
+    }
 
 
 def _metrics(monitor: ModelMonitor) -> dict[str, float]:
@@ -52,37 +83,30 @@ def _metrics(monitor: ModelMonitor) -> dict[str, float]:
     return metrics
 
 
-def _tests(monitor: ModelMonitor) -> tuple[TestStatus, ...]:
+def _tests(monitor: ModelMonitor) -> list[dict[str, Any]]:
     tests = []
     if monitor.errors is not None:
         statistic, threshold = monitor.errors.statistic
-        tests.append(
-            TestStatus.model_construct(
-                name=monitor.errors.name,
-                subject="",
-                statistic=statistic,
-                threshold=threshold,
-                p_value=None,
-                rows=monitor.errors.rows,
-                alarmed=monitor.errors.alarmed,
-            )
-        )
+        tests.append(_test(monitor.errors.name, "", statistic, threshold, monitor.errors.rows, monitor.errors.alarmed))
     windows = monitor.windows
     found = windows.findings() if windows else None
     if windows is None or found is None:
-        return tuple(tests)
-    alarmed = set(windows.alarmed)
-    for index, column in enumerate(windows.battery.reference.columns):
-        worst = int(found.excess[0, index].argmax())
-        tests.append(
-            TestStatus.model_construct(
-                name=TESTS[worst],
-                subject=column.name,
-                statistic=float(found.excess[0, index, worst]),
-                threshold=1.0,
-                p_value=None,
-                rows=int(found.rows[0]),
-                alarmed=column.name in alarmed,
-            )
-        )
-    return tuple(tests)
+        return tests
+    alarmed, rows = set(windows.alarmed), int(found.rows[0])
+    worst = found.excess[0].argmax(axis=1).tolist()
+    values = found.excess[0].max(axis=1).tolist()
+    for column, test, excess in zip(windows.battery.reference.columns, worst, values, strict=True):
+        tests.append(_test(TESTS[test], column.name, excess, 1.0, rows, column.name in alarmed))
+    return tests
+
+
+def _test(name: str, subject: str, statistic: float, threshold: float, rows: int, alarmed: bool) -> dict[str, Any]:  # noqa: PLR0917
+    return {
+        "name": name,
+        "subject": subject,
+        "statistic": statistic,
+        "threshold": threshold,
+        "p_value": None,
+        "rows": rows,
+        "alarmed": alarmed,
+    }

@@ -1,11 +1,12 @@
 """Where a model's rows were: enough of them kept to name the row at which something began."""
 
-from bisect import bisect_right
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 STRIDES = (25, 250, 2500)
 KEPT = 60
+"""Rows are named to the nearest 25 up to 60 × 25 rows back, to the nearest 250 up to 60 × 250, and so on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,42 +18,59 @@ class Step:
     at: int
 
 
-class Trail:
-    """Every 25th row of late, every 250th and every 2,500th further back: a bounded memory of a stream.
+Namer = Callable[[int], Step]
+"""Gives the step of a row of the frame in hand."""
 
-    >>> trail = Trail()
-    >>> for row in range(1000):
-    ...     if trail.wants(row):
-    ...         trail.add(Step(row, f"p{row}", row))
-    >>> trail.at_or_before(999).row, trail.at_or_before(110).row
-    (975, 100)
+
+class Trail:
+    """A bounded memory of a stream's rows: every 25th of late, every 250th and 2,500th further back.
+
+    Which row is named depends on how far back it lies from the row that asks, never on frames.
+
+    >>> trail, name = Trail(), lambda row: Step(row, f"p{row}", row)
+    >>> trail.begin(0, name)
+    >>> trail.end(1000)
+    >>> trail.begin(1000, name)
+    >>> trail.at_or_before(990, 1010).row, trail.at_or_before(1007, 1010).row
+    (975, 1000)
     """
 
     def __init__(self) -> None:
-        self._steps: list[list[Step]] = [[] for _ in STRIDES]
+        self._steps: list[dict[int, Step]] = [{} for _ in STRIDES]
+        self._first = 0
+        self._name: Namer = lambda row: Step(row, "", 0)
 
-    @staticmethod
-    def wants(row: int) -> bool:
-        """Whether a row is one of those kept."""
-        return row % STRIDES[0] == 0
+    def begin(self, first_row: int, name: Namer) -> None:
+        """A frame is in hand whose first labelled row is `first_row`."""
+        self._first, self._name = first_row, name
 
-    def add(self, step: Step) -> None:
-        """Keep a row; rows come in order."""
+    def end(self, next_row: int) -> None:
+        """The frame has been dealt with: keep those of its rows that may be asked for later."""
         for level, stride in enumerate(STRIDES):
-            if step.row % stride == 0:
-                self._steps[level] = [*self._steps[level], step][-KEPT:]
+            oldest = (next_row // stride - KEPT - 1) * stride
+            kept = {row: step for row, step in self._steps[level].items() if row >= oldest}
+            start = max(-(-self._first // stride) * stride, oldest)
+            kept.update((row, self._name(row)) for row in range(start, next_row, stride))
+            self._steps[level] = kept
+        self._name = lambda row: Step(row, "", 0)
 
-    def at_or_before(self, row: int) -> Step | None:
-        """The last row kept that is no later than `row`, else the first one known; None where none is."""
-        kept = sorted({step.row: step for steps in self._steps for step in steps}.items())
-        if not kept:
-            return None
-        return kept[max(bisect_right([number for number, _ in kept], row) - 1, 0)][1]
+    def at_or_before(self, row: int, asking: int) -> Step | None:
+        """A row no later than `row`, as near as is kept for a look back from `asking`; None where none is known."""
+        for level, stride in enumerate(STRIDES):
+            wanted = max(row, 0) // stride * stride
+            if asking - wanted > KEPT * stride and level + 1 < len(STRIDES):
+                continue
+            if wanted >= self._first:
+                return self._name(wanted)
+            known = self._steps[level].get(wanted)
+            if known is not None:
+                return known
+        return min(self._steps[-1].values(), key=lambda step: step.row, default=None)
 
     def snapshot(self) -> list[list[list[Any]]]:
         """The rows kept."""
-        return [[[step.row, step.prediction_id, step.at] for step in steps] for steps in self._steps]
+        return [[[step.row, step.prediction_id, step.at] for step in steps.values()] for steps in self._steps]
 
     def restore(self, state: list[list[list[Any]]]) -> None:
         """Take them up again."""
-        self._steps = [[Step(*step) for step in steps] for steps in state]
+        self._steps = [{step[0]: Step(*step) for step in steps} for steps in state]

@@ -48,6 +48,20 @@ class Findings:
     missing: Floats
     excess: Floats
 
+    def only(self, window: int) -> Self:
+        """The findings of one window."""
+        kept = slice(window, window + 1)
+        return type(self)(
+            self.rows[kept],
+            self.ks[kept],
+            self.psi[kept],
+            self.mean_shift[kept],
+            self.variance_ratio[kept],
+            self.anomaly_rate[kept],
+            self.missing[kept],
+            self.excess[kept],
+        )
+
 
 @dataclass(frozen=True)
 class Battery:
@@ -117,13 +131,10 @@ class Battery:
 
     def _outliers(self, shares: Floats, worth: Floats) -> tuple[Floats, Floats]:
         """Outliers of numbers, and categories never seen before."""
-        found = np.zeros((len(shares), len(self.reference.columns)))
-        expected = np.zeros(len(self.reference.columns))
-        for index, column in enumerate(self.reference.columns):
-            tails = [column.low, column.high] if column.kind == "number" else [column.new]
-            for place in {tail for tail in tails if tail >= 0 and (column.kind == "number" or tail != column.rare)}:
-                found[:, index] += shares[:, self.reference.starts[index] + place]
-                expected[index] += self.reference.shares[self.reference.starts[index] + place]
+        low, high = self.reference.tails
+        padded = np.concatenate((shares, np.zeros((len(shares), 1))), axis=1)
+        known = np.append(self.reference.shares, 0.0)
+        found, expected = padded[:, low] + padded[:, high], known[low] + known[high]
         return found, self._rare_excess(found, expected, worth)
 
     def _rare_excess(self, found: Floats, expected: Floats, worth: Floats) -> Floats:

@@ -43,6 +43,7 @@ class WindowMonitor:
         self._learned: tuple[Counts, int] | None = None
         self.rings = Rings(window_rows, minimum_rows, battery.reference.width)
         self._alarmed: dict[int, int] = {}
+        self._found: tuple[int, Findings] | None = None
         self._last_joined = 0
 
     @property
@@ -60,6 +61,9 @@ class WindowMonitor:
         lengths = np.array([window.rows for window in windows], dtype=np.int64)
         findings = self.battery.run(np.stack([window.tally for window in windows]), lengths)
         worst = findings.excess.max(axis=2)
+        newest = max(index for index, window in enumerate(windows) if window.level == 0 or index == 0)
+        if windows[newest].level == 0:
+            self._found = self.rings.blocks, findings.only(newest)
         shifts: list[Shift] = []
         for index, window in enumerate(windows):
             over = np.flatnonzero(worst[index] >= 1)
@@ -83,6 +87,7 @@ class WindowMonitor:
     def _take_reference(self, tally: Counts, rows: int) -> None:
         self._learned = tally, rows
         self.battery = self.battery.learned(tally, rows)
+        self._found = None
 
     def _judge(self, window: Window, index: int, findings: Findings, over: "np.ndarray[Any, Any]") -> list[Shift]:
         worst = findings.excess[index].max(axis=1)
@@ -133,10 +138,14 @@ class WindowMonitor:
 
     def findings(self) -> Findings | None:
         """The battery on the newest short window; None before there is one."""
+        if self._found is not None and self._found[0] == self.rings.blocks:
+            return self._found[1]
         latest = self.rings.latest()
         if latest is None:
             return None
-        return self.battery.run(latest[0][None, :], np.array([latest[1]], dtype=np.int64))
+        found = self.battery.run(latest[0][None, :], np.array([latest[1]], dtype=np.int64))
+        self._found = self.rings.blocks, found
+        return found
 
     def snapshot(self) -> dict[str, Any]:
         """Windows and alarms."""

@@ -58,11 +58,19 @@ class Reference:
         """Reference rows of each column."""
         return np.array([max(column.rows, 1) for column in self.columns], dtype=np.float64)
 
+    @cached_property
+    def tails(self) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+        """The bins of each column's outliers (of categories: those never seen before); `bins` where it has none."""
+        low, high = [], []
+        for start, column in zip(self.starts.tolist(), self.columns, strict=True):
+            first = column.low if column.kind == "number" else column.new
+            watched = first >= 0 and first != column.rare
+            low.append(start + first if watched else self.bins)
+            high.append(start + column.high if watched and column.kind == "number" else self.bins)
+        return np.array(low, dtype=np.intp), np.array(high, dtype=np.intp)
+
     def effective_rows(self, window_rows: int) -> Floats:
         """Independent rows that a window against the reference is worth, by column."""
-        return self._effective(window_rows)
-
-    def _effective(self, window_rows: int) -> Floats:
         known = self._worth.get(window_rows)
         if known is None:
             inflated = [
