@@ -5,8 +5,10 @@ from driftloop.kafka.loop import Loop
 from driftloop.kafka.metrics import LoopMetrics
 from driftloop.kafka.service import Service
 from driftloop.kafka.settings import KafkaSettings, LoopSettings
+from outcome_ingestion.adapters.delta import DeltaSink
+from outcome_ingestion.core.archiving import Archive
 from outcome_ingestion.core.ingest import Ingest
-from outcome_ingestion.metrics import IngestMetrics
+from outcome_ingestion.metrics import ArchiveMetrics, IngestMetrics
 from outcome_ingestion.settings import Settings
 
 INGEST = LoopSettings(
@@ -15,6 +17,13 @@ INGEST = LoopSettings(
     inputs=(topics.PREDICTION_OUTCOMES, topics.PREDICTION_LABELS),
     tables=(topics.MODEL_SPECS,),
     state="keyed",
+)
+
+
+ARCHIVE = LoopSettings(
+    service="outcome_archive",
+    group="outcome_archive",
+    inputs=(topics.OUTCOME_FRAMES,),
 )
 
 
@@ -31,4 +40,16 @@ def _ingest(settings: Settings, kafka: KafkaSettings | None) -> Service:
     return Service(loop, metrics_port=settings.metrics_port, metrics_host=settings.metrics_host)
 
 
-_BUILDERS = {"ingest": _ingest}
+def _archive(settings: Settings, kafka: KafkaSettings | None) -> Service:
+    metrics = LoopMetrics(ARCHIVE.service)
+    sink = DeltaSink(
+        settings.archive_uri,
+        ArchiveMetrics(metrics.registry),
+        retry_seconds=settings.archive_retry_seconds,
+        compact_every=settings.compact_every,
+    )
+    loop = Loop(Archive(sink), ARCHIVE, kafka, metrics=metrics)
+    return Service(loop, metrics_port=settings.metrics_port, metrics_host=settings.metrics_host)
+
+
+_BUILDERS = {"ingest": _ingest, "archive": _archive}

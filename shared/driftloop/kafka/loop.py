@@ -14,6 +14,7 @@ from functools import partial
 import structlog
 
 from driftloop.clock import Clock, system_now
+from driftloop.errors import UserError
 from driftloop.kafka.dead_letter import Breaker
 from driftloop.kafka.kafka_transport import KafkaTransport
 from driftloop.kafka.metrics import LoopMetrics
@@ -175,6 +176,8 @@ class Loop:
         now = self._clock()
         try:
             effects = self._with_tables(partial(self._processor.process, records, now))
+        except UserError:
+            raise  # what the core needs is away (a full disk, a store): no record is to blame
         except Exception as error:  # noqa: BLE001  (whatever a record does to a core, the service lives)
             self._isolate(records, error)
             return

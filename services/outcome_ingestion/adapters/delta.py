@@ -1,0 +1,141 @@
+"""The Delta table as a sink.
+
+An append carries, in Delta's own log, how far each partition of outcome-frames has come: append and
+progress are one commit. Corrections go before, as a merge that does nothing the second time, so a
+crash between the two is mended by doing both again.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Mapping
+from typing import TypeVar
+
+import pyarrow as pa
+import structlog
+from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
+from deltalake.exceptions import DeltaError, TableNotFoundError
+
+from driftloop.archive.schema import ARCHIVE_SCHEMA, CORRECTED, PARTITION_BY, app_id
+from driftloop.errors import UserError
+from outcome_ingestion.core.archive_rows import ArchiveBatch
+from outcome_ingestion.metrics import ArchiveMetrics
+
+T = TypeVar("T")
+_FAILURES = (DeltaError, OSError)
+_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.2, 5.0
+_KEEP_OLD_FILES_HOURS = 2
+
+
+class DeltaSink:
+    """Writes batches. One that fails is tried again for `retry_seconds`, then a UserError says why."""
+
+    def __init__(
+        self,
+        uri: str,
+        metrics: ArchiveMetrics,
+        *,
+        retry_seconds: float = 60.0,
+        compact_every: int = 100,
+        storage_options: Mapping[str, str] | None = None,
+        pause: Callable[[float], object] | None = None,
+    ) -> None:
+        self._uri, self._metrics = uri, metrics
+        self._retry_seconds, self._compact_every = retry_seconds, compact_every
+        self._options = dict(storage_options) if storage_options else None
+        self._pause = pause or threading.Event().wait
+        self._table: DeltaTable | None = None
+        self._commits = 0
+        self._log = structlog.get_logger(service="outcome_archive")
+
+    def archived_until(self, partition: int) -> int:
+        """The next frame offset that the table lacks in a partition."""
+        return self._persistently(lambda: self._fresh().transaction_version(app_id(partition)) or 0)
+
+    def write(self, batch: ArchiveBatch) -> None:
+        """Merge the corrections, then append the rows with their offsets."""
+        started = time.monotonic()
+        self._persistently(lambda: self._write_once(batch))
+        self._metrics.seconds.observe(time.monotonic() - started)
+        self._metrics.rows.labels("appended").inc(batch.appends.num_rows)
+        self._metrics.rows.labels("corrected").inc(batch.corrections.num_rows)
+        self._metrics.bytes.inc(batch.appends.nbytes)
+        self._metrics.commits.inc()
+        self._commits += 1
+        if self._commits % self._compact_every == 0:
+            self._compact()
+
+    def _write_once(self, batch: ArchiveBatch) -> None:
+        table = self._fresh()
+        if all((table.transaction_version(app_id(p)) or 0) >= until for p, until in batch.until.items()):
+            return
+        if batch.corrections.num_rows:
+            _merge(table, batch.corrections)
+        progress = [Transaction(app_id(partition), until) for partition, until in sorted(batch.until.items())]
+        write_deltalake(
+            table,
+            batch.appends,
+            mode="append",
+            partition_by=PARTITION_BY,
+            commit_properties=CommitProperties(app_transactions=progress),
+        )
+
+    def _fresh(self) -> DeltaTable:
+        """The table as it is now; it is made where there is none."""
+        if self._table is None:
+            self._table = self._opened()
+        else:
+            self._table.update_incremental()
+        return self._table
+
+    def _opened(self) -> DeltaTable:
+        try:
+            return DeltaTable(self._uri, storage_options=self._options)
+        except TableNotFoundError:
+            return DeltaTable.create(
+                self._uri,
+                ARCHIVE_SCHEMA,
+                mode="ignore",
+                partition_by=PARTITION_BY,
+                name="driftloop archive",
+                description="Labelled rows of all models; see driftloop.archive.schema.",
+                storage_options=self._options,
+            )
+
+    def _persistently(self, work: Callable[[], T]) -> T:
+        pause, deadline = _FIRST_PAUSE_S, time.monotonic() + self._retry_seconds
+        while True:
+            try:
+                return work()
+            except _FAILURES as error:
+                self._table = None
+                self._metrics.failures.inc()
+                if time.monotonic() + pause > deadline:
+                    raise UserError(f"the archive at {self._uri} cannot be written: {error}") from error
+                self._log.warning("the archive cannot be written, trying again", error=str(error), seconds=pause)
+            self._pause(pause)
+            pause = min(pause * 2, _LONGEST_PAUSE_S)
+
+    def _compact(self) -> None:
+        """Join small files and remove those that nobody reads any more. What fails here is done next time."""
+        try:
+            table = self._fresh()
+            table.optimize.compact()
+            table.vacuum(retention_hours=_KEEP_OLD_FILES_HOURS, dry_run=False, enforce_retention_duration=False)
+            self._metrics.compactions.inc()
+        except _FAILURES as error:
+            self._table = None
+            self._log.warning("compaction failed", error=str(error))
+
+
+def _merge(table: DeltaTable, corrections: pa.Table) -> None:
+    """Replace labels of rows that are there, by newer ones only; add rows that are not."""
+    models = sorted(set(corrections["model_id"].to_pylist()))
+    days = sorted(set(corrections["day"].to_pylist()))
+    own = ", ".join("'" + model.replace("'", "''") + "'" for model in models)
+    between = f"t.day >= CAST('{days[0]}' AS DATE) AND t.day <= CAST('{days[-1]}' AS DATE)"
+    same = "t.model_id = s.model_id AND t.day = s.day AND t.prediction_id = s.prediction_id"
+    merger = table.merge(
+        corrections, f"t.model_id IN ({own}) AND {between} AND {same}", source_alias="s", target_alias="t"
+    )
+    newer = "s.labelled_at > t.labelled_at"
+    merger.when_matched_update({name: f"s.{name}" for name in CORRECTED}, newer).when_not_matched_insert_all().execute()

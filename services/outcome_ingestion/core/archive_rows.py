@@ -1,0 +1,132 @@
+"""Frames to rows of the archive. Pure: what is written, not how."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from driftloop.archive.schema import ARCHIVE_SCHEMA, CORRECTED
+from driftloop.codec.frames import FEATURE, LABEL, PREDICTION, SEGMENT, Frame
+
+_APPENDED = pa.array(["outcome", "label", "example"])
+_CORRECTION = pa.array(["correction"])
+_SAME = (
+    "model_version",
+    "predicted_at",
+    "labelled_at",
+    "label_source",
+    "weight",
+    "confidence",
+    "event",
+    "prediction_id",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class PlacedFrame:
+    """A frame and where it stands on its topic."""
+
+    partition: int
+    offset: int
+    frame: Frame
+
+
+@dataclass(slots=True)
+class ArchiveBatch:
+    """What a batch of frames changes. `until` is partition → next frame offset, also of frames that
+    have nothing to keep: it tells readers how far the archive has come."""
+
+    appends: pa.Table = field(default_factory=ARCHIVE_SCHEMA.empty_table)
+    corrections: pa.Table = field(default_factory=ARCHIVE_SCHEMA.empty_table)
+    until: dict[int, int] = field(default_factory=dict)
+
+
+def archive_batch(frames: Sequence[PlacedFrame]) -> ArchiveBatch:
+    """Labelled rows to append; corrections of rows that are in the table, the latest of each."""
+    appends, corrections = [ARCHIVE_SCHEMA.empty_table()], [ARCHIVE_SCHEMA.empty_table()]
+    until: dict[int, int] = {}
+    for placed in frames:
+        until[placed.partition] = max(until.get(placed.partition, 0), placed.offset + 1)
+        events = placed.frame.batch.column("event")
+        for kinds, tables in ((_APPENDED, appends), (_CORRECTION, corrections)):
+            rows = np.flatnonzero(pc.is_in(events, kinds).to_numpy(zero_copy_only=False))
+            if len(rows):
+                tables.append(_table(placed, rows))
+    return _corrected(ArchiveBatch(pa.concat_tables(appends), pa.concat_tables(corrections), until))
+
+
+def _table(placed: PlacedFrame, rows: "np.ndarray[tuple[int], np.dtype[np.intp]]") -> pa.Table:
+    frame = placed.frame
+    batch = frame.batch.take(pa.array(rows))
+    count = len(batch)
+    columns = {name: batch.column(name) for name in _SAME}
+    columns |= {
+        "model_id": pa.repeat(frame.header.model_id, count),
+        "day": batch.column("predicted_at").cast(pa.date32()),
+        "frame_partition": pa.repeat(pa.scalar(placed.partition, pa.int32()), count),
+        "frame_offset": pa.repeat(pa.scalar(placed.offset, pa.int64()), count),
+        "frame_row": pa.array(rows, pa.int32()),
+        "spec_version": pa.repeat(pa.scalar(frame.header.spec_version, pa.int32()), count),
+        "numbers": _map(batch, FEATURE, pa.float64()),
+        "categories": _map(batch, FEATURE, pa.string()),
+        "predictions": _map(_as_text(batch), PREDICTION, pa.string()),
+        "labels_number": _map(batch, LABEL, pa.float64()),
+        "labels_category": _map(batch, LABEL, pa.string()),
+        "segments": _map(batch, SEGMENT, pa.string()),
+    }
+    return pa.table([columns[name] for name in ARCHIVE_SCHEMA.names], schema=ARCHIVE_SCHEMA)
+
+
+def _as_text(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """Predictions as text; a number as its shortest exact spelling."""
+    names = [name for name in batch.schema.names if name.startswith(PREDICTION)]
+    return pa.RecordBatch.from_arrays([batch.column(name).cast(pa.string()) for name in names], names=names)
+
+
+def _map(batch: pa.RecordBatch, prefix: str, kind: pa.DataType) -> pa.Array:
+    """The columns of one prefix and type as a column of maps, without entries for nulls."""
+    names = [f.name for f in batch.schema if f.name.startswith(prefix) and f.type == kind]
+    rows, width = len(batch), len(names)
+    if not width:
+        empty = pa.array(np.zeros(rows + 1, dtype=np.int32))
+        return pa.MapArray.from_arrays(empty, pa.array([], pa.string()), pa.array([], kind))
+    columns = [batch.column(name) for name in names]
+    valid = np.stack([column.is_valid().to_numpy(zero_copy_only=False) for column in columns], axis=1)
+    at_row, at_column = np.nonzero(valid)
+    items = pa.concat_arrays(columns).take(pa.array(at_column * rows + at_row))
+    keys = pa.array([name.removeprefix(prefix) for name in names]).take(pa.array(at_column))
+    offsets = np.concatenate([[0], np.cumsum(valid.sum(axis=1))]).astype(np.int32)
+    return pa.MapArray.from_arrays(pa.array(offsets), keys, items)
+
+
+def _corrected(batch: ArchiveBatch) -> ArchiveBatch:
+    """Corrections of rows that are appended in this very batch are put into those rows."""
+    if not batch.corrections.num_rows:
+        return batch
+    latest = _latest(batch.corrections)
+    at = {key: row for row, key in enumerate(_keys(batch.appends))}
+    inside = [at.get(key, -1) for key in _keys(latest)]
+    here = [row for row, target in enumerate(inside) if target >= 0]
+    elsewhere = [row for row, target in enumerate(inside) if target < 0]
+    appends = batch.appends
+    if here:
+        picks = np.arange(appends.num_rows)
+        picks[[inside[row] for row in here]] = appends.num_rows + np.array(here)
+        both = pa.concat_tables([appends, latest])
+        changed = both.take(pa.array(picks))
+        columns = [(changed if name in CORRECTED else appends)[name] for name in ARCHIVE_SCHEMA.names]
+        appends = pa.table(columns, schema=ARCHIVE_SCHEMA)
+    return ArchiveBatch(appends, latest.take(pa.array(elsewhere, pa.int64())), batch.until)
+
+
+def _latest(corrections: pa.Table) -> pa.Table:
+    """The last correction of each row, by the time of its label."""
+    ordered = corrections.sort_by([("labelled_at", "ascending"), ("frame_offset", "ascending")])
+    last = {key: row for row, key in enumerate(_keys(ordered))}
+    return ordered.take(pa.array(sorted(last.values()), pa.int64()))
+
+
+def _keys(table: pa.Table) -> list[tuple[str, str]]:
+    return list(zip(table["model_id"].to_pylist(), table["prediction_id"].to_pylist(), strict=True))

@@ -1,0 +1,79 @@
+"""The core of the archive: frames in, one write a batch, nothing twice."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Protocol
+
+import pyarrow as pa
+
+from driftloop.codec.frames import decode_frame
+from driftloop.processor import DeadLetter, Effects, Record
+from outcome_ingestion.core.archive_rows import ArchiveBatch, PlacedFrame, archive_batch
+
+
+class Sink(Protocol):
+    """Where rows are kept."""
+
+    def archived_until(self, partition: int) -> int:
+        """The next frame offset that it lacks in a partition."""
+        ...
+
+    def write(self, batch: ArchiveBatch) -> None:
+        """Make the batch durable, all of it or nothing that a repeat would not mend."""
+        ...
+
+
+class Archive:
+    """The `Processor` of role archive. The sink's own record of offsets decides what is new.
+
+    Offsets in Kafka are committed after the write, so a crash in between brings frames again that
+    are in the table: they are skipped by their offset.
+    """
+
+    def __init__(self, sink: Sink) -> None:
+        self._sink = sink
+        self._until: dict[int, int] = {}
+
+    def process(self, records: Sequence[Record], now: datetime, *, tables_current: bool = False) -> Effects:  # noqa: ARG002
+        """Write the labelled rows of the batch; what is no frame is buried."""
+        letters, frames, known = [], [], 0
+        for record in records:
+            partition, offset = record.partition() or 0, record.offset() or 0
+            if offset < self._archived(partition):
+                known += 1
+                continue
+            try:
+                value = record.value()
+                frame = decode_frame(value if isinstance(value, bytes) else b"", record.headers())
+                frames.append(PlacedFrame(partition, offset, frame))
+            except (ValueError, pa.ArrowException) as error:
+                letters.append(DeadLetter(record, "decode", "Undecodable", str(error)[:500]))
+        if frames:
+            batch = archive_batch(frames)
+            self._sink.write(batch)
+            self._until.update(batch.until)
+        return Effects(dead_letters=tuple(letters), ignored={"already_archived": known} if known else {})
+
+    def _archived(self, partition: int) -> int:
+        if partition not in self._until:
+            self._until[partition] = self._sink.archived_until(partition)
+        return self._until[partition]
+
+    def wake(self, now: datetime) -> Effects:  # noqa: ARG002
+        """Never asked for."""
+        return Effects()
+
+    def restore(self, partition: int, state: Iterable[tuple[str, bytes]]) -> None:  # noqa: ARG002
+        """Ask the sink again: another replica may have written."""
+        self._until.pop(partition, None)
+
+    def snapshot(self, partition: int) -> Iterable[tuple[str, bytes]]:  # noqa: ARG002
+        """Nothing: the table is the state."""
+        return ()
+
+    def revoke(self, partition: int) -> None:
+        """Forget a partition."""
+        self._until.pop(partition, None)
+
+    def take_table(self, topic: str, records: Sequence[Record]) -> None:
+        """No tables are read."""

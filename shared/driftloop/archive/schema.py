@@ -1,0 +1,46 @@
+"""Columns of the archive: one table for all models, so features, labels and segments are maps.
+
+`frame_offset` and `frame_row` say where a row first came by: they order a model's rows for ever, a
+correction does not move them. `labels_*` and `numbers`/`categories` keep numbers as numbers.
+"""
+
+import pyarrow as pa
+
+_NUMBERS = pa.map_(pa.string(), pa.float64())
+_TEXTS = pa.map_(pa.string(), pa.string())
+_MOMENT = pa.timestamp("us", tz="UTC")
+
+ARCHIVE_SCHEMA = pa.schema(
+    [
+        pa.field("model_id", pa.string()),
+        pa.field("day", pa.date32()),
+        pa.field("frame_partition", pa.int32()),
+        pa.field("frame_offset", pa.int64()),
+        pa.field("frame_row", pa.int32()),
+        pa.field("prediction_id", pa.string()),
+        pa.field("event", pa.string()),
+        pa.field("model_version", pa.string()),
+        pa.field("predicted_at", _MOMENT),
+        pa.field("labelled_at", _MOMENT),
+        pa.field("label_source", pa.string()),
+        pa.field("weight", pa.float64()),
+        pa.field("confidence", pa.float64()),
+        pa.field("spec_version", pa.int32()),
+        pa.field("numbers", _NUMBERS),
+        pa.field("categories", _TEXTS),
+        pa.field("predictions", _TEXTS),
+        pa.field("labels_number", _NUMBERS),
+        pa.field("labels_category", _TEXTS),
+        pa.field("segments", _TEXTS),
+    ]
+)
+"""`day` is the day (UTC) of `predicted_at`; a missing feature has no entry in its map."""
+
+PARTITION_BY = ["model_id", "day"]
+CORRECTED = ("labelled_at", "label_source", "weight", "labels_number", "labels_category")
+"""What a correction replaces."""
+
+
+def app_id(partition: int) -> str:
+    """The name under which Delta keeps how far a partition of outcome-frames is archived."""
+    return f"outcome_archive-{partition}"

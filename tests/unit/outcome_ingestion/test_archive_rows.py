@@ -1,0 +1,182 @@
+import pyarrow as pa
+import pytest
+from prometheus_client import CollectorRegistry
+
+from driftloop.archive import archived_until, read_rows
+from driftloop.contracts.message import FramePosition
+from driftloop.errors import UserError
+from driftloop.testing.records import FakeRecord
+from outcome_ingestion.adapters.delta import DeltaSink
+from outcome_ingestion.core.archive_rows import ArchiveBatch
+from outcome_ingestion.core.archiving import Archive
+from outcome_ingestion.metrics import ArchiveMetrics
+
+
+def sink_at(folder, **how):
+    return DeltaSink(str(folder), ArchiveMetrics(CollectorRegistry()), **how)
+
+
+class Frames:
+    """Runs rows through ingestion and gives the frame records, offsets counting up."""
+
+    def __init__(self, bench):
+        self.bench, self.offset = bench, -1
+
+    def of(self, *records):
+        effects = self.bench.feed(records)
+        made = []
+        for out in effects.outgoing:
+            self.offset += 1
+            made.append(
+                FakeRecord("outcome-frames", key=out.key, value=out.value, headers=out.headers, at_offset=self.offset)
+            )
+        return made
+
+
+@pytest.fixture
+def frames(bench):
+    return Frames(bench)
+
+
+def at(offset):
+    return FramePosition(partition=0, offset=offset)
+
+
+def test_labelled_rows_are_archived_and_read_back_in_order(tmp_path, frames, make, row, moment, bench):
+    archive = Archive(sink_at(tmp_path))
+    first = frames.of(
+        *(make.outcome(row(n, label=n, labelled_at=moment(n), weight=2.0 if n == 1 else ...)) for n in range(3)),
+        make.outcome(row(3)),
+    )
+    second = frames.of(make.label(3, 30.0, 60), make.outcome(row(4, label=4.0, features={"speed": 1.0})))
+    for batch in (first, second):
+        archive.process(batch, None)
+    found = read_rows(str(tmp_path), "plant", at(second[-1].offset()), 4)
+    assert found.prediction_ids == ["p1", "p2", "p3", "p4"]
+    assert found.label("d50", "number").tolist() == [1.0, 2.0, 30.0, 4.0]
+    assert found.feature("speed", "number").tolist() == [11.0, 12.0, 13.0, 1.0]
+    assert found.feature("energy", "number")[:3].tolist() == pytest.approx([2.2, 2.4, 2.6])
+    assert str(found.feature("rate", "number").tolist()) == "[200.0, 200.0, 200.0, nan]"
+    assert found.prediction("d50", "number").tolist() == [1.5] * 4
+    assert str(found.weights.tolist()) == "[2.0, nan, nan, nan]"
+    assert found.label_sources.tolist() == ["system"] * 4
+    assert found.frame_offsets.tolist() == [0, 0, 1, 1]
+    assert read_rows(str(tmp_path), "plant", at(0), 100).prediction_ids == ["p0", "p1", "p2"]
+    assert archived_until(str(tmp_path), 0) == 2
+
+
+def test_categories_segments_and_several_targets_are_kept(tmp_path, frames, make):
+    archive = Archive(sink_at(tmp_path))
+    base = {"model_version": "1.0.0", "predicted_at": "2026-01-05T08:00:00Z", "prediction_id": "r1"}
+    rain = {"model_id": "rain", "features": {"wind": 1, "town": 7}, "prediction": True, "label": False}
+    grains = {"model_id": "granule", "features": {"speed": 1}, "prediction": {"d50": 1, "grade": "a"}}
+    grains |= {"label": {"d50": 2, "grade": "b"}}
+    archive.process(
+        frames.of(make.outcome(base | rain | {"segment": {"region": "north"}}), make.outcome(base | grains)), None
+    )
+    found = read_rows(str(tmp_path), "rain", at(9), 10)
+    assert found.feature("town", "category").tolist() == ["7"]
+    assert found.label("rain", "category").tolist() == ["false"]
+    assert found.segment("region").tolist() == ["north"]
+    found = read_rows(str(tmp_path), "granule", at(9), 10)
+    assert (found.label("d50", "number")[0], found.label("grade", "category")[0]) == (2.0, "b")
+    assert (found.prediction("d50", "number")[0], found.prediction("grade", "category")[0]) == (1.0, "a")
+
+
+def test_frames_that_come_again_change_nothing(tmp_path, frames, make, row, moment):
+    records = [frames.of(make.outcome(row(n, label=1.0, labelled_at=moment(n))))[0] for n in range(5)]
+    Archive(sink_at(tmp_path)).process(records[:3], None)
+    again = Archive(sink_at(tmp_path)).process(records[1:], None)
+    assert again.ignored == {"already_archived": 2}
+    assert read_rows(str(tmp_path), "plant", at(9), 100).prediction_ids == [f"p{n}" for n in range(5)]
+
+
+def test_frames_without_a_label_advance_the_archive_too(tmp_path, frames, make, row):
+    Archive(sink_at(tmp_path)).process(frames.of(make.outcome(row(1))), None)
+    assert archived_until(str(tmp_path), 0) == 1
+    assert len(read_rows(str(tmp_path), "plant", at(9), 10)) == 0
+
+
+def test_a_correction_replaces_the_label_where_the_row_stands(tmp_path, frames, make, row, moment):
+    archive = Archive(sink_at(tmp_path))
+    archive.process(frames.of(*(make.outcome(row(n, label=1.0, labelled_at=moment(n))) for n in range(3))), None)
+    archive.process(frames.of(make.label(1, 9.0, 600, label_source="user")), None)
+    together = frames.of(make.outcome(row(3, label=1.0, labelled_at=moment(3))), make.label(3, 5.0, 600))
+    later = frames.of(make.label(3, 6.0, 700), make.label(0, 7.0, 600))
+    archive.process(together + later, None)
+    found = read_rows(str(tmp_path), "plant", at(99), 10)
+    assert found.prediction_ids == ["p0", "p1", "p2", "p3"]
+    assert found.label("d50", "number").tolist() == [7.0, 9.0, 1.0, 6.0]
+    assert found.label_sources.tolist() == ["system", "user", "system", "system"]
+
+
+def test_a_correction_of_a_row_that_is_not_there_adds_it(tmp_path, frames, make, row, moment):
+    frames.of(make.outcome(row(1, label=1.0, labelled_at=moment(1))))
+    Archive(sink_at(tmp_path)).process(frames.of(make.label(1, 9.0, 600)), None)
+    assert read_rows(str(tmp_path), "plant", at(99), 10).label("d50", "number").tolist() == [9.0]
+
+
+def test_a_crash_between_merge_and_append_is_mended(
+    tmp_path, frames, make, row, moment, monkeypatch
+):
+    archive = Archive(sink_at(tmp_path))
+    archive.process(frames.of(make.outcome(row(1, label=1.0, labelled_at=moment(1)))), None)
+    records = frames.of(make.label(1, 9.0, 600), make.outcome(row(2, label=2.0, labelled_at=moment(2))))
+
+    def crash(*args, **kwargs):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("outcome_ingestion.adapters.delta.write_deltalake", crash)
+        with pytest.raises(KeyboardInterrupt):
+            archive.process(records, None)
+    Archive(sink_at(tmp_path)).process(records, None)
+    found = read_rows(str(tmp_path), "plant", at(99), 10)
+    assert found.label("d50", "number").tolist() == [9.0, 2.0]
+
+
+def test_a_crash_after_the_append_writes_nothing_twice(tmp_path, frames, make, row, moment):
+    records = frames.of(make.outcome(row(1, label=1.0, labelled_at=moment(1))))
+    Archive(sink_at(tmp_path)).process(records, None)
+    more = frames.of(make.outcome(row(2, label=2.0, labelled_at=moment(2))))
+    Archive(sink_at(tmp_path)).process(records + more, None)
+    assert read_rows(str(tmp_path), "plant", at(99), 10).prediction_ids == ["p1", "p2"]
+
+
+def test_a_store_that_cannot_be_written_is_tried_again_and_then_named(tmp_path, frames, make, row, moment):
+    (tmp_path / "file").write_text("in the way")
+    pauses = []
+    sink = sink_at(tmp_path / "file" / "lake", retry_seconds=0.5, pause=pauses.append)
+    with pytest.raises(UserError, match="cannot be written"):
+        Archive(sink).process(frames.of(make.outcome(row(1, label=1.0, labelled_at=moment(1)))), None)
+    assert pauses
+
+
+def test_small_files_are_joined_now_and_then(tmp_path, frames, make, row, moment):
+    archive = Archive(sink_at(tmp_path, compact_every=10))
+    for n in range(20):
+        archive.process(frames.of(make.outcome(row(n, label=1.0, labelled_at=moment(n)))), None)
+    from deltalake import DeltaTable
+
+    assert len(DeltaTable(tmp_path).file_uris()) == 1
+    assert archived_until(str(tmp_path), 0) == 20
+    assert read_rows(str(tmp_path), "plant", at(99), 3).prediction_ids == ["p17", "p18", "p19"]
+
+
+def test_what_is_no_frame_is_buried(tmp_path, frames, make, row):
+    good = frames.of(make.outcome(row(1)))[0]
+    bad = [
+        FakeRecord("outcome-frames", key="plant", value=value, headers=headers, at_offset=5 + n)
+        for n, (value, headers) in enumerate([(b"rubbish", good.headers()), (None, ()), (good.value(), ())])
+    ]
+    effects = Archive(sink_at(tmp_path)).process([good, *bad], None)
+    assert [d.error_class for d in effects.dead_letters] == ["Undecodable"] * 3
+
+
+def test_there_is_nothing_to_read_where_there_is_no_table(tmp_path):
+    assert archived_until(str(tmp_path / "none"), 3) == 0
+    assert len(read_rows(str(tmp_path / "none"), "plant", at(9), 10)) == 0
+
+
+def test_an_empty_batch_of_rows_is_typed():
+    assert ArchiveBatch().appends.schema.field("day").type == pa.date32()
