@@ -6,12 +6,14 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from driftloop.errors import UserError
+from driftloop.learners.entry_points import make_learner
 from driftloop.learners.protocol import Column
 from driftloop.replay.inference import default_block_rows, default_train_rows, infer_spec
 from driftloop.replay.options import ReplayOptions
 from driftloop.replay.stream import EventTime
 from driftloop.replay.table import Table, read_table
 from driftloop.spec.model_spec import ModelSpec
+from driftloop.spec.policy import policy_of
 
 LEAST_STREAMED_ROWS = 2
 
@@ -81,6 +83,7 @@ def record(table: Table, options: ReplayOptions, unlabelled_rows: int = 0) -> Re
         learner_parameters=options.learner_parameters,
         policy=options.policy,
     )
+    _refuse_unusable(spec)
     if spec.target[options.target].kind == "category":
         table = table.as_categories(options.target)
     used = {options.target, *spec.features}
@@ -94,6 +97,16 @@ def record(table: Table, options: ReplayOptions, unlabelled_rows: int = 0) -> Re
         left_out=tuple(name for name in table.columns if name not in used) if not options.features else (),
         unlabelled_rows=unlabelled_rows,
     )
+
+
+def _refuse_unusable(spec: ModelSpec) -> None:
+    """Learner and policy are found now, not by a service later."""
+    try:
+        policy_of(spec.policy)
+        make_learner(spec)
+    except ValueError as error:
+        sentence = str(error).rstrip(".")
+        raise UserError(f"{sentence[0].upper()}{sentence[1:]}.", 2) from error
 
 
 def _missing(column: Column) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:

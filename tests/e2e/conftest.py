@@ -1,0 +1,78 @@
+import os
+import signal
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from driftloop.local.loop import LocalLoop
+from driftloop.replay.options import ReplayOptions
+from driftloop.replay.result import result_json
+from driftloop.replay.run import replay
+
+TRAIN_ROWS, DRIFT_ROW, ROWS = 400, 900, 1800
+
+
+@pytest.fixture(scope="session")
+def drift_csv(tmp_path_factory) -> Path:
+    """Two classes from three features, five in a hundred labels wrong; at row 900 the classes change places."""
+    random = np.random.default_rng(11)
+    features = random.normal(size=(ROWS, 3)).round(4)
+    label = (features[:, 0] + 0.5 * features[:, 1] > 0) ^ (random.random(ROWS) < 0.05)
+    label[DRIFT_ROW:] = ~label[DRIFT_ROW:]
+    lines = [f"{a},{b},{c},{int(y)}" for (a, b, c), y in zip(features, label, strict=True)]
+    path = tmp_path_factory.mktemp("streams") / "flip.csv"
+    path.write_text("\n".join(["a,b,c,target", *lines]) + "\n")
+    return path
+
+
+@dataclass
+class Spectator:
+    """An audience that may lay hands on the loop after a block."""
+
+    kill_service: str | None = None
+    kill_after_row: int = 0
+    loop: LocalLoop | None = None
+    killed: list[int] = field(default_factory=list)
+
+    def ready(self, loop: LocalLoop) -> None:
+        self.loop = loop
+
+    def stage(self, sentence: str) -> None:
+        pass
+
+    def message(self, message) -> None:
+        pass
+
+    def block(self, rows: slice, version: str, loss: float, frozen_loss: float) -> None:
+        if self.kill_service and not self.killed and rows.stop >= self.kill_after_row:
+            pid = self.loop.supervisor.pids()[self.kill_service]
+            os.kill(pid, signal.SIGKILL)
+            self.killed.append(pid)
+
+
+@pytest.fixture(scope="session")
+def play():
+    """Replays a file and gives its JSON without the two figures that a clock makes."""
+
+    def played(file: Path, spectator: Spectator | None = None, **options):
+        spectator = spectator or Spectator()
+        wanted = ReplayOptions(**{"file": file, "target": "target", "train_rows": TRAIN_ROWS, **options})
+        said = result_json(replay(wanted, spectator, on_ready=spectator.ready))
+        del said["training_seconds"], said["wall_seconds"]
+        return said
+
+    return played
+
+
+@pytest.fixture(scope="session")
+def undisturbed(play, drift_csv):
+    """What a replay of the generated stream says when nothing dies."""
+    return play(drift_csv)
+
+
+@pytest.fixture
+def spectator():
+    """Makes an audience that kills a service once a row was reached."""
+    return Spectator

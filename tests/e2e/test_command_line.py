@@ -1,0 +1,116 @@
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.broker
+
+SPEC = """
+model_id: pricing
+task: regression
+features: {area: {kind: number}, city: {kind: category}}
+target: {price: {kind: number}}
+"""
+
+
+def driftloop(*arguments, seconds=60, cwd=None):
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("DRIFTLOOP_")}
+    command = [sys.executable, "-c", "from driftloop.cli.main import main; main()", *map(str, arguments)]
+    return subprocess.run(
+        command, capture_output=True, text=True, timeout=seconds, env=environment, cwd=cwd, check=False
+    )
+
+
+def start_up(home: Path, log: Path) -> subprocess.Popen:
+    command = [sys.executable, "-c", "from driftloop.cli.main import main; main()", "up", "--home", str(home)]
+    return subprocess.Popen(command, stdout=log.open("w"), stderr=subprocess.STDOUT)
+
+
+def await_line(log: Path, words: str, process: subprocess.Popen, seconds=90):
+    deadline = time.monotonic() + seconds
+    while words not in log.read_text():
+        assert process.poll() is None, log.read_text()
+        assert time.monotonic() < deadline, log.read_text()
+        time.sleep(0.05)
+
+
+def stop(process: subprocess.Popen) -> int:
+    process.send_signal(signal.SIGTERM)
+    return process.wait(30)
+
+
+@pytest.mark.slow
+def test_up_stopped_and_started_keeps_specs_and_refuses_a_second_one(tmp_path):
+    home, log, spec = tmp_path / "home", tmp_path / "up.log", tmp_path / "pricing.yaml"
+    spec.write_text(SPEC)
+    first = start_up(home, log)
+    try:
+        await_line(log, "Ctrl-C stops it", first)
+        assert driftloop("models", "apply", spec, "--home", home).stdout.startswith("pricing: spec version 1 applied")
+        assert "nothing changed" in driftloop("models", "apply", spec, "--home", home).stdout
+        frozen = driftloop("freeze", "pricing", "--reason", "stock-taking", "--home", home, "--json")
+        assert json.loads(frozen.stdout)["decision"]["action"] == "freeze", frozen.stderr
+        second = driftloop("up", "--home", home)
+        assert second.returncode == 1
+        assert "already runs" in second.stderr
+        unknown = driftloop("models", "show", "weather", "--home", home)
+        assert unknown.returncode == 4
+        assert "There is no model weather; declared are: pricing" in unknown.stderr
+    finally:
+        assert stop(first) == 0
+    assert driftloop("status", "--home", home).returncode == 3
+    again = start_up(home, log)
+    try:
+        await_line(log, "Ctrl-C stops it", again)
+        said = json.loads(driftloop("status", "--home", home, "--json").stdout)
+        assert [model["model"] for model in said["models"]] == ["pricing"]
+        assert all(service["alive"] for service in said["services"].values())
+        history = json.loads(driftloop("models", "history", "pricing", "--home", home, "--json").stdout)
+        assert [event["event"] for event in history] == ["frozen"]
+        refused = driftloop("retrain", "pricing", "--home", home, "--json")
+        assert json.loads(refused.stdout)["decision"]["action"] == "refuse", refused.stderr
+        assert refused.returncode == 1
+        assert driftloop("dlq", "list", "--home", home).stdout.strip() == "No dead letters."
+    finally:
+        assert stop(again) == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words", "code"),
+    [
+        (("replay", "gone.csv", "--target", "y"), "There is no file gone.csv", 4),
+        (("replay", "rows.csv", "--target", "z"), "z is not a column of the file", 2),
+        (("replay", "rows.csv", "--target", "y", "--pace", "slow"), "--pace is lockstep, max or rows a second", 2),
+        (("replay", "rows.csv", "--target", "y", "--learner", "oracle"), "oracle", 2),
+        (("replay", "rows.csv", "--target", "y", "--policy", "hope"), "hope", 2),
+        (("replay", "rows.csv", "--target", "y", "--bootstrap-servers", "127.0.0.1:1"), "127.0.0.1:1", 3),
+        (("status", "--bootstrap-servers", "127.0.0.1:1"), "127.0.0.1:1", 3),
+        (("models", "apply", "gone.yaml"), "There is no file gone.yaml", 4),
+        (("models", "apply", "wrong.yaml"), "wrong.yaml: task", 2),
+        (("status",), "Nothing runs in .driftloop", 3),
+    ],
+)
+def test_what_a_person_can_mend_is_one_sentence_and_a_code(tmp_path, arguments, words, code):
+    (tmp_path / "rows.csv").write_text("x,y\n" + "".join(f"{i % 13},{i % 2}\n" for i in range(200)))
+    (tmp_path / "wrong.yaml").write_text(SPEC.replace("regression", "guessing"))
+    done = driftloop(*arguments, cwd=tmp_path)
+    assert done.returncode == code, done.stderr
+    said = done.stderr.strip().splitlines()
+    assert len(said) == 1, done.stderr
+    assert words in said[0]
+
+
+def test_a_port_in_use_is_one_sentence(tmp_path):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        done = driftloop("up", "--home", tmp_path / "home", "--port", port)
+    assert done.returncode == 1
+    assert done.stderr.strip().splitlines()[-1].startswith(f"driftloop: port {port} is in use")

@@ -1,0 +1,42 @@
+import pytest
+
+pytestmark = [pytest.mark.broker, pytest.mark.slow]
+
+
+def test_the_loop_beats_the_first_model_and_says_why(undisturbed):
+    assert undisturbed["never_retrained"] < 0.6
+    assert undisturbed["accuracy"] > undisturbed["never_retrained"] + 0.12
+    assert 1 <= undisturbed["retrains"] <= 4
+    assert undisturbed["promotions"] >= 1
+    assert undisturbed["kafka"] == {"version": "4.3.0", "embedded": True}
+    assert all(decision["reason"] for decision in undisturbed["decisions"])
+
+
+def test_the_signal_comes_after_the_drift_and_soon(undisturbed):
+    rows = [signal["row"] for signal in undisturbed["signals"] if signal["harmful"]]
+    assert rows
+    assert min(rows) >= 900
+    assert min(rows) <= 1150
+
+
+def test_the_same_file_twice_gives_the_same_result(play, drift_csv, undisturbed):
+    assert play(drift_csv) == undisturbed
+
+
+@pytest.mark.parametrize("service", ["outcome_ingestion", "drift_detection", "retrain_coordinator", "trainer_worker"])
+def test_a_service_killed_in_the_middle_changes_nothing(play, drift_csv, undisturbed, spectator, service):
+    witness = spectator(kill_service=service, kill_after_row=1000)
+    assert play(drift_csv, witness) == undisturbed
+    assert witness.killed
+
+
+def test_roles_killed_in_the_middle_change_nothing(play, drift_csv, undisturbed, spectator):
+    for service in ("outcome_archive", "challenge_scoring"):
+        witness = spectator(kill_service=service, kill_after_row=1000)
+        assert play(drift_csv, witness) == undisturbed
+
+
+def test_labels_that_come_late_lose_no_row(play, drift_csv):
+    said = play(drift_csv, label_delay_rows=60)
+    assert said["accuracy"] > said["never_retrained"] + 0.05
+    assert said["promotions"] >= 1
