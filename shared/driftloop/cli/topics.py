@@ -1,6 +1,7 @@
 """`driftloop topics`: creates the declared topics on a cluster, and says what differs there."""
 
 import json
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -90,6 +91,23 @@ def check(bootstrap_servers: Servers = None, partitions: Partitions = None, as_j
         raise UserError(f"{len(found)} differences from the declared topics", ExitCode.ERROR)
     if not as_json:
         typer.echo("the cluster has every topic as declared")
+
+
+@app.command()
+def grant(
+    file: Annotated[Path, typer.Argument(help="Who may do what, as in deploy/acls.yaml.")],
+    bootstrap_servers: Servers = None,
+) -> None:
+    """Give every principal in FILE the access that it lists, and nothing more."""
+    from driftloop.kafka.access import apply_grants, read_grants
+    from driftloop.kafka.clients import require_broker
+    from driftloop.kafka.settings import KafkaSettings
+
+    grants = read_grants(file)
+    kafka = KafkaSettings() if bootstrap_servers is None else KafkaSettings(bootstrap_servers=bootstrap_servers)
+    require_broker(kafka)
+    entries = apply_grants(kafka, grants)
+    typer.echo(f"{len(grants)} principals, {entries} access control entries")
 
 
 def kept(topic: Topic) -> str:

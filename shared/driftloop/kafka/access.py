@@ -58,6 +58,8 @@ def bindings(grant: Grant, prefix: str = "") -> Iterator[AclBinding]:
     """The access control entries of a grant; `prefix` goes before every name, as with topics."""
     for topic in grant.reads:
         yield _allow(grant, _TOPIC, prefix + topic, _READ)
+    if grant.reads:  # a reader outside every group asks for a coordinator all the same
+        yield _allow(grant, _GROUP, f"{prefix}driftloop-reader", _DESCRIBE)
     for topic in grant.writes:
         yield _allow(grant, _TOPIC, prefix + topic, _WRITE)
     for group in grant.groups:
@@ -74,7 +76,8 @@ def bindings(grant: Grant, prefix: str = "") -> Iterator[AclBinding]:
 def apply_grants(kafka: KafkaSettings, grants: Iterable[Grant]) -> int:
     """Give every principal its entries (those it has already stay); how many there are."""
     wanted = [binding for grant in grants for binding in bindings(grant, kafka.topic_prefix)]
-    with_results(admin_client(kafka).create_acls(wanted, request_timeout=_TIMEOUT_S))
+    admin = admin_client(kafka)  # it must outlive its futures
+    with_results(admin.create_acls(wanted, request_timeout=_TIMEOUT_S))
     return len(wanted)
 
 

@@ -1,0 +1,187 @@
+"""Runs in real child processes, over a real archive: good ones, and every way to fail."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from driftloop.contracts.message import FramePosition
+from driftloop.contracts.training_requests import DataRule
+from driftloop.registry.artifacts import load_model, verify_artifact
+from driftloop.spec.model_spec import TrainingRule
+
+LEARNERS = ("random-forest", "gradient-boosting", "linear", "online", "torch-mlp")
+
+
+def alive(pid: int) -> bool:
+    try:
+        return "Z" not in Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
+    except OSError:
+        return False
+
+
+def children_of(pid: int) -> list[int]:
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+@pytest.mark.parametrize("learner", LEARNERS)
+def test_a_run_gives_a_verified_version_that_learnt_something(end_of, make_run, learner):
+    end = end_of(make_run(learner=learner))
+    assert end.kind == "succeeded", end
+    assert end.metrics["accuracy.y"] > 0.9
+    assert len(end.validation.challenger_losses) == 200
+    assert (end.data.rows, end.data.last.offset) == (1000, 19)
+    artifact = verify_artifact(end.artifact, end.artifact_sha256)
+    assert artifact.manifest.version == "1.0.1"
+    assert end.profile.version == "1.0.1"
+    assert end.profile.loss.rows == 200
+
+
+@pytest.mark.parametrize("learner", ["random-forest", "torch-mlp"])
+def test_the_same_run_gives_the_same_bytes(executor, end_of, make_run, learner):
+    first = end_of(make_run(learner=learner))
+    executor.keep(frozenset())
+    again = end_of(make_run(learner=learner))
+    assert again.artifact_sha256 == first.artifact_sha256
+    assert again.model_copy(update={"cost": first.cost}) == first
+
+
+def test_a_challenger_is_held_against_the_champion_on_rows_that_neither_has_learnt(end_of, make_run):
+    early = DataRule(until=FramePosition(partition=0, offset=17), rows=900, minimum_rows=10)
+    champion = end_of(make_run(1, data=early))
+    end = end_of(
+        make_run(2, champion="1.0.1", champion_artifact=champion.artifact, champion_sha256=champion.artifact_sha256)
+    )
+    assert len(end.validation.champion_losses) == len(end.validation.challenger_losses) == 100
+
+
+def test_an_incremental_run_goes_on_from_the_base_and_leaves_it_as_it_was(end_of, make_run):
+    base = end_of(make_run(1, learner="torch-mlp"))
+    rule = DataRule(until=FramePosition(partition=0, offset=19), rows=100, minimum_rows=10)
+    end = end_of(
+        make_run(
+            2, learner="torch-mlp", mode="incremental", data=rule, base_version="1.0.1",
+            base_artifact=base.artifact, base_sha256=base.artifact_sha256,
+        )
+    )  # fmt: skip
+    assert end.kind == "succeeded", end
+    assert verify_artifact(end.artifact).manifest.base_sha256 == base.artifact_sha256
+    assert verify_artifact(base.artifact, base.artifact_sha256).sha256 == base.artifact_sha256
+
+
+def test_a_damaged_champion_fails_the_run_with_a_clear_sentence(end_of, make_run):
+    champion = end_of(make_run(1))
+    Path(champion.artifact, "model.safetensors").write_bytes(b"not the model")
+    end = end_of(
+        make_run(2, champion="1.0.1", champion_artifact=champion.artifact, champion_sha256=champion.artifact_sha256)
+    )
+    assert end.kind == "failed"
+    assert "model.safetensors is not the one that was written" in end.reason
+
+
+def test_a_run_waits_for_the_archive_and_says_when_it_does_not_come(end_of, make_run):
+    ahead = DataRule(until=FramePosition(partition=0, offset=500), rows=100)
+    assert "did not reach 500 within 0.5 seconds" in end_of(make_run(data=ahead)).reason
+
+
+def test_too_few_rows_fail_with_a_sentence(end_of, make_run):
+    rule = DataRule(until=FramePosition(partition=0, offset=19), rows=1000, minimum_rows=5000)
+    assert end_of(make_run(data=rule)).reason == "1000 labelled rows are there, the request asks for at least 5000"
+
+
+def test_a_learner_that_is_not_installed_fails_with_those_that_are(end_of, make_run):
+    reason = end_of(make_run(learner="crystal-ball")).reason
+    assert "no learner is called 'crystal-ball'" in reason
+    assert "random-forest" in reason
+
+
+@pytest.mark.usefixtures("bad_learners")
+@pytest.mark.parametrize(
+    ("learner", "training", "reason"),
+    [
+        ("raise", TrainingRule(), "the learner raised RuntimeError: no convergence"),
+        ("nan", TrainingRule(), "predicts values that are not numbers"),
+        ("hang", TrainingRule(time_limit_seconds=0.5), "took longer than its limit of 0.5 seconds"),
+        ("eat", TrainingRule(memory_limit_mb=256), "needed more memory than its limit of 256 MB"),
+        ("die", TrainingRule(), "was ended by signal 9"),
+    ],
+)
+def test_a_learner_that_misbehaves_ends_as_a_failed_run_with_its_reason(end_of, make_run, learner, training, reason):
+    end = end_of(make_run(learner=learner, training=training, task="regression"))
+    assert end.kind == "failed"
+    assert reason in end.reason
+    assert end_of(make_run(2)).kind == "succeeded"
+
+
+@pytest.mark.usefixtures("bad_learners")
+def test_a_child_that_somebody_kills_is_noticed(executor, until, end_of, make_run):
+    run = make_run(learner="hang")
+    executor.start(run)
+    nursery = executor.nursery_pid
+    (child,) = until(lambda: children_of(nursery))
+    until(lambda: [report for _, report in executor.reports() if report.kind == "progress"])
+    os.kill(child, signal.SIGKILL)
+    end = until(lambda: next((r for _, r in executor.reports() if r.kind == "failed"), None))
+    assert end.again
+    assert "ended by signal 9" in end.reason
+
+
+@pytest.mark.usefixtures("bad_learners")
+def test_a_cancelled_run_leaves_no_process(executor, until, make_run):
+    run = make_run(learner="hang")
+    executor.start(run)
+    (child,) = until(lambda: children_of(executor.nursery_pid))
+    executor.keep(frozenset())
+    until(lambda: not alive(child))
+    assert not executor.holds(run.run_id)
+
+
+@pytest.mark.usefixtures("bad_learners")
+def test_a_killed_nursery_takes_its_children_along_and_a_new_one_serves(executor, until, end_of, make_run):
+    run = make_run(learner="hang")
+    executor.start(run)
+    nursery = executor.nursery_pid
+    (child,) = until(lambda: children_of(nursery))
+    os.kill(nursery, signal.SIGKILL)
+    until(lambda: not alive(child))
+    end = until(lambda: next((r for _, r in executor.reports() if r.kind == "failed"), None))
+    assert end.again
+    assert end_of(make_run(2)).kind == "succeeded"
+
+
+@pytest.mark.usefixtures("bad_learners")
+def test_children_die_with_a_worker_that_is_killed(archive, tmp_path, until, make_run):
+    run = make_run(learner="hang")
+    script = tmp_path / "worker.py"
+    script.write_text(
+        "import sys, time\n"
+        "from prometheus_client import CollectorRegistry\n"
+        "from trainer_worker.adapters.executor import ChildProcesses, Places\n"
+        "from trainer_worker.core.train.run_report import Run\n"
+        "from trainer_worker.metrics import TrainMetrics\n"
+        "executor = ChildProcesses(Places(sys.argv[1], sys.argv[2]), TrainMetrics(CollectorRegistry()))\n"
+        "executor.start(Run.model_validate_json(sys.argv[3]))\n"
+        "while not list(executor.reports()): time.sleep(0.01)\n"
+        "print(executor.nursery_pid, flush=True)\n"
+        "time.sleep(600)\n"
+    )
+    command = [sys.executable, str(script), archive(1000), str(tmp_path / "artifacts"), run.model_dump_json()]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as worker:
+        nursery = int(worker.stdout.readline())
+        (child,) = children_of(nursery)
+        worker.kill()
+    until(lambda: not alive(child) and not alive(nursery))
+
+
+def test_a_small_run_in_a_warm_worker_is_quick(end_of, make_run):
+    """The goal is 0.3 s on an idle machine; the limit here leaves room for a busy one."""
+    end_of(make_run(1))
+    began = time.monotonic()
+    end = end_of(make_run(2))
+    assert end.kind == "succeeded"
+    assert time.monotonic() - began < 3.0
+    assert load_model(end.artifact, end.artifact_sha256) is not None
