@@ -1,4 +1,4 @@
-"""A challenger under proof, and a champion on probation: what the paired losses say.
+"""A challenger under proof: what the paired losses say.
 
 First evidence of a challenge are the losses on the rows that its training held out, then those of
 each frame. The verdict may be asked for at any time; see `paired_test` for why that is allowed.
@@ -16,7 +16,7 @@ from driftloop.contracts.training_results import TrainingResult
 from driftloop.spec.model_spec import ChallengeRule
 from retrain_coordinator.core.fixed_look import fixed_look
 from retrain_coordinator.core.paired_test import PairedTest
-from retrain_coordinator.core.state import ChallengeEntry, ProbationEntry
+from retrain_coordinator.core.state import ChallengeEntry
 
 Floats = NDArray[np.float64]
 Evidence = dict[str, float | str | None]
@@ -98,23 +98,6 @@ def verdict(entry: ChallengeEntry, rule: ChallengeRule) -> ChallengeVerdict:
         reason = f"neither better nor worse was proven in {entry.gain.rows} rows ({entry.gain.mean:+.4f})"
         return ChallengeVerdict("reject", reason, evidence)
     return ChallengeVerdict("continue", f"{entry.gain.rows} rows prove neither yet", evidence)
-
-
-def probation_after(entry: ProbationEntry, champion: Sequence[float], predecessor: Sequence[float]) -> ProbationEntry:
-    """The probation with more rows: bets that the predecessor is the better one."""
-    harm = entry.harm.after(differences(champion, predecessor, entry.loss_bound))
-    return entry.model_copy(update={"harm": harm})
-
-
-def probation_evidence(entry: ProbationEntry) -> Evidence:
-    """The figures of a probation, as they are published."""
-    return {
-        "rows": float(entry.harm.rows),
-        "mean_harm": entry.harm.mean,
-        "harm_evidence": float(np.exp(min(entry.harm.log_evidence, 50.0))),
-        "rows_per_news": entry.harm.inflation,
-        "predecessor": entry.predecessor,
-    }
 
 
 def _evidence(entry: ChallengeEntry) -> Evidence:

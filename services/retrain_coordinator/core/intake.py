@@ -1,7 +1,9 @@
 """Taking a complete frame in: scores first, then signals, then the status and its loss blocks."""
 
+import numpy as np
+
 from driftloop.contracts.drift_status import LossBlock
-from retrain_coordinator.core import challenge, lifecycle, payoff, runs
+from retrain_coordinator.core import challenge, lifecycle, payoff, probation, runs
 from retrain_coordinator.core.decide import Decision, decide
 from retrain_coordinator.core.evidence import Command, evidence_of, history_of
 from retrain_coordinator.core.figures import completed
@@ -59,11 +61,11 @@ def _take_scores(state: ModelState, frame: FrameEvidence) -> None:
         pair = frame.losses.get(entry.champion), frame.losses.get(version)
         if pair[0] and pair[1] and len(pair[0]) == len(pair[1]):
             state.challenges[version] = challenge.after(entry, pair[0], pair[1])
-    probation = state.probation
-    if probation is not None:
-        pair = frame.losses.get(probation.champion), frame.losses.get(probation.predecessor)
+    watched = state.probation
+    if watched is not None:
+        pair = frame.losses.get(watched.champion), frame.losses.get(watched.predecessor)
         if pair[0] and pair[1] and len(pair[0]) == len(pair[1]):
-            state.probation = challenge.probation_after(probation, pair[0], pair[1])
+            state.probation = probation.after(watched, pair[0], pair[1])
 
 
 def _take_block(step: Step, block: LossBlock) -> None:
@@ -71,7 +73,7 @@ def _take_block(step: Step, block: LossBlock) -> None:
     state.labelled_rows = block.first_row + block.rows
     if step.policy.triggers.payoff is None or block.model_version != state.champion:
         return
-    evidence = payoff.Evidence(rows=block.rows, loss=block.loss, version=block.model_version)
+    evidence = payoff.Evidence(block.model_version, np.full(block.rows, block.loss))
     state.payoff = payoff.observe(state.payoff, _rule(step), evidence)
     step.row = state.labelled_rows
     consider(step)

@@ -8,7 +8,7 @@ from datetime import timedelta
 from uuid import UUID
 
 from driftloop.contracts.message import Version
-from retrain_coordinator.core import challenge, payoff
+from retrain_coordinator.core import challenge, payoff, probation
 from retrain_coordinator.core.state import VERSIONS_KEPT, ChallengeEntry, ProbationEntry
 from retrain_coordinator.core.step import Step
 
@@ -125,8 +125,8 @@ _SAID = {
 
 def _settle_probation(step: Step, entry: ProbationEntry) -> None:
     rule = step.spec.challenge
-    if entry.harm.proven(rule.risk) and step.spec.automation.roll_back and step.state.frozen is None:
-        figures = challenge.probation_evidence(entry)
+    if probation.is_harmful(entry, rule.risk) and step.spec.automation.roll_back and step.state.frozen is None:
+        figures = probation.figures(entry)
         reason = (
             f"{entry.champion} is worse than {entry.predecessor} by {entry.harm.mean:.4f} on {entry.harm.rows} rows"
         )
@@ -136,9 +136,9 @@ def _settle_probation(step: Step, entry: ProbationEntry) -> None:
 
 
 def _end_probation(step: Step, reason: str) -> None:
-    probation, step.state.probation = step.state.probation, None
-    if probation is not None:
-        _archive(step, probation.predecessor, reason)
+    entry, step.state.probation = step.state.probation, None
+    if entry is not None:
+        _archive(step, entry.predecessor, reason)
 
 
 def _archive(step: Step, version: Version, reason: str) -> None:

@@ -1,72 +1,93 @@
 """Does retraining pay? The rule of the `default` policy.
 
 Why debts and not alarms: a drift is worth a run only when the loss it costs exceeds the run's price,
-and nobody knows how long it will last. So the rule keeps books: what the champion has lost beyond
-what is attainable, since it began to serve, is a debt; when the debt has passed a few prices the run
-would have paid already, and it is bought. That is how one rents skis, and it never pays more than a
-constant factor of what hindsight would have paid.
+and nobody knows how long it will last. So the rule keeps books. What the champion loses beyond what
+is attainable now is a debt; when the debt has reached the price, the run would have paid for itself,
+and it is bought. For a loss that rises steadily that is the best moment there is (it balances price
+and loss), and for one that jumps it costs at most twice what hindsight would have paid.
 
-Everything here is pure. The coordinator feeds `observe` with what a running service knows, asks
-`verdict`, and tells `began_serving` and `ended_training` what came of it.
+What is attainable is told by cheap models of the newest rows, one for each window that could be
+trained on (`Evidence.fresh`), scaled by what a champion does better than a cheap model that learned
+the same rows (`Evidence.twin`). So noise that no training removes is nobody's debt, a drift of which
+too few rows are there yet is waited for, and the window that does best now is the one to train on.
+
+Archived versions are scored beside the champion, and one that proves better serves again: that
+costs no run. All decisions rest on losses that a running service has. Where there are no cheap
+models, the loss that the champion began with is taken for attainable.
+
+Everything here is pure. The coordinator feeds `observe`, asks `verdict`, and tells `began_serving`
+and `ended_training` what came of it; `driftloop backtest` does the same.
 """
 
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+import numpy as np
+from pydantic import Field
+
+from retrain_coordinator.core.payoff_books import Account, Floats, Part, Recent, Settling, Twin
 
 Action = Literal["retrain", "reuse", "wait"]
+_NO_WINDOW = 0
+"""The account that is kept where no cheap models tell what is attainable."""
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class PayoffRule(_Part):
+class PayoffRule(Part):
     """What the rule is told once.
 
-    `price` is what a run costs, in units of loss (a run that costs as much as 40 wrong answers has
-    price 40). `auto` prices a run at `price_share` of what the champion loses over
-    `horizon_windows` times the rows that it was trained on, at the loss it had when it was new.
+    `price` is what a run costs, in units of loss: a run that is worth 40 wrong answers has price 40.
+    `auto` takes `price_share` of what the model would lose over `price_horizon` times the rows that
+    its first version learned, at its mean loss so far.
     """
 
     price: float | Literal["auto"] = "auto"
     price_share: float = Field(default=0.01, gt=0)
-    horizon_windows: float = Field(default=10.0, gt=0)
-    patience: float = Field(default=2.0, gt=0)
+    price_horizon: float = Field(default=10.0, gt=0)
+    patience: float = Field(default=1.0, gt=0)
     """Prices of debt that buy a run."""
-    reference_rows: int = Field(default=1000, ge=1)
-    """Rows after a training in which the champion shows what it can do."""
-    chunk_rows: int = Field(default=250, ge=1)
-    """Rows over which a reference loss is averaged."""
+    certainty: float = Field(default=1.0, ge=0)
+    """Standard errors by which a debt must stand out."""
+    reuse_certainty: float = Field(default=3.0, ge=0)
+    """Standard errors by which an archived version must be better to serve again."""
+    memory_rows: int = Field(default=250, ge=1)
+    """How fast the losses by window are forgotten, when one is chosen to train on."""
+    settling_rows: int = Field(default=500, ge=1)
+    """Rows that tell what a champion can do, where no cheap models do."""
 
 
-class Evidence(_Part):
-    """Mean losses over the same `rows` consecutive labelled rows.
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """Losses on the same consecutive labelled rows, none of which any of these models has learned.
 
-    `loss` is the champion's; `alternatives` those of archived versions that are scored beside it;
-    `attainable` what a cheap model of the newest rows loses there. Both may be absent.
+    `losses` are the champion's, whichever version served the rows. `archived` has versions that are
+    scored beside it. `fresh` has, by window, what a cheap model of the last so many rows loses; `twin`
+    what cheap models of the champion's own rows lose (their mean). The last three may be absent.
     """
 
-    rows: int = Field(ge=1)
-    loss: float
     version: str
-    alternatives: dict[str, float] = Field(default_factory=dict)
-    attainable: float | None = None
+    losses: Floats
+    archived: Mapping[str, Floats] = field(default_factory=dict)
+    fresh: Mapping[int, Floats] = field(default_factory=dict)
+    twin: Floats | None = None
 
 
-class PayoffState(_Part):
-    """What the rule remembers of one model: bounded, and JSON both ways."""
+class PayoffState(Part):
+    """What the rule remembers of one model: bounded by the versions and windows that are scored."""
 
     version: str | None = None
     served_rows: int = 0
-    trained_rows: int = 0
-    reference: float | None = None
-    chunk_loss: float = 0.0
-    chunk_rows: int = 0
-    debt: float = 0.0
+    first_rows: int = 0
+    loss: float = 0.0
+    rows: int = 0
+    twin: Twin = Twin()
+    settling: Settling = Settling()
+    debts: dict[int, Account] = Field(default_factory=dict)
+    rivals: dict[str, Account] = Field(default_factory=dict)
+    recent: dict[int, Recent] = Field(default_factory=dict)
 
 
-class Verdict(_Part):
+class Verdict(Part):
     """What would pay now. `rows` is the window to train on, the `fresh_rows` newest of which belong
     to the present concept; `version` is the archived version to reuse."""
 
@@ -79,74 +100,118 @@ class Verdict(_Part):
 
 
 def price_of(state: PayoffState, rule: PayoffRule) -> float | None:
-    """The price of a run in units of loss; None while it cannot be told yet."""
+    """The price of a run in units of loss; None while it cannot be told yet.
+
+    >>> price_of(PayoffState(first_rows=2000, loss=30.0, rows=100), PayoffRule())
+    60.0
+    """
     if rule.price != "auto":
         return rule.price
-    if state.reference is None:
+    if not state.rows:
         return None
-    return rule.price_share * rule.horizon_windows * max(state.trained_rows, rule.reference_rows) * state.reference
+    mean = state.loss / state.rows
+    return rule.price_share * rule.price_horizon * max(state.first_rows, rule.settling_rows) * mean
 
 
 def observe(state: PayoffState, rule: PayoffRule, evidence: Evidence) -> PayoffState:
-    """The books after one more run of labelled rows. Evidence on another version than the one that
-    serves is left out."""
-    if state.version is not None and evidence.version != state.version:
+    """The books after more rows. Evidence on another version than the one that serves is left out.
+
+    Give rows in blocks of a fixed length (25 do well): accounts are settled once a block.
+    """
+    losses = evidence.losses
+    if not len(losses) or (state.version is not None and evidence.version != state.version):
         return state
-    served = state.served_rows + evidence.rows
-    reference, chunk_loss, chunk_rows = state.reference, state.chunk_loss, state.chunk_rows
-    if state.served_rows < rule.reference_rows:
-        chunk_loss += evidence.loss * evidence.rows
-        chunk_rows += evidence.rows
-        if chunk_rows >= rule.chunk_rows:
-            mean = chunk_loss / chunk_rows
-            reference = mean if reference is None else min(reference, mean)
-            chunk_loss, chunk_rows = 0.0, 0
-    debt = state.debt if reference is None else max(0.0, state.debt + (evidence.loss - reference) * evidence.rows)
-    return state.model_copy(
-        update={
-            "version": evidence.version,
-            "served_rows": served,
-            "reference": reference,
-            "chunk_loss": chunk_loss,
-            "chunk_rows": chunk_rows,
-            "debt": debt,
-        }
-    )
+    twin = state.twin if evidence.twin is None else state.twin.after(losses, evidence.twin)
+    settling = state.settling.after(losses, rule.settling_rows)
+    attainable = {window: fresh * twin.ratio for window, fresh in evidence.fresh.items()}
+    if not attainable and settling.level is not None:
+        attainable = {_NO_WINDOW: np.full(len(losses), settling.level)}
+    update = {
+        "version": evidence.version,
+        "served_rows": state.served_rows + len(losses),
+        "loss": state.loss + float(losses.sum()),
+        "rows": state.rows + len(losses),
+        "twin": twin,
+        "settling": settling,
+        "debts": {
+            window: state.debts.get(window, Account()).after(losses - best) for window, best in attainable.items()
+        },
+        "rivals": {
+            version: state.rivals.get(version, Account()).after(losses - other)
+            for version, other in evidence.archived.items()
+        },
+        "recent": {
+            window: state.recent.get(window, Recent()).after(fresh, float(rule.memory_rows))
+            for window, fresh in evidence.fresh.items()
+        },
+    }
+    return state.model_copy(update=update)
 
 
 def verdict(state: PayoffState, rule: PayoffRule, *, maximum_rows: int) -> Verdict:
     """What would pay now, given that at most `maximum_rows` rows may be trained on.
 
-    >>> rule = PayoffRule(price=10.0, reference_rows=100, chunk_rows=50)
+    >>> rule = PayoffRule(price=10.0)
     >>> state = PayoffState()
-    >>> for loss in [0.1] * 10 + [0.6] * 3:
-    ...     state = observe(state, rule, Evidence(rows=25, loss=loss, version="1.0.0"))
+    >>> for loss in [0.1] * 20 + [0.6] * 3:
+    ...     state = observe(state, rule, Evidence("1.0.0", np.full(25, loss)))
     >>> verdict(state, rule, maximum_rows=2000).action
     'retrain'
     """
+    proven = {version: rival for version, rival in state.rivals.items() if rival.stands_out(rule.reuse_certainty)}
+    if proven:
+        return _reuse(state, proven)
     price = price_of(state, rule)
+    debt = max(state.debts.values(), key=lambda account: account.loss, default=Account())
     evidence: dict[str, float | str | None] = {
-        "debt": state.debt,
+        "debt": debt.loss,
+        "debt_rows": float(debt.rows),
         "price": price,
-        "reference_loss": state.reference,
         "served_rows": float(state.served_rows),
+        "twin_ratio": state.twin.ratio,
     }
-    if price is None or state.reference is None:
-        return Verdict(action="wait", reason="the champion has not yet shown what it can do", evidence=evidence)
-    if state.debt <= rule.patience * price:
-        reason = f"the debt of {state.debt:.3g} is below {rule.patience:g} prices of {price:.3g}"
-        return Verdict(action="wait", reason=reason, evidence=evidence)
-    reason = f"the debt of {state.debt:.3g} has passed {rule.patience:g} prices of {price:.3g}"
-    return Verdict(action="retrain", reason=reason, rows=maximum_rows, evidence=evidence)
+    if price is None:
+        return Verdict(action="wait", reason="no labelled row of the champion has been seen", evidence=evidence)
+    owed = f"the champion lost {debt.loss:.4g} more than is attainable, over {debt.rows} rows"
+    if debt.loss <= rule.patience * price:
+        return Verdict(action="wait", reason=f"{owed}; a run costs {price:.4g}", evidence=evidence)
+    if not debt.stands_out(rule.certainty):
+        return Verdict(action="wait", reason=f"{owed}, which may still be chance", evidence=evidence)
+    best = min(state.recent, key=lambda candidate: state.recent[candidate].mean, default=_NO_WINDOW)
+    rows = min(best, maximum_rows) if best else maximum_rows
+    return Verdict(action="retrain", reason=f"{owed}; a run costs {price:.4g}", rows=rows, evidence=evidence)
+
+
+def _reuse(state: PayoffState, proven: Mapping[str, Account]) -> Verdict:
+    version = max(proven, key=lambda candidate: proven[candidate].loss)
+    rival = proven[version]
+    return Verdict(
+        action="reuse",
+        version=version,
+        reason=f"{version} would have lost {rival.loss:.4g} less over the last {rival.rows} rows",
+        evidence={"avoided": rival.loss, "rows": float(rival.rows), "served_rows": float(state.served_rows)},
+    )
 
 
 def began_serving(state: PayoffState, version: str, *, trained_rows: int) -> PayoffState:
-    """The books of a champion that begins to serve: promoted, reused, or the predecessor come back."""
-    fresh = PayoffState(version=version, trained_rows=trained_rows)
-    return state.model_copy(update=fresh.model_dump())
+    """The books of a champion that begins to serve: promoted, reused, or the predecessor come back.
+
+    Its accounts are empty; what is known of twins, windows and the price stays.
+    """
+    update = {
+        "version": version,
+        "served_rows": 0,
+        "first_rows": state.first_rows or trained_rows,
+        "settling": Settling(before=state.settling.level),
+        "debts": {},
+        "rivals": {},
+    }
+    return state.model_copy(update=update)
 
 
 def ended_training(state: PayoffState, *, promoted: bool) -> PayoffState:
     """The books after a run. One that gave no better model has been paid all the same: its debt is
-    settled, and the loss as it is now becomes the reference."""
-    return state if promoted else state.model_copy(update={"debt": 0.0})
+    settled, and the loss as it is now is what the champion is held to from here on."""
+    if promoted:
+        return state
+    return state.model_copy(update={"debts": {}, "settling": Settling(before=state.settling.level)})

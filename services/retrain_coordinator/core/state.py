@@ -69,7 +69,10 @@ class ChallengeEntry(_Part):
 
 
 class ProbationEntry(_Part):
-    """The champion's first rows, beside the predecessor that it took over from."""
+    """The champion's first rows, beside the predecessor that it took over from.
+
+    `look` is the standard score of the harm at the one look that was fixed beforehand.
+    """
 
     champion: Version
     predecessor: Version
@@ -77,6 +80,7 @@ class ProbationEntry(_Part):
     since_row: int
     loss_bound: float = 1.0
     harm: PairedTest = PairedTest()
+    look: float | None = None
 
 
 class Reading(_Part):
