@@ -39,6 +39,7 @@ class _Running:
     wire: socket.socket
     began: float
     received: bytes = b""
+    closed_at: float | None = None
     progress: Progress | None = None
     end: Succeeded | Failed | None = None
 
@@ -60,6 +61,11 @@ class ChildProcesses:
         self._warm = warm
         self._runs: dict[UUID, _Running] = {}
         self._nursery: _NurseryProcess | None = None
+
+    @property
+    def nursery_pid(self) -> int | None:
+        """The process that forks the children; None before there is one."""
+        return None if self._nursery is None else self._nursery.process.pid
 
     def warm_up(self) -> None:
         """Start the nursery now, so that the first run need not wait for it."""
@@ -131,9 +137,10 @@ class ChildProcesses:
 
     def _hear(self, running: _Running) -> None:
         """Read what the child has said; notice its end and its limits."""
-        closed = _drain(running)
-        if running.end is None and closed:
-            running.end = self._obituary(running)
+        if _drain(running) and running.closed_at is None:
+            running.closed_at = time.monotonic()
+        if running.end is None and running.closed_at is not None:
+            running.end = self._obituary(running, running.closed_at)
         limit = running.run.spec.training.time_limit_seconds
         if running.end is None and time.monotonic() - running.began > limit:
             running.end = Failed(reason=f"the run took longer than its limit of {limit:g} seconds")
@@ -141,10 +148,14 @@ class ChildProcesses:
         if running.end is not None:
             self._record_end(running)
 
-    def _obituary(self, running: _Running) -> Failed:
-        """Why a child is gone that has not said how its run ended."""
+    def _obituary(self, running: _Running, closed_at: float) -> Failed | None:
+        """Why a child is gone that has not said how its run ended; the nursery gets a moment to tell."""
         self._hear_nursery()
-        code = self._nursery.gone.get(str(running.run.run_id)) if self._nursery else None
+        nursery = self._nursery
+        code = nursery.gone.pop(str(running.run.run_id), None) if nursery is not None else None
+        told = nursery is None or nursery.process.poll() is not None or code is not None
+        if not told and time.monotonic() - closed_at < _GRACE_SECONDS:
+            return None
         how = f"by signal {-code}" if code is not None and code < 0 else "unexpectedly"
         return Failed(reason=f"the process that trained was ended {how}", again=True)
 

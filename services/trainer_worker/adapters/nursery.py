@@ -26,12 +26,12 @@ ALWAYS = (
     "pydantic",
     "pyarrow",
     "deltalake",
-    "driftloop.archive",
+    "driftloop.archive.reading",
     "safetensors.numpy",
     "trainer_worker.adapters.child",
 )
 WARM = {
-    "torch-mlp": ("driftloop.learners.torch_training",),
+    "torch-mlp": ("driftloop.learners.torch_training", "torch._dynamo"),  # the optimizer imports it on first use
     "random-forest": ("sklearn.ensemble",),
     "gradient-boosting": ("sklearn.ensemble",),
     "linear": ("sklearn.linear_model",),
@@ -130,7 +130,10 @@ def _child_bell() -> socket.socket:
 def _receive(master: socket.socket) -> tuple[bytes, list[int]]:
     """Some bytes and the descriptors that came with them."""
     descriptors = array.array("i")
-    received, ancillary, _, _ = master.recvmsg(_LARGEST_MESSAGE, socket.CMSG_LEN(descriptors.itemsize))
+    try:
+        received, ancillary, _, _ = master.recvmsg(_LARGEST_MESSAGE, socket.CMSG_LEN(descriptors.itemsize))
+    except ConnectionError:
+        return b"", []
     for level, kind, data in ancillary:
         if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:
             descriptors.frombytes(data[: len(data) - len(data) % descriptors.itemsize])

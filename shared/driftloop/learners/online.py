@@ -108,7 +108,7 @@ def _learn_number(lesson: Lesson, old: FieldModel | None, rate: AdaptiveRate, pa
     known = old.part if old is not None and isinstance(old.part, LinearPart) else None
     centre = float(values.mean()) if known is None else float(known.intercept[0])
     spread = float(values.std()) or 1.0
-    model = linear_model.LinearRegression(optimizer=optim.SGD(0.01), l2=0.0, intercept_lr=0.0, clip_gradient=10.0)
+    model: Any = linear_model.LinearRegression(optimizer=optim.SGD(0.01), l2=0.0, intercept_lr=0.0, clip_gradient=10.0)
     names = range(matrix.shape[1])
     if known is not None:
         model._weights.update({at: float(known.weights[at, 0]) / spread for at in names})
@@ -133,7 +133,7 @@ def _learn_classes(lesson: Lesson, old: FieldModel | None, rate: AdaptiveRate, p
 
     before = old.classes or () if old is not None else ()
     classes = (*before, *(name for name in class_names(lesson.labels) if name not in before))
-    model = linear_model.SoftmaxRegression(optimizer=optim.SGD(0.01), l2=0.0)
+    model: Any = linear_model.SoftmaxRegression(optimizer=optim.SGD(0.01), l2=0.0)
     matrix = lesson.matrix
     columns = matrix.shape[1]
     if old is not None and isinstance(old.part, LinearPart):

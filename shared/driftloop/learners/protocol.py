@@ -68,7 +68,11 @@ class Model(Protocol):
 
 
 class Learner(Protocol):
-    """Makes models. An instance is made for one run, from the spec and the learner's parameters."""
+    """Makes models. An instance is made for one run, from the spec and the learner's parameters.
+
+    A learner with an attribute `stops_early = True` is given later rows as `held_out` to watch
+    while it fits (a part of the training rows, never those that the version is validated on).
+    """
 
     def fit(
         self,

@@ -46,7 +46,7 @@ def check_rows(rows: Rows, target: Mapping[str, TargetField]) -> None:
 def known_labels(rows: Rows, target: Mapping[str, TargetField]) -> NDArray[np.bool_]:
     """Which rows have every label: True where a row can be learnt from."""
     missing = [_missing(rows.labels[name], field.kind) for name, field in target.items()]
-    return ~np.any(missing, axis=0)
+    return np.asarray(~np.any(missing, axis=0))
 
 
 def class_names(column: Column) -> tuple[str, ...]:

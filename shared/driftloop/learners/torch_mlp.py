@@ -36,7 +36,9 @@ class MlpParameters(Parameters):
 
 
 class TorchMlp:
-    """The learner."""
+    """The learner. `stops_early` tells the trainer to give it later rows to watch."""
+
+    stops_early = True
 
     def __init__(self, spec: ModelSpec, parameters: MlpParameters) -> None:
         self._spec = spec

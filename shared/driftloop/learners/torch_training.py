@@ -91,7 +91,7 @@ def _epoch(
     features, targets, weights = data
     shuffled = torch.randperm(len(features), generator=order).to(features.device)
     total, mass = 0.0, 0.0
-    for picked in shuffled.split(parameters.batch_rows):
+    for picked in torch.split(shuffled, parameters.batch_rows):
         optimizer.zero_grad(set_to_none=True)
         loss = _loss(network(features[picked]), targets[picked], weights[picked], outputs)
         loss.backward()  # type: ignore[no-untyped-call]

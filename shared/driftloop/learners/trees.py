@@ -74,7 +74,8 @@ class TreePart:
             go_left = np.where(missing, self.missing_left[at], value <= self.threshold[at])
             nodes[walking] = np.where(go_left, self.left[at], self.right[at])
             walking = walking[self.left[nodes[walking]] >= 0]
-        return self.start + self.values[nodes].reshape(len(seen), len(self.roots), -1).sum(axis=1)
+        leaves = self.values[nodes].reshape(len(seen), len(self.roots), -1)
+        return np.asarray(self.start + leaves.sum(axis=1))
 
 
 def join_trees(parts: list[TreePart]) -> TreePart:
