@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import chdtri, ndtri
 
-from drift_detection.core.windows.reference import FRACTION, Counts, Reference
+from drift_detection.core.windows.bins import FRACTION
+from drift_detection.core.windows.reference import Counts, Reference
 
 Floats = NDArray[np.float64]
 

@@ -45,6 +45,7 @@ class WindowMonitor:
         self._alarmed: dict[int, int] = {}
         self._found: tuple[int, Findings] | None = None
         self._last_joined = 0
+        self._calm_since = 0
 
     @property
     def alarmed(self) -> list[str]:
@@ -67,7 +68,7 @@ class WindowMonitor:
         shifts: list[Shift] = []
         for index, window in enumerate(windows):
             over = np.flatnonzero(worst[index] >= 1)
-            if len(over) or self._alarmed:
+            if (len(over) or self._alarmed) and self._counts(window):
                 shifts.extend(self._judge(window, index, findings, over))
         return shifts
 
@@ -89,11 +90,17 @@ class WindowMonitor:
         self.battery = self.battery.learned(tally, rows)
         self._found = None
 
+    def _counts(self, window: Window) -> bool:
+        """A long window that reaches back into a shift that is over says nothing new."""
+        return window.level == 0 or window.block - window.rows // self.rings.block_rows >= self._calm_since
+
     def _judge(self, window: Window, index: int, findings: Findings, over: "np.ndarray[Any, Any]") -> list[Shift]:
         worst = findings.excess[index].max(axis=1)
-        for column, level in list(self._alarmed.items()):
-            if window.level >= level and worst[column] < RELEASE:
-                del self._alarmed[column]
+        calm = [one for one, level in self._alarmed.items() if window.level >= level and worst[one] < RELEASE]
+        for column in calm:
+            del self._alarmed[column]
+        if calm:
+            self._calm_since = window.block
         fresh = [int(column) for column in over if int(column) not in self._alarmed]
         if not fresh:
             return []
@@ -153,6 +160,7 @@ class WindowMonitor:
             "rings": self.rings.snapshot(),
             "alarmed": [[column, level] for column, level in self._alarmed.items()],
             "last_joined": self._last_joined,
+            "calm_since": self._calm_since,
             "learned": None if self._learned is None else [self._learned[0].tolist(), self._learned[1]],
         }
 
@@ -160,6 +168,6 @@ class WindowMonitor:
         """Take up where `snapshot` left off."""
         self.rings.restore(state["rings"])
         self._alarmed = dict(state["alarmed"])
-        self._last_joined = state["last_joined"]
+        self._last_joined, self._calm_since = state["last_joined"], state["calm_since"]
         if state["learned"] is not None:
             self._take_reference(np.array(state["learned"][0], dtype=np.int64), state["learned"][1])

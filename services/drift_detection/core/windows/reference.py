@@ -7,18 +7,13 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from drift_detection.core.rows import FrameRows
+from drift_detection.core.rows import FrameRows, numbers
 from drift_detection.core.windows.bins import ColumnBins, categorical_bins, numeric_bins
 from driftloop.contracts.model_profiles import ModelProfile, NumericProfile
 from driftloop.statistics.dependence import inflation_at
 
 Floats = NDArray[np.float64]
 Counts = NDArray[np.int64]
-
-FRACTION = 256
-"""Numbers are summed in 1/256ths of a reference standard deviation: whole, so sums are exact."""
-FARTHEST = 16
-"""Standard deviations beyond which a value counts as this far."""
 
 
 @dataclass(frozen=True)
@@ -104,33 +99,41 @@ class FrameTallies:
     def __init__(self, reference: Reference, rows: FrameRows) -> None:
         self._reference = reference
         count = len(rows.seen)
-        whole = count == len(rows)
+        which = None if count == len(rows) else pa.array(rows.seen)
         self._codes = np.empty((len(reference.columns), count), dtype=np.int32)
-        self._values = np.zeros((len(reference.columns), count), dtype=np.float64)
+        self._steps = np.zeros((len(reference.columns), count), dtype=np.int32)
         for index, column in enumerate(reference.columns):
             found = rows.column(column.name)
             if found is None:
-                self._codes[index] = column.count - 1 + reference.starts[index]
-                continue
-            codes, values = column.codes(found if whole else found.take(pa.array(rows.seen)))
-            self._codes[index] = codes + np.int32(reference.starts[index])
-            if values is not None and column.deviation > 0:
-                self._values[index] = (values - column.mean) * (FRACTION / column.deviation)
-        np.nan_to_num(self._values, copy=False, nan=0.0)
-        np.clip(self._values, -FARTHEST * FRACTION, FARTHEST * FRACTION, out=self._values)
-        self._whole = np.rint(self._values).astype(np.int64)
+                self._codes[index] = column.count - 1
+            elif column.kind == "category":
+                self._codes[index] = column.category_codes(found if which is None else found.take(which))
+            else:
+                self._take_numbers(index, column, numbers(found if which is None else found.take(which)))
+        self._codes += reference.starts[:, None].astype(np.int32)
+
+    def _take_numbers(self, index: int, column: ColumnBins, values: Floats) -> None:
+        missing = np.isnan(values)
+        gaps = bool(missing.any())
+        if gaps:
+            values = np.where(missing, column.mean, values)
+        steps = column.steps(values)
+        self._steps[index], self._codes[index] = steps, column.number_codes(values, steps)
+        if gaps:
+            self._codes[index][missing] = column.count - 1
+            self._steps[index][missing] = 0
 
     def count(self, which: NDArray[np.intp] | slice, offset: int, block_rows: int) -> Counts:
         """Tallies (blocks × width) of the rows `which`, the first of which is row `offset` of its block."""
-        codes, values = self._codes[:, which], self._whole[:, which]
+        codes, steps = self._codes[:, which], self._steps[:, which].astype(np.int64)
         rows = codes.shape[1]
         blocks = (offset + np.arange(rows)) // block_rows
         total = int(blocks[-1]) + 1 if rows else 0
         flat = (codes + blocks * self._reference.bins).ravel()
         bins = np.bincount(flat, minlength=total * self._reference.bins).reshape(total, -1)
         firsts = np.searchsorted(blocks, np.arange(total))
-        sums = np.add.reduceat(values, firsts, axis=1) if rows else values
-        squares = np.add.reduceat(values * values, firsts, axis=1) if rows else values
+        sums = np.add.reduceat(steps, firsts, axis=1) if rows else steps
+        squares = np.add.reduceat(steps * steps, firsts, axis=1) if rows else steps
         return np.concatenate((bins, sums.T, squares.T), axis=1, dtype=np.int64)
 
 
