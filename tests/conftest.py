@@ -5,12 +5,16 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from driftloop.kafka.embedded import Broker, embedded_broker
 from driftloop.kafka.settings import KafkaSettings
 
 _numbers = itertools.count()
+
+hypothesis.settings.register_profile("driftloop", deadline=None)  # a busy machine is no failure
+hypothesis.settings.load_profile("driftloop")
 
 
 @pytest.fixture(scope="session")

@@ -88,6 +88,8 @@ class Joiner:
         elif self._too_late(item, int(self.new.predicted_at[row])):
             self._ignore(item, "label_too_late")
         else:
+            if row in self.result.before:
+                self._ignore(item, "label_superseded")
             self.new.labelled_at[row] = item.at
             self.result.before[row] = item
 
@@ -142,8 +144,10 @@ class Joiner:
         known = max([kept.at for kept in (other, waiting and waiting[1]) if kept], default=0)
         if item.at <= known:
             self._ignore(item, "label_repeated")
-        else:
-            self.result.early[item.prediction_id] = item
+            return
+        if known:
+            self._ignore(item, "label_superseded")
+        self.result.early[item.prediction_id] = item
 
 
 def with_labels(batch: pa.RecordBatch, labels: dict[int, tuple[LabelItem, str]], fields: list[str]) -> pa.RecordBatch:

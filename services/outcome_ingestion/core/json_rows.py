@@ -60,7 +60,7 @@ class RowReader:
             fitted = fit_target(fields[name], layout.target, name)
             fields[name] = fitted[0] if fitted is not None and layout.single else fitted
         for name in ("segment", "shadow", "attributes"):
-            fields[name] = fields[name] or None
+            fields[name] = fields[name] or msgspec.UNSET
         return self.row(*[fields[name] for name in ROW_FIELDS])
 
 
@@ -92,11 +92,12 @@ def _row_class(layout: Layout, features: type[msgspec.Struct]) -> type[msgspec.S
         "status": str | None,
         "cost": float | None,
         "tokens": Count | None,
-        "segment": dict[ShortText, str] | None,
-        "shadow": dict[str, scalar | dict[ShortText, scalar]] | None,
-        "attributes": dict[ShortText, str] | None,
+        "segment": dict[ShortText, str] | msgspec.UnsetType,
+        "shadow": dict[str, scalar | dict[ShortText, scalar]] | msgspec.UnsetType,
+        "attributes": dict[ShortText, str] | msgspec.UnsetType,
     }
-    optional = [(name, kind, "system" if name == "label_source" else None) for name, kind in kinds.items()]
+    defaults = {"label_source": "system"} | dict.fromkeys(("segment", "shadow", "attributes"), msgspec.UNSET)
+    optional = [(name, kind, defaults.get(name)) for name, kind in kinds.items()]
     own: Any = Literal[layout.model_id]
     required = [("prediction_id", Id), ("model_id", own), ("predicted_at", str), ("features", features)]
     return msgspec.defstruct("Row", [*required, *optional], gc=False)

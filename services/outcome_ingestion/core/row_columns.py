@@ -73,13 +73,13 @@ def _maps(fields: dict[str, Sequence[Any]], layout: Layout, refused: Refused) ->
     """Segments that the spec names, shadow predictions, and the attributes as JSON text."""
     columns: Columns = {}
     for name in layout.spec.segments:
-        texts = [None if given is None else given.get(name) for given in fields["segment"]]
+        texts = [given.get(name) if given else None for given in fields["segment"]]
         columns[SEGMENT + name] = pa.array(texts, pa.string())
     attributes = fields["attributes"]
-    if attributes.count(None) < len(attributes):
+    if attributes.count(msgspec.UNSET) < len(attributes):
         texts = [msgspec.json.encode(given, order="sorted").decode() if given else None for given in attributes]
         columns["attributes"] = pa.array(texts, pa.string())
-    if fields["shadow"].count(None) < len(attributes):
+    if fields["shadow"].count(msgspec.UNSET) < len(attributes):
         columns |= _shadows(fields["shadow"], layout, refused)
     return columns
 

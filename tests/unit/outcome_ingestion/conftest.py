@@ -73,10 +73,12 @@ class Bench:
     def events(self) -> list[tuple[str, str]]:
         return [(row["prediction_id"], row["event"]) for row in self.rows()]
 
-    def restarted(self) -> "Bench":
-        """A new process that has only the state entries."""
+    def restarted(self, *, keep: bool = False) -> "Bench":
+        """A new process that has only the state entries; `keep` carries over what came out so far."""
         core = new_core(self.core.rules)
         core.restore(0, list(self.state.items()))
+        if keep:
+            return Bench(core, self.frames, self.dead, self.ignored, self.state)
         return Bench(core, state=dict(self.state))
 
 
@@ -91,9 +93,9 @@ def spec_record(spec: dict[str, Any], version: int = 1) -> FakeRecord:
     return FakeRecord(MODEL_SPECS, key=published.model_id, value=published.to_json(), at_offset=version)
 
 
-def new_core(rules: IngestRules | None = None) -> Ingest:
+def new_core(rules: IngestRules | None = None, specs: Sequence[dict[str, Any]] = (PLANT, RAIN, GRANULE)) -> Ingest:
     core = Ingest(rules)
-    core.take_table(MODEL_SPECS, [spec_record(spec) for spec in (PLANT, RAIN, GRANULE)])
+    core.take_table(MODEL_SPECS, [spec_record(spec) for spec in specs])
     return core
 
 
@@ -130,6 +132,17 @@ class Maker:
         stamp = int((START + timedelta(hours=1)).timestamp() * 1000)
         return FakeRecord(topic, key=key, value=value, headers=headers, at_offset=self.offset, at_ms=stamp)
 
+    def columns(self, numbers: Sequence[int], **fields: Any) -> FakeRecord:
+        """One columnar JSON record of plant rows."""
+        rows = [plant_row(number, **fields) for number in numbers]
+        whole: dict[str, Any] = {name: [row[name] for row in rows] for name in rows[0] if name != "features"}
+        whole |= {
+            "model_id": "plant",
+            "features": {name: [r["features"][name] for r in rows] for name in ("speed", "rate")},
+        }
+        value = json.dumps(whole).encode()
+        return self.raw(value, rows[0]["prediction_id"], kind="application/vnd.driftloop.columns+json")
+
     def label(self, number: int, label: Any, seconds: float, **fields: Any) -> FakeRecord:
         row = {"prediction_id": f"p{number}", "model_id": "plant", "label": label, "labelled_at": at(seconds)} | fields
         return self.raw(json.dumps(row).encode(), row["prediction_id"], topic=PREDICTION_LABELS)
@@ -150,12 +163,12 @@ def bench_with() -> Callable[..., Bench]:
     return lambda **rules: Bench(new_core(IngestRules(**rules)))
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def row() -> Callable[..., dict[str, Any]]:
     return plant_row
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def moment() -> Callable[[float], str]:
     return at
 
@@ -163,3 +176,9 @@ def moment() -> Callable[[float], str]:
 @pytest.fixture
 def spec() -> Callable[..., FakeRecord]:
     return spec_record
+
+
+@pytest.fixture(scope="session")
+def fresh_bench() -> Callable[..., tuple[Bench, Maker]]:
+    """For property tests: a core without memory for every example."""
+    return lambda **rules: (Bench(new_core(IngestRules(**rules), [PLANT])), Maker())

@@ -116,9 +116,7 @@ def test_a_correction_of_a_row_that_is_not_there_adds_it(tmp_path, frames, make,
     assert read_rows(str(tmp_path), "plant", at(99), 10).label("d50", "number").tolist() == [9.0]
 
 
-def test_a_crash_between_merge_and_append_is_mended(
-    tmp_path, frames, make, row, moment, monkeypatch
-):
+def test_a_crash_between_merge_and_append_is_mended(tmp_path, frames, make, row, moment, monkeypatch):
     archive = Archive(sink_at(tmp_path))
     archive.process(frames.of(make.outcome(row(1, label=1.0, labelled_at=moment(1)))), None)
     records = frames.of(make.label(1, 9.0, 600), make.outcome(row(2, label=2.0, labelled_at=moment(2))))
