@@ -81,6 +81,14 @@ def test_the_compose_file_keeps_to_the_compose_specification():
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+def test_prometheus_scrapes_every_process_of_the_compose_file():
+    config = yaml.safe_load((ROOT / "deploy" / "prometheus" / "prometheus.yml").read_text())
+    scraped = config["scrape_configs"][0]["static_configs"]
+    assert {entry["labels"]["process"]: entry["targets"] for entry in scraped} == {
+        name: [f"{name}:9464"] for name in SERVICES
+    }
+
+
 def test_every_long_running_compose_service_restarts_and_says_whether_it_lives():
     for name, service in COMPOSE["services"].items():
         assert service["restart"] in ("unless-stopped", "on-failure"), name

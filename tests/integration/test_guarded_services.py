@@ -1,10 +1,7 @@
 """Every process does its work on a guarded cluster, with its own principal and no other's rights."""
 
-import os
-import sys
 from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 

@@ -1,12 +1,13 @@
 """A loop as a process: signals, the health server, and what its end is called."""
 
+import os
 import signal
 import sys
 import threading
 from collections.abc import Callable
 
 import structlog
-from prometheus_client import CollectorRegistry
+from prometheus_client import CollectorRegistry, ProcessCollector
 
 from driftloop.errors import ExitCode, UserError
 from driftloop.kafka.loop import Loop
@@ -14,6 +15,7 @@ from driftloop.kafka.transport import FencedError
 from driftloop.telemetry.health import HealthServer
 
 _STUCK_AFTER_S = 120.0
+_STOP_WITHIN_S = 9.0
 
 
 class Service:
@@ -43,6 +45,7 @@ class Service:
     def run(self) -> int:
         """Run until SIGTERM or SIGINT; the exit code. Errors are said in one sentence."""
         log = structlog.get_logger(service=self.loop.metrics.service)
+        ProcessCollector(registry=self.registry)
         self._listen_to_signals()
         health = HealthServer(
             self.registry, alive=lambda: self.loop.tick_age < _STUCK_AFTER_S, ready=lambda: self.loop.ready
@@ -71,4 +74,11 @@ class Service:
     def _listen_to_signals(self) -> None:
         if threading.current_thread() is threading.main_thread():
             for number in (signal.SIGTERM, signal.SIGINT):
-                signal.signal(number, lambda *_: self.loop.stop())
+                signal.signal(number, lambda *_: self._stop())
+
+    def _stop(self) -> None:
+        """Ask the loop to end; a loop that cannot (its broker is away) is left behind: no harm, only a redo."""
+        self.loop.stop()
+        last_resort = threading.Timer(_STOP_WITHIN_S, os._exit, (int(ExitCode.BROKER_AWAY),))
+        last_resort.daemon = True
+        last_resort.start()
