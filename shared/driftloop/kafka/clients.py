@@ -4,6 +4,7 @@ The settings that are not obvious were measured: `fetch.queue.backoff.ms` at its
 catching up at a tenth; small `fetch.wait.max.ms` and `linger.ms` keep a hop at milliseconds.
 """
 
+import logging
 from typing import Any
 
 from confluent_kafka import Consumer, KafkaException, Producer
@@ -11,6 +12,11 @@ from confluent_kafka.admin import AdminClient
 
 from driftloop.errors import ExitCode, UserError
 from driftloop.kafka.settings import KafkaSettings
+
+CLIENT_LOG = logging.getLogger("driftloop.kafka.client")
+"""What the client library has to say; silent unless `driftloop.telemetry.logs` sends it on."""
+CLIENT_LOG.addHandler(logging.NullHandler())
+CLIENT_LOG.propagate = False
 
 MAX_MESSAGE_BYTES = 16 * 1024 * 1024
 """The largest record of any topic of ours, the dead letters' excepted."""
@@ -22,10 +28,12 @@ def client_config(kafka: KafkaSettings) -> dict[str, Any]:
         "bootstrap.servers": kafka.bootstrap_servers,
         "client.id": f"driftloop-{kafka.replica}",
         "security.protocol": kafka.security_protocol,
+        "retry.backoff.ms": 10,
         "reconnect.backoff.ms": 50,
         "reconnect.backoff.max.ms": 1_000,
         "socket.keepalive.enable": True,
-        "log_level": 2,
+        "log_level": 4,
+        "logger": CLIENT_LOG,
     }
     if kafka.security_protocol.startswith("SASL"):
         password = kafka.sasl_password.get_secret_value() if kafka.sasl_password else ""
@@ -91,7 +99,6 @@ def _writer_config(kafka: KafkaSettings) -> dict[str, Any]:
         "partitioner": "murmur2_random",
         "compression.type": "lz4",
         "linger.ms": 1,
-        "retry.backoff.ms": 10,
         "message.max.bytes": 2 * MAX_MESSAGE_BYTES,
         "queue.buffering.max.messages": 500_000,
         "queue.buffering.max.kbytes": 262_144,

@@ -17,12 +17,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from confluent_kafka.admin import AdminClient
-
 from driftloop.errors import ExitCode, UserError
 from driftloop.kafka import guard
 from driftloop.kafka.broker_files import format_data, write_logging, write_properties
+from driftloop.kafka.clients import require_broker
 from driftloop.kafka.runtime_jars import KAFKA_VERSION, Progress, class_path, java, to_stderr
+from driftloop.kafka.settings import KafkaSettings
 
 _JAVA_OPTIONS = ("-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Djava.awt.headless=true")
 _START_SECONDS = 90.0
@@ -158,10 +158,9 @@ def _await_broker(process: "subprocess.Popen[bytes]", servers: str, folder: Path
         with contextlib.suppress(OSError), socket.create_connection((host, int(port)), timeout=1):
             break
         time.sleep(0.05)
-    admin = AdminClient({"bootstrap.servers": servers, "log_level": 0})
     try:
-        admin.list_topics(timeout=max(1.0, deadline - time.monotonic()))
-    except Exception as error:
+        require_broker(KafkaSettings(bootstrap_servers=servers), max(1.0, deadline - time.monotonic()))
+    except UserError as error:
         raise UserError(
             f"the embedded broker did not answer within {_START_SECONDS:.0f} s: {_last_words(folder)}",
             ExitCode.BROKER_AWAY,

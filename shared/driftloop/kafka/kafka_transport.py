@@ -1,20 +1,21 @@
 """The loop's transport over Kafka: one group member, one transactional producer, table readers."""
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, suppress
 
-from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Message, TopicPartition
 from confluent_kafka.admin import NewTopic  # type: ignore[attr-defined]
 
 from driftloop.errors import ExitCode, UserError
-from driftloop.kafka.clients import admin_client, group_consumer, require_broker, transactional_producer
+from driftloop.kafka.clients import admin_client, group_consumer, require_broker
 from driftloop.kafka.log_reader import LogReader, end_offsets, partition_count, unprefixed
 from driftloop.kafka.retries import patiently
 from driftloop.kafka.settings import KafkaSettings, LoopSettings
 from driftloop.kafka.table import Tables
 from driftloop.kafka.topics import changelog_config, create_topics
-from driftloop.kafka.transport import AbortedError, FencedError, Polled, Position, Rebalance, Write
+from driftloop.kafka.transport import FencedError, Polled, Position, Rebalance, Write
+from driftloop.kafka.writer import Writer
 from driftloop.processor import Record
 
 
@@ -26,7 +27,7 @@ class KafkaTransport:
         self._prefix = kafka.topic_prefix
         self._admin = admin_client(kafka)
         self._consumer: Consumer
-        self._producer: Producer
+        self.writer: Writer
         self._tables = Tables(kafka, settings.tables)
         self._counts: dict[str, int] = {}
 
@@ -34,7 +35,7 @@ class KafkaTransport:
         """Check the topics, fence an earlier incarnation, subscribe."""
         require_broker(self._kafka)
         self._prepare_topics()
-        self._new_producer()
+        self.writer = Writer(self._kafka, f"{self._settings.group}-{self._kafka.replica}")
         self._consumer = group_consumer(self._kafka, self._settings.group, inputs=len(self._settings.inputs))
         self._consumer.subscribe(
             [self._prefix + topic for topic in self._settings.inputs],
@@ -53,13 +54,6 @@ class KafkaTransport:
             name, count = self._prefix + self._settings.changelog, next(iter(counts.values()))
             if name not in self._admin.list_topics(timeout=30).topics:
                 create_topics(self._admin, [NewTopic(name, count, config=changelog_config())])
-
-    def _new_producer(self) -> None:
-        slot = f"{self._settings.group}-{self._kafka.replica}"
-        if not self._kafka.transactions:
-            slot += "-control"
-        self._producer = transactional_producer(self._kafka, slot)
-        patiently(lambda: self._producer.init_transactions(30), "joining the transactions of this replica's slot")
 
     # -- partitions come and go -------------------------------------------------------------
 
@@ -207,62 +201,9 @@ class KafkaTransport:
             self._counts[topic] = partition_count(self._admin, self._kafka, topic)
         return self._counts[topic]
 
-    # -- writing ------------------------------------------------------------------------------
-
     def commit(self, writes: Sequence[Write], offsets: Mapping[Position, int]) -> None:
         """Writes and offsets in one transaction."""
-        try:
-            self._producer.begin_transaction()
-            for write in writes:
-                self._produce(write)
-            if offsets:
-                named = [self._named(position, offset) for position, offset in offsets.items()]
-                metadata = self._consumer.consumer_group_metadata()
-                self._retrying(lambda: self._producer.send_offsets_to_transaction(named, metadata, 30))
-            if self._kafka.hold_in_transaction_ms:
-                self._producer.flush(10)
-                time.sleep(self._kafka.hold_in_transaction_ms / 1000)
-            self._retrying(lambda: self._producer.commit_transaction(60))
-        except KafkaException as error:
-            self._give_up(error)
-
-    def _produce(self, write: Write) -> None:
-        while True:
-            try:
-                self._producer.produce(
-                    self._prefix + write.topic,
-                    write.value,
-                    write.key,
-                    -1 if write.partition is None else write.partition,
-                    headers=list(write.headers),
-                )
-            except BufferError:  # the queue is full: wait for the broker to take some
-                self._producer.poll(0.1)
-            else:
-                return
-
-    def _retrying(self, step: Callable[[], object]) -> None:
-        while True:
-            try:
-                step()
-            except KafkaException as error:
-                if not error.args[0].retriable():
-                    raise
-            else:
-                return
-
-    def _give_up(self, error: KafkaException) -> None:
-        """Abort where that is possible, take a new producer where nothing is known, else end."""
-        cause: KafkaError = error.args[0]
-        if cause.fatal():
-            raise FencedError(cause.str()) from error
-        try:
-            self._producer.abort_transaction(30)
-        except KafkaException as refused:
-            if refused.args[0].fatal():
-                raise FencedError(refused.args[0].str()) from refused
-            self._new_producer()
-        raise AbortedError(cause.str()) from error
+        self.writer.commit(writes, [self._named(*pair) for pair in offsets.items()], self._consumer)
 
     def close(self) -> None:
         """Leave the group."""

@@ -26,3 +26,14 @@ def configure_logs(service: str, *, format: LogFormat | None = None, level: str 
         cache_logger_on_first_use=True,
     )
     structlog.contextvars.bind_contextvars(service=service)
+    client = logging.getLogger("driftloop.kafka.client")
+    client.handlers = [_ToStructlog()]
+    client.setLevel(logging.WARNING)
+
+
+class _ToStructlog(logging.Handler):
+    """Sends the Kafka client's own words on; the client already keeps repetitions down."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """One line."""
+        structlog.get_logger().log(record.levelno, "kafka client", words=record.getMessage())

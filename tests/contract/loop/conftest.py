@@ -115,7 +115,7 @@ class MemoryWorld:
     def settle(self, *loops: Loop, until: Callable[[], bool] = lambda: True) -> None:
         idle = 0
         for _ in range(1000):
-            idle = 0 if any([loop.step() for loop in loops]) else idle + 1
+            idle = 0 if sum(loop.step() for loop in loops) else idle + 1
             if idle > 2 and until():
                 return
         raise AssertionError("it never came to rest")
@@ -145,12 +145,10 @@ class FaultyTransport(KafkaTransport):
         if fault is None:
             super().commit(writes, offsets)
             return
-        self._producer.begin_transaction()
-        for write in writes:
-            self._produce(write)
-        self._producer.flush(10)
+        self.writer.begin(writes)
+        self.writer.flush()
         if isinstance(fault, AbortedError):
-            self._producer.abort_transaction(10)
+            self.writer.abort()
         raise fault
 
 
@@ -182,10 +180,12 @@ class KafkaWorld:
     def settle(self, *loops: Loop, until: Callable[[], bool] = lambda: True) -> None:
         watch = Quiescence(self.kafka, self._groups)
         deadline = time.monotonic() + 30
-        while any([loop.step() for loop in loops]) or not (watch.quiescent() and until()):
+        while sum(loop.step() for loop in loops) or not (watch.quiescent() and until()):
             assert time.monotonic() < deadline, f"it never came to rest: {watch.lag()}"
 
     def kill(self, loop: Loop) -> None:
+        """It raised, so it writes nothing more; leaving the group saves waiting for its session to end."""
+        loop._transport.close()
         self._open.remove(loop)
 
     def leave(self, loop: Loop) -> None:

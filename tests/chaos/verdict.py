@@ -1,0 +1,53 @@
+"""What a run of faults found."""
+
+from collections import Counter
+from collections.abc import Hashable, Sequence
+from dataclasses import asdict, dataclass
+
+MIN_ABORTED = 500
+
+
+@dataclass(slots=True)
+class Verdict:
+    """The figures of one run; `rows` are inputs."""
+
+    service: str
+    faults: int
+    control: bool
+    rows: int = 0
+    lost: int = 0
+    doubled: int = 0
+    out_of_order: int = 0
+    state_errors: int = 0
+    aborted_records: int = 0
+    wall_seconds: float = 0.0
+
+    def compare(self, expected: Sequence[Hashable], found: Sequence[Hashable]) -> None:
+        """Count what is missing and what is there too often."""
+        wanted, there = Counter(expected), Counter(found)
+        self.lost += sum((wanted - there).values())
+        self.doubled += sum((there - wanted).values())
+
+    def order(self, found: Sequence[tuple[Hashable, int]]) -> None:
+        """Count (key, place) pairs whose place is not above the key's last one."""
+        last: dict[Hashable, int] = {}
+        for key, place in found:
+            self.out_of_order += place <= last.get(key, -1)
+            last[key] = max(place, last.get(key, -1))
+
+    def as_json(self) -> dict[str, object]:
+        """The fields of the report."""
+        return asdict(self)
+
+    @property
+    def clean(self) -> bool:
+        """Whether nothing was lost, doubled, out of order or wrong in the state."""
+        return not (self.lost or self.doubled or self.out_of_order or self.state_errors)
+
+    @property
+    def proves(self) -> bool:
+        """Whether the run says anything: enough aborted records were seen, or the control found doubles."""
+        if self.control:
+            return self.doubled > 0
+        needed = MIN_ABORTED if self.faults >= 100 else 1
+        return self.clean and self.aborted_records >= needed
