@@ -46,9 +46,20 @@ def differences(worse: Sequence[float], better: Sequence[float], bound: float) -
 
 
 def begin(
-    result: TrainingResult, champion: Version, rule: ChallengeRule, since: FramePosition | None, row: int
+    result: TrainingResult,
+    champion: Version,
+    rule: ChallengeRule,
+    since: FramePosition | None,
+    row: int,
+    *,
+    refitted: bool = False,
 ) -> ChallengeEntry:
-    """The challenge of a run's version, with its held-out losses as the first evidence."""
+    """The challenge of a run's version, with its held-out losses as the first evidence.
+
+    Of a version that was `refitted` they may prove a gain and never harm, and half the stake is kept
+    back for the rows that follow: they were predicted by a model that had not seen the newest rows,
+    the one that challenges has. Where the stream drifts, the first can lose and the second be right.
+    """
     entry = ChallengeEntry(
         version=result.version,
         champion=champion,
@@ -62,7 +73,10 @@ def begin(
     if held_out is None or len(held_out.champion_losses) != len(held_out.challenger_losses):
         return entry
     with_rows = after(entry, held_out.champion_losses, held_out.challenger_losses)
-    return with_rows.model_copy(update={"validated_rows": with_rows.gain.rows})
+    with_rows = with_rows.model_copy(update={"validated_rows": with_rows.gain.rows})
+    if not refitted:
+        return with_rows
+    return with_rows.model_copy(update={"gain": with_rows.gain.hedged(), "harm": entry.harm})
 
 
 def after(entry: ChallengeEntry, champion: Sequence[float], challenger: Sequence[float]) -> ChallengeEntry:

@@ -71,6 +71,25 @@ class PairedTest(BaseModel):
             test, values = test._after_chunk(values[:room]), values[room:]
         return test
 
+    def hedged(self) -> Self:
+        """The test as if half the stake had been kept back until now.
+
+        The wealth is the mean of that of a gambler who bet on all rows so far and of one who begins
+        here, so it is a fair game still: rows that spoke against the bet cost half the stake at most.
+
+        >>> lost = PairedTest().after(np.full(200, -0.5)).hedged()
+        >>> lost.log_evidence > -0.7 and lost.after(np.full(100, 0.5)).proven(risk=0.05)
+        True
+        """
+        wealth = np.logaddexp(0.0, np.array(self.log_wealth)) - np.log(2.0)
+        return self.model_copy(
+            update={
+                "log_wealth": tuple(wealth.tolist()),
+                "log_evidence": float(_log_sum((_LOG_WEIGHTS + wealth / self.inflation)[None, :])[0]),
+                "peak": float(np.logaddexp(0.0, self.peak) - np.log(2.0)),
+            }
+        )
+
     def proven(self, risk: float) -> bool:
         """Whether the claim was refuted at any row so far, at that risk of being wrong."""
         return self.peak >= float(np.log(1.0 + 1.0 / risk))

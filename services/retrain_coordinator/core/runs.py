@@ -112,7 +112,10 @@ def _prove(step: Step, result: TrainingResult) -> None:
     if state.champion is None:
         lifecycle.promote(step, result.version, "the first version", trigger="first_version")
         return
-    entry = challenge.begin(result, state.champion, step.spec.challenge, state.applied, state.labelled_rows)
+    entry = challenge.begin(
+        result, state.champion, step.spec.challenge, state.applied, state.labelled_rows,
+        refitted=step.spec.training.refit,
+    )  # fmt: skip
     state.challenges[result.version] = entry
     state.versions[result.version].status = "challenger"
     word = challenge.verdict(entry, step.spec.challenge)

@@ -35,14 +35,15 @@ def train(job: Job, progress: Callable[[Step], None]) -> Succeeded:
     wall, cpu = time.perf_counter(), _cpu_seconds()
     request, spec = job.run.request, job.run.spec
     data = read_data_set(job.archive_uri, request, spec, job.archive_wait_seconds)
-    split = split_rows(request.data, data.pseudo)
+    champion = _champion(request, data)
+    split = split_rows(request.data, data.pseudo, None if champion is None else int(champion.unseen.sum()))
     fitted = fit_and_validate(
         make_learner(spec, request.learner, request.learner_parameters),
         spec,
         data.rows,
         split,
         base=_base(request),
-        champion=_champion(request, data),
+        champion=champion,
         seed=request.seed,
         progress=progress,
     )

@@ -61,11 +61,29 @@ def test_frames_wait_for_the_scores_of_a_challenger(story):
     assert told.state.applied == told.here
 
 
-def test_a_worse_challenger_is_rejected(story):
-    told = drifted(story)
+def test_a_challenger_that_was_worse_on_held_out_rows_is_rejected_where_it_was_not_refitted(story):
+    told = drifted(story, training={"refit": False})
     told.result(GOOD, BAD)
     assert told.champion == "1.0.0"
     assert told.events[-1].event == "rejected"
+
+
+def test_a_refitted_challenger_is_rejected_by_the_rows_that_it_was_scored_on_itself(story):
+    told = drifted(story)
+    told.result(GOOD, BAD)
+    assert told.events[-1].event == "challenged"
+    told.status(60, 0.6)
+    told.scores({"1.0.0": GOOD, "1.0.1": BAD})
+    assert told.champion == "1.0.0"
+    assert told.events[-1].event == "rejected"
+
+
+def test_a_refitted_challenger_recovers_from_held_out_rows_that_spoke_against_it(story):
+    told = drifted(story)
+    told.result(GOOD, BAD)
+    told.status(60, 0.6)
+    told.scores({"1.0.0": BAD, "1.0.1": GOOD})
+    assert told.champion == "1.0.1"
 
 
 def test_a_champion_that_proves_worse_is_rolled_back(story):

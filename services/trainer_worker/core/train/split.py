@@ -9,6 +9,8 @@ from driftloop.contracts.training_requests import DataRule
 
 Indices = NDArray[np.intp]
 HELD_OUT_AT_MOST = 2_000
+HELD_OUT_BESIDE_A_CHAMPION = 100
+"""So many rows may always be held out where there is a champion; beyond, half of those it has not seen."""
 SOURCE_WEIGHTS = {"user": 1.0, "system": 1.0, "pseudo": 0.5}
 """What a row's label counts for, by who gave it; a row's own weight multiplies it."""
 PSEUDO_SHARE = 0.3
@@ -24,11 +26,15 @@ class Split:
     everything: Indices
 
 
-def split_rows(rule: DataRule, pseudo: NDArray[np.bool_]) -> Split:
+def split_rows(rule: DataRule, pseudo: NDArray[np.bool_], unseen: int | None = None) -> Split:
     """Split `len(pseudo)` rows by `rule`; raises ValueError, with a sentence, where they are too few.
 
     The newest `validation_share` of the rows (of the fresh ones, where the rule names them) are
     held out. Pseudo-labelled rows are never among them, and are capped among the others.
+
+    `unseen` is how many of the rows came after all that the champion learnt from. Only those tell
+    the two apart, and to hold out more would set a model that lacks the newest rows against one
+    that has them: where the stream drifts, it would lose for that alone.
     """
     chosen = _cap_pseudo(_chosen(rule, len(pseudo)), pseudo)
     if len(chosen) < rule.minimum_rows:
@@ -36,6 +42,8 @@ def split_rows(rule: DataRule, pseudo: NDArray[np.bool_]) -> Split:
     fresh = len(chosen) if rule.fresh_rows is None else min(rule.fresh_rows, len(chosen))
     wanted = max(1, round(rule.validation_share * fresh))
     wanted = min(wanted, HELD_OUT_AT_MOST, len(chosen) - 1)
+    if unseen is not None:
+        wanted = min(wanted, max(HELD_OUT_BESIDE_A_CHAMPION, unseen // 2))
     tail = chosen[-wanted:]
     return Split(chosen[:-wanted], tail[~pseudo[tail]], chosen)
 
