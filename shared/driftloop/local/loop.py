@@ -40,13 +40,14 @@ def local_loop(
     port: int | None = None,
     partitions: int = 1,
     keep_kafka: bool = True,
+    warm: tuple[str, ...] = (),
     progress: Progress = lambda _line: None,
 ) -> Iterator[LocalLoop]:
     """A loop that is ready when the block starts and stopped when it ends.
 
     Without `bootstrap_servers` it runs its own broker with one partition a topic: a total order, so
-    that results do not depend on this machine's speed. Raises UserError where something does not
-    start, with the last words of what failed.
+    that results do not depend on this machine's speed. `warm` names learners to make ready at once.
+    Raises UserError where something does not start, with the last words of what failed.
     """
     home = home.make()
     with ExitStack() as stack:
@@ -57,7 +58,7 @@ def local_loop(
         apply_topics(kafka, partitions=partitions if broker.embedded or topic_prefix else None)
         progress("The broker is up; the services are starting.")
         ports = dict(zip(SERVICES, free_ports(len(SERVICES)), strict=True))
-        programs = service_programs(home, _environment(kafka), tuple(ports.values()))
+        programs = service_programs(home, _environment(kafka), tuple(ports.values()), warm)
         running = _Running(home, broker, topic_prefix, ports)
         stack.callback(home.clear_running)
         supervisor = stack.enter_context(Supervisor(programs, home.logs, on_start=running.started))

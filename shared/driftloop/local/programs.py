@@ -1,5 +1,6 @@
 """The six processes of a local loop, and the settings that tie them together."""
 
+import json
 import os
 import socket
 import sys
@@ -46,24 +47,31 @@ class Program:
     port: int
 
 
-def service_programs(home: Home, kafka_environment: Mapping[str, str], ports: Sequence[int]) -> tuple[Program, ...]:
-    """The services of a loop that lives in `home`; `ports` are for their metrics, one each."""
+def service_programs(
+    home: Home, kafka_environment: Mapping[str, str], ports: Sequence[int], warm: Sequence[str] = ()
+) -> tuple[Program, ...]:
+    """The services of a loop that lives in `home`; `ports` are for their metrics, one each.
+
+    `warm` names the learners that the trainer makes ready before the first run.
+    """
     return tuple(
         Program(
             name,
             (sys.executable, "-m", *arguments),
-            {**os.environ, **kafka_environment, **_settings(arguments[0], home, port)},
+            {**os.environ, **kafka_environment, **_settings(arguments[0], home, port, warm)},
             port,
         )
         for (name, arguments), port in zip(SERVICES.items(), ports, strict=True)
     )
 
 
-def _settings(service: str, home: Home, port: int) -> dict[str, str]:
+def _settings(service: str, home: Home, port: int, warm: Sequence[str]) -> dict[str, str]:
     prefix = f"DRIFTLOOP_{service.upper()}_"
     single_threaded = {f"{library}_NUM_THREADS": "1" for library in ("OMP", "OPENBLAS", "MKL")}
+    ready = {f"{prefix}WARM": json.dumps(list(warm))} if service == "trainer_worker" and warm else {}
     return {
         **single_threaded,
+        **ready,
         f"{prefix}METRICS_PORT": str(port),
         f"{prefix}ARCHIVE_URI": str(home.lake),
         f"{prefix}ARTIFACT_URI": str(home.artifacts),

@@ -19,7 +19,7 @@ from driftloop.replay.result import ReplayResult, replay_result
 
 @contextmanager
 def replay_loop(
-    home: Path | None, bootstrap_servers: str | None, progress: Callable[[str], None]
+    home: Path | None, bootstrap_servers: str | None, progress: Callable[[str], None], learner: str
 ) -> Iterator[LocalLoop]:
     """A fresh loop for one replay.
 
@@ -36,6 +36,7 @@ def replay_loop(
             bootstrap_servers=bootstrap_servers,
             topic_prefix=prefix,
             keep_kafka=home is not None,
+            warm=(learner,),
             progress=progress,
         )
         with loop as running:
@@ -60,7 +61,7 @@ def replay(
     """
     recording = recording or open_recording(options)
     started = time.monotonic()
-    with replay_loop(home, bootstrap_servers, audience.stage) as loop:
+    with replay_loop(home, bootstrap_servers, audience.stage, recording.spec.learner.name) as loop:
         on_ready(loop)
         pace = Pace(options.pace, options.rows_per_second(), options.label_delay_rows)
         played = Player(recording, loop.kafka, pace, audience, loop.supervisor.check).play()

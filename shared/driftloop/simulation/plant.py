@@ -130,5 +130,5 @@ def plant_spec(model_id: str = "granulation", learner: str = "torch-mlp") -> Mod
         label_delay=LabelDelay(expected_seconds=3600.0),
         detection=Detection(window_rows=500, minimum_rows=200),
         learner=LearnerChoice(name=learner),
-        training=TrainingRule(maximum_rows=4000, minimum_rows=200),
+        training=TrainingRule(maximum_rows=800, minimum_rows=200),
     )
