@@ -1,6 +1,6 @@
 """A real archive, real child processes, and learners that misbehave on purpose."""
 
-import sys
+import os
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, timedelta
@@ -22,6 +22,19 @@ from trainer_worker.metrics import TrainMetrics
 
 ROWS_PER_FRAME = 50
 START = datetime(2026, 1, 5, tzinfo=UTC)
+
+
+def children_of(pid: int) -> list[int]:
+    """Processes that `pid` has forked and not buried yet; none where it is gone itself."""
+    try:
+        return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    except OSError:
+        return []
+
+
+@pytest.fixture(name="children_of")
+def _children_of() -> Callable[[int], list[int]]:
+    return children_of
 
 
 def archive_table(rows: int, seed: int = 0) -> pa.Table:
@@ -48,20 +61,20 @@ def archive_table(rows: int, seed: int = 0) -> pa.Table:
     return pa.Table.from_arrays(arrays, schema=ARCHIVE_SCHEMA)
 
 
-@pytest.fixture
-def archive(tmp_path) -> Callable[[int], str]:
-    def write(rows: int) -> str:
-        uri = str(tmp_path / "lake")
-        through = Transaction(app_id(0), -(-rows // ROWS_PER_FRAME))
-        write_deltalake(
-            uri,
-            archive_table(rows),
-            partition_by=PARTITION_BY,
-            commit_properties=CommitProperties(app_transactions=[through]),
-        )
-        return uri
+def write_archive(uri: str, rows: int) -> str:
+    through = Transaction(app_id(0), -(-rows // ROWS_PER_FRAME))
+    write_deltalake(
+        uri,
+        archive_table(rows),
+        partition_by=PARTITION_BY,
+        commit_properties=CommitProperties(app_transactions=[through]),
+    )
+    return uri
 
-    return write
+
+@pytest.fixture(scope="module")
+def archive_uri(tmp_path_factory) -> str:
+    return write_archive(str(tmp_path_factory.mktemp("archive") / "lake"), 1000)
 
 
 @pytest.fixture
@@ -92,12 +105,21 @@ def make_run():
     return run
 
 
-@pytest.fixture
-def executor(archive, tmp_path) -> Iterator[ChildProcesses]:
-    places = Places(archive(1000), str(tmp_path / "artifacts"), archive_wait_seconds=0.5)
+@pytest.fixture(scope="module")
+def processes(archive_uri, bad_learners, tmp_path_factory) -> Iterator[ChildProcesses]:
+    places = Places(archive_uri, str(tmp_path_factory.mktemp("artifacts")), archive_wait_seconds=0.5)
     processes = ChildProcesses(places, TrainMetrics(CollectorRegistry()))
     yield processes
     processes.close()
+
+
+@pytest.fixture
+def executor(processes, until) -> Iterator[ChildProcesses]:
+    """One nursery serves the tests of a module; each leaves no run and no child behind."""
+    yield processes
+    processes.keep(frozenset())
+    if processes.nursery_pid is not None:
+        until(lambda: not children_of(processes.nursery_pid))
 
 
 @pytest.fixture
@@ -125,17 +147,16 @@ def end_of(executor, until):
     return end
 
 
-@pytest.fixture
-def bad_learners(tmp_path, monkeypatch) -> None:
+@pytest.fixture(scope="module")
+def bad_learners(tmp_path_factory) -> Iterator[None]:
     """Installs a distribution with learners that hang, raise, eat memory, say NaN, or die."""
-    site = tmp_path / "site"
+    site = tmp_path_factory.mktemp("site")
     info = site / "bad_learners-1.0.dist-info"
     info.mkdir(parents=True)
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: bad-learners\nVersion: 1.0\n")
-    names = ("hang", "raise", "eat", "nan", "die", "slow")
-    points = "\n".join(f"{name} = bad_learners:make_{name}" for name in names)
+    points = "\n".join(f"{name} = bad_learners:make_{name}" for name in ("hang", "raise", "eat", "nan", "die"))
     (info / "entry_points.txt").write_text(f"[driftloop.learners]\n{points}\n")
     (site / "bad_learners.py").write_text((Path(__file__).parent / "bad_learners.txt").read_text())
-    monkeypatch.setenv("PYTHONPATH", str(site))
-    monkeypatch.syspath_prepend(str(site))
-    sys.modules.pop("bad_learners", None)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", str(site), prepend=os.pathsep)
+        yield

@@ -17,15 +17,28 @@ from driftloop.spec.model_spec import TrainingRule
 LEARNERS = ("random-forest", "gradient-boosting", "linear", "online", "torch-mlp")
 
 
+WORKER = """
+import sys, time
+from pathlib import Path
+from prometheus_client import CollectorRegistry
+from trainer_worker.adapters.executor import ChildProcesses, Places
+from trainer_worker.core.train.run_report import Run
+from trainer_worker.metrics import TrainMetrics
+
+executor = ChildProcesses(Places(sys.argv[1], sys.argv[2]), TrainMetrics(CollectorRegistry()))
+executor.start(Run.model_validate_json(sys.argv[3]))
+while not list(executor.reports()):
+    time.sleep(0.01)
+Path(sys.argv[4]).write_text(str(executor.nursery_pid))
+time.sleep(600)
+"""
+
+
 def alive(pid: int) -> bool:
     try:
         return "Z" not in Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
     except OSError:
         return False
-
-
-def children_of(pid: int) -> list[int]:
-    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
 @pytest.mark.parametrize("learner", LEARNERS)
@@ -99,7 +112,6 @@ def test_a_learner_that_is_not_installed_fails_with_those_that_are(end_of, make_
     assert "random-forest" in reason
 
 
-@pytest.mark.usefixtures("bad_learners")
 @pytest.mark.parametrize(
     ("learner", "training", "reason"),
     [
@@ -117,8 +129,7 @@ def test_a_learner_that_misbehaves_ends_as_a_failed_run_with_its_reason(end_of, 
     assert end_of(make_run(2)).kind == "succeeded"
 
 
-@pytest.mark.usefixtures("bad_learners")
-def test_a_child_that_somebody_kills_is_noticed(executor, until, end_of, make_run):
+def test_a_child_that_somebody_kills_is_noticed(executor, until, end_of, make_run, children_of):
     run = make_run(learner="hang")
     executor.start(run)
     nursery = executor.nursery_pid
@@ -130,8 +141,7 @@ def test_a_child_that_somebody_kills_is_noticed(executor, until, end_of, make_ru
     assert "ended by signal 9" in end.reason
 
 
-@pytest.mark.usefixtures("bad_learners")
-def test_a_cancelled_run_leaves_no_process(executor, until, make_run):
+def test_a_cancelled_run_leaves_no_process(executor, until, make_run, children_of):
     run = make_run(learner="hang")
     executor.start(run)
     (child,) = until(lambda: children_of(executor.nursery_pid))
@@ -140,8 +150,7 @@ def test_a_cancelled_run_leaves_no_process(executor, until, make_run):
     assert not executor.holds(run.run_id)
 
 
-@pytest.mark.usefixtures("bad_learners")
-def test_a_killed_nursery_takes_its_children_along_and_a_new_one_serves(executor, until, end_of, make_run):
+def test_a_killed_nursery_takes_its_children_along_and_a_new_one_serves(executor, until, end_of, make_run, children_of):
     run = make_run(learner="hang")
     executor.start(run)
     nursery = executor.nursery_pid
@@ -153,25 +162,13 @@ def test_a_killed_nursery_takes_its_children_along_and_a_new_one_serves(executor
     assert end_of(make_run(2)).kind == "succeeded"
 
 
-@pytest.mark.usefixtures("bad_learners")
-def test_children_die_with_a_worker_that_is_killed(archive, tmp_path, until, make_run):
-    run = make_run(learner="hang")
+def test_children_die_with_a_worker_that_is_killed(archive_uri, bad_learners, tmp_path, until, make_run, children_of):
+    run, told = make_run(learner="hang"), tmp_path / "nursery"
     script = tmp_path / "worker.py"
-    script.write_text(
-        "import sys, time\n"
-        "from prometheus_client import CollectorRegistry\n"
-        "from trainer_worker.adapters.executor import ChildProcesses, Places\n"
-        "from trainer_worker.core.train.run_report import Run\n"
-        "from trainer_worker.metrics import TrainMetrics\n"
-        "executor = ChildProcesses(Places(sys.argv[1], sys.argv[2]), TrainMetrics(CollectorRegistry()))\n"
-        "executor.start(Run.model_validate_json(sys.argv[3]))\n"
-        "while not list(executor.reports()): time.sleep(0.01)\n"
-        "print(executor.nursery_pid, flush=True)\n"
-        "time.sleep(600)\n"
-    )
-    command = [sys.executable, str(script), archive(1000), str(tmp_path / "artifacts"), run.model_dump_json()]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as worker:
-        nursery = int(worker.stdout.readline())
+    script.write_text(WORKER)
+    command = [sys.executable, str(script), archive_uri, str(tmp_path), run.model_dump_json(), str(told)]
+    with subprocess.Popen(command) as worker:
+        nursery = int(until(lambda: told.exists() and told.read_text()))
         (child,) = children_of(nursery)
         worker.kill()
     until(lambda: not alive(child) and not alive(nursery))
