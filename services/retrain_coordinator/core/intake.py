@@ -1,9 +1,7 @@
 """Taking a complete frame in: scores first, then signals, then the status and its loss blocks."""
 
-import numpy as np
-
 from driftloop.contracts.drift_status import LossBlock
-from retrain_coordinator.core import challenge, lifecycle, payoff, probation, runs
+from retrain_coordinator.core import challenge, lifecycle, payoff, payoff_feed, probation, runs
 from retrain_coordinator.core.decide import Decision, decide
 from retrain_coordinator.core.evidence import Command, evidence_of, history_of
 from retrain_coordinator.core.figures import completed
@@ -17,6 +15,8 @@ def take_in(step: Step, frame: FrameEvidence) -> None:
     state = step.state
     state.applied = frame.position
     _take_scores(state, frame)
+    if step.policy.triggers.payoff is not None and step.policy.triggers.attainable:
+        _feed(step, frame)
     state.signals = [*state.signals, *frame.signals][-SIGNALS_KEPT:]
     status = frame.status
     for block in status.loss_blocks:
@@ -35,6 +35,8 @@ def consider(step: Step, command: Command | None = None) -> Decision:
     decision = decide(evidence_of(state, word, command), history_of(state, step.spec.automation), step.policy, step.now)
     if decision.action == "retrain":
         runs.start(step, decision)
+    elif decision.action == "reuse" and decision.version in state.versions:
+        lifecycle.reuse(step, decision)
     elif decision.trigger:
         _refuse(step, decision, answered=command is not None)
     return decision
@@ -71,12 +73,29 @@ def _take_scores(state: ModelState, frame: FrameEvidence) -> None:
 def _take_block(step: Step, block: LossBlock) -> None:
     state = step.state
     state.labelled_rows = block.first_row + block.rows
-    if step.policy.triggers.payoff is None or block.model_version != state.champion:
+    triggers = step.policy.triggers
+    if triggers.payoff is None or triggers.attainable or block.model_version != state.champion:
         return
-    evidence = payoff.Evidence(block.model_version, np.full(block.rows, block.loss))
-    state.payoff = payoff.observe(state.payoff, _rule(step), evidence)
+    state.payoff = payoff.observe(state.payoff, _rule(step), payoff_feed.of_block(block, step.spec))
     step.row = state.labelled_rows
     consider(step)
+
+
+def _feed(step: Step, frame: FrameEvidence) -> None:
+    """Feed the payoff rule with the rows of a frame, and decide after each whole block."""
+    state, block_rows = step.state, step.spec.detection.loss_block_rows
+    if state.champion is None:
+        return
+    archived = {version for version, entry in state.versions.items() if entry.status == "archived"}
+    rows = payoff_feed.rows_of(frame, state.champion, archived)
+    state.feed += rows
+    while len(state.feed) >= block_rows:
+        block, state.feed = state.feed[:block_rows], state.feed[block_rows:]
+        evidence = payoff_feed.evidence_of_rows(block, state.champion)
+        state.payoff = payoff.observe(state.payoff, _rule(step), evidence)
+        step.row = max(0, frame.status.labelled_rows - len(state.feed))
+        consider(step)
+    step.row = None
 
 
 def _payoff_word(step: Step) -> payoff.Verdict | None:

@@ -5,26 +5,45 @@ probation's rows are through, and comes back where the champion proves worse.
 """
 
 from datetime import timedelta
+from typing import Literal
 from uuid import UUID
 
 from driftloop.contracts.message import Version
+from driftloop.contracts.retrain_decisions import SafeguardState
 from retrain_coordinator.core import challenge, payoff, probation
+from retrain_coordinator.core.decide import Decision
 from retrain_coordinator.core.state import VERSIONS_KEPT, ChallengeEntry, ProbationEntry
 from retrain_coordinator.core.step import Step
 
 Figures = dict[str, float | str | None]
 
 
+def reuse(step: Step, decision: Decision) -> None:
+    """Let an archived version serve again, because it does better now: no run, the same probation."""
+    if decision.version is not None:
+        promote(
+            step, decision.version, decision.reason, action="reuse", trigger=decision.trigger,
+            evidence=decision.evidence, safeguards=decision.safeguards,
+        )  # fmt: skip
+
+
 def promote(
-    step: Step, version: Version, reason: str, *, trigger: str = "proof", evidence: Figures | None = None
+    step: Step,
+    version: Version,
+    reason: str,
+    *,
+    action: Literal["promote", "reuse"] = "promote",
+    trigger: str = "proof",
+    evidence: Figures | None = None,
+    safeguards: tuple[SafeguardState, ...] = (),
 ) -> None:
     """Make a version the champion, publish decision and event, and begin the probation."""
     state, entry = step.state, step.state.versions[version]
     before = state.champion
     causes = tuple(dict.fromkeys((*entry.lineage, *step.chain())))
     state.challenges.pop(version, None)
-    made = step.decision("promote", trigger, reason, candidate=version, run_id=entry.run_id, evidence=evidence,
-                         causes=causes)  # fmt: skip
+    made = step.decision(action, trigger, reason, candidate=version, run_id=entry.run_id, safeguards=safeguards,
+                         evidence=evidence, causes=causes)  # fmt: skip
     chain = (*causes, made.message_id)
     _end_probation(step, f"{version} was promoted")
     _serve(step, version)
@@ -152,8 +171,9 @@ def _serve(step: Step, version: Version) -> None:
     state.versions[version].status = "champion"
     state.champion, state.champion_since = version, step.now
     state.champions = [*(known for known in state.champions if known != version), version][-VERSIONS_KEPT:]
+    state.serving_since = state.applied.offset if state.applied else -1
     state.scheduled_from = state.scheduled_from or step.now
-    state.refusals = []
+    state.refusals, state.feed = [], []
     state.payoff = payoff.began_serving(state.payoff, version, trained_rows=state.versions[version].rows)
 
 

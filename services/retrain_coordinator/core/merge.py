@@ -28,7 +28,7 @@ class FrameEvidence:
 
     position: FramePosition
     losses: Mapping[Version, tuple[float, ...]]
-    score_ids: tuple[ChallengeScores, ...]
+    scores: tuple[ChallengeScores, ...]
     signals: tuple[DriftSignal, ...]
     status: DriftStatus
     at: datetime
@@ -49,8 +49,11 @@ def add(state: ModelState, message: ChallengeScores | DriftSignal | DriftStatus,
     return True
 
 
-def next_complete(state: ModelState) -> FrameEvidence | None:
-    """Take out the oldest frame if all its sources have reported it, else None."""
+def next_complete(state: ModelState, *, scored_always: bool = False) -> FrameEvidence | None:
+    """Take out the oldest frame if all its sources have reported it, else None.
+
+    `scored_always`: the policy goes by scores, so they are expected whenever a version serves.
+    """
     if not state.waiting:
         return None
     offset = min(state.waiting)
@@ -60,7 +63,7 @@ def next_complete(state: ModelState) -> FrameEvidence | None:
     scores = [ChallengeScores.from_json(raw) for raw in sorted(waiting.scores)]
     losses = _united(scores)
     status = DriftStatus.from_json(waiting.status)
-    missing = _expected(state, offset) - losses.keys()
+    missing = _expected(state, offset, scored_always=scored_always) - losses.keys()
     if len(waiting.signals) < (status.signals or 0) or (missing and len(state.waiting) <= FRAMES_WAITING):
         return None
     del state.waiting[offset]
@@ -77,8 +80,10 @@ def _united(scores: Sequence[ChallengeScores]) -> dict[Version, tuple[float, ...
     return losses
 
 
-def _expected(state: ModelState, offset: int) -> set[Version]:
+def _expected(state: ModelState, offset: int, *, scored_always: bool) -> set[Version]:
     scored: set[Version] = set()
+    if scored_always and state.champion is not None and offset > state.serving_since:
+        scored.add(state.champion)
     for challenge in state.challenges.values():
         if challenge.since is None or challenge.since.offset < offset:
             scored |= {challenge.version, challenge.champion}

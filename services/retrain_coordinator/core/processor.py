@@ -119,7 +119,8 @@ class Coordinator:
     def _drain(self, batch: "_Batch", place: "_Place") -> None:
         """Take in every frame that is complete by now."""
         state, known = self._states[place.key], place.known
-        while (frame := merge.next_complete(state)) is not None:
+        by_scores = known.policy.triggers.payoff is not None and known.policy.triggers.attainable
+        while (frame := merge.next_complete(state, scored_always=by_scores)) is not None:
             moment = frame.status.as_of if known.spec.clock == "event" else frame.at
             step = _step(state, known, moment, frame.status.message_id)
             intake.take_in(step, frame)

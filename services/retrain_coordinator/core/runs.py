@@ -1,14 +1,14 @@
 """Runs: asking for one, and what becomes of its result."""
 
-from driftloop.contracts.message import derive_id
+from driftloop.contracts.message import Version, derive_id
 from driftloop.contracts.retrain_decisions import RetrainDecision
-from driftloop.contracts.training_requests import DataRule, TrainingRequest
+from driftloop.contracts.training_requests import Candidate, DataRule, TrainingRequest
 from driftloop.contracts.training_results import TrainingResult
 from retrain_coordinator.core import challenge, lifecycle, payoff
 from retrain_coordinator.core.decide import Decision
 from retrain_coordinator.core.state import RUNS_KEPT, RunEntry, VersionEntry
 from retrain_coordinator.core.step import Step
-from retrain_coordinator.core.versions import next_version, signature
+from retrain_coordinator.core.versions import is_compatible, next_version, parts, signature
 
 
 def start(step: Step, decision: Decision) -> RetrainDecision:
@@ -61,9 +61,23 @@ def _request(step: Step, decision: Decision, made: RetrainDecision, version: str
         learner=spec.learner.name,
         learner_parameters=spec.learner.parameters,
         data=_data_rule(step, decision),
+        candidates=_candidates(step, version),
         seed=int(made.message_id.int % 2**31),
         reason=made.reason,
     )
+
+
+def _candidates(step: Step, version: Version) -> tuple[Candidate, ...]:
+    """Archived versions that a run may try first: compatible ones, the newest first."""
+    state = step.state
+    fit = [
+        entry
+        for entry in state.versions.values()
+        if entry.status == "archived" and is_compatible(entry.version, version) and entry.version != state.champion
+    ]
+    newest = sorted(fit, key=lambda entry: parts(entry.version), reverse=True)
+    chosen = newest[: step.policy.safeguards.reuse_candidates]
+    return tuple(Candidate(version=entry.version, artifact=entry.artifact, sha256=entry.sha256) for entry in chosen)
 
 
 def _data_rule(step: Step, decision: Decision) -> DataRule:
@@ -90,6 +104,9 @@ def end(step: Step, result: TrainingResult) -> bool:
         return False
     state.run = None
     step.causes = (*run.lineage, run.run_id)
+    if result.status == "succeeded" and result.reused_version in state.versions:
+        _reuse(step, result)
+        return True
     if result.status != "succeeded" or result.artifact is None or result.artifact_sha256 is None:
         _failed(step, result)
         return True
@@ -120,6 +137,26 @@ def _prove(step: Step, result: TrainingResult) -> None:
     state.versions[result.version].status = "challenger"
     word = challenge.verdict(entry, step.spec.challenge)
     step.event("challenged", f"challenges {state.champion}: {word.reason}", version=result.version,
+               previous_version=state.champion, evidence=word.evidence)  # fmt: skip
+    lifecycle.settle(step)
+
+
+def _reuse(step: Step, result: TrainingResult) -> None:
+    """Nothing was trained: an archived version did well on the newest rows. The same proof as any other's."""
+    state, version = step.state, result.reused_version
+    if version is None or state.champion is None or version == state.champion:
+        step.decision("wait", "reuse", f"the run came back with {version}, which serves already")
+        return
+    held = result.model_copy(update={"version": version})
+    entry = challenge.begin(held, state.champion, step.spec.challenge, state.applied, state.labelled_rows)
+    word = challenge.verdict(entry, step.spec.challenge)
+    if word.outcome == "promote" and state.frozen is None:
+        reason = f"{version} is good enough again, nothing was trained: {word.reason}"
+        lifecycle.promote(step, version, reason, action="reuse", trigger="reuse", evidence=word.evidence)
+        return
+    state.challenges[version] = entry
+    state.versions[version].status = "challenger"
+    step.event("challenged", f"archived {version} challenges {state.champion}: {word.reason}", version=version,
                previous_version=state.champion, evidence=word.evidence)  # fmt: skip
     lifecycle.settle(step)
 

@@ -32,7 +32,15 @@ Safeguard = Callable[[Case], Iterator[SafeguardState]]
 def states(case: Case) -> tuple[SafeguardState, ...]:
     """Every safeguard's state, the quiet period first, as the sources ask."""
     found = (state for safeguard in _ORDER for state in safeguard(case))
+    if case.asked.reuse is not None:
+        return tuple(_for_a_reuse(state) for state in found)
     return tuple(_for_a_person(state) if case.asked.manual else state for state in found)
+
+
+def _for_a_reuse(state: SafeguardState) -> SafeguardState:
+    if state.passed or state.name in _HOLDS_FOR_REUSE:
+        return state
+    return SafeguardState(name=state.name, passed=True, detail=f"{state.detail}; no run is needed")
 
 
 def _for_a_person(state: SafeguardState) -> SafeguardState:
@@ -152,5 +160,6 @@ _ORDER: tuple[Safeguard, ...] = (
     _approval,
 )  # fmt: skip
 _HOLDS_FOR_ALL = frozenset({"freeze", "one_run", "minimum_rows", "free_disk"})
+_HOLDS_FOR_REUSE = frozenset({"freeze", "automation", "approval"})
 WAITS = frozenset({"one_run", "patience", "minimum_rows", "minimum_new_rows", "retry", "approval"})
 """Safeguards that time or rows or a person will lift of themselves: the answer is `wait`, not `refuse`."""

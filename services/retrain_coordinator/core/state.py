@@ -112,9 +112,13 @@ class ModelState(_Part):
     signals: list[DriftSignal] = Field(default_factory=list)
     readings: dict[str, Reading] = Field(default_factory=dict)
     payoff: PayoffState = PayoffState()
+    feed: list[dict[str, float]] = Field(default_factory=list)
+    """Rows scored since the last whole block, each with its losses by what lost them."""
 
     champion: Version | None = None
     champion_since: datetime | None = None
+    serving_since: int = -1
+    """Offset of the frame after which the champion serves."""
     champions: list[Version] = Field(default_factory=list)
     """The versions that served, in order, the present one last; a rolled-back one is taken out."""
     versions: dict[Version, VersionEntry] = Field(default_factory=dict)

@@ -8,12 +8,19 @@ from driftloop.contracts.message import ControlMessage, FramePosition, Version
 class ChallengeScores(ControlMessage):
     """Paired losses: entry i of every list is the same row.
 
-    `losses` has the champion and each version scored beside it. An empty frame (no labelled row)
-    is published too while versions are scored: it says that scoring is done with the frame.
+    `losses` has the champion and each version scored beside it: challengers, the predecessor on
+    probation, archived versions that may be reused. An empty frame (no labelled row) is published
+    too while versions are scored: it says that scoring is done with the frame.
+
+    `fresh` and `twin` tell what is attainable now, where the policy asks for it: by number of rows,
+    what a cheap model of the newest so many rows loses on these rows, and the mean of what cheap
+    models of the champion's own rows lose.
     """
 
     position: FramePosition
     champion: Version
     losses: dict[Version, tuple[float, ...]]
+    fresh: dict[int, tuple[float, ...]] = Field(default_factory=dict)
+    twin: tuple[float, ...] = ()
     segments: dict[str, tuple[int, ...]] = Field(default_factory=dict)
     """Segment → the indices of its rows in the lists."""

@@ -26,11 +26,21 @@ class DataRule(Message):
     validation_share: float = Field(default=0.2, gt=0, lt=1)
 
 
+class Candidate(Message):
+    """An archived version that may serve again instead of a new one."""
+
+    version: Version
+    artifact: str
+    sha256: str
+
+
 class TrainingRequest(ControlMessage):
     """One training run. `message_id` is the run's id; the same id is never trained into two versions.
 
     `version` is the one the run may become; `base_version` the one it starts from (incremental);
-    `champion` the one it is compared with on the held-out rows.
+    `champion` the one it is compared with on the held-out rows. `candidates` are tried on the newest
+    rows first: where one is clearly better than the champion, nothing is trained and the result names
+    it in `reused_version`.
     """
 
     version: Version
@@ -45,5 +55,6 @@ class TrainingRequest(ControlMessage):
     learner: Name
     learner_parameters: dict[str, Scalar | list[Scalar] | None] = Field(default_factory=dict)
     data: DataRule
+    candidates: tuple[Candidate, ...] = ()
     seed: int = 0
     reason: str

@@ -33,7 +33,11 @@ class TrainingCost(Message):
 
 
 class TrainingResult(ControlMessage):
-    """The end of a run. `succeeded` carries version, artifact, validation and data; the others a reason."""
+    """The end of a run. `succeeded` carries version, artifact, validation and data; the others a reason.
+
+    With `reused_version` nothing was trained: that archived version did well enough on the newest
+    rows, and `validation` holds its losses there beside the champion's.
+    """
 
     run_id: UUID
     status: Literal["succeeded", "failed", "cancelled"]
@@ -47,4 +51,5 @@ class TrainingResult(ControlMessage):
     bounded test. 1 for 0/1 losses."""
     data: TrainingData | None = None
     cost: TrainingCost | None = None
+    reused_version: Version | None = None
     failure: str | None = None

@@ -82,6 +82,9 @@ class Triggers(SpecPart):
     metrics: tuple[MetricRule, ...] = ()
     payoff: dict[str, float | str] | None = None
     """Parameters of the payoff rule; None switches it off."""
+    attainable: bool = False
+    """Scoring tells on every frame what is attainable now and what archived versions lose; the payoff
+    rule goes by that instead of by the champion's loss alone."""
     new_rows: int | None = Field(default=None, ge=1)
     feedback_rows: int | None = Field(default=None, ge=1)
     schedule: Schedule | None = None
@@ -118,6 +121,8 @@ class Safeguards(SpecPart):
     """Rows that an unproven challenger is scored on before a new run may replace it."""
     retry_rows: int = Field(default=100, ge=1)
     """Rows to wait after a failed run, doubled with each further failure."""
+    reuse_candidates: int = Field(default=0, ge=0, le=20)
+    """How many archived versions, the newest first, a run tries on the newest rows before it trains."""
 
 
 class Window(SpecPart):
