@@ -26,6 +26,7 @@ from driftloop.kafka.transport import AbortedError, Position, Transport
 from driftloop.processor import DeadLetter, Effects, Processor, Record, StaleTableError
 
 _LAG_EVERY_S = 1.0
+_NO_SHARE_AFTER_S = 5.0
 
 
 class Loop:
@@ -61,7 +62,8 @@ class Loop:
         self._log = structlog.get_logger(service=settings.service)
         self._ticked = time.monotonic()
         self._lag_at = 0.0
-        self._heard = self._broken = False
+        self._assigned = self._broken = False
+        self._joined_at: float | None = None
 
     # -- what others see ----------------------------------------------------------------------
 
@@ -76,8 +78,9 @@ class Loop:
 
     @property
     def ready(self) -> bool:
-        """Whether the broker was heard and every task that was assigned is restored."""
-        return self._heard and not self._tasks.waiting()
+        """Whether the group has given us our share (which may be nothing) and all of it is restored."""
+        joined = self._joined_at is not None and time.monotonic() - self._joined_at > _NO_SHARE_AFTER_S
+        return (self._assigned or joined) and not self._tasks.waiting()
 
     def run(self) -> None:
         """Run until `stop`. Raises UserError, FencedError, or what the core's `wake` raised."""
@@ -92,6 +95,7 @@ class Loop:
     def start(self) -> None:
         """Join the group."""
         self._transport.open(self)
+        self._joined_at = time.monotonic()
 
     def finish(self) -> None:
         """Write down what only memory holds."""
@@ -109,7 +113,6 @@ class Loop:
         self._ticked = time.monotonic()
         self._take_tables(self._transport.poll_tables())
         polled = self._transport.poll(self._limit, self._patience())
-        self._heard = True
         self._restore_waiting()
         records = self._tasks.accept(polled.records)
         self._tasks.reached(polled.ends)
@@ -130,6 +133,7 @@ class Loop:
         """Partitions came; they are restored before the next batch."""
         self._log.info("partitions assigned", partitions=sorted(positions))
         self._tasks.assigned(positions)
+        self._assigned = True
 
     def on_revoked(self, positions: Sequence[Position]) -> None:
         """Partitions go: write their state down while they are ours."""

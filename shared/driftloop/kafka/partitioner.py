@@ -10,7 +10,7 @@ def murmur2(data: bytes) -> int:
     """Kafka's murmur2 of `data`, unsigned 32 bits (org.apache.kafka.common.utils.Utils).
 
     >>> murmur2(b"21")
-    3321016471
+    3321034988
     """
     length = len(data)
     value = (0x9747B28C ^ length) & _MASK

@@ -1,0 +1,55 @@
+from driftloop.kafka.tasks import Tasks
+from driftloop.testing.records import FakeRecord
+
+
+def ready_tasks(*numbers):
+    tasks = Tasks(("a", "b"))
+    tasks.assigned([(topic, number) for number in numbers for topic in ("a", "b")])
+    for task in tasks.waiting():
+        tasks.start(task, {"a": 10, "b": 0})
+    return tasks
+
+
+def test_a_task_waits_until_its_partition_of_every_input_is_here():
+    tasks = Tasks(("a", "b"))
+    tasks.assigned([("a", 0), ("a", 1), ("b", 1)])
+    assert [task.number for task in tasks.waiting()] == [1]
+
+
+def test_records_before_the_next_offset_or_of_others_are_not_accepted():
+    tasks = ready_tasks(0)
+    records = [FakeRecord("a", at_offset=9), FakeRecord("a", at_offset=10), FakeRecord("a", at_partition=1)]
+    assert [record.offset() for record in tasks.accept(records)] == [10]
+    assert tasks.accept(records) == []
+
+
+def test_an_end_behind_the_last_record_counts_as_read():
+    tasks = ready_tasks(0)
+    tasks.committed(tasks.uncommitted())
+    tasks.reached({("a", 0): 12, ("b", 5): 3})
+    assert tasks.uncommitted() == {("a", 0): 12}
+
+
+def test_a_restored_task_states_its_offsets_once():
+    tasks = ready_tasks(0)
+    assert tasks.uncommitted() == {("a", 0): 10, ("b", 0): 0}
+    tasks.committed(tasks.uncommitted())
+    assert tasks.uncommitted() == {}
+
+
+def test_losing_one_input_of_a_task_stops_it_until_it_comes_back():
+    tasks = ready_tasks(0, 1)
+    gone = tasks.gone([("b", 0)])
+    assert [(task.number, task.ready) for task in gone] == [(0, True)]
+    assert [task.number for task in tasks.ready()] == [1]
+    assert tasks.waiting() == []
+    tasks.assigned([("b", 0)])
+    assert [task.number for task in tasks.waiting()] == [0]
+
+
+def test_commits_that_took_in_records_are_counted_for_the_snapshot():
+    tasks = ready_tasks(0, 1)
+    tasks.accept([FakeRecord("a", at_offset=10)])
+    tasks.committed(tasks.uncommitted())
+    tasks.committed({})
+    assert [task.since_snapshot for task in tasks.ready()] == [1, 0]
