@@ -1,0 +1,137 @@
+"""`driftloop backtest FILE…|DIR`: policies on recorded streams, beside calendars and hindsight."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from driftloop.errors import ExitCode, UserError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from driftloop.backtest.options import BacktestOptions
+
+
+def backtest(
+    files: Annotated[list[Path], typer.Argument(help="CSV files with a header in stream order, or folders of them.")],
+    target: Annotated[str | None, typer.Option(help="The column to predict. Default: the last.")] = None,
+    task: Annotated[str | None, typer.Option(help="binary, multiclass or regression. Default: inferred.")] = None,
+    features: Annotated[str | None, typer.Option(help="Columns to learn from, by comma. Default: inferred.")] = None,
+    train_rows: Annotated[int | None, typer.Option(min=10, help="First rows, for the first model.")] = None,
+    block: Annotated[int | None, typer.Option(min=1, help="Rows predicted before a decision.")] = None,
+    windows: Annotated[
+        str | None, typer.Option(help="Rows to train on, by comma. Default: a quarter, half, all of the first rows.")
+    ] = None,
+    learner: Annotated[str, typer.Option(help="An installed learner.")] = "random-forest",
+    label_delay: Annotated[int, typer.Option(min=0, help="Rows until a label is known.")] = 0,
+    policies: Annotated[str | None, typer.Option("--policy", help="Policies, by comma. Default: all.")] = None,
+    price: Annotated[
+        float | None, typer.Option(min=0.0, help="One more price of a training, in units of loss.")
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of every fit.")] = 0,
+    jobs: Annotated[int, typer.Option(min=1, help="Processes that fit models.")] = 1,
+    cache: Annotated[Path, typer.Option(help="Fits are kept here.")] = Path(".driftloop/backtest"),
+    json_file: Annotated[Path | None, typer.Option("--json", help="Write the result here; - for stdout.")] = None,
+    report: Annotated[Path | None, typer.Option(help="Write a page with pictures here.")] = None,
+) -> None:
+    """Say what each policy would have cost on a recorded stream, before one is trusted.
+
+    A policy predicts a block, then learns its labels and decides. Costs are losses and a price for
+    each training: 0.2, 1 and 5 % of what never retraining loses. Stopped, a run goes on from its cache.
+    """
+    from rich.console import Console
+
+    from driftloop.backtest.options import BacktestOptions
+    from driftloop.backtest.outcome import backtest as run
+    from driftloop.backtest.outcome import outcome_json
+    from driftloop.backtest.pictures import write_pictures
+    from driftloop.backtest.stream import read_stream
+
+    options = BacktestOptions(
+        target=target,
+        task=task,
+        features=_names(features),
+        first=train_rows,
+        block=block,
+        windows=_numbers(windows),
+        learner=learner,
+        label_delay=label_delay,
+        seed=seed,
+        policies=_names(policies),
+        price=price,
+        cache=cache,
+        jobs=jobs,
+    )
+    console = Console(stderr=True)
+    outcomes, said = [], []
+    for file in _csv_files(files):
+        with console.status(file.name) as status:
+            stream = read_stream(file, target=target, task=task, features=options.features)
+            outcome = run(stream, options, lambda text, name=file.name: status.update(f"{name}: {text}"))  # type: ignore[misc]
+        outcomes.append(outcome)
+        said.append(outcome_json(outcome, options))
+        _print(Console(stderr=str(json_file) == "-"), said[-1])
+    _write(said, options, json_file)
+    if report:
+        write_pictures(outcomes, report)
+
+
+def _csv_files(paths: Sequence[Path]) -> list[Path]:
+    files: list[Path] = []
+    for path in paths:
+        found = sorted([*path.glob("*.csv"), *path.glob("*.csv.gz")]) if path.is_dir() else [path]
+        if not found:
+            raise UserError(f"There is no CSV file in {path}.", ExitCode.NOT_FOUND)
+        files += found
+    return files
+
+
+def _names(text: str | None) -> tuple[str, ...]:
+    return tuple(name.strip() for name in text.split(",") if name.strip()) if text else ()
+
+
+def _numbers(text: str | None) -> tuple[int, ...]:
+    try:
+        numbers = tuple(int(name) for name in _names(text))
+    except ValueError as error:
+        raise UserError(f"--windows wants whole numbers by comma, not {text!r}.", ExitCode.USAGE) from error
+    if any(number < 10 for number in numbers):
+        raise UserError("A window has at least 10 rows.", ExitCode.USAGE)
+    return numbers
+
+
+def _print(console: "Console", said: dict[str, Any]) -> None:
+    from rich.table import Table
+
+    measure = "mae" if "mae" in next(iter(said["best_calendar"].values())) else "accuracy"
+    table = Table(
+        title=f"{said['data']}: never {said['never']:.4g}, no change {said['no_change']:.4g} ({measure}), "
+        f"windows {', '.join(map(str, said['windows']))}, block {said['block']}"
+    )
+    shares = list(said["best_calendar"])
+    for heading in ("policy", measure, "retrains", "reuses", *(f"{float(s):.1%}" for s in shares)):
+        table.add_column(heading, justify="left" if heading == "policy" else "right")
+    for name, entry in said["policies"].items():
+        costs = [f"{entry['by_price'][s]['times_best_calendar']:.3f}" for s in shares]
+        table.add_row(name, f"{entry[measure]:.4g}", str(entry["retrains"]), str(entry["reuses"]), *costs)
+    best = {s: said["best_calendar"][s]["cost"] for s in shares}
+    table.add_row("oracle", "", "", "", *(f"{said['oracle'][s]['cost'] / best[s]:.3f}" for s in shares))
+    table.caption = "Right: cost over the best calendar in hindsight, by the price of a training (never = 100 %)."
+    console.print(table)
+
+
+def _write(said: list[dict[str, Any]], options: "BacktestOptions", json_file: Path | None) -> None:
+    from driftloop.backtest.summary import summary
+
+    if json_file is None:
+        return
+    whole = said[0] if len(said) == 1 else {"streams": said, "summary": summary(said), "seed": options.seed}
+    text = json.dumps(whole, indent=2) + "\n"
+    if str(json_file) == "-":
+        typer.echo(text, nl=False)
+        return
+    json_file.parent.mkdir(parents=True, exist_ok=True)
+    json_file.write_text(text, encoding="utf-8")
