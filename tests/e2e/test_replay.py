@@ -4,7 +4,7 @@ pytestmark = [pytest.mark.broker, pytest.mark.slow]
 
 
 def test_the_loop_beats_the_first_model_and_says_why(undisturbed):
-    assert undisturbed["never_retrained"] < 0.6
+    assert undisturbed["never_retrained"] < 0.7
     assert undisturbed["accuracy"] > undisturbed["never_retrained"] + 0.12
     assert 1 <= undisturbed["retrains"] <= 4
     assert undisturbed["promotions"] >= 1
