@@ -1,7 +1,6 @@
 """Every expression of the Grafana dashboard returns data from a real Prometheus that scrapes a running loop."""
 
 import json
-import random
 import re
 import shutil
 import subprocess
@@ -21,6 +20,7 @@ from driftloop.kafka.embedded import Broker
 from driftloop.local.loop import LocalLoop
 from driftloop.local.programs import free_ports
 from driftloop.replay.options import ReplayOptions
+from driftloop.replay.player import Audience
 from driftloop.replay.run import replay
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
@@ -37,16 +37,6 @@ pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(PROMETHEUS is None, reason="prometheus is missing: install Debian's package prometheus"),
 ]
-
-
-class Silent:
-    """An audience that says nothing."""
-
-    def stage(self, sentence: str) -> None: ...
-
-    def message(self, message: object) -> None: ...
-
-    def block(self, rows: slice, version: str, loss: float, frozen_loss: float) -> None: ...
 
 
 @dataclass
@@ -102,28 +92,15 @@ class Watched:
         return self.scraper.ask(plain, self.started, self.ended)
 
 
-def write_stream(file: Path) -> Path:
-    """Rows whose concept turns round in the middle."""
-    dice = random.Random(7)
-    lines = ["a,b,c,target"]
-    for row in range(1_000):
-        a, b, c = (dice.gauss(0, 1) for _ in range(3))
-        truth = (a + b > 0) == (row < 500)
-        lines.append(f"{a:.4f},{b:.4f},{c:.4f},{'yes' if truth else 'no'}")
-    file.write_text("\n".join(lines) + "\n")
-    return file
-
-
 @pytest.fixture(scope="module")
-def watched(broker: Broker, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
+def watched(
+    broker: Broker, turning_stream: ReplayOptions, silent: Audience, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Watched]:
     folder = tmp_path_factory.mktemp("watched")
     scraper = Scraper(folder, free_ports(1)[0])
-    options = ReplayOptions(
-        file=write_stream(folder / "turn.csv"), target="target", train_rows=300, learner="linear", label_delay_rows=5
-    )
     started = time.time()  # noqa: TID251  (Prometheus keeps the wall's time)
     try:
-        replay(options, Silent(), bootstrap_servers=broker.bootstrap_servers, on_ready=scraper.start)
+        replay(turning_stream, silent, bootstrap_servers=broker.bootstrap_servers, on_ready=scraper.start)
         yield Watched(scraper, started, time.time())  # noqa: TID251
     finally:
         if scraper.process is not None:
