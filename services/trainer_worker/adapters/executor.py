@@ -16,7 +16,7 @@ from pydantic import TypeAdapter
 
 from trainer_worker.adapters.child import as_line
 from trainer_worker.adapters.job import Job
-from trainer_worker.core.train.run_report import Failed, Progress, Report, Run, Succeeded
+from trainer_worker.core.train.run_report import Failed, Progress, Report, Reused, Run, Succeeded
 from trainer_worker.metrics import TrainMetrics
 
 _REPORT: TypeAdapter[Report] = TypeAdapter(Report)
@@ -41,7 +41,7 @@ class _Running:
     received: bytes = b""
     closed_at: float | None = None
     progress: Progress | None = None
-    end: Succeeded | Failed | None = None
+    end: Succeeded | Reused | Failed | None = None
 
 
 @dataclass(slots=True)
@@ -185,6 +185,8 @@ class ChildProcesses:
         if isinstance(end, Succeeded):
             self._metrics.rows.inc(end.data.rows)
             log.info("training succeeded", run=str(request.message_id), version=request.version, seconds=seconds)
+        elif isinstance(end, Reused):
+            log.info("an archived version does again", run=str(request.message_id), version=end.version)
         elif end is not None:
             log.warning("training failed", run=str(request.message_id), reason=end.reason, seconds=seconds)
 

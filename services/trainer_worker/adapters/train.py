@@ -18,17 +18,18 @@ from driftloop.registry.artifacts import Artifact, artifact_uri, open_artifact, 
 from driftloop.registry.manifest import Manifest
 from driftloop.spec.model_spec import ModelSpec
 from driftloop.statistics.profiles import make_profile
+from trainer_worker.adapters.candidates import reuse
 from trainer_worker.adapters.data_set import DataSet, read_data_set
 from trainer_worker.adapters.job import Job
 from trainer_worker.core.train.fitting import Champion, Fitted, fit_and_validate
-from trainer_worker.core.train.run_report import Succeeded
+from trainer_worker.core.train.run_report import Reused, Succeeded
 from trainer_worker.core.train.split import Split, split_rows
 
 _LIBRARIES = ("driftloop", "numpy", "river", "scikit-learn", "torch")
 
 
-def train(job: Job, progress: Callable[[Step], None]) -> Succeeded:
-    """Train one version. The same job on the same rows gives the same artifact.
+def train(job: Job, progress: Callable[[Step], None]) -> Succeeded | Reused:
+    """Train one version, unless an archived one does. The same job on the same rows gives the same artifact.
 
     Raises ValueError or `ArtifactError`, with a sentence, where it cannot be done.
     """
@@ -36,6 +37,9 @@ def train(job: Job, progress: Callable[[Step], None]) -> Succeeded:
     request, spec = job.run.request, job.run.spec
     data = read_data_set(job.archive_uri, request, spec, job.archive_wait_seconds)
     champion = _champion(request, data)
+    reused = reuse(request, spec, data, champion) if champion is not None else None
+    if reused is not None:
+        return reused.model_copy(update={"cost": _cost(wall, cpu)})
     split = split_rows(request.data, data.pseudo, None if champion is None else int(champion.unseen.sum()))
     fitted = fit_and_validate(
         make_learner(spec, request.learner, request.learner_parameters),
@@ -48,7 +52,6 @@ def train(job: Job, progress: Callable[[Step], None]) -> Succeeded:
         progress=progress,
     )
     artifact = _write(job, data, fitted)
-    cost = TrainingCost(seconds=round(time.perf_counter() - wall, 6), cpu_seconds=round(_cpu_seconds() - cpu, 6))
     return Succeeded(
         artifact=artifact.uri,
         artifact_sha256=artifact.sha256,
@@ -56,7 +59,7 @@ def train(job: Job, progress: Callable[[Step], None]) -> Succeeded:
         validation=fitted.validation,
         loss_bound=fitted.loss_bound,
         data=data.described,
-        cost=cost,
+        cost=_cost(wall, cpu),
         profile=_profile(request, spec, data.rows, split, fitted),
     )
 
@@ -128,6 +131,10 @@ def _version(name: str) -> str | None:
         return version(name)
     except PackageNotFoundError:
         return None
+
+
+def _cost(wall: float, cpu: float) -> TrainingCost:
+    return TrainingCost(seconds=round(time.perf_counter() - wall, 6), cpu_seconds=round(_cpu_seconds() - cpu, 6))
 
 
 def _cpu_seconds() -> float:

@@ -182,3 +182,20 @@ def test_a_small_run_in_a_warm_worker_is_quick(end_of, make_run):
     assert end.kind == "succeeded"
     assert time.monotonic() - began < 3.0
     assert load_model(end.artifact, end.artifact_sha256) is not None
+
+
+def test_an_archived_version_that_does_well_again_is_named_and_nothing_is_trained(end_of, make_run):
+    early = DataRule(until=FramePosition(partition=0, offset=9), rows=500, minimum_rows=10)
+    good = end_of(make_run(1, data=early))
+    poor = end_of(make_run(2, data=early, learner="random-forest", learner_parameters={"max_depth": 1}))
+    candidate = {"version": "1.0.1", "artifact": good.artifact, "sha256": good.artifact_sha256}
+    end = end_of(
+        make_run(
+            3, champion="1.0.2", champion_artifact=poor.artifact, champion_sha256=poor.artifact_sha256,
+            candidates=(candidate,),
+        )
+    )  # fmt: skip
+    assert end.kind == "reused", end
+    assert end.version == "1.0.1"
+    assert len(end.validation.challenger_losses) == len(end.validation.champion_losses) == 100
+    assert not Path(good.artifact).with_name("1.0.3").exists()

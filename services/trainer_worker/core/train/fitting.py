@@ -85,6 +85,11 @@ def _fit(learner: Learner, rows: Rows, base: Model | None, seed: int, progress: 
     return learner.fit(rows.take(slice(0, cut)), watched, warm_start=base, seed=seed, progress=progress)
 
 
+def model_losses(spec: ModelSpec, model: Model, rows: Rows) -> Floats:
+    """What a model loses on labelled rows, rounded as everywhere; raises ValueError where it says no number."""
+    return _losses(spec, model.predict(rows), rows)
+
+
 def _losses(spec: ModelSpec, said: Predictions, rows: Rows) -> Floats:
     losses = np.round(row_losses(spec.target, said.fields, rows.labels), LOSS_DIGITS)
     if not np.isfinite(losses).all():

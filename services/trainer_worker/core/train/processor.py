@@ -17,8 +17,8 @@ from driftloop.contracts.topics import MODEL_COMMANDS, MODEL_SPECS, TRAINING_REQ
 from driftloop.contracts.training_requests import TrainingRequest
 from driftloop.processor import DeadLetter, Effects, Record, StaleTableError, StateChange
 from trainer_worker.core.specs import Specs
-from trainer_worker.core.train.results import failure_message, progress_message, success_messages
-from trainer_worker.core.train.run_report import Executor, Failed, Progress, Report, Run, Succeeded
+from trainer_worker.core.train.results import failure_message, progress_message, reuse_message, success_messages
+from trainer_worker.core.train.run_report import Executor, Failed, Progress, Report, Reused, Run, Succeeded
 
 M = TypeVar("M", TrainingRequest, ModelCommand)
 _POLL = timedelta(milliseconds=20)
@@ -135,6 +135,8 @@ class TrainingRuns:
         ended = self._end(run.position.partition, run_id)
         if isinstance(report, Succeeded):
             return Effects(success_messages(run.request, report)) + ended
+        if isinstance(report, Reused):
+            return Effects((reuse_message(run.request, report),)) + ended
         return Effects((failure_message(run.request, report),)) + ended
 
     def _wait_again(self, run: Run) -> Effects:

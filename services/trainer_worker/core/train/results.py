@@ -8,7 +8,7 @@ from driftloop.contracts.training_progress import TrainingProgress
 from driftloop.contracts.training_requests import TrainingRequest
 from driftloop.contracts.training_results import TrainingResult
 from driftloop.processor import Outgoing
-from trainer_worker.core.train.run_report import Failed, Progress, Succeeded
+from trainer_worker.core.train.run_report import Failed, Progress, Reused, Succeeded
 
 
 def progress_message(request: TrainingRequest, progress: Progress) -> Outgoing:
@@ -42,6 +42,22 @@ def success_messages(request: TrainingRequest, report: Succeeded) -> tuple[Outgo
         Outgoing(MODEL_PROFILES, f"{request.model_id}/{version}", profile.to_json(), partition_by=request.model_id),
         Outgoing(TRAINING_RESULTS, request.model_id, result.to_json()),
     )
+
+
+def reuse_message(request: TrainingRequest, report: Reused) -> Outgoing:
+    """The result of a run that found an archived version good enough: there is no new one."""
+    result = TrainingResult(
+        message_id=result_id(request),
+        model_id=request.model_id,
+        occurred_at=request.occurred_at,
+        caused_by=_chain(request),
+        run_id=request.message_id,
+        status="succeeded",
+        version=request.version,
+        reused_version=report.version,
+        **{name: getattr(report, name) for name in ("metrics", "validation", "loss_bound", "data", "cost")},
+    )
+    return Outgoing(TRAINING_RESULTS, request.model_id, result.to_json())
 
 
 def failure_message(request: TrainingRequest, report: Failed, *, cancelled: bool = False) -> Outgoing:

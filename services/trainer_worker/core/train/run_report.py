@@ -6,7 +6,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from driftloop.contracts.message import FramePosition
+from driftloop.contracts.message import FramePosition, Version
 from driftloop.contracts.model_profiles import ModelProfile
 from driftloop.contracts.training_requests import TrainingRequest
 from driftloop.contracts.training_results import TrainingCost, TrainingData, Validation
@@ -51,6 +51,18 @@ class Succeeded(Part):
     profile: ModelProfile
 
 
+class Reused(Part):
+    """Nothing was trained: an archived version does well again, and these are its losses."""
+
+    kind: Literal["reused"] = "reused"
+    version: Version
+    metrics: dict[str, float]
+    validation: Validation
+    loss_bound: float = Field(gt=0)
+    data: TrainingData
+    cost: TrainingCost
+
+
 class Failed(Part):
     """Why a run came to nothing. `again` says that another start may help (its process was killed)."""
 
@@ -71,7 +83,7 @@ class Progress(Part):
     seconds_left: float | None = None
 
 
-Report = Progress | Succeeded | Failed
+Report = Progress | Succeeded | Reused | Failed
 
 
 class Executor(Protocol):

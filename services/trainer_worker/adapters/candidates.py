@@ -1,0 +1,46 @@
+"""Archived versions tried on the newest rows."""
+
+import numpy as np
+
+from driftloop.contracts.training_requests import TrainingRequest
+from driftloop.contracts.training_results import TrainingCost, Validation
+from driftloop.registry.artifacts import open_artifact
+from driftloop.spec.model_spec import ModelSpec
+from trainer_worker.adapters.data_set import DataSet
+from trainer_worker.core.train.fitting import Champion, loss_bound, model_losses
+from trainer_worker.core.train.reuse import Tried, choose, judged_rows
+from trainer_worker.core.train.run_report import Reused
+
+_NOTHING = TrainingCost(seconds=0.0, cpu_seconds=0.0)
+
+
+def reuse(request: TrainingRequest, spec: ModelSpec, data: DataSet, champion: Champion) -> Reused | None:
+    """The candidate that serves again, with its losses beside the champion's; None where none does.
+
+    Raises `ArtifactError` where a candidate is damaged: that is for a person to know.
+    """
+    picked = judged_rows(champion.unseen, data.pseudo, request.data.fresh_rows)
+    if not request.candidates or not len(picked):
+        return None
+    rows = data.rows.take(picked)
+    theirs = model_losses(spec, champion.model, rows)
+    tried = {}
+    for candidate in request.candidates:
+        artifact, model = open_artifact(candidate.artifact, candidate.sha256)
+        tried[candidate.version] = Tried(model_losses(spec, model, rows), artifact.manifest.metrics.get("loss"))
+    version = choose(theirs, tried)
+    if version is None:
+        return None
+    ours = tried[version].losses
+    return Reused(
+        version=version,
+        metrics={
+            "loss": float(np.round(ours.mean(), 9)),
+            "champion_loss": float(np.round(theirs.mean(), 9)),
+            "held_out_rows": float(len(picked)),
+        },
+        validation=Validation(challenger_losses=tuple(ours.tolist()), champion_losses=tuple(theirs.tolist())),
+        loss_bound=loss_bound(spec.target, theirs),
+        data=data.described,
+        cost=_NOTHING,
+    )
