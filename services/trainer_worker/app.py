@@ -7,6 +7,7 @@ from driftloop.kafka.service import Service
 from driftloop.kafka.settings import KafkaSettings, LoopSettings
 from trainer_worker.adapters.executor import ChildProcesses, Places
 from trainer_worker.adapters.frame_log import KafkaFrames
+from trainer_worker.adapters.learnt_rows import ArchivedLearntRows
 from trainer_worker.adapters.model_shelf import LoadedModels
 from trainer_worker.core.score.processor import ChallengeScoring
 from trainer_worker.core.train.processor import RunLimits, TrainingRuns
@@ -52,7 +53,7 @@ def _build_train(settings: Settings, kafka: KafkaSettings) -> Service:
 def _build_score(settings: Settings, kafka: KafkaSettings) -> Service:
     metrics = LoopMetrics(SCORE.service)
     shelf = LoadedModels(settings.models_in_memory, ScoreMetrics(metrics.registry))
-    core = ChallengeScoring(shelf, KafkaFrames(kafka))
+    core = ChallengeScoring(shelf, KafkaFrames(kafka), ArchivedLearntRows(settings.archive_uri))
     return Service(
         Loop(core, SCORE, kafka, metrics=metrics),
         metrics_port=settings.metrics_port,

@@ -37,7 +37,8 @@ def rows_of(frame: FrameEvidence, champion: Version, archived: Collection[Versio
     series |= {_ARCHIVED + version: found for version, found in frame.losses.items() if version in archived}
     for scores in frame.scores:
         series |= {f"{_FRESH}{window}": found for window, found in scores.fresh.items()}
-        series |= {_TWIN: scores.twin} if scores.twin else {}
+        if scores.twin and scores.champion == champion:
+            series[_TWIN] = scores.twin
     whole = {name: found for name, found in series.items() if len(found) == len(series[_CHAMPION])}
     return [dict(zip(whole, row, strict=True)) for row in zip(*whole.values(), strict=True)]
 

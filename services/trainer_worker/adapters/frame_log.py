@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable
 
-from driftloop.contracts.message import FramePosition
 from driftloop.contracts.topics import OUTCOME_FRAMES
 from driftloop.kafka.log_reader import LogReader
 from driftloop.kafka.settings import KafkaSettings
@@ -15,10 +14,10 @@ class KafkaFrames:
     def __init__(self, kafka: KafkaSettings) -> None:
         self._kafka = kafka
 
-    def between(self, model_id: str, after: FramePosition, last: int) -> Iterable[Record]:
-        """The model's frames after a position, up to offset `last` of the same partition."""
-        place = (OUTCOME_FRAMES, after.partition)
-        reader = LogReader(self._kafka, start={place: after.offset + 1})
+    def between(self, model_id: str, partition: int, first: int, last: int) -> Iterable[Record]:
+        """The model's frames from offset `first` to offset `last` of a partition."""
+        place = (OUTCOME_FRAMES, partition)
+        reader = LogReader(self._kafka, start={place: first})
         try:
             found = [record for record in reader.read_to({place: last + 1}) if _offset(record) <= last]
         finally:

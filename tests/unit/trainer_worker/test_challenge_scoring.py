@@ -41,8 +41,15 @@ class ListLog:
     def __init__(self, records) -> None:
         self.records = records
 
-    def between(self, model_id, after, last):
-        return [record for record in self.records if after.offset < record.offset() <= last]
+    def between(self, model_id, partition, first, last):
+        return [record for record in self.records if first <= record.offset() <= last]
+
+
+class NoLearntRows:
+    """Versions whose rows are gone."""
+
+    def rows(self, artifact, sha256, spec):
+        return None
 
 
 def frame_record(offset, rows, model="plant") -> FakeRecord:
@@ -102,7 +109,7 @@ def log():
 
 @pytest.fixture
 def scoring(shelf, log, spec_record):
-    core = ChallengeScoring(shelf, log)
+    core = ChallengeScoring(shelf, log, NoLearntRows())
     core.take_table(MODEL_SPECS, [spec_record])
     core.restore(0, ())
     return core
@@ -191,7 +198,7 @@ def test_who_is_faster_does_not_change_what_is_scored(shelf, log, spec_record):
     log.records = [frame_record(offset, [OUTCOME, LABEL]) for offset in range(1, 8)]
     told = []
     for begun, proven in ((b, p) for b in range(8) for p in range(max(b, 4), 8)):
-        core = ChallengeScoring(shelf, log)
+        core = ChallengeScoring(shelf, log, NoLearntRows())
         core.take_table(MODEL_SPECS, [spec_record])
         core.restore(0, ())
         frames = log.records
@@ -227,14 +234,14 @@ def test_the_versions_come_back_from_the_state(scoring, shelf, log, spec_record)
     first = scoring.process([event_record("promoted", "1.0.0")], NOW)
     second = scoring.process([event_record("challenged", "1.0.1", after=2)], NOW)
     state = {change.key: change.value for change in (*first.state_changes, *second.state_changes)}
-    heir = ChallengeScoring(shelf, log)
+    heir = ChallengeScoring(shelf, log, NoLearntRows())
     heir.take_table(MODEL_SPECS, [spec_record])
     heir.restore(0, state.items())
     assert len(scores(heir.process([frame_record(3, [OUTCOME])], NOW))) == 1
 
 
 def test_a_frame_of_an_unknown_spec_asks_for_the_table_and_is_then_buried(shelf, log):
-    core = ChallengeScoring(shelf, log)
+    core = ChallengeScoring(shelf, log, NoLearntRows())
     challenged(core)
     with pytest.raises(StaleTableError):
         core.process([frame_record(3, [OUTCOME])], NOW)

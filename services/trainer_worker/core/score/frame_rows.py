@@ -13,6 +13,7 @@ from driftloop.learners.protocol import Column, Rows
 from driftloop.spec.model_spec import ModelSpec
 
 _JUDGED = pa.array(["outcome", "label"])
+_LABELLED = pa.array(["outcome", "label", "example"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,11 +32,30 @@ class JudgedRows:
 def judged_rows(frame: Frame, spec: ModelSpec) -> JudgedRows:
     """Rows with event `outcome` or `label`: each labelled prediction once, corrections left out."""
     batch = frame.batch.filter(pc.is_in(frame.batch.column("event"), value_set=_JUDGED))
-    features = {name: column(batch, FEATURE + name, feature.kind) for name, feature in spec.features.items()}
     said = {name: column(batch, PREDICTION + name, field.kind) for name, field in spec.target.items()}
-    labels = {name: column(batch, LABEL + name, field.kind) for name, field in spec.target.items()}
     segments = {name: column(batch, SEGMENT + name, "category") for name in spec.segments}
-    return JudgedRows(Rows(features, labels), said, column(batch, "model_version", "category"), segments)
+    return JudgedRows(_labelled(batch, spec), said, column(batch, "model_version", "category"), segments)
+
+
+@dataclass(frozen=True, slots=True)
+class LabelledRows:
+    """Every row that could be learnt from, and which of them versions are judged by."""
+
+    rows: Rows
+    judged: NDArray[np.bool_]
+
+
+def labelled_rows(frame: Frame, spec: ModelSpec) -> LabelledRows:
+    """Rows with event `outcome`, `label` or `example`, in their order; the last are not judged by."""
+    batch = frame.batch.filter(pc.is_in(frame.batch.column("event"), value_set=_LABELLED))
+    judged = pc.is_in(batch.column("event"), value_set=_JUDGED).to_numpy(zero_copy_only=False)
+    return LabelledRows(_labelled(batch, spec), judged)
+
+
+def _labelled(batch: pa.RecordBatch, spec: ModelSpec) -> Rows:
+    features = {name: column(batch, FEATURE + name, feature.kind) for name, feature in spec.features.items()}
+    labels = {name: column(batch, LABEL + name, field.kind) for name, field in spec.target.items()}
+    return Rows(features, labels)
 
 
 def column(batch: pa.RecordBatch, name: str, kind: str) -> Column:

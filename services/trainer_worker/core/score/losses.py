@@ -1,6 +1,7 @@
 """Paired losses of several versions on one frame."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,21 +18,33 @@ Losses = dict[str, tuple[float, ...]]
 Segments = dict[str, tuple[int, ...]]
 
 
-def paired_losses(
-    shelf: ModelShelf, spec: ModelSpec, versions: Sequence[Scored], judged: JudgedRows
-) -> tuple[Losses, Segments]:
-    """Losses by version, entry i of each the same row, and the places of each segment's rows.
+@dataclass(frozen=True, slots=True)
+class Paired:
+    """Losses by version, entry i of each the same row; `whole` tells which judged rows these are."""
+
+    losses: Losses
+    segments: Segments
+    whole: NDArray[np.bool_]
+
+    def told(self, losses: NDArray[np.float64]) -> tuple[float, ...]:
+        """Other losses on the judged rows, brought to the rows that are paired; empty where one is missing."""
+        kept = np.round(losses[self.whole], LOSS_DIGITS)
+        return () if np.isnan(kept).any() else tuple(kept.tolist())
+
+
+def paired_losses(shelf: ModelShelf, spec: ModelSpec, versions: Sequence[Scored], judged: JudgedRows) -> Paired:
+    """Losses by version on the same rows, and the places of each segment's rows.
 
     A row that a version has predicted in production counts with that prediction; on the others the
     version is run. Rows with a missing loss are left out for all. Raises `RefusedArtifactError`.
     """
     if not len(judged):
-        return {scored.version: () for scored in versions}, {}
+        return Paired({scored.version: () for scored in versions}, {}, np.zeros(0, dtype=np.bool_))
     table = np.array([_losses(shelf, spec, scored, judged) for scored in versions])
     whole = ~np.isnan(table).any(axis=0)
     rounded = np.round(table[:, whole], LOSS_DIGITS)
     losses = {scored.version: tuple(row.tolist()) for scored, row in zip(versions, rounded, strict=True)}
-    return losses, _segments(judged, whole)
+    return Paired(losses, _segments(judged, whole), whole)
 
 
 def _losses(shelf: ModelShelf, spec: ModelSpec, scored: Scored, judged: JudgedRows) -> NDArray[np.float64]:

@@ -3,9 +3,9 @@
 from collections.abc import Iterable
 from typing import Protocol
 
-from driftloop.contracts.message import FramePosition
 from driftloop.learners.protocol import Predictions, Rows
 from driftloop.processor import Record
+from driftloop.spec.model_spec import ModelSpec
 
 
 class RefusedArtifactError(Exception):
@@ -23,6 +23,14 @@ class ModelShelf(Protocol):
 class FrameLog(Protocol):
     """Frames that went by already."""
 
-    def between(self, model_id: str, after: FramePosition, last: int) -> Iterable[Record]:
-        """The model's frames in `after`'s partition, with offsets above `after.offset` and up to `last`."""
+    def between(self, model_id: str, partition: int, first: int, last: int) -> Iterable[Record]:
+        """The model's frames in a partition, with offsets from `first` to `last`, both included."""
+        ...
+
+
+class LearntRows(Protocol):
+    """The rows that versions learnt from."""
+
+    def rows(self, artifact: str, sha256: str | None, spec: ModelSpec) -> Rows | None:
+        """The rows that a version learnt from; None where they cannot be had any more."""
         ...

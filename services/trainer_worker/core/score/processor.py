@@ -15,24 +15,29 @@ from driftloop.contracts.model_events import ModelEvent
 from driftloop.contracts.topics import CHALLENGE_SCORES, MODEL_EVENTS, MODEL_SPECS, OUTCOME_FRAMES
 from driftloop.processor import DeadLetter, Effects, Outgoing, Record, StaleTableError, StateChange
 from driftloop.spec.model_spec import ModelSpec
-from trainer_worker.core.score.frame_rows import judged_rows
+from trainer_worker.core.score.attainable import Attainable, Floats, Place, Progress, goes_by_attainable
+from trainer_worker.core.score.frame_rows import judged_rows, labelled_rows
 from trainer_worker.core.score.losses import paired_losses
-from trainer_worker.core.score.ports import FrameLog, ModelShelf, RefusedArtifactError
+from trainer_worker.core.score.ports import FrameLog, LearntRows, ModelShelf, RefusedArtifactError
 from trainer_worker.core.score.versions import Scored, ScoredVersions
 from trainer_worker.core.specs import Specs
 
 _SEEN = "@frames"
 """The state entry that holds how far a partition's frames were read (no model id begins with @)."""
+_ROWS = "@rows/"
+"""Begins the state entries of how far a model's labelled rows were read."""
 
 
 class ChallengeScoring:
     """The core of role `score`; satisfies `driftloop.processor.Processor`."""
 
-    def __init__(self, shelf: ModelShelf, log: FrameLog) -> None:
+    def __init__(self, shelf: ModelShelf, log: FrameLog, learnt: LearntRows) -> None:
         self._shelf = shelf
         self._log = log
         self._specs = Specs()
+        self._attainable = Attainable(log, learnt)
         self._versions: dict[int, dict[str, ScoredVersions]] = {}
+        self._progress: dict[tuple[int, str], Progress] = {}
         self._seen: dict[int, int] = {}
 
     def process(self, records: Sequence[Record], now: datetime, *, tables_current: bool = False) -> Effects:  # noqa: ARG002
@@ -51,11 +56,15 @@ class ChallengeScoring:
         return Effects()
 
     def restore(self, partition: int, state: Iterable[tuple[str, bytes]]) -> None:
+        self.revoke(partition)
         entries = dict(state)
         self._seen[partition] = int(entries.pop(_SEEN, b"-1"))
-        self._versions[partition] = {
-            model: ScoredVersions.model_validate_json(value) for model, value in entries.items()
-        }
+        self._versions[partition] = {}
+        for key, value in entries.items():
+            if key.startswith(_ROWS):
+                self._progress[partition, key.removeprefix(_ROWS)] = Progress.model_validate_json(value)
+            else:
+                self._versions[partition][key] = ScoredVersions.model_validate_json(value)
 
     def snapshot(self, partition: int) -> Iterable[tuple[str, bytes]]:  # noqa: ARG002  (state is keyed)
         return ()
@@ -63,6 +72,9 @@ class ChallengeScoring:
     def revoke(self, partition: int) -> None:
         self._versions.pop(partition, None)
         self._seen.pop(partition, None)
+        self._attainable.forget(partition)
+        for key in [key for key in self._progress if key[0] == partition]:
+            del self._progress[key]
 
     def take_table(self, topic: str, records: Sequence[Record]) -> None:
         if topic == MODEL_SPECS:
@@ -80,27 +92,41 @@ class ChallengeScoring:
 
     def _catch_up(self, event: ModelEvent, before: ScoredVersions, after: ScoredVersions) -> Effects:
         """Score the frames since the event's position that went by without the versions that it brought."""
-        start = event.from_position
-        if start is None or start.offset >= self._seen.get(start.partition, -1) or not after.brings(before):
+        start, always = event.from_position, self._always(event.model_id)
+        if start is None or not after.brings(before, always=always):
+            return Effects()
+        seen = self._seen.get(start.partition, -1)
+        if start.offset >= seen:
             return Effects()
         effects = Effects()
-        for record in self._log.between(event.model_id, start, self._seen[start.partition]):
+        for record in self._log.between(event.model_id, start.partition, start.offset + 1, seen):
             position = _position(record)
-            versions = after.at(position)
-            known = {scored.version for scored in before.at(position)}
-            if not {scored.version for scored in versions} <= known:
+            versions = after.at(position, always=always)
+            known = {scored.version for scored in before.at(position, always=always)}
+            if not {scored.version for scored in versions} <= known or before.champion != after.champion:
                 effects += self._score(record, versions)
         return effects
 
-    def _take_frame(self, record: Record) -> Effects:
-        position = _position(record)
-        self._seen[position.partition] = max(position.offset, self._seen.get(position.partition, -1))
-        seen = StateChange(position.partition, _SEEN, str(self._seen[position.partition]).encode())
-        found = self._versions.get(position.partition, {}).get(_key(record))
-        versions = found.at(position) if found is not None else ()
-        return Effects(state_changes=(seen,)) + (self._score(record, versions) if versions else Effects())
+    def _always(self, model_id: str) -> bool:
+        """Whether every frame of a model is scored: its policy goes by what is attainable."""
+        newest = self._specs.newest(model_id)
+        return newest is not None and goes_by_attainable(newest[1])
 
-    def _score(self, record: Record, versions: tuple[Scored, ...]) -> Effects:
+    def _take_frame(self, record: Record) -> Effects:
+        position, model = _position(record), _key(record)
+        before = self._seen.get(position.partition, -1)
+        found = self._versions.get(position.partition, {}).get(model)
+        always = self._always(model)
+        versions = found.at(position, always=always) if found is not None else ()
+        effects = Effects()
+        if versions or always:
+            effects = self._score(record, versions, read_until=before if always else None)
+        self._seen[position.partition] = max(position.offset, before)
+        seen = StateChange(position.partition, _SEEN, str(self._seen[position.partition]).encode())
+        return Effects(state_changes=(seen,)) + effects
+
+    def _score(self, record: Record, versions: tuple[Scored, ...], *, read_until: int | None = None) -> Effects:
+        """Score a frame; with `read_until`, its rows go to the cheap models too (a frame does so once)."""
         try:
             value = record.value()
             frame = decode_frame(value if isinstance(value, bytes) else b"", record.headers())
@@ -110,13 +136,37 @@ class ChallengeScoring:
         if spec is None:
             reason = f"no spec of {frame.header.model_id} is known: apply it"
             return Effects(dead_letters=(DeadLetter(record, "spec", "UnknownSpecError", reason),))
+        effects, fresh = Effects(), dict[int, Floats]()
+        if read_until is not None:
+            effects, fresh = self._learn(record, frame, spec, read_until, versions[0] if versions else None)
+        if not versions:
+            return effects
         judged = judged_rows(frame, spec)
         try:
-            losses, segments = paired_losses(self._shelf, spec, versions, judged)
+            paired = paired_losses(self._shelf, spec, versions, judged)
         except RefusedArtifactError as error:
-            return self._refuse(record, frame, versions, error)
-        message = _scores(record, frame, versions).model_copy(update={"losses": losses, "segments": segments})
-        return Effects((Outgoing(CHALLENGE_SCORES, frame.header.model_id, message.to_json()),))
+            return effects + self._refuse(record, frame, versions, error)
+        told: dict[str, object] = {"losses": paired.losses, "segments": paired.segments}
+        if goes_by_attainable(spec) and len(judged):
+            twin = self._attainable.twin(versions[0], spec, judged.rows)
+            told |= {"twin": () if twin is None else paired.told(twin)}
+            told |= {"fresh": {window: losses for window, all_ in fresh.items() if (losses := paired.told(all_))}}
+        message = _scores(record, frame, versions).model_copy(update=told)
+        return effects + Effects((Outgoing(CHALLENGE_SCORES, frame.header.model_id, message.to_json()),))
+
+    def _learn(
+        self, record: Record, frame: Frame, spec: ModelSpec, read_until: int, champion: Scored | None
+    ) -> tuple[Effects, dict[int, Floats]]:
+        """Take the labelled rows of a frame in, and what cheap models lose on the judged ones."""
+        position, model = _position(record), frame.header.model_id
+        key = position.partition, model
+        progress = self._progress.get(key) or Progress(oldest=position.offset)
+        place = Place(position.partition, position.offset, read_until)
+        found = labelled_rows(frame, spec)
+        progress, fresh = self._attainable.take(place, spec, progress, found, champion)
+        self._progress[key] = progress
+        saved = StateChange(position.partition, _ROWS + model, progress.model_dump_json().encode())
+        return Effects(state_changes=(saved,)), fresh
 
     def _refuse(
         self, record: Record, frame: Frame, versions: tuple[Scored, ...], error: RefusedArtifactError

@@ -8,6 +8,8 @@ from driftloop.contracts.message import FramePosition, Version
 from driftloop.contracts.model_events import ModelEvent
 
 _NEVER = 2**63
+ARCHIVED_KEPT = 3
+"""Archived versions that are scored where the policy may reuse them: the newest."""
 
 
 class Scored(BaseModel):
@@ -27,21 +29,33 @@ class Scored(BaseModel):
 
 
 class ScoredVersions(BaseModel):
-    """The champion, and the versions that are held against it: challengers, and the predecessor on probation."""
+    """The champion, and the versions that are held against it: challengers, and the predecessor on probation.
+
+    `archived` are the newest of those that served or challenged before; they are scored only where
+    the policy goes by what is attainable.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     model_id: str
     champion: Scored | None = None
     beside: tuple[Scored, ...] = Field(default=())
+    archived: tuple[Scored, ...] = Field(default=())
 
-    def at(self, position: FramePosition) -> tuple[Scored, ...]:
-        """The champion and then the others that are scored at a frame; empty where there is nothing to compare."""
+    def at(self, position: FramePosition, *, always: bool = False) -> tuple[Scored, ...]:
+        """The champion and then the others that are scored at a frame; empty where there is nothing to compare.
+
+        `always`: the champion is scored alone too, and archived versions beside it.
+        """
         others = tuple(scored for scored in self.beside if scored.counts_at(position))
-        return (self.champion, *others) if self.champion is not None and others else ()
+        if always:
+            others = (*others, *self.archived)
+        return (self.champion, *others) if self.champion is not None and (others or always) else ()
 
-    def brings(self, before: "ScoredVersions") -> bool:
+    def brings(self, before: "ScoredVersions", *, always: bool = False) -> bool:
         """Whether something is compared here that was not compared before."""
+        if always and self.champion != before.champion:
+            return True
         ours, theirs = self._compared(), before._compared()
         return any(start < theirs.get(version, _NEVER) for version, start in ours.items())
 
@@ -59,7 +73,9 @@ class ScoredVersions(BaseModel):
                 return self._with(event)
             case "promoted" | "rolled_back":
                 return self._serving(event)
-            case "rejected" | "archived" | "deprecated":
+            case "archived":
+                return self._without(event.version)._with_archived(event)
+            case "rejected" | "deprecated":
                 return self._without(event.version)
         return self
 
@@ -80,10 +96,23 @@ class ScoredVersions(BaseModel):
         old = self.champion
         if event.event == "promoted" and old is not None and old.version != new.version:
             others.append(old.model_copy(update={"from_position": event.from_position}))
-        return self.model_copy(update={"champion": new, "beside": tuple(others)})
+        archived = tuple(scored for scored in self.archived if scored.version != new.version)
+        return self.model_copy(update={"champion": new, "beside": tuple(others), "archived": archived})
 
     def _without(self, version: str | None) -> Self:
-        return self.model_copy(update={"beside": tuple(s for s in self.beside if s.version != version)})
+        kept = {name: tuple(s for s in getattr(self, name) if s.version != version) for name in ("beside", "archived")}
+        return self.model_copy(update=kept)
+
+    def _with_archived(self, event: ModelEvent) -> Self:
+        found = _scored(event)
+        if found is None or (self.champion is not None and self.champion.version == found.version):
+            return self
+        known = sorted((*self.archived, found.model_copy(update={"from_position": None})), key=_number)
+        return self.model_copy(update={"archived": tuple(known[-ARCHIVED_KEPT:])})
+
+
+def _number(scored: Scored) -> tuple[int, ...]:
+    return tuple(int(part) for part in scored.version.split("."))
 
 
 def _scored(event: ModelEvent) -> Scored | None:

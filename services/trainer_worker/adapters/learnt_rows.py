@@ -1,0 +1,31 @@
+"""The rows that a version learnt from, found again by the rule in its manifest."""
+
+import structlog
+
+from driftloop.archive import read_rows
+from driftloop.errors import UserError
+from driftloop.learners.protocol import Rows
+from driftloop.registry.artifacts import verify_artifact
+from driftloop.spec.model_spec import ModelSpec
+from trainer_worker.adapters.data_set import data_set
+
+log = structlog.get_logger(__name__)
+
+
+class ArchivedLearntRows:
+    """Satisfies `LearntRows`, from the archive."""
+
+    def __init__(self, archive_uri: str) -> None:
+        self._archive_uri = archive_uri
+
+    def rows(self, artifact: str, sha256: str | None, spec: ModelSpec) -> Rows | None:
+        """The rows that a version learnt from; None, and a line in the log, where they cannot be had."""
+        try:
+            manifest = verify_artifact(artifact, sha256).manifest
+            if manifest.rule is None:
+                return None
+            found = read_rows(self._archive_uri, manifest.model_id, manifest.rule.until, manifest.rule.rows)
+            return data_set(found, spec).rows
+        except (UserError, ValueError) as error:
+            log.warning("the rows that a version learnt from cannot be read", artifact=artifact, reason=str(error))
+            return None
