@@ -154,7 +154,9 @@ def bad_learners(tmp_path_factory) -> Iterator[None]:
     info = site / "bad_learners-1.0.dist-info"
     info.mkdir(parents=True)
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: bad-learners\nVersion: 1.0\n")
-    points = "\n".join(f"{name} = bad_learners:make_{name}" for name in ("hang", "raise", "eat", "nan", "die"))
+    points = "\n".join(
+        f"{name} = bad_learners:make_{name}" for name in ("hang", "raise", "eat", "nan", "die", "waiting")
+    )
     (info / "entry_points.txt").write_text(f"[driftloop.learners]\n{points}\n")
     (site / "bad_learners.py").write_text((Path(__file__).parent / "bad_learners.txt").read_text())
     with pytest.MonkeyPatch.context() as patch:

@@ -1,0 +1,143 @@
+"""The worker as a process on the real Kafka: killed in the middle of a run, it owes one version and gives one."""
+
+import os
+import signal
+import subprocess
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from driftloop.contracts.message import derive_id
+from driftloop.contracts.model_commands import ModelCommand
+from driftloop.contracts.model_specs import ModelSpecPublished
+from driftloop.contracts.topics import (
+    MODEL_COMMANDS,
+    MODEL_PROFILES,
+    MODEL_SPECS,
+    TRAINING_REQUESTS,
+    TRAINING_RESULTS,
+)
+from driftloop.contracts.training_results import TrainingResult
+from driftloop.kafka.sender import Sender
+from driftloop.kafka.tail import Tail
+from driftloop.kafka.topics import apply_topics
+from driftloop.registry.artifacts import verify_artifact
+
+pytestmark = pytest.mark.broker
+
+
+@pytest.fixture
+def worker(kafka, archive_uri, bad_learners, tmp_path):
+    """Starts the worker; whatever is still running at the end is killed."""
+    apply_topics(kafka, partitions=1)
+    started: list[subprocess.Popen[bytes]] = []
+    environment = {
+        **os.environ,
+        "DRIFTLOOP_KAFKA_BOOTSTRAP_SERVERS": kafka.bootstrap_servers,
+        "DRIFTLOOP_KAFKA_TOPIC_PREFIX": kafka.topic_prefix,
+        "DRIFTLOOP_TRAINER_WORKER_ARCHIVE_URI": archive_uri,
+        "DRIFTLOOP_TRAINER_WORKER_ARTIFACT_URI": str(tmp_path / "artifacts"),
+    }
+
+    def start() -> subprocess.Popen[bytes]:
+        command = [sys.executable, "-m", "trainer_worker", "--role", "train"]
+        with (tmp_path / "worker.log").open("ab") as log:
+            started.append(subprocess.Popen(command, env=environment, stdout=log, stderr=log))
+        return started[-1]
+
+    yield start
+    for process in started:
+        process.kill()
+        process.wait()
+
+
+@pytest.fixture
+def publish(kafka):
+    def send(run, *commands) -> None:
+        request = run.request
+        published = ModelSpecPublished(
+            message_id=derive_id("spec", 1),
+            model_id="plant",
+            occurred_at=request.occurred_at,
+            spec_version=1,
+            spec=run.spec,
+        )
+        sender = Sender(kafka)
+        sender.send(MODEL_SPECS, "plant", published.to_json())
+        sender.send(TRAINING_REQUESTS, "plant", request.to_json())
+        for command in commands:
+            sender.send(MODEL_COMMANDS, "plant", command.to_json())
+        sender.close()
+
+    return send
+
+
+@contextmanager
+def results_of(kafka):
+    """Gives a call that reads all results so far, and how many profiles there are."""
+    with Tail(kafka, [TRAINING_RESULTS, MODEL_PROFILES]) as tail:
+        found = []
+
+        def read():
+            found.extend(tail.read_to_end())
+            results = [TrainingResult.from_json(r.value) for r in found if r.topic == TRAINING_RESULTS]
+            return results, sum(record.topic == MODEL_PROFILES for record in found)
+
+        yield read
+
+
+def gone(pid: int) -> bool:
+    try:
+        return "Z" in Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
+    except OSError:
+        return True
+
+
+def test_a_worker_that_is_killed_while_it_trains_gives_one_version_after_all(
+    kafka, worker, publish, make_run, until, tmp_path
+):
+    run = make_run(learner="waiting", learner_parameters={"folder": str(tmp_path)})
+    publish(run)
+    first = worker()
+    (mark,) = until(lambda: list(tmp_path.glob("pid-*")))
+    first.send_signal(signal.SIGKILL)
+    first.wait()
+    until(lambda: gone(int(mark.name.removeprefix("pid-"))))
+    worker()
+    until(lambda: len(list(tmp_path.glob("pid-*"))) == 2)
+    (tmp_path / "go").touch()
+    with results_of(kafka) as read:
+        until(lambda: read()[0])
+        results, profiles = read()
+    assert [(result.status, result.version) for result in results] == [("succeeded", "1.0.1")]
+    assert profiles == 1
+    assert verify_artifact(results[0].artifact, results[0].artifact_sha256).manifest.run_id == run.run_id
+
+
+def test_a_run_is_cancelled_by_a_persons_command_and_its_process_goes(
+    kafka, worker, publish, make_run, until, tmp_path
+):
+    run = make_run(learner="waiting", learner_parameters={"folder": str(tmp_path)})
+    publish(run)
+    process = worker()
+    (mark,) = until(lambda: list(tmp_path.glob("pid-*")))
+    command = ModelCommand(
+        message_id=derive_id("command", 1),
+        model_id="plant",
+        occurred_at=run.request.occurred_at,
+        command="cancel",
+        reason="wrong spec",
+        requested_by="ada",
+    )
+    sender = Sender(kafka)
+    sender.send(MODEL_COMMANDS, "plant", command.to_json())
+    sender.close()
+    with results_of(kafka) as read:
+        until(lambda: read()[0])
+        (result,), _ = read()
+    assert (result.status, result.failure) == ("cancelled", "cancelled by ada: wrong spec")
+    until(lambda: gone(int(mark.name.removeprefix("pid-"))))
+    process.terminate()
+    assert process.wait(20) == 0
