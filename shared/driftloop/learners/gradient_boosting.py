@@ -80,7 +80,7 @@ class GradientBoosting:
             values = np.asarray(lesson.labels, dtype=np.float64)
             rest = values if known is None else values - known.scores(lesson.matrix)[:, 0]
             booster = HistGradientBoostingRegressor(**self._settings(seed, incremental=known is not None))
-            part = _part(booster.fit(lesson.matrix, rest, sample_weight=lesson.weights), 1, "identity")
+            part = boosted_part(booster.fit(lesson.matrix, rest, sample_weight=lesson.weights), 1, "identity")
             return FieldModel(part if known is None else join_trees([_started(known, part), part]), None)
         classes = class_names(lesson.labels)
         if len(classes) == 1:
@@ -88,7 +88,7 @@ class GradientBoosting:
         booster = HistGradientBoostingClassifier(**self._settings(seed, incremental=False))
         booster.fit(lesson.matrix, class_codes(lesson.labels, classes), sample_weight=lesson.weights)
         two = len(classes) == 2
-        return FieldModel(_part(booster, 1 if two else len(classes), "sigmoid" if two else "softmax"), classes)
+        return FieldModel(boosted_part(booster, 1 if two else len(classes), "sigmoid" if two else "softmax"), classes)
 
     def _settings(self, seed: int, *, incremental: bool) -> dict[str, Any]:
         parameters = self._parameters
@@ -113,7 +113,8 @@ def _started(old: TreePart, new: TreePart) -> TreePart:
     return replace(old, start=old.start + new.start)
 
 
-def _part(booster: Any, outputs: int, link: Link) -> TreePart:
+def boosted_part(booster: Any, outputs: int, link: Link) -> TreePart:
+    """Arrays of a fitted booster with `outputs` raw scores."""
     start = np.asarray(booster._baseline_prediction, dtype=np.float64).reshape(-1)
     return join_trees(
         [
