@@ -106,9 +106,9 @@ def _writer_config(kafka: KafkaSettings) -> dict[str, Any]:
     }
 
 
-def plain_producer(kafka: KafkaSettings) -> Producer:
+def plain_producer(kafka: KafkaSettings, *, queue_records: int = 500_000) -> Producer:
     """An idempotent producer without transactions, for what enters driftloop from outside."""
-    return Producer(_writer_config(kafka))
+    return Producer({**_writer_config(kafka), "queue.buffering.max.messages": queue_records})
 
 
 def transactional_producer(kafka: KafkaSettings, transactional_id: str) -> Producer:

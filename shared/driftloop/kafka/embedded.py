@@ -7,6 +7,7 @@ on, so the demo, the replay and the tests run on the broker that production runs
 import contextlib
 import fcntl
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -71,6 +72,8 @@ def embedded_broker(
     jars = class_path(progress)
     folder = _folder(data_dir)
     with contextlib.ExitStack() as stack:
+        if data_dir is None:
+            stack.callback(shutil.rmtree, folder, ignore_errors=True)
         lock = stack.enter_context((folder / ".lock").open("w"))
         _lock(lock, folder)
         format_data(folder, jars)
@@ -168,9 +171,11 @@ def _await_broker(process: "subprocess.Popen[bytes]", servers: str, folder: Path
 
 
 def _last_words(folder: Path) -> str:
-    """The end of the broker's output, before a temporary folder goes."""
-    for name in ("kafka.out", "kafka.log"):
+    """The last thing that the broker complained of."""
+    for name in ("kafka.log", "kafka.out"):
         file = folder / name
-        if file.is_file() and (text := file.read_text(errors="replace").strip()):
-            return text.splitlines()[-1][:300]
+        lines = file.read_text(errors="replace").splitlines() if file.is_file() else []
+        telling = [line for line in lines if "Exception" in line or "ERROR" in line or "FATAL" in line]
+        if telling:
+            return telling[-1][:300]
     return f"see {folder}"

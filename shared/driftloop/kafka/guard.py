@@ -41,14 +41,16 @@ def main(parent: int, grace: float, folder: str, command: list[str]) -> int:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     child = subprocess.Popen(command, stdin=subprocess.DEVNULL, preexec_fn=_die_with_guard)  # noqa: PLW1509
+    left_alone = True
     try:
         while child.poll() is None and os.getppid() == parent:
             readable, _, _ = select.select([sys.stdin], [], [], 0.5)
             if readable and not os.read(sys.stdin.fileno(), 1):
                 break
+        left_alone = child.poll() is None
     finally:
         _end(child, grace)
-        if folder != "-":
+        if folder != "-" and left_alone:  # a child that ended by itself leaves its last words to the parent
             shutil.rmtree(folder, ignore_errors=True)
     return child.returncode
 

@@ -11,6 +11,9 @@ from driftloop.errors import ExitCode, UserError
 
 KAFKA_VERSION = "4.3.0"
 _ENDPOINT = f"org.apache.kafka:kafka_2.13:{KAFKA_VERSION}"
+_LOG_BINDING = "log4j-slf4j-impl"
+_LOG_ENDPOINT = f"org.apache.logging.log4j:{_LOG_BINDING}:2.25.4"
+"""Makes Kafka's log visible. Resolved apart: asked for together, the resolver takes older Kafka clients."""
 
 Progress = Callable[[str], None]
 
@@ -41,7 +44,7 @@ def class_path(progress: Progress = to_stderr) -> str:
 
     Raises UserError where the download fails.
     """
-    remembered = cache_folder() / f"kafka-{KAFKA_VERSION}.json"
+    remembered = cache_folder() / f"kafka-{KAFKA_VERSION}-jars.json"
     with (cache_folder() / "kafka.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         jars = _remembered_jars(remembered)
@@ -66,7 +69,8 @@ def _resolve() -> list[str]:
     except ImportError as error:
         raise UserError("the embedded broker needs its parts: pip install 'driftloop[embedded]'") from error
     try:
-        return [str(jar) for jar in jgo.build(_ENDPOINT).all_jars]
+        jars = [str(jar) for jar in jgo.build(_ENDPOINT).all_jars]
+        binding = [str(jar) for jar in jgo.build(_LOG_ENDPOINT).all_jars if jar.name.startswith(_LOG_BINDING)]
     except Exception as error:
         reason = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
         raise UserError(
@@ -74,3 +78,4 @@ def _resolve() -> list[str]:
             "or name a running cluster with --bootstrap-servers",
             ExitCode.BROKER_AWAY,
         ) from error
+    return jars + binding

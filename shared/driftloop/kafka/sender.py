@@ -41,10 +41,15 @@ class Sender:
     """
 
     def __init__(
-        self, kafka: KafkaSettings, *, full_queue_seconds: float = 10.0, on_delivery: Delivered | None = None
+        self,
+        kafka: KafkaSettings,
+        *,
+        queue_records: int = 500_000,
+        full_queue_seconds: float = 10.0,
+        on_delivery: Delivered | None = None,
     ) -> None:
         self._kafka = kafka
-        self._producer = plain_producer(kafka)
+        self._producer = plain_producer(kafka, queue_records=queue_records)
         self._full_queue_seconds = full_queue_seconds
         self._on_delivery = on_delivery
         self._lock = threading.Lock()

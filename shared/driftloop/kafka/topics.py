@@ -8,6 +8,8 @@ from typing import Any
 from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import (  # type: ignore[attr-defined]
     AdminClient,
+    AlterConfigOpType,
+    ConfigEntry,
     ConfigResource,
     NewTopic,
     ResourceType,
@@ -121,9 +123,16 @@ def _require_leaders(admin: AdminClient, names: list[str]) -> None:
 
 
 def _alter(admin: AdminClient, wanted: Mapping[str, Mapping[str, str]]) -> None:
-    resources = [ConfigResource(ResourceType.TOPIC, name, set_config=dict(config)) for name, config in wanted.items()]
+    resources = [
+        ConfigResource(ResourceType.TOPIC, name, incremental_configs=[_set(*entry) for entry in config.items()])
+        for name, config in wanted.items()
+    ]
     if resources:
-        with_results(admin.alter_configs(resources, request_timeout=_TIMEOUT_S))
+        with_results(admin.incremental_alter_configs(resources, request_timeout=_TIMEOUT_S))
+
+
+def _set(name: str, value: str) -> ConfigEntry:
+    return ConfigEntry(name, value, incremental_operation=AlterConfigOpType.SET)
 
 
 def with_results(futures: Mapping[Any, Any]) -> dict[Any, Any]:
