@@ -111,7 +111,7 @@ def _veto(step: Step, command: ModelCommand) -> None:
     if version in state.challenges and version is not None:
         lifecycle.reject(step, version, f"veto by {_who(command)}", trigger="veto")
     elif version is None and state.waits_for_approval is not None:
-        state.waits_for_approval, state.signals = None, []
+        state.waits_for_approval, state.signals, state.refusals = None, [], []
         step.decision("reject", "veto", f"the run is not approved: {_who(command)}")
     else:
         _refuse(step, command, "no such challenger and no run waits for an approval")

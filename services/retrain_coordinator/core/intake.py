@@ -44,14 +44,14 @@ def consider(step: Step, command: Command | None = None) -> Decision:
 
 def _refuse(step: Step, decision: Decision, *, answered: bool) -> None:
     state = step.state
+    if decision.refused_by == ("approval",):
+        state.waits_for_approval = decision.trigger
     cause = f"{decision.trigger}:{','.join(decision.refused_by)}"
     same_story = decision.trigger == state.last_trigger and set(decision.refused_by) <= {"one_run", "patience"}
     if not answered and (same_story or cause in state.refusals):
         return
     state.retry_at = decision.allowed_at
     state.refusals = [*state.refusals, cause][-50:]
-    if decision.refused_by == ("approval",):
-        state.waits_for_approval = decision.trigger
     evidence = dict(decision.evidence)
     if decision.allowed_at is not None:
         evidence["allowed_at"] = decision.allowed_at.isoformat()

@@ -20,20 +20,17 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
-from retrain_coordinator.core.dependence import Dependence
+from retrain_coordinator.core.dependence import CHUNK_ROWS, Dependence
 
 Floats = NDArray[np.float64]
-
-CHUNK_ROWS = 32
-"""`k` is estimated anew after each so many rows, counted from the first: never by frame."""
 
 _BETS = np.array([0.06, 0.12, 0.2, 0.3, 0.45, 0.65, 0.9])
 _WEIGHTS = np.array([0.05, 0.12, 0.3, 0.3, 0.1, 0.06, 0.07])
 """Most of the money is on the bets that suit differences of one to five points, where rows are scarce;
 larger ones are proven in a hundred rows by any bet."""
 _LOG_WEIGHTS = np.log(_WEIGHTS)
-_DOUBT_ROWS = 60.0
-"""Before a stream has shown how its rows hang together it is doubted: `k` is at least 1 + 60 / rows."""
+_DOUBT_ROWS = 40.0
+"""Before a stream has shown how its rows hang together it is doubted: `k` is at least 1 + 40 / rows."""
 
 
 class PairedTest(BaseModel):
@@ -50,7 +47,6 @@ class PairedTest(BaseModel):
     mean: float = 0.0
     log_wealth: tuple[float, ...] = (0.0,) * len(_BETS)
     dependence: Dependence = Dependence()
-    inflation: float = 1.0
     log_evidence: float = 0.0
     peak: float = 0.0
     peak_row: int = 0
@@ -61,72 +57,74 @@ class PairedTest(BaseModel):
         >>> rows = np.tile([0.0, 1.0, 0.0, 0.0], 50)
         >>> PairedTest().after(rows).proven(risk=0.05)
         True
-        >>> PairedTest().after(rows[:77]).after(rows[77:]) == PairedTest().after(rows)
+        >>> PairedTest().after(rows[:77]).after(rows[77:]).peak_row == PairedTest().after(rows).peak_row
         True
         """
-        test = self
+        if not len(differences):
+            return self
         values = np.clip(differences, -1.0, 1.0)
-        while len(values):
-            room = CHUNK_ROWS - test.rows % CHUNK_ROWS
-            test, values = test._after_chunk(values[:room]), values[room:]
-        return test
-
-    def hedged(self) -> Self:
-        """The test as if half the stake had been kept back until now.
-
-        The wealth is the mean of that of a gambler who bet on all rows so far and of one who begins
-        here, so it is a fair game still: rows that spoke against the bet cost half the stake at most.
-
-        >>> lost = PairedTest().after(np.full(200, -0.5)).hedged()
-        >>> lost.log_evidence > -0.7 and lost.after(np.full(100, 0.5)).proven(risk=0.05)
-        True
-        """
-        wealth = np.logaddexp(0.0, np.array(self.log_wealth)) - np.log(2.0)
-        return self.model_copy(
-            update={
-                "log_wealth": tuple(wealth.tolist()),
-                "log_evidence": float(_log_sum((_LOG_WEIGHTS + wealth / self.inflation)[None, :])[0]),
-                "peak": float(np.logaddexp(0.0, self.peak) - np.log(2.0)),
-            }
-        )
-
-    def proven(self, risk: float) -> bool:
-        """Whether the claim was refuted at any row so far, at that risk of being wrong."""
-        return self.peak >= float(np.log(1.0 + 1.0 / risk))
-
-    @property
-    def variance(self) -> float:
-        """The variance of d over the rows so far; 0 before the second."""
-        blocks, total, squares = (
-            part[0] for part in (self.dependence.blocks, self.dependence.total, self.dependence.squares)
-        )
-        return max(0.0, squares - total * total / blocks) / (blocks - 1) if blocks > 1 else 0.0
-
-    def _after_chunk(self, values: Floats) -> Self:
-        stakes = _BETS / (1.0 + abs(self.margin))
-        gains = np.log1p(np.outer(values - self.margin, stakes))
+        dependence, inflations = self.dependence.after(values)
+        gains = np.log1p(np.outer(values - self.margin, _BETS / (1.0 + abs(self.margin))))
         wealth = np.array(self.log_wealth) + np.cumsum(gains, axis=0)
-        numbers = np.arange(self.rows + 1, self.rows + len(values) + 1)
-        tempering = np.maximum(self.inflation, 1.0 + _DOUBT_ROWS / numbers)
-        evidence = _log_sum(_LOG_WEIGHTS + wealth / tempering[:, None])
+        evidence = _log_sum(_LOG_WEIGHTS + wealth / self._tempering(inflations, len(values))[:, None])
         best = int(np.argmax(evidence))
-        peak = (
-            (float(evidence[best]), self.rows + best + 1) if evidence[best] > self.peak else (self.peak, self.peak_row)
-        )
+        higher = evidence[best] > self.peak
         rows = self.rows + len(values)
-        dependence = self.dependence.after(values, self.rows)
         return self.model_copy(
             update={
                 "rows": rows,
                 "mean": self.mean + float(np.sum(values - self.mean)) / rows,
                 "log_wealth": tuple(wealth[-1].tolist()),
                 "dependence": dependence,
-                "inflation": dependence.inflation() if rows % CHUNK_ROWS == 0 else self.inflation,
                 "log_evidence": float(evidence[-1]),
-                "peak": peak[0],
-                "peak_row": peak[1],
+                "peak": float(evidence[best]) if higher else self.peak,
+                "peak_row": self.rows + best + 1 if higher else self.peak_row,
             }
         )
+
+    def hedged(self) -> Self:
+        """The test as if half the stake had been kept back until now.
+
+        The wealth is the mean of that of a gambler who bet on all rows so far and of one who begins
+        here, so it is a fair game still: rows that spoke against the bet cost half the stake at most.
+        How rows hang together is learnt anew: what follows is another model's.
+
+        >>> lost = PairedTest().after(np.full(200, -0.5)).hedged()
+        >>> lost.log_evidence > -0.7 and lost.after(np.full(100, 0.5)).proven(risk=0.05)
+        True
+        """
+        tempered = np.array(self.log_wealth) / max(self.inflation, 1.0 + _DOUBT_ROWS / max(self.rows, 1))
+        wealth = np.logaddexp(0.0, tempered) - np.log(2.0)
+        return self.model_copy(
+            update={
+                "log_wealth": tuple(wealth.tolist()),
+                "dependence": Dependence(),
+                "log_evidence": float(_log_sum((_LOG_WEIGHTS + wealth)[None, :])[0]),
+                "peak": float(np.logaddexp(0.0, self.peak) - np.log(2.0)),
+            }
+        )
+
+    def _tempering(self, inflations: Floats, rows: int) -> Floats:
+        """The power by which wealth is tempered at each of the next rows: what the chunks before it have shown."""
+        numbers = np.arange(self.rows + 1, self.rows + rows + 1)
+        known = np.concatenate([[self.dependence.inflation], inflations])
+        chunks_since = (len(self.dependence.waiting) + np.arange(rows)) // CHUNK_ROWS
+        tempering: Floats = np.maximum(known[chunks_since], 1.0 + _DOUBT_ROWS / numbers)
+        return tempering
+
+    @property
+    def inflation(self) -> float:
+        """Rows that count as one."""
+        return self.dependence.inflation
+
+    @property
+    def variance(self) -> float:
+        """The variance of d over the whole chunks of rows so far; 0 before the first."""
+        return self.dependence.variance
+
+    def proven(self, risk: float) -> bool:
+        """Whether the claim was refuted at any row so far, at that risk of being wrong."""
+        return self.peak >= float(np.log(1.0 + 1.0 / risk))
 
 
 def _log_sum(logs: Floats) -> Floats:

@@ -53,6 +53,7 @@ class Story:
     requests: list[TrainingRequest] = field(default_factory=list)
     sent: list[tuple[str, bytes]] = field(default_factory=list)
     numbers: Any = field(default_factory=itertools.count)
+    last_record: FakeRecord | None = None
 
     def __post_init__(self) -> None:
         self.apply(self.spec)
@@ -69,8 +70,8 @@ class Story:
         self.core.take_table(topics.MODEL_SPECS, [log_record(topics.MODEL_SPECS, published, self.now)])
 
     def say(self, topic: str, message: ControlMessage) -> Effects:
-        record = log_record(topic, message, self.now, next(self.numbers))
-        return self.take(self.core.process([record], self.now, tables_current=True))
+        self.last_record = log_record(topic, message, self.now, next(self.numbers))
+        return self.take(self.core.process([self.last_record], self.now, tables_current=True))
 
     def take(self, effects: Effects) -> Effects:
         for out in effects.outgoing:

@@ -1,0 +1,160 @@
+"""Every command is answered with a decision, also one that is refused."""
+
+import pytest
+
+HARMFUL = {"triggers": {"harmful_drift": True, "payoff": None}}
+BAD, GOOD = [1.0] * 100, [0.0] * 100
+
+
+def policy(**safeguards):
+    return {"policy": {"preset": "default", **HARMFUL, "safeguards": safeguards}}
+
+
+def drifted(story, *, safeguards=None, **changes):
+    """1.0.0 serves and a harmful drift has come."""
+    told = story(**policy(**(safeguards or {})), **changes).first_version()
+    told.signal(onset=400)
+    told.status(100, 0.6)
+    return told
+
+
+@pytest.mark.parametrize(
+    ("command", "why"),
+    [
+        ("promote", "no challenger is waiting"),
+        ("roll_back", "no earlier champion"),
+        ("unfreeze", "not frozen"),
+        ("approve", "nothing waits"),
+        ("veto", "no such challenger"),
+        ("cancel", "no run is in progress"),
+    ],
+)
+def test_a_command_that_makes_no_sense_is_refused_with_the_reason(story, command, why):
+    told = story().first_version()
+    told.command(command)
+    assert told.actions[-1] == "refuse"
+    assert told.decisions[-1].trigger == command
+    assert why in told.decisions[-1].reason
+
+
+def test_a_model_without_a_spec_is_refused(story):
+    told = story()
+    told.core._specs.clear()
+    told.command("retrain")
+    assert "apply its spec first" in told.decisions[-1].reason
+
+
+def test_a_retrain_before_the_first_row_is_refused(story):
+    told = story()
+    told.command("retrain")
+    assert told.actions == ["refuse"]
+
+
+def test_a_person_passes_what_guards_against_too_much_automation(story):
+    told = story(**policy(least_gap_seconds=86_400.0)).first_version()
+    told.command("retrain", full=False)
+    assert told.requests[-1].mode == "incremental"
+    assert told.requests[-1].base_version == "1.0.0"
+
+
+def test_a_repeated_command_counts_once(story):
+    told = story().first_version()
+    before = len(told.decisions)
+    effects = told.command("retrain")
+    again = told.core.process([told.last_record], told.now)
+    assert len(told.decisions) == before + 1
+    assert effects.outgoing
+    assert again.ignored == {"repeated": 1}
+
+
+def test_a_freeze_holds_runs_and_promotions_until_it_ends(story):
+    told = drifted(story)
+    told.command("freeze")
+    assert told.events[-1].event == "frozen"
+    told.result(BAD, GOOD)
+    assert told.champion == "1.0.0"
+    assert told.decisions[-1].trigger == "freeze"
+    told.command("unfreeze")
+    assert told.champion == "1.0.1"
+
+
+def test_a_proven_challenger_waits_for_approval_where_the_policy_says_so(story):
+    told = drifted(story, safeguards={"approval": ["promote"]})
+    told.result(BAD, GOOD)
+    assert (told.champion, told.actions[-1]) == ("1.0.0", "wait")
+    told.status(10, 0.6)
+    told.scores({"1.0.0": [], "1.0.1": []})
+    assert told.actions.count("wait") == 1
+    told.command("approve")
+    assert told.champion == "1.0.1"
+
+
+def test_switching_automatic_promotion_off_is_waiting_for_approval(story):
+    told = drifted(story, automation={"promote": False})
+    told.result(BAD, GOOD)
+    assert told.decisions[-1].trigger == "approval"
+
+
+def test_a_run_waits_for_approval_and_a_veto_ends_the_wait(story):
+    told = drifted(story, safeguards={"approval": ["retrain"]})
+    assert told.decisions[-1].action == "wait"
+    told.command("veto")
+    assert told.actions[-1] == "reject"
+    told.signal()
+    told.status(10, 0.6)
+    told.command("approve")
+    assert told.actions[-1] == "retrain"
+
+
+def test_a_veto_within_its_window_ends_the_challenge(story):
+    told = drifted(story, safeguards={"veto_window_seconds": 7200.0})
+    told.result(BAD, GOOD)
+    assert told.decisions[-1].trigger == "veto_window"
+    told.command("veto")
+    assert (told.champion, told.events[-1].event) == ("1.0.0", "rejected")
+
+
+def test_without_a_veto_the_window_ends_in_a_promotion(story):
+    told = drifted(story, safeguards={"veto_window_seconds": 7200.0})
+    told.result(BAD, GOOD)
+    for _ in range(3):
+        told.status(10, 0.6, hours=1.0)
+        told.scores({"1.0.0": [1.0], "1.0.1": [0.0]})
+    assert told.champion == "1.0.1"
+
+
+def test_a_person_promotes_and_rolls_back(story):
+    told = drifted(story)
+    told.result([0.0, 1.0], [1.0, 0.0])
+    told.command("promote", version="1.0.1")
+    assert told.champion == "1.0.1"
+    told.command("roll_back")
+    assert (told.champion, told.events[-2].event) == ("1.0.0", "rolled_back")
+    told.command("roll_back", version="9.9.9")
+    assert "not known" in told.decisions[-1].reason
+
+
+def test_a_cancelled_run_is_not_waited_for(story):
+    told = drifted(story)
+    told.command("cancel")
+    assert told.actions[-1] == "cancel"
+    effects = told.result(BAD, GOOD)
+    assert effects.ignored == {"result of no run that is waited for": 1}
+    assert told.champion == "1.0.0"
+
+
+def test_a_report_lifts_a_quiet_period(story):
+    told = story(policy="metrics-forecast").first_version()
+    told.status(300, 0.3, metrics={"combined_score": 0.5}, hours=7.0)
+    assert told.decisions[-1].action == "wait"
+    told.command("report", readings={"cpu_percent": 90.0, "memory_percent": 95.0})
+    assert told.actions.count("wait") == 1
+    told.command("report", readings={"cpu_percent": 10.0, "memory_percent": 20.0})
+    assert told.actions[-1] == "retrain"
+
+
+def test_the_same_refusal_is_said_once(story):
+    told = story(policy="metrics-forecast").first_version()
+    for _ in range(20):
+        told.status(300, 0.3, metrics={"combined_score": 0.5}, hours=0.01)
+    assert told.actions == ["retrain", "promote", "refuse"]
