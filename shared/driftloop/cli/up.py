@@ -30,6 +30,7 @@ def up(
             console.print("Ctrl-C stops it; the next `driftloop up` goes on from there.")
             while True:
                 loop.supervisor.pause(0.5)
+                loop.check()
     except KeyboardInterrupt:
         console.print("Stopped.")
 

@@ -73,9 +73,10 @@ def delete_dead_letters(kafka: KafkaSettings, letters: Sequence[BuriedRecord]) -
     positions = [TopicPartition(kafka.topic_prefix + DEAD_LETTERS, p, offset + 1) for p, offset in last.items()]
     if not positions:
         return
+    admin = admin_client(kafka)  # held: an answer never comes to a client that was let go
     try:
-        for done in admin_client(kafka).delete_records(positions, request_timeout=_TIMEOUT_S).values():
-            done.result()
+        for done in admin.delete_records(positions, request_timeout=_TIMEOUT_S).values():
+            done.result(_TIMEOUT_S)
     except KafkaException as error:
         raise UserError(f"Kafka refused to delete: {error.args[0].str()}", ExitCode.BROKER_AWAY) from error
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from driftloop.errors import ExitCode, UserError
 from driftloop.kafka.clients import require_broker
 from driftloop.kafka.embedded import Broker, embedded_broker
 from driftloop.kafka.settings import KafkaSettings
@@ -29,6 +30,15 @@ class LocalLoop:
     broker: Broker
     supervisor: Supervisor
     ports: dict[str, int]
+
+    def check(self) -> None:
+        """Raises UserError where a service was given up, or where the broker of ours has ended."""
+        self.supervisor.check()
+        pid = self.broker.pid
+        if pid is not None and os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None:
+            raise UserError(
+                f"The embedded broker has ended; its last words are in {self.broker.folder}.", ExitCode.BROKER_AWAY
+            )
 
 
 @contextmanager

@@ -64,6 +64,6 @@ def replay(
     with replay_loop(home, bootstrap_servers, audience.stage, recording.spec.learner.name) as loop:
         on_ready(loop)
         pace = Pace(options.pace, options.rows_per_second(), options.label_delay_rows)
-        played = Player(recording, loop.kafka, pace, audience, loop.supervisor.check).play()
+        played = Player(recording, loop.kafka, pace, audience, loop.check).play()
         broker = loop.broker
     return replay_result(recording, played, broker, time.monotonic() - started)

@@ -17,9 +17,10 @@ from driftloop.kafka.settings import KafkaSettings
 class OutcomePublisher:
     """Sends outcomes and labels in the background; thread-safe.
 
-    A full queue blocks up to `full_queue_seconds` and then raises UserError. `on_delivery` is called
-    with each prediction id and None, or the reason why it was not delivered. `flush()` and `close()`
-    raise `DeliveryError` where something did not arrive: nothing is dropped silently.
+    A queue that is full (`queue_records`) blocks up to `full_queue_seconds` and then raises UserError.
+    `on_delivery` is called with each prediction id and None, or the reason why it was not delivered.
+    `flush()` and `close()` raise `DeliveryError` where something did not arrive: nothing is dropped
+    silently.
 
         with OutcomePublisher(KafkaSettings(bootstrap_servers="broker:9092")) as publisher:
             publisher.publish({"prediction_id": "p-1", "model_id": "pricing", "model_version": "1.0.0",
@@ -33,10 +34,16 @@ class OutcomePublisher:
         self,
         kafka: KafkaSettings | None = None,
         *,
+        queue_records: int = 500_000,
         full_queue_seconds: float = 10.0,
         on_delivery: Delivered | None = None,
     ) -> None:
-        self._sender = Sender(kafka or KafkaSettings(), full_queue_seconds=full_queue_seconds, on_delivery=on_delivery)
+        self._sender = Sender(
+            kafka or KafkaSettings(),
+            queue_records=queue_records,
+            full_queue_seconds=full_queue_seconds,
+            on_delivery=on_delivery,
+        )
 
     def __enter__(self) -> "OutcomePublisher":
         return self
