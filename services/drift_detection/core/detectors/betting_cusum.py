@@ -13,7 +13,7 @@ STEPS = 1 << 16
 """Losses are counted in this many steps of their bound."""
 ROOM = 0.03
 _GREATEST_LOSS = 0.9
-"""Share of its capital that a bet may lose in one row."""
+"""Share of its capital that a bet may lose in one row: a surprise far below what was expected counts no more."""
 
 
 class BettingCusum(WatchingDetector):
@@ -50,7 +50,7 @@ class BettingCusum(WatchingDetector):
         false_alarm_rate: float = 1e-6,
         learning_rows: float = 200,
         doubt: float = 3.0,
-        slack: float = 0.0,
+        slack: float = -0.5,
     ) -> None:
         self.unit = reference.bound / STEPS
         super().__init__(reference, false_alarm_rate, learning_rows, doubt, slack)
@@ -83,11 +83,10 @@ class BettingCusum(WatchingDetector):
         self._mean = round(mean)
         self._carry = level.lag_correlation
         spread = float(np.sqrt(self._spread(level) * (1 - self._carry**2)))
-        lowest = self._mean + self._carry * (STEPS - self._mean)
-        self._stakes = np.minimum(np.array(STAKES) / spread, _GREATEST_LOSS / max(lowest, 1.0))
+        self._stakes = np.array(STAKES) / spread
 
     def _judge(self, losses: Integers) -> int | None:
         before = np.concatenate(([self._previous], losses[:-1]))
         surprise = (losses - self._mean) - self._carry * (before - self._mean)
-        steps = np.log1p(np.multiply.outer(self._stakes, surprise))
+        steps = np.log1p(np.maximum(np.multiply.outer(self._stakes, surprise), -_GREATEST_LOSS))
         return self._cusum.take_all(np.rint(steps * ONE).astype(np.int64), self._limit)

@@ -1,0 +1,1 @@
+"""Benchmarks: detection measured beside its peers, every stream seeded."""

@@ -1,0 +1,76 @@
+"""`driftloop bench`: detection measured beside its peers, on streams that a seed makes."""
+
+import json
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from driftloop.errors import ExitCode, UserError
+
+app = typer.Typer(no_args_is_help=True, help="Measure detection and the data path, beside their peers.")
+
+Json = Annotated[Path | None, typer.Option("--json", help="Write the figures here.")]
+Plot = Annotated[Path | None, typer.Option("--plot", help="Write pictures into this folder.")]
+Seeds = Annotated[int, typer.Option(min=2, help="Streams for each change.")]
+Streams = Annotated[Path, typer.Option("--streams", help="Folder of recorded streams; left out where it is not there.")]
+
+RECORDED = Path("../shared/data")
+_ELSEWHERE = {"ingest": "driftloop.cli.bench_ingest", "pipeline": "driftloop.cli.bench_pipeline"}
+
+
+@app.command()
+def detectors(
+    json_file: Json = None,
+    plot: Plot = None,
+    errors: Annotated[Path | None, typer.Option(help="A CSV of your own with a column `error`, in order.")] = None,
+    changes: Annotated[str | None, typer.Option(help="Rows of the known changes in --errors: 500 or 500,900.")] = None,
+    seeds: Seeds = 100,
+    rows: Annotated[int, typer.Option(min=100_000, help="Stationary rows per share of errors.")] = 2_000_000,
+    streams: Streams = RECORDED,
+) -> None:
+    """Delay, misses and false alarms of every detector, beside river's."""
+    from driftloop.bench import tables
+    from driftloop.bench.detectors import bench_detectors, bench_own_errors
+    from driftloop.bench.pictures import write_detector_pictures
+    from driftloop.bench.recorded import read_errors
+
+    if errors is not None:
+        values = read_errors(errors)
+        result = bench_own_errors(values, _rows_of(changes, len(values)))
+        _finish(result, json_file, tables.own_table(result))
+        return
+    if changes is not None:
+        raise UserError("--changes goes with --errors", ExitCode.USAGE)
+    result = bench_detectors(seeds, rows, streams if streams.is_dir() else None, _say)
+    parts = [tables.detector_table(result), tables.real_table(result), tables.regression_table(result)]
+    if plot is not None:
+        write_detector_pictures(result, plot)
+    _finish(result, json_file, "\n\n".join(parts))
+
+
+def _rows_of(changes: str | None, rows: int) -> list[int]:
+    try:
+        found = [int(part) for part in (changes or "").split(",") if part.strip()]
+    except ValueError:
+        raise UserError(f"--changes takes row numbers like 500,900, not {changes!r}", ExitCode.USAGE) from None
+    if not found or found != sorted(set(found)) or found[0] < 0 or found[-1] >= rows:
+        raise UserError(f"--changes takes rising row numbers below {rows}", ExitCode.USAGE)
+    return found
+
+
+def _say(words: str) -> None:
+    typer.echo(f"… {words}", err=True)
+
+
+def _finish(result: dict[str, Any], json_file: Path | None, words: str) -> None:
+    if json_file is not None:
+        json_file.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+    typer.echo(words)
+
+
+for _name, _module in _ELSEWHERE.items():
+    if find_spec(_module):
+        app.command(_name)(getattr(import_module(_module), _name))
