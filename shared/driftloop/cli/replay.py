@@ -77,7 +77,7 @@ def replay(
 def _print(console: "Console", result: "ReplayResult") -> None:
     from driftloop.replay.lineage import lineage
     from driftloop.replay.result import result_json
-    from driftloop.reports.replay_page import figure, sentence
+    from driftloop.reports.replay_page import count, figure, sentence
 
     said = result_json(result)
     console.print()
@@ -96,7 +96,8 @@ def _print(console: "Console", result: "ReplayResult") -> None:
     for line in lineage(result.played.journal):
         console.print(f"  {line}", highlight=False, markup=False, soft_wrap=True)
     console.print(
-        f"{said['retrains']} retrainings, {said['promotions']} promoted, {said['rejected']} rejected; "
+        f"{count(said['retrains'], 'retraining')}, {count(said['promotions'], 'promotion')}, "
+        f"{said['rejected']} rejected, {count(said['rollbacks'], 'roll-back')}; "
         f"{said['training_seconds']:.1f} s of training, {said['wall_seconds']:.0f} s in all.",
         highlight=False,
     )

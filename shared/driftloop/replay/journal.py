@@ -72,9 +72,11 @@ class Journal:
         return [r for run, r in self.results.items() if first is None or run != first.message_id]
 
     def events_of(self, kind: str) -> list[ModelEvent]:
-        """Events of one kind, the first version's left out."""
+        """Events of one kind in their order; the first version's first promotion is left out."""
+        found = [event for event in self.events if event.event == kind]
         first = self.first_request
-        return [e for e in self.events if e.event == kind and (first is None or e.version != first.version)]
+        own = kind == "promoted" and first is not None and bool(found) and found[0].version == first.version
+        return found[1:] if own else found
 
     def _add(self, message: ControlMessage) -> None:
         match message:

@@ -29,4 +29,4 @@ def _line(journal: Journal, run: UUID, decision: RetrainDecision | None) -> str:
 
 def _ending(events: list[ModelEvent], version: str) -> str:
     ends = [e for e in events if e.version == version and e.event in ("promoted", "rejected", "rolled_back")]
-    return f"{ends[-1].event.replace('_', ' ')}: {ends[-1].reason}" if ends else "still a challenger"
+    return "; then ".join(f"{e.event.replace('_', ' ')}: {e.reason}" for e in ends) or "still a challenger"

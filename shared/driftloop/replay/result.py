@@ -48,7 +48,8 @@ def replay_result(recording: Recording, played: Played, broker: Broker, wall_sec
 def result_json(result: ReplayResult) -> dict[str, Any]:
     """The result for a script. Only `training_seconds` and `wall_seconds` differ between two runs.
 
-    `retrains`, `promotions` and `rejected` leave the first version out. Rows are those of the file,
+    `retrains` and `promotions` leave the first version's own out; `promotions` counts archived versions
+    that came back (`reuses`) too. Rows are those of the file,
     from 0; `rows` counts them all, `streamed` those that were predicted.
     """
     journal = result.played.journal
@@ -61,6 +62,7 @@ def result_json(result: ReplayResult) -> dict[str, Any]:
         "no_change": result.score(result.losses.no_change),
         "never_retrained": result.score(result.losses.never_retrained),
         "retrains": len(journal.retrain_results),
+        "reuses": sum(decision.action == "reuse" for decision in journal.decisions),
         "promotions": len(journal.events_of("promoted")),
         "rejected": len(journal.events_of("rejected")),
         "rollbacks": len(journal.events_of("rolled_back")),

@@ -55,9 +55,19 @@ def sentence(result: ReplayResult) -> str:
     word = "an accuracy" if result.measure == "accuracy" else "a mean absolute error"
     return (
         f"With driftloop the model had {word} of {live}; the first version, never retrained, would have had "
-        f"{frozen}, and saying what the last row was, {lazy}. It took {said['retrains']} retrainings, of which "
-        f"{said['promotions']} were promoted, and {said['training_seconds']:.1f} s of training."
+        f"{frozen}, and saying what the last row was, {lazy}. It took {count(said['retrains'], 'retraining')} and "
+        f"{said['training_seconds']:.1f} s of training; {count(said['promotions'], 'promotion')}"
+        + (f", {said['reuses']} of them of an earlier version." if said["reuses"] else ".")
     )
+
+
+def count(number: int, noun: str) -> str:
+    """A number with its noun.
+
+    >>> count(1, "alarm"), count(2, "alarm")
+    ('1 alarm', '2 alarms')
+    """
+    return f"{number} {noun}" + ("" if number == 1 else "s")
 
 
 def figure(result: ReplayResult, value: float) -> str:
