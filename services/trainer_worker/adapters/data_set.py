@@ -14,6 +14,7 @@ from driftloop.contracts.training_results import TrainingData
 from driftloop.learners.protocol import Column, Rows
 from driftloop.learners.targets import known_labels
 from driftloop.spec.model_spec import ModelSpec
+from trainer_worker.core.train.quality import QualityReport, absurd_labels, inspect
 from trainer_worker.core.train.split import label_weights
 
 _LOOK_AGAIN_SECONDS = 0.05
@@ -27,6 +28,7 @@ class DataSet:
     pseudo: NDArray[np.bool_]
     offsets: NDArray[np.int64]
     described: TrainingData
+    quality: QualityReport
 
 
 def read_data_set(archive_uri: str, request: TrainingRequest, spec: ModelSpec, wait_seconds: float) -> DataSet:
@@ -36,7 +38,11 @@ def read_data_set(archive_uri: str, request: TrainingRequest, spec: ModelSpec, w
     """
     await_archive(archive_uri, request.data.until, wait_seconds)
     found = read_rows(archive_uri, request.model_id, request.data.until, request.data.rows)
-    return data_set(found, spec)
+    data = data_set(found, spec)
+    refusal = data.quality.refusal()
+    if refusal is not None:
+        raise ValueError(f"the rows are not fit to learn from: {refusal}")
+    return data
 
 
 def await_archive(archive_uri: str, until: FramePosition, wait_seconds: float) -> None:
@@ -58,17 +64,19 @@ def data_set(found: ArchivedRows, spec: ModelSpec) -> DataSet:
     features = {name: found.feature(name, feature.kind) for name, feature in spec.features.items()}
     labels = {name: found.label(name, field.kind) for name, field in spec.target.items()}
     rows = Rows(features, labels, label_weights(found.label_sources, found.weights))
-    whole = np.flatnonzero(known_labels(rows, spec.target))
-    if not len(whole):
+    labelled = np.flatnonzero(known_labels(rows, spec.target))
+    if not len(labelled):
         raise ValueError("no archived row of this model has all its labels")
+    whole = labelled[~absurd_labels(spec, rows.take(labelled).labels)]
     rows, offsets = rows.take(whole), found.frame_offsets[whole]
+    quality = inspect(spec, rows, left_out=len(labelled) - len(whole))
     described = TrainingData(
         first=FramePosition(partition=found.partition, offset=int(offsets[0])),
         last=FramePosition(partition=found.partition, offset=int(offsets[-1])),
         rows=len(rows),
         sha256=hash_rows(rows, offsets),
     )
-    return DataSet(rows, found.label_sources[whole] == "pseudo", offsets, described)
+    return DataSet(rows, found.label_sources[whole] == "pseudo", offsets, described, quality)
 
 
 def hash_rows(rows: Rows, offsets: NDArray[np.int64]) -> str:

@@ -3,6 +3,7 @@
 import resource
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 
 import numpy as np
@@ -20,11 +21,14 @@ from driftloop.spec.model_spec import ModelSpec
 from driftloop.statistics.profiles import make_profile
 from trainer_worker.adapters.candidates import reuse
 from trainer_worker.adapters.data_set import DataSet, read_data_set
+from trainer_worker.adapters.golden_set import read_golden_set
 from trainer_worker.adapters.job import Job
 from trainer_worker.core.train.fitting import Champion, Fitted, fit_and_validate
+from trainer_worker.core.train.golden import golden_metrics
 from trainer_worker.core.train.run_report import Reused, Succeeded
 from trainer_worker.core.train.split import Split, split_rows
 
+QUALITY_FILE = "quality.json"
 _LIBRARIES = ("driftloop", "numpy", "river", "scikit-learn", "torch")
 
 
@@ -51,11 +55,12 @@ def train(job: Job, progress: Callable[[Step], None]) -> Succeeded | Reused:
         seed=request.seed,
         progress=progress,
     )
-    artifact = _write(job, data, fitted)
+    golden = _golden(spec, fitted.model, champion)
+    artifact = _write(job, data, fitted, golden)
     return Succeeded(
         artifact=artifact.uri,
         artifact_sha256=artifact.sha256,
-        metrics=fitted.metrics,
+        metrics=fitted.metrics | golden.metrics,
         validation=fitted.validation,
         loss_bound=fitted.loss_bound,
         data=data.described,
@@ -87,7 +92,22 @@ def _unseen(champion: Artifact, data: DataSet) -> NDArray[np.bool_]:
     return np.asarray(data.offsets > learnt.last.offset)
 
 
-def _write(job: Job, data: DataSet, fitted: Fitted) -> Artifact:
+@dataclass(frozen=True, slots=True)
+class _Golden:
+    metrics: dict[str, float]
+    sha256: str | None
+
+
+def _golden(spec: ModelSpec, model: Model, champion: Champion | None) -> _Golden:
+    """The gate of the golden set; nothing where the spec names none."""
+    if spec.training.golden_set is None:
+        return _Golden({}, None)
+    golden = read_golden_set(spec.training.golden_set, spec)
+    metrics = golden_metrics(spec, golden, model, champion.model if champion else None)
+    return _Golden(metrics, golden.sha256)
+
+
+def _write(job: Job, data: DataSet, fitted: Fitted, golden: _Golden) -> Artifact:
     request = job.run.request
     manifest = Manifest(
         model_id=request.model_id,
@@ -103,10 +123,14 @@ def _write(job: Job, data: DataSet, fitted: Fitted) -> Artifact:
         spec=job.run.spec,
         rule=request.data,
         data=data.described,
-        metrics=fitted.metrics,
+        golden_sha256=golden.sha256,
+        metrics=fitted.metrics | golden.metrics,
+        request=request,
         libraries={name: found for name in _LIBRARIES if (found := _version(name))},
     )
-    return write_artifact(artifact_uri(job.artifact_uri, request.model_id, request.version), manifest, fitted.model)
+    report = (data.quality.model_dump_json(indent=1) + "\n").encode()
+    uri = artifact_uri(job.artifact_uri, request.model_id, request.version)
+    return write_artifact(uri, manifest, fitted.model, {QUALITY_FILE: report})
 
 
 def _profile(request: TrainingRequest, spec: ModelSpec, rows: Rows, split: Split, fitted: Fitted) -> ModelProfile:

@@ -8,6 +8,7 @@ The address is any that fsspec knows (`/folder`, `file://`, `s3://`, `memory://`
 
 import hashlib
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -46,8 +47,10 @@ def artifact_uri(root: str, model_id: str, version: str) -> str:
     return f"{root.rstrip('/')}/{model_id}/{version}"
 
 
-def write_artifact(uri: str, manifest: Manifest, model: Model) -> Artifact:
+def write_artifact(uri: str, manifest: Manifest, model: Model, extras: Mapping[str, bytes] | None = None) -> Artifact:
     """Save `model` under `uri`; the hash is that of the manifest, completed with the files' hashes.
+
+    `extras` are further files by name (a report on the data).
 
     Files of an earlier attempt are replaced; its manifest goes first and the new one comes last, so
     that a reader sees a whole artifact or none. The same model and manifest give the same hash.
@@ -57,6 +60,7 @@ def write_artifact(uri: str, manifest: Manifest, model: Model) -> Artifact:
         folder = Path(scratch)
         model.save(folder)
         contents = {str(file.relative_to(folder).as_posix()): file.read_bytes() for file in _files(folder)}
+    contents |= extras or {}
     complete = manifest.model_copy(update={"files": {name: _sha256(data) for name, data in contents.items()}})
     vouched = complete.to_bytes()
     if _read(fs, f"{path}/{MANIFEST}") == vouched and _intact(fs, path, complete):

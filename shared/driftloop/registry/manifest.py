@@ -6,7 +6,7 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field
 
 from driftloop.contracts.message import Name, Version
-from driftloop.contracts.training_requests import DataRule, TrainingMode
+from driftloop.contracts.training_requests import DataRule, TrainingMode, TrainingRequest
 from driftloop.contracts.training_results import TrainingData
 from driftloop.spec.model_spec import ModelSpec
 
@@ -36,7 +36,10 @@ class Manifest(BaseModel):
     spec: ModelSpec
     rule: DataRule | None = None
     data: TrainingData | None = None
+    golden_sha256: str | None = None
     metrics: dict[str, float] = Field(default_factory=dict)
+    request: TrainingRequest | None = None
+    """The command that the version was trained by: with the rows, it makes the same version again."""
     libraries: dict[str, str] = Field(default_factory=dict)
     files: dict[str, str] = Field(default_factory=dict)
 

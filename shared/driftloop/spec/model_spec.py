@@ -70,6 +70,10 @@ class TrainingRule(SpecPart):
     validation_share: float = Field(default=0.2, gt=0, lt=1)
     refit: bool = True
     """After validation, fit once more on training and held-out rows together."""
+    golden_set: str | None = None
+    """A CSV or Parquet file (any fsspec address) of rows on which no version may be worse than the champion."""
+    golden_tolerance: float = Field(default=0.0, ge=0)
+    """The rise of the mean loss on the golden set that is allowed all the same."""
     time_limit_seconds: float = Field(default=8 * 3600.0, gt=0)
     memory_limit_mb: int = Field(default=8192, ge=128)
 
@@ -88,6 +92,13 @@ class ChallengeRule(SpecPart):
     risk: float = Field(default=0.05, gt=0, lt=1)
     maximum_rows: int = Field(default=20_000, ge=1)
     look_rows: int = Field(default=1000, ge=30)
+    non_inferiority: float | None = Field(default=None, ge=0)
+    """Where given, a promotion needs no gain, only the proof that the loss is not worse by as much as this."""
+    segment_tolerance: float | None = Field(default=0.02, ge=0)
+    """A challenger proven worse by more than this on a segment is rejected whatever it gains elsewhere; None: not
+    looked at."""
+    challengers: int = Field(default=1, ge=1, le=8)
+    """How many may be under proof at once; they share the risk."""
     probation_rows: int = Field(default=5000, ge=0)
 
 

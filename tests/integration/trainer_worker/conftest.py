@@ -124,9 +124,9 @@ def executor(processes, until) -> Iterator[ChildProcesses]:
 
 @pytest.fixture
 def until():
-    """Wait for a condition, at most 60 seconds."""
+    """Wait for a condition, at most 200 seconds: machines are busy."""
 
-    def wait(condition: Callable[[], object], seconds: float = 60.0) -> object:
+    def wait(condition: Callable[[], object], seconds: float = 200.0) -> object:
         deadline = time.monotonic() + seconds
         while not (found := condition()):
             assert time.monotonic() < deadline, "the condition did not come true in time"

@@ -13,6 +13,8 @@ from driftloop.contracts.message import FramePosition
 from driftloop.contracts.training_requests import DataRule
 from driftloop.registry.artifacts import load_model, verify_artifact
 from driftloop.spec.model_spec import TrainingRule
+from trainer_worker.adapters.rebuild import rebuild
+from trainer_worker.core.train.quality import QualityReport
 
 LEARNERS = ("random-forest", "gradient-boosting", "linear", "online", "torch-mlp")
 
@@ -199,3 +201,43 @@ def test_an_archived_version_that_does_well_again_is_named_and_nothing_is_traine
     assert end.version == "1.0.1"
     assert len(end.validation.challenger_losses) == len(end.validation.champion_losses) == 100
     assert not Path(good.artifact).with_name("1.0.3").exists()
+
+
+@pytest.mark.parametrize("learner", ["random-forest", "linear", "torch-mlp"])
+def test_a_version_is_rebuilt_from_its_manifest_and_the_archive_bit_for_bit(
+    end_of, make_run, archive_uri, tmp_path, learner
+):
+    champion = end_of(make_run(1, data=DataRule(until=FramePosition(partition=0, offset=9), rows=500)))
+    end = end_of(
+        make_run(
+            2, learner=learner, champion="1.0.1", champion_artifact=champion.artifact,
+            champion_sha256=champion.artifact_sha256,
+        )
+    )  # fmt: skip
+    rebuilt = rebuild(end.artifact, end.artifact_sha256, archive_uri=archive_uri, into=str(tmp_path))
+    assert rebuilt.same
+    assert rebuilt.sha256 == end.artifact_sha256
+
+
+def test_the_report_on_the_rows_goes_with_the_version(end_of, make_run):
+    end = end_of(make_run(1))
+    report = QualityReport.model_validate_json(Path(end.artifact, "quality.json").read_text())
+    assert (report.rows, report.left_out, report.findings) == (1000, 0, ())
+    assert set(report.labels["y"]) == {"yes", "no"}
+
+
+def test_a_version_that_is_worse_on_the_golden_set_is_a_failed_run(end_of, make_run, tmp_path):
+    golden = tmp_path / "golden.csv"
+    golden.write_text("x,colour,y\n" + "3.0,blue,yes\n-3.0,red,no\n" * 20)
+    rule = TrainingRule(golden_set=str(golden))
+    champion = end_of(make_run(1, training=rule))
+    assert champion.metrics["golden_loss"] == 0.0
+    poor = {"learner": "random-forest", "learner_parameters": {"n_estimators": 1, "min_samples_leaf": 1000}}
+    end = end_of(
+        make_run(
+            2, training=rule, champion="1.0.1", champion_artifact=champion.artifact,
+            champion_sha256=champion.artifact_sha256, **poor,
+        )
+    )  # fmt: skip
+    assert end.kind == "failed"
+    assert "worse on the golden set" in end.reason
