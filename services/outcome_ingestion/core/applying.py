@@ -87,7 +87,7 @@ def _admit(share: Share, memory: PartitionMemory) -> None:
 
 def _apply_model(share: Share, memory: PartitionMemory, layout: Layout, counts: IngestCounts) -> list[Piece]:
     """One model in one partition: what is remembered, and the rows that go out."""
-    model_id, seq = layout.model_id, memory.take_seq()
+    model_id = layout.model_id
     model, items = memory.of(model_id), share.labels.get(model_id, [])
     batch, new = _new_rows(share, model_id)
     if batch is not None:
@@ -99,11 +99,9 @@ def _apply_model(share: Share, memory: PartitionMemory, layout: Layout, counts: 
     pieces = []
     if batch is not None:
         batch = _with_earlier_labels(batch, joined, layout)
-        pieces.append(Piece(new.places, batch))
-        memory.remember(model_id, seq, new.ids, new.ordinals)
-        _hold(memory, model_id, seq, batch, new.ordinals)
+        pieces += _remember(memory, model_id, batch, new)
     pieces += label_pieces(joined.joins, batch, layout)
-    _write_down(memory, model_id, seq, new, joined)
+    _write_down(memory, model_id, new, joined)
     for delay in joined.delays_us:
         counts.delays.setdefault(model_id, DelayHistogram()).add(delay)
     return pieces
@@ -133,6 +131,18 @@ def _with_earlier_labels(batch: pa.RecordBatch, joined: Joined, layout: Layout) 
     return with_labels(batch, labels, list(layout.target))
 
 
+def _remember(memory: PartitionMemory, model_id: str, batch: pa.RecordBatch, new: NewRows) -> list[Piece]:
+    """Write the new rows down, as many at a time as a frame has: its bytes then serve as state too."""
+    pieces, most = [], memory.rules.frame_rows
+    for start in range(0, len(batch), most):
+        rows = batch if len(batch) <= most else batch.slice(start, most)
+        part, seq = slice(start, start + most), memory.take_seq()
+        memory.remember(model_id, seq, new.ids[part], new.ordinals[part])
+        _hold(memory, model_id, seq, rows, new.ordinals[part])
+        pieces.append(Piece(new.places[part], rows))
+    return pieces
+
+
 def _hold(memory: PartitionMemory, model_id: str, seq: int, batch: pa.RecordBatch, ordinals: Ints) -> None:
     """Hold rows that wait for a label, and where corrections are taken the labelled ones too."""
     which = np.arange(len(batch))
@@ -143,7 +153,8 @@ def _hold(memory: PartitionMemory, model_id: str, seq: int, batch: pa.RecordBatc
         memory.hold(model_id, seq, held, ordinals[which])
 
 
-def _write_down(memory: PartitionMemory, model_id: str, seq: int, new: NewRows, joined: Joined) -> None:
+def _write_down(memory: PartitionMemory, model_id: str, new: NewRows, joined: Joined) -> None:
+    seq = memory.take_seq()
     if joined.early:
         memory.keep_early(model_id, seq, list(joined.early.values()))
     if not joined.joins and not joined.found:

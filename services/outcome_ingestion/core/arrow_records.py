@@ -1,5 +1,7 @@
 """Arrow IPC: one record, many rows of one model, columns named as in frames."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -14,15 +16,42 @@ from outcome_ingestion.core.refusal import Refusal, invalid, undecodable, unknow
 from outcome_ingestion.core.versions import VERSION
 
 Refused = dict[int, Refusal]
+MODEL_ID = b"model_id"
 _LONGEST_ID = 200
 
 
-def arrow_block(value: bytes, find: Find) -> Block:
-    """The rows of a record; raises `Refusal` where it is no Arrow stream of the agreed columns."""
-    table, model_id = _open(value)
+def arrow_blocks(records: Sequence[tuple[int, bytes]], find: Find) -> tuple[list[Block], Refused]:
+    """The rows of all records, one block for those that look alike, and the records that are no such stream."""
+    groups: dict[pa.Schema, list[tuple[int, pa.Table]]] = {}
+    dead: Refused = {}
+    for index, value in records:
+        try:
+            table = _open(value)
+            groups.setdefault(table.schema, []).append((index, table))
+        except Refusal as refusal:
+            dead[index] = refusal
+    return [block for group in groups.values() for block in _readable(group, find, dead)], dead
+
+
+def _readable(group: list[tuple[int, pa.Table]], find: Find, dead: Refused) -> list[Block]:
+    """One block of all the tables; where that is refused, one of each that is not."""
+    try:
+        return [_block(group, find)]
+    except Refusal as refusal:
+        if len(group) == 1:
+            dead[group[0][0]] = refusal
+            return []
+    return [block for one in group for block in _readable([one], find, dead)]
+
+
+def _block(group: list[tuple[int, pa.Table]], find: Find) -> Block:
+    tables = [table for _, table in group]
+    model_id = tables[0].schema.metadata[MODEL_ID].decode("utf-8", "replace")
     reader = find(model_id)
     if reader is None:
         raise unknown_model(model_id)
+    whole = pa.concat_tables(tables).combine_chunks()
+    table = {name: whole.column(name).chunk(0) for name in whole.schema.names}
     refused: Refused = {}
     wanted = _wanted(table, reader.layout)
     columns = {name: _column(table[name], kind, name, refused) for name, kind in wanted.items() if name in table}
@@ -30,33 +59,29 @@ def arrow_block(value: bytes, find: Find) -> Block:
         if name not in columns:
             raise invalid("MissingField", f"the column '{name}' is missing")
     known = {FEATURE + name for name in reader.layout.raw}
-    reader.extra_features += len(next(iter(table.values()))) * sum(
-        n.startswith(FEATURE) and n not in known for n in table
-    )
+    reader.extra_features += len(whole) * sum(name.startswith(FEATURE) and name not in known for name in table)
     ids = _ids(columns.pop("prediction_id"), refused)
     _complete(columns, reader.layout, len(ids), refused)
-    zeros = np.zeros(len(ids), dtype=np.int64)
-    return Block(reader.layout, ids, np.arange(len(ids), dtype=np.int64), zeros, columns, refused)
+    counts = [len(table) for table in tables]
+    firsts = np.repeat([index * ROWS_A_RECORD for index, _ in group], counts)
+    places = firsts + np.concatenate([np.arange(count) for count in counts])
+    return Block(reader.layout, ids, places, np.zeros(len(ids), dtype=np.int64), columns, refused)
 
 
-def _open(value: bytes) -> tuple[dict[str, pa.Array], str]:
-    """The columns of the stream, and the model that its schema names."""
+def _open(value: bytes) -> pa.Table:
+    """The rows of one stream, proven sound: offsets and lengths that lie are found here."""
     try:
-        with pa.ipc.open_stream(value) as stream:
-            whole = stream.read_all()
-        whole.validate(full=True)
-        batch = whole.combine_chunks()
-    except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError, OSError, ValueError, MemoryError) as error:
+        table = pa.ipc.open_stream(value).read_all()
+        table.validate(full=True)
+    except (pa.ArrowException, OSError, ValueError, TypeError, MemoryError) as error:
         raise undecodable(error) from error
-    if not 0 < len(batch) < ROWS_A_RECORD:
-        raise invalid("BadColumns", f"a record holds 1 to {ROWS_A_RECORD - 1} rows, this one {len(batch)}")
-    model_id = (batch.schema.metadata or {}).get(b"model_id")
-    if model_id is None:
+    if not 0 < len(table) < ROWS_A_RECORD:
+        raise invalid("BadColumns", f"a record holds 1 to {ROWS_A_RECORD - 1} rows, this one {len(table)}")
+    if MODEL_ID not in (table.schema.metadata or {}):
         raise invalid("MissingField", "the schema's metadata lacks 'model_id'")
-    if len(set(batch.schema.names)) != len(batch.schema.names):
+    if len(set(table.schema.names)) != len(table.schema.names):
         raise invalid("BadColumns", "two columns have the same name")
-    columns = {name: batch.column(name).chunk(0) for name in batch.schema.names}
-    return columns, model_id.decode("utf-8", "replace")
+    return table
 
 
 def _wanted(table: dict[str, pa.Array], layout: Layout) -> dict[str, pa.DataType]:

@@ -6,13 +6,14 @@ from typing import Any
 
 import numpy as np
 
-from driftloop.codec.content_types import ARROW, COLUMNS, JSON, content_type
-from driftloop.contracts.topics import PREDICTION_LABELS
+from driftloop.codec.content_types import ARROW, AVRO, COLUMNS, JSON, content_type
+from driftloop.contracts.topics import PREDICTION_LABELS, PREDICTION_OUTCOMES
 from driftloop.processor import Record
-from outcome_ingestion.core.arrow_records import arrow_block
-from outcome_ingestion.core.blocks import ROWS_A_RECORD, Block, Ints, joined
+from outcome_ingestion.core.arrow_records import arrow_blocks
+from outcome_ingestion.core.avro_rows import AvroRows
+from outcome_ingestion.core.blocks import ROWS_A_RECORD, Block, joined
 from outcome_ingestion.core.checks import check_rows
-from outcome_ingestion.core.column_records import column_block
+from outcome_ingestion.core.column_records import column_blocks
 from outcome_ingestion.core.json_rows import Find, RowReader, read_rows
 from outcome_ingestion.core.label_items import LabelItem, decode_label, fit_label
 from outcome_ingestion.core.layout import Layout
@@ -20,8 +21,10 @@ from outcome_ingestion.core.moments import LATEST_US
 from outcome_ingestion.core.refusal import Refusal, invalid, unknown_kind, unknown_model
 from outcome_ingestion.core.row_columns import columns_of
 
-RecordBlock = Callable[[bytes, Find], Block]
-_MANY_ROWS: dict[str, RecordBlock] = {COLUMNS: column_block, ARROW: arrow_block}
+Records = Sequence[tuple[int, bytes]]
+Blocks = tuple[list[Block], dict[int, Refusal]]
+ReadRows = Callable[[Sequence[bytes | None], Find], list[Any]]
+_MANY_ROWS: dict[str, Callable[[Records, Find], Blocks]] = {COLUMNS: column_blocks, ARROW: arrow_blocks}
 
 
 @dataclass(slots=True)
@@ -50,88 +53,93 @@ class BatchDecoder:
         self._find = find
         self._future_us = int(future_seconds * 1e6)
         self._last: RowReader | None = None
+        self._avro = AvroRows()
 
     def decode(self, records: Sequence[Record]) -> Decoded:
         """Everything in a batch that can be used, and why the rest cannot."""
         decoded = Decoded()
-        singles: list[int] = []
-        blocks: list[Block] = []
-        for index, record in enumerate(records):
-            if record.topic() == PREDICTION_LABELS:
-                self._take_label(index, record, decoded)
-                continue
-            headers = record.headers()
-            kind = content_type(headers) if headers else JSON
-            if kind == JSON:
-                singles.append(index)
-            else:
-                blocks += self._many(index, record, decoded)
-        blocks += self._singles(records, singles, decoded)
+        kinds = self._sorted_out(records, decoded)
+        blocks = self._singles(records, kinds.pop(JSON, []), decoded)
+        if AVRO in kinds:
+            blocks += self._singles(records, kinds.pop(AVRO), decoded, self._avro.read)
+        for kind, indices in kinds.items():
+            blocks += self._many(records, kind, indices, decoded)
         for block in blocks:
             self._check(block, records, decoded)
         decoded.blocks = _by_model([block.without_refused() for block in blocks])
         return decoded
 
-    def _singles(self, records: Sequence[Record], indices: list[int], decoded: Decoded) -> list[Block]:
-        values = [records[index].value() for index in indices]
-        groups: dict[type, tuple[list[int], list[Any]]] = {}
-        rows = read_rows(values, self._find, self._last)  # type: ignore[arg-type]
+    def _sorted_out(self, records: Sequence[Record], decoded: Decoded) -> dict[str, Sequence[int]]:
+        """Content type → indices of the outcome records that have it; labels are taken at once."""
+        headers = [record.headers() for record in records]
+        if not any(headers) and {record.topic() for record in records} == {PREDICTION_OUTCOMES}:
+            return {JSON: range(len(records))}
+        kinds: dict[str, list[int]] = {}
+        for index, record in enumerate(records):
+            if record.topic() == PREDICTION_LABELS:
+                self._take_label(index, record, decoded)
+            else:
+                kinds.setdefault(content_type(headers[index]), []).append(index)
+        return dict(kinds)
+
+    def _singles(
+        self, records: Sequence[Record], indices: Sequence[int], decoded: Decoded, read: ReadRows | None = None
+    ) -> list[Block]:
+        """Blocks of the records that hold one row each, in JSON or as `read` reads them."""
+        values: list[Any] = [records[index].value() for index in indices]
+        rows = read_rows(values, self._find, self._last) if read is None else read(values, self._find)
+        kinds = set(map(type, rows))
+        if len(kinds) == 1 and Refusal not in kinds:
+            return [self._block(records, indices, rows)]
+        groups: dict[type, tuple[list[int], list[Any]]] = {kind: ([], []) for kind in kinds}
         for index, row in zip(indices, rows, strict=True):
-            if type(row) is Refusal:
-                decoded.dead[index] = row
-                continue
-            group = groups.get(type(row))
-            if group is None:
-                group = groups[type(row)] = ([], [])
-            group[0].append(index)
-            group[1].append(row)
+            of_kind = groups[type(row)]
+            of_kind[0].append(index)
+            of_kind[1].append(row)
+        decoded.dead.update(zip(*groups.pop(Refusal, ([], [])), strict=True))
         return [self._block(records, *group) for group in groups.values()]
 
-    def _block(self, records: Sequence[Record], indices: list[int], rows: list[Any]) -> Block:
+    def _block(self, records: Sequence[Record], indices: Sequence[int], rows: list[Any]) -> Block:
         reader = self._find(rows[0].model_id)
         assert reader is not None
         self._last = reader
         ids, columns, refused = columns_of(rows, reader.layout)
         for row in _wrong_keys([records[index].key() for index in indices], ids):
             refused[row] = invalid("WrongKey", "the record's key is not its prediction_id")
-        partitions = np.array([records[index].partition() for index in indices], dtype=np.int64)
         places = np.array(indices, dtype=np.int64) * ROWS_A_RECORD
-        return Block(reader.layout, ids, places, partitions, columns, refused)
+        return Block(reader.layout, ids, places, np.zeros(len(ids), dtype=np.int64), columns, refused)
 
-    def _many(self, index: int, record: Record, decoded: Decoded) -> list[Block]:
-        try:
-            block = self._read_many(record)
-        except Refusal as refusal:
-            decoded.dead[index] = refusal
-            return []
-        block.places += index * ROWS_A_RECORD
-        block.partitions += record.partition() or 0
-        return [block]
-
-    def _read_many(self, record: Record) -> Block:
-        kind, value = content_type(record.headers()), record.value()
-        read = _MANY_ROWS.get(kind)
-        if read is None:
-            raise unknown_kind(kind)
-        if value is None:
-            raise Refusal("decode", "NullValue", "the record has no value")
-        if not record.key():
-            raise invalid("MissingKey", "the record has no key: give it the prediction_id of its first row")
-        return read(value if isinstance(value, bytes) else value.encode(), self._find)
+    def _many(self, records: Sequence[Record], kind: str, indices: Sequence[int], decoded: Decoded) -> list[Block]:
+        values: list[tuple[int, bytes]] = []
+        for index in indices:
+            value = records[index].value()
+            if kind not in _MANY_ROWS:
+                decoded.dead[index] = unknown_kind(kind)
+            elif value is None:
+                decoded.dead[index] = Refusal("decode", "NullValue", "the record has no value")
+            elif not records[index].key():
+                needed = "the record has no key: give it the prediction_id of its first row"
+                decoded.dead[index] = invalid("MissingKey", needed)
+            else:
+                values.append((index, value if isinstance(value, bytes) else value.encode()))
+        blocks, dead = _MANY_ROWS[kind](values, self._find) if values else ([], {})
+        decoded.dead.update(dead)
+        return blocks
 
     def _check(self, block: Block, records: Sequence[Record], decoded: Decoded) -> None:
-        check_rows(block, self._latest(block, records))
+        """Partitions and times of the rows, and the dead letters of those that are wrong."""
+        indices = block.places // ROWS_A_RECORD
+        partitions = [record.partition() for record in records]
+        block.partitions = np.array(partitions, dtype=np.int64)[indices]
+        latest = None
+        if block.layout.spec.clock == "wall":
+            stamps = np.array([record.timestamp()[1] for record in records], dtype=np.int64)
+            latest = stamps[indices] * 1000 + self._future_us
+        check_rows(block, latest)
         for row, refusal in sorted(block.refusals.items()):
             index, within = divmod(int(block.places[row]), ROWS_A_RECORD)
             whole = refusal if within == 0 else Refusal(refusal.stage, refusal.error_class, f"row {within}: {refusal}")
             decoded.dead.setdefault(index, whole)
-
-    def _latest(self, block: Block, records: Sequence[Record]) -> Ints | None:
-        if block.layout.spec.clock == "event":
-            return None
-        indices = (block.places // ROWS_A_RECORD).tolist()
-        stamps = np.array([records[index].timestamp()[1] for index in indices], dtype=np.int64)
-        return stamps * 1000 + self._future_us
 
     def _take_label(self, index: int, record: Record, decoded: Decoded) -> None:
         try:
@@ -142,9 +150,9 @@ class BatchDecoder:
 
     def _read_label(self, record: Record, place: int) -> tuple[Layout, LabelItem]:
         kind = content_type(record.headers())
-        if kind != JSON:
+        if kind not in (JSON, AVRO):
             raise unknown_kind(kind)
-        row = decode_label(record.value())  # type: ignore[arg-type]
+        row = (decode_label if kind == JSON else self._avro.label)(record.value())  # type: ignore[arg-type]
         reader = self._find(row.model_id)
         if reader is None:
             raise unknown_model(row.model_id)

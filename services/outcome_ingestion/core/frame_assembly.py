@@ -47,10 +47,24 @@ def conform(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
 
 
 def assemble(layout: Layout, pieces: list[Piece], most_rows: int) -> list[Frame]:
-    """Frames of at most `most_rows` rows of one model, in the order of places."""
-    rows = _in_order(pieces)
-    batches = [rows.slice(start, most_rows) for start in range(0, len(rows), most_rows)]
+    """Frames of at most `most_rows` rows of one model, in the order of places.
+
+    Pieces that are frames already stay as they are: their bytes then serve as state too.
+    """
+    if _are_frames(pieces, most_rows):
+        batches = [piece.rows for piece in pieces]
+    else:
+        rows = _in_order(pieces)
+        batches = [rows.slice(start, most_rows) for start in range(0, len(rows), most_rows)]
     return [Frame(_header(layout, batch), batch) for batch in batches]
+
+
+def _are_frames(pieces: list[Piece], most_rows: int) -> bool:
+    """Whether every piece but the last is full, and their rows stand in order already."""
+    if any(len(piece.rows) != most_rows for piece in pieces[:-1]) or len(pieces[-1].rows) > most_rows:
+        return False
+    places = np.concatenate([piece.places for piece in pieces])
+    return bool(np.all(places[1:] >= places[:-1]))
 
 
 def _in_order(pieces: list[Piece]) -> pa.RecordBatch:

@@ -60,9 +60,11 @@ class Ingest:
         for memory in memories:
             for why, count in memory.take_ignored().items():
                 ignored[why] = ignored.get(why, 0) + count
+        sent = tuple(self._outgoing(frame) for frame in frames)
+        encoded = {id(frame.batch): out.value for frame, out in zip(frames, sent, strict=True)}
         return Effects(
-            outgoing=tuple(self._outgoing(frame) for frame in frames),
-            state_changes=tuple(change for memory in memories for change in memory.take_changes()),
+            outgoing=sent,
+            state_changes=tuple(change for memory in memories for change in memory.take_changes(encoded)),
             dead_letters=tuple(
                 DeadLetter(records[index], refusal.stage, refusal.error_class, refusal.sentence)
                 for index, refusal in sorted(decoded.dead.items())

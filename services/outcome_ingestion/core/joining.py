@@ -123,12 +123,12 @@ class Joiner:
                 return None
             self.result.delays_us.append(item.at - predicted_at)
             return "label"
-        if item.at <= labelled_at:
-            self._ignore(item, "label_repeated")
-            return None
         came_before = self.memory.total + int(np.searchsorted(self.admitted_places, item.place))
         if ordinal < came_before - self.memory.rules.correctable_rows:
-            self._ignore(item, "correction_too_late")
+            self._ignore(item, "label_without_row")  # as where the row is held no longer
+            return None
+        if item.at <= labelled_at:
+            self._ignore(item, "label_repeated")
             return None
         return "correction"
 

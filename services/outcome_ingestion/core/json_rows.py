@@ -25,6 +25,7 @@ from driftloop.codec.outcomes import (
 )
 from outcome_ingestion.core.layout import Layout
 from outcome_ingestion.core.refusal import Refusal, undecodable, unknown_model
+from outcome_ingestion.core.typed_columns import TypedColumns
 from outcome_ingestion.core.values import fit_feature, fit_target
 
 Row = Any
@@ -48,6 +49,7 @@ class RowReader:
         self.features = _features_class(layout)
         self.row = _row_class(layout, self.features)
         self.decode: Callable[[bytes], Row] = msgspec.json.Decoder(self.row).decode
+        self.columns = TypedColumns(layout)
 
     def fit(self, row: OutcomeRow) -> Row:
         """A patiently decoded row as this layout wants it; raises `Refusal`."""

@@ -10,6 +10,7 @@ needs them any more. One entry a row would cost more than all the rest of ingest
 """
 
 from collections import deque
+from collections.abc import Mapping
 
 import msgspec
 import pyarrow as pa
@@ -40,7 +41,7 @@ class PartitionMemory:
         self.chunks: dict[int, str] = {}
         self.settled: deque[tuple[int, str, Chunk]] = deque()
         self.early_left: dict[int, int] = {}
-        self._changes: dict[str, bytes | None] = {}
+        self._changes: dict[str, bytes | pa.RecordBatch | None] = {}
 
     def of(self, model_id: str) -> ModelMemory:
         """The memory of a model."""
@@ -69,13 +70,20 @@ class PartitionMemory:
         ignored, self.ignored = self.ignored, {}
         return ignored
 
-    def take_changes(self) -> tuple[StateChange, ...]:
-        """The state that changed since the last call."""
-        changes, self._changes = self._changes, {}
-        return tuple(StateChange(self.partition, key, value) for key, value in changes.items())
+    def take_changes(self, encoded: Mapping[int, bytes]) -> tuple[StateChange, ...]:
+        """The state that changed since the last call.
 
-    def put(self, kind: str, model_id: str, seq: int, value: bytes | None) -> None:
-        """Set or delete a state entry."""
+        `encoded` has, by `id`, the bytes of batches that went out as frames: they serve again here.
+        """
+        changes, self._changes = self._changes, {}
+        values = (
+            (key, (encoded.get(id(value)) or encode_rows(value)) if isinstance(value, pa.RecordBatch) else value)
+            for key, value in changes.items()
+        )
+        return tuple(StateChange(self.partition, key, value) for key, value in values)
+
+    def put(self, kind: str, model_id: str, seq: int, value: bytes | pa.RecordBatch | None) -> None:
+        """Set or delete a state entry; rows are encoded when the changes are taken."""
         self._changes[f"{kind}/{model_id}/{seq:012d}"] = value
 
     def remember(self, model_id: str, seq: int, ids: list[str], ordinals: Ints) -> None:
@@ -89,7 +97,7 @@ class PartitionMemory:
     def hold(self, model_id: str, seq: int, batch: pa.RecordBatch, ordinals: Ints) -> None:
         """These rows may still be labelled or corrected."""
         self.add_chunk(model_id, chunk_of(seq, batch, ordinals))
-        self.put("rows", model_id, seq, encode_rows(batch))
+        self.put("rows", model_id, seq, batch)
 
     def keep_early(self, model_id: str, seq: int, items: list[LabelItem]) -> None:
         """These labels wait for their row; a newer one takes the place of an older one."""

@@ -15,17 +15,21 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
 
-def parse_moments(texts: Sequence[str | None], name: str) -> tuple[pa.Array, dict[int, Refusal]]:
+def parse_moments(texts: Sequence[str | int | None], name: str) -> tuple[pa.Array, dict[int, Refusal]]:
     """A column of RFC 3339 times with an offset, and the rows where the text is none (null there).
+
+    Encodings that have times of their own give microseconds since 1970, in all rows.
 
     >>> parse_moments(["2026-01-01T00:00:00Z", "noon"], "predicted_at")[1][1].sentence
     "predicted_at 'noon' is no time with an offset (RFC 3339)"
     """
+    if type(next((text for text in texts if text is not None), None)) is int:
+        return pa.array(texts, pa.int64()).cast(MOMENT), {}
     try:
         return pa.array(texts, pa.string()).cast(MOMENT), {}
     except pa.ArrowInvalid:
         refusals: dict[int, Refusal] = {}
-        values = [_one(text, row, name, refusals) for row, text in enumerate(texts)]
+        values = [_one(str(text), row, name, refusals) if text is not None else None for row, text in enumerate(texts)]
         return pa.array(values, pa.int64()).cast(MOMENT), refusals
 
 
@@ -52,6 +56,18 @@ def _as_arrow(text: str, row: int, name: str, refusals: dict[int, Refusal]) -> i
     except pa.ArrowInvalid:
         refusals[row] = invalid("BadTime", f"{name} {text[:40]!r} is no time with an offset (RFC 3339)")
         return None
+
+
+def text_of(microseconds: int, name: str) -> str:
+    """A time as text; raises `Refusal` for one that no calendar has.
+
+    >>> text_of(0, "labelled_at")
+    '1970-01-01T00:00:00+00:00'
+    """
+    try:
+        return (_EPOCH + timedelta(microseconds=microseconds)).isoformat()
+    except OverflowError as error:
+        raise invalid("TimeOutOfRange", f"{name} is not between 1990 and 2100") from error
 
 
 def microseconds_of(text: str, name: str) -> int:

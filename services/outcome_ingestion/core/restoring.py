@@ -25,7 +25,7 @@ def restore(memory: PartitionMemory, state: Iterable[tuple[str, bytes]]) -> None
     for seq, model_id, kind_index, value in sorted(entries, key=lambda entry: entry[:3]):
         steps[kind_index](memory, seq, model_id, value)
         memory.next_seq = seq + 1
-    memory.take_changes()
+    memory.take_changes({})
 
 
 def _restore_seen(memory: PartitionMemory, seq: int, model_id: str, value: bytes) -> None:

@@ -37,7 +37,8 @@ class AvroTopic:
     """Writes the current version of a topic's messages, and reads every committed one.
 
     Moments come out as microseconds since 1970 (a column of them needs no objects), or, with
-    `aware_moments`, as the contract has them.
+    `aware_moments`, as the contract has them. `schema` is the current version, and `header` what
+    stands before a datum that it wrote.
     """
 
     def __init__(self, topic: str, folder: Path | None = None, *, aware_moments: bool = False) -> None:
@@ -46,15 +47,16 @@ class AvroTopic:
             raise LookupError(f"there is no Avro schema of {topic}")
         schemas = [json.loads(file.read_text(encoding="utf-8")) for file in files]
         self._keep = aware_moments
+        self.schema: Mapping[str, Any] = schemas[-1]
+        self.header = MARKER + schema_fingerprint(schemas[-1])
         self._writer = fastavro.parse_schema(schemas[-1])
-        self._header = MARKER + schema_fingerprint(schemas[-1])
         self._known = {schema_fingerprint(schema): self._parsed(schema) for schema in schemas}
-        self._reader = self._known[self._header[len(MARKER) :]]
+        self._reader = self._known[self.header[len(MARKER) :]]
         self._foreign: dict[str, Any] = {}
 
     def encode(self, message: Message) -> bytes:
         """The message, written with the current version."""
-        written = io.BytesIO(self._header)
+        written = io.BytesIO(self.header)
         written.seek(_HEADER)
         fastavro.schemaless_writer(written, self._writer, message.model_dump())
         return written.getvalue()
