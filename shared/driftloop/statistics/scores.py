@@ -1,0 +1,141 @@
+"""The figures that the source systems judge by, each a formula of its own."""
+
+from collections.abc import Mapping, Sequence
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Trend = Literal["improving", "stable", "declining"]
+Grade = Literal["excellent", "good", "fair", "poor"]
+
+COMBINED_WEIGHTS: Mapping[str, float] = {
+    "prediction_error_rate": 0.40,
+    "distribution_shift_score": 0.30,
+    "feature_drift_score": 0.20,
+    "anomaly_rate": 0.10,
+}
+"""S2's weights of its four scores."""
+
+
+def combined_score(scores: Mapping[str, float], weights: Mapping[str, float] = COMBINED_WEIGHTS) -> float:
+    """S2's weighted sum; a score that is not known counts as 0.
+
+    >>> combined_score({"prediction_error_rate": 0.1, "distribution_shift_score": 0.2, "anomaly_rate": 0.05})
+    0.105
+    """
+    return round(sum(weight * scores.get(name, 0.0) for name, weight in weights.items()), 12)
+
+
+def mean_absolute_percentage_error(said: Floats, true: Floats, floor: float | None = None) -> float:
+    """MAPE that survives zeros: no divisor is smaller than `floor` (default: a tenth of the mean |label|).
+
+    >>> mean_absolute_percentage_error(np.array([9.0, 1.0]), np.array([10.0, 0.0]))
+    1.05
+    """
+    least = floor if floor is not None else max(0.1 * float(np.abs(true).mean()), 1e-12)
+    return float(np.mean(np.abs(said - true) / np.maximum(np.abs(true), least)))
+
+
+def symmetric_percentage_error(said: Floats, true: Floats) -> float:
+    """sMAPE in 0…2; where both are 0 the error is 0.
+
+    >>> symmetric_percentage_error(np.array([0.0, 1.0]), np.array([0.0, 3.0]))
+    0.5
+    """
+    size = np.abs(said) + np.abs(true)
+    return float(np.mean(np.divide(2 * np.abs(said - true), size, out=np.zeros_like(size), where=size > 0)))
+
+
+def pinball_loss(said: Floats, true: Floats, quantile: float) -> float:
+    """Mean pinball loss of a forecast of a quantile.
+
+    >>> pinball_loss(np.array([1.0]), np.array([3.0]), 0.9)
+    1.8
+    """
+    gap = true - said
+    return float(np.mean(np.maximum(quantile * gap, (quantile - 1) * gap)))
+
+
+def trend(values: Sequence[float], *, rising_is_good: bool, limit: float = 0.001) -> tuple[Trend, float, float]:
+    """(direction, slope a step, its standard error) of the last ten values; fewer than three are stable.
+
+    S3's fixed limit of ±0.001, and beyond it the slope must be twice its own error: noise is no
+    trend. Which direction is good is said: S3 called rising latency an improvement.
+
+    >>> trend([0.10, 0.12, 0.14, 0.16], rising_is_good=False)[0]
+    'declining'
+    >>> trend([0.5, 0.5], rising_is_good=True)
+    ('stable', 0.0, 0.0)
+    """
+    last = np.asarray(values[-10:], dtype=np.float64)
+    if len(last) < 3:
+        return "stable", 0.0, 0.0
+    steps = np.arange(len(last)) - (len(last) - 1) / 2
+    slope = float(steps @ last / (steps @ steps))
+    residual = last - last.mean() - slope * steps
+    error = float(np.sqrt(residual @ residual / max(len(last) - 2, 1) / (steps @ steps)))
+    if abs(slope) <= limit or abs(slope) < 2 * error:
+        return "stable", slope, error
+    return ("improving" if (slope > 0) == rising_is_good else "declining"), slope, error
+
+
+def health_grade(
+    *, accuracy: float, reference_accuracy: float, latency_ratio: float, error_rate: float
+) -> tuple[Grade, float]:
+    """S3's grade from three parts of 1, ½ or 0.
+
+    >>> health_grade(accuracy=0.9, reference_accuracy=0.9, latency_ratio=1.2, error_rate=0.005)
+    ('excellent', 2.5)
+    """
+    parts = (
+        _part(accuracy >= reference_accuracy, accuracy >= reference_accuracy - 0.02),
+        _part(latency_ratio <= 1.1, latency_ratio <= 1.5),
+        _part(error_rate <= 0.01, error_rate <= 0.05),
+    )
+    total = sum(parts)
+    limits: tuple[tuple[float, Grade], ...] = ((2.5, "excellent"), (2.0, "good"), (1.5, "fair"))
+    return next((grade for least, grade in limits if total >= least), "poor"), total
+
+
+def _part(full: bool, half: bool) -> float:
+    return 1.0 if full else 0.5 if half else 0.0
+
+
+def health_score(*, accuracy: float, success_rate: float, error_rate: float, latency_p95_ms: float) -> float:
+    """S1's report score out of 100: four floors, a quarter each, in proportion where one is missed.
+
+    The floors are S1's: accuracy 0.70, success 0.80, errors 0.15, latency 5,000 ms.
+
+    >>> health_score(accuracy=0.7, success_rate=0.9, error_rate=0.1, latency_p95_ms=10_000)
+    87.5
+    """
+    parts = (
+        min(accuracy / 0.70, 1.0),
+        min(success_rate / 0.80, 1.0),
+        min(0.15 / error_rate, 1.0) if error_rate > 0 else 1.0,
+        min(5000.0 / latency_p95_ms, 1.0) if latency_p95_ms > 0 else 1.0,
+    )
+    return round(25.0 * sum(parts), 6)
+
+
+def improvement(losses: Sequence[float]) -> float | None:
+    """S3's (mean of the older ten − mean of the recent ten) ÷ older; None below twenty or where the older is 0.
+
+    >>> improvement([1.0] * 10 + [0.5] * 10)
+    0.5
+    """
+    if len(losses) < 20:
+        return None
+    older, recent = float(np.mean(losses[-20:-10])), float(np.mean(losses[-10:]))
+    return (older - recent) / older if older else None
+
+
+def stability(losses: Sequence[float]) -> float | None:
+    """S3's 1 ÷ (1 + variance of the last ten losses); None below five.
+
+    >>> stability([0.2] * 6)
+    1.0
+    """
+    return 1.0 / (1.0 + float(np.var(losses[-10:]))) if len(losses) >= 5 else None
