@@ -209,6 +209,12 @@ def began_serving(state: PayoffState, version: str, *, trained_rows: int) -> Pay
     return state.model_copy(update=update)
 
 
+def began_training(state: PayoffState) -> PayoffState:
+    """The books when a run is bought: what was owed is paid. What the champion loses until the new
+    version has proven itself is a new debt, and buys another run only when it reaches a price again."""
+    return state.model_copy(update={"debts": {}})
+
+
 def ended_training(state: PayoffState, *, promoted: bool) -> PayoffState:
     """The books after a run. One that gave no better model has been paid all the same: its debt is
     settled, and the loss as it is now is what the champion is held to from here on."""
