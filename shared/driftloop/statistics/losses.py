@@ -17,7 +17,8 @@ def field_losses(field: TargetField, predictions: NDArray[np.generic], labels: N
     array([0., 1.])
     """
     if field.kind == "category":
-        return np.not_equal(predictions, labels).astype(np.float64)
+        wrong: Floats = np.not_equal(predictions, labels).astype(np.float64)
+        return wrong
     distance = np.abs(predictions.astype(np.float64) - labels.astype(np.float64))
     if field.tolerance is None:
         return distance / field.scale
@@ -31,4 +32,5 @@ def row_losses(
 ) -> Floats:
     """The mean over the target fields of each row's losses (the loss itself where there is one field)."""
     losses = [field_losses(field, predictions[name], labels[name]) for name, field in target.items()]
-    return np.mean(losses, axis=0)  # type: ignore[no-any-return]
+    mean: Floats = np.mean(losses, axis=0)
+    return mean
