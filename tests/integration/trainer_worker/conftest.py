@@ -147,6 +147,12 @@ def end_of(executor, until):
     return end
 
 
+def readme_learner() -> str:
+    """The learner that the README shows, as it stands there."""
+    readme = (Path(__file__).parents[3] / "README.md").read_text()
+    return readme.split("## Bring your own learner")[1].split("```python\n")[1].split("```")[0]
+
+
 @pytest.fixture(scope="module")
 def bad_learners(tmp_path_factory) -> Iterator[None]:
     """Installs a distribution with learners that hang, raise, eat memory, say NaN, or die."""
@@ -157,7 +163,8 @@ def bad_learners(tmp_path_factory) -> Iterator[None]:
     points = "\n".join(
         f"{name} = bad_learners:make_{name}" for name in ("hang", "raise", "eat", "nan", "die", "waiting")
     )
-    (info / "entry_points.txt").write_text(f"[driftloop.learners]\n{points}\n")
+    (info / "entry_points.txt").write_text(f"[driftloop.learners]\nmean = my_module:make\n{points}\n")
+    (site / "my_module.py").write_text(readme_learner())
     (site / "bad_learners.py").write_text((Path(__file__).parent / "bad_learners.txt").read_text())
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYTHONPATH", str(site), prepend=os.pathsep)

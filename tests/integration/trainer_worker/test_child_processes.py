@@ -241,3 +241,9 @@ def test_a_version_that_is_worse_on_the_golden_set_is_a_failed_run(end_of, make_
     )  # fmt: skip
     assert end.kind == "failed"
     assert "worse on the golden set" in end.reason
+
+
+def test_the_learner_that_the_readme_shows_is_trained_like_any_other(end_of, make_run):
+    end = end_of(make_run(learner="mean", task="regression"))
+    assert end.kind == "succeeded", end
+    assert verify_artifact(end.artifact, end.artifact_sha256).manifest.learner == "mean"
