@@ -9,16 +9,16 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from driftloop.contracts.message import FramePosition, Version
 from driftloop.contracts.training_results import TrainingResult
 from driftloop.spec.model_spec import ChallengeRule
 from retrain_coordinator.core.fixed_look import fixed_look
+from retrain_coordinator.core.paired_losses import capped_sum, differences
 from retrain_coordinator.core.paired_test import PairedTest
+from retrain_coordinator.core.segments import harmed_segment
 from retrain_coordinator.core.state import ChallengeEntry
 
-Floats = NDArray[np.float64]
 Evidence = dict[str, float | str | None]
 
 
@@ -31,18 +31,13 @@ class ChallengeVerdict:
     evidence: Evidence
 
 
-def differences(worse: Sequence[float], better: Sequence[float], bound: float) -> Floats:
-    """How much lower the second losses are, row by row, as shares of the bound (−1…1).
+def least_gain(rule: ChallengeRule) -> float:
+    """The mean gain that must be exceeded: the minimum effect, or below zero where no loss of quality is enough.
 
-    Losses above the bound count as the bound; rows where either is missing are left out.
-
-    >>> differences([1.0, 0.0, 9.0], [0.0, 1.0, 0.5], bound=2.0)
-    array([ 0.5 , -0.5 ,  0.75])
+    >>> least_gain(ChallengeRule(minimum_effect=0.02)), least_gain(ChallengeRule(non_inferiority=0.01))
+    (0.02, -0.01)
     """
-    first, second = np.array(worse, dtype=np.float64), np.array(better, dtype=np.float64)
-    gains = (np.minimum(first, bound) - np.minimum(second, bound)) / bound
-    kept: Floats = gains[np.isfinite(gains)]
-    return kept
+    return rule.minimum_effect if rule.non_inferiority is None else -rule.non_inferiority
 
 
 def begin(
@@ -66,8 +61,8 @@ def begin(
         since=since,
         since_row=row,
         loss_bound=result.loss_bound or 1.0,
-        gain=PairedTest(margin=rule.minimum_effect),
-        harm=PairedTest(margin=-rule.minimum_effect),
+        gain=PairedTest(margin=least_gain(rule)),
+        harm=PairedTest(margin=-least_gain(rule)),
     )
     held_out = result.validation
     if held_out is None or len(held_out.champion_losses) != len(held_out.challenger_losses):
@@ -86,8 +81,8 @@ def after(entry: ChallengeEntry, champion: Sequence[float], challenger: Sequence
         update={
             "gain": entry.gain.after(gains),
             "harm": entry.harm.after(-gains),
-            "champion_loss": entry.champion_loss + _capped_sum(champion, challenger, entry.loss_bound),
-            "challenger_loss": entry.challenger_loss + _capped_sum(challenger, champion, entry.loss_bound),
+            "champion_loss": entry.champion_loss + capped_sum(champion, challenger, entry.loss_bound),
+            "challenger_loss": entry.challenger_loss + capped_sum(challenger, champion, entry.loss_bound),
         }
     )
 
@@ -97,15 +92,26 @@ def verdict(entry: ChallengeEntry, rule: ChallengeRule) -> ChallengeVerdict:
     evidence = _evidence(entry)
     if rule.mode == "none":
         return ChallengeVerdict("promote", "the spec asks for no proof", evidence)
+    harmed = harmed_segment(entry, rule.risk)
+    if harmed is not None:
+        test = entry.segments[harmed]
+        reason = f"worse on segment {harmed} by {test.mean:.4f} of the loss bound over {test.rows} rows, {_odds(test)}"
+        return ChallengeVerdict("reject", reason, {**evidence, "segment": harmed})
     if rule.mode == "z-test":
         outcome, reason, figures = fixed_look(entry, rule)
         return ChallengeVerdict(outcome, reason, {**evidence, **figures})
-    proven, harmful = entry.gain.proven(rule.risk), entry.harm.proven(rule.risk)
+    return _by_bets(entry, rule, evidence)
+
+
+def _by_bets(entry: ChallengeEntry, rule: ChallengeRule, evidence: Evidence) -> ChallengeVerdict:
+    proven, harmful = entry.gain.proven(rule.risk / rule.challengers), entry.harm.proven(rule.risk)
     if proven and (not harmful or entry.gain.peak_row <= entry.harm.peak_row):
-        reason = f"better by {entry.gain.mean:.4f} of the loss bound on {entry.gain.rows} rows, {_odds(entry.gain)}"
+        said = "better" if rule.non_inferiority is None else f"not worse by {rule.non_inferiority:g}: better"
+        reason = f"{said} by {entry.gain.mean:.4f} of the loss bound on {entry.gain.rows} rows, {_odds(entry.gain)}"
         return ChallengeVerdict("promote", reason, evidence)
     if harmful:
-        short = f"not better by {rule.minimum_effect:g}" if rule.minimum_effect else "worse"
+        least = least_gain(rule)
+        short = f"not better by {least:g}" if least > 0 else f"worse by more than {-least:g}" if least < 0 else "worse"
         reason = f"{short} on {entry.gain.rows} rows ({entry.gain.mean:+.4f} of the loss bound), {_odds(entry.harm)}"
         return ChallengeVerdict("reject", reason, evidence)
     if entry.gain.rows >= rule.maximum_rows:
@@ -130,8 +136,3 @@ def _evidence(entry: ChallengeEntry) -> Evidence:
 
 def _odds(test: PairedTest) -> str:
     return f"evidence {np.exp(min(test.peak, 50.0)):.3g} : 1 at row {test.peak_row}"
-
-
-def _capped_sum(losses: Sequence[float], partner: Sequence[float], bound: float) -> float:
-    own, other = np.array(losses, dtype=np.float64), np.array(partner, dtype=np.float64)
-    return float(np.minimum(own, bound)[np.isfinite(own) & np.isfinite(other)].sum())

@@ -11,7 +11,7 @@ from datetime import datetime
 from driftloop.contracts.drift_signals import DriftSignal
 from driftloop.contracts.drift_status import TestStatus
 from driftloop.contracts.message import Version
-from driftloop.spec.model_spec import Automation
+from driftloop.spec.model_spec import Automation, ModelSpec
 from driftloop.spec.policy import Mode
 from retrain_coordinator.core.payoff import Verdict
 from retrain_coordinator.core.state import ModelState, Reading
@@ -59,9 +59,11 @@ class History:
     automation: Automation = field(default_factory=Automation)
 
 
-def history_of(state: ModelState, automation: Automation) -> History:
-    """The history in a model's state."""
+def history_of(state: ModelState, spec: ModelSpec) -> History:
+    """The history in a model's state. A challenger stands in the way only where there is room for no more."""
     challenge = max(state.challenges.values(), key=lambda entry: entry.since_row, default=None)
+    if len(state.challenges) < spec.challenge.challengers:
+        challenge = None
     return History(
         champion=state.champion,
         champion_since=state.champion_since,
@@ -76,7 +78,7 @@ def history_of(state: ModelState, automation: Automation) -> History:
         frozen=state.frozen,
         approved=state.approved,
         scheduled_from=state.scheduled_from,
-        automation=automation,
+        automation=spec.automation,
     )
 
 

@@ -6,15 +6,20 @@ from retrain_coordinator.core.decide import Decision, decide
 from retrain_coordinator.core.evidence import Command, evidence_of, history_of
 from retrain_coordinator.core.figures import completed
 from retrain_coordinator.core.merge import FrameEvidence
-from retrain_coordinator.core.state import SIGNALS_KEPT, ModelState
+from retrain_coordinator.core.segments import by_segment
+from retrain_coordinator.core.state import SIGNALS_KEPT
 from retrain_coordinator.core.step import Step
+
+_BACK_AGAIN = 4.0
+"""Standard errors by which the predecessor must be better to come back within the champion's probation:
+an equal one, looked at block after block, must not swap places with it."""
 
 
 def take_in(step: Step, frame: FrameEvidence) -> None:
     """Bring the state up to the frame, and decide wherever a loss block closed and at its end."""
     state = step.state
     state.applied = frame.position
-    _take_scores(state, frame)
+    _take_scores(step, frame)
     if step.policy.triggers.payoff is not None and step.policy.triggers.attainable:
         _feed(step, frame)
     state.signals = [*state.signals, *frame.signals][-SIGNALS_KEPT:]
@@ -32,7 +37,7 @@ def consider(step: Step, command: Command | None = None) -> Decision:
     """Decide now; publish a decision to act, and a refusal once for each cause."""
     state = step.state
     word = _payoff_word(step)
-    decision = decide(evidence_of(state, word, command), history_of(state, step.spec.automation), step.policy, step.now)
+    decision = decide(evidence_of(state, word, command), history_of(state, step.spec), step.policy, step.now)
     if decision.action == "retrain":
         runs.start(step, decision)
     elif decision.action == "reuse" and decision.version in state.versions:
@@ -58,16 +63,20 @@ def _refuse(step: Step, decision: Decision, *, answered: bool) -> None:
     step.decision(decision.action, decision.trigger, decision.reason, safeguards=decision.safeguards, evidence=evidence)
 
 
-def _take_scores(state: ModelState, frame: FrameEvidence) -> None:
+def _take_scores(step: Step, frame: FrameEvidence) -> None:
+    state, tolerance = step.state, step.spec.challenge.segment_tolerance
     for version, entry in tuple(state.challenges.items()):
-        pair = frame.losses.get(entry.champion), frame.losses.get(version)
-        if pair[0] and pair[1] and len(pair[0]) == len(pair[1]):
-            state.challenges[version] = challenge.after(entry, pair[0], pair[1])
+        pair = frame.losses.get(entry.champion, ()), frame.losses.get(version, ())
+        if pair[0] and len(pair[0]) == len(pair[1]):
+            scored = challenge.after(entry, pair[0], pair[1])
+            if tolerance is not None:
+                scored = by_segment(scored, pair, frame.segments, tolerance)
+            state.challenges[version] = scored
     watched = state.probation
     if watched is not None:
-        pair = frame.losses.get(watched.champion), frame.losses.get(watched.predecessor)
-        if pair[0] and pair[1] and len(pair[0]) == len(pair[1]):
-            state.probation = probation.after(watched, pair[0], pair[1])
+        both = frame.losses.get(watched.champion, ()), frame.losses.get(watched.predecessor, ())
+        if both[0] and len(both[0]) == len(both[1]):
+            state.probation = probation.after(watched, *both)
 
 
 def _take_block(step: Step, block: LossBlock) -> None:
@@ -99,9 +108,14 @@ def _feed(step: Step, frame: FrameEvidence) -> None:
 
 
 def _payoff_word(step: Step) -> payoff.Verdict | None:
-    if step.policy.triggers.payoff is None or step.state.champion is None:
+    state = step.state
+    if step.policy.triggers.payoff is None or state.champion is None:
         return None
-    return payoff.verdict(step.state.payoff, _rule(step), maximum_rows=step.spec.training.maximum_rows)
+    word = payoff.verdict(state.payoff, _rule(step), maximum_rows=step.spec.training.maximum_rows)
+    back = state.probation.predecessor if state.probation and word.action == "reuse" else None
+    if back is not None and word.version == back and not state.payoff.rivals[back].stands_out(_BACK_AGAIN):
+        return word.model_copy(update={"action": "wait", "version": None})
+    return word
 
 
 def _rule(step: Step) -> payoff.PayoffRule:

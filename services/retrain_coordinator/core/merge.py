@@ -28,6 +28,7 @@ class FrameEvidence:
 
     position: FramePosition
     losses: Mapping[Version, tuple[float, ...]]
+    segments: Mapping[str, tuple[int, ...]]
     scores: tuple[ChallengeScores, ...]
     signals: tuple[DriftSignal, ...]
     status: DriftStatus
@@ -68,7 +69,7 @@ def next_complete(state: ModelState, *, scored_always: bool = False) -> FrameEvi
         return None
     del state.waiting[offset]
     signals = sorted((DriftSignal.from_json(raw) for raw in waiting.signals), key=_signal_order)
-    return FrameEvidence(status.position, losses, tuple(scores), tuple(signals), status, waiting.at)
+    return FrameEvidence(status.position, losses, _segments(scores), tuple(scores), tuple(signals), status, waiting.at)
 
 
 def _united(scores: Sequence[ChallengeScores]) -> dict[Version, tuple[float, ...]]:
@@ -78,6 +79,12 @@ def _united(scores: Sequence[ChallengeScores]) -> dict[Version, tuple[float, ...
         for version, values in message.losses.items():
             losses[version] = max(losses.get(version, ()), values, key=len)
     return losses
+
+
+def _segments(scores: Sequence[ChallengeScores]) -> dict[str, tuple[int, ...]]:
+    """The rows of each segment, as the message with the most rows has them."""
+    longest = max(scores, key=lambda message: len(message.losses.get(message.champion, ())), default=None)
+    return dict(longest.segments) if longest else {}
 
 
 def _expected(state: ModelState, offset: int, *, scored_always: bool) -> set[Version]:

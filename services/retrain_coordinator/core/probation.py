@@ -11,7 +11,8 @@ from math import sqrt
 import numpy as np
 from scipy.stats import norm
 
-from retrain_coordinator.core.challenge import Evidence, differences
+from retrain_coordinator.core.challenge import Evidence
+from retrain_coordinator.core.paired_losses import differences
 from retrain_coordinator.core.paired_test import PairedTest
 from retrain_coordinator.core.state import ProbationEntry
 

@@ -22,7 +22,8 @@ def start(step: Step, decision: Decision) -> RetrainDecision:
         "retrain", decision.trigger, decision.reason, candidate=version, run_id=published_as,
         safeguards=decision.safeguards, evidence=decision.evidence, causes=causes,
     )  # fmt: skip
-    for challenger in tuple(state.challenges):
+    room = step.spec.challenge.challengers - 1
+    for challenger in tuple(state.challenges)[: max(0, len(state.challenges) - room)]:
         lifecycle.reject(step, challenger, f"superseded by the run for {version}", trigger="superseded")
     request = _request(step, decision, made, version)
     step.request(request)
@@ -31,6 +32,7 @@ def start(step: Step, decision: Decision) -> RetrainDecision:
         requested_at=step.now, lineage=request.caused_by,
     )  # fmt: skip
     state.last_trigger = decision.trigger
+    state.payoff = payoff.began_training(state.payoff)
     state.highest, state.signature = version, signature(step.spec)
     state.runs_at = [*state.runs_at, step.now][-RUNS_KEPT:]
     state.rows_at_run = state.labelled_rows

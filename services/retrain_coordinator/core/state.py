@@ -52,7 +52,7 @@ class RunEntry(_Part):
 
 
 class ChallengeEntry(_Part):
-    """A challenger under proof: bets on its gain over the champion, and on its lack of one."""
+    """A challenger under proof: bets on its gain over the champion, on its lack of one, and on its harm by segment."""
 
     version: Version
     champion: Version
@@ -62,6 +62,7 @@ class ChallengeEntry(_Part):
     loss_bound: float = 1.0
     gain: PairedTest
     harm: PairedTest
+    segments: dict[str, PairedTest] = Field(default_factory=dict)
     champion_loss: float = 0.0
     challenger_loss: float = 0.0
     waits_until: datetime | None = None

@@ -12,7 +12,7 @@ def next_moment(state: ModelState, known: Declared) -> datetime | None:
     """The next moment that may change a decision; None for models that run on their events' clock."""
     if known.spec.clock == "event":
         return None
-    history = history_of(state, known.spec.automation)
+    history = history_of(state, known.spec)
     moments = [next_calendar_moment(history, known.policy), state.retry_at]
     moments += [entry.waits_until for entry in state.challenges.values()]
     return min((moment for moment in moments if moment is not None), default=None)

@@ -9,7 +9,9 @@ from scipy.stats import norm
 
 from driftloop.spec.model_spec import ChallengeRule
 from retrain_coordinator.core import challenge, probation
+from retrain_coordinator.core.paired_losses import differences
 from retrain_coordinator.core.paired_test import PairedTest
+from retrain_coordinator.core.segments import by_segment
 from retrain_coordinator.core.state import ChallengeEntry, ProbationEntry
 
 RISK = 0.05
@@ -134,7 +136,7 @@ def test_a_disaster_is_found_in_dozens_of_rows():
 def entry_of(gains, rule):
     entry = ChallengeEntry(
         version="1.0.1", champion="1.0.0", since=None, since_row=0,
-        gain=PairedTest(margin=rule.minimum_effect), harm=PairedTest(margin=-rule.minimum_effect),
+        gain=PairedTest(margin=challenge.least_gain(rule)), harm=PairedTest(margin=-challenge.least_gain(rule)),
     )  # fmt: skip
     return challenge.after(entry, gains.clip(0, 1).tolist(), (-gains).clip(0, 1).tolist())
 
@@ -155,7 +157,7 @@ def test_a_proof_that_comes_to_nothing_ends():
 
 
 def test_losses_of_a_regression_are_clipped_at_their_bound():
-    gains = challenge.differences([100.0, 0.5, float("nan")], [1.0, 0.5, 0.2], bound=2.0)
+    gains = differences([100.0, 0.5, float("nan")], [1.0, 0.5, 0.2], bound=2.0)
     assert gains.tolist() == [0.5, 0.0]
 
 
@@ -175,3 +177,37 @@ def test_a_thousand_rows_cost_milliseconds():
     started = time.process_time()
     PairedTest().after(rows)
     assert time.process_time() - started < 0.25
+
+
+def test_a_gain_on_the_whole_does_not_pay_for_harm_to_a_segment():
+    rng = np.random.default_rng(32)
+    rule = ChallengeRule(segment_tolerance=0.02)
+    large, small = paired(rng, 900, 0.03, 0.10), paired(rng, 300, -0.25, 0.35)
+    gains = np.concatenate([large, small])
+    losses = gains.clip(0, 1).tolist(), (-gains).clip(0, 1).tolist()
+    places = {"line=1": range(900), "line=2": range(900, 1200)}
+    word = challenge.verdict(by_segment(entry_of(gains, rule), losses, places, 0.02), rule)
+    assert (word.outcome, word.evidence["segment"]) == ("reject", "line=2")
+
+
+def test_segments_that_are_alike_do_not_stand_in_the_way():
+    rng = np.random.default_rng(33)
+    rule = ChallengeRule(segment_tolerance=0.02)
+    gains = paired(rng, 3000, 0.05, 0.10)
+    losses = gains.clip(0, 1).tolist(), (-gains).clip(0, 1).tolist()
+    places = {f"line={line}": range(line, 3000, 20) for line in range(20)}
+    assert challenge.verdict(by_segment(entry_of(gains, rule), losses, places, 0.02), rule).outcome == "promote"
+
+
+def test_an_equal_version_is_not_inferior():
+    rng = np.random.default_rng(34)
+    rule = ChallengeRule(non_inferiority=0.03)
+    word = challenge.verdict(entry_of(paired(rng, 4000, 0.0, 0.06), rule), rule)
+    assert (word.outcome, "not worse by 0.03" in word.reason) == ("promote", True)
+
+
+def test_several_challengers_share_the_risk():
+    entry = entry_of(np.tile([1.0, 0.0, 1.0, 0.0, -1.0], 40), ChallengeRule())
+    barely = entry.model_copy(update={"gain": entry.gain.model_copy(update={"peak": 3.1})})
+    assert challenge.verdict(barely, ChallengeRule()).outcome == "promote"
+    assert challenge.verdict(barely, ChallengeRule(challengers=8)).outcome == "continue"
