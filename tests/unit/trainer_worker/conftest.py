@@ -50,7 +50,12 @@ def executor() -> ToldExecutor:
 @pytest.fixture
 def spec() -> ModelSpec:
     return ModelSpec(
-        model_id="plant", task="binary", features={"x": Feature()}, target={"y": TargetField()}, segments=("line",)
+        model_id="plant",
+        task="binary",
+        features={"x": Feature()},
+        target={"y": TargetField()},
+        segments=("line",),
+        policy={"preset": "default", "triggers": {"attainable": False}},
     )
 
 
