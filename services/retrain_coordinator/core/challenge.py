@@ -40,6 +40,20 @@ def least_gain(rule: ChallengeRule) -> float:
     return rule.minimum_effect if rule.non_inferiority is None else -rule.non_inferiority
 
 
+def unproven(
+    version: Version, champion: Version, rule: ChallengeRule, since: FramePosition | None, row: int
+) -> ChallengeEntry:
+    """A challenge without any evidence."""
+    return ChallengeEntry(
+        version=version,
+        champion=champion,
+        since=since,
+        since_row=row,
+        gain=PairedTest(margin=least_gain(rule)),
+        harm=PairedTest(margin=-least_gain(rule)),
+    )
+
+
 def begin(
     result: TrainingResult,
     champion: Version,
@@ -55,15 +69,8 @@ def begin(
     back for the rows that follow: they were predicted by a model that had not seen the newest rows,
     the one that challenges has. Where the stream drifts, the first can lose and the second be right.
     """
-    entry = ChallengeEntry(
-        version=result.version,
-        champion=champion,
-        since=since,
-        since_row=row,
-        loss_bound=result.loss_bound or 1.0,
-        gain=PairedTest(margin=least_gain(rule)),
-        harm=PairedTest(margin=-least_gain(rule)),
-    )
+    entry = unproven(result.version, champion, rule, since, row)
+    entry.loss_bound = result.loss_bound or 1.0
     held_out = result.validation
     if held_out is None or len(held_out.champion_losses) != len(held_out.challenger_losses):
         return entry

@@ -9,7 +9,7 @@ from retrain_coordinator.core.decide import decide
 from retrain_coordinator.core.evidence import Command, evidence_of, history_of
 from retrain_coordinator.core.state import Reading
 from retrain_coordinator.core.step import Step
-from retrain_coordinator.core.versions import is_compatible, parts
+from retrain_coordinator.core.versions import is_compatible, next_version, parts, signature
 
 
 def obey(step: Step, command: ModelCommand) -> None:
@@ -133,6 +133,30 @@ def _report(step: Step, command: ModelCommand) -> None:
         intake.consider(step)
 
 
+def _register(step: Step, command: ModelCommand) -> None:
+    state = step.state
+    version = command.version or next_version(state.highest, state.signature, signature(step.spec))
+    if not command.artifact or not command.artifact_sha256:
+        _refuse(step, command, "an artifact and its hash are needed")
+    elif version in state.versions or (state.highest and parts(version) <= parts(state.highest)):
+        _refuse(step, command, f"version {version} is not above {state.highest}, the highest so far")
+    else:
+        lifecycle.register(step, version, command.artifact, command.artifact_sha256, _who(command))
+
+
+def _deprecate(step: Step, command: ModelCommand) -> None:
+    state, version = step.state, command.version
+    entry = state.versions.get(version) if version else None
+    if version is None or entry is None:
+        _refuse(step, command, f"version {version} is not known")
+    elif entry.status not in ("archived", "rejected") or version in (state.champion, _predecessor(step)):
+        _refuse(step, command, f"version {version} is in service ({entry.status}), or would be on a roll-back")
+    else:
+        step.decision("reject", "deprecate", _who(command), candidate=version)
+        step.event("deprecated", _who(command), version=version)
+        del state.versions[version]
+
+
 def _newest_challenger(step: Step) -> Version | None:
     return max(step.state.challenges, key=parts, default=None)
 
@@ -154,4 +178,6 @@ _ANSWERS: dict[str, Callable[[Step, ModelCommand], None]] = {
     "veto": _veto,
     "cancel": _cancel,
     "report": _report,
+    "register": _register,
+    "deprecate": _deprecate,
 }

@@ -12,10 +12,33 @@ from driftloop.contracts.message import Version
 from driftloop.contracts.retrain_decisions import SafeguardState
 from retrain_coordinator.core import challenge, payoff, probation
 from retrain_coordinator.core.decide import Decision
-from retrain_coordinator.core.state import VERSIONS_KEPT, ChallengeEntry, ProbationEntry
+from retrain_coordinator.core.state import VERSIONS_KEPT, ChallengeEntry, ProbationEntry, VersionEntry
 from retrain_coordinator.core.step import Step
+from retrain_coordinator.core.versions import signature
 
 Figures = dict[str, float | str | None]
+
+
+def register(step: Step, version: Version, artifact: str, sha256: str, reason: str) -> None:
+    """Take in a version that was made elsewhere: the champion where there is none, else a challenger."""
+    state = step.state
+    bound = state.versions[state.champion].loss_bound if state.champion else 1.0
+    state.versions[version] = VersionEntry(
+        version=version, status="registered", spec_version=step.spec_version, artifact=artifact, sha256=sha256,
+        loss_bound=bound, lineage=step.chain(),
+    )  # fmt: skip
+    state.highest, state.signature = version, signature(step.spec)
+    step.event("registered", reason, version=version)
+    if state.champion is None:
+        promote(step, version, reason, trigger="register")
+        return
+    rule = step.spec.challenge
+    entry = challenge.unproven(version, state.champion, rule, state.applied, state.labelled_rows)
+    state.challenges[version] = entry.model_copy(update={"loss_bound": bound})
+    state.versions[version].status = "challenger"
+    step.decision("wait", "register", f"{reason}; it is held against {state.champion}", candidate=version)
+    step.event("challenged", f"challenges {state.champion}", version=version, previous_version=state.champion)
+    settle(step)
 
 
 def reuse(step: Step, decision: Decision) -> None:

@@ -12,11 +12,28 @@ class ModelCommand(ControlMessage):
 
     `version` names what to promote or to veto; for `roll_back` it may stay empty (the predecessor).
     `report` asks for nothing: it tells `readings` (`cpu_percent`, `memory_percent`, `free_disk_gb`)
-    that quiet periods and the disk safeguard go by, so that they too stand on the log.
+    that quiet periods and the disk safeguard go by, so that they too stand on the log. `register`
+    brings in a version that was made elsewhere (`artifact`, `artifact_sha256`): it serves at once where
+    there is no champion, and else it is a challenger. `deprecate` takes an archived or rejected version
+    out of service for good, so that its artifact may be removed.
     """
 
-    command: Literal["retrain", "promote", "roll_back", "freeze", "unfreeze", "approve", "veto", "cancel", "report"]
+    command: Literal[
+        "retrain",
+        "promote",
+        "roll_back",
+        "freeze",
+        "unfreeze",
+        "approve",
+        "veto",
+        "cancel",
+        "report",
+        "register",
+        "deprecate",
+    ]
     version: Version | None = None
+    artifact: str | None = None
+    artifact_sha256: str | None = None
     full: bool = True
     readings: dict[str, float] = Field(default_factory=dict)
     reason: str = Field(min_length=1, max_length=2000)

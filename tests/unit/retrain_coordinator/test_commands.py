@@ -158,3 +158,45 @@ def test_the_same_refusal_is_said_once(story):
     for _ in range(20):
         told.status(300, 0.3, metrics={"combined_score": 0.5}, hours=0.01)
     assert told.actions == ["retrain", "promote", "refuse"]
+
+
+def test_a_version_from_elsewhere_serves_where_nobody_does(story):
+    told = story()
+    told.command("register", artifact="elsewhere/1.0.0", artifact_sha256="a" * 64)
+    assert (told.champion, told.events[-1].artifact) == ("1.0.0", "elsewhere/1.0.0")
+
+
+def test_a_version_from_elsewhere_is_proven_where_somebody_serves(story):
+    told = story().first_version()
+    told.command("register", version="1.2.0", artifact="elsewhere/1.2.0", artifact_sha256="a" * 64)
+    assert (told.champion, told.events[-1].event) == ("1.0.0", "challenged")
+    told.status(100, 0.6)
+    told.scores({"1.0.0": BAD, "1.2.0": GOOD})
+    assert told.champion == "1.2.0"
+    told.command("retrain")
+    assert told.requests[-1].version == "1.2.1"
+
+
+@pytest.mark.parametrize(
+    ("rest", "why"),
+    [({}, "artifact and its hash"), ({"version": "1.0.0", "artifact": "a", "artifact_sha256": "b"}, "above")],
+)
+def test_a_registration_that_makes_no_sense_is_refused(story, rest, why):
+    told = story().first_version()
+    told.command("register", **rest)
+    assert told.actions[-1] == "refuse"
+    assert why in told.decisions[-1].reason
+
+
+def test_only_what_nobody_needs_is_deprecated(story):
+    told = drifted(story)
+    told.result(BAD, GOOD)
+    for version in ("1.0.1", "1.0.0", "9.9.9"):
+        told.command("deprecate", version=version)
+        assert told.actions[-1] == "refuse"
+    told.command("retrain")
+    told.result(GOOD, BAD)
+    told.command("veto", version="1.0.2")
+    told.command("deprecate", version="1.0.2")
+    assert told.events[-1].event == "deprecated"
+    assert "1.0.2" not in told.state.versions
