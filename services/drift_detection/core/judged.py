@@ -24,6 +24,8 @@ class Judged:
     """Milliseconds from prediction to label."""
     ids: Sequence[str]
     segments: "tuple[Segment, ...]"
+    measures: NDArray[np.float64]
+    """`measures.QUALITY` of the rows (measures × rows)."""
 
     def __len__(self) -> int:
         return len(self.losses)
@@ -32,13 +34,19 @@ class Judged:
         """Some of the rows, in order."""
         segments = tuple((name, codes[which], values) for name, codes, values in self.segments)
         return type(self)(
-            self.losses[which], self.rows[which], self.at[which], self.lag[which], self.ids[which], segments
+            self.losses[which],
+            self.rows[which],
+            self.at[which],
+            self.lag[which],
+            self.ids[which],
+            segments,
+            self.measures[:, which],
         )
 
     def detached(self) -> Self:
         """The same rows without the frame they came in: segments by name alone, ids as text."""
         segments = tuple((name, codes.copy(), [*values]) for name, codes, values in self.segments)
-        return type(self)(self.losses, self.rows, self.at, self.lag, [*self.ids], segments)
+        return type(self)(self.losses, self.rows, self.at, self.lag, [*self.ids], segments, self.measures)
 
     def joined(self, other: Self) -> Self:
         """These rows and `other`'s after them."""
@@ -50,17 +58,20 @@ class Judged:
             np.concatenate((self.lag, other.lag)),
             [*self.ids, *other.ids],
             segments,
+            np.concatenate((self.measures, other.measures), axis=1),
         )
 
     def to_state(self) -> list[Any]:
         """For JSON."""
         segments = [[name, codes.tolist(), values] for name, codes, values in self.segments]
-        return [self.losses.tolist(), self.rows.tolist(), self.at.tolist(), self.lag.tolist(), [*self.ids], segments]
+        columns = [self.losses.tolist(), self.rows.tolist(), self.at.tolist(), self.lag.tolist()]
+        measures = [[None if value != value else value for value in row] for row in self.measures.tolist()]  # noqa: PLR0124 - NaN
+        return [*columns, [*self.ids], segments, measures]
 
     @classmethod
     def of_state(cls, state: list[Any]) -> Self:
         """From JSON."""
-        losses, rows, at, lag, ids, segments = state
+        losses, rows, at, lag, ids, segments, measures = state
         return cls(
             np.array(losses, np.float64),
             np.array(rows, np.int64),
@@ -68,6 +79,7 @@ class Judged:
             np.array(lag, np.int64),
             ids,
             tuple((name, np.array(codes, np.int32), values) for name, codes, values in segments),
+            np.array(measures, np.float64),
         )
 
 

@@ -11,6 +11,7 @@ from drift_detection.core.blocks import Block, LossBlocks
 from drift_detection.core.budget import Budget
 from drift_detection.core.errors import Alarm
 from drift_detection.core.judged import Judged, LazyIds
+from drift_detection.core.measures import ClassNames, operations, quality
 from drift_detection.core.monitor import ModelMonitor
 from drift_detection.core.rows import FrameRows
 from drift_detection.core.trail import Step, Trail
@@ -66,13 +67,15 @@ class WatchedModel:
     def __init__(self, spec: ModelSpec, spec_version: int) -> None:
         self.spec, self.spec_version = spec, spec_version
         self.judged, self.serving = ServingVersion(), ServingVersion()
-        self.monitors: dict[str, ModelMonitor] = {"": ModelMonitor("", spec)}
+        self.classes = ClassNames()
+        self.monitors: dict[str, ModelMonitor] = {"": ModelMonitor("", spec, self.classes)}
         self.blocks = LossBlocks(spec.detection.loss_block_rows)
         self.trail = Trail()
         self.labelled_rows = 0
         self.corrections = 0
         self.watermark = 0
         self._first_of_frame = 0
+        self._operations: NDArray[np.float64] | None = None
         self._waiting: Judged | None = None
         self._judged_reference: Reference | None = None
         self._battery_of: dict[bool, Battery] = {}
@@ -82,7 +85,7 @@ class WatchedModel:
     def change_spec(self, spec: ModelSpec, spec_version: int) -> None:
         """Another spec: monitors start anew with its settings; rows go on being counted."""
         self.spec, self.spec_version, self.budget = spec, spec_version, Budget.of(spec)
-        self.monitors = {"": ModelMonitor("", spec)}
+        self.monitors = {"": ModelMonitor("", spec, self.classes)}
         self._waiting, self._battery_of = None, {}
         if self.judged.current is not None:
             self.monitors[""].judge_version(self._judged_reference, self.budget)
@@ -129,12 +132,13 @@ class WatchedModel:
         at = np.where(labelled_at > 0, labelled_at, predicted_at)
         ids = LazyIds(rows.batch.column("prediction_id"), which)
         segments = tuple((name, codes[which], values) for name, codes, values in rows.segments())
-        return Judged(rows.losses[which], numbers, at, at - predicted_at, ids, segments)
+        lag = at - predicted_at
+        return Judged(rows.losses[which], numbers, at, lag, ids, segments, quality(rows, which, lag, self.classes))
 
     def _monitor(self, segment: str) -> ModelMonitor | None:
         known = self.monitors.get(segment)
         if known is None and len(self.monitors) <= SEGMENTS:
-            known = self.monitors[segment] = ModelMonitor(segment, self.spec)
+            known = self.monitors[segment] = ModelMonitor(segment, self.spec, self.classes)
             if self.judged.current is not None:
                 known.judge_version(self._judged_reference, self.budget)
             known.serve_version(self._battery(segment))
@@ -148,6 +152,7 @@ class WatchedModel:
         codes, names = rows.versions
         segments = [(name, codes_[rows.seen], values) for name, codes_, values in rows.segments()]
         tallies: dict[str, FrameTallies] = {}
+        self._operations = operations(rows, rows.seen)
         for start, stop in self._spans(codes[rows.seen], names, references):
             reference = self._reference
             counted = None
@@ -205,11 +210,12 @@ class WatchedModel:
             return
         found.segments.add(segment)
         windows = monitor.windows
+        ran = None if self._operations is None else self._operations[:, which]
         if counted is None or windows is None:
-            monitor.take_rows(None, count)
+            monitor.take_rows(None, count, ran)
             return
         offset, before, length = windows.rings.offset, windows.rings.blocks, windows.rings.block_rows
-        shifts = monitor.take_rows(counted.count(which, offset, length), count)
+        shifts = monitor.take_rows(counted.count(which, offset, length), count, ran)
         for shift in shifts:
             place = (shift.block - before) * length - offset - 1
             index = which.start + place if isinstance(which, slice) else int(which[place])
@@ -272,7 +278,8 @@ class WatchedModel:
             return
         found.segments.add(segment)
         losses = judged.losses if which is None else judged.losses[which]
-        for alarm in monitor.take_losses(losses):
+        measures = judged.measures if which is None else judged.measures[:, which]
+        for alarm in monitor.take_losses(losses, measures):
             row = alarm.index if which is None else int(which[alarm.index])
             step = Step(int(judged.rows[row]), judged.ids[row], int(judged.at[row]))
             found.harms.append(Harm(segment, self.judged.current or "0.0.0", alarm, step, int(judged.lag[row])))
@@ -285,6 +292,7 @@ class WatchedModel:
             "spec_version": self.spec_version,
             "judged": self.judged.snapshot(),
             "serving": self.serving.snapshot(),
+            "classes": self.classes.names,
             "blocks": self.blocks.snapshot(),
             "trail": self.trail.snapshot(),
             "labelled_rows": self.labelled_rows,
@@ -299,6 +307,7 @@ class WatchedModel:
         """Take up where `snapshot` left off."""
         self.judged.restore(state["judged"])
         self.serving.restore(state["serving"])
+        self.classes.names[:] = state["classes"]
         self.blocks.restore(state["blocks"])
         self.trail.restore(state["trail"])
         self.labelled_rows, self.corrections = state["labelled_rows"], state["corrections"]
@@ -308,7 +317,7 @@ class WatchedModel:
         self._judged_reference = references[self.judged.current] if judged and self.judged.current else None
         self._reference = references[self.serving.current] if serving and self.serving.current else None
         for segment, kept in state["monitors"].items():
-            monitor = self.monitors[segment] = ModelMonitor(segment, self.spec)
+            monitor = self.monitors[segment] = ModelMonitor(segment, self.spec, self.classes)
             if self.judged.current is not None:
                 monitor.judge_version(self._judged_reference, self.budget)
             monitor.serve_version(self._battery(segment))

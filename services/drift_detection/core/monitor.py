@@ -3,14 +3,19 @@
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from drift_detection.core.budget import Budget
 from drift_detection.core.errors import Alarm, ErrorMonitor
+from drift_detection.core.measures import ClassNames
+from drift_detection.core.performance import RecentOperations, RecentQuality
 from drift_detection.core.windows.battery import Battery
 from drift_detection.core.windows.monitor import Shift, WindowMonitor
 from drift_detection.core.windows.reference import Counts, Reference
 from driftloop.contracts.model_profiles import LossProfile
 from driftloop.spec.model_spec import ModelSpec
+
+Floats = NDArray[np.float64]
 
 
 class ModelMonitor:
@@ -22,11 +27,14 @@ class ModelMonitor:
     `rows` and `labelled_rows` count what the segment has seen over all versions.
     """
 
-    def __init__(self, segment: str, spec: ModelSpec) -> None:
+    def __init__(self, segment: str, spec: ModelSpec, classes: ClassNames) -> None:
         self.segment = segment
         self.spec = spec
         self.errors: ErrorMonitor | None = None
         self.windows: WindowMonitor | None = None
+        self.classes = classes
+        self.quality = RecentQuality(classes)
+        self.operations = RecentOperations()
         self.rows = 0
         self.labelled_rows = 0
 
@@ -36,24 +44,28 @@ class ModelMonitor:
         if profile is not None and self.segment:
             profile = LossProfile(rows=0, mean=0, variance=0, bound=profile.bound)
         self.errors = ErrorMonitor(self.spec, profile, budget.error_rate(self.segment))
+        self.quality = RecentQuality(self.classes)
 
     def serve_version(self, battery: Battery | None) -> None:
         """Predictions of another version follow: windows are compared with its profile."""
         detection = self.spec.detection
-        self.windows = None
+        self.windows, self.operations = None, RecentOperations()
         if battery is not None:
             self.windows = WindowMonitor(
                 battery, detection.window_rows, detection.minimum_rows, learns=bool(self.segment)
             )
 
-    def take_losses(self, losses: "np.ndarray[Any, np.dtype[np.float64]]") -> list[Alarm]:
-        """Take in losses of the version that is judged."""
+    def take_losses(self, losses: Floats, measures: Floats) -> list[Alarm]:
+        """Take in losses of the version that is judged, and what else was measured of their rows."""
         self.labelled_rows += len(losses)
+        self.quality.push(measures)
         return self.errors.push(losses) if self.errors else []
 
-    def take_rows(self, tallies: Counts | None, rows: int) -> list[Shift]:
-        """Take in rows seen for the first time, by their tallies."""
+    def take_rows(self, tallies: Counts | None, rows: int, operations: Floats | None) -> list[Shift]:
+        """Take in rows seen for the first time, by their tallies, and what was measured of them as they ran."""
         self.rows += rows
+        if operations is not None:
+            self.operations.push(operations)
         return self.windows.push(tallies, rows) if self.windows and tallies is not None else []
 
     def snapshot(self) -> dict[str, Any]:
@@ -61,6 +73,8 @@ class ModelMonitor:
         return {
             "rows": self.rows,
             "labelled_rows": self.labelled_rows,
+            "quality": self.quality.snapshot(),
+            "operations": self.operations.snapshot(),
             "errors": self.errors.snapshot() if self.errors else None,
             "windows": self.windows.snapshot() if self.windows else None,
         }
@@ -68,6 +82,8 @@ class ModelMonitor:
     def restore(self, state: dict[str, Any]) -> None:
         """Take up where `snapshot` left off; the versions must have been set before."""
         self.rows, self.labelled_rows = state["rows"], state["labelled_rows"]
+        self.quality.restore(state["quality"])
+        self.operations.restore(state["operations"])
         if self.errors and state["errors"]:
             self.errors.restore(state["errors"])
         if self.windows and state["windows"]:

@@ -10,6 +10,8 @@ from typing import Any
 import msgspec
 
 from drift_detection.core.blocks import Block
+from drift_detection.core.errors import losses_are_binary
+from drift_detection.core.metrics_of import operation_metrics, quality_metrics, shift_metrics, source_scores
 from drift_detection.core.model import WatchedModel
 from drift_detection.core.moments import moment
 from drift_detection.core.monitor import ModelMonitor
@@ -70,16 +72,19 @@ def _block(block: Block) -> dict[str, Any]:
 
 
 def _metrics(monitor: ModelMonitor) -> dict[str, float]:
-    metrics: dict[str, float] = {}
+    metrics = quality_metrics(monitor.quality, binary=losses_are_binary(monitor.spec))
+    metrics |= operation_metrics(monitor.operations)
     if monitor.errors is not None and monitor.errors.recent_loss is not None:
         loss, (reference, rows) = monitor.errors.recent_loss, monitor.errors.reference
         metrics["loss"] = loss
         if rows:
             metrics |= {"loss_reference": reference, "loss_rise": loss - reference}
+        if rows and "accuracy" in metrics:
+            metrics["accuracy_drop"] = metrics["error_rate"] - reference
     found = monitor.windows.findings() if monitor.windows else None
     if found is not None:
-        metrics |= {"psi": float(found.psi.max()), "ks": float(found.ks.max())}
-        metrics |= {"anomaly_rate": float(found.anomaly_rate.mean()), "missing_share": float(found.missing.max())}
+        metrics |= shift_metrics(found)
+        metrics |= source_scores(metrics)
     return metrics
 
 

@@ -1,0 +1,98 @@
+"""What is measured of every row: columns of numbers, NaN where a row has no such figure."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from drift_detection.core.rows import FrameRows, codes_of, numbers
+from driftloop.codec.frames import LABEL, PREDICTION
+
+Floats = NDArray[np.float64]
+Places = NDArray[np.intp]
+
+CLASSES = 30
+SUCCESS = frozenset({"ok", "success", "succeeded", "successful", "completed", "done", "passed"})
+"""Values of `status` that mean success; any other is a failure."""
+
+QUALITY = (
+    "loss", "lag_seconds", "confidence", "correct", "said", "true", "absolute", "squared", "percentage", "symmetric",
+)  # fmt: skip
+"""Of a labelled row. `said` and `true` are codes of classes; the last four are of the first numeric field."""
+OPERATIONS = ("latency_ms", "success", "cost", "tokens", "confidence")
+"""Of a row as it was predicted."""
+
+
+class ClassNames:
+    """Classes by code, in the order in which they were first seen; at most 30, the others share the last code."""
+
+    def __init__(self, names: list[str] | None = None) -> None:
+        self.names: list[str] = names or []
+
+    def learn(self, *columns: tuple[NDArray[np.int32], list[str]]) -> None:
+        """Name the classes that are new, in the order of their rows (in one row, of the columns)."""
+        fresh = [
+            (int(np.argmax(codes == code)), place, value)
+            for place, (codes, values) in enumerate(columns)
+            for code, value in enumerate(values)
+            if value not in self.names and (codes == code).any()
+        ]
+        for _, _, value in sorted(fresh):
+            if value not in self.names and len(self.names) < CLASSES:
+                self.names.append(value)
+
+    def codes(self, codes: NDArray[np.int32], values: list[str]) -> Floats:
+        """Codes of a frame's values as lasting ones; −1 (missing) is NaN."""
+        lasting = [float(self.names.index(value)) if value in self.names else float(CLASSES) for value in values]
+        return np.array([*lasting, np.nan])[codes]
+
+
+def quality(rows: FrameRows, which: Places, lag_ms: NDArray[np.int64], classes: ClassNames) -> Floats:
+    """`QUALITY` of the labelled rows `which`: a matrix (measures × rows)."""
+    table = dict.fromkeys(QUALITY, np.full(len(which), np.nan))
+    table["loss"], table["lag_seconds"] = rows.losses[which], lag_ms / 1000
+    confidence = rows.column("confidence")
+    if confidence is not None and confidence.null_count < len(confidence):
+        table["confidence"] = numbers(confidence)[which]
+        table["correct"] = 1.0 - np.minimum(table["loss"], 1.0)
+    for name, target in rows.spec.target.items():
+        said, true = rows.column(PREDICTION + name), rows.column(LABEL + name)
+        if said is None or true is None:
+            continue
+        if target.kind == "number":
+            table |= _distances(numbers(said)[which], numbers(true)[which])
+        else:
+            (said_codes, said_names), (true_codes, true_names) = codes_of(said), codes_of(true)
+            classes.learn((true_codes[which], true_names), (said_codes[which], said_names))
+            table["true"] = classes.codes(true_codes[which], true_names)
+            table["said"] = classes.codes(said_codes[which], said_names)
+        break
+    return np.stack(list(table.values()))
+
+
+def _distances(said: Floats, true: Floats) -> Mapping[str, Floats]:
+    gap = np.abs(said - true)
+    size = np.abs(said) + np.abs(true)
+    percentage = np.divide(gap, np.abs(true), out=np.full_like(gap, np.nan), where=true != 0)
+    symmetric = np.divide(2 * gap, size, out=np.zeros_like(gap), where=size > 0)
+    return {"absolute": gap, "squared": gap * gap, "percentage": percentage, "symmetric": symmetric}
+
+
+def operations(rows: FrameRows, which: Places) -> Floats | None:
+    """`OPERATIONS` of the rows `which`: a matrix (measures × rows); None where a frame has none of them."""
+    columns = [rows.column(name) for name in ("latency_ms", "status", "cost", "tokens", "confidence")]
+    if all(column is None or column.null_count == len(column) for column in columns):
+        return None
+    gaps = np.full(len(which), np.nan)
+    found = [gaps if column is None else _figure(column)[which] for column in columns]
+    return np.stack(found)
+
+
+def _figure(column: pa.Array) -> Floats:
+    """A column of numbers; of text, 1 where it means success."""
+    if pa.types.is_string(column.type):
+        codes, values = codes_of(column)
+        good = [1.0 if value.lower() in SUCCESS else 0.0 for value in values]
+        return np.array([*good, np.nan])[codes]
+    return numbers(column)

@@ -1,0 +1,140 @@
+"""Performance of the newest rows: sums over blocks of 50, from which every metric is read.
+
+Why a block is summed only when it is full: sums of floats depend on their order, and rows must count
+the same however frames cut them. Open rows wait as they are.
+"""
+
+import base64
+import zlib
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from drift_detection.core.measures import CLASSES, OPERATIONS, QUALITY, ClassNames
+
+Floats = NDArray[np.float64]
+
+BLOCK = 50
+BLOCKS = 20
+CALIBRATION = 10
+LATENCIES = 64
+LATENCY_FLOOR, LATENCY_STEP = 0.5, 1.2
+"""Latencies are counted in bins that grow by a fifth: a percentile is right to within 10 %."""
+
+
+class Recent:
+    """The last 20 blocks of some measures; what kind of counts go with them, a subclass says."""
+
+    measures: tuple[str, ...]
+    extra: int
+
+    def __init__(self) -> None:
+        self._open = np.empty((len(self.measures), 0))
+        self._blocks: list[Floats] = []
+        self.first: Floats | None = None
+        """The first ten blocks together: what a ratio to the beginning compares with."""
+
+    def push(self, values: Floats) -> None:
+        """Add rows (measures × rows)."""
+        held = np.concatenate((self._open, values), axis=1)
+        full = held.shape[1] // BLOCK
+        self._open = held[:, full * BLOCK :]
+        if not full:
+            return
+        blocks = np.ascontiguousarray(held[:, : full * BLOCK].reshape(len(self.measures), full, BLOCK))
+        known = ~np.isnan(blocks)
+        sums = np.where(known, blocks, 0.0).sum(axis=2)
+        tallies = np.concatenate((known.sum(axis=2), sums, self._counts(blocks)))
+        self._blocks.extend(tallies.T[-max(BLOCKS + 10, 1) :] if self.first is not None else tallies.T)
+        if self.first is None and len(self._blocks) >= BLOCKS // 2:
+            self.first = np.sum(self._blocks[: BLOCKS // 2], axis=0)
+        self._blocks = self._blocks[-BLOCKS:]
+
+    def _counts(self, blocks: Floats) -> Floats:
+        """Further counts (extra × blocks)."""
+        raise TypeError(f"{type(self).__name__} must say what it counts; {blocks.shape[1]} blocks wait")
+
+    def total(self) -> Floats | None:
+        """The blocks together; None before the first."""
+        return np.sum(self._blocks, axis=0) if self._blocks else None
+
+    def mean(self, measure: str, total: Floats) -> float | None:
+        """Mean of a measure; None where no row had it."""
+        place = self.measures.index(measure)
+        rows = float(total[place])
+        return float(total[len(self.measures) + place]) / rows if rows else None
+
+    def block_means(self, measure: str) -> list[float]:
+        """The measure's mean in each block that has it, oldest first."""
+        means = (self.mean(measure, block) for block in self._blocks)
+        return [mean for mean in means if mean is not None]
+
+    def snapshot(self) -> dict[str, Any]:
+        """Blocks and open rows, compressed, as text."""
+        width = 2 * len(self.measures) + self.extra
+        first = [self.first] if self.first is not None else []
+        blocks = np.array([*first, *self._blocks]).reshape(-1, width)
+        return {"open": _packed(self._open), "blocks": _packed(blocks), "first": bool(first)}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Take up where `snapshot` left off."""
+        width = 2 * len(self.measures) + self.extra
+        self._open = _unpacked(state["open"]).reshape(-1, len(self.measures)).T
+        blocks = list(_unpacked(state["blocks"]).reshape(width, -1).T)
+        self.first = blocks.pop(0) if state["first"] else None
+        self._blocks = blocks
+
+
+def _packed(values: Floats) -> str:
+    return base64.b64encode(zlib.compress(np.ascontiguousarray(values.T, dtype="<f8").tobytes(), 6)).decode("ascii")
+
+
+def _unpacked(text: str) -> Floats:
+    """What `_packed` packed, still turned by a quarter: the caller knows the shape."""
+    return np.frombuffer(zlib.decompress(base64.b64decode(text)), dtype="<f8").astype(np.float64)
+
+
+class RecentQuality(Recent):
+    """Of labelled rows: beside the sums, calibration bins and counts by class."""
+
+    measures = QUALITY
+    extra = 3 * CALIBRATION + 3 * (CLASSES + 1)
+
+    def __init__(self, classes: ClassNames) -> None:
+        super().__init__()
+        self.classes = classes
+
+    def _counts(self, blocks: Floats) -> Floats:
+        table = dict(zip(self.measures, blocks, strict=True))
+        confidence, correct = table["confidence"], table["correct"]
+        bins = np.minimum(np.nan_to_num(confidence, nan=-1.0) * CALIBRATION, CALIBRATION - 1)
+        calibration = [
+            _by_bin(bins, CALIBRATION),
+            _by_bin(bins, CALIBRATION, np.nan_to_num(confidence)),
+            _by_bin(bins, CALIBRATION, np.nan_to_num(correct)),
+        ]
+        said, true = (np.nan_to_num(table[name], nan=-1.0) for name in ("said", "true"))
+        both = np.where(said == true, true, -1.0)
+        return np.concatenate((*calibration, *(_by_bin(codes, CLASSES + 1) for codes in (both, said, true))))
+
+
+class RecentOperations(Recent):
+    """Of rows as they were predicted: beside the sums, counts of latencies."""
+
+    measures = OPERATIONS
+    extra = LATENCIES
+
+    def _counts(self, blocks: Floats) -> Floats:
+        latency = blocks[self.measures.index("latency_ms")]
+        steps = np.floor(np.log(np.maximum(latency, LATENCY_FLOOR) / LATENCY_FLOOR) / np.log(LATENCY_STEP)) + 1
+        return _by_bin(np.where(np.isnan(latency), -1.0, np.minimum(steps, LATENCIES - 1)), LATENCIES)
+
+
+def _by_bin(bins: Floats, count: int, weights: Floats | None = None) -> Floats:
+    """(count × blocks) sums by bin of each block; a negative bin counts nowhere."""
+    blocks = bins.shape[0]
+    flat = np.where(bins >= 0, np.floor(bins) + np.arange(blocks)[:, None] * count, blocks * count).astype(np.int64)
+    given = None if weights is None else weights.ravel()
+    found = np.bincount(flat.ravel(), weights=given, minlength=blocks * count + 1)
+    return found[: blocks * count].reshape(blocks, count).T.astype(np.float64)
