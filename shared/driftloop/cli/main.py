@@ -12,7 +12,7 @@ import typer
 
 from driftloop.errors import UserError
 
-COMMANDS = ("demo", "replay", "up", "status", "retrain", "promote", "rollback", "freeze", "unfreeze", "backtest")
+COMMANDS = ("demo", "replay", "up", "status", "retrain", "promote", "rollback", "freeze", "unfreeze", "backtest", "verify")
 GROUPS = ("models", "dlq", "topics", "schemas", "bench", "policy")
 _SHARED_MODULES = dict.fromkeys(("retrain", "promote", "rollback", "freeze", "unfreeze"), "commands")
 

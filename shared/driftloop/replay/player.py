@@ -5,6 +5,7 @@ gives other results on a slower machine. In lockstep every service has come to t
 before the next block, so the result is a function of the recording alone.
 """
 
+import secrets
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,19 +14,21 @@ from typing import Protocol
 import numpy as np
 import pyarrow as pa
 
+from driftloop.codec.content_types import JSON, content_header
 from driftloop.contracts.message import ControlMessage, derive_id
 from driftloop.contracts.model_commands import ModelCommand
-from driftloop.contracts.topics import MODEL_COMMANDS, MODEL_SPECS
+from driftloop.contracts.topics import MODEL_COMMANDS, MODEL_SPECS, PREDICTION_LABELS
 from driftloop.errors import UserError
 from driftloop.kafka.sender import Sender
 from driftloop.kafka.settings import KafkaSettings
+from driftloop.kafka.together import TogetherSender
 from driftloop.learners.protocol import Column, Predictions
 from driftloop.registry.declaring import spec_message
 from driftloop.replay.journal import Journal
 from driftloop.replay.options import LOCKSTEP
 from driftloop.replay.recording import Recording
 from driftloop.replay.settling import Settling
-from driftloop.replay.stream import outcome_batch, row_id
+from driftloop.replay.stream import label_message, outcome_batch, row_id
 from driftloop.serving.champion import Champion, ChampionWatcher
 from driftloop.serving.publisher import OutcomePublisher
 from driftloop.statistics.losses import row_losses
@@ -87,6 +90,7 @@ class Player:
         self._model_id = recording.spec.model_id
         self._journal = Journal(self._model_id, audience.message)
         self._check = check
+        self._labels = TogetherSender(kafka, f"labels-{secrets.token_hex(4)}")
         self._labelled = recording.train_rows
 
     def play(self) -> Played:
@@ -135,7 +139,7 @@ class Player:
                 watcher.refresh()
             self._keep_pace(started, rows.stop)
             self._audience.block(rows, champion.version, self._loss(served[-1], rows), self._loss(frozen[-1], rows))
-        self._publish_labels(publisher, len(self._recording))
+        self._publish_labels(len(self._recording))
         settling.settle()
         return Played(_joined(served), _joined(frozen), versions, self._journal)
 
@@ -152,7 +156,7 @@ class Player:
         publisher.flush()
         settle()
         if delay:
-            self._publish_labels(publisher, rows.stop - delay)
+            self._publish_labels(rows.stop - delay)
             settle()
 
     def _publish(
@@ -176,23 +180,17 @@ class Player:
         )
         publisher.publish_batch(row_id(rows.start), batch)
 
-    def _publish_labels(self, publisher: OutcomePublisher, until: int) -> None:
-        """Labels of rows before `until` that were held back."""
-        recording = self._recording
-        if self._pace.label_delay_rows == 0:
+    def _publish_labels(self, until: int) -> None:
+        """Labels of rows before `until` that were held back, all at once."""
+        recording, delay = self._recording, self._pace.label_delay_rows
+        until = min(until, len(recording))
+        if delay == 0 or until <= self._labelled:
             return
-        for row in range(self._labelled, min(until, len(recording))):
-            label = {name: _scalar(column[row]) for name, column in recording.labels.items()}
-            publisher.label(
-                {
-                    "prediction_id": row_id(row),
-                    "model_id": self._model_id,
-                    "label": label,
-                    "labelled_at": recording.time.at(row + self._pace.label_delay_rows),
-                }
-            )
-        self._labelled = max(self._labelled, until)
-        publisher.flush()
+        rows = range(self._labelled, until)
+        labels = [label_message(self._model_id, recording.time, row, recording.label_of(row), delay) for row in rows]
+        records = [(label.prediction_id, label.model_dump_json(exclude_unset=True).encode()) for label in labels]
+        self._labels.send(PREDICTION_LABELS, records, content_header(JSON))
+        self._labelled = until
 
     def _predict(self, champion: Champion, rows: slice) -> Predictions:
         return champion.predict(self._recording.features_of(rows))
@@ -222,10 +220,6 @@ def _first_training(recording: Recording) -> ModelCommand:
         reason=f"the first version, from the first {recording.train_rows} rows",
         requested_by="replay",
     )
-
-
-def _scalar(value: object) -> float | str:
-    return value if isinstance(value, str) else float(value)  # type: ignore[arg-type]
 
 
 def _joined(parts: list[Predictions]) -> dict[str, Column]:

@@ -45,6 +45,11 @@ class Recording:
         """The labels of some rows."""
         return {name: column[rows] for name, column in self.labels.items()}
 
+    def label_of(self, row: int) -> dict[str, float | str]:
+        """The label of one row, by target field."""
+        values = ((name, column[row]) for name, column in self.labels.items())
+        return {name: value if isinstance(value, str) else float(value) for name, value in values}
+
     def blocks(self) -> list[slice]:
         """The streamed rows, `block_rows` at a time."""
         size, end = self.block_rows, len(self)

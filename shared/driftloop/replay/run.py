@@ -54,10 +54,11 @@ def replay(
     bootstrap_servers: str | None = None,
     recording: Recording | None = None,
     on_ready: Callable[[LocalLoop], None] = lambda _loop: None,
+    on_end: Callable[[LocalLoop], None] = lambda _loop: None,
 ) -> ReplayResult:
     """Play a file through a loop of its own; raises UserError with one sentence where that cannot be.
 
-    `on_ready` is handed the loop before the first row.
+    `on_ready` is handed the loop before the first row, `on_end` after the last, while it still runs.
     """
     recording = recording or open_recording(options)
     started = time.monotonic()
@@ -65,5 +66,6 @@ def replay(
         on_ready(loop)
         pace = Pace(options.pace, options.rows_per_second(), options.label_delay_rows)
         played = Player(recording, loop.kafka, pace, audience, loop.check).play()
+        on_end(loop)
         broker = loop.broker
     return replay_result(recording, played, broker, time.monotonic() - started)

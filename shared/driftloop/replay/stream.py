@@ -9,6 +9,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from driftloop.codec.frames import FEATURE, LABEL, PREDICTION
+from driftloop.contracts.prediction_labels import PredictionLabel
 from driftloop.learners.protocol import Column
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -76,6 +77,15 @@ def outcome_batch(
     for prefix, values in ((FEATURE, features), (PREDICTION, predictions or {}), (LABEL, labels or {})):
         columns |= {prefix + name: _array(column) for name, column in values.items()}
     return pa.RecordBatch.from_pydict(columns).replace_schema_metadata({"model_id": model_id})
+
+
+def label_message(
+    model_id: str, time: EventTime, row: int, label: Mapping[str, float | str], delay: int
+) -> PredictionLabel:
+    """The truth about a row that became known `delay` rows later."""
+    return PredictionLabel(
+        prediction_id=row_id(row), model_id=model_id, label=dict(label), labelled_at=time.at(row + delay)
+    )
 
 
 def _array(column: Column) -> pa.Array:

@@ -110,7 +110,7 @@ def marks(result: ReplayResult) -> list[Mark]:
         for s in in_order(journal.signals)
         if s.harmful
     ]
-    styles = {"retrain": "retrain", "reuse": "retrain", "promote": "promotion", "roll_back": "rollback"}
+    styles = {"retrain": "retrain", "reuse": "promotion", "promote": "promotion", "roll_back": "rollback"}
     found += [
         Mark(d.row, styles[d.action], f"row {d.row:,}: {d.action.replace('_', ' ')} {d.candidate or ''}: {d.reason}")
         for d in journal.decisions
