@@ -12,9 +12,22 @@ import typer
 
 from driftloop.errors import UserError
 
-COMMANDS = ("demo", "replay", "up", "status", "retrain", "promote", "rollback", "freeze", "unfreeze", "backtest", "verify")
-GROUPS = ("models", "dlq", "topics", "schemas", "bench", "policy")
-_SHARED_MODULES = dict.fromkeys(("retrain", "promote", "rollback", "freeze", "unfreeze"), "commands")
+COMMANDS = {
+    "demo": "demo",
+    "replay": "replay",
+    "up": "up",
+    "status": "status",
+    "retrain": "commands",
+    "promote": "commands",
+    "rollback": "commands",
+    "freeze": "commands",
+    "unfreeze": "commands",
+    "backtest": "backtest",
+    "verify": "verify",
+}
+"""Command → the module whose function of that name it is."""
+
+GROUPS = ("models", "versions", "dlq", "topics", "schemas", "policy", "bench")
 
 app = typer.Typer(
     name="driftloop",
@@ -26,10 +39,9 @@ app = typer.Typer(
 
 
 def _register() -> None:
-    for name in COMMANDS:
-        module = f"driftloop.cli.{_SHARED_MODULES.get(name, name)}"
-        if find_spec(module):
-            app.command(name)(getattr(import_module(module), name))
+    for name, module in COMMANDS.items():
+        if find_spec(f"driftloop.cli.{module}"):
+            app.command(name)(getattr(import_module(f"driftloop.cli.{module}"), name))
     for name in GROUPS:
         if find_spec(f"driftloop.cli.{name}"):
             app.add_typer(import_module(f"driftloop.cli.{name}").app, name=name)

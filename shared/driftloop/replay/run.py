@@ -67,5 +67,6 @@ def replay(
         pace = Pace(options.pace, options.rows_per_second(), options.label_delay_rows)
         played = Player(recording, loop.kafka, pace, audience, loop.check).play()
         on_end(loop)
+        on_end(loop)
         broker = loop.broker
     return replay_result(recording, played, broker, time.monotonic() - started)
