@@ -55,4 +55,5 @@ class KeyCounter:
 if __name__ == "__main__":
     configure_logs("counter")
     chosen = os.environ["COUNTER_STATE"]
-    sys.exit(Service(Loop(KeyCounter(chosen), settings(chosen), KafkaSettings())).run())
+    port = int(os.environ["COUNTER_METRICS_PORT"]) if "COUNTER_METRICS_PORT" in os.environ else None
+    sys.exit(Service(Loop(KeyCounter(chosen), settings(chosen), KafkaSettings()), metrics_port=port).run())

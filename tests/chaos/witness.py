@@ -44,3 +44,9 @@ def aborted_records(servers: str, topics: Iterable[str]) -> int:
     """Records that were written and then taken back."""
     names = list(topics)
     return len(read_all(servers, names, committed=False)) - len(read_all(servers, names))
+
+
+def kept_entries(changelog: Iterable[Message], partition: int) -> list[tuple[str, bytes]]:
+    """What a compacted partition holds: each key's last value, deleted keys left out."""
+    last = {record.key(): record.value() for record in changelog if record.partition() == partition}
+    return [(key.decode(), value) for key, value in last.items() if value is not None]

@@ -4,8 +4,10 @@ from collections.abc import Callable
 
 from tests.chaos.case import Case
 from tests.chaos.cases.counter import CounterCase
+from tests.chaos.cases.ingestion import IngestionCase
 
 CASES: dict[str, Callable[[], Case]] = {
     "counter-keyed": lambda: CounterCase("keyed"),
     "counter-snapshot": lambda: CounterCase("snapshot"),
+    "outcome_ingestion": IngestionCase,
 }
