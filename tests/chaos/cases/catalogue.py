@@ -3,11 +3,15 @@
 from collections.abc import Callable
 
 from tests.chaos.case import Case
+from tests.chaos.cases.archive import ArchiveCase
 from tests.chaos.cases.counter import CounterCase
+from tests.chaos.cases.detection import DetectionCase
 from tests.chaos.cases.ingestion import IngestionCase
 
 CASES: dict[str, Callable[[], Case]] = {
     "counter-keyed": lambda: CounterCase("keyed"),
     "counter-snapshot": lambda: CounterCase("snapshot"),
     "outcome_ingestion": IngestionCase,
+    "outcome_archive": ArchiveCase,
+    "drift_detection": DetectionCase,
 }
