@@ -25,7 +25,7 @@ class Judged:
     ids: Sequence[str]
     segments: "tuple[Segment, ...]"
     measures: NDArray[np.float64]
-    """`measures.QUALITY` of the rows (measures × rows)."""
+    """`measures.quality` of the rows (measures × rows)."""
 
     def __len__(self) -> int:
         return len(self.losses)

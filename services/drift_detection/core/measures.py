@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from drift_detection.core.rows import FrameRows, codes_of, numbers
 from driftloop.codec.frames import LABEL, PREDICTION
+from driftloop.spec.model_spec import ModelSpec
 
 Floats = NDArray[np.float64]
 Places = NDArray[np.intp]
@@ -16,10 +17,10 @@ CLASSES = 30
 SUCCESS = frozenset({"ok", "success", "succeeded", "successful", "completed", "done", "passed"})
 """Values of `status` that mean success; any other is a failure."""
 
-QUALITY = (
-    "loss", "lag_seconds", "confidence", "correct", "said", "true", "absolute", "squared", "percentage", "symmetric",
-)  # fmt: skip
-"""Of a labelled row. `said` and `true` are codes of classes; the last four are of the first numeric field."""
+OF_NUMBERS = ("loss", "lag_seconds", "absolute", "squared", "percentage", "symmetric")
+"""Of a labelled row of a model whose first target is a number: the last four are that target's."""
+OF_CLASSES = ("loss", "lag_seconds", "confidence", "correct", "said", "true")
+"""Of a labelled row of a model whose first target is a class: `said` and `true` are codes of classes."""
 OPERATIONS = ("latency_ms", "success", "cost", "tokens", "confidence")
 """Of a row as it was predicted."""
 
@@ -48,26 +49,30 @@ class ClassNames:
         return np.array([*lasting, np.nan])[codes]
 
 
+def measures_of(spec: ModelSpec) -> tuple[str, ...]:
+    """What is measured of a labelled row."""
+    first = next(iter(spec.target.values()))
+    return OF_NUMBERS if first.kind == "number" else OF_CLASSES
+
+
 def quality(rows: FrameRows, which: Places, lag_ms: NDArray[np.int64], classes: ClassNames) -> Floats:
-    """`QUALITY` of the labelled rows `which`: a matrix (measures × rows)."""
-    table = dict.fromkeys(QUALITY, np.full(len(which), np.nan))
+    """`measures_of` the labelled rows `which`: a matrix (measures × rows)."""
+    name, target = next(iter(rows.spec.target.items()))
+    table = dict.fromkeys(measures_of(rows.spec), np.full(len(which), np.nan))
     table["loss"], table["lag_seconds"] = rows.losses[which], lag_ms / 1000
+    said, true = rows.column(PREDICTION + name), rows.column(LABEL + name)
+    if said is None or true is None:
+        return np.stack(list(table.values()))
+    if target.kind == "number":
+        return np.stack(list((table | _distances(numbers(said)[which], numbers(true)[which])).values()))
     confidence = rows.column("confidence")
     if confidence is not None and confidence.null_count < len(confidence):
         table["confidence"] = numbers(confidence)[which]
         table["correct"] = 1.0 - np.minimum(table["loss"], 1.0)
-    for name, target in rows.spec.target.items():
-        said, true = rows.column(PREDICTION + name), rows.column(LABEL + name)
-        if said is None or true is None:
-            continue
-        if target.kind == "number":
-            table |= _distances(numbers(said)[which], numbers(true)[which])
-        else:
-            (said_codes, said_names), (true_codes, true_names) = codes_of(said), codes_of(true)
-            classes.learn((true_codes[which], true_names), (said_codes[which], said_names))
-            table["true"] = classes.codes(true_codes[which], true_names)
-            table["said"] = classes.codes(said_codes[which], said_names)
-        break
+    (said_codes, said_names), (true_codes, true_names) = codes_of(said), codes_of(true)
+    classes.learn((true_codes[which], true_names), (said_codes[which], said_names))
+    table["said"] = classes.codes(said_codes[which], said_names)
+    table["true"] = classes.codes(true_codes[which], true_names)
     return np.stack(list(table.values()))
 
 

@@ -30,22 +30,30 @@ def quality_metrics(recent: RecentQuality, *, binary: bool) -> dict[str, float]:
         "rolling_loss": loss,
         "rolling_rows": float(total[0]),
         "label_lag_seconds": recent.mean("lag_seconds", total),
-        "mae": recent.mean("absolute", total),
-        "mape": recent.mean("percentage", total),
-        "smape": recent.mean("symmetric", total),
     }
-    squared = recent.mean("squared", total)
-    if squared is not None:
-        found |= {"mse": squared, "rmse": float(np.sqrt(squared))}
     if binary:
         found |= {"accuracy": 1.0 - loss, "error_rate": loss}
+    if "absolute" in recent.measures:
+        found |= _of_numbers(recent, total)
+    else:
         found |= _by_class(recent, total)
-    found |= _calibration(recent, total)
+        found |= _calibration(recent, total)
     means = recent.block_means("loss")
     if len(means) >= 3:
         _, slope, error = trend(means, rising_is_good=False)
         found |= {"loss_trend": slope, "loss_trend_error": error}
     return {name: value for name, value in found.items() if value is not None}
+
+
+def _of_numbers(recent: RecentQuality, total: Floats) -> dict[str, float | None]:
+    squared = recent.mean("squared", total)
+    return {
+        "mae": recent.mean("absolute", total),
+        "mape": recent.mean("percentage", total),
+        "smape": recent.mean("symmetric", total),
+        "mse": squared,
+        "rmse": None if squared is None else float(np.sqrt(squared)),
+    }
 
 
 def _by_class(recent: RecentQuality, total: Floats) -> dict[str, float]:

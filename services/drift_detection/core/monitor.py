@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from drift_detection.core.budget import Budget
 from drift_detection.core.errors import Alarm, ErrorMonitor
-from drift_detection.core.measures import ClassNames
+from drift_detection.core.measures import ClassNames, measures_of
 from drift_detection.core.performance import RecentOperations, RecentQuality
 from drift_detection.core.windows.battery import Battery
 from drift_detection.core.windows.monitor import Shift, WindowMonitor
@@ -33,7 +33,7 @@ class ModelMonitor:
         self.errors: ErrorMonitor | None = None
         self.windows: WindowMonitor | None = None
         self.classes = classes
-        self.quality = RecentQuality(classes)
+        self.quality = RecentQuality(measures_of(spec), classes)
         self.operations = RecentOperations()
         self.rows = 0
         self.labelled_rows = 0
@@ -44,7 +44,7 @@ class ModelMonitor:
         if profile is not None and self.segment:
             profile = LossProfile(rows=0, mean=0, variance=0, bound=profile.bound)
         self.errors = ErrorMonitor(self.spec, profile, budget.error_rate(self.segment))
-        self.quality = RecentQuality(self.classes)
+        self.quality = RecentQuality(measures_of(self.spec), self.classes)
 
     def serve_version(self, battery: Battery | None) -> None:
         """Predictions of another version follow: windows are compared with its profile."""

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from drift_detection.core.measures import CLASSES, OPERATIONS, QUALITY, ClassNames
+from drift_detection.core.measures import CLASSES, OPERATIONS, ClassNames
 
 Floats = NDArray[np.float64]
 
@@ -98,14 +98,15 @@ def _unpacked(text: str) -> Floats:
 class RecentQuality(Recent):
     """Of labelled rows: beside the sums, calibration bins and counts by class."""
 
-    measures = QUALITY
-    extra = 3 * CALIBRATION + 3 * (CLASSES + 1)
-
-    def __init__(self, classes: ClassNames) -> None:
-        super().__init__()
+    def __init__(self, measures: tuple[str, ...], classes: ClassNames) -> None:
+        self.measures = measures
+        self.extra = 3 * CALIBRATION + 3 * (CLASSES + 1) if "said" in measures else 0
         self.classes = classes
+        super().__init__()
 
     def _counts(self, blocks: Floats) -> Floats:
+        if not self.extra:
+            return np.empty((0, blocks.shape[1]))
         table = dict(zip(self.measures, blocks, strict=True))
         confidence, correct = table["confidence"], table["correct"]
         bins = np.minimum(np.nan_to_num(confidence, nan=-1.0) * CALIBRATION, CALIBRATION - 1)
