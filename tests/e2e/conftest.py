@@ -10,6 +10,7 @@ from driftloop.local.loop import LocalLoop
 from driftloop.replay.options import ReplayOptions
 from driftloop.replay.result import result_json
 from driftloop.replay.run import replay
+from driftloop.verify.recorded import Recorded, read_recorded
 
 TRAIN_ROWS, DRIFT_ROW, ROWS = 400, 900, 1800
 
@@ -37,9 +38,13 @@ class Spectator:
     kill_after_row: int = 0
     loop: LocalLoop | None = None
     killed: list[int] = field(default_factory=list)
+    recorded: Recorded | None = None
 
     def ready(self, loop: LocalLoop) -> None:
         self.loop = loop
+
+    def finished(self, loop: LocalLoop) -> None:
+        self.recorded = read_recorded(loop.kafka)
 
     def stage(self, sentence: str) -> None:
         pass
@@ -61,7 +66,7 @@ def play():
     def played(file: Path, spectator: Spectator | None = None, **options):
         spectator = spectator or Spectator()
         wanted = ReplayOptions(**{"file": file, "target": "target", "train_rows": TRAIN_ROWS, **options})
-        said = result_json(replay(wanted, spectator, on_ready=spectator.ready))
+        said = result_json(replay(wanted, spectator, on_ready=spectator.ready, on_end=spectator.finished))
         del said["training_seconds"], said["wall_seconds"]
         return said
 
@@ -69,9 +74,15 @@ def play():
 
 
 @pytest.fixture(scope="session")
-def undisturbed(play, drift_csv):
+def quiet_witness():
+    """Who watched the replay in which nothing died."""
+    return Spectator()
+
+
+@pytest.fixture(scope="session")
+def undisturbed(play, drift_csv, quiet_witness):
     """What a replay of the generated stream says when nothing dies."""
-    return play(drift_csv)
+    return play(drift_csv, quiet_witness)
 
 
 @pytest.fixture

@@ -1,5 +1,7 @@
 import pytest
 
+from driftloop.verify.comparison import verify
+
 pytestmark = [pytest.mark.broker, pytest.mark.slow]
 
 
@@ -28,6 +30,7 @@ def test_a_service_killed_in_the_middle_changes_nothing(play, drift_csv, undistu
     witness = spectator(kill_service=service, kill_after_row=1000)
     assert play(drift_csv, witness) == undisturbed
     assert witness.killed
+    assert verify(witness.recorded).differences == ()
 
 
 def test_roles_killed_in_the_middle_change_nothing(play, drift_csv, undisturbed, spectator):
