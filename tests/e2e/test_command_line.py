@@ -32,7 +32,7 @@ def start_up(home: Path, log: Path) -> subprocess.Popen:
     return subprocess.Popen(command, stdout=log.open("w"), stderr=subprocess.STDOUT)
 
 
-def await_line(log: Path, words: str, process: subprocess.Popen, seconds=90):
+def await_line(log: Path, words: str, process: subprocess.Popen, seconds=180):
     deadline = time.monotonic() + seconds
     while words not in log.read_text():
         assert process.poll() is None, log.read_text()
@@ -79,6 +79,22 @@ def test_up_stopped_and_started_keeps_specs_and_refuses_a_second_one(tmp_path):
         assert driftloop("dlq", "list", "--home", home).stdout.strip() == "No dead letters."
     finally:
         assert stop(again) == 0
+
+
+@pytest.mark.slow
+def test_ctrl_c_stops_a_replay_cleanly_and_leaves_nothing_behind(tmp_path, drift_csv):
+    home, log = tmp_path / "home", tmp_path / "replay.log"
+    options = [str(drift_csv), "--target", "target", "--home", str(home)]
+    command = [sys.executable, "-c", "from driftloop.cli.main import main; main()", "replay", *options]
+    process = subprocess.Popen(command, stdout=log.open("w"), stderr=subprocess.STDOUT)
+    await_line(log, "All services are ready", process)
+    state = json.loads((home / "run" / "up.json").read_text())
+    process.send_signal(signal.SIGINT)
+    assert process.wait(60) == 130, log.read_text()
+    assert "Traceback" not in log.read_text()
+    for pid in [state["broker_pid"], *(service["pid"] for service in state["services"].values())]:
+        with pytest.raises(ProcessLookupError):
+            os.kill(pid, 0)
 
 
 @pytest.mark.parametrize(

@@ -4,9 +4,11 @@ A group of commands is a module with a Typer `app`; a single command is a module
 its own name. Modules import what is heavy inside their functions: `driftloop --help` answers at once.
 """
 
+import signal
 import sys
 from importlib import import_module
 from importlib.util import find_spec
+from types import FrameType
 
 import typer
 
@@ -51,7 +53,11 @@ _register()
 
 
 def main() -> None:
-    """Run the command line; ends the process with 0, or with what the error asks for (130: Ctrl-C)."""
+    """Run the command line; ends the process with 0, or with what the error asks for.
+
+    130 after Ctrl-C, 143 after SIGTERM: both stop what was started, and remove what was temporary.
+    """
+    signal.signal(signal.SIGTERM, _end)
     try:
         app()
     except UserError as error:
@@ -62,3 +68,7 @@ def main() -> None:
         sys.exit(130)
     except BrokenPipeError:
         sys.exit(0)
+
+
+def _end(_number: int, _frame: FrameType | None) -> None:
+    sys.exit(143)

@@ -16,7 +16,7 @@ from driftloop.local.home import Home
 from driftloop.local.programs import SERVICES, free_ports, service_programs
 from driftloop.local.supervisor import Supervisor
 
-READY_SECONDS = 90.0
+READY_SECONDS = 180.0
 
 Progress = Callable[[str], None]
 
