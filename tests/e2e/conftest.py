@@ -34,7 +34,7 @@ def drift_csv(tmp_path_factory) -> Path:
 class Spectator:
     """An audience that may lay hands on the loop after a block."""
 
-    kill_service: str | None = None
+    kill: tuple[str, ...] = ()
     kill_after_row: int = 0
     loop: LocalLoop | None = None
     killed: list[int] = field(default_factory=list)
@@ -53,10 +53,11 @@ class Spectator:
         pass
 
     def block(self, rows: slice, version: str, loss: float, frozen_loss: float) -> None:
-        if self.kill_service and not self.killed and rows.stop >= self.kill_after_row:
-            pid = self.loop.supervisor.pids()[self.kill_service]
-            os.kill(pid, signal.SIGKILL)
-            self.killed.append(pid)
+        if self.kill and not self.killed and rows.stop >= self.kill_after_row:
+            pids = self.loop.supervisor.pids()
+            for service in self.kill:
+                os.kill(pids[service], signal.SIGKILL)
+                self.killed.append(pids[service])
 
 
 @pytest.fixture(scope="session")
@@ -65,7 +66,9 @@ def play():
 
     def played(file: Path, spectator: Spectator | None = None, **options):
         spectator = spectator or Spectator()
-        wanted = ReplayOptions(**{"file": file, "target": "target", "train_rows": TRAIN_ROWS, **options})
+        wanted = ReplayOptions(
+            **{"file": file, "target": "target", "train_rows": TRAIN_ROWS, "block_rows": 50, **options}
+        )
         said = result_json(replay(wanted, spectator, on_ready=spectator.ready, on_end=spectator.finished))
         del said["training_seconds"], said["wall_seconds"]
         return said
@@ -87,5 +90,5 @@ def undisturbed(play, drift_csv, quiet_witness):
 
 @pytest.fixture
 def spectator():
-    """Makes an audience that kills a service once a row was reached."""
+    """Makes an audience that kills services once a row was reached."""
     return Spectator

@@ -25,18 +25,21 @@ def test_the_same_file_twice_gives_the_same_result(play, drift_csv, undisturbed)
     assert play(drift_csv) == undisturbed
 
 
-@pytest.mark.parametrize("service", ["outcome_ingestion", "drift_detection", "retrain_coordinator", "trainer_worker"])
-def test_a_service_killed_in_the_middle_changes_nothing(play, drift_csv, undisturbed, spectator, service):
-    witness = spectator(kill_service=service, kill_after_row=1000)
+@pytest.mark.parametrize(
+    "services",
+    [
+        ("outcome_ingestion",),
+        ("drift_detection",),
+        ("retrain_coordinator",),
+        ("trainer_worker",),
+        ("outcome_archive", "challenge_scoring"),
+    ],
+)
+def test_services_killed_in_the_middle_change_nothing(play, drift_csv, undisturbed, spectator, services):
+    witness = spectator(kill=services, kill_after_row=1000)
     assert play(drift_csv, witness) == undisturbed
-    assert witness.killed
+    assert len(witness.killed) == len(services)
     assert verify(witness.recorded).differences == ()
-
-
-def test_roles_killed_in_the_middle_change_nothing(play, drift_csv, undisturbed, spectator):
-    for service in ("outcome_archive", "challenge_scoring"):
-        witness = spectator(kill_service=service, kill_after_row=1000)
-        assert play(drift_csv, witness) == undisturbed
 
 
 def test_labels_that_come_late_lose_no_row(play, drift_csv):
