@@ -7,7 +7,6 @@ its own name. Modules import what is heavy inside their functions: `driftloop --
 import signal
 import sys
 from importlib import import_module
-from importlib.util import find_spec
 from types import FrameType
 
 import typer
@@ -29,7 +28,8 @@ COMMANDS = {
 }
 """Command → the module whose function of that name it is."""
 
-GROUPS = ("models", "versions", "dlq", "topics", "schemas", "policy", "bench")
+GROUPS = ("models", "versions", "dlq", "topics", "schemas", "bench")
+"""Modules whose Typer `app` is a group of that name."""
 
 app = typer.Typer(
     name="driftloop",
@@ -42,11 +42,9 @@ app = typer.Typer(
 
 def _register() -> None:
     for name, module in COMMANDS.items():
-        if find_spec(f"driftloop.cli.{module}"):
-            app.command(name)(getattr(import_module(f"driftloop.cli.{module}"), name))
+        app.command(name)(getattr(import_module(f"driftloop.cli.{module}"), name))
     for name in GROUPS:
-        if find_spec(f"driftloop.cli.{name}"):
-            app.add_typer(import_module(f"driftloop.cli.{name}").app, name=name)
+        app.add_typer(import_module(f"driftloop.cli.{name}").app, name=name)
 
 
 _register()
