@@ -34,6 +34,7 @@ def test_the_same_file_twice_gives_the_same_result(play, drift_csv, undisturbed)
         ("trainer_worker",),
         ("outcome_archive", "challenge_scoring"),
     ],
+    ids="+".join,
 )
 def test_services_killed_in_the_middle_change_nothing(play, drift_csv, undisturbed, spectator, services):
     witness = spectator(kill=services, kill_after_row=1000)
