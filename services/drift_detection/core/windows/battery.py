@@ -6,6 +6,7 @@ the bins), *location* and *spread* (rank scores over the bins: Wilcoxon's and Mo
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Self
 
 import numpy as np
@@ -100,7 +101,7 @@ class Battery:
         shares = counts / rows[:, None]
         difference = shares - reference.shares
         worth = np.array([reference.effective_rows(int(count)) for count in rows]).reshape(-1, columns)
-        ks = np.maximum.reduceat(np.abs(np.cumsum(difference, axis=1)), starts, axis=1)
+        ks = np.maximum.reduceat(np.abs(np.cumsum(difference, axis=1)), starts, axis=1) * self.numeric
         chi, psi = self.groups.compare(shares, worth)
         location = np.add.reduceat(difference * self.location, starts, axis=1) * np.sqrt(worth)
         spread = np.add.reduceat(difference * self.spread, starts, axis=1) * np.sqrt(worth)
@@ -121,6 +122,11 @@ class Battery:
         means = tallies[:, reference.bins : reference.bins + columns] / present / FRACTION
         squares = tallies[:, reference.bins + columns :] / present / FRACTION**2
         return Findings(rows, ks, psi, means, np.maximum(squares - means**2, 0.0), outliers, missing, excess)
+
+    @cached_property
+    def numeric(self) -> Floats:
+        """1 for columns of numbers: categories have no order, so no distribution function."""
+        return np.array([float(column.kind == "number") for column in self.reference.columns])
 
     @property
     def _missing_bins(self) -> NDArray[np.intp]:

@@ -1,0 +1,151 @@
+"""Window monitors on columns whose shifts are known: power, delay, and false alarms beside the budget."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from drift_detection.core.budget import Budget
+from drift_detection.core.windows.battery import Battery
+from drift_detection.core.windows.bins import ColumnBins, categorical_bins, numeric_bins
+from drift_detection.core.windows.monitor import WindowMonitor
+from drift_detection.core.windows.reference import FrameTallies, Reference
+from driftloop.bench.columns import KINDS, SHIFTS, Column, as_numbers, size_found_half_of_the_time, stationary
+from driftloop.bench.source_rules import RULES
+from driftloop.contracts.model_profiles import NumericProfile
+from driftloop.statistics.profiles import column_profile
+
+Say = Callable[[str], None]
+
+REFERENCE_ROWS = 20_000
+WITHIN_ROWS = 10_000
+WINDOW_ROWS, MINIMUM_ROWS = 1000, 500
+FEATURES = (1, 10, 100)
+DECLARED_PER_MILLION = 20.0
+"""The budget that is counted against: generous, so that there is something to count."""
+SURE_PER_MILLION = 1.0
+"""The budget that power is measured at: what a model has unless its spec says otherwise."""
+
+
+class _Rows:
+    """Columns in the shape in which a frame's rows are binned."""
+
+    def __init__(self, columns: Mapping[str, Column]) -> None:
+        self._columns = {name: _arrow(column) for name, column in columns.items()}
+        self._count = len(next(iter(columns.values())))
+        self.seen = np.arange(self._count)
+
+    def __len__(self) -> int:
+        return self._count
+
+    def column(self, name: str) -> pa.Array:
+        """A column as Arrow holds it."""
+        return self._columns[name]
+
+
+def _arrow(column: Column) -> pa.Array:
+    return pa.array(column, pa.string()) if column.dtype == object else pa.array(column, pa.float64(), from_pandas=True)
+
+
+def monitor_of(columns: Mapping[str, Column], per_million: float, features: int) -> WindowMonitor:
+    """A monitor with these reference columns, at the level of a model of `features` columns."""
+    bins = [_bins(name, column) for name, column in columns.items()]
+    level = Budget(per_million * 2e-6, 0).window_level("", features, WINDOW_ROWS)
+    reference = Reference("1.0.0", tuple(bins), None)
+    return WindowMonitor(Battery.of(reference, level, MINIMUM_ROWS), WINDOW_ROWS, MINIMUM_ROWS, learns=False)
+
+
+def _bins(name: str, column: Column) -> ColumnBins:
+    profile = column_profile(column)
+    bins = numeric_bins(name, profile) if isinstance(profile, NumericProfile) else categorical_bins(name, profile)
+    assert bins is not None
+    return bins
+
+
+def alarm_rows(monitor: WindowMonitor, columns: Mapping[str, Column]) -> list[int]:
+    """Rows at which the monitor raises a shift on these rows, taken in whole."""
+    tallies = FrameTallies(monitor.battery.reference, _Rows(columns))
+    rows = len(next(iter(columns.values())))
+    counted = tallies.count(slice(0, rows), monitor.rings.offset, monitor.rings.block_rows)
+    return [shift.block * monitor.rings.block_rows for shift in monitor.push(counted, rows)]
+
+
+def bench_windows(runs: int, rows: int, say: Say) -> dict[str, Any]:
+    """All of the protocol's section 2; `rows` stationary rows for each kind."""
+    sizes = {name: size_found_half_of_the_time(shift) for name, shift in SHIFTS.items()}
+    shifts = {name: _power(name, size, runs, say) for name, size in sizes.items()}
+    kinds = {kind: {str(count): _stationary(kind, count, rows, say) for count in (10, 100)} for kind in KINDS}
+    return {"shifts": shifts, "stationary": kinds, "rules_as_written": _rules(sizes, say)}
+
+
+def _power(name: str, size: float, runs: int, say: Say) -> dict[str, Any]:
+    """How often and how soon one shifted column is found, where 1, 10 or 100 columns share the budget.
+
+    The others only raise the limit: columns are judged each for itself.
+    """
+    say(f"shift of {name}, size {size}")
+    result: dict[str, Any] = {"size": size}
+    for features in FEATURES:
+        delays = [_delay(name, size, features, seed) for seed in range(runs)]
+        found = [delay for delay in delays if delay is not None]
+        result[str(features)] = {
+            "power": len(found) / runs,
+            "delay": float(np.mean(found)) if found else None,
+            "within_rows": WITHIN_ROWS,
+            "runs": runs,
+        }
+    return result
+
+
+def _delay(name: str, size: float, features: int, seed: int) -> int | None:
+    rng = np.random.default_rng([seed, 1])
+    monitor = monitor_of({"x": SHIFTS[name](0.0, REFERENCE_ROWS, rng)}, SURE_PER_MILLION, features)
+    return next(iter(alarm_rows(monitor, {"x": SHIFTS[name](size, WITHIN_ROWS, rng)})), None)
+
+
+def _stationary(kind: str, features: int, rows: int, say: Say) -> dict[str, Any]:
+    """False alarms on data without drift, over streams with references of their own."""
+    say(f"{features} columns, {kind}")
+    each = 50_000
+    streams = max(rows * 10 // features // each, 1)
+    alarms = 0
+    for seed in range(streams):
+        rng = np.random.default_rng([seed, features])
+        names = [f"x{place}" for place in range(features)]
+        reference = {name: stationary(kind, REFERENCE_ROWS, rng) for name in names}
+        monitor = monitor_of(reference, DECLARED_PER_MILLION, features)
+        for start in range(0, each, 10_000):
+            part = {name: stationary(kind, 10_000, rng, REFERENCE_ROWS + start) for name in names}
+            alarms += len(alarm_rows(monitor, part))
+    return {
+        "rows": streams * each,
+        "declared_per_million": DECLARED_PER_MILLION,
+        "counted_per_million": alarms * 1e6 / (streams * each),
+        "alarms": alarms,
+    }
+
+
+def _rules(sizes: Mapping[str, float], say: Say) -> dict[str, Any]:
+    """The sources' rules as written, every 1,000 rows on ten columns: alarms on still data, power on a shift."""
+    say("the source rules as written")
+    result: dict[str, Any] = {}
+    for name, rule in RULES.items():
+        still = [_checks(rule, kind, None, seed) for kind in KINDS if kind != "categorical" for seed in range(4)]
+        moved = [_checks(rule, "normal", sizes["mean"], seed) for seed in range(10)]
+        result[name] = {
+            "false_alarms_a_check": float(np.mean(np.concatenate(still))),
+            "power_on_mean_within_10000_rows": float(np.mean([any(checks) for checks in moved])),
+        }
+    return result
+
+
+def _checks(rule: Callable[..., bool], kind: str, shift: float | None, seed: int) -> Sequence[bool]:
+    rng = np.random.default_rng([seed, 7])
+    reference = [as_numbers(stationary(kind, 2000, rng)) for _ in range(10)]
+    outcomes = []
+    for check in range(WITHIN_ROWS // 1000):
+        current = [as_numbers(stationary(kind, 1000, rng, 2000 + 1000 * check)) for _ in range(10)]
+        current[0] = current[0] + (shift or 0.0)
+        outcomes.append(rule(reference, current))
+    return outcomes
