@@ -158,14 +158,11 @@ def _refuse_halves(columns: list[pa.Array], prefix: str, refused: Refused) -> No
 
 def fitted(values: Sequence[Any], kind: str, what: str, refused: Refused) -> pa.Array:
     """A column of the declared kind; a value that does not fit refuses its row and is null."""
-    if kind == "number" and set(map(type, values)) <= NUMBERS:
+    if kind == "category":
+        return pa.array([v if v is None or type(v) is str else category_text(v) for v in values], pa.string())
+    if set(map(type, values)) <= NUMBERS:
         return _floats(values)
-    try:
-        if kind == "category":
-            return pa.array([v if v is None or type(v) is str else category_text(v) for v in values], pa.string())
-        return pa.array(values, ARROW_KINDS[kind])
-    except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError):
-        return pa.array([_fit(v, kind, what, row, refused) for row, v in enumerate(values)], ARROW_KINDS[kind])
+    return pa.array([_fit(v, kind, what, row, refused) for row, v in enumerate(values)], ARROW_KINDS[kind])
 
 
 def _floats(values: Sequence[float | None]) -> pa.Array:
