@@ -25,6 +25,7 @@ COMMANDS = {
     "unfreeze": "commands",
     "backtest": "backtest",
     "verify": "verify",
+    "readings": "readings",
 }
 """Command → the module whose function of that name it is."""
 
