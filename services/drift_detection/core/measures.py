@@ -64,7 +64,7 @@ def quality(rows: FrameRows, which: Places, lag_ms: NDArray[np.int64], classes: 
     if said is None or true is None:
         return np.stack(list(table.values()))
     if target.kind == "number":
-        return np.stack(list((table | _distances(numbers(said)[which], numbers(true)[which])).values()))
+        return np.stack(list(({**table, **_distances(numbers(said)[which], numbers(true)[which])}).values()))
     confidence = rows.column("confidence")
     if confidence is not None and confidence.null_count < len(confidence):
         table["confidence"] = numbers(confidence)[which]

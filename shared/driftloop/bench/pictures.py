@@ -78,6 +78,12 @@ def write_detector_pictures(result: Mapping[str, Any], folder: Path) -> list[Pat
     return written
 
 
+def write_bars(values: Mapping[str, float], label: str, path: Path) -> None:
+    """Write `bars` to a file, and its folder where that is not there."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(bars(values, label=label), encoding="utf-8")
+
+
 def _head() -> str:
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" '

@@ -68,6 +68,31 @@ def regression_table(result: Mapping[str, Any]) -> str:
     return table(["losses", *(name.replace("_", " ") for name in names)], rows)
 
 
+def windows_table(result: Mapping[str, Any]) -> str:
+    """Power and delay by shift, counted false alarms by kind of column, and the source rules."""
+    shifts = [
+        [
+            name,
+            one["size"],
+            *(f"{_cell(one[count]['power'])} / {_cell(one[count]['delay'])}" for count in ("1", "10", "100")),
+        ]
+        for name, one in result["shifts"].items()
+    ]
+    still = [
+        [kind, count, one["rows"], one["declared_per_million"], one["counted_per_million"]]
+        for kind, counts in result["stationary"].items()
+        for count, one in counts.items()
+    ]
+    rules = [[name, *one.values()] for name, one in result["rules_as_written"].items()]
+    return "\n\n".join(
+        (
+            table(["shift", "size", "power / delay of 1", "of 10", "of 100 columns"], shifts),
+            table(["columns without drift", "number", "rows", "declared per 1M", "counted per 1M"], still),
+            table(["rule as written", "false alarms a check", "power on the mean"], rules),
+        )
+    )
+
+
 def own_table(result: Mapping[str, Any]) -> str:
     """Every detector on a user's stream."""
     rows = [

@@ -1,6 +1,7 @@
 """Window monitors on columns whose shifts are known: power, delay, and false alarms beside the budget."""
 
 from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,8 @@ from drift_detection.core.windows.monitor import WindowMonitor
 from drift_detection.core.windows.reference import FrameTallies, Reference
 from driftloop.bench.columns import KINDS, SHIFTS, Column, as_numbers, size_found_half_of_the_time, stationary
 from driftloop.bench.source_rules import RULES
-from driftloop.contracts.model_profiles import NumericProfile
+from driftloop.contracts.message import derive_id
+from driftloop.contracts.model_profiles import LossProfile, ModelProfile, NumericProfile
 from driftloop.statistics.profiles import column_profile
 
 Say = Callable[[str], None]
@@ -28,7 +30,17 @@ SURE_PER_MILLION = 1.0
 """The budget that power is measured at: what a model has unless its spec says otherwise."""
 
 
-class _Rows:
+_NO_PROFILE = ModelProfile(
+    message_id=derive_id("bench"),
+    model_id="bench",
+    occurred_at=datetime(2026, 1, 1, tzinfo=UTC),
+    version="1.0.0",
+    spec_version=1,
+    loss=LossProfile(rows=0, mean=0.0, variance=0.0, bound=1.0),
+)
+
+
+class Rows:
     """Columns in the shape in which a frame's rows are binned."""
 
     def __init__(self, columns: Mapping[str, Column]) -> None:
@@ -48,12 +60,19 @@ def _arrow(column: Column) -> pa.Array:
     return pa.array(column, pa.string()) if column.dtype == object else pa.array(column, pa.float64(), from_pandas=True)
 
 
-def monitor_of(columns: Mapping[str, Column], per_million: float, features: int) -> WindowMonitor:
+def monitor_of(
+    columns: Mapping[str, Column],
+    per_million: float,
+    features: int,
+    *,
+    window_rows: int = WINDOW_ROWS,
+    minimum_rows: int = MINIMUM_ROWS,
+) -> WindowMonitor:
     """A monitor with these reference columns, at the level of a model of `features` columns."""
     bins = [_bins(name, column) for name, column in columns.items()]
-    level = Budget(per_million * 2e-6, 0).window_level("", features, WINDOW_ROWS)
-    reference = Reference("1.0.0", tuple(bins), None)
-    return WindowMonitor(Battery.of(reference, level, MINIMUM_ROWS), WINDOW_ROWS, MINIMUM_ROWS, learns=False)
+    level = Budget(per_million * 2e-6, 0).window_level("", features, window_rows)
+    reference = Reference("1.0.0", tuple(bins), _NO_PROFILE)
+    return WindowMonitor(Battery.of(reference, level, minimum_rows), window_rows, minimum_rows, learns=False)
 
 
 def _bins(name: str, column: Column) -> ColumnBins:
@@ -65,7 +84,7 @@ def _bins(name: str, column: Column) -> ColumnBins:
 
 def alarm_rows(monitor: WindowMonitor, columns: Mapping[str, Column]) -> list[int]:
     """Rows at which the monitor raises a shift on these rows, taken in whole."""
-    tallies = FrameTallies(monitor.battery.reference, _Rows(columns))
+    tallies = FrameTallies(monitor.battery.reference, Rows(columns))
     rows = len(next(iter(columns.values())))
     counted = tallies.count(slice(0, rows), monitor.rings.offset, monitor.rings.block_rows)
     return [shift.block * monitor.rings.block_rows for shift in monitor.push(counted, rows)]

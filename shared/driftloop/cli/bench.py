@@ -51,6 +51,43 @@ def detectors(
     _finish(result, json_file, "\n\n".join(parts))
 
 
+@app.command()
+def windows(
+    json_file: Json = None,
+    plot: Plot = None,
+    runs: Annotated[int, typer.Option(min=2, help="Runs for each shift.")] = 200,
+    rows: Annotated[int, typer.Option(min=50_000, help="Stationary rows for each kind of column.")] = 500_000,
+) -> None:
+    """Power, delay and false alarms of the window monitors, beside the source rules as written."""
+    from driftloop.bench import tables
+    from driftloop.bench.pictures import write_bars
+    from driftloop.bench.windows import bench_windows
+
+    result = bench_windows(runs, rows, _say)
+    if plot is not None:
+        delays = {name: one["100"]["delay"] or 0.0 for name, one in result["shifts"].items()}
+        write_bars(delays, "mean delay in rows, 100 columns", plot / "windows-delay.svg")
+    _finish(result, json_file, tables.windows_table(result))
+
+
+@app.command()
+def speed(
+    json_file: Json = None,
+    plot: Plot = None,
+    rows: Annotated[int, typer.Option(min=100_000, help="Rows for each detector.")] = 1_000_000,
+    repeats: Annotated[int, typer.Option(min=1, help="Runs of which the best counts.")] = 3,
+) -> None:
+    """Rows per second and core of every detector, of a report, and of the whole core."""
+    from driftloop.bench import tables
+    from driftloop.bench.pictures import write_bars
+    from driftloop.bench.speed import bench_speed
+
+    result = bench_speed(rows, repeats, _say)
+    if plot is not None:
+        write_bars(result["detectors_rows_per_second"], "rows per second and core", plot / "speed-detectors.svg")
+    _finish(result, json_file, tables.flat_table(result))
+
+
 def _rows_of(changes: str | None, rows: int) -> list[int]:
     try:
         found = [int(part) for part in (changes or "").split(",") if part.strip()]

@@ -16,7 +16,7 @@ Inflation = tuple[tuple[int, float], ...]
 
 SHORTEST = 25
 FEWEST_RUNS = 8
-_RISK = 0.01
+_RISK = 0.001
 
 
 def lag_correlation(values: Floats) -> float:
@@ -36,7 +36,7 @@ def inflation(values: Floats) -> Inflation:
     """(rows, factor ≥ 1) for runs of 25, 50, 100 … rows, as long as there are eight runs.
 
     The factor is the variance of the runs' means over that of independent rows. One that chance
-    explains (1 %) is taken from the run length before.
+    explains (0.1 %) is taken from the run length before.
 
     >>> inflation(np.random.default_rng(0).normal(size=400))
     ((25, 1.0), (50, 1.0))
@@ -60,11 +60,13 @@ def inflation(values: Floats) -> Inflation:
 def inflation_at(steps: Sequence[tuple[int, float]], rows: float) -> float:
     """The factor for runs of `rows`: between the steps by interpolation, beyond the last by their growth.
 
-    A factor that still grew at the longest run measured is taken to go on growing (at most as fast
-    as the run): a reference of two days cannot know the week.
+    A factor that grew over the last two steps is taken to go on growing as in the lesser of them (at
+    most as fast as the run): a reference of two days cannot know the week, but one step is chance.
 
-    >>> inflation_at(((25, 1.0), (50, 2.0)), 100)
-    4.0
+    >>> inflation_at(((25, 1.0), (50, 2.0), (100, 4.0)), 200)
+    8.0
+    >>> inflation_at(((25, 1.0), (50, 1.0), (100, 2.0)), 200)
+    2.0
     >>> inflation_at(((25, 3.0), (50, 3.0)), 1000)
     3.0
     """
@@ -75,5 +77,5 @@ def inflation_at(steps: Sequence[tuple[int, float]], rows: float) -> float:
     at = float(np.log2(max(rows, 1.0)))
     if at <= lengths[-1] or len(steps) == 1:
         return float(2 ** np.interp(at, lengths, factors))
-    growth = min(max(float(factors[-1] - factors[-2]), 0.0), 1.0)
+    growth = min(max(float(np.diff(factors[-3:]).min()), 0.0), 1.0)
     return float(2 ** (factors[-1] + growth * (at - lengths[-1])))

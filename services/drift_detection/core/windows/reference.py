@@ -2,18 +2,34 @@
 
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Protocol
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from drift_detection.core.rows import FrameRows, numbers
+from drift_detection.core.rows import numbers
 from drift_detection.core.windows.bins import ColumnBins, categorical_bins, numeric_bins
 from driftloop.contracts.model_profiles import ModelProfile, NumericProfile
 from driftloop.statistics.dependence import inflation_at
 
 Floats = NDArray[np.float64]
 Counts = NDArray[np.int64]
+
+
+class BinnedRows(Protocol):
+    """Rows that can be binned; those of a frame can."""
+
+    @property
+    def seen(self) -> NDArray[np.intp]:
+        """The rows that count."""
+        ...
+
+    def __len__(self) -> int: ...
+
+    def column(self, name: str) -> pa.Array | None:
+        """A column, None where it is not there."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -88,7 +104,7 @@ class Reference:
             columns.append(replace(column, shares=counts / rows, rows=rows))
         return Reference(self.version, tuple(columns), self.profile)
 
-    def tallies(self, rows: FrameRows) -> "FrameTallies":
+    def tallies(self, rows: "BinnedRows") -> "FrameTallies":
         """The bins of the rows that are seen for the first time."""
         return FrameTallies(self, rows)
 
@@ -96,7 +112,7 @@ class Reference:
 class FrameTallies:
     """The binned rows of a frame, from which the tallies of any of its rows are counted."""
 
-    def __init__(self, reference: Reference, rows: FrameRows) -> None:
+    def __init__(self, reference: Reference, rows: BinnedRows) -> None:
         self._reference = reference
         count = len(rows.seen)
         which = None if count == len(rows) else pa.array(rows.seen)
