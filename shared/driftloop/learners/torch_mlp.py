@@ -20,7 +20,11 @@ from driftloop.spec.model_spec import ModelSpec
 
 
 class MlpParameters(Parameters):
-    """The regime. `incremental_epochs` is the number of passes of a warm start."""
+    """The regime. `incremental_epochs` is the number of passes of a warm start.
+
+    Where `epochs` passes over few rows would be less than `minimum_steps` steps of the optimizer, more
+    passes are made: twenty passes over 800 rows are 260 steps, after which nothing has been learnt yet.
+    """
 
     hidden: tuple[int, ...] = Field(default=(64, 64), min_length=1, max_length=8)
     dropout: float = Field(default=0.1, ge=0, lt=1)
@@ -28,6 +32,7 @@ class MlpParameters(Parameters):
     weight_decay: float = Field(default=1e-5, ge=0)
     batch_rows: int = Field(default=64, ge=1)
     epochs: int = Field(default=20, ge=1)
+    minimum_steps: int = Field(default=2000, ge=0)
     incremental_epochs: int = Field(default=5, ge=1)
     patience: int = Field(default=5, ge=1)
     clip: float = Field(default=1.0, gt=0)

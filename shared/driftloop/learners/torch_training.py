@@ -42,9 +42,14 @@ def train(
         network = _network(parameters, coder.width, outputs.width, start).to(device)
         data = _tensors(coder, outputs, rows, device)
         check = _tensors(coder, outputs, held_out, device) if held_out is not None and len(held_out) else None
-        epochs = parameters.epochs if start is None else parameters.incremental_epochs
+        epochs = _epochs(parameters, len(rows)) if start is None else parameters.incremental_epochs
         best = _run(network, parameters, outputs, data, check=check, epochs=epochs, seed=seed, progress=progress)
         return _layers(best)
+
+
+def _epochs(parameters: "MlpParameters", rows: int) -> int:
+    batches = -(-rows // parameters.batch_rows)
+    return max(parameters.epochs, -(-parameters.minimum_steps // batches))
 
 
 def _run(
@@ -59,7 +64,7 @@ def _run(
     progress: Callable[[Step], None],
 ) -> dict[str, torch.Tensor]:
     optimizer = torch.optim.Adam(
-        network.parameters(), lr=parameters.learning_rate, weight_decay=parameters.weight_decay
+        network.parameters(), lr=parameters.learning_rate, weight_decay=parameters.weight_decay, fused=True
     )
     order = torch.Generator().manual_seed(seed % 2**63)
     best, least, waited = deepcopy(network.state_dict()), float("inf"), 0
@@ -88,16 +93,16 @@ def _epoch(
     order: torch.Generator,
 ) -> float:
     network.train()
-    features, targets, weights = data
-    shuffled = torch.randperm(len(features), generator=order).to(features.device)
+    shuffled = torch.randperm(len(data[0]), generator=order).to(data[0].device)
+    batches = zip(*(torch.split(part[shuffled], parameters.batch_rows) for part in data), strict=True)
     total, mass = 0.0, 0.0
-    for picked in torch.split(shuffled, parameters.batch_rows):
+    for features, targets, weights in batches:
         optimizer.zero_grad(set_to_none=True)
-        loss = _loss(network(features[picked]), targets[picked], weights[picked], outputs)
+        loss = _loss(network(features), targets, weights, outputs)
         loss.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(network.parameters(), parameters.clip)
         optimizer.step()
-        total, mass = total + float(loss.detach()) * len(picked), mass + len(picked)
+        total, mass = total + float(loss.detach()) * len(features), mass + len(features)
     return total / mass
 
 
