@@ -43,10 +43,10 @@ class Recent:
         if not full:
             return
         blocks = np.ascontiguousarray(held[:, : full * BLOCK].reshape(len(self.measures), full, BLOCK))
-        known = ~np.isnan(blocks)
-        sums = np.where(known, blocks, 0.0).sum(axis=2)
-        tallies = np.concatenate((known.sum(axis=2), sums, self._counts(blocks)))
-        self._blocks.extend(tallies.T[-max(BLOCKS + 10, 1) :] if self.first is not None else tallies.T)
+        gaps = np.isnan(blocks)
+        sums = np.where(gaps, 0.0, blocks).sum(axis=2)
+        tallies = np.concatenate((BLOCK - gaps.sum(axis=2), sums, self._counts(blocks)))
+        self._blocks.extend(tallies.T[-BLOCKS:] if self.first is not None else tallies.T)
         if self.first is None and len(self._blocks) >= BLOCKS // 2:
             self.first = np.sum(self._blocks[: BLOCKS // 2], axis=0)
         self._blocks = self._blocks[-BLOCKS:]
@@ -67,8 +67,12 @@ class Recent:
 
     def block_means(self, measure: str) -> list[float]:
         """The measure's mean in each block that has it, oldest first."""
-        means = (self.mean(measure, block) for block in self._blocks)
-        return [mean for mean in means if mean is not None]
+        if not self._blocks:
+            return []
+        place, table = self.measures.index(measure), np.array(self._blocks)
+        rows, sums = table[:, place], table[:, len(self.measures) + place]
+        means: list[float] = (sums[rows > 0] / rows[rows > 0]).tolist()
+        return means
 
     def snapshot(self) -> dict[str, Any]:
         """Blocks and open rows, compressed, as text."""
@@ -135,7 +139,8 @@ class RecentOperations(Recent):
 def _by_bin(bins: Floats, count: int, weights: Floats | None = None) -> Floats:
     """(count × blocks) sums by bin of each block; a negative bin counts nowhere."""
     blocks = bins.shape[0]
-    flat = np.where(bins >= 0, np.floor(bins) + np.arange(blocks)[:, None] * count, blocks * count).astype(np.int64)
+    flat = bins.astype(np.int64) + np.arange(0, blocks * count, count)[:, None]
+    flat[bins < 0] = blocks * count
     given = None if weights is None else weights.ravel()
     found = np.bincount(flat.ravel(), weights=given, minlength=blocks * count + 1)
     return found[: blocks * count].reshape(blocks, count).T.astype(np.float64)

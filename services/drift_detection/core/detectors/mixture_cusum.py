@@ -50,15 +50,14 @@ class MixtureCusum(WatchingDetector):
         return Level(reference.rows, errors, errors, 0)
 
     def _whole(self, values: Floats) -> Integers:
-        losses = values.astype(np.int64) if np.isfinite(values).all() else None
-        if (
-            losses is None
-            or not np.array_equal(losses, values)
-            or losses.min(initial=0) < 0
-            or losses.max(initial=0) > 1
-        ):
+        ones = values == 1.0
+        if not (ones | (values == 0.0)).all():
             raise ValueError("a 0/1 detector takes losses that are 0 or 1")
-        return losses
+        return ones.astype(np.int64)
+
+    def _tally(self, losses: Integers) -> Level:
+        errors = int(losses.sum())
+        return Level(len(losses), errors, errors)
 
     def _spread(self, level: Level) -> float:
         return level.mean * (1 - level.mean)

@@ -112,7 +112,7 @@ class WatchingDetector(ABC):
         stride = (
             STRIDE
             if self._latched or self._raised
-            else max(STRIDE, min(self._reference().rows // 16 // STRIDE * STRIDE, 1 << 14))
+            else max(STRIDE, min(self._reference().rows // 8 // STRIDE * STRIDE, 1 << 14))
         )
         return stride - self._pending.rows % stride
 
@@ -121,7 +121,7 @@ class WatchingDetector(ABC):
         if not self._latched and self._reference().rows >= self._learning_rows:
             alarm = self._judge(losses)
         taken = losses if alarm is None else losses[: alarm + 1]
-        self._pending += Level.of(taken, self._previous)
+        self._pending += self._tally(taken)
         self._previous = int(taken[-1])
         self._rows += len(taken)
         if alarm is not None:
@@ -183,6 +183,9 @@ class WatchingDetector(ABC):
         doubt = max(0.0, self._doubt * self._error(level) - self._room(level))
         mean = level.mean + doubt + self._tolerance / self.unit
         self._aim(mean, level)
+
+    def _tally(self, losses: Integers) -> Level:
+        return Level.of(losses, self._previous)
 
     @abstractmethod
     def _as_level(self, reference: LossReference) -> Level: ...
