@@ -5,11 +5,14 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from random import Random
 
 from driftloop.kafka.settings import KafkaSettings
+
+_AT_WORK_S = 60.0
 
 ROOT = Path(__file__).parents[2]
 
@@ -55,10 +58,15 @@ class Replica:
             self._log.close()
 
 
-def inflict(replicas: list[Replica], faults: int, random: Random, pause_s: tuple[float, float]) -> None:
-    """Kill (three in four) or freeze for 3.5 to 6 seconds a random replica at random moments."""
+def inflict(
+    replicas: list[Replica], faults: int, random: Random, pause_s: tuple[float, float], at_work: Callable[[], bool]
+) -> None:
+    """Kill (three in four) or freeze for 3.5 to 6 seconds a random replica at random moments, while all are at work."""
     clock = threading.Event()
     for _ in range(faults):
+        deadline = time.monotonic() + _AT_WORK_S
+        while not at_work() and time.monotonic() < deadline:
+            clock.wait(0.2)
         clock.wait(random.uniform(*pause_s))
         victim = random.choice(replicas)
         if random.random() < 0.75:

@@ -4,6 +4,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterable
+from functools import cache
 from pathlib import Path
 from random import Random
 
@@ -12,7 +13,7 @@ from tests.chaos.replicas import Replica, environment_of, inflict
 from tests.chaos.verdict import Verdict
 from tests.chaos.witness import aborted_records
 
-from driftloop.kafka.clients import plain_producer
+from driftloop.kafka.clients import admin_client, plain_producer
 from driftloop.kafka.partitioner import partition_of
 from driftloop.kafka.quiescence import Quiescence
 from driftloop.kafka.settings import KafkaSettings
@@ -46,12 +47,13 @@ class Feeder(threading.Thread):
         self.join()
 
 
-_producers: dict[KafkaSettings, object] = {}
+_producer = cache(plain_producer)
+_admin = cache(admin_client)
 
 
 def send(kafka: KafkaSettings, inputs: Iterable[Input]) -> None:
     """Put records on their topics, acknowledged when this returns."""
-    producer = _producers.setdefault(kafka, plain_producer(kafka))
+    producer = _producer(kafka)
     for item in inputs:
         number = -1 if item.partition_by is None else partition_of(item.partition_by, PARTITIONS)
         producer.produce(kafka.topic_prefix + item.topic, item.value, item.key, number, headers=list(item.headers))
@@ -75,6 +77,13 @@ def run(case: Case, kafka: KafkaSettings, *, faults: int, control: bool = False,
     return verdict
 
 
+def _members(case: Case, kafka: KafkaSettings) -> int:
+    """How many replicas the group knows; one that was killed counts until its session ends."""
+    names = [kafka.topic_prefix + group for group in case.groups]
+    found = _admin(kafka).describe_consumer_groups(names, request_timeout=30)
+    return min(len(future.result().members) for future in found.values())
+
+
 def _suffer(case: Case, world: World, verdict: Verdict, random: Random) -> None:
     environment = environment_of(world.kafka, control=verdict.control, hold_ms=case.hold_ms)
     environment |= case.environment(world)
@@ -85,7 +94,7 @@ def _suffer(case: Case, world: World, verdict: Verdict, random: Random) -> None:
     try:
         watch.wait(60)
         feeder.start()
-        inflict(replicas, verdict.faults, random, (0.5, 2.5))
+        inflict(replicas, verdict.faults, random, (0.2, 2.0), lambda: _members(case, world.kafka) >= REPLICAS)
         feeder.stop()
         watch.wait(180)
     except BaseException:

@@ -29,6 +29,7 @@ def client_config(kafka: KafkaSettings) -> dict[str, Any]:
         "client.id": f"driftloop-{kafka.replica}",
         "security.protocol": kafka.security_protocol,
         "retry.backoff.ms": 10,
+        "enable.metrics.push": False,
         "reconnect.backoff.ms": 50,
         "reconnect.backoff.max.ms": 1_000,
         "socket.keepalive.enable": True,
@@ -91,6 +92,18 @@ def group_consumer(kafka: KafkaSettings, group: str, *, inputs: int = 1) -> Cons
 def plain_reader(kafka: KafkaSettings) -> Consumer:
     """A reader outside every group: it assigns itself and commits nothing."""
     return Consumer({**_reader_config(kafka), "group.id": f"{kafka.topic_prefix}driftloop-reader"})
+
+
+def offset_reader(kafka: KafkaSettings, group: str) -> Consumer:
+    """Asks for offsets as they are, open transactions included; it neither joins the group nor reads."""
+    return Consumer(
+        {
+            **client_config(kafka),
+            "group.id": kafka.topic_prefix + group,
+            "isolation.level": "read_uncommitted",
+            "enable.auto.commit": False,
+        }
+    )
 
 
 def _writer_config(kafka: KafkaSettings) -> dict[str, Any]:

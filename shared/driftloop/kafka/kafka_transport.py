@@ -9,7 +9,8 @@ from confluent_kafka.admin import NewTopic  # type: ignore[attr-defined]
 
 from driftloop.errors import ExitCode, UserError
 from driftloop.kafka.clients import admin_client, group_consumer, require_broker
-from driftloop.kafka.log_reader import LogReader, end_offsets, partition_count, unprefixed
+from driftloop.kafka.log_reader import LogReader, partition_count, unprefixed
+from driftloop.kafka.offsets import EndOffsets
 from driftloop.kafka.retries import patiently
 from driftloop.kafka.settings import KafkaSettings, LoopSettings
 from driftloop.kafka.table import Tables
@@ -29,6 +30,7 @@ class KafkaTransport:
         self._consumer: Consumer
         self.writer: Writer
         self._tables = Tables(kafka, settings.tables)
+        self._ends = EndOffsets(kafka)
         self._counts: dict[str, int] = {}
 
     def open(self, rebalance: Rebalance) -> None:
@@ -170,7 +172,7 @@ class KafkaTransport:
 
     def read(self, position: Position, start: int | None, stop: int | None) -> Iterator[Record]:
         """A reader of its own for one partition."""
-        end = end_offsets(self._admin, self._kafka, [position])[position] if stop is None else stop
+        end = self._ends.ask([position])[position] if stop is None else stop
         begin = OFFSET_BEGINNING if start is None else start
         if end == 0 or begin >= end:
             return
@@ -210,3 +212,4 @@ class KafkaTransport:
         if hasattr(self, "_consumer"):
             self._consumer.close()
         self._tables.close()
+        self._ends.close()

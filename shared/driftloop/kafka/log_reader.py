@@ -8,12 +8,11 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, cast
 
-from confluent_kafka import OFFSET_BEGINNING, IsolationLevel, KafkaError, KafkaException, Message, TopicPartition
-from confluent_kafka.admin import OffsetSpec  # type: ignore[attr-defined]
+from confluent_kafka import OFFSET_BEGINNING, KafkaError, KafkaException, Message, TopicPartition
 
 from driftloop.errors import ExitCode, UserError
-from driftloop.kafka.clients import admin_client, plain_reader
-from driftloop.kafka.retries import patiently
+from driftloop.kafka.clients import plain_reader
+from driftloop.kafka.offsets import EndOffsets
 from driftloop.kafka.settings import KafkaSettings
 from driftloop.kafka.transport import Position
 from driftloop.processor import Record
@@ -28,7 +27,7 @@ class LogReader:
         self, kafka: KafkaSettings, topics: Iterable[str] = (), *, start: Mapping[Position, int] | None = None
     ) -> None:
         self._kafka = kafka
-        self._admin = admin_client(kafka)
+        self._ends: EndOffsets | None = None
         self._consumer = plain_reader(kafka)
         self._next: dict[Position, int] = {}
         for topic in topics:
@@ -40,8 +39,10 @@ class LogReader:
         self._consumer.assign([self._named(position, offset) for position, offset in self._next.items()])
 
     def close(self) -> None:
-        """Let the connection go."""
+        """Let the connections go."""
         self._consumer.close()
+        if self._ends is not None:
+            self._ends.close()
 
     @property
     def positions(self) -> dict[Position, int]:
@@ -68,7 +69,8 @@ class LogReader:
 
     def ends(self) -> dict[Position, int]:
         """The end offset of every partition, open transactions included."""
-        return end_offsets(self._admin, self._kafka, list(self._next))
+        self._ends = self._ends or EndOffsets(self._kafka)
+        return self._ends.ask(list(self._next))
 
     def _named(self, position: Position, offset: int) -> TopicPartition:
         return TopicPartition(self._kafka.topic_prefix + position[0], position[1], offset)
@@ -108,21 +110,3 @@ def partition_count(client: Any, kafka: KafkaSettings, topic: str) -> int:
     if found is None or found.error is not None:
         raise UserError(f"topic {name} is not there: run `driftloop topics apply`", ExitCode.NOT_FOUND)
     return len(found.partitions)
-
-
-def end_offsets(admin: Any, kafka: KafkaSettings, positions: Sequence[Position]) -> dict[Position, int]:
-    """The high watermark of each partition: open transactions are counted in."""
-    if not positions:
-        return {}
-    prefix = kafka.topic_prefix
-    asked = {
-        TopicPartition(prefix + topic, number): OffsetSpec.latest()  # type: ignore[no-untyped-call]
-        for topic, number in positions
-    }
-
-    def ask() -> dict[Position, int]:
-        level = IsolationLevel.READ_UNCOMMITTED
-        futures = admin.list_offsets(asked, isolation_level=level, request_timeout=_TIMEOUT_S)
-        return {(tp.topic.removeprefix(prefix), tp.partition): f.result().offset for tp, f in futures.items()}
-
-    return patiently(ask, "asking for the ends of the logs")

@@ -8,19 +8,13 @@ become visible in the transaction that commits the inputs. Open transactions cou
 
 import time
 from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import Future
-
-from confluent_kafka import ConsumerGroupTopicPartitions
-from confluent_kafka.admin import AdminClient
 
 from driftloop.errors import UserError
 from driftloop.kafka.clients import admin_client
-from driftloop.kafka.log_reader import end_offsets, partition_count
-from driftloop.kafka.retries import patiently
+from driftloop.kafka.log_reader import partition_count
+from driftloop.kafka.offsets import EndOffsets, GroupOffsets
 from driftloop.kafka.settings import KafkaSettings
 from driftloop.kafka.transport import Position
-
-_TIMEOUT_S = 30.0
 
 
 class Quiescence:
@@ -37,11 +31,10 @@ class Quiescence:
         *,
         and_also: Callable[[], bool] = lambda: True,
     ) -> None:
-        self._kafka = kafka
-        self._admin: AdminClient = admin_client(kafka)
-        counts = {
-            topic: partition_count(self._admin, kafka, topic) for topic in {t for ts in groups.values() for t in ts}
-        }
+        self._ends = EndOffsets(kafka)
+        self._groups = {group: GroupOffsets(kafka, group) for group in groups}
+        admin = admin_client(kafka)
+        counts = {topic: partition_count(admin, kafka, topic) for topic in {t for ts in groups.values() for t in ts}}
         self._inputs: dict[str, list[Position]] = {
             group: [(topic, number) for topic in topics for number in range(counts[topic])]
             for group, topics in groups.items()
@@ -80,21 +73,5 @@ class Quiescence:
         )
 
     def _sweep(self) -> tuple[dict[Position, int], dict[str, dict[Position, int]]]:
-        asked = {group: self._ask(group) for group in self._inputs}
-        ends = end_offsets(self._admin, self._kafka, self._topics)
-        return ends, {group: self._answer(group, future) for group, future in asked.items()}
-
-    def _ask(self, group: str) -> "Future[ConsumerGroupTopicPartitions]":
-        name = self._kafka.topic_prefix + group
-        asked = [ConsumerGroupTopicPartitions(name)]
-        return self._admin.list_consumer_group_offsets(asked, request_timeout=_TIMEOUT_S)[name]
-
-    def _answer(self, group: str, first: "Future[ConsumerGroupTopicPartitions]") -> dict[Position, int]:
-        futures = [first]
-
-        def ask() -> ConsumerGroupTopicPartitions:
-            return (futures.pop() if futures else self._ask(group)).result()
-
-        found = patiently(ask, f"asking for the offsets of {group}")
-        prefix = self._kafka.topic_prefix
-        return {(tp.topic.removeprefix(prefix), tp.partition): max(0, tp.offset) for tp in found.topic_partitions or ()}
+        ends = self._ends.ask(self._topics)
+        return ends, {group: self._groups[group].ask(positions) for group, positions in self._inputs.items()}

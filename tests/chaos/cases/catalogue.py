@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from tests.chaos.case import Case
 from tests.chaos.cases.archive import ArchiveCase
+from tests.chaos.cases.coordination import CoordinationCase
 from tests.chaos.cases.counter import CounterCase
 from tests.chaos.cases.detection import DetectionCase
 from tests.chaos.cases.ingestion import IngestionCase
@@ -14,4 +15,5 @@ CASES: dict[str, Callable[[], Case]] = {
     "outcome_ingestion": IngestionCase,
     "outcome_archive": ArchiveCase,
     "drift_detection": DetectionCase,
+    "retrain_coordinator": CoordinationCase,
 }

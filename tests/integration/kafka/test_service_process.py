@@ -35,7 +35,8 @@ def outputs(kafka):
 
 def members(kafka):
     name = f"{kafka.topic_prefix}counter_keyed"
-    return admin_client(kafka).describe_consumer_groups([name])[name].result().members
+    admin = admin_client(kafka)
+    return admin.describe_consumer_groups([name])[name].result().members
 
 
 def counted(world):
