@@ -20,6 +20,10 @@ from driftloop.processor import Record
 _TIMEOUT_S = 30.0
 
 
+class OffsetsGoneError(KafkaException):
+    """A position to start from is not in the log any more (or not yet)."""
+
+
 class LogReader:
     """Reads topics from their beginning, and single partitions from the offsets in `start`."""
 
@@ -85,7 +89,9 @@ class LogReader:
                 records.append(record)
             elif error.code() == KafkaError._PARTITION_EOF:
                 self._next[position] = max(self._next[position], int(record.offset() or 0))
-            elif error.fatal() or error.code() == KafkaError._AUTO_OFFSET_RESET:
+            elif error.code() == KafkaError._AUTO_OFFSET_RESET:
+                raise OffsetsGoneError(error)
+            elif error.fatal():
                 raise KafkaException(error)
         return records
 

@@ -24,6 +24,7 @@ from driftloop.registry.retention import prune
 from driftloop.registry.sync import sync
 from driftloop.registry.view import RegistryView
 from driftloop.spec.model_spec import ModelSpec
+from driftloop.testing.records import FakeRecord
 from retrain_coordinator.app import build
 from retrain_coordinator.settings import Settings
 
@@ -159,3 +160,17 @@ def test_a_view_that_is_made_again_from_the_log_is_equal(world, tmp_path):
     assert again.statistics() == world.view.statistics()
     assert sync(again, world.kafka) == 0
     again.close()
+
+
+def test_a_view_of_another_log_is_made_anew(world, tmp_path):
+    with coordinator(world.kafka):
+        world.status()
+        world.command("retrain")
+        world.answer_run(tmp_path, 1)
+        world.until(lambda: world.champion() == "1.0.0")
+    stale = RegistryView()
+    far = FakeRecord(topics.MODEL_EVENTS, key="old", value=world.view.events("m")[0].to_json(), at_offset=10_000)
+    stale.take_in([far])
+    assert sync(stale, world.kafka) > 0
+    assert stale.versions("m") == world.view.versions("m")
+    stale.close()

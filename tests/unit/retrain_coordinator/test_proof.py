@@ -45,7 +45,7 @@ NULLS = {
 }
 
 
-def stopped_at(differences, step=32):
+def stopped_at(differences, step=64):
     test = PairedTest()
     for first in range(0, len(differences), step):
         test = test.after(differences[first : first + step])
