@@ -21,7 +21,7 @@ OF_NUMBERS = ("loss", "lag_seconds", "absolute", "squared", "percentage", "symme
 """Of a labelled row of a model whose first target is a number: the last four are that target's."""
 OF_CLASSES = ("loss", "lag_seconds", "confidence", "correct", "said", "true")
 """Of a labelled row of a model whose first target is a class: `said` and `true` are codes of classes."""
-OPERATIONS = ("latency_ms", "success", "cost", "tokens", "confidence")
+OPERATIONS = ("latency_ms", "success", "cost", "tokens")
 """Of a row as it was predicted."""
 
 
@@ -86,7 +86,7 @@ def _distances(said: Floats, true: Floats) -> Mapping[str, Floats]:
 
 def operations(rows: FrameRows, which: Places) -> Floats | None:
     """`OPERATIONS` of the rows `which`: a matrix (measures × rows); None where a frame has none of them."""
-    columns = [rows.column(name) for name in ("latency_ms", "status", "cost", "tokens", "confidence")]
+    columns = [rows.column(name) for name in ("latency_ms", "status", "cost", "tokens")]
     if all(column is None or column.null_count == len(column) for column in columns):
         return None
     gaps = np.full(len(which), np.nan)

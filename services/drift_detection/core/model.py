@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from drift_detection.core.attribution import LossHistory
 from drift_detection.core.blocks import Block, LossBlocks
 from drift_detection.core.budget import Budget
 from drift_detection.core.errors import Alarm
@@ -36,6 +37,8 @@ class Harm:
     alarm: Alarm
     raised: Step
     lag: int
+    parts: dict[str, float] = field(default_factory=dict)
+    """Segments' parts in the added loss, of an alarm of the whole model."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +71,7 @@ class WatchedModel:
         self.spec, self.spec_version = spec, spec_version
         self.judged, self.serving = ServingVersion(), ServingVersion()
         self.classes = ClassNames()
+        self.history = LossHistory()
         self.monitors: dict[str, ModelMonitor] = {"": ModelMonitor("", spec, self.classes)}
         self.blocks = LossBlocks(spec.detection.loss_block_rows)
         self.trail = Trail()
@@ -265,12 +269,14 @@ class WatchedModel:
 
     def _push(self, judged: Judged, found: Findings) -> None:
         found.blocks.extend(self.blocks.push(judged.losses, judged.rows, judged.at))
+        self.history.push(judged)
         self._push_scope("", judged, None, found)
         for name, codes, values in judged.segments:
             for code, value in enumerate(values):
                 which = np.flatnonzero(codes == code)
                 if len(which):
                     self._push_scope(f"{name}={value}", judged, which, found)
+        self.history.trim()
 
     def _push_scope(self, segment: str, judged: Judged, which: NDArray[np.intp] | None, found: Findings) -> None:
         monitor = self._monitor(segment)
@@ -282,7 +288,11 @@ class WatchedModel:
         for alarm in monitor.take_losses(losses, measures):
             row = alarm.index if which is None else int(which[alarm.index])
             step = Step(int(judged.rows[row]), judged.ids[row], int(judged.at[row]))
-            found.harms.append(Harm(segment, self.judged.current or "0.0.0", alarm, step, int(judged.lag[row])))
+            parts = {} if segment else self._parts(alarm, len(judged) - 1 - row)
+            found.harms.append(Harm(segment, self.judged.current or "0.0.0", alarm, step, int(judged.lag[row]), parts))
+
+    def _parts(self, alarm: Alarm, behind: int) -> dict[str, float]:
+        return self.history.added_loss(alarm.onset_rows_ago, behind, alarm.reference)
 
     # -- state ------------------------------------------------------------------------------------
 
@@ -293,6 +303,7 @@ class WatchedModel:
             "judged": self.judged.snapshot(),
             "serving": self.serving.snapshot(),
             "classes": self.classes.names,
+            "history": self.history.snapshot(),
             "blocks": self.blocks.snapshot(),
             "trail": self.trail.snapshot(),
             "labelled_rows": self.labelled_rows,
@@ -308,6 +319,7 @@ class WatchedModel:
         self.judged.restore(state["judged"])
         self.serving.restore(state["serving"])
         self.classes.names[:] = state["classes"]
+        self.history.restore(state["history"])
         self.blocks.restore(state["blocks"])
         self.trail.restore(state["trail"])
         self.labelled_rows, self.corrections = state["labelled_rows"], state["corrections"]

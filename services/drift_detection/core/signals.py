@@ -33,6 +33,7 @@ def harm_signal(model: WatchedModel, harm: Harm, position: FramePosition) -> Dri
         position=position,
         label_lag_seconds=harm.lag / 1000,
         explanation=_harm_words(harm, onset),
+        evidence={f"segment {name}": part for name, part in harm.parts.items()},
     )
 
 
@@ -85,8 +86,10 @@ def _kind(column: str) -> tuple[SignalKind, str]:
 def _harm_words(harm: Harm, onset: Step) -> str:
     alarm = harm.alarm
     where = f" in segment {harm.segment}" if harm.segment else ""
+    named = next(iter(harm.parts.items()), None)
+    carried = f"; segment {named[0]} carries {named[1]:.0%} of the added loss" if named else ""
     return (
         f"mean loss of version {harm.version}{where} rose from {alarm.reference:.4g} to {alarm.current:.4g}"
         f" over the last {alarm.onset_rows_ago} labelled rows, since {moment(onset.at):%Y-%m-%d %H:%M} UTC"
-        f" (evidence {alarm.statistic:.1f}, limit {alarm.threshold:.1f})"
+        f" (evidence {alarm.statistic:.1f}, limit {alarm.threshold:.1f}){carried}"
     )

@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from drift_detection.core.attribution import KEPT, column_parts, label_free_error
 from drift_detection.core.blocks import Block
 from drift_detection.core.errors import losses_are_binary
 from drift_detection.core.metrics_of import operation_metrics, quality_metrics, shift_metrics, source_scores
@@ -55,9 +56,19 @@ def status_record(
         "tests": _tests(monitor),
         "active_signals": active,
         "signals": signals,
-        "attribution": {},
+        "attribution": _attribution(model, monitor),
     }
     return Outgoing(DRIFT_STATUS, f"{model_id}/{segment}", _encode(status), partition_by=model_id)
+
+
+def _attribution(model: WatchedModel, monitor: ModelMonitor) -> dict[str, float]:
+    """Parts of columns in the shift and, for the whole model while it is harmed, of segments in the added loss."""
+    windows = monitor.windows
+    parts = column_parts(windows, windows.findings() if windows else None)
+    if not monitor.segment and monitor.errors is not None and monitor.errors.alarmed:
+        added = model.history.added_loss(KEPT, 0, monitor.errors.reference[0])
+        parts |= {f"segment {name}": part for name, part in added.items()}
+    return parts
 
 
 def _block(block: Block) -> dict[str, Any]:
@@ -85,6 +96,11 @@ def _metrics(monitor: ModelMonitor) -> dict[str, float]:
     if found is not None:
         metrics |= shift_metrics(found)
         metrics |= source_scores(metrics)
+    expected = label_free_error(monitor.windows)
+    if expected is not None:
+        metrics["expected_error"] = expected
+        if "error_rate" in metrics:
+            metrics["expected_error_miss"] = expected - metrics["error_rate"]
     return metrics
 
 

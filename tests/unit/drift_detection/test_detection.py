@@ -200,3 +200,42 @@ def test_a_snapshot_is_small(detection: Any, stream: Any) -> None:
     watched = detection()
     watched.feed(stream(40_000), cuts=range(5000, 40_000, 5000))
     assert sum(len(state) for _, state in watched.core.snapshot(0)) < 64 * 1024
+
+
+def test_the_segment_that_carries_the_added_loss_is_named(detection: Any, stream: Any) -> None:
+    rows = stream(8000, seed=14)
+    north = (np.arange(8000) >= 4000) & (rows.columns["site"] == "north")
+    flipped = north & (np.random.default_rng(2).random(8000) < 0.6)
+    other = np.where(rows.columns["ok"] == "1", "0", "1").astype(object)
+    rows.columns["said"] = np.where(flipped, other, rows.columns["said"])
+    watched = detection()
+    watched.feed(rows, cuts=range(700, 8000, 700))
+    (signal,) = watched.harms()
+    assert signal.evidence["segment site=north"] > 0.7
+    assert "segment site=north carries" in signal.explanation
+    assert watched.statuses[-1].attribution["segment site=north"] > 0.7
+
+
+def test_the_error_is_estimated_before_labels_come_and_its_miss_is_told_later(detection: Any, stream: Any) -> None:
+    rows = stream(4000, seed=15)
+    rows.columns["event"][:2000] = "prediction"
+    watched = detection()
+    watched.feed(rows, stop=2000)
+    early = watched.statuses[-1].metrics
+    assert 0.03 < early["expected_error"] < 0.2
+    assert "expected_error_miss" not in early
+    watched.feed(rows, start=2000)
+    assert abs(watched.statuses[-1].metrics["expected_error_miss"]) < 0.05
+
+
+def test_metrics_of_the_newest_rows_are_those_of_the_rows(detection: Any, stream: Any) -> None:
+    rows = stream(1000, seed=16)
+    watched = detection()
+    watched.feed(rows, cuts=[130, 777])
+    metrics = watched.statuses[-1].metrics
+    right = float(np.mean(rows.columns["ok"] == rows.columns["said"]))
+    assert metrics["accuracy"] == pytest.approx(right)
+    assert metrics["error_rate"] == pytest.approx(1 - right)
+    assert 0.5 < metrics["f1"] <= 1
+    assert 0 <= metrics["calibration_error"] < 0.5
+    assert {"psi", "ks", "combined_score", "loss_trend", "accuracy_drop"} <= metrics.keys()

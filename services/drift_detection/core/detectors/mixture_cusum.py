@@ -53,7 +53,8 @@ class MixtureCusum(WatchingDetector):
         ones = values == 1.0
         if not (ones | (values == 0.0)).all():
             raise ValueError("a 0/1 detector takes losses that are 0 or 1")
-        return ones.astype(np.int64)
+        losses: Integers = ones.astype(np.int64)
+        return losses
 
     def _tally(self, losses: Integers) -> Level:
         errors = int(losses.sum())

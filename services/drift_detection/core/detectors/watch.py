@@ -89,8 +89,8 @@ class WatchingDetector(ABC):
 
     @property
     def latched(self) -> bool:
-        """Whether an alarm stands."""
-        return self._latched
+        """Whether a rise stands: from the alarm until the losses are back at the first reference."""
+        return self._latched or self._raised is not None
 
     def update(self, value: float) -> bool:
         """Take in one loss; true where the alarm goes off."""
