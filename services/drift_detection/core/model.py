@@ -72,6 +72,8 @@ class WatchedModel:
         self.judged, self.serving = ServingVersion(), ServingVersion()
         self.classes = ClassNames()
         self.history = LossHistory()
+        self.harmed_from = 0.0
+        """Mean loss before the last harm of the whole model."""
         self.monitors: dict[str, ModelMonitor] = {"": ModelMonitor("", spec, self.classes)}
         self.blocks = LossBlocks(spec.detection.loss_block_rows)
         self.trail = Trail()
@@ -288,6 +290,8 @@ class WatchedModel:
         for alarm in monitor.take_losses(losses, measures):
             row = alarm.index if which is None else int(which[alarm.index])
             step = Step(int(judged.rows[row]), judged.ids[row], int(judged.at[row]))
+            if not segment:
+                self.harmed_from = alarm.reference
             parts = {} if segment else self._parts(alarm, len(judged) - 1 - row)
             found.harms.append(Harm(segment, self.judged.current or "0.0.0", alarm, step, int(judged.lag[row]), parts))
 
@@ -304,6 +308,7 @@ class WatchedModel:
             "serving": self.serving.snapshot(),
             "classes": self.classes.names,
             "history": self.history.snapshot(),
+            "harmed_from": self.harmed_from,
             "blocks": self.blocks.snapshot(),
             "trail": self.trail.snapshot(),
             "labelled_rows": self.labelled_rows,
@@ -320,6 +325,7 @@ class WatchedModel:
         self.serving.restore(state["serving"])
         self.classes.names[:] = state["classes"]
         self.history.restore(state["history"])
+        self.harmed_from = state["harmed_from"]
         self.blocks.restore(state["blocks"])
         self.trail.restore(state["trail"])
         self.labelled_rows, self.corrections = state["labelled_rows"], state["corrections"]

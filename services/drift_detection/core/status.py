@@ -66,7 +66,7 @@ def _attribution(model: WatchedModel, monitor: ModelMonitor) -> dict[str, float]
     windows = monitor.windows
     parts = column_parts(windows, windows.findings() if windows else None)
     if not monitor.segment and monitor.errors is not None and monitor.errors.alarmed:
-        added = model.history.added_loss(KEPT, 0, monitor.errors.reference[0])
+        added = model.history.added_loss(KEPT, 0, model.harmed_from)
         parts |= {f"segment {name}": part for name, part in added.items()}
     return parts
 
