@@ -1,7 +1,7 @@
 """Taking a complete frame in: scores first, then signals, then the status and its loss blocks."""
 
 from driftloop.contracts.drift_status import LossBlock
-from retrain_coordinator.core import challenge, lifecycle, payoff, payoff_feed, probation, runs
+from retrain_coordinator.core import challenge, lifecycle, payoff, payoff_feed, probation, runs, windows
 from retrain_coordinator.core.decide import Decision, decide
 from retrain_coordinator.core.evidence import Command, evidence_of, history_of
 from retrain_coordinator.core.figures import completed
@@ -29,6 +29,7 @@ def take_in(step: Step, frame: FrameEvidence) -> None:
     state.rows, state.labelled_rows = status.rows, status.labelled_rows
     state.metrics, state.tests = completed(status.metrics, step.spec), status.tests
     step.row = None
+    windows.note(step)
     lifecycle.settle(step)
     consider(step)
 

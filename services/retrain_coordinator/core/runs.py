@@ -2,13 +2,14 @@
 
 from driftloop.contracts.message import Version, derive_id
 from driftloop.contracts.retrain_decisions import RetrainDecision
-from driftloop.contracts.training_requests import Candidate, DataRule, TrainingRequest
+from driftloop.contracts.training_requests import Candidate, TrainingRequest
 from driftloop.contracts.training_results import TrainingResult
 from retrain_coordinator.core import challenge, lifecycle, payoff
 from retrain_coordinator.core.decide import Decision
 from retrain_coordinator.core.state import RUNS_KEPT, RunEntry, VersionEntry
 from retrain_coordinator.core.step import Step
 from retrain_coordinator.core.versions import is_compatible, next_version, parts, signature
+from retrain_coordinator.core.windows import data_rule
 
 
 def start(step: Step, decision: Decision) -> RetrainDecision:
@@ -62,7 +63,7 @@ def _request(step: Step, decision: Decision, made: RetrainDecision, version: str
         spec_version=step.spec_version,
         learner=spec.learner.name,
         learner_parameters=spec.learner.parameters,
-        data=_data_rule(step, decision),
+        data=data_rule(step, decision),
         candidates=_candidates(step, version),
         seed=int(made.message_id.int % 2**31),
         reason=made.reason,
@@ -80,22 +81,6 @@ def _candidates(step: Step, version: Version) -> tuple[Candidate, ...]:
     newest = sorted(fit, key=lambda entry: parts(entry.version), reverse=True)
     chosen = newest[: step.policy.safeguards.reuse_candidates]
     return tuple(Candidate(version=entry.version, artifact=entry.artifact, sha256=entry.sha256) for entry in chosen)
-
-
-def _data_rule(step: Step, decision: Decision) -> DataRule:
-    state, rule, window = step.state, step.spec.training, step.policy.window
-    if state.applied is None:
-        raise ValueError(f"no frame of {state.model_id} has been seen, so there is nothing to learn from")
-    wished = decision.rows or window.rows or rule.maximum_rows
-    rows = max(1, min(wished, rule.maximum_rows, max(state.labelled_rows, rule.minimum_rows)))
-    fresh = decision.fresh_rows if window.onset else None
-    return DataRule(
-        until=state.applied,
-        rows=rows,
-        fresh_rows=min(fresh, rows) if fresh else None,
-        minimum_rows=min(rule.minimum_rows, rows),
-        validation_share=rule.validation_share,
-    )
 
 
 def end(step: Step, result: TrainingResult) -> bool:

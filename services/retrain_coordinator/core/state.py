@@ -131,6 +131,8 @@ class ModelState(_Part):
     probation: ProbationEntry | None = None
 
     frozen: str | None = None
+    marks: list[tuple[datetime, int]] = Field(default_factory=list)
+    """(moment, labelled rows then), now and then, where the policy's window is a span of time."""
     runs_at: list[datetime] = Field(default_factory=list)
     rows_at_run: int = 0
     feedback_at_run: float = 0.0
