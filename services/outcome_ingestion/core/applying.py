@@ -10,6 +10,7 @@ from driftloop.codec.frames import Frame
 from outcome_ingestion.core.admission import Admission, admit
 from outcome_ingestion.core.blocks import Block, Ints, microseconds
 from outcome_ingestion.core.completion import complete
+from outcome_ingestion.core.consolidation import consolidate
 from outcome_ingestion.core.counts import DelayHistogram, IngestCounts
 from outcome_ingestion.core.decoding import Decoded
 from outcome_ingestion.core.frame_assembly import Piece, assemble, label_pieces
@@ -140,6 +141,7 @@ def _remember(memory: PartitionMemory, model_id: str, batch: pa.RecordBatch, new
         memory.remember(model_id, seq, new.ids[part], new.ordinals[part])
         _hold(memory, model_id, seq, rows, new.ordinals[part])
         pieces.append(Piece(new.places[part], rows))
+        consolidate(memory, model_id)
     return pieces
 
 
@@ -163,6 +165,6 @@ def _write_down(memory: PartitionMemory, model_id: str, new: NewRows, joined: Jo
         if join.chunk is None:
             place = memory.of(model_id).held.find(int(new.ordinals[join.row]))
             if place is not None:
-                memory.label(*place, model_id, join.item.at)
+                memory.label(*place, join.item.at)
     labelled = [(join.item.prediction_id, join.item.at) for join in joined.joins]
     memory.mark(model_id, seq, labelled, joined.found)

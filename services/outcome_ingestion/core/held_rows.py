@@ -53,6 +53,14 @@ class HeldRows:
         if chunk.waiting:
             self.waiting.append(chunk)
 
+    def replace_newest(self, count: int, chunk: Chunk) -> None:
+        """One chunk in place of the newest `count`, whose rows it has."""
+        gone = {old.seq for old in self.chunks[-count:]}
+        del self.chunks[-count:], self.firsts[-count:]
+        while self.waiting and self.waiting[-1].seq in gone:
+            self.waiting.pop()
+        self.add(chunk)
+
     def oldest_waiting(self) -> Chunk | None:
         """The oldest chunk with a row that waits for its label."""
         while self.waiting and self.waiting[0].waiting == 0:

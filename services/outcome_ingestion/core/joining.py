@@ -112,7 +112,7 @@ class Joiner:
         chunk, row = place
         event = self._event(item, int(chunk.labelled_at[row]), int(chunk.predicted_at[row]), ordinal)
         if event is not None:
-            self.memory.label(chunk, row, self.model_id, item.at)
+            self.memory.label(chunk, row, item.at)
             self.result.joins.append(Join(item, event, chunk, row))
 
     def _event(self, item: LabelItem, labelled_at: int, predicted_at: int, ordinal: int) -> str | None:

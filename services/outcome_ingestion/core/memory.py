@@ -9,7 +9,7 @@ and `marks` (rows that got their label, early labels that found their row). Entr
 needs them any more. One entry a row would cost more than all the rest of ingestion.
 """
 
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Mapping
 
 import msgspec
@@ -36,10 +36,11 @@ class PartitionMemory:
         self.waiting = 0
         self.early_labels = 0
         self.ignored: dict[str, int] = {}
-        self.seen: deque[tuple[int, str, Seen]] = deque()
+        self.seen: OrderedDict[int, tuple[str, Seen]] = OrderedDict()
         self.parked: dict[int, Seen] = {}
-        self.chunks: dict[int, str] = {}
-        self.settled: deque[tuple[int, str, Chunk]] = deque()
+        self.chunks: dict[int, tuple[str, Chunk]] = {}
+        self.settled: deque[tuple[int, int]] = deque()
+        """(last ordinal, seq) of chunks in which no row waits."""
         self.early_left: dict[int, int] = {}
         self._changes: dict[str, bytes | pa.RecordBatch | None] = {}
 
@@ -90,7 +91,12 @@ class PartitionMemory:
         """These ids have been seen."""
         first, last = int(ordinals[0]), int(ordinals[-1])
         in_a_row = last - first == len(ids) - 1
-        seen = Seen(ids, first, None if in_a_row else ordinals.tolist(), self.of(model_id).row_clock)
+        self.write_seen(
+            seq, model_id, Seen(ids, first, None if in_a_row else ordinals.tolist(), self.of(model_id).row_clock)
+        )
+
+    def write_seen(self, seq: int, model_id: str, seen: Seen) -> None:
+        """Take up ids and write them down."""
         self.add_seen(seq, model_id, seen)
         self.put("ids", model_id, seq, _encode(seen))
 
@@ -119,13 +125,13 @@ class PartitionMemory:
         self.put("marks", model_id, seq, _encode(Marks(labelled, found, model.label_clock)))
         self._drop_marks(model_id)
 
-    def label(self, chunk: Chunk, row: int, model_id: str, at: int) -> None:
+    def label(self, chunk: Chunk, row: int, at: int) -> None:
         """A held row has got a label made at `at`."""
         if chunk.labelled_at[row] == 0:
             chunk.waiting -= 1
             self.waiting -= 1
             if chunk.waiting == 0:
-                self.settled.append((int(chunk.ordinals[-1]), model_id, chunk))
+                self.settled.append((int(chunk.ordinals[-1]), chunk.seq))
         chunk.labelled_at[row] = at
 
     def forget_seen(self, seq: int, model_id: str, seen: Seen) -> None:
@@ -169,15 +175,16 @@ class PartitionMemory:
     def add_seen(self, seq: int, model_id: str, seen: Seen) -> None:
         """Take up ids without writing them down."""
         self.of(model_id).ordinals.update(zip(seen.ids, seen.numbers(), strict=True))
-        self.seen.append((seq, model_id, seen))
+        self.seen[seq] = model_id, seen
+        self.of(model_id).recent.append((seq, len(seen.ids)))
 
     def add_chunk(self, model_id: str, chunk: Chunk) -> None:
         """Take up held rows without writing them down."""
         self.of(model_id).held.add(chunk)
-        self.chunks[chunk.seq] = model_id
+        self.chunks[chunk.seq] = model_id, chunk
         self.waiting += chunk.waiting
         if chunk.waiting == 0:
-            self.settled.append((int(chunk.ordinals[-1]), model_id, chunk))
+            self.settled.append((int(chunk.ordinals[-1]), chunk.seq))
 
     def add_early(self, model_id: str, seq: int, items: list[LabelItem]) -> None:
         """Take up waiting labels without writing them down."""

@@ -1,6 +1,6 @@
 """The parts that a partition's memory is made of, and two of its state entries."""
 
-from collections import deque
+from collections import OrderedDict, deque
 from dataclasses import dataclass, field
 
 import msgspec
@@ -41,7 +41,9 @@ class ModelMemory:
 
     ordinals: dict[str, int] = field(default_factory=dict)
     held: HeldRows = field(default_factory=HeldRows)
-    early: dict[str, tuple[int, LabelItem]] = field(default_factory=dict)
+    early: OrderedDict[str, tuple[int, LabelItem]] = field(default_factory=OrderedDict)
     marks: deque[int] = field(default_factory=deque)
     row_clock: int = 0
     label_clock: int = 0
+    recent: list[tuple[int, int]] = field(default_factory=list)
+    """(seq, rows) of the newest batches, as far back as they are small."""

@@ -38,9 +38,14 @@ def _restore_seen(memory: PartitionMemory, seq: int, model_id: str, value: bytes
 
 def _restore_rows(memory: PartitionMemory, seq: int, model_id: str, value: bytes) -> None:
     batch = decode_rows(value)
-    ordinals = memory.of(model_id).ordinals
-    numbers = [ordinals[prediction_id] for prediction_id in batch.column("prediction_id").to_pylist()]
+    numbers = _numbers_of(batch.column("prediction_id").to_pylist(), memory.seen[seq][1])
     memory.add_chunk(model_id, chunk_of(seq, batch, np.array(numbers, dtype=np.int64)))
+
+
+def _numbers_of(ids: list[str], seen: Seen) -> list[int]:
+    """Ordinals of rows, which are some of those seen, in the same order."""
+    pairs = iter(zip(seen.ids, seen.numbers(), strict=True))
+    return [next(ordinal for seen_id, ordinal in pairs if seen_id == own) for own in ids]
 
 
 def _restore_marks(memory: PartitionMemory, seq: int, model_id: str, value: bytes) -> None:
@@ -48,7 +53,7 @@ def _restore_marks(memory: PartitionMemory, seq: int, model_id: str, value: byte
     for prediction_id, at in marks.labelled:
         place = model.held.find(model.ordinals.get(prediction_id, -1))
         if place is not None:
-            memory.label(*place, model_id, at)
+            memory.label(*place, at)
     for prediction_id in marks.found:
         memory.find_early(model_id, prediction_id)
     model.marks.append(seq)

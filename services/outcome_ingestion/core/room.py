@@ -17,7 +17,8 @@ def expire(memory: PartitionMemory, model_id: str, give_up_us: int) -> None:
             break
         memory.ignore("prediction_gave_up", chunk.waiting)
         memory.drop_chunk(model_id, chunk)
-    for prediction_id, (_, item) in list(model.early.items()):
+    while model.early:
+        prediction_id, (_, item) = next(iter(model.early.items()))
         latest = item.at + give_up_us
         if model.row_clock <= latest and model.label_clock <= latest + give_up_us:
             break
@@ -29,9 +30,9 @@ def make_room(memory: PartitionMemory) -> None:
     """Forget the oldest of what is over its bound."""
     settled_before = memory.total - memory.rules.correctable_rows
     while memory.settled and memory.settled[0][0] < settled_before:
-        _, model_id, chunk = memory.settled.popleft()
-        if chunk.seq in memory.chunks:
-            memory.drop_chunk(model_id, chunk)
+        _, seq = memory.settled.popleft()
+        if seq in memory.chunks:
+            memory.drop_chunk(*memory.chunks[seq])
     while memory.waiting > memory.rules.waiting_rows:
         model_id, chunk = _oldest_waiting(memory)
         memory.ignore("prediction_no_room", chunk.waiting)
@@ -41,8 +42,11 @@ def make_room(memory: PartitionMemory) -> None:
         memory.find_early(model_id, next(iter(memory.models[model_id].early)))
         memory.ignore("label_no_room")
     seen_before = memory.total - memory.rules.remembered_rows
-    while memory.seen and memory.seen[0][2].end <= seen_before:
-        seq, model_id, seen = memory.seen.popleft()
+    while memory.seen:
+        seq, (model_id, seen) = next(iter(memory.seen.items()))
+        if seen.end > seen_before:
+            break
+        del memory.seen[seq]
         if seq in memory.chunks:
             memory.parked[seq] = seen
         else:

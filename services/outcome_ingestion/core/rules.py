@@ -12,7 +12,7 @@ class IngestRules:
     joined already, may still be corrected; older corrections are ignored and counted.
     `waiting_rows` and `early_labels` bound, per partition, what waits for its other half; beyond
     that the oldest are given up. `future_seconds`: how far ahead of its record's timestamp a row
-    may claim to be (models on the wall clock).
+    may claim to be (models on the wall clock). `laid_together`: so many small batches become one.
     """
 
     frame_rows: int = 5_000
@@ -21,3 +21,4 @@ class IngestRules:
     waiting_rows: int = 1_000_000
     early_labels: int = 200_000
     future_seconds: float = 86_400.0
+    laid_together: int = 16

@@ -30,10 +30,10 @@ def outcome_of(bench):
     return bench.rows(), [(d.record.offset(), d.error_class) for d in bench.dead], bench.ignored
 
 
-@given(STORIES, CUTS, st.integers(0, 6))
-def test_any_split_restart_or_redo_gives_the_same_rows(fresh_bench, row, moment, story, cuts, correctable):
-    whole, make = fresh_bench(correctable_rows=correctable)
-    split, _ = fresh_bench(correctable_rows=correctable)
+@given(STORIES, CUTS, st.integers(0, 6), st.sampled_from([2, 3, 16]))
+def test_any_split_restart_or_redo_gives_the_same_rows(fresh_bench, row, moment, story, cuts, correctable, together):
+    whole, make = fresh_bench(correctable_rows=correctable, laid_together=together)
+    split, _ = fresh_bench(correctable_rows=correctable, laid_together=together)
     records = list(records_of(story, make, row, moment))
     whole.feed(records)
     start = 0

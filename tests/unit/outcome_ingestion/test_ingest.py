@@ -128,7 +128,7 @@ def test_restarting_from_the_state_recognises_the_same_duplicates(bench, make, r
 
 
 def test_ids_beyond_the_window_are_forgotten_and_their_state_goes(bench_with, make, row, moment):
-    bench = bench_with(remembered_rows=20, correctable_rows=0)
+    bench = bench_with(remembered_rows=20, correctable_rows=0, laid_together=1000)
     for n in range(100):
         bench.feed([make.outcome(row(n, label=1.0, labelled_at=moment(n)))])
     assert len(bench.state) == 20

@@ -113,3 +113,15 @@ def test_what_waits_is_bounded_and_the_oldest_goes_first(bench_with, make, row):
     bench.feed([make.label(0, 1.0, 60), make.label(4, 1.0, 60)])
     assert bench.events()[-1] == ("p4", "label")
     assert bench.ignored["label_without_row"] == 1
+
+
+def test_rows_that_come_one_by_one_are_laid_together_and_found_again(bench, make, row):
+    for n in range(300):
+        bench.feed([make.outcome(row(n))])
+    assert len(bench.state) < 60, "two entries a row would be 600"
+    bench.feed([make.label(7, 1.0, 400)])
+    again = bench.restarted()
+    assert again.core.rows_waiting == 299
+    again.feed([make.label(n, 2.0, 400) for n in range(300)])
+    assert [p for p, e in again.events() if e == "label"] == [f"p{n}" for n in range(300) if n != 7]
+    assert again.ignored == {"label_repeated": 1}

@@ -1,0 +1,70 @@
+"""Small batches are laid together, so that a row that waits costs the same however it came.
+
+A batch of one row takes kilobytes, nearly all of it the frame around it. Sixteen small ones become
+one, sixteen of those become one again: each row is written twice more, rarely a third time.
+"""
+
+from itertools import chain
+
+import numpy as np
+import pyarrow as pa
+
+from outcome_ingestion.core.held_rows import Chunk, chunk_of
+from outcome_ingestion.core.memory import PartitionMemory
+from outcome_ingestion.core.memory_entries import Seen
+from outcome_ingestion.core.moments import MOMENT
+
+_LARGEST = (16, 256)
+"""Batches under so many rows are laid together, smallest first."""
+
+
+def consolidate(memory: PartitionMemory, model_id: str) -> None:
+    """Lay the newest batches of a model together where there are enough small ones in a row."""
+    model, together = memory.of(model_id), memory.rules.laid_together
+    for largest in _LARGEST:
+        newest = model.recent[-together:]
+        alike = len(newest) == together and all(rows < largest for _, rows in newest)
+        if alike and all(seq in memory.seen for seq, _ in newest):
+            _lay_together(memory, model_id, [seq for seq, _ in newest])
+    if model.recent and model.recent[-1][1] >= _LARGEST[-1]:
+        model.recent.clear()
+
+
+def _lay_together(memory: PartitionMemory, model_id: str, seqs: list[int]) -> None:
+    model, seq = memory.of(model_id), memory.take_seq()
+    chunks = [memory.chunks[old][1] for old in seqs if old in memory.chunks]
+    if len({chunk.batch.schema for chunk in chunks}) > 1:
+        return
+    parts = [memory.seen.pop(old)[1] for old in seqs]
+    for old in seqs:
+        memory.put("ids", model_id, old, None)
+    ids = list(chain.from_iterable(part.ids for part in parts))
+    numbers = list(chain.from_iterable(part.numbers() for part in parts))
+    in_a_row = numbers[-1] - numbers[0] == len(numbers) - 1
+    seen = Seen(ids, numbers[0], None if in_a_row else numbers, max(part.clock for part in parts))
+    del model.recent[-len(seqs) :]
+    memory.write_seen(seq, model_id, seen)
+    if chunks:
+        _replace_chunks(memory, model_id, chunks, seq)
+
+
+def _replace_chunks(memory: PartitionMemory, model_id: str, chunks: list[Chunk], seq: int) -> None:
+    whole = _joined(chunks, seq)
+    memory.of(model_id).held.replace_newest(len(chunks), whole)
+    for old in chunks:
+        del memory.chunks[old.seq]
+        memory.put("rows", model_id, old.seq, None)
+    memory.chunks[seq] = model_id, whole
+    if whole.waiting == 0:
+        memory.settled.append((int(whole.ordinals[-1]), seq))
+    memory.put("rows", model_id, seq, whole.batch)
+
+
+def _joined(chunks: list[Chunk], seq: int) -> Chunk:
+    """The rows of all, with the time of the label that each has got since."""
+    table = pa.Table.from_batches([chunk.batch for chunk in chunks]).combine_chunks()
+    times = np.concatenate([chunk.labelled_at for chunk in chunks])
+    labelled_at = pa.array(times, pa.int64(), mask=times == 0).cast(MOMENT)
+    at = table.schema.get_field_index("labelled_at")
+    batch = table.set_column(at, table.schema.field(at), labelled_at).to_batches()[0]
+    return chunk_of(seq, batch, np.concatenate([chunk.ordinals for chunk in chunks]))
