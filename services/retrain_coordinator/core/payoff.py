@@ -29,6 +29,8 @@ from pydantic import Field
 from retrain_coordinator.core.payoff_books import Account, Floats, Part, Recent, Settling, Twin
 
 Action = Literal["retrain", "reuse", "wait"]
+_FIRST_ROWS = 2000
+"""What the first version is taken to have learned where nobody said."""
 _NO_WINDOW = 0
 """The account that is kept where no cheap models tell what is attainable."""
 
@@ -44,16 +46,26 @@ class PayoffRule(Part):
     price: float | Literal["auto"] = "auto"
     price_share: float = Field(default=0.01, gt=0)
     price_horizon: float = Field(default=10.0, gt=0)
-    patience: float = Field(default=1.0, gt=0)
+    patience: float = Field(default=0.75, gt=0)
     """Prices of debt that buy a run."""
     certainty: float = Field(default=1.0, ge=0)
     """Standard errors by which a debt must stand out."""
+    margin: float = Field(default=0.15, ge=0)
+    """Loss is avoidable beyond so much more than what is attainable, by share. Less may be the luck of
+    the cheap models, and would add up to a debt in the end however long nothing happens."""
+    indifference: float = Field(default=0.1, ge=0)
+    """The share by which cheap models of a larger window may do worse and it is still trained on: a
+    real model makes more of more rows than a cheap one."""
+    decision_rows: int | None = Field(default=None, ge=1)
+    """Rows of a champion after each of which the rule speaks: what does not last that long is no debt.
+    None: an eighth of the rows that the first version learned."""
     reuse_certainty: float = Field(default=3.0, ge=0)
     """Standard errors by which an archived version must be better to serve again."""
-    memory_rows: int = Field(default=250, ge=1)
-    """How fast the losses by window are forgotten, when one is chosen to train on."""
-    settling_rows: int = Field(default=500, ge=1)
-    """Rows that tell what a champion can do, where no cheap models do."""
+    memory_rows: int | None = Field(default=None, ge=1)
+    """How fast the losses by window are forgotten, when one is chosen to train on. None: half of the
+    rows that the first version learned."""
+    settling_rows: int | None = Field(default=None, ge=1)
+    """Rows that tell what a champion can do, where no cheap models do. None: a quarter of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +89,8 @@ class PayoffState(Part):
 
     version: str | None = None
     served_rows: int = 0
+    block_rows: int = 0
+    """Rows of the newest evidence."""
     first_rows: int = 0
     loss: float = 0.0
     rows: int = 0
@@ -110,7 +124,7 @@ def price_of(state: PayoffState, rule: PayoffRule) -> float | None:
     if not state.rows:
         return None
     mean = state.loss / state.rows
-    return rule.price_share * rule.price_horizon * max(state.first_rows, rule.settling_rows) * mean
+    return rule.price_share * rule.price_horizon * (state.first_rows or _FIRST_ROWS) * mean
 
 
 def observe(state: PayoffState, rule: PayoffRule, evidence: Evidence) -> PayoffState:
@@ -122,27 +136,29 @@ def observe(state: PayoffState, rule: PayoffRule, evidence: Evidence) -> PayoffS
     if not len(losses) or (state.version is not None and evidence.version != state.version):
         return state
     twin = state.twin if evidence.twin is None else state.twin.after(losses, evidence.twin)
-    settling = state.settling.after(losses, rule.settling_rows)
+    settling = state.settling.after(losses, rule.settling_rows or _share(state, 4))
+    memory = float(rule.memory_rows or _share(state, 2))
     attainable = {window: fresh * twin.ratio for window, fresh in evidence.fresh.items()}
     if not attainable and settling.level is not None:
         attainable = {_NO_WINDOW: np.full(len(losses), settling.level)}
     update = {
         "version": evidence.version,
         "served_rows": state.served_rows + len(losses),
+        "block_rows": len(losses),
         "loss": state.loss + float(losses.sum()),
         "rows": state.rows + len(losses),
         "twin": twin,
         "settling": settling,
         "debts": {
-            window: state.debts.get(window, Account()).after(losses - best) for window, best in attainable.items()
+            window: state.debts.get(window, Account()).after(losses - (1.0 + rule.margin) * best)
+            for window, best in attainable.items()
         },
         "rivals": {
             version: state.rivals.get(version, Account()).after(losses - other)
             for version, other in evidence.archived.items()
         },
         "recent": {
-            window: state.recent.get(window, Recent()).after(fresh, float(rule.memory_rows))
-            for window, fresh in evidence.fresh.items()
+            window: state.recent.get(window, Recent()).after(fresh, memory) for window, fresh in evidence.fresh.items()
         },
     }
     return state.model_copy(update=update)
@@ -151,13 +167,16 @@ def observe(state: PayoffState, rule: PayoffRule, evidence: Evidence) -> PayoffS
 def verdict(state: PayoffState, rule: PayoffRule, *, maximum_rows: int) -> Verdict:
     """What would pay now, given that at most `maximum_rows` rows may be trained on.
 
-    >>> rule = PayoffRule(price=10.0)
+    >>> rule = PayoffRule(price=10.0, decision_rows=25)
     >>> state = PayoffState()
     >>> for loss in [0.1] * 20 + [0.6] * 3:
     ...     state = observe(state, rule, Evidence("1.0.0", np.full(25, loss)))
     >>> verdict(state, rule, maximum_rows=2000).action
     'retrain'
     """
+    every = rule.decision_rows or _share(state, 8)
+    if state.served_rows // every == (state.served_rows - state.block_rows) // every:
+        return Verdict(action="wait", reason=f"the rule speaks every {every} rows of a champion")
     proven = {version: rival for version, rival in state.rivals.items() if rival.stands_out(rule.reuse_certainty)}
     if proven:
         return _reuse(state, proven)
@@ -172,14 +191,26 @@ def verdict(state: PayoffState, rule: PayoffRule, *, maximum_rows: int) -> Verdi
     }
     if price is None:
         return Verdict(action="wait", reason="no labelled row of the champion has been seen", evidence=evidence)
-    owed = f"the champion lost {debt.loss:.4g} more than is attainable, over {debt.rows} rows"
+    owed = f"{debt.loss:.4g} of the champion's loss over {debt.rows} rows was avoidable"
     if debt.loss <= rule.patience * price:
         return Verdict(action="wait", reason=f"{owed}; a run costs {price:.4g}", evidence=evidence)
     if not debt.stands_out(rule.certainty):
         return Verdict(action="wait", reason=f"{owed}, which may still be chance", evidence=evidence)
-    best = min(state.recent, key=lambda candidate: state.recent[candidate].mean, default=_NO_WINDOW)
-    rows = min(best, maximum_rows) if best else maximum_rows
+    rows = min(_window_of(state, rule) or maximum_rows, maximum_rows)
     return Verdict(action="retrain", reason=f"{owed}; a run costs {price:.4g}", rows=rows, evidence=evidence)
+
+
+def _share(state: PayoffState, parts: int) -> int:
+    """One of so many parts of the first version's rows, in steps of 25."""
+    return max(25, (state.first_rows or _FIRST_ROWS) // parts // 25 * 25)
+
+
+def _window_of(state: PayoffState, rule: PayoffRule) -> int | None:
+    """The largest window on which cheap models do as well as on any; None where there are none."""
+    if not state.recent:
+        return None
+    enough = (1.0 + rule.indifference) * min(recent.mean for recent in state.recent.values())
+    return max(window for window, recent in state.recent.items() if recent.mean <= enough)
 
 
 def _reuse(state: PayoffState, proven: Mapping[str, Account]) -> Verdict:
@@ -201,6 +232,7 @@ def began_serving(state: PayoffState, version: str, *, trained_rows: int) -> Pay
     update = {
         "version": version,
         "served_rows": 0,
+        "block_rows": 0,
         "first_rows": state.first_rows or trained_rows,
         "settling": Settling(before=state.settling.level),
         "debts": {},

@@ -22,7 +22,7 @@ class Contender:
 def contenders(table: LossTable, probes: Probes) -> tuple[Contender, ...]:
     """Every policy that can be named, with the middle window where a policy cannot choose its own."""
     window = table.layout.windows[len(table.layout.windows) // 2]
-    rule = rule_for(table.layout.windows)
+    rule = rule_for(table.layout)
     return (
         Contender("default", lambda: Pays(rule, probes), knows_price=True),
         Contender("default-auto-price", lambda: Pays(rule, probes, priced=False)),

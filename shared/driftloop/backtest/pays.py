@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from driftloop.backtest.layout import Layout
 from driftloop.backtest.moment import Choice, Moment, Reuse, Train
 from driftloop.backtest.probes import Probes
 from driftloop.backtest.table import Fit
@@ -23,10 +24,14 @@ ARCHIVED = 3
 """Archived versions that are scored beside the champion: the newest."""
 
 
-def rule_for(windows: tuple[int, ...]) -> PayoffRule:
-    """The rule for these windows: it remembers and settles at the pace of the middle one."""
-    middle = sorted(windows)[len(windows) // 2]
-    return PayoffRule(memory_rows=max(BLOCK_ROWS, middle // 4), settling_rows=max(BLOCK_ROWS, middle // 2))
+def rule_for(layout: Layout) -> PayoffRule:
+    """The rule for a layout: it remembers at the pace of the middle window, and speaks once a block."""
+    middle = layout.windows[len(layout.windows) // 2]
+    return PayoffRule(
+        memory_rows=middle,
+        settling_rows=max(BLOCK_ROWS, middle // 2),
+        decision_rows=max(BLOCK_ROWS, layout.block // BLOCK_ROWS * BLOCK_ROWS),
+    )
 
 
 @dataclass(slots=True)
@@ -44,7 +49,7 @@ class Pays:
     _serving: Fit | None = None
 
     def decide(self, moment: Moment) -> Choice | None:
-        """Take in the rows whose labels came, in whole blocks, and ask the rule."""
+        """Take in the rows whose labels came, in whole blocks, and ask the rule after each."""
         if self._serving != moment.champion:
             self._serve(moment.champion)
             self._seen = max(self._seen, moment.first)
@@ -53,8 +58,10 @@ class Pays:
             evidence = self._evidence(moment, self._seen, self._seen + BLOCK_ROWS)
             self._state = observe(self._state, rule, evidence)
             self._seen += BLOCK_ROWS
-        word = verdict(self._state, rule, maximum_rows=moment.table.layout.windows[-1])
-        return self._choice(word, moment)
+            word = verdict(self._state, rule, maximum_rows=moment.table.layout.windows[-1])
+            if word.action != "wait":
+                return self._choice(word, moment)
+        return None
 
     def _serve(self, model: Fit) -> None:
         self._state = began_serving(self._state, _name(model), trained_rows=model.rows)

@@ -16,7 +16,8 @@ class Probes:
     table: LossTable
     every: int = 0
     _fits: Fits = field(init=False)
-    _fresh: dict[tuple[int, int], Floats] = field(default_factory=dict)
+    _fresh: dict[int, Floats] = field(default_factory=dict)
+    _twins: dict[Fit, Floats] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         stream = self.table.fits.stream
@@ -25,29 +26,22 @@ class Probes:
 
     def fresh(self, window: int, first: int, last: int) -> Floats:
         """What the newest probes of the last `window` rows lose on rows `first` … `last` - 1."""
-        parts, at = [], first
-        while at < last:
-            end = at - (at - self.table.layout.first) % self.every
-            losses = self._of(window, end)
-            until = min(last, end + self.every)
-            parts.append(losses[at - end : until - end])
-            at = until
-        return np.concatenate(parts)
+        known = self._fresh.setdefault(window, np.full(len(self.table.fits.stream.rows), np.nan))
+        origin = self.table.layout.first
+        for end in range(first - (first - origin) % self.every, last, self.every):
+            if np.isnan(known[end]):
+                until = min(end + self.every, len(known))
+                known[end:until] = self._fits.get(max(0, end - window), end, until=until).losses
+        return known[first:last]
 
     def twin(self, model: Fit, first: int, last: int) -> Floats:
         """The mean of what the twins of `model` lose on rows `first` … `last` - 1."""
-        every = [self._fits.get(model.start, model.end, seed=seed).on(first, last) for seed in range(TWINS)]
-        return np.asarray(np.mean(every, axis=0, dtype=np.float64))
+        if model not in self._twins:
+            every = [self._fits.get(model.start, model.end, seed=seed).losses for seed in range(TWINS)]
+            self._twins[model] = np.asarray(np.mean(every, axis=0, dtype=np.float64))
+        return self._twins[model][first - model.end : last - model.end]
 
     @property
     def seconds(self) -> float:
         """Processor seconds that fitting probes has taken."""
         return self._fits.seconds
-
-    def _of(self, window: int, end: int) -> Floats:
-        key = (window, end)
-        if key not in self._fresh:
-            until = min(end + self.every, len(self.table.fits.stream.rows))
-            start = max(0, end - window)
-            self._fresh[key] = self._fits.get(start, end, until=until).losses.astype(np.float64)
-        return self._fresh[key]

@@ -1,0 +1,104 @@
+"""The backtest as a whole: its figures add up, and a seeded run is the same twice."""
+
+import csv
+import json
+
+import pytest
+from typer.testing import CliRunner
+
+from driftloop.backtest.options import SHARES, BacktestOptions
+from driftloop.backtest.outcome import backtest, outcome_json
+from driftloop.backtest.pictures import write_pictures
+from driftloop.backtest.summary import summary
+from driftloop.cli.main import app
+from driftloop.errors import UserError
+
+
+@pytest.fixture(scope="module")
+def stream(make_stream):
+    return make_stream([0] * 600 + [1] * 400 + [0] * 400, noise=0.05)
+
+
+@pytest.fixture(scope="module")
+def options():
+    return BacktestOptions(first=200, block=50, windows=(100, 200), learner="linear")
+
+
+@pytest.fixture(scope="module")
+def outcome(stream, options):
+    return backtest(stream, options)
+
+
+def test_a_cost_is_the_errors_and_the_price_of_each_training(outcome, options):
+    said = outcome_json(outcome, options)
+    for entry in said["policies"].values():
+        for share in SHARES:
+            at = entry["by_price"][f"{share:g}"]
+            assert at["cost"] == pytest.approx(at["errors"] + share * said["never_errors"] * at["retrains"])
+
+
+def test_nobody_beats_the_oracle_but_by_reuse(outcome, options):
+    said = outcome_json(outcome, options)
+    for share, best in said["oracle"].items():
+        assert best["cost"] <= said["best_calendar"][share]["cost"] + 1e-9
+        for name in ("never", "every-block", "adwin", "adwin-one-sided", "error-debt"):
+            assert best["cost"] <= said["policies"][name]["cost"][share] + 1e-9
+
+
+def test_default_costs_less_than_any_calendar_and_takes_the_old_concepts_model_back(outcome, options):
+    said = outcome_json(outcome, options)
+    entry = said["policies"]["default"]
+    assert entry["by_price"]["0.01"]["times_best_calendar"] < 1.0
+    assert entry["by_price"]["0.05"]["times_best_calendar"] < 0.8
+    assert entry["retrains"] < said["best_calendar"]["0.01"]["retrains"]
+    assert entry["reuses"] >= 1
+
+
+def test_the_same_run_gives_the_same_figures(stream, options, outcome):
+    again = outcome_json(backtest(stream, options), options)
+    first = outcome_json(outcome, options)
+    for said in (again, first):
+        said.pop("probe_seconds")
+        for entry in said["policies"].values():
+            entry.pop("training_seconds")
+    assert again == first
+
+
+def test_a_summary_is_a_geometric_mean_over_streams(outcome, options):
+    said = outcome_json(outcome, options)
+    alone = summary([said])["default"]["0.01"]["times_best_calendar"]
+    assert summary([said, said])["default"]["0.01"]["times_best_calendar"] == pytest.approx(alone)
+
+
+def test_an_unknown_policy_is_refused_with_the_names_that_are_known(stream, options):
+    with pytest.raises(UserError, match=r"no policy adwim; there are default"):
+        backtest(stream, BacktestOptions(first=200, block=50, learner="linear", policies=("adwim",)))
+
+
+def test_the_pictures_open_without_network(outcome, tmp_path):
+    write_pictures([outcome], tmp_path / "report.html")
+    page = (tmp_path / "report.html").read_text()
+    assert "<svg" in page
+    assert "http" not in page
+
+
+def _write_csv(stream, path):
+    with path.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["a", "b", "y"])
+        columns = (stream.rows.features["a"], stream.rows.features["b"], stream.labels)
+        writer.writerows(zip(*columns, strict=True))
+
+
+def test_the_command_writes_what_a_script_reads(stream, tmp_path):
+    _write_csv(stream, tmp_path / "made.csv")
+    result = CliRunner().invoke(
+        app,
+        ["backtest", str(tmp_path / "made.csv"), "--train-rows", "200", "--block", "50", "--windows", "100,200",
+         "--learner", "linear", "--cache", str(tmp_path / "cache"), "--json", str(tmp_path / "said.json")],
+    )  # fmt: skip
+    assert result.exit_code == 0, result.output
+    said = json.loads((tmp_path / "said.json").read_text())
+    assert said["windows"] == [100, 200]
+    assert {"data", "rows", "task", "block", "no_change", "never", "policies", "best_calendar", "oracle"} <= set(said)
+    assert set(said["policies"]["default"]["cost"]) == {"0.002", "0.01", "0.05"}
