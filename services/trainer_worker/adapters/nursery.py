@@ -29,7 +29,9 @@ ALWAYS = (
     "driftloop.archive.reading",
     "safetensors.numpy",
     "trainer_worker.adapters.child",
+    "trainer_worker.adapters.train",
 )
+"""What every child needs: whatever is missing here is imported anew in each of them."""
 WARM = {
     "torch-mlp": ("driftloop.learners.torch_training", "torch._dynamo"),  # the optimizer imports it on first use
     "random-forest": ("sklearn.ensemble",),
