@@ -27,7 +27,7 @@ LOOP = LoopSettings(
 def build(settings: Settings, kafka: KafkaSettings | None = None) -> Service:
     """The coordinator as a service, ready to run."""
     metrics = LoopMetrics(LOOP.service)
-    core = Coordinator()
+    core = Coordinator(settings.runs_at_once)
     metrics.registry.register(ModelGauges(core.states))
     loop = Loop(Counted(core, CoordinatorMetrics(metrics.registry)), LOOP, kafka, metrics=metrics)
     return Service(loop, metrics_port=settings.metrics_port, metrics_host=settings.metrics_host)

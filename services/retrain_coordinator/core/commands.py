@@ -98,7 +98,7 @@ def _approve(step: Step, command: ModelCommand) -> None:
 def _approve_run(step: Step, command: ModelCommand) -> None:
     state = step.state
     state.approved, state.refusals = True, []
-    decision = decide(evidence_of(state), history_of(state, step.spec), step.policy, step.now)
+    decision = decide(evidence_of(state), history_of(state, step.spec, step.fleet), step.policy, step.now)
     if decision.action == "retrain":
         runs.start(step, decision)
         return

@@ -56,10 +56,12 @@ class History:
     frozen: str | None = None
     approved: bool = False
     scheduled_from: datetime | None = None
+    fleet: tuple[int, int] | None = None
+    """Runs in flight over all models of the partition, and how many may be; None: as many as like."""
     automation: Automation = field(default_factory=Automation)
 
 
-def history_of(state: ModelState, spec: ModelSpec) -> History:
+def history_of(state: ModelState, spec: ModelSpec, fleet: tuple[int, int] | None = None) -> History:
     """The history in a model's state. A challenger stands in the way only where there is room for no more."""
     challenge = max(state.challenges.values(), key=lambda entry: entry.since_row, default=None)
     if len(state.challenges) < spec.challenge.challengers:
@@ -78,6 +80,7 @@ def history_of(state: ModelState, spec: ModelSpec) -> History:
         frozen=state.frozen,
         approved=state.approved,
         scheduled_from=state.scheduled_from,
+        fleet=fleet,
         automation=spec.automation,
     )
 

@@ -38,7 +38,9 @@ def consider(step: Step, command: Command | None = None) -> Decision:
     """Decide now; publish a decision to act, and a refusal once for each cause."""
     state = step.state
     word = _payoff_word(step)
-    decision = decide(evidence_of(state, word, command), history_of(state, step.spec), step.policy, step.now)
+    decision = decide(
+        evidence_of(state, word, command), history_of(state, step.spec, step.fleet), step.policy, step.now
+    )
     if decision.action == "retrain":
         runs.start(step, decision)
     elif decision.action == "reuse" and decision.version in state.versions:

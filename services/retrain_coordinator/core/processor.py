@@ -28,9 +28,14 @@ _NO_SPEC = ModelSpec.model_validate(
 
 
 class Coordinator:
-    """A `driftloop.processor.Processor` with keyed state."""
+    """A `driftloop.processor.Processor` with keyed state.
 
-    def __init__(self) -> None:
+    `runs_at_once` bounds the runs in flight over all models of a partition (so that the bound too
+    depends on the log alone); None sets no bound.
+    """
+
+    def __init__(self, runs_at_once: int | None = None) -> None:
+        self._runs_at_once = runs_at_once
         self._specs: dict[str, Declared] = {}
         self._states: dict[Key, ModelState] = {}
 
@@ -63,6 +68,7 @@ class Coordinator:
             if known is None or due is None or due > now:
                 continue
             step = _step(state, known, now, derive_id("wake", state.model_id, due.isoformat()))
+            step.fleet = self._fleet(key[0])
             state.retry_at = None
             lifecycle.settle(step)
             intake.consider(step)
@@ -123,6 +129,7 @@ class Coordinator:
         while (frame := merge.next_complete(state, scored_always=by_scores)) is not None:
             moment = frame.status.as_of if known.spec.clock == "event" else frame.at
             step = _step(state, known, moment, frame.status.message_id)
+            step.fleet = self._fleet(place.key[0])
             intake.take_in(step, frame)
             batch.done(place.key, step)
 
@@ -133,6 +140,7 @@ class Coordinator:
             return
         moment = place.at if known.spec.clock == "wall" else state.as_of or message.occurred_at
         step = _step(state, known, moment, message.message_id)
+        step.fleet = self._fleet(place.key[0])
         if isinstance(message, TrainingResult):
             if not runs.end(step, message):
                 batch.ignore("result of no run that is waited for")
@@ -150,6 +158,12 @@ class Coordinator:
         step = _step(ModelState(model_id=message.model_id), nobody, message.occurred_at, message.message_id)
         step.decision("refuse", message.command, f"there is no model {message.model_id}: apply its spec first")
         batch.outgoing += step.outgoing
+
+    def _fleet(self, partition: int) -> tuple[int, int] | None:
+        if self._runs_at_once is None:
+            return None
+        running = sum(1 for key, state in self._states.items() if key[0] == partition and state.run is not None)
+        return running, self._runs_at_once
 
     def _wishes(self, keys: Iterable[Key]) -> list[datetime]:
         found = [

@@ -80,6 +80,12 @@ def _one_run(case: Case) -> Iterator[SafeguardState]:
     yield SafeguardState(name="one_run", passed=run is None, detail=detail)
 
 
+def _fleet(case: Case) -> Iterator[SafeguardState]:
+    fleet = case.history.fleet
+    detail = "no limit is set" if fleet is None else f"{fleet[0]} of {fleet[1]} runs are in progress over all models"
+    yield SafeguardState(name="fleet", passed=fleet is None or fleet[0] < fleet[1], detail=detail)
+
+
 def _patience(case: Case) -> Iterator[SafeguardState]:
     history, needed = case.history, case.policy.safeguards.patience_rows
     if history.challenger is None:
@@ -156,10 +162,10 @@ def _approval(case: Case) -> Iterator[SafeguardState]:
 
 
 _ORDER: tuple[Safeguard, ...] = (
-    _quiet, _freeze, _automation, _one_run, _patience, _least_gap, _most_per_span, _minimum_rows, _retry, _free_disk,
-    _approval,
+    _quiet, _freeze, _automation, _one_run, _fleet, _patience, _least_gap, _most_per_span, _minimum_rows, _retry,
+    _free_disk, _approval,
 )  # fmt: skip
-_HOLDS_FOR_ALL = frozenset({"freeze", "one_run", "minimum_rows", "free_disk"})
+_HOLDS_FOR_ALL = frozenset({"freeze", "one_run", "fleet", "minimum_rows", "free_disk"})
 _HOLDS_FOR_REUSE = frozenset({"freeze", "automation", "approval"})
-WAITS = frozenset({"one_run", "patience", "minimum_rows", "minimum_new_rows", "retry", "approval"})
+WAITS = frozenset({"one_run", "fleet", "patience", "minimum_rows", "minimum_new_rows", "retry", "approval"})
 """Safeguards that time or rows or a person will lift of themselves: the answer is `wait`, not `refuse`."""

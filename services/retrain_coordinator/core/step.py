@@ -33,6 +33,7 @@ class Step:
     cause: UUID
     causes: tuple[UUID, ...] = ()
     row: int | None = None
+    fleet: tuple[int, int] | None = None
     outgoing: list[Outgoing] = field(default_factory=list)
     decisions: list[RetrainDecision] = field(default_factory=list)
     events: list[ModelEvent] = field(default_factory=list)

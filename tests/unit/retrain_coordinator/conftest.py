@@ -54,6 +54,7 @@ class Story:
     sent: list[tuple[str, bytes]] = field(default_factory=list)
     numbers: Any = field(default_factory=itertools.count)
     last_record: FakeRecord | None = None
+    model_id: str = "m"
 
     def __post_init__(self) -> None:
         self.apply(self.spec)
@@ -62,7 +63,7 @@ class Story:
         self.spec = declared
         published = ModelSpecPublished(
             message_id=derive_id("spec", version),
-            model_id="m",
+            model_id=declared.model_id,
             occurred_at=self.now,
             spec_version=version,
             spec=declared,
@@ -121,7 +122,7 @@ class Story:
             self.blocks += 1
         self.rows += rows
         message = DriftStatus(
-            message_id=derive_id("status", self.offset), model_id="m", occurred_at=self.now, spec_version=1,
+            message_id=derive_id("status", self.offset), model_id=self.model_id, occurred_at=self.now, spec_version=1,
             position=self.here, rows=self.rows, labelled_rows=self.rows, as_of=self.now, loss_blocks=blocks,
             metrics=metrics or {}, tests=tuple(tests), signals=signals,
         )  # fmt: skip
@@ -137,7 +138,7 @@ class Story:
         """A signal on the frame that comes next."""
         at = RowPosition(row=onset, prediction_id="p", at=self.now)
         message = DriftSignal(
-            message_id=derive_id("signal", self.offset, kind), model_id="m", occurred_at=self.now,
+            message_id=derive_id("signal", self.offset, kind), model_id=self.model_id, occurred_at=self.now,
             model_version=self.champion or "0.0.1", kind=kind, detector="cusum", harmful=harmful, statistic=14.0,
             threshold=13.0, reference_rows=1000, current_rows=100, onset=at, raised=at,
             position=FramePosition(partition=0, offset=self.offset + 1),
@@ -149,7 +150,7 @@ class Story:
     def scores(self, losses: dict[str, Sequence[float]], *, say: bool = True) -> ChallengeScores:
         """Paired losses of the frame that was told last."""
         message = ChallengeScores(
-            message_id=derive_id("scores", self.offset, sorted(losses)), model_id="m", occurred_at=self.now,
+            message_id=derive_id("scores", self.offset, sorted(losses)), model_id=self.model_id, occurred_at=self.now,
             position=self.here, champion=self.champion or "0.0.1",
             losses={version: tuple(values) for version, values in losses.items()},
         )  # fmt: skip
@@ -159,7 +160,7 @@ class Story:
 
     def command(self, name: str, **rest: Any) -> Effects:
         message = ModelCommand(
-            message_id=derive_id("command", next(self.numbers)), model_id="m", occurred_at=self.now,
+            message_id=derive_id("command", next(self.numbers)), model_id=self.model_id, occurred_at=self.now,
             command=name, reason="because", requested_by="ada", **rest,
         )  # fmt: skip
         return self.say(topics.MODEL_COMMANDS, message)
@@ -178,7 +179,7 @@ class Story:
         held_out = Validation(champion_losses=tuple(champion), challenger_losses=tuple(challenger))
         data = TrainingData(first=self.here, last=self.here, rows=request.data.rows, sha256="1" * 64)
         message = TrainingResult(
-            message_id=derive_id("result", request.message_id), model_id="m", occurred_at=self.now,
+            message_id=derive_id("result", request.message_id), model_id=self.model_id, occurred_at=self.now,
             run_id=request.message_id, status=status, version=request.version,
             artifact=f"m/{request.version}" if good else None, artifact_sha256="0" * 64 if good else None,
             validation=held_out if good else None, data=data if good else None,

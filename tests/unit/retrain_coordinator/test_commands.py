@@ -200,3 +200,17 @@ def test_only_what_nobody_needs_is_deprecated(story):
     told.command("deprecate", version="1.0.2")
     assert told.events[-1].event == "deprecated"
     assert "1.0.2" not in told.state.versions
+
+
+def test_the_fleet_runs_no_more_at_once_than_it_may(story):
+    told = story()
+    told.core._runs_at_once = 1
+    told.status(500)
+    told.command("retrain")
+    other = told.spec.model_copy(update={"model_id": "n"})
+    told.apply(other)
+    told.model_id = "n"
+    told.status(500)
+    told.command("retrain")
+    assert told.decisions[-1].model_id == "n"
+    assert (told.actions[-1], "1 of 1 runs" in told.decisions[-1].reason) == ("wait", True)
