@@ -1,6 +1,6 @@
 """Runs every policy over a stream, beside hindsight, and says what each would have cost."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -157,6 +157,7 @@ def _policy_json(outcome: Outcome, runs: dict[float, Run]) -> dict[str, Any]:
             "cost": _round(run.cost(outcome.price(share)) / unit),
             "times_best_calendar": _round(run.cost(outcome.price(share)) / _best_cost(outcome, share)),
             "times_oracle": _round(run.cost(outcome.price(share)) / outcome.oracles[share].cost),
+            "calendar_retrains_ratio": calendar_retrains_ratio(outcome.calendars, run),
         }
         for share, run in runs.items()
     }
@@ -167,6 +168,7 @@ def _policy_json(outcome: Outcome, runs: dict[float, Run]) -> dict[str, Any]:
         "reuses": shown.reuses,
         "cost": {share: entry["cost"] for share, entry in by_price.items()},
         "training_seconds": _round(shown.training_seconds),
+        "calendar_retrains_ratio": by_price[f"{REPORTED_SHARE:g}"]["calendar_retrains_ratio"],
         "by_price": by_price,
         "steps": [
             {
@@ -178,6 +180,17 @@ def _policy_json(outcome: Outcome, runs: dict[float, Run]) -> dict[str, Any]:
             for step in shown.steps
         ],
     }
+
+
+def calendar_retrains_ratio(found: Sequence[Calendar], run: Run) -> float | None:
+    """How many times more often than `run` a calendar of any window retrains to lose as little.
+
+    None where no calendar loses as little; 1 where neither retrains.
+    """
+    enough = [len(calendar.trainings) for calendar in found if calendar.loss <= run.loss * (1.0 + 1e-9)]
+    if not enough:
+        return None
+    return min(enough) / run.retrains if run.retrains else 1.0
 
 
 def _best_cost(outcome: Outcome, share: float) -> float:

@@ -33,7 +33,7 @@ def retrains_saved(outcomes: Sequence[Mapping[str, Any]], name: str = "default")
 
     A stream counts None where no calendar is as accurate, which counts as more than any number.
     """
-    ratios = {each["data"]: each["policies"][name].get("calendar_retrains_ratio") for each in outcomes}
+    ratios = {each["data"]: each["policies"][name]["calendar_retrains_ratio"] for each in outcomes}
     numbers = [float("inf") if ratio is None else ratio for ratio in ratios.values()]
     middle = median(numbers)
     return {**ratios, "median": None if middle == float("inf") else middle}

@@ -124,11 +124,15 @@ def _print(console: "Console", said: dict[str, Any]) -> None:
 
 
 def _write(said: list[dict[str, Any]], options: "BacktestOptions", json_file: Path | None) -> None:
-    from driftloop.backtest.summary import summary
+    from driftloop.backtest.summary import retrains_saved, summary
 
     if json_file is None:
         return
-    whole = said[0] if len(said) == 1 else {"streams": said, "summary": summary(said), "seed": options.seed}
+    whole = said[0]
+    if len(said) > 1:
+        whole = {"streams": said, "summary": summary(said), "seed": options.seed}
+        if all("default" in each["policies"] for each in said):
+            whole["retrains_saved"] = retrains_saved(said)
     text = json.dumps(whole, indent=2) + "\n"
     if str(json_file) == "-":
         typer.echo(text, nl=False)

@@ -7,7 +7,7 @@ import pytest
 from typer.testing import CliRunner
 
 from driftloop.backtest.options import SHARES, BacktestOptions
-from driftloop.backtest.outcome import backtest, outcome_json
+from driftloop.backtest.outcome import backtest, calendar_retrains_ratio, outcome_json
 from driftloop.backtest.pictures import write_pictures
 from driftloop.backtest.summary import summary
 from driftloop.cli.main import app
@@ -68,6 +68,15 @@ def test_a_summary_is_a_geometric_mean_over_streams(outcome, options):
     said = outcome_json(outcome, options)
     alone = summary([said])["default"]["0.01"]["times_best_calendar"]
     assert summary([said, said])["default"]["0.01"]["times_best_calendar"] == pytest.approx(alone)
+
+
+def test_fewer_trainings_than_a_calendar_needs_for_the_same_loss_is_a_ratio_above_one(outcome):
+    found, run = outcome.calendars, outcome.runs["every-block"][0.01]
+    ratio = calendar_retrains_ratio(found, run)
+    assert ratio is not None
+    assert ratio <= 1.0
+    assert calendar_retrains_ratio(found, outcome.runs["never"][0.01]) == 1.0
+    assert calendar_retrains_ratio([found[0]], outcome.runs["default"][0.01]) is None
 
 
 def test_an_unknown_policy_is_refused_with_the_names_that_are_known(stream, options):
