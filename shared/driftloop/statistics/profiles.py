@@ -1,8 +1,8 @@
 """Profiles: what a version's data looked like, in about 1 KB a column.
 
 Why quantiles and not the rows: a profile travels on the log with its version and is held in memory
-for every live model. With 101 equally spaced quantiles the empirical distribution function is known
-to within `RESOLUTION` = 1/100 at every point (columns of few distinct values keep them exactly), so
+for every live model. With 61 equally spaced quantiles the empirical distribution function is known
+to within `RESOLUTION` = 1/60 at every point (columns of few distinct values keep them exactly), so
 a KS statistic against the profile differs from the one against the rows by no more than that.
 """
 
@@ -23,7 +23,7 @@ from driftloop.statistics.losses import row_losses
 
 Floats = NDArray[np.float64]
 
-QUANTILES = 101
+QUANTILES = 61
 RESOLUTION = 1 / (QUANTILES - 1)
 """Greatest difference between a column's distribution function and the one its profile gives."""
 ATOMS = 40
@@ -31,7 +31,6 @@ ATOMS = 40
 CATEGORIES = 200
 """Categories that a profile names; the rarer ones are counted together."""
 CALIBRATION_BINS = 10
-_SIGNIFICANT = 7
 
 
 def numeric_profile(values: Floats) -> NumericProfile:
@@ -74,8 +73,10 @@ def _atoms(present: Floats) -> tuple[tuple[float, int], ...]:
 
 
 def _rounded(values: Floats) -> tuple[float, ...]:
-    """Seven significant digits: a third of the bytes, and far below the resolution."""
-    return tuple(float(f"{value:.{_SIGNIFICANT}g}") for value in values)
+    """Values to a ten-thousandth of their span: half of the bytes, and far below the resolution."""
+    span = float(values[-1] - values[0])
+    decimals = 4 - int(np.floor(np.log10(span))) if span > 0 else 12
+    return tuple(np.round(values, decimals).tolist()) if span > 0 else tuple(values.tolist())
 
 
 def categorical_profile(values: Column) -> CategoricalProfile:
