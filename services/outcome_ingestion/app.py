@@ -48,7 +48,8 @@ def _archive(settings: Settings, kafka: KafkaSettings | None) -> Service:
         retry_seconds=settings.archive_retry_seconds,
         compact_every=settings.compact_every,
     )
-    loop = Loop(Archive(sink), ARCHIVE, kafka, metrics=metrics)
+    patient = (kafka or KafkaSettings()).model_copy(update={"linger_ms": settings.archive_linger_ms})
+    loop = Loop(Archive(sink), ARCHIVE, patient, metrics=metrics)
     return Service(loop, metrics_port=settings.metrics_port, metrics_host=settings.metrics_host)
 
 

@@ -23,7 +23,12 @@ class Settings(BaseSettings):
     waiting_rows: int = Field(default=1_000_000, ge=1, description="rows without a label kept, per partition")
     early_labels: int = Field(default=200_000, ge=1, description="labels without a row kept, per partition")
     future_seconds: float = Field(default=86_400.0, ge=0, description="how far ahead of its record a time may be")
-    archive_linger_ms: int = Field(default=100, ge=0, le=60_000, description="wait for more frames before a commit")
+    archive_linger_ms: int = Field(
+        default=0,
+        ge=0,
+        le=60_000,
+        description="wait for more frames before a commit; frames gather during a commit anyway, a cluster takes 1000",
+    )
     archive_retry_seconds: float = Field(default=60.0, ge=0, description="how long a failing store is tried again")
     compact_every: int = Field(default=100, ge=2, description="commits between two compactions")
     metrics_port: int | None = Field(default=None, ge=0, le=65_535)

@@ -36,17 +36,17 @@ class Ingest:
     @property
     def rows_waiting(self) -> int:
         """Predictions that wait for their label."""
-        return sum(memory.waiting for memory in self._partitions.values())
+        return sum(memory.waiting for memory in list(self._partitions.values()))
 
     @property
     def labels_waiting(self) -> int:
         """Labels that wait for their prediction."""
-        return sum(memory.early_labels for memory in self._partitions.values())
+        return sum(memory.early_labels for memory in list(self._partitions.values()))
 
     @property
     def extra_features(self) -> int:
         """Values of features that no spec names."""
-        return sum(reader.extra_features for reader in self._readers.values())
+        return sum(reader.extra_features for reader in list(self._readers.values()))
 
     # -- the processor's protocol ----------------------------------------------------------------
 
