@@ -21,9 +21,9 @@ class IngestMetrics(Collector):
     def collect(self) -> Iterator[Metric]:
         """One family after the other."""
         counts = self._core.counts
-        rows = CounterMetricFamily("driftloop_ingested_rows", "Rows put into frames, by event.", labels=["event"])
-        for event, number in list(counts.rows.items()):
-            rows.add_metric([event], number)
+        rows = CounterMetricFamily("driftloop_ingested_rows", "Rows put into frames.", labels=["model", "event"])
+        for model_and_event, number in list(counts.rows.items()):
+            rows.add_metric(model_and_event, number)
         yield rows
         yield CounterMetricFamily("driftloop_ingest_records", "Input records that were decoded.", counts.records)
         yield CounterMetricFamily("driftloop_ingest_frames", "Frames published.", counts.frames)

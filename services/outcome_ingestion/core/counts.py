@@ -25,8 +25,8 @@ class IngestCounts:
     """Totals since the start of the process. A batch that was aborted and done again counts twice."""
 
     records: int = 0
-    rows: dict[str, int] = field(default_factory=dict)
-    """Rows framed, by event."""
+    rows: dict[tuple[str, str], int] = field(default_factory=dict)
+    """Rows framed, by model and event: labels beside predictions say how mature a model's figures are."""
     frames: int = 0
     frame_bytes: int = 0
     missing_features: int = 0

@@ -112,6 +112,7 @@ class Ingest:
         known = self._readers.get(layout.model_id)
         if known is None or known.layout.spec_version <= layout.spec_version:
             self._readers[layout.model_id] = RowReader(layout)
+            self.refused_specs.pop(layout.model_id, None)
 
     def _find(self, model_id: str) -> RowReader | None:
         reader = self._readers.get(model_id)
@@ -130,6 +131,7 @@ class Ingest:
         counts.frames += 1
         counts.frame_bytes += len(record.value)
         for entry in pc.value_counts(frame.batch.column("event")).to_pylist():
-            counts.rows[entry["values"]] = counts.rows.get(entry["values"], 0) + entry["counts"]
+            key = (frame.header.model_id, entry["values"])
+            counts.rows[key] = counts.rows.get(key, 0) + entry["counts"]
         counts.missing_features += sum(frame.batch.column(FEATURE + name).null_count for name in frame.names(FEATURE))
         return record

@@ -41,8 +41,8 @@ def test_metrics_show_what_the_core_counted(bench, make, row):
     bench.feed([make.outcome(row(1)), make.label(1, 4.0, 60), make.label(9, 4.0, 60)])
     shown = generate_latest(registry).decode()
     for line in (
-        'driftloop_ingested_rows_total{event="prediction"} 1.0',
-        'driftloop_ingested_rows_total{event="label"} 1.0',
+        'driftloop_ingested_rows_total{event="prediction",model="plant"} 1.0',
+        'driftloop_ingested_rows_total{event="label",model="plant"} 1.0',
         "driftloop_ingest_records_total 3.0",
         "driftloop_ingest_frames_total 1.0",
         "driftloop_labels_waiting 1.0",
