@@ -17,6 +17,8 @@ from outcome_ingestion.core.versions import VERSION
 
 Refused = dict[int, Refusal]
 MODEL_ID = b"model_id"
+UNREADABLE = (pa.ArrowException, OSError, ValueError, TypeError, OverflowError, MemoryError)
+"""What pyarrow raises on a stream that is damaged: some of it late, when a name or a zone is first read."""
 _LONGEST_ID = 200
 
 
@@ -30,6 +32,8 @@ def arrow_blocks(records: Sequence[tuple[int, bytes]], find: Find) -> tuple[list
             groups.setdefault(table.schema, []).append((index, table))
         except Refusal as refusal:
             dead[index] = refusal
+        except UNREADABLE as error:
+            dead[index] = undecodable(error)
     return [block for group in groups.values() for block in _readable(group, find, dead)], dead
 
 
@@ -37,9 +41,9 @@ def _readable(group: list[tuple[int, pa.Table]], find: Find, dead: Refused) -> l
     """One block of all the tables; where that is refused, one of each that is not."""
     try:
         return [_block(group, find)]
-    except Refusal as refusal:
+    except (Refusal, *UNREADABLE) as error:
         if len(group) == 1:
-            dead[group[0][0]] = refusal
+            dead[group[0][0]] = error if isinstance(error, Refusal) else undecodable(error)
             return []
     return [block for one in group for block in _readable([one], find, dead)]
 
@@ -70,11 +74,8 @@ def _block(group: list[tuple[int, pa.Table]], find: Find) -> Block:
 
 def _open(value: bytes) -> pa.Table:
     """The rows of one stream, proven sound: offsets and lengths that lie are found here."""
-    try:
-        table = pa.ipc.open_stream(value).read_all()
-        table.validate(full=True)
-    except (pa.ArrowException, OSError, ValueError, TypeError, MemoryError) as error:
-        raise undecodable(error) from error
+    table = pa.ipc.open_stream(value).read_all()
+    table.validate(full=True)
     if not 0 < len(table) < ROWS_A_RECORD:
         raise invalid("BadColumns", f"a record holds 1 to {ROWS_A_RECORD - 1} rows, this one {len(table)}")
     if MODEL_ID not in (table.schema.metadata or {}):

@@ -171,3 +171,13 @@ def test_arrow_takes_other_widths_dictionaries_and_time_units(bench, send):
     bench.feed([send(content)])
     assert not bench.dead
     assert [r["feature.rate"] for r in bench.rows()] == [1.0, 2.0, None]
+
+
+@pytest.mark.parametrize("name", [b"UTC", b"model_version", b"plant"])
+def test_an_arrow_schema_with_names_that_are_no_text_is_buried_alone(bench, send, name):
+    sound = arrow()
+    assert name in sound
+    bad = send(sound.replace(name, b"\xd4" * len(name)))
+    bench.feed([bad, send(arrow(1, prediction_id=pa.array(["p9"])), "p9")])
+    assert [d.record for d in bench.dead] == [bad]
+    assert [p for p, _ in bench.events()] == ["p9"]
