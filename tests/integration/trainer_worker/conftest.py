@@ -100,6 +100,8 @@ def make_run():
             "reason": "drift",
         }
         request = TrainingRequest(**(fields | changes))
+        if request.learner == "torch-mlp" and not request.learner_parameters:
+            request = request.model_copy(update={"learner_parameters": {"minimum_steps": 0, "learning_rate": 0.01}})
         return Run(request=request, spec=spec, position=FramePosition(partition=0, offset=number))
 
     return run
