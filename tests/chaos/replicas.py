@@ -6,7 +6,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from random import Random
 
@@ -24,7 +24,7 @@ class Replica:
         self._command = [sys.executable, "-m", *module]
         paths = os.pathsep.join(str(ROOT / part) for part in ("services", "shared", "."))
         self._environment = {**os.environ, **environment, "DRIFTLOOP_KAFKA_REPLICA": str(slot), "PYTHONPATH": paths}
-        self._log = log.open("ab")
+        self._path, self._log = log, log.open("ab")
         self._stopping = threading.Event()
         self.exits: list[int] = []
         self.process = self._spawn()
@@ -32,6 +32,7 @@ class Replica:
         self._supervisor.start()
 
     def _spawn(self) -> "subprocess.Popen[bytes]":
+        self._said_before = self._path.stat().st_size
         return subprocess.Popen(self._command, env=self._environment, cwd=ROOT, stdout=self._log, stderr=self._log)
 
     def _supervise(self) -> None:
@@ -40,6 +41,13 @@ class Replica:
             if self._stopping.wait(0.1):
                 return
             self.process = self._spawn()
+
+    @property
+    def at_work(self) -> bool:
+        """Whether this process, and not one before it, was given partitions."""
+        with self._path.open("rb") as log:
+            log.seek(self._said_before)
+            return self.process.poll() is None and b"partitions assigned" in log.read()
 
     def signal(self, number: int) -> None:
         """Send a signal; a process that just ended does not mind."""
@@ -58,14 +66,12 @@ class Replica:
             self._log.close()
 
 
-def inflict(
-    replicas: list[Replica], faults: int, random: Random, pause_s: tuple[float, float], at_work: Callable[[], bool]
-) -> None:
+def inflict(replicas: list[Replica], faults: int, random: Random, pause_s: tuple[float, float]) -> None:
     """Kill (three in four) or freeze for 3.5 to 6 seconds a random replica at random moments, while all are at work."""
     clock = threading.Event()
     for _ in range(faults):
         deadline = time.monotonic() + _AT_WORK_S
-        while not at_work() and time.monotonic() < deadline:
+        while not all(replica.at_work for replica in replicas) and time.monotonic() < deadline:
             clock.wait(0.2)
         clock.wait(random.uniform(*pause_s))
         victim = random.choice(replicas)

@@ -13,7 +13,7 @@ from tests.chaos.replicas import Replica, environment_of, inflict
 from tests.chaos.verdict import Verdict
 from tests.chaos.witness import aborted_records
 
-from driftloop.kafka.clients import admin_client, plain_producer
+from driftloop.kafka.clients import plain_producer
 from driftloop.kafka.partitioner import partition_of
 from driftloop.kafka.quiescence import Quiescence
 from driftloop.kafka.settings import KafkaSettings
@@ -48,7 +48,6 @@ class Feeder(threading.Thread):
 
 
 _producer = cache(plain_producer)
-_admin = cache(admin_client)
 
 
 def send(kafka: KafkaSettings, inputs: Iterable[Input]) -> None:
@@ -77,28 +76,21 @@ def run(case: Case, kafka: KafkaSettings, *, faults: int, control: bool = False,
     return verdict
 
 
-def _members(case: Case, kafka: KafkaSettings) -> int:
-    """How many replicas the group knows; one that was killed counts until its session ends."""
-    names = [kafka.topic_prefix + group for group in case.groups]
-    found = _admin(kafka).describe_consumer_groups(names, request_timeout=30)
-    return min(len(future.result().members) for future in found.values())
-
-
 def _suffer(case: Case, world: World, verdict: Verdict, random: Random) -> None:
     environment = environment_of(world.kafka, control=verdict.control, hold_ms=case.hold_ms)
     environment |= case.environment(world)
-    log = world.folder / "replicas.log"
-    replicas = [Replica(case.module, slot, environment, log) for slot in range(REPLICAS)]
+    logs = [world.folder / f"replica-{slot}.log" for slot in range(REPLICAS)]
+    replicas = [Replica(case.module, slot, environment, log) for slot, log in enumerate(logs)]
     watch = Quiescence(world.kafka, case.groups, and_also=lambda: case.finished(world))
     feeder = Feeder(world, case.inputs(), case.rate)
     try:
         watch.wait(60)
         feeder.start()
-        inflict(replicas, verdict.faults, random, (0.2, 2.0), lambda: _members(case, world.kafka) >= REPLICAS)
+        inflict(replicas, verdict.faults, random, (0.2, 2.0))
         feeder.stop()
         watch.wait(180)
     except BaseException:
-        print(log.read_text(errors="replace")[-6000:])  # noqa: T201
+        print(*(log.read_text(errors="replace")[-4000:] for log in logs), sep="\n")  # noqa: T201
         raise
     finally:
         for replica in replicas:
