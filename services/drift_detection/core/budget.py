@@ -6,8 +6,10 @@ from drift_detection.core.windows.battery import TESTS
 from drift_detection.core.windows.rings import QUARTERS
 from driftloop.spec.model_spec import ModelSpec
 
-SURE = 1e-6
-"""False alarms per row that are never exceeded, however generous the budget: more gains little."""
+ROWS_PER_MONTH = 1e6
+"""Rows that count as a month: how many come is not known beforehand, and limits must not depend on when one asks."""
+MOST = 1e-4
+"""False alarms per row that are never exceeded, however generous the budget."""
 LOOKS = 2
 """Looks at the longer windows cost together as much again as those at the short ones."""
 
@@ -24,10 +26,9 @@ class Budget:
     segment_fields: int
 
     @classmethod
-    def of(cls, spec: ModelSpec, rows_per_month: float | None = None) -> "Budget":
-        """The spec's budget, for a model of so many rows a month (unknown: `SURE`)."""
-        declared = spec.detection.false_alarms_per_month / rows_per_month if rows_per_month else SURE
-        return cls(min(declared, 2 * SURE), len(spec.segments))
+    def of(cls, spec: ModelSpec) -> "Budget":
+        """The spec's budget, a million rows being a month."""
+        return cls(min(spec.detection.false_alarms_per_month / ROWS_PER_MONTH, MOST), len(spec.segments))
 
     def _part(self, segment: str) -> float:
         half = self.per_row / 2

@@ -39,6 +39,8 @@ class Harm:
     lag: int
     parts: dict[str, float] = field(default_factory=dict)
     """Segments' parts in the added loss, of an alarm of the whole model."""
+    rule: str = ""
+    """The rule of a preset that alarmed; empty for the error detector."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -294,6 +296,11 @@ class WatchedModel:
                 self.harmed_from = alarm.reference
             parts = {} if segment else self._parts(alarm, len(judged) - 1 - row)
             found.harms.append(Harm(segment, self.judged.current or "0.0.0", alarm, step, int(judged.lag[row]), parts))
+        for rule, alarm in monitor.take_rules(losses):
+            row = alarm.index if which is None else int(which[alarm.index])
+            step = Step(int(judged.rows[row]), judged.ids[row], int(judged.at[row]))
+            version = self.judged.current or "0.0.0"
+            found.harms.append(Harm(segment, version, alarm, step, int(judged.lag[row]), rule=rule))
 
     def _parts(self, alarm: Alarm, behind: int) -> dict[str, float]:
         return self.history.added_loss(alarm.onset_rows_ago, behind, alarm.reference)

@@ -9,6 +9,8 @@ from drift_detection.core.budget import Budget
 from drift_detection.core.errors import Alarm, ErrorMonitor
 from drift_detection.core.measures import ClassNames, measures_of
 from drift_detection.core.performance import RecentOperations, RecentQuality
+from drift_detection.core.presets import rules_of
+from drift_detection.core.rules import RuleMonitor
 from drift_detection.core.windows.battery import Battery
 from drift_detection.core.windows.monitor import Shift, WindowMonitor
 from drift_detection.core.windows.reference import Counts, Reference
@@ -35,6 +37,7 @@ class ModelMonitor:
         self.classes = classes
         self.quality = RecentQuality(measures_of(spec), classes)
         self.operations = RecentOperations()
+        self.rules: tuple[RuleMonitor, ...] = ()
         self.rows = 0
         self.labelled_rows = 0
 
@@ -45,6 +48,9 @@ class ModelMonitor:
             profile = LossProfile(rows=0, mean=0, variance=0, bound=profile.bound)
         self.errors = ErrorMonitor(self.spec, profile, budget.error_rate(self.segment))
         self.quality = RecentQuality(measures_of(self.spec), self.classes)
+        wanted = () if self.segment else rules_of(self.spec.detection.preset)
+        mean = profile.mean if profile is not None else None
+        self.rules = tuple(RuleMonitor(rule, mean) for rule in wanted)
 
     def serve_version(self, battery: Battery | None) -> None:
         """Predictions of another version follow: windows are compared with its profile."""
@@ -61,6 +67,10 @@ class ModelMonitor:
         self.quality.push(measures)
         return self.errors.push(losses) if self.errors else []
 
+    def take_rules(self, losses: Floats) -> list[tuple[str, Alarm]]:
+        """The same losses by the rules of the preset: (rule, alarm)."""
+        return [(monitor.rule.name, alarm) for monitor in self.rules for alarm in monitor.push(losses)]
+
     def take_rows(self, tallies: Counts | None, rows: int, operations: Floats | None) -> list[Shift]:
         """Take in rows seen for the first time, by their tallies, and what was measured of them as they ran."""
         self.rows += rows
@@ -73,6 +83,7 @@ class ModelMonitor:
         return {
             "rows": self.rows,
             "labelled_rows": self.labelled_rows,
+            "rules": [monitor.snapshot() for monitor in self.rules],
             "quality": self.quality.snapshot(),
             "operations": self.operations.snapshot(),
             "errors": self.errors.snapshot() if self.errors else None,
@@ -82,6 +93,8 @@ class ModelMonitor:
     def restore(self, state: dict[str, Any]) -> None:
         """Take up where `snapshot` left off; the versions must have been set before."""
         self.rows, self.labelled_rows = state["rows"], state["labelled_rows"]
+        for monitor, kept in zip(self.rules, state["rules"], strict=True):
+            monitor.restore(kept)
         self.quality.restore(state["quality"])
         self.operations.restore(state["operations"])
         if self.errors and state["errors"]:

@@ -14,13 +14,16 @@ def harm_signal(model: WatchedModel, harm: Harm, position: FramePosition) -> Dri
     assert monitor.errors is not None
     onset = model.trail.at_or_before(harm.raised.row - alarm.onset_rows_ago + 1, harm.raised.row) or harm.raised
     return DriftSignal(
-        message_id=derive_id("drift-signal", model_id, harm.segment, harm.version, "error", harm.raised.row),
+        message_id=derive_id(
+            "drift-signal", model_id, harm.segment, harm.version, harm.rule or "error", harm.raised.row
+        ),
         model_id=model_id,
         occurred_at=moment(harm.raised.at),
         model_version=harm.version,
         segment=harm.segment,
-        kind="error",
-        detector=monitor.errors.name,
+        kind="performance" if harm.rule else "error",
+        subject=harm.rule,
+        detector=harm.rule or monitor.errors.name,
         harmful=True,
         statistic=round(alarm.statistic, 6),
         threshold=round(alarm.threshold, 6),
@@ -91,5 +94,5 @@ def _harm_words(harm: Harm, onset: Step) -> str:
     return (
         f"mean loss of version {harm.version}{where} rose from {alarm.reference:.4g} to {alarm.current:.4g}"
         f" over the last {alarm.onset_rows_ago} labelled rows, since {moment(onset.at):%Y-%m-%d %H:%M} UTC"
-        f" (evidence {alarm.statistic:.1f}, limit {alarm.threshold:.1f}){carried}"
+        f" ({harm.rule or 'evidence'} {alarm.statistic:.3g}, limit {alarm.threshold:.3g}){carried}"
     )

@@ -38,6 +38,7 @@ def status_record(
     """
     monitor, model_id = model.monitors[segment], model.spec.model_id
     active = [f"error:{monitor.errors.name}"] if monitor.errors and monitor.errors.alarmed else []
+    active += [f"performance:{one.rule.name}" for one in monitor.rules if one.alarmed]
     active += monitor.windows.alarmed if monitor.windows else []
     status = {
         "message_id": derive_id("drift-status", model_id, segment, position.partition, position.offset),

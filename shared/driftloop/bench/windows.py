@@ -70,9 +70,19 @@ def monitor_of(
 ) -> WindowMonitor:
     """A monitor with these reference columns, at the level of a model of `features` columns."""
     bins = [_bins(name, column) for name, column in columns.items()]
+    return _monitor(bins, per_million, features, window_rows, minimum_rows)
+
+
+def _monitor(
+    bins: Sequence[ColumnBins],
+    per_million: float,
+    features: int,
+    window_rows: int = WINDOW_ROWS,
+    minimum_rows: int = MINIMUM_ROWS,
+) -> WindowMonitor:
     level = Budget(per_million * 2e-6, 0).window_level("", features, window_rows)
-    reference = Reference("1.0.0", tuple(bins), _NO_PROFILE)
-    return WindowMonitor(Battery.of(reference, level, minimum_rows), window_rows, minimum_rows, learns=False)
+    battery = Battery.of(Reference("1.0.0", tuple(bins), _NO_PROFILE), level, minimum_rows)
+    return WindowMonitor(battery, window_rows, minimum_rows, learns=False)
 
 
 def _bins(name: str, column: Column) -> ColumnBins:
@@ -104,23 +114,25 @@ def _power(name: str, size: float, runs: int, say: Say) -> dict[str, Any]:
     The others only raise the limit: columns are judged each for itself.
     """
     say(f"shift of {name}, size {size}")
+    table = [_delays(name, size, seed) for seed in range(runs)]
     result: dict[str, Any] = {"size": size}
-    for features in FEATURES:
-        delays = [_delay(name, size, features, seed) for seed in range(runs)]
-        found = [delay for delay in delays if delay is not None]
+    for place, features in enumerate(FEATURES):
+        found = [delays[place] for delays in table if delays[place] is not None]
         result[str(features)] = {
             "power": len(found) / runs,
-            "delay": float(np.mean(found)) if found else None,
+            "delay": float(np.mean([delay for delay in found if delay is not None])) if found else None,
             "within_rows": WITHIN_ROWS,
             "runs": runs,
         }
     return result
 
 
-def _delay(name: str, size: float, features: int, seed: int) -> int | None:
+def _delays(name: str, size: float, seed: int) -> list[int | None]:
+    """Rows until the shift is found, for each number of columns; None where it is not found in 10,000."""
     rng = np.random.default_rng([seed, 1])
-    monitor = monitor_of({"x": SHIFTS[name](0.0, REFERENCE_ROWS, rng)}, SURE_PER_MILLION, features)
-    return next(iter(alarm_rows(monitor, {"x": SHIFTS[name](size, WITHIN_ROWS, rng)})), None)
+    bins = [_bins("x", SHIFTS[name](0.0, REFERENCE_ROWS, rng))]
+    moved = {"x": SHIFTS[name](size, WITHIN_ROWS, rng)}
+    return [next(iter(alarm_rows(_monitor(bins, SURE_PER_MILLION, count), moved)), None) for count in FEATURES]
 
 
 def _stationary(kind: str, features: int, rows: int, say: Say) -> dict[str, Any]:

@@ -50,6 +50,7 @@ class Detection(SpecPart):
     window_rows: int = Field(default=1000, ge=50)
     minimum_rows: int = Field(default=500, ge=50)
     false_alarms_per_month: float = Field(default=1.0, gt=0)
+    """The budget of the whole model, its segments, columns and tests together; a million rows count as a month."""
     loss_block_rows: int = Field(default=25, ge=1)
     tolerance: float = Field(default=0.0, ge=0)
     """The rise of the mean loss that the owner does not mind."""

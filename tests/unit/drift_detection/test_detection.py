@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from drift_detection.core.processor import DriftDetection
 from driftloop.contracts.drift_status import DriftStatus
 from driftloop.processor import StaleTableError
+from driftloop.spec.model_spec import Detection
 from driftloop.testing.records import FakeRecord
 
 
@@ -239,3 +240,17 @@ def test_metrics_of_the_newest_rows_are_those_of_the_rows(detection: Any, stream
     assert 0.5 < metrics["f1"] <= 1
     assert 0 <= metrics["calibration_error"] < 0.5
     assert {"psi", "ks", "combined_score", "loss_trend", "accuracy_drop"} <= metrics.keys()
+
+
+@pytest.mark.parametrize("preset", ["plant-regression", "agent-outcomes", "adaptive-feedback", "document-extraction"])
+def test_a_source_preset_raises_a_performance_signal_of_its_own(
+    preset: str, detection: Any, stream: Any, make_spec: Any
+) -> None:
+    watched = detection(spec=make_spec(detection=Detection(preset=preset)))
+    watched.feed(stream(3000, seed=17, error_share=steps(3000, 0.04, 0.6)), cuts=[333, 1800])
+    found = [signal for signal in watched.signals if signal.kind == "performance"]
+    assert found
+    assert 1500 <= min(signal.raised.row for signal in found if signal.raised.row > 1400) < 1700
+    parts = detection(spec=make_spec(detection=Detection(preset=preset)))
+    parts.feed(stream(3000, seed=17, error_share=steps(3000, 0.04, 0.6)))
+    assert without_position(parts.raw) == without_position(watched.raw)

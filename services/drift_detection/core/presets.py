@@ -1,0 +1,49 @@
+"""What the source systems alarm on in the newest losses, as data: `detection: {preset: NAME}` in a spec.
+
+Their limits on shifts (PSI, KS, the weighted sum) are rules of the policy of the same name, which
+reads them as metrics. Here is what needs every row: rolling means, and the four-test battery.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+RuleKind = Literal["above", "rise", "battery"]
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """Looks at the last `window` losses of a version after every `every` rows.
+
+    above: their mean is over `limit` · rise: it is over the reference by more than `limit` ·
+    battery: any of four tests against the version's first `window` losses has p below `limit`
+    (Holm's correction for the four; as written in its source it cries wolf at one check in eight).
+    """
+
+    name: str
+    kind: RuleKind
+    window: int
+    every: int
+    limit: float
+
+
+PRESETS: Mapping[str, tuple[Rule, ...]] = {
+    "default": (),
+    "plant-regression": (Rule("rolling_error", "above", 50, 25, 0.1),),
+    "agent-outcomes": (Rule("accuracy_floor", "above", 50, 10, 0.30),),
+    "metrics-forecast": (),
+    "adaptive-feedback": (
+        Rule("performance_battery", "battery", 100, 50, 0.05),
+        Rule("accuracy_drop", "rise", 100, 50, 0.05),
+    ),
+    "document-extraction": (Rule("concept_drift", "rise", 100, 50, 0.05),),
+}
+
+
+def rules_of(preset: str) -> tuple[Rule, ...]:
+    """The rules of a preset; a name that is none of ours has no rules beside the detectors every model has.
+
+    >>> [rule.name for rule in rules_of("plant-regression")]
+    ['rolling_error']
+    """
+    return PRESETS.get(preset, ())
