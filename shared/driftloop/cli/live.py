@@ -25,7 +25,7 @@ def sparkline(values: list[float], width: int = CURVE_POINTS) -> str:
     """The last values as a line of bars, from 0 to their largest.
 
     >>> sparkline([0.0, 1.0, 2.0])
-    '▁▄█'
+    '▁▅█'
     """
     shown = values[-width:]
     top = max(shown, default=0.0) or 1.0
