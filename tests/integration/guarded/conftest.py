@@ -1,6 +1,5 @@
 """A broker that lets in only who has a password, and does only what it was granted."""
 
-import random
 import socket
 import ssl
 from collections.abc import Iterator
@@ -16,9 +15,8 @@ from driftloop.kafka.access import Grant, apply_grants, read_grants
 from driftloop.kafka.embedded import embedded_broker
 from driftloop.kafka.settings import KafkaSettings
 from driftloop.kafka.topics import apply_topics
-from driftloop.replay.options import ReplayOptions
 
-GRANTS = Path(__file__).parents[2] / "deploy" / "acls.yaml"
+GRANTS = Path(__file__).parents[3] / "deploy" / "acls.yaml"
 
 
 @dataclass(frozen=True)
@@ -47,34 +45,6 @@ class GuardedCluster:
             "SASL_PASSWORD_FILE": str(self.folder / f"{principal}.password"),
             "SSL_CA_FILE": str(self.folder / "ca.pem"),
         }
-
-
-class Silent:
-    """An audience that says nothing."""
-
-    def stage(self, sentence: str) -> None: ...
-
-    def message(self, message: object) -> None: ...
-
-    def block(self, rows: slice, version: str, loss: float, frozen_loss: float) -> None: ...
-
-
-@pytest.fixture(scope="session")
-def silent() -> Silent:
-    return Silent()
-
-
-@pytest.fixture(scope="session")
-def turning_stream(tmp_path_factory: pytest.TempPathFactory) -> ReplayOptions:
-    """A recording whose concept turns round in the middle, to be replayed with quick runs."""
-    file, dice = tmp_path_factory.mktemp("stream") / "turn.csv", random.Random(7)
-    lines = ["a,b,c,target"]
-    for row in range(1_000):
-        a, b, c = (dice.gauss(0, 1) for _ in range(3))
-        truth = (a + b > 0) == (row < 500)
-        lines.append(f"{a:.4f},{b:.4f},{c:.4f},{'yes' if truth else 'no'}")
-    file.write_text("\n".join(lines) + "\n")
-    return ReplayOptions(file=file, target="target", train_rows=300, learner="linear", label_delay_rows=5)
 
 
 @pytest.fixture(scope="session")
