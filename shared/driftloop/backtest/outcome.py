@@ -53,15 +53,15 @@ def backtest(stream: Stream, options: BacktestOptions, told: Callable[[str], Non
 
     `told` hears what is going on. Raises `UserError` for a policy, learner or layout that makes no sense.
     """
-    table = _table(stream, options)
+    table = table_of(stream, options)
     prefit(table, options.jobs, told)
     probes = Probes(table)
-    chosen = _chosen(contenders(table, probes), options.policies)
+    named = chosen(contenders(table, probes), options.policies)
     shares = (*SHARES,) if options.price is None else (*SHARES, options.price / table.never)
     told("calendars and the oracle")
     found = tuple(calendars(table))
     runs = {}
-    for contender in chosen:
+    for contender in named:
         told(f"policy {contender.name}")
         runs[contender.name] = _runs(table, contender, shares)
     return Outcome(
@@ -76,7 +76,8 @@ def backtest(stream: Stream, options: BacktestOptions, told: Callable[[str], Non
     )
 
 
-def _table(stream: Stream, options: BacktestOptions) -> LossTable:
+def table_of(stream: Stream, options: BacktestOptions) -> LossTable:
+    """The table of losses that the options ask for; raises `UserError` where they make no sense."""
     try:
         learner = make_learner(stream.spec, options.learner, {})
         layout = layout_of(
@@ -88,7 +89,8 @@ def _table(stream: Stream, options: BacktestOptions) -> LossTable:
     return LossTable(fits, layout, options.label_delay)
 
 
-def _chosen(known: tuple[Contender, ...], names: tuple[str, ...]) -> list[Contender]:
+def chosen(known: tuple[Contender, ...], names: tuple[str, ...]) -> list[Contender]:
+    """The named policies, or all; raises `UserError` for a name that is not known."""
     unknown = [name for name in names if name not in {contender.name for contender in known}]
     if unknown:
         there = ", ".join(contender.name for contender in known)
