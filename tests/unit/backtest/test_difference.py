@@ -1,9 +1,11 @@
 """Two policies on one stream: only what they decide otherwise is shown."""
 
 import pytest
+from typer.testing import CliRunner
 
 from driftloop.backtest.difference import difference
 from driftloop.backtest.options import BacktestOptions
+from driftloop.cli.main import app
 from driftloop.errors import UserError
 
 
@@ -30,3 +32,16 @@ def test_each_decision_that_only_one_takes_is_shown_with_its_reason(stream):
 def test_a_policy_that_is_not_known_is_refused(stream):
     with pytest.raises(UserError, match="There is no policy nobody"):
         difference(stream, OPTIONS, "never", "nobody")
+
+
+def test_the_command_prints_where_they_part(stream, tmp_path):
+    lines = ["a,b,y"]
+    columns = (stream.rows.features["a"], stream.rows.features["b"], stream.labels)
+    lines += [f"{a},{b},{y}" for a, b, y in zip(*columns, strict=True)]
+    (tmp_path / "made.csv").write_text("\n".join(lines) + "\n")
+    asked = ["policy", "diff", "never", "error-debt", str(tmp_path / "made.csv"), "--train-rows", "200"]
+    result = CliRunner().invoke(
+        app, [*asked, "--block", "50", "--learner", "linear", "--cache", str(tmp_path / "cache")]
+    )
+    assert result.exit_code == 0, result.output
+    assert "never: lets things be" in result.output
