@@ -18,8 +18,8 @@ from drift_detection.core.rows import FrameRows
 from drift_detection.core.trail import Step, Trail
 from drift_detection.core.versions import ServingVersion
 from drift_detection.core.windows.battery import Battery
-from drift_detection.core.windows.monitor import Shift
 from drift_detection.core.windows.reference import FrameTallies, Reference
+from drift_detection.core.windows.shift import Shift
 from driftloop.spec.model_spec import ModelSpec
 
 SEGMENTS = 50

@@ -12,8 +12,9 @@ from drift_detection.core.performance import RecentOperations, RecentQuality
 from drift_detection.core.presets import rules_of
 from drift_detection.core.rules import RuleMonitor
 from drift_detection.core.windows.battery import Battery
-from drift_detection.core.windows.monitor import Shift, WindowMonitor
+from drift_detection.core.windows.monitor import WindowMonitor
 from drift_detection.core.windows.reference import Counts, Reference
+from drift_detection.core.windows.shift import Shift
 from driftloop.contracts.model_profiles import LossProfile
 from driftloop.spec.model_spec import ModelSpec
 

@@ -69,10 +69,16 @@ def change_signal(model: WatchedModel, change: Change, position: FramePosition) 
         onset=_position(onset if onset.row <= change.raised.row else change.raised),
         raised=_position(change.raised),
         position=position,
-        explanation=f"the {shift.test} of {subject or kind}{where} differs from what version {change.version} learnt"
+        explanation=f"the {shift.test} of {subject or kind}{where} {_differs(change)}"
         f" (last {shift.rows} rows; parts in the shift: {others})",
         evidence=dict(shift.share),
     )
+
+
+def _differs(change: Change) -> str:
+    if change.shift.again:
+        return "has changed again since it differed from what the version learnt"
+    return f"differs from what version {change.version} learnt"
 
 
 def _position(step: Step) -> RowPosition:

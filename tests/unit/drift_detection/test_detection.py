@@ -254,3 +254,14 @@ def test_a_source_preset_raises_a_performance_signal_of_its_own(
     parts = detection(spec=make_spec(detection=Detection(preset=preset)))
     parts.feed(stream(3000, seed=17, error_share=steps(3000, 0.04, 0.6)))
     assert without_position(parts.raw) == without_position(watched.raw)
+
+
+def test_a_second_change_while_the_first_stands_is_said_too(detection: Any, stream: Any) -> None:
+    rows = stream(6000, seed=18)
+    rows.columns["heat"][2000:4000] += 3.0
+    rows.columns["heat"][4000:] -= 3.0
+    watched = detection()
+    watched.feed(rows, cuts=[1111, 2900, 4700])
+    said = [signal for signal in watched.signals if not signal.segment]
+    assert [signal.raised.row // 500 for signal in said] == [4, 8]
+    assert "changed again" in said[1].explanation

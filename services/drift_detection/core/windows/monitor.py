@@ -1,34 +1,19 @@
 """The window monitor of one model and segment: which columns have shifted, said once."""
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy.special import chdtrc, erfc
 
-from drift_detection.core.windows.battery import TESTS, Battery, Findings
+from drift_detection.core.windows.again import ChangedAgain
+from drift_detection.core.windows.battery import Battery, Findings
 from drift_detection.core.windows.rings import QUARTERS, Counts, Rings, Window
+from drift_detection.core.windows.shift import Shift, shift_of
 
 LEARNING_BLOCKS = 2 * QUARTERS
 RELEASE = 0.6
 """A column is calm again when every test on its window stands below this part of its limit."""
 EPISODE_WINDOWS = 8
 """Columns that follow within this many windows belong to the shift that was already said."""
-
-
-@dataclass(frozen=True, slots=True)
-class Shift:
-    """A column that shifted, raised when the stream's block number `block` closed."""
-
-    block: int
-    column: int
-    test: str
-    statistic: float
-    limit: float
-    p_value: float
-    rows: int
-    share: dict[str, float]
-    """Columns over their limits, with their parts in the whole shift."""
 
 
 class WindowMonitor:
@@ -46,6 +31,7 @@ class WindowMonitor:
         self._found: tuple[int, Findings] | None = None
         self._last_joined = 0
         self._calm_since = 0
+        self._again = ChangedAgain(battery)
 
     @property
     def alarmed(self) -> list[str]:
@@ -56,7 +42,8 @@ class WindowMonitor:
         """Add rows by their tallies; gives the shifts that are news."""
         if self._learns and self._learned is None:
             return self._learn(tallies, rows)
-        windows = self.rings.push(tallies, rows)
+        closed = self.rings.push(tallies, rows)
+        windows = [window for window in closed if window.level >= 0]
         if not windows:
             return []
         lengths = np.array([window.rows for window in windows], dtype=np.int64)
@@ -66,10 +53,15 @@ class WindowMonitor:
         if windows[newest].level == 0:
             self._found = self.rings.blocks, findings.only(newest)
         shifts: list[Shift] = []
-        for index, window in enumerate(windows):
-            over = np.flatnonzero(worst[index] >= 1)
+        place = -1
+        for window in closed:
+            if window.level < 0:
+                shifts.extend(self._again.see(window, standing=bool(self._alarmed)))
+                continue
+            place += 1
+            over = np.flatnonzero(worst[place] >= 1)
             if (len(over) or self._alarmed) and self._counts(window):
-                shifts.extend(self._judge(window, index, findings, over))
+                shifts.extend(self._judge(window, place, findings, over))
         return shifts
 
     def _learn(self, tallies: Counts, rows: int) -> list[Shift]:
@@ -107,41 +99,10 @@ class WindowMonitor:
         running = bool(self._alarmed) and window.block - self._last_joined <= EPISODE_WINDOWS * 4
         self._alarmed.update(dict.fromkeys(fresh, window.level))
         self._last_joined = window.block
-        return [] if running else [self._shift(window, index, findings, fresh, over)]
-
-    def _shift(
-        self, window: Window, index: int, findings: Findings, fresh: list[int], over: "np.ndarray[Any, Any]"
-    ) -> Shift:
-        excess = findings.excess[index]
-        column = max(fresh, key=lambda one: float(excess[one].max()))
-        test = int(excess[column].argmax())
-        limit = self._limit(column, test)
-        weights = {self.battery.reference.columns[int(one)].name: float(excess[int(one)].max()) ** 2 for one in over}
-        total = sum(weights.values())
-        ranked = sorted(weights.items(), key=lambda entry: (-entry[1], entry[0]))
-        return Shift(
-            window.block,
-            column,
-            TESTS[test],
-            float(excess[column, test]) * limit,
-            limit,
-            self._p_value(column, test, float(excess[column, test])),
-            window.rows,
-            {name: round(weight / total, 6) for name, weight in ranked[:20]},
-        )
-
-    def _limit(self, column: int, test: int) -> float:
-        limits = self.battery.limits
-        rare = float(np.log(2 / limits.level))
-        return (limits.shape, float(limits.share[column]), limits.score, limits.score, rare, rare)[test]
-
-    def _p_value(self, column: int, test: int, excess: float) -> float:
-        value = excess * self._limit(column, test)
-        if test == 0:
-            return float(min(2 * np.exp(-2 * value**2), 1.0))
-        if test == 1:
-            return float(chdtrc(max(self.battery.groups.degrees[column], 1), value))
-        return float(erfc(value / np.sqrt(2))) if test in {2, 3} else float(min(2 * np.exp(-value), 1.0))
+        if running:
+            return []
+        self._again.begin(window.block)
+        return [shift_of(self.battery, window, findings.excess[index], fresh)]
 
     def findings(self) -> Findings | None:
         """The battery on the newest short window; None before there is one."""
@@ -161,6 +122,7 @@ class WindowMonitor:
             "alarmed": [[column, level] for column, level in self._alarmed.items()],
             "last_joined": self._last_joined,
             "calm_since": self._calm_since,
+            "again": self._again.snapshot(),
             "learned": None if self._learned is None else [self._learned[0].tolist(), self._learned[1]],
         }
 
@@ -169,5 +131,6 @@ class WindowMonitor:
         self.rings.restore(state["rings"])
         self._alarmed = dict(state["alarmed"])
         self._last_joined, self._calm_since = state["last_joined"], state["calm_since"]
+        self._again.restore(state["again"])
         if state["learned"] is not None:
             self._take_reference(np.array(state["learned"][0], dtype=np.int64), state["learned"][1])
