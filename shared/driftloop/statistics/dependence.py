@@ -35,9 +35,10 @@ def lag_correlation(values: Floats) -> float:
 def inflation(values: Floats) -> Inflation:
     """(rows, factor ≥ 1) for runs of 25, 50, 100 … rows, as long as there are eight runs.
 
-    The factor is the variance of the runs' means over that of independent rows. A change
-    from one length to the next that chance explains (0.1 %) is left out; and a factor falls no quicker than by half, because runs
-    that hold a season in whole scatter little only as long as they are cut where it begins.
+    The factor is the variance of the runs' means over that of independent rows. A change from one
+    length to the next that chance explains (0.1 %) is left out; and a factor falls no quicker than by
+    half, because runs that hold a season in whole scatter little only as long as they are cut where it
+    begins.
 
     >>> inflation(np.random.default_rng(0).normal(size=400))
     ((25, 1.0), (50, 1.0))
