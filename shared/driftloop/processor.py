@@ -112,7 +112,7 @@ class Processor(Protocol):
         ...
 
     def wake(self, now: datetime) -> Effects:
-        """A moment asked for through `wake_at` has come."""
+        """A moment asked for through `wake_at` has come, or a partition was restored: wishes are to be said again."""
         ...
 
     def restore(self, partition: int, state: Iterable[tuple[str, bytes]]) -> None:
