@@ -159,3 +159,10 @@ def test_wrong_parameters_and_unknown_detectors_are_named() -> None:
 def test_a_detector_for_errors_refuses_other_losses() -> None:
     with pytest.raises(ValueError, match="0 or 1"):
         MixtureCusum(LossReference()).update(0.5)
+
+
+def test_a_version_with_few_held_out_rows_is_watched_from_its_first_row() -> None:
+    detector = MixtureCusum(LossReference(rows=130, mean=0.1, variance=0.09))
+    row = detector.update_many(np.r_[bernoulli(0.1, 50, 1), bernoulli(0.8, 100, 2)])
+    assert row is not None
+    assert row < 85

@@ -48,7 +48,7 @@ class BettingCusum(WatchingDetector):
         reference: LossReference = LossReference(),  # noqa: B008 - frozen
         *,
         false_alarm_rate: float = 1e-6,
-        learning_rows: float = 200,
+        learning_rows: float = 30,
         doubt: float = 3.0,
         slack: float = -0.5,
     ) -> None:

@@ -39,7 +39,7 @@ class MixtureCusum(WatchingDetector):
         reference: LossReference = LossReference(),  # noqa: B008 - frozen
         *,
         false_alarm_rate: float = 1e-6,
-        learning_rows: float = 200,
+        learning_rows: float = 30,
         doubt: float = 3.0,
         slack: float = -1.3,
     ) -> None:
