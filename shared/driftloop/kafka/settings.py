@@ -63,11 +63,11 @@ class KafkaSettings(BaseSettings):
 class LoopSettings(BaseModel):
     """What a service's loop reads and keeps.
 
-    `inputs` are co-partitioned topics, in the order in which records of the same moment are
-    replayed. `tables` are read in full by every replica. `state`: "keyed" (changed keys go to the
-    changelog), "snapshot" (every `snapshot_every` commits the whole state does, and the input since
-    is replayed), or "none". Replay merges several inputs by their records' times, which need not be how
-    they came: a core with snapshot state must not depend on how its inputs interleave. `service` names the process in logs and dead letters.
+    `inputs` are co-partitioned topics. `tables` are read in full by every replica. `state`: "keyed"
+    (changed keys go to the changelog), "snapshot" (every `snapshot_every` commits the whole state does,
+    and the input since is replayed), or "none". Replay merges several inputs by their records' times and
+    then in the order given here, which need not be how they came: a core with snapshot state must not
+    depend on how its inputs interleave. `service` names the process in logs and dead letters.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
