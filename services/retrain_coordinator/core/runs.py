@@ -65,7 +65,7 @@ def _request(step: Step, decision: Decision, made: RetrainDecision, version: str
         learner_parameters=spec.learner.parameters,
         data=data_rule(step, decision),
         candidates=_candidates(step, version),
-        seed=int(made.message_id.int % 2**31),
+        seed=derive_id("seed", state.model_id, version).int % 2**31,
         reason=made.reason,
     )
 

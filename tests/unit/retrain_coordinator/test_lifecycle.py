@@ -111,3 +111,14 @@ def test_a_failed_run_is_tried_again_only_after_more_rows(story):
 def test_a_redo_gives_the_same_bytes(story):
     first, second = drifted(story), drifted(story)
     assert first.sent == second.sent
+
+
+def test_a_version_has_its_seed_whatever_frames_its_rows_came_in(story):
+    whole, cut = drifted(story), story(**HARMFUL).first_version()
+    cut.status(50, 0.1)
+    cut.status(50, 0.1)
+    cut.signal(onset=520)
+    cut.status(100, 0.6)
+    assert cut.requests[-1].data.until != whole.requests[-1].data.until
+    assert [request.seed for request in cut.requests] == [request.seed for request in whole.requests]
+    assert len({request.seed for request in whole.requests}) == len(whole.requests)
