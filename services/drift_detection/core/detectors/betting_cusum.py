@@ -33,7 +33,7 @@ class BettingCusum(WatchingDetector):
     >>> losses = np.random.default_rng(1).exponential(size=3000)
     >>> detector = BettingCusum(LossReference(bound=10.0))
     >>> detector.update_many(losses), detector.update_many(losses + 1)
-    (None, 23)
+    (None, 21)
 
     References
     ----------

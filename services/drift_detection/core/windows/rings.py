@@ -1,6 +1,6 @@
 """Windows of several lengths over one stream of rows, kept as tallies.
 
-Level −1 is the newest half of level 0, for what has changed just now. Level 0 slides: the last
+Level −1 is the newest quarter of level 0, for what has changed just now. Level 0 slides: the last
 `window_rows` rows, in steps of a quarter. Level k ≥ 1 is two closed halves of window_rows · 2^(k−1)
 rows each: long enough to find a small shift, and no longer than needed. All steps are at fixed row
 counts of the stream.
@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 Counts = NDArray[np.int64]
 
 QUARTERS = 4
-HALF = 2
 LEVELS = 5
 
 
@@ -62,9 +61,7 @@ class Rings:
     def _close(self, block: Counts) -> list[Window]:
         self.blocks += 1
         self._recent = [*self._recent, block][-QUARTERS:]
-        windows = []
-        if len(self._recent) >= HALF:
-            windows.append(Window(self.blocks, -1, HALF * self.block_rows, self._recent[-2] + self._recent[-1]))
+        windows = [Window(self.blocks, -1, self.block_rows, block)]
         if len(self._recent) >= self._least:
             rows = len(self._recent) * self.block_rows
             windows.append(Window(self.blocks, 0, rows, np.sum(self._recent, axis=0)))
