@@ -28,6 +28,8 @@ from driftloop.kafka.settings import KafkaSettings
 _JAVA_OPTIONS = ("-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Djava.awt.headless=true")
 _START_SECONDS = 90.0
 _STOP_SECONDS = 10.0
+_LOCK_SECONDS = _STOP_SECONDS + 2
+"""A broker that was told to stop still holds its folder for a while."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +98,7 @@ def _folder(data_dir: Path | None) -> Path:
 
 def _lock(lock: IO[str], folder: Path) -> None:
     """Own the data folder; a broker that is just ending is waited for."""
-    deadline = time.monotonic() + _STOP_SECONDS
+    deadline = time.monotonic() + _LOCK_SECONDS
     while True:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -55,7 +55,8 @@ def test_killing_the_guard_kills_the_broker(wait_until):
             wait_until(lambda: not any(child.is_running() for child in children), 10, "the end of the broker")
 
 
-def test_a_kept_folder_keeps_its_records(tmp_path):
+def test_a_kept_folder_keeps_its_records_and_has_one_broker_at_a_time(tmp_path, monkeypatch):
+    monkeypatch.setattr(embedded, "_LOCK_SECONDS", 0.5)
     for _ in range(2):
         with embedded_broker(tmp_path) as broker:
             kafka = KafkaSettings(bootstrap_servers=broker.bootstrap_servers)
@@ -66,18 +67,10 @@ def test_a_kept_folder_keeps_its_records(tmp_path):
             reader = LogReader(kafka, ["model-events"])
             records = list(reader.read_to(reader.ends()))
             reader.close()
+            with pytest.raises(UserError, match="another driftloop runs its broker in"), embedded_broker(tmp_path):
+                pytest.fail("a second broker took the folder")
     assert len(records) == 2
     assert not listening(broker.bootstrap_servers)
-
-
-def test_a_folder_in_use_is_said_in_one_sentence(tmp_path, monkeypatch):
-    monkeypatch.setattr(embedded, "_STOP_SECONDS", 0.5)
-    with (
-        embedded_broker(tmp_path),
-        pytest.raises(UserError, match="another driftloop runs its broker in"),
-        embedded_broker(tmp_path),
-    ):
-        pytest.fail("a second broker took the folder")
 
 
 def test_a_port_in_use_is_said_in_one_sentence():
