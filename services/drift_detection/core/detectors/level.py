@@ -35,7 +35,7 @@ class Level:
 
     @property
     def mean(self) -> float:
-        """Mean loss; half a loss is added so that a run without any is not taken for certain."""
+        """Mean of 0/1 losses; half an error is added so that a run without any is not taken for certain."""
         return (self.total + 0.5) / (self.rows + 1)
 
     @property

@@ -56,6 +56,9 @@ class MixtureCusum(WatchingDetector):
         losses: Integers = ones.astype(np.int64)
         return losses
 
+    def _mean_of(self, level: Level) -> float:
+        return level.mean
+
     def _tally(self, losses: Integers) -> Level:
         errors = int(losses.sum())
         return Level(len(losses), errors, errors)

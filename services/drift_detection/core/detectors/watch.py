@@ -85,7 +85,7 @@ class WatchingDetector(ABC):
     def reference_level(self) -> tuple[float, int]:
         """Mean loss and rows of the reference."""
         level = self._reference()
-        return level.mean * self.unit, level.rows
+        return self._mean_of(level) * self.unit, level.rows
 
     @property
     def latched(self) -> bool:
@@ -148,7 +148,7 @@ class WatchingDetector(ABC):
         older = sum(self._settling[: SETTLING // 2], Level())
         newer = sum(self._settling[SETTLING // 2 :], Level())
         both = older + newer
-        if newer.mean > older.mean:
+        if self._mean_of(newer) > self._mean_of(older):
             return
         self._latched = False
         self._raised = None if self._is_back(both) else both
@@ -168,7 +168,7 @@ class WatchingDetector(ABC):
 
     def _is_back(self, recent: Level) -> bool:
         first = self._first + self._learned
-        return recent.mean <= first.mean + self._error(first) + self._error(recent)
+        return self._mean_of(recent) <= self._mean_of(first) + self._error(first) + self._error(recent)
 
     def _reference(self) -> Level:
         return self._first + self._learned if self._raised is None else self._raised
@@ -181,8 +181,11 @@ class WatchingDetector(ABC):
     def _refer(self) -> None:
         level = self._reference()
         doubt = max(0.0, self._doubt * self._error(level) - self._room(level))
-        mean = level.mean + doubt + self._tolerance / self.unit
+        mean = self._mean_of(level) + doubt + self._tolerance / self.unit
         self._aim(mean, level)
+
+    def _mean_of(self, level: Level) -> float:
+        return level.total / max(level.rows, 1)
 
     def _tally(self, losses: Integers) -> Level:
         return Level.of(losses, self._previous)
