@@ -31,6 +31,9 @@ from retrain_coordinator.core.payoff_books import Account, Floats, Part, Recent,
 Action = Literal["retrain", "reuse", "wait"]
 _FIRST_ROWS = 2000
 """What the first version is taken to have learned where nobody said."""
+_LEAST_PRICED_ROWS = 1000
+"""An automatic price counts on at least so many rows: a run is not cheap because its model is small,
+and noise would buy one every few hundred rows."""
 _NO_WINDOW = 0
 """The account that is kept where no cheap models tell what is attainable."""
 
@@ -40,7 +43,7 @@ class PayoffRule(Part):
 
     `price` is what a run costs, in units of loss: a run that is worth 40 wrong answers has price 40.
     `auto` takes `price_share` of what the model would lose over `price_horizon` times the rows that
-    its first version learned, at its mean loss so far.
+    its first version learned (1,000 at least), at its mean loss so far.
     """
 
     price: float | Literal["auto"] = "auto"
@@ -124,7 +127,7 @@ def price_of(state: PayoffState, rule: PayoffRule) -> float | None:
     if not state.rows:
         return None
     mean = state.loss / state.rows
-    return rule.price_share * rule.price_horizon * (state.first_rows or _FIRST_ROWS) * mean
+    return rule.price_share * rule.price_horizon * max(state.first_rows or _FIRST_ROWS, _LEAST_PRICED_ROWS) * mean
 
 
 def observe(state: PayoffState, rule: PayoffRule, evidence: Evidence) -> PayoffState:
