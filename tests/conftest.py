@@ -28,7 +28,8 @@ def broker() -> Iterator[Broker]:
 def kafka(broker: Broker, request: pytest.FixtureRequest) -> KafkaSettings:
     """How to reach the session's broker, under a prefix that only this test uses."""
     name = re.sub(r"\W+", "-", request.node.name)[:60]
-    return KafkaSettings(bootstrap_servers=broker.bootstrap_servers, topic_prefix=f"{name}-{next(_numbers)}.")
+    prefix = f"{name}-{next(_numbers)}."
+    return KafkaSettings(bootstrap_servers=broker.bootstrap_servers, topic_prefix=prefix, fetch_wait_ms=20)
 
 
 @pytest.fixture(scope="session")

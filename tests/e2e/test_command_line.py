@@ -85,7 +85,9 @@ def test_up_stopped_and_started_keeps_specs_and_refuses_a_second_one(tmp_path):
 def test_ctrl_c_stops_a_replay_cleanly_and_leaves_nothing_behind(tmp_path, drift_csv):
     home, log = tmp_path / "home", tmp_path / "replay.log"
     options = [str(drift_csv), "--target", "target", "--home", str(home)]
-    command = [sys.executable, "-c", "from driftloop.cli.main import main; main()", "replay", *options]
+    # A runner in the background hands an ignored SIGINT down; a person's terminal does not.
+    listen = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
+    command = [sys.executable, "-c", f"{listen}; from driftloop.cli.main import main; main()", "replay", *options]
     process = subprocess.Popen(command, stdout=log.open("w"), stderr=subprocess.STDOUT)
     await_line(log, "All services are ready", process)
     state = json.loads((home / "run" / "up.json").read_text())

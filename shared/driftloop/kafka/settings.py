@@ -43,7 +43,7 @@ class KafkaSettings(BaseSettings):
     batch_size: int = Field(default=5_000, ge=1)
     poll_timeout_ms: int = Field(default=100, ge=1)
     fetch_wait_ms: int = Field(
-        default=20, ge=1, description="how soon an end of the log is noticed; a replay in lockstep takes 10"
+        default=200, ge=1, description="how soon an end of the log is noticed (records are never kept waiting)"
     )
     linger_ms: int = Field(default=0, ge=0, description="wait for more once something is there")
     transactions: bool = Field(default=True, description="off only to show that a fault test can fail")

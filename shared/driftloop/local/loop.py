@@ -51,12 +51,14 @@ def local_loop(
     partitions: int = 1,
     keep_kafka: bool = True,
     warm: tuple[str, ...] = (),
+    fetch_wait_ms: int | None = None,
     progress: Progress = lambda _line: None,
 ) -> Iterator[LocalLoop]:
     """A loop that is ready when the block starts and stopped when it ends.
 
     Without `bootstrap_servers` it runs its own broker with one partition a topic: a total order, so
-    that results do not depend on this machine's speed. `warm` names learners to make ready at once.
+    that results do not depend on this machine's speed. `warm` names learners to make ready at once;
+    `fetch_wait_ms` stands in for that of `KafkaSettings` where who runs it waits for ends of the log.
     Raises UserError where something does not start, with the last words of what failed.
     """
     home = home.make()
@@ -64,6 +66,8 @@ def local_loop(
         stack.enter_context(home.locked())
         broker = stack.enter_context(_broker(home, bootstrap_servers, port, keep_kafka, progress))
         kafka = KafkaSettings(bootstrap_servers=broker.bootstrap_servers, topic_prefix=topic_prefix)
+        if fetch_wait_ms is not None:
+            kafka = kafka.model_copy(update={"fetch_wait_ms": fetch_wait_ms})
         require_broker(kafka)
         apply_topics(kafka, partitions=partitions if broker.embedded or topic_prefix else None)
         progress("The broker is up; the services are starting.")
@@ -93,6 +97,7 @@ def _environment(kafka: KafkaSettings) -> dict[str, str]:
     ours = {
         "DRIFTLOOP_KAFKA_BOOTSTRAP_SERVERS": kafka.bootstrap_servers,
         "DRIFTLOOP_KAFKA_TOPIC_PREFIX": kafka.topic_prefix,
+        "DRIFTLOOP_KAFKA_FETCH_WAIT_MS": str(kafka.fetch_wait_ms),
     }
     return {**{name: value for name, value in os.environ.items() if name.startswith("DRIFTLOOP_KAFKA_")}, **ours}
 

@@ -16,6 +16,9 @@ from driftloop.replay.player import Audience, Pace, Player
 from driftloop.replay.recording import Recording, open_recording
 from driftloop.replay.result import ReplayResult, replay_result
 
+FETCH_WAIT_MS = 10
+"""A replay in lockstep waits for the end of the log after every block; a loop that runs for days need not."""
+
 
 @contextmanager
 def replay_loop(
@@ -37,6 +40,7 @@ def replay_loop(
             topic_prefix=prefix,
             keep_kafka=home is not None,
             warm=(learner,),
+            fetch_wait_ms=FETCH_WAIT_MS,
             progress=progress,
         )
         with loop as running:

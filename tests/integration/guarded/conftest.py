@@ -47,7 +47,7 @@ class GuardedCluster:
         }
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GuardedCluster]:
     folder = tmp_path_factory.mktemp("guarded")
     plain, secure, controller = free_ports(3)

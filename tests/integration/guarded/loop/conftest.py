@@ -118,7 +118,7 @@ class GuardedLoop:
         return self.scraper.ask(plain, self.started, self.ended)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def guarded_loop(guarded, tmp_path_factory: pytest.TempPathFactory) -> Iterator[GuardedLoop]:
     """All six processes under a prefix of their own, each with its own password, after a replay."""
     everything = guarded.administration.model_copy(update={"topic_prefix": PREFIX})
