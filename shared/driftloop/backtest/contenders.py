@@ -7,28 +7,48 @@ from driftloop.backtest.moment import Policy
 from driftloop.backtest.pays import Pays, rule_for
 from driftloop.backtest.policies import ErrorDebt, EveryAlarm, EveryBlock, Never
 from driftloop.backtest.probes import Probes
+from driftloop.backtest.served import run_served
+from driftloop.backtest.simulate import Run, simulate
 from driftloop.backtest.table import LossTable
+from driftloop.spec.policy import preset_names
+
+SERVED = "-served"
+"""What the name of a preset ends with that is tried in the services' own cores."""
 
 
 @dataclass(frozen=True, slots=True)
 class Contender:
-    """Makes a fresh policy for a run. `knows_price`: it decides otherwise at another price."""
+    """A way to decide. `run` gives what came of it at a price of a training, in units of loss.
+
+    `knows_price`: it decides otherwise at another price. `served`: it goes through the services' own
+    cores (held-out rows, proof, probation), which takes longer, and runs only where it is named or asked for.
+    """
 
     name: str
-    make: Callable[[], Policy]
+    run: Callable[[float], Run]
     knows_price: bool = False
+    served: bool = False
 
 
 def contenders(table: LossTable, probes: Probes) -> tuple[Contender, ...]:
     """Every policy that can be named, with the middle window where a policy cannot choose its own."""
     window = table.layout.windows[len(table.layout.windows) // 2]
     rule = rule_for(table.layout)
+
+    def simulated(name: str, make: Callable[[], Policy], *, knows_price: bool = False) -> Contender:
+        return Contender(name, lambda price: simulate(table, make(), price), knows_price)
+
     return (
-        Contender("default", lambda: Pays(rule, probes), knows_price=True),
-        Contender("default-auto-price", lambda: Pays(rule, probes, priced=False)),
-        Contender("never", Never),
-        Contender("every-block", lambda: EveryBlock(window)),
-        Contender("adwin", lambda: EveryAlarm(window)),
-        Contender("adwin-one-sided", lambda: EveryAlarm(window, one_sided=True, wait=window // 2)),
-        Contender("error-debt", lambda: ErrorDebt(window), knows_price=True),
+        simulated("default", lambda: Pays(rule, probes), knows_price=True),
+        simulated("default-auto-price", lambda: Pays(rule, probes, priced=False)),
+        simulated("never", Never),
+        simulated("every-block", lambda: EveryBlock(window)),
+        simulated("adwin", lambda: EveryAlarm(window)),
+        simulated("adwin-one-sided", lambda: EveryAlarm(window, one_sided=True, wait=window // 2)),
+        simulated("error-debt", lambda: ErrorDebt(window), knows_price=True),
+        *(_served(table, name) for name in preset_names()),
     )
+
+
+def _served(table: LossTable, preset: str) -> Contender:
+    return Contender(preset + SERVED, lambda _price: run_served(table, preset), served=True)

@@ -8,7 +8,7 @@ from driftloop.backtest.moment import Train
 from driftloop.backtest.options import REPORTED_SHARE, BacktestOptions
 from driftloop.backtest.outcome import chosen, table_of
 from driftloop.backtest.probes import Probes
-from driftloop.backtest.simulate import Run, Step, simulate
+from driftloop.backtest.simulate import Run, Step
 from driftloop.backtest.stream import Stream
 
 
@@ -41,7 +41,7 @@ def difference(stream: Stream, options: BacktestOptions, first: str, second: str
     price = REPORTED_SHARE * table.never if options.price is None else options.price
     known = contenders(table, Probes(table))
     makers = [chosen(known, (name,))[0] for name in (first, second)]
-    one, other = (simulate(table, maker.make(), price) for maker in makers)
+    one, other = (maker.run(price) for maker in makers)
     return Difference((first, second), (one, other), _parted(one, other), table.rows)
 
 

@@ -3,6 +3,7 @@
 Costs are total losses plus `price` for each training; all in units of loss.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,7 +11,8 @@ import numpy as np
 from driftloop.backtest.table import Fit, Floats, LossTable
 
 PERIODS = (1, 2, 4, 8, 16, 32, 64)
-"""Blocks between the trainings of a calendar."""
+"""Blocks between the trainings of the calendars that costs are held against. How many trainings a calendar
+needs for a given loss is asked of every period."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,26 +38,27 @@ class Oracle:
 
 
 def calendars(table: LossTable) -> list[Calendar]:
-    """Never, and every period with every window."""
+    """Never, and every period, from every block to once in the whole stream, with every window."""
     found = [Calendar(0, table.layout.first, table.never, ())]
     for window in table.layout.windows:
-        found += [_calendar(table, every, window) for every in PERIODS if every < table.blocks]
+        totals = [table.block_totals(table.trained_before(block, window), block) for block in range(1, table.blocks)]
+        found += [_calendar(table, every, window, totals) for every in range(1, table.blocks)]
     return found
 
 
-def best_calendar(found: list[Calendar], price: float) -> Calendar:
-    """The cheapest; of equals the one that trains least."""
-    return min(found, key=lambda calendar: (calendar.cost(price), len(calendar.trainings)))
+def best_calendar(found: Sequence[Calendar], price: float) -> Calendar:
+    """The cheapest of the periods that a person would think of (`PERIODS`, and never); of equals the one
+    that trains least."""
+    usual = [calendar for calendar in found if calendar.every in (0, *PERIODS)]
+    return min(usual, key=lambda calendar: (calendar.cost(price), len(calendar.trainings)))
 
 
-def _calendar(table: LossTable, every: int, window: int) -> Calendar:
-    model, loss, trainings = table.first, 0.0, []
-    for block in range(table.blocks):
-        if block and block % every == 0:
-            model = table.trained_before(block, window)
-            trainings.append(model)
-        loss += float(table.block_losses(model, block).sum())
-    return Calendar(every, window, loss, tuple(trainings))
+def _calendar(table: LossTable, every: int, window: int, totals: Sequence[Floats]) -> Calendar:
+    """`totals[b - 1]` are the block losses from block b on of the model that is trained before it."""
+    begins = range(every, table.blocks, every)
+    loss = float(table.block_totals(table.first, 0)[:every].sum())
+    loss += sum(float(totals[block - 1][:every].sum()) for block in begins)
+    return Calendar(every, window, loss, tuple(table.trained_before(block, window) for block in begins))
 
 
 def oracle(table: LossTable, price: float) -> Oracle:

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from driftloop.learners.probe import windows_of
+
 BENCHMARK = {
     "elec2": (2000, 250),
     "insects_gradual_balanced": (2000, 150),
@@ -53,4 +55,4 @@ def layout_of(
     block = block or usual[1]
     if rows < first + 2 * block:
         raise ValueError(f"{name} has {rows} rows: too few for {first} rows to begin with and two blocks of {block}")
-    return Layout(first, block, tuple(sorted(set(windows))) or (first // 4, first // 2, first))
+    return Layout(first, block, tuple(sorted(set(windows))) or windows_of(first, first))

@@ -23,6 +23,7 @@ class BacktestOptions:
     label_delay: int = 0
     seed: int = 0
     policies: tuple[str, ...] = ()
+    served: bool = False
     price: float | None = None
     cache: Path | None = None
     jobs: int = 1

@@ -13,7 +13,7 @@ from driftloop.backtest.layout import layout_of
 from driftloop.backtest.options import REPORTED_SHARE, SHARES, BacktestOptions
 from driftloop.backtest.prefit import prefit
 from driftloop.backtest.probes import Probes
-from driftloop.backtest.simulate import Run, simulate
+from driftloop.backtest.simulate import Run
 from driftloop.backtest.stream import Stream
 from driftloop.backtest.table import LossTable
 from driftloop.errors import ExitCode, UserError
@@ -56,7 +56,7 @@ def backtest(stream: Stream, options: BacktestOptions, told: Callable[[str], Non
     table = table_of(stream, options)
     prefit(table, options.jobs, told)
     probes = Probes(table)
-    named = chosen(contenders(table, probes), options.policies)
+    named = chosen(contenders(table, probes), options.policies, served=options.served)
     shares = (*SHARES,) if options.price is None else (*SHARES, options.price / table.never)
     told("calendars and the oracle")
     found = tuple(calendars(table))
@@ -69,7 +69,7 @@ def backtest(stream: Stream, options: BacktestOptions, told: Callable[[str], Non
         table,
         runs,
         found,
-        {share: best_calendar(list(found), share * table.never) for share in shares},
+        {share: best_calendar(found, share * table.never) for share in shares},
         {share: oracle(table, share * table.never) for share in shares},
         _no_change(stream, table),
         probes.seconds,
@@ -89,19 +89,22 @@ def table_of(stream: Stream, options: BacktestOptions) -> LossTable:
     return LossTable(fits, layout, options.label_delay)
 
 
-def chosen(known: tuple[Contender, ...], names: tuple[str, ...]) -> list[Contender]:
-    """The named policies, or all; raises `UserError` for a name that is not known."""
+def chosen(known: tuple[Contender, ...], names: tuple[str, ...], *, served: bool = False) -> list[Contender]:
+    """The named policies, or all (those in the services' cores only with `served`).
+
+    Raises `UserError` for a name that is not known.
+    """
     unknown = [name for name in names if name not in {contender.name for contender in known}]
     if unknown:
         there = ", ".join(contender.name for contender in known)
         raise UserError(f"There is no policy {unknown[0]}; there are {there}.", ExitCode.USAGE)
-    return [contender for contender in known if not names or contender.name in names]
+    return [one for one in known if one.name in names or (not names and (served or not one.served))]
 
 
 def _runs(table: LossTable, contender: Contender, shares: tuple[float, ...]) -> dict[float, Run]:
     if not contender.knows_price:
-        return dict.fromkeys(shares, simulate(table, contender.make(), REPORTED_SHARE * table.never))
-    return {share: simulate(table, contender.make(), share * table.never) for share in shares}
+        return dict.fromkeys(shares, contender.run(REPORTED_SHARE * table.never))
+    return {share: contender.run(share * table.never) for share in shares}
 
 
 def _no_change(stream: Stream, table: LossTable) -> float:

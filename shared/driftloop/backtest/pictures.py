@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from driftloop.backtest.hindsight import PERIODS
 from driftloop.backtest.moment import Train
 from driftloop.backtest.options import REPORTED_SHARE
 from driftloop.backtest.outcome import Outcome
@@ -90,6 +91,7 @@ def _dots(outcome: Outcome) -> list[Dot]:
     dots = [
         Dot(f"every {c.every} blocks, window {c.window}", "calendar", len(c.trainings), c.loss / rows)
         for c in outcome.calendars
+        if c.every in (0, *PERIODS)
     ]
     for share, best in outcome.oracles.items():
         loss = best.cost - outcome.price(share) * len(best.path)

@@ -16,7 +16,13 @@ if TYPE_CHECKING:
 
 
 def backtest(
-    files: Annotated[list[Path], typer.Argument(help="CSV files with a header in stream order, or folders of them.")],
+    files: Annotated[
+        list[str],
+        typer.Argument(
+            help="CSV files with a header in stream order, folders of them, or made streams: recurring, gradual, "
+            "rising-noise, stationary (NAME:ROWS for another length)."
+        ),
+    ],
     target: Annotated[str | None, typer.Option(help="The column to predict. Default: the last.")] = None,
     task: Annotated[str | None, typer.Option(help="binary, multiclass or regression. Default: inferred.")] = None,
     features: Annotated[str | None, typer.Option(help="Columns to learn from, by comma. Default: inferred.")] = None,
@@ -28,6 +34,12 @@ def backtest(
     learner: Annotated[str, typer.Option(help="An installed learner.")] = "random-forest",
     label_delay: Annotated[int, typer.Option(min=0, help="Rows until a label is known.")] = 0,
     policies: Annotated[str | None, typer.Option("--policy", help="Policies, by comma. Default: all.")] = None,
+    served: Annotated[
+        bool,
+        typer.Option(
+            "--served", help="Every preset in the services' own cores too, proof and probation included (slower)."
+        ),
+    ] = False,
     price: Annotated[
         float | None, typer.Option(min=0.0, help="One more price of a training, in units of loss.")
     ] = None,
@@ -35,6 +47,7 @@ def backtest(
     jobs: Annotated[int, typer.Option(min=1, help="Processes that fit models.")] = 1,
     cache: Annotated[Path, typer.Option(help="Fits are kept here.")] = Path(".driftloop/backtest"),
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the result here; - for stdout.")] = None,
+    markdown: Annotated[Path | None, typer.Option(help="Write the main table as Markdown here.")] = None,
     report: Annotated[Path | None, typer.Option(help="Write a page with pictures here.")] = None,
 ) -> None:
     """Say what each policy would have cost on a recorded stream, before one is trusted.
@@ -44,11 +57,12 @@ def backtest(
     """
     from rich.console import Console
 
+    from driftloop.backtest.opening import open_stream
     from driftloop.backtest.options import BacktestOptions
     from driftloop.backtest.outcome import backtest as run
     from driftloop.backtest.outcome import outcome_json
     from driftloop.backtest.pictures import write_pictures
-    from driftloop.backtest.stream import read_stream
+    from driftloop.telemetry.logs import configure_logs
 
     options = BacktestOptions(
         target=target,
@@ -61,32 +75,37 @@ def backtest(
         label_delay=label_delay,
         seed=seed,
         policies=_names(policies),
+        served=served,
         price=price,
         cache=cache,
         jobs=jobs,
     )
+    configure_logs("backtest", level="ERROR")
     console = Console(stderr=True)
     outcomes, said = [], []
-    for file in _csv_files(files):
-        with console.status(file.name) as status:
-            stream = read_stream(file, target=target, task=task, features=options.features)
-            outcome = run(stream, options, lambda text, name=file.name: status.update(f"{name}: {text}"))  # type: ignore[misc]
+    for name in _streams(files):
+        with console.status(name) as status:
+            stream = open_stream(name, target=target, task=task, features=options.features, seed=seed)
+            outcome = run(stream, options, lambda text, name=name: status.update(f"{name}: {text}"))  # type: ignore[misc]
         outcomes.append(outcome)
         said.append(outcome_json(outcome, options))
         _print(Console(stderr=str(json_file) == "-"), said[-1])
     _write(said, options, json_file)
+    _say_together(said, markdown, Console(stderr=str(json_file) == "-"))
     if report:
         write_pictures(outcomes, report)
 
 
-def _csv_files(paths: Sequence[Path]) -> list[Path]:
-    files: list[Path] = []
-    for path in paths:
+def _streams(names: Sequence[str]) -> list[str]:
+    """The names with each folder replaced by the CSV files in it."""
+    streams: list[str] = []
+    for name in names:
+        path = Path(name)
         found = sorted([*path.glob("*.csv"), *path.glob("*.csv.gz")]) if path.is_dir() else [path]
         if not found:
             raise UserError(f"There is no CSV file in {path}.", ExitCode.NOT_FOUND)
-        files += found
-    return files
+        streams += map(str, found)
+    return streams
 
 
 def _names(text: str | None) -> tuple[str, ...]:
@@ -121,6 +140,20 @@ def _print(console: "Console", said: dict[str, Any]) -> None:
     table.add_row("oracle", "", "", "", *(f"{said['oracle'][s]['cost'] / best[s]:.3f}" for s in shares))
     table.caption = "Right: cost over the best calendar in hindsight, by the price of a training (never = 100 %)."
     console.print(table)
+
+
+def _say_together(said: list[dict[str, Any]], markdown: Path | None, console: "Console") -> None:
+    from driftloop.backtest.markdown import main_table
+    from driftloop.backtest.summary import summary
+
+    if len(said) > 1:
+        for name, entry in summary(said).items():
+            figures = " / ".join(f"{one['times_best_calendar']:.3f}" for one in entry.values())
+            console.print(f"{name:>28}  {figures}  of the best calendar (geometric mean over the streams)")
+    if markdown is not None:
+        if any("default" not in one["policies"] for one in said):
+            raise UserError("--markdown shows the policy default: name it in --policy too.", ExitCode.USAGE)
+        markdown.write_text(main_table(said) + "\n", encoding="utf-8")
 
 
 def _write(said: list[dict[str, Any]], options: "BacktestOptions", json_file: Path | None) -> None:

@@ -18,7 +18,11 @@ Seeds = Annotated[int, typer.Option(min=2, help="Streams for each change.")]
 Streams = Annotated[Path, typer.Option("--streams", help="Folder of recorded streams; left out where it is not there.")]
 
 RECORDED = Path("../shared/data")
-_ELSEWHERE = {"ingest": "driftloop.cli.bench_ingest", "pipeline": "driftloop.cli.bench_pipeline"}
+_ELSEWHERE = {
+    "ingest": "driftloop.cli.bench_ingest",
+    "pipeline": "driftloop.cli.bench_pipeline",
+    "proof": "driftloop.cli.bench_proof",
+}
 
 
 @app.command()

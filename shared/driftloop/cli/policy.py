@@ -18,7 +18,7 @@ def policy() -> None:
 def diff(
     first: Annotated[str, typer.Argument(help="A policy, as `driftloop backtest` names it.")],
     second: Annotated[str, typer.Argument(help="Another.")],
-    file: Annotated[Path, typer.Argument(help="A CSV with a header, rows in stream order.")],
+    file: Annotated[str, typer.Argument(help="A CSV with a header, rows in stream order, or a made stream.")],
     target: Annotated[str | None, typer.Option(help="The column to predict. Default: the last.")] = None,
     train_rows: Annotated[int | None, typer.Option(min=10, help="First rows, for the first model.")] = None,
     block: Annotated[int | None, typer.Option(min=1, help="Rows predicted before a decision.")] = None,
@@ -31,8 +31,8 @@ def diff(
 ) -> None:
     """Show each decision in which two policies differ, with its reason."""
     from driftloop.backtest.difference import difference
+    from driftloop.backtest.opening import open_stream
     from driftloop.backtest.options import BacktestOptions
-    from driftloop.backtest.stream import read_stream
 
     options = BacktestOptions(
         target=target,
@@ -44,7 +44,7 @@ def diff(
         seed=seed,
         cache=cache,
     )
-    said = difference(read_stream(file, target=target), options, first, second).as_json()
+    said = difference(open_stream(file, target=target, seed=seed), options, first, second).as_json()
     if as_json:
         typer.echo(json.dumps(said, indent=2))
         return

@@ -23,6 +23,15 @@ TWINS = 3
 """Trees, each of another sample, that a champion's twin is the mean of: one alone is too much luck."""
 
 
+def windows_of(first_rows: int, maximum_rows: int) -> tuple[int, ...]:
+    """The windows that could be trained on: a quarter, half and all of as many rows as the first version had.
+
+    >>> windows_of(2000, 20_000), windows_of(2000, 800)
+    ((500, 1000, 2000), (500, 800))
+    """
+    return tuple(sorted({max(1, min(first_rows // parts, maximum_rows)) for parts in (4, 2, 1)}))
+
+
 def refit_rows(windows: tuple[int, ...]) -> int:
     """After how many rows probes are fitted anew: an eighth of the middle window, in steps of 25.
 

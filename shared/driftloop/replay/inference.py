@@ -73,6 +73,11 @@ def default_block_rows(rows: int) -> int:
     return max(25, min(250, rows // 80 // 25 * 25))
 
 
+def least_training_rows(train_rows: int) -> int:
+    """The fewest rows that a later run learns from: half of the first version's, 10 to 100."""
+    return max(10, min(100, train_rows // 2))
+
+
 def infer_spec(
     table: Table,
     target: str,
@@ -83,7 +88,7 @@ def infer_spec(
     train_rows: int,
     learner: str = "random-forest",
     learner_parameters: Mapping[str, Any] | None = None,
-    policy: str = "default",
+    policy: str | Mapping[str, Any] = "default",
 ) -> ModelSpec:
     """A spec for a table, in event time; raises UserError where a name is no column."""
     _refuse_unknown(table, [target, *features])
@@ -104,8 +109,8 @@ def infer_spec(
         target={target: TargetField(kind="number" if chosen == "regression" else "category")},
         clock="event",
         learner=LearnerChoice(name=learner, parameters=dict(learner_parameters or {})),
-        training=TrainingRule(minimum_rows=max(10, min(100, train_rows // 2))),
-        policy=policy,
+        training=TrainingRule(minimum_rows=least_training_rows(train_rows)),
+        policy=policy if isinstance(policy, str) else dict(policy),
     )
 
 

@@ -5,7 +5,6 @@ gives other results on a slower machine. In lockstep every service has come to t
 before the next block, so the result is a function of the recording alone.
 """
 
-import secrets
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,23 +13,18 @@ from typing import Protocol
 import numpy as np
 import pyarrow as pa
 
-from driftloop.codec.content_types import JSON, content_header
 from driftloop.contracts.message import ControlMessage, derive_id
 from driftloop.contracts.model_commands import ModelCommand
-from driftloop.contracts.topics import MODEL_COMMANDS, MODEL_SPECS, PREDICTION_LABELS
+from driftloop.contracts.topics import MODEL_COMMANDS, MODEL_SPECS
 from driftloop.errors import UserError
-from driftloop.kafka.sender import Sender
-from driftloop.kafka.settings import KafkaSettings
-from driftloop.kafka.together import TogetherSender
 from driftloop.learners.protocol import Column, Predictions
 from driftloop.registry.declaring import spec_message
 from driftloop.replay.journal import Journal
 from driftloop.replay.options import LOCKSTEP
 from driftloop.replay.recording import Recording
-from driftloop.replay.settling import Settling
 from driftloop.replay.stream import label_message, outcome_batch, row_id
-from driftloop.serving.champion import Champion, ChampionWatcher
-from driftloop.serving.publisher import OutcomePublisher
+from driftloop.replay.wire import Wire
+from driftloop.serving.champion import Champion
 from driftloop.statistics.losses import row_losses
 
 EXAMPLE_ROWS = 1000
@@ -73,56 +67,35 @@ class Pace:
 
 
 class Player:
-    """Plays one recording; use once.
+    """Plays one recording; use once."""
 
-    `check` is called while waiting and raises where the loop is broken.
-    """
-
-    def __init__(
-        self,
-        recording: Recording,
-        kafka: KafkaSettings,
-        pace: Pace,
-        audience: Audience,
-        check: Callable[[], None] = lambda: None,
-    ) -> None:
-        self._recording, self._kafka, self._pace, self._audience = recording, kafka, pace, audience
+    def __init__(self, recording: Recording, wire: Wire, pace: Pace, audience: Audience) -> None:
+        self._recording, self._wire, self._pace, self._audience = recording, wire, pace, audience
         self._model_id = recording.spec.model_id
-        self._journal = Journal(self._model_id, audience.message)
-        self._check = check
-        self._labels = TogetherSender(kafka, f"labels-{secrets.token_hex(4)}")
         self._labelled = recording.train_rows
 
     def play(self) -> Played:
         """Train the first version, stream the rest; raises UserError where the loop gives up."""
-        with (
-            OutcomePublisher(self._kafka) as publisher,
-            ChampionWatcher([self._model_id], self._kafka) as watcher,
-            Settling(self._kafka, self._journal, self._check) as settling,
-        ):
-            first = self._train_first(publisher, watcher, settling)
-            return self._stream(publisher, watcher, settling, first)
+        return self._stream(self._train_first())
 
-    def _train_first(self, publisher: OutcomePublisher, watcher: ChampionWatcher, settling: Settling) -> Champion:
-        recording = self._recording
+    def _train_first(self) -> Champion:
+        recording, wire = self._recording, self._wire
         self._audience.stage(f"Training the first version on {recording.train_rows:,} rows.")
-        self._send_control(MODEL_SPECS, spec_message(recording.spec, recording.time.start))
+        wire.control(MODEL_SPECS, spec_message(recording.spec, recording.time.start))
         for start in range(0, recording.train_rows, EXAMPLE_ROWS):
             rows = slice(start, min(start + EXAMPLE_ROWS, recording.train_rows))
-            self._publish(publisher, rows, labelled=True)
-        publisher.flush()
-        settling.settle()
-        self._send_control(MODEL_COMMANDS, _first_training(recording))
-        settling.settle()
-        watcher.refresh()
-        failure = next((result.failure for result in self._journal.results.values() if result.failure), None)
-        if failure and watcher.champion(self._model_id) is None:
+            self._publish(rows, labelled=True)
+        wire.flush()
+        wire.settle()
+        wire.control(MODEL_COMMANDS, _first_training(recording))
+        wire.settle()
+        wire.refresh()
+        failure = next((result.failure for result in wire.journal.results.values() if result.failure), None)
+        if failure and wire.champion() is None:
             raise UserError(f"The first version could not be trained: {failure}")
-        return watcher.wait_for_champion(self._model_id, CHAMPION_SECONDS)
+        return wire.wait_for_champion(CHAMPION_SECONDS)
 
-    def _stream(
-        self, publisher: OutcomePublisher, watcher: ChampionWatcher, settling: Settling, first: Champion
-    ) -> Played:
+    def _stream(self, first: Champion) -> Played:
         served: list[Predictions] = []
         frozen: list[Predictions] = []
         versions: list[str] = []
@@ -130,43 +103,30 @@ class Player:
         started = time.monotonic()
         self._audience.stage("Streaming.")
         for rows in self._recording.blocks():
-            champion = watcher.champion(self._model_id) or first
+            champion = self._wire.champion() or first
             served.append(self._predict(champion, rows))
             frozen.append(served[-1] if champion.version == first.version else self._predict(first, rows))
             versions += [champion.version] * (rows.stop - rows.start)
-            self._tell(publisher, rows, champion, served[-1], settling.settle if lockstep else publisher.flush)
+            self._tell(rows, champion, served[-1], self._wire.settle if lockstep else self._wire.flush)
             if lockstep:
-                watcher.refresh()
+                self._wire.refresh()
             self._keep_pace(started, rows.stop)
             self._audience.block(rows, champion.version, self._loss(served[-1], rows), self._loss(frozen[-1], rows))
         self._publish_labels(len(self._recording))
-        settling.settle()
-        return Played(_joined(served), _joined(frozen), versions, self._journal)
+        self._wire.settle()
+        return Played(_joined(served), _joined(frozen), versions, self._wire.journal)
 
-    def _tell(
-        self,
-        publisher: OutcomePublisher,
-        rows: slice,
-        champion: Champion,
-        said: Predictions,
-        settle: Callable[[], None],
-    ) -> None:
+    def _tell(self, rows: slice, champion: Champion, said: Predictions, settle: Callable[[], None]) -> None:
         delay = self._pace.label_delay_rows
-        self._publish(publisher, rows, labelled=delay == 0, champion=champion, said=said)
-        publisher.flush()
+        self._publish(rows, labelled=delay == 0, champion=champion, said=said)
+        self._wire.flush()
         settle()
         if delay:
             self._publish_labels(rows.stop - delay)
             settle()
 
     def _publish(
-        self,
-        publisher: OutcomePublisher,
-        rows: slice,
-        *,
-        labelled: bool,
-        champion: Champion | None = None,
-        said: Predictions | None = None,
+        self, rows: slice, *, labelled: bool, champion: Champion | None = None, said: Predictions | None = None
     ) -> None:
         batch: pa.RecordBatch = outcome_batch(
             self._model_id,
@@ -178,7 +138,7 @@ class Player:
             confidence=said.confidence if said else None,
             model_version=champion.version if champion else None,
         )
-        publisher.publish_batch(row_id(rows.start), batch)
+        self._wire.publish(row_id(rows.start), batch)
 
     def _publish_labels(self, until: int) -> None:
         """Labels of rows before `until` that were held back, all at once."""
@@ -187,9 +147,9 @@ class Player:
         if delay == 0 or until <= self._labelled:
             return
         rows = range(self._labelled, until)
-        labels = [label_message(self._model_id, recording.time, row, recording.label_of(row), delay) for row in rows]
-        records = [(label.prediction_id, label.model_dump_json(exclude_unset=True).encode()) for label in labels]
-        self._labels.send(PREDICTION_LABELS, records, content_header(JSON))
+        self._wire.label(
+            [label_message(self._model_id, recording.time, row, recording.label_of(row), delay) for row in rows]
+        )
         self._labelled = until
 
     def _predict(self, champion: Champion, rows: slice) -> Predictions:
@@ -202,13 +162,8 @@ class Player:
         if self._pace.rows_per_second:
             due = started + (row - self._recording.train_rows) / self._pace.rows_per_second
             while (left := due - time.monotonic()) > 0:
-                self._check()
+                self._wire.check()
                 time.sleep(min(left, 0.2))
-
-    def _send_control(self, topic: str, message: ControlMessage) -> None:
-        sender = Sender(self._kafka)
-        sender.send(topic, message.model_id, message.to_json())
-        sender.close()
 
 
 def _first_training(recording: Recording) -> ModelCommand:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 
@@ -13,9 +14,11 @@ from driftloop.replay.options import ReplayOptions
 from driftloop.replay.stream import EventTime
 from driftloop.replay.table import Table, read_table
 from driftloop.spec.model_spec import ModelSpec
-from driftloop.spec.policy import policy_of
+from driftloop.spec.policy import policy_of, preset_names
 
 LEAST_STREAMED_ROWS = 2
+EVIDENCE_ROWS = 25
+"""Rows of a block of evidence (`detection.loss_block_rows`): a policy cannot speak between them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +80,7 @@ def record(table: Table, options: ReplayOptions, unlabelled_rows: int = 0) -> Re
             "--train-rows is at least 10 and must leave rows to stream.",
             2,
         )
+    block_rows = options.block_rows or default_block_rows(len(table))
     spec = infer_spec(
         table,
         options.target,
@@ -86,7 +90,7 @@ def record(table: Table, options: ReplayOptions, unlabelled_rows: int = 0) -> Re
         train_rows=train_rows,
         learner=options.learner,
         learner_parameters=options.learner_parameters,
-        policy=options.policy,
+        policy=spoken_every(options.policy, block_rows),
     )
     _refuse_unusable(spec)
     if spec.target[options.target].kind == "category":
@@ -97,11 +101,25 @@ def record(table: Table, options: ReplayOptions, unlabelled_rows: int = 0) -> Re
         features={name: table.columns[name] for name in spec.features},
         labels={options.target: table.columns[options.target]},
         train_rows=train_rows,
-        block_rows=options.block_rows or default_block_rows(len(table)),
+        block_rows=block_rows,
         time=replace(EventTime(), interval=options.interval),
         left_out=tuple(name for name in table.columns if name not in used) if not options.features else (),
         unlabelled_rows=unlabelled_rows,
     )
+
+
+def spoken_every(policy: str, block_rows: int) -> str | dict[str, Any]:
+    """A preset whose payoff rule, where it has one, speaks once a block: a replay decides when a block ends.
+
+    >>> spoken_every("metrics-forecast", 150)
+    'metrics-forecast'
+    >>> spoken_every("default", 160)["triggers"]
+    {'payoff': {'decision_rows': 150}}
+    """
+    if policy not in preset_names() or policy_of(policy).triggers.payoff is None:
+        return policy
+    rows = max(EVIDENCE_ROWS, block_rows // EVIDENCE_ROWS * EVIDENCE_ROWS)
+    return {"preset": policy, "name": policy, "triggers": {"payoff": {"decision_rows": rows}}}
 
 
 def _refuse_unusable(spec: ModelSpec) -> None:

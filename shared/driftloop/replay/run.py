@@ -15,6 +15,7 @@ from driftloop.replay.options import ReplayOptions
 from driftloop.replay.player import Audience, Pace, Player
 from driftloop.replay.recording import Recording, open_recording
 from driftloop.replay.result import ReplayResult, replay_result
+from driftloop.replay.wire import KafkaWire
 
 FETCH_WAIT_MS = 10
 """A replay in lockstep waits for the end of the log after every block; a loop that runs for days need not."""
@@ -69,8 +70,8 @@ def replay(
     with replay_loop(home, bootstrap_servers, audience.stage, recording.spec.learner.name) as loop:
         on_ready(loop)
         pace = Pace(options.pace, options.rows_per_second(), options.label_delay_rows)
-        played = Player(recording, loop.kafka, pace, audience, loop.check).play()
-        on_end(loop)
+        with KafkaWire(recording.spec.model_id, loop.kafka, loop.check, audience.message) as wire:
+            played = Player(recording, wire, pace, audience).play()
         on_end(loop)
         broker = loop.broker
     return replay_result(recording, played, broker, time.monotonic() - started)

@@ -57,6 +57,12 @@ def test_a_calendar_trains_every_so_many_blocks(table):
     assert all(model.rows == 40 for model in every_two.trainings)
 
 
+def test_every_period_is_there_to_be_compared_with_and_the_usual_ones_are_held_against(table):
+    found = calendars(table)
+    assert {calendar.every for calendar in found} == set(range(table.blocks))
+    assert best_calendar(found, 0.0).every in (0, 1, 2, 4)
+
+
 def test_late_labels_are_not_learnt_early(make_stream, make_table):
     late = make_table(make_stream([0] * 130), Layout(40, 15, (20, 40)), delay=20)
     assert late.trained_before(1, 20).end == 40

@@ -6,6 +6,7 @@ import json
 import pytest
 from typer.testing import CliRunner
 
+from driftloop.backtest.markdown import main_table
 from driftloop.backtest.options import SHARES, BacktestOptions
 from driftloop.backtest.outcome import backtest, calendar_retrains_ratio, outcome_json
 from driftloop.backtest.pictures import write_pictures
@@ -82,6 +83,15 @@ def test_fewer_trainings_than_a_calendar_needs_for_the_same_loss_is_a_ratio_abov
 def test_an_unknown_policy_is_refused_with_the_names_that_are_known(stream, options):
     with pytest.raises(UserError, match=r"no policy adwim; there are default"):
         backtest(stream, BacktestOptions(first=200, block=50, learner="linear", policies=("adwim",)))
+
+
+def test_the_main_table_has_a_line_a_stream_and_one_for_all(outcome, options):
+    said = outcome_json(outcome, options)
+    lines = main_table([said, {**said, "data": "other"}]).splitlines()
+    assert len(lines) == 2 + 2 + 1
+    assert lines[2].startswith("| made |")
+    assert all(line.count("|") == lines[0].count("|") for line in lines)
+    assert f"{said['policies']['default']['by_price']['0.01']['times_best_calendar']:.3f}" in lines[-1]
 
 
 def test_the_pictures_open_without_network(outcome, tmp_path):

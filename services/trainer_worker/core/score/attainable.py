@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
 from driftloop.codec.frames import decode_frame
-from driftloop.learners.probe import TWINS, Probe, refit_rows
+from driftloop.learners.probe import TWINS, Probe, refit_rows, windows_of
 from driftloop.learners.protocol import Model, Rows
 from driftloop.spec.model_spec import ModelSpec
 from driftloop.spec.policy import policy_of
@@ -40,7 +40,7 @@ class Progress(BaseModel):
     """How far a model's rows were read: what is needed to take up again after a restart.
 
     `origin` is how many labelled rows there were when the first version was seen to serve, and
-    `first_rows` how many that version had learnt: the middle one of the windows. `oldest` is the
+    `first_rows` how many that version had learnt: the largest of the windows. `oldest` is the
     frame that holds the oldest row still needed.
     """
 
@@ -52,15 +52,14 @@ class Progress(BaseModel):
     oldest: int = 0
 
     def windows(self, maximum_rows: int) -> tuple[int, ...]:
-        """The windows that could be trained on: half, once and twice what the first version had.
+        """The windows that could be trained on, as a backtest has them.
 
         >>> Progress(rows=3000, origin=1200, first_rows=1000).windows(1500)
-        (500, 1000, 1500)
+        (250, 500, 1000)
         """
         if self.origin is None:
             return ()
-        first = max(self.first_rows, _FEWEST_ROWS)
-        return tuple(sorted({min(rows, maximum_rows) for rows in (first // 2, first, 2 * first)}))
+        return windows_of(max(self.first_rows, _FEWEST_ROWS), maximum_rows)
 
     def pieces(self, windows: tuple[int, ...], rows: int) -> Iterator[tuple[int, int, int]]:
         """How the next `rows` rows are cut: (first, end, rows since the cheap models were due to be fitted).

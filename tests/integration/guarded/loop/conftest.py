@@ -25,6 +25,7 @@ from driftloop.local.supervisor import Supervisor
 from driftloop.replay.options import ReplayOptions
 from driftloop.replay.player import Pace, Played, Player
 from driftloop.replay.recording import open_recording
+from driftloop.replay.wire import KafkaWire
 
 PREFIX = "guarded."
 PROMETHEUS = shutil.which("prometheus")
@@ -141,6 +142,8 @@ def guarded_loop(guarded, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
             scraper.wait()
         started = time.time()  # noqa: TID251  (Prometheus keeps the wall's time)
         pace = Pace("lockstep", label_delay_rows=stream.label_delay_rows)
-        played = Player(open_recording(stream), everything, pace, Silent(), supervisor.check).play()
+        recording = open_recording(stream)
+        wire = stack.enter_context(KafkaWire(recording.spec.model_id, everything, supervisor.check))
+        played = Player(recording, wire, pace, Silent()).play()
         ended = time.time()  # noqa: TID251
         yield GuardedLoop(supervisor, folder, ports, played, scraper, started, ended)
