@@ -12,6 +12,11 @@ Rows that hang together are dealt with by tempering: each bettor's wealth is rai
 1 / k where `Dependence.inflation` finds that k rows count as one. Because k ≥ 1, that never breaks
 the guarantee for independent rows (tempered wealth is at most the larger of wealth and 1), and for
 dependent ones it is what a Gaussian argument gives: their variance is k times as large.
+
+The limit: k is learnt from the very rows that are bet on. Where the favour itself wanders with a memory
+of thirty rows and more, the first thousand rows do not tell that from a gain, and an equal version is
+promoted more often than `risk` (`driftloop bench proof` says how often); the probation that follows
+sees it go wrong.
 """
 
 from typing import Self

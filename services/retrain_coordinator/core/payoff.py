@@ -12,8 +12,11 @@ the same rows (`Evidence.twin`). So noise that no training removes is nobody's d
 too few rows are there yet is waited for, and the window that does best now is the one to train on.
 
 Archived versions are scored beside the champion, and one that proves better serves again: that
-costs no run. All decisions rest on losses that a running service has. Where there are no cheap
-models, the loss that the champion began with is taken for attainable.
+costs no run. So that versions do not swap places for ever, a switch has a price too: a share of a
+run's, which it must have been worth before it is made (hysteresis).
+
+All decisions rest on losses that a running service has. Where there are no cheap models, the loss
+that the champion began with is taken for attainable.
 
 Everything here is pure. The coordinator feeds `observe`, asks `verdict`, and tells `began_serving`
 and `ended_training` what came of it; `driftloop backtest` does the same.
@@ -64,6 +67,10 @@ class PayoffRule(Part):
     None: an eighth of the rows that the first version learned."""
     reuse_certainty: float = Field(default=3.0, ge=0)
     """Standard errors by which an archived version must be better to serve again."""
+    switch_share: float = Field(default=0.5, ge=0)
+    """What a switch to an archived version is held to cost, in prices of a run: it must have been worth as
+    much on the rows so far. A run costs nothing here, but a person who follows the model, its watchers and its
+    probation do, and two versions that are each the better one for a hundred rows would swap places for ever."""
     memory_rows: int | None = Field(default=None, ge=1)
     """How fast the losses by window are forgotten, when one is chosen to train on. None: half of the
     rows that the first version learned."""
@@ -180,10 +187,12 @@ def verdict(state: PayoffState, rule: PayoffRule, *, maximum_rows: int) -> Verdi
     every = rule.decision_rows or _share(state, 8)
     if state.served_rows // every == (state.served_rows - state.block_rows) // every:
         return Verdict(action="wait", reason=f"the rule speaks every {every} rows of a champion")
-    proven = {version: rival for version, rival in state.rivals.items() if rival.stands_out(rule.reuse_certainty)}
-    if proven:
-        return _reuse(state, proven)
     price = price_of(state, rule)
+    switch = rule.switch_share * (price or 0.0)
+    better = {version: rival for version, rival in state.rivals.items() if rival.stands_out(rule.reuse_certainty)}
+    proven = {version: rival for version, rival in better.items() if rival.loss > switch}
+    if proven:
+        return _reuse(state, proven, switch)
     debt = max(state.debts.values(), key=lambda account: account.loss, default=Account())
     evidence: dict[str, float | str | None] = {
         "debt": debt.loss,
@@ -192,6 +201,8 @@ def verdict(state: PayoffState, rule: PayoffRule, *, maximum_rows: int) -> Verdi
         "served_rows": float(state.served_rows),
         "twin_ratio": state.twin.ratio,
     }
+    if better:
+        evidence |= {"switch_price": switch, "switch_worth": max(rival.loss for rival in better.values())}
     if price is None:
         return Verdict(action="wait", reason="no labelled row of the champion has been seen", evidence=evidence)
     owed = f"{debt.loss:.4g} of the champion's loss over {debt.rows} rows was avoidable"
@@ -216,14 +227,20 @@ def _window_of(state: PayoffState, rule: PayoffRule) -> int | None:
     return max(window for window, recent in state.recent.items() if recent.mean <= enough)
 
 
-def _reuse(state: PayoffState, proven: Mapping[str, Account]) -> Verdict:
+def _reuse(state: PayoffState, proven: Mapping[str, Account], switch: float) -> Verdict:
     version = max(proven, key=lambda candidate: proven[candidate].loss)
     rival = proven[version]
     return Verdict(
         action="reuse",
         version=version,
-        reason=f"{version} would have lost {rival.loss:.4g} less over the last {rival.rows} rows",
-        evidence={"avoided": rival.loss, "rows": float(rival.rows), "served_rows": float(state.served_rows)},
+        reason=f"{version} would have lost {rival.loss:.4g} less over the last {rival.rows} rows; "
+        f"a switch must be worth {switch:.4g}",
+        evidence={
+            "avoided": rival.loss,
+            "rows": float(rival.rows),
+            "served_rows": float(state.served_rows),
+            "switch_price": switch,
+        },
     )
 
 

@@ -22,7 +22,7 @@ class Probes:
     def __post_init__(self) -> None:
         stream = self.table.fits.stream
         self.every = self.every or refit_rows(self.table.layout.windows)
-        self._fits = Fits(stream, "probe", Probe(stream.spec))
+        self._fits = Fits(stream, "probe", Probe(stream.spec), self.table.fits.folder)
 
     def fresh(self, window: int, first: int, last: int) -> Floats:
         """What the newest probes of the last `window` rows lose on rows `first` … `last` - 1."""

@@ -57,3 +57,35 @@ def diff(
             deed = entry[name]
             text = "lets things be" if deed is None else f"{deed['action']} (rows {deed['learned']}): {deed['reason']}"
             typer.echo(f"row {entry['row']:>7,}  {name}: {text}")
+
+
+@app.command()
+def agree(
+    replayed: Annotated[Path, typer.Argument(help="What `driftloop replay --json` wrote.")],
+    file: Annotated[Path, typer.Argument(help="The CSV that was replayed.")],
+    target: Annotated[str | None, typer.Option(help="The column to predict. Default: the last.")] = None,
+    policy: Annotated[str, typer.Option(help="A policy, as `driftloop backtest` names it.")] = "default-served",
+    learner: Annotated[str, typer.Option(help="An installed learner.")] = "random-forest",
+    label_delay: Annotated[int, typer.Option(min=0, help="Rows until a label is known.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of every fit.")] = 0,
+    cache: Annotated[Path, typer.Option(help="Fits are kept here.")] = Path(".driftloop/backtest"),
+    as_json: Annotated[bool, typer.Option("--json", help="For a script.")] = False,
+) -> None:
+    """Show how far a replay over Kafka and a backtest of the same file decide alike."""
+    from driftloop.backtest.agreement import agreement_with
+    from driftloop.backtest.opening import open_stream
+    from driftloop.backtest.options import BacktestOptions
+    from driftloop.telemetry.logs import configure_logs
+
+    configure_logs("policy", level="ERROR")
+    said = json.loads(replayed.read_text(encoding="utf-8"))
+    options = BacktestOptions(learner=learner, label_delay=label_delay, seed=seed, cache=cache)
+    found = agreement_with(said, open_stream(str(file), target=target), options, policy)
+    if as_json:
+        typer.echo(json.dumps(found.as_json(), indent=2))
+        return
+    typer.echo(f"{found.share:.0%} of the deeds at the same row, {len(found.moved)} moved by a block at most")
+    for deed in found.only_replay:
+        typer.echo(f"only in the replay: {deed.action} at row {deed.row:,}")
+    for deed in found.only_backtest:
+        typer.echo(f"only in the backtest: {deed.action} at row {deed.row:,}")

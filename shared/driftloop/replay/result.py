@@ -56,6 +56,7 @@ def result_json(result: ReplayResult) -> dict[str, Any]:
     return {
         "rows": len(result.recording),
         "streamed": len(result.recording) - result.recording.train_rows,
+        "block": result.recording.block_rows,
         "model": result.recording.spec.model_id,
         "task": result.recording.spec.task,
         result.measure: result.score(result.losses.served),

@@ -102,6 +102,34 @@ def test_an_archived_version_that_does_better_serves_again_before_anything_is_tr
     assert (word.action, word.version) == ("reuse", "0.9.0")
 
 
+def swaps(rule):
+    """How often the archived version is brought back where both are the better one for 100 rows in turn."""
+    state, count = serving(), 0
+    for turn in range(20):
+        losses, other = ([0.5] * 4, [0.1] * 4) if turn % 2 else ([0.1] * 4, [0.5] * 4)
+        state = fed(state, losses, rule=rule, archived=other)
+        if action(state, rule) == "reuse":
+            count += 1
+            state = began_serving(state, "1.0.0", trained_rows=2000)
+    return count
+
+
+def test_versions_that_are_each_the_better_one_for_a_while_do_not_swap_places_for_ever():
+    never_worth_it = PayoffRule(price=100.0, decision_rows=25)
+    assert swaps(never_worth_it.model_copy(update={"switch_share": 0.0})) == 10
+    assert swaps(never_worth_it) == 0
+
+
+def test_a_switch_that_is_not_worth_its_price_yet_says_so():
+    rule = PayoffRule(price=100.0, decision_rows=25)
+    state = fed(serving(), [0.6] * 3, rule=rule, twin=[0.6] * 3, fresh500=[0.6] * 3, archived=[0.1] * 3)
+    word = verdict(state, rule, maximum_rows=5000)
+    assert (word.action, word.evidence["switch_price"], word.evidence["switch_worth"]) == ("wait", 50.0, 37.5)
+    later = fed(state, [0.6] * 2, rule=rule, archived=[0.1] * 2)
+    word = verdict(later, rule, maximum_rows=5000)
+    assert (word.action, "a switch must be worth 50" in word.reason) == ("reuse", True)
+
+
 def test_an_archived_version_that_is_better_by_chance_alone_does_not_come_back():
     rng = np.random.default_rng(5)
     reuses = 0
