@@ -53,8 +53,8 @@ GENERATED: dict[str, tuple[Callable[[int], tuple[Floats, Floats]], int]] = {
 def generated(text: str, seed: int = 0) -> Stream | None:
     """The stream that `NAME` or `NAME:ROWS` asks for; None where the name is none of these.
 
-    >>> generated("recurring:5000").labels[:2].tolist(), generated("mine.csv")
-    (['no', 'yes'], None)
+    >>> len(generated("recurring:5000").rows), generated("mine.csv")
+    (5000, None)
     """
     name, _, rows = text.partition(":")
     if name not in GENERATED or (rows and not rows.isdigit()):
