@@ -32,8 +32,7 @@ def admit(blocks: Sequence[Block], memory: PartitionMemory) -> list[Admission]:
 
 
 def _all_new(block: Block, memory: PartitionMemory) -> bool:
-    unique = set(block.ids)
-    return len(unique) == len(block.ids) and memory.of(block.layout.model_id).ordinals.keys().isdisjoint(unique)
+    return memory.of(block.layout.model_id).ids.all_new(block.ids)
 
 
 def _admit_all(blocks: Sequence[Block], total: int) -> list[Admission]:
@@ -52,15 +51,15 @@ def _admit_one_by_one(blocks: Sequence[Block], memory: PartitionMemory) -> list[
     kept: list[list[tuple[int, int]]] = [[] for _ in blocks]
     repeated: list[list[int]] = [[] for _ in blocks]
     new: list[dict[str, int]] = [{} for _ in blocks]
+    ids = [block.ids.to_pylist() for block in blocks]
+    known = [memory.of(block.layout.model_id).ids.find(block.ids).tolist() for block in blocks]
     arrivals = sorted(
         (place, b, row) for b, block in enumerate(blocks) for row, place in enumerate(block.places.tolist())
     )
     for _, b, row in arrivals:
-        prediction_id, model_id = blocks[b].ids[row], blocks[b].layout.model_id
-        ordinal = new[b].get(prediction_id)
-        if ordinal is None:
-            ordinal = memory.of(model_id).ordinals.get(prediction_id)
-        if ordinal is not None and (ordinal >= total - window or memory.waits(model_id, ordinal)):
+        prediction_id, model_id = ids[b][row], blocks[b].layout.model_id
+        ordinal = new[b].get(prediction_id, known[b][row])
+        if ordinal >= 0 and (ordinal >= total - window or memory.waits(model_id, ordinal)):
             repeated[b].append(row)
             continue
         new[b][prediction_id] = total

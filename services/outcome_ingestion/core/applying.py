@@ -14,6 +14,7 @@ from outcome_ingestion.core.consolidation import consolidate
 from outcome_ingestion.core.counts import DelayHistogram, IngestCounts
 from outcome_ingestion.core.decoding import Decoded
 from outcome_ingestion.core.frame_assembly import Piece, assemble, label_pieces
+from outcome_ingestion.core.id_index import Known
 from outcome_ingestion.core.joining import Joined, Joiner, NewRows, with_labels
 from outcome_ingestion.core.label_items import LabelItem
 from outcome_ingestion.core.layout import Layout
@@ -22,7 +23,7 @@ from outcome_ingestion.core.repeats import labels_of_repeats
 from outcome_ingestion.core.room import expire, make_room
 from outcome_ingestion.core.rules import IngestRules
 
-_NO_ROWS = NewRows([], *(np.empty(0, dtype=np.int64) for _ in range(4)))
+_NO_ROWS = NewRows(pa.array([], pa.string()), *(np.empty(0, dtype=np.int64) for _ in range(4)))
 
 
 @dataclass(slots=True)
@@ -138,7 +139,7 @@ def _remember(memory: PartitionMemory, model_id: str, batch: pa.RecordBatch, new
     for start in range(0, len(batch), most):
         rows = batch if len(batch) <= most else batch.slice(start, most)
         part, seq = slice(start, start + most), memory.take_seq()
-        memory.remember(model_id, seq, new.ids[part], new.ordinals[part])
+        memory.remember(model_id, seq, Known(new.ids.slice(start, most), new.ordinals[part]))
         _hold(memory, model_id, seq, rows, new.ordinals[part])
         pieces.append(Piece(new.places[part], rows))
         consolidate(memory, model_id)

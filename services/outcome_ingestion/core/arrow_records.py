@@ -138,13 +138,11 @@ def _refuse_not_finite(column: pa.Array, name: str, refused: Refused) -> None:
             refused.setdefault(row, invalid("NotFinite", f"{name} is NaN or infinite; a missing value is null"))
 
 
-def _ids(column: pa.Array, refused: Refused) -> list[str]:
-    ids = column.to_pylist()
+def _ids(column: pa.Array, refused: Refused) -> pa.StringArray:
     lengths = pc.fill_null(pc.utf8_length(column), 0).to_numpy()
     for row in np.flatnonzero((lengths < 1) | (lengths > _LONGEST_ID)).tolist():
         refused.setdefault(row, invalid("BadId", "a prediction_id has 1 to 200 characters"))
-        ids[row] = ids[row] or ""
-    return ids  # type: ignore[no-any-return]
+    return pc.fill_null(column, "") if column.null_count else column
 
 
 def _complete(columns: dict[str, pa.Array], layout: Layout, rows: int, refused: Refused) -> None:

@@ -26,7 +26,7 @@ class Block:
     """
 
     layout: Layout
-    ids: list[str]
+    ids: pa.StringArray
     places: Ints
     partitions: Ints
     columns: dict[str, pa.Array]
@@ -56,7 +56,7 @@ class Block:
         which = pa.array(rows)
         return Block(
             self.layout,
-            [self.ids[row] for row in rows.tolist()],
+            self.ids.take(which),
             self.places[rows],
             self.partitions[rows],
             {name: column.take(which) for name, column in self.columns.items()},
@@ -84,7 +84,7 @@ def joined(blocks: list[Block]) -> Block:
     columns = {name: _stacked(blocks, name, kind) for name, kind in names.items()}
     whole = Block(
         blocks[0].layout,
-        [prediction_id for block in blocks for prediction_id in block.ids],
+        pa.concat_arrays([block.ids for block in blocks]),
         np.concatenate([block.places for block in blocks]),
         np.concatenate([block.partitions for block in blocks]),
         columns,

@@ -5,6 +5,7 @@ about the same for 500 rows as for 5,000.
 """
 
 from collections.abc import Sequence
+from contextlib import suppress
 from itertools import chain
 from typing import Any
 
@@ -36,9 +37,10 @@ def column_blocks(records: Sequence[tuple[int, bytes]], find: Find) -> tuple[lis
     """The rows of all records, one block a model, and the records that are no columnar JSON."""
     groups: dict[str, tuple[RowReader, list[tuple[int, ColumnBatch, Lists]]]] = {}
     dead: Refused = {}
+    reader: RowReader | None = None
     for index, value in records:
         try:
-            batch, reader = _decode(value, find)
+            batch, reader = _decode(value, find, reader)
             lists = _lists(batch, reader)
         except DECODE_ERRORS as error:
             dead[index] = undecodable(error)
@@ -49,8 +51,15 @@ def column_blocks(records: Sequence[tuple[int, bytes]], find: Find) -> tuple[lis
     return [_block(reader, found) for reader, found in groups.values()], dead
 
 
-def _decode(value: bytes, find: Find) -> tuple[ColumnBatch, RowReader]:
-    """A record's columns and its model's reader; raises what a decoder raises, and `Refusal`."""
+def _decode(value: bytes, find: Find, last: RowReader | None) -> tuple[ColumnBatch, RowReader]:
+    """A record's columns and its model's reader; raises what a decoder raises, and `Refusal`.
+
+    `last` is the reader of the record before: tried first, as most batches have one model.
+    """
+    if last is not None:
+        with suppress(*DECODE_ERRORS):
+            typed: ColumnBatch = last.columns.decode(value)
+            return typed, last
     model_id = model_decoder.decode(value).model_id
     reader = find(model_id)
     if reader is None:
@@ -69,7 +78,7 @@ def _block(reader: RowReader, records: list[tuple[int, ColumnBatch, Lists]]) -> 
     refused: Refused = {}
     typed = all(not isinstance(batch.features, dict) for _, batch, _ in records)
     columns = _columns(whole, reader.layout, refused, typed=typed)
-    ids = list(chain.from_iterable(batch.prediction_id for _, batch, _ in records))
+    ids = pa.array(list(chain.from_iterable(batch.prediction_id for _, batch, _ in records)), pa.string())
     firsts = np.repeat([index * ROWS_A_RECORD for index, _, _ in records], counts)
     places = firsts + np.concatenate([np.arange(count) for count in counts])
     return Block(reader.layout, ids, places, np.zeros(len(ids), dtype=np.int64), columns, refused)
@@ -79,8 +88,10 @@ def _end_to_end(parts: list[Any], counts: list[int]) -> list[Any]:
     """A column over all records. A text or None stands for all rows of its record."""
     if len(parts) == 1 and isinstance(parts[0], list):
         return parts[0]
-    filled = (part if isinstance(part, list) else [part] * count for part, count in zip(parts, counts, strict=True))
-    return list(chain.from_iterable(filled))
+    whole: list[Any] = []
+    for part, count in zip(parts, counts, strict=True):
+        whole += part if isinstance(part, list) else [part] * count
+    return whole
 
 
 def _lists(batch: ColumnBatch, reader: RowReader) -> Lists:

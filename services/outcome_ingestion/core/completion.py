@@ -16,7 +16,7 @@ def complete(block: Block) -> pa.RecordBatch:
     columns = dict(block.columns)
     columns |= derived_features(block)
     _default_labels(block, columns)
-    columns["prediction_id"] = pa.array(block.ids, pa.string())
+    columns["prediction_id"] = block.ids
     columns["event"] = _events(block)
     ordered = nulls_for(columns, block.layout.schema, len(block))
     return pa.RecordBatch.from_arrays(list(ordered.values()), names=list(ordered))

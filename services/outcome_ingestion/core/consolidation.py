@@ -4,12 +4,11 @@ A batch of one row takes kilobytes, nearly all of it the frame around it. Sixtee
 one, sixteen of those become one again: each row is written twice more, rarely a third time.
 """
 
-from itertools import chain
-
 import numpy as np
 import pyarrow as pa
 
 from outcome_ingestion.core.held_rows import Chunk, chunk_of
+from outcome_ingestion.core.id_index import Known
 from outcome_ingestion.core.memory import PartitionMemory
 from outcome_ingestion.core.memory_entries import Seen
 from outcome_ingestion.core.moments import MOMENT
@@ -31,19 +30,14 @@ def consolidate(memory: PartitionMemory, model_id: str) -> None:
 
 
 def _lay_together(memory: PartitionMemory, model_id: str, seqs: list[int]) -> None:
-    model, seq = memory.of(model_id), memory.take_seq()
+    seq = memory.take_seq()
     chunks = [memory.chunks[old][1] for old in seqs if old in memory.chunks]
     if len({chunk.batch.schema for chunk in chunks}) > 1:
         return
-    parts = [memory.seen.pop(old)[1] for old in seqs]
-    for old in seqs:
-        memory.put("ids", model_id, old, None)
-    ids = list(chain.from_iterable(part.ids for part in parts))
-    numbers = list(chain.from_iterable(part.numbers() for part in parts))
-    in_a_row = numbers[-1] - numbers[0] == len(numbers) - 1
-    seen = Seen(ids, numbers[0], None if in_a_row else numbers, max(part.clock for part in parts))
-    del model.recent[-len(seqs) :]
-    memory.write_seen(seq, model_id, seen)
+    parts = [memory.seen[old][1] for old in seqs]
+    ids = pa.concat_arrays([part.known.ids for part in parts])
+    ordinals = np.concatenate([part.known.ordinals for part in parts])
+    memory.remember_together(model_id, seqs, seq, Seen(Known(ids, ordinals), max(part.clock for part in parts)))
     if chunks:
         _replace_chunks(memory, model_id, chunks, seq)
 

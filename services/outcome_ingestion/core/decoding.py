@@ -5,21 +5,24 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 
 from driftloop.codec.content_types import ARROW, AVRO, COLUMNS, JSON, content_type
 from driftloop.contracts.topics import PREDICTION_LABELS, PREDICTION_OUTCOMES
 from driftloop.processor import Record
 from outcome_ingestion.core.arrow_records import arrow_blocks
 from outcome_ingestion.core.avro_rows import AvroRows
-from outcome_ingestion.core.blocks import ROWS_A_RECORD, Block, joined
+from outcome_ingestion.core.blocks import ROWS_A_RECORD, Block, Ints, joined
 from outcome_ingestion.core.checks import check_rows
 from outcome_ingestion.core.column_records import column_blocks
 from outcome_ingestion.core.json_rows import Find, RowReader, read_rows
+from outcome_ingestion.core.keys import wrong_keys
 from outcome_ingestion.core.label_items import LabelItem, decode_label, fit_label
 from outcome_ingestion.core.layout import Layout
 from outcome_ingestion.core.moments import LATEST_US
 from outcome_ingestion.core.refusal import Refusal, invalid, unknown_kind, unknown_model
 from outcome_ingestion.core.row_columns import columns_of
+from outcome_ingestion.core.shaped_blocks import ShapedBlock, ShapedReader
 
 Records = Sequence[tuple[int, bytes]]
 Blocks = tuple[list[Block], dict[int, Refusal]]
@@ -53,13 +56,14 @@ class BatchDecoder:
         self._find = find
         self._future_us = int(future_seconds * 1e6)
         self._last: RowReader | None = None
+        self._shaped = ShapedReader()
         self._avro = AvroRows()
 
     def decode(self, records: Sequence[Record]) -> Decoded:
         """Everything in a batch that can be used, and why the rest cannot."""
         decoded = Decoded()
         kinds = self._sorted_out(records, decoded)
-        blocks = self._singles(records, kinds.pop(JSON, []), decoded)
+        blocks = self._json(records, kinds.pop(JSON, []), decoded)
         if AVRO in kinds:
             blocks += self._singles(records, kinds.pop(AVRO), decoded, self._avro.read)
         for kind, indices in kinds.items():
@@ -82,6 +86,22 @@ class BatchDecoder:
                 kinds.setdefault(content_type(headers[index]), []).append(index)
         return dict(kinds)
 
+    def _json(self, records: Sequence[Record], indices: Sequence[int], decoded: Decoded) -> list[Block]:
+        """Blocks of JSON records: those of a known shape all at once, the others one by one."""
+        numbers = np.asarray(indices)
+        values = [record.value() for record in records] if len(records) == len(indices) else None
+        found, left = self._shaped.read(values or [records[index].value() for index in indices], self._find)
+        blocks = [self._of_shape(records, numbers[one.rows], one) for one in found]
+        return blocks + self._singles(records, numbers[left].tolist(), decoded) if len(left) else blocks
+
+    @staticmethod
+    def _of_shape(records: Sequence[Record], indices: Ints, found: ShapedBlock) -> Block:
+        own = records if len(indices) == len(records) else [records[index] for index in indices.tolist()]
+        for row in wrong_keys([record.key() for record in own], found.ids):
+            found.refused[row] = invalid("WrongKey", "the record's key is not its prediction_id")
+        places = indices * ROWS_A_RECORD
+        return Block(found.reader.layout, found.ids, places, np.zeros_like(places), found.columns, found.refused)
+
     def _singles(
         self, records: Sequence[Record], indices: Sequence[int], decoded: Decoded, read: ReadRows | None = None
     ) -> list[Block]:
@@ -103,8 +123,9 @@ class BatchDecoder:
         reader = self._find(rows[0].model_id)
         assert reader is not None
         self._last = reader
-        ids, columns, refused = columns_of(rows, reader.layout)
-        for row in _wrong_keys([records[index].key() for index in indices], ids):
+        texts, columns, refused = columns_of(rows, reader.layout)
+        ids = pa.array(texts, pa.string())
+        for row in wrong_keys([records[index].key() for index in indices], ids):
             refused[row] = invalid("WrongKey", "the record's key is not its prediction_id")
         places = np.array(indices, dtype=np.int64) * ROWS_A_RECORD
         return Block(reader.layout, ids, places, np.zeros(len(ids), dtype=np.int64), columns, refused)
@@ -156,24 +177,11 @@ class BatchDecoder:
         reader = self._find(row.model_id)
         if reader is None:
             raise unknown_model(row.model_id)
-        if _wrong_keys([record.key()], [row.prediction_id]):
+        if wrong_keys([record.key()], pa.array([row.prediction_id], pa.string())):
             raise invalid("WrongKey", "the record's key is not its prediction_id")
         event_time = reader.layout.spec.clock == "event"
         latest = LATEST_US if event_time else record.timestamp()[1] * 1000 + self._future_us
         return reader.layout, fit_label(row, reader.layout, place, latest)
-
-
-def _wrong_keys(keys: Sequence[bytes | str | None], ids: list[str]) -> list[int]:
-    """Rows whose record's key is missing or is not the prediction id."""
-    try:
-        together = b"\0".join(keys).decode()  # type: ignore[arg-type]
-        if together == "\0".join(ids) and together.count("\0") == len(ids) - 1:
-            return []
-    except (TypeError, UnicodeDecodeError):
-        pass
-    encoded = [prediction_id.encode() for prediction_id in ids]
-    given = [key.encode() if isinstance(key, str) else key for key in keys]
-    return [row for row, (key, own) in enumerate(zip(given, encoded, strict=True)) if key != own]
 
 
 def _by_model(blocks: list[Block]) -> list[Block]:

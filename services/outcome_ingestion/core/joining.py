@@ -10,6 +10,7 @@ import pyarrow as pa
 from driftloop.codec.frames import LABEL
 from outcome_ingestion.core.blocks import Ints
 from outcome_ingestion.core.held_rows import Chunk
+from outcome_ingestion.core.id_index import NOWHERE
 from outcome_ingestion.core.label_items import LabelItem
 from outcome_ingestion.core.memory import PartitionMemory
 from outcome_ingestion.core.memory_entries import ModelMemory
@@ -28,7 +29,7 @@ class Join(NamedTuple):
 class NewRows:
     """The rows of a batch that were admitted, of one model and partition."""
 
-    ids: list[str]
+    ids: pa.StringArray
     places: Ints
     ordinals: Ints
     predicted_at: Ints
@@ -61,13 +62,14 @@ class Joiner:
 
     def run(self, items: list[LabelItem]) -> Joined:
         """Join them all. Chunks of earlier batches are marked at once."""
-        rows = dict(zip(self.new.ids, range(len(self.new.ids)), strict=True))
+        rows = dict(zip(self.new.ids.to_pylist(), range(len(self.new.ids)), strict=True))
         model = self.memory.of(self.model_id)
         self._meet_early(model, rows)
+        older = self._older(items, model)
         for item in sorted(items):
             row = rows.get(item.prediction_id)
             if row is None:
-                self._join_older(item, model)
+                self._join_older(item, model, older[item.prediction_id])
             elif self.new.places[row] > item.place:
                 self._come_before(row, item)
             else:
@@ -100,9 +102,14 @@ class Joiner:
             new.labelled_at[row] = item.at
             self.result.joins.append(Join(item, event, None, row))
 
-    def _join_older(self, item: LabelItem, model: ModelMemory) -> None:
-        ordinal = model.ordinals.get(item.prediction_id)
-        if ordinal is None:
+    @staticmethod
+    def _older(items: list[LabelItem], model: ModelMemory) -> dict[str, int]:
+        """The ordinal of each label's row where it came in an earlier batch, else NOWHERE."""
+        ids = [item.prediction_id for item in items]
+        return dict(zip(ids, model.ids.find(pa.array(ids, pa.string())).tolist(), strict=True))
+
+    def _join_older(self, item: LabelItem, model: ModelMemory, ordinal: int) -> None:
+        if ordinal == NOWHERE:
             self._wait(item)
             return
         place = model.held.find(ordinal)

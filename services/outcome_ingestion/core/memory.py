@@ -10,7 +10,7 @@ needs them any more. One entry a row would cost more than all the rest of ingest
 """
 
 from collections import OrderedDict, deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import msgspec
 import pyarrow as pa
@@ -18,6 +18,7 @@ import pyarrow as pa
 from driftloop.processor import StateChange
 from outcome_ingestion.core.blocks import Ints
 from outcome_ingestion.core.held_rows import Chunk, chunk_of, encode_rows
+from outcome_ingestion.core.id_index import Known
 from outcome_ingestion.core.label_items import LabelItem, pack_labels
 from outcome_ingestion.core.memory_entries import Marks, ModelMemory, Seen
 from outcome_ingestion.core.rules import IngestRules
@@ -87,18 +88,22 @@ class PartitionMemory:
         """Set or delete a state entry; rows are encoded when the changes are taken."""
         self._changes[f"{kind}/{model_id}/{seq:012d}"] = value
 
-    def remember(self, model_id: str, seq: int, ids: list[str], ordinals: Ints) -> None:
+    def remember(self, model_id: str, seq: int, known: Known) -> None:
         """These ids have been seen."""
-        first, last = int(ordinals[0]), int(ordinals[-1])
-        in_a_row = last - first == len(ids) - 1
-        self.write_seen(
-            seq, model_id, Seen(ids, first, None if in_a_row else ordinals.tolist(), self.of(model_id).row_clock)
-        )
-
-    def write_seen(self, seq: int, model_id: str, seen: Seen) -> None:
-        """Take up ids and write them down."""
+        seen = Seen(known, self.of(model_id).row_clock)
         self.add_seen(seq, model_id, seen)
-        self.put("ids", model_id, seq, _encode(seen))
+        self.put("ids", model_id, seq, seen.encode())
+
+    def remember_together(self, model_id: str, seqs: Sequence[int], seq: int, seen: Seen) -> None:
+        """The ids of the newest entries `seqs` stand in one entry from now on."""
+        for old in seqs:
+            del self.seen[old]
+            self.put("ids", model_id, old, None)
+        model = self.of(model_id)
+        model.ids.join_newest(len(seqs), seen.known)
+        del model.recent[-len(seqs) :]
+        self._list_seen(seq, model_id, seen)
+        self.put("ids", model_id, seq, seen.encode())
 
     def hold(self, model_id: str, seq: int, batch: pa.RecordBatch, ordinals: Ints) -> None:
         """These rows may still be labelled or corrected."""
@@ -136,10 +141,7 @@ class PartitionMemory:
 
     def forget_seen(self, seq: int, model_id: str, seen: Seen) -> None:
         """Ids of a batch are out of the window; those that came again since stay."""
-        ordinals = self.models[model_id].ordinals
-        for prediction_id, ordinal in zip(seen.ids, seen.numbers(), strict=True):
-            if ordinals.get(prediction_id) == ordinal:
-                del ordinals[prediction_id]
+        self.models[model_id].ids.drop(seen.known)
         self.put("ids", model_id, seq, None)
 
     def drop_chunk(self, model_id: str, chunk: Chunk) -> None:
@@ -174,9 +176,12 @@ class PartitionMemory:
 
     def add_seen(self, seq: int, model_id: str, seen: Seen) -> None:
         """Take up ids without writing them down."""
-        self.of(model_id).ordinals.update(zip(seen.ids, seen.numbers(), strict=True))
+        self.of(model_id).ids.add(seen.known)
+        self._list_seen(seq, model_id, seen)
+
+    def _list_seen(self, seq: int, model_id: str, seen: Seen) -> None:
         self.seen[seq] = model_id, seen
-        self.of(model_id).recent.append((seq, len(seen.ids)))
+        self.of(model_id).recent.append((seq, len(seen.known.ids)))
 
     def add_chunk(self, model_id: str, chunk: Chunk) -> None:
         """Take up held rows without writing them down."""

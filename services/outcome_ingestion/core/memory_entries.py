@@ -4,27 +4,64 @@ from collections import OrderedDict, deque
 from dataclasses import dataclass, field
 
 import msgspec
+import numpy as np
+import pyarrow as pa
 
 from outcome_ingestion.core.held_rows import HeldRows
+from outcome_ingestion.core.id_index import IdIndex, Known
 from outcome_ingestion.core.label_items import LabelItem
+from outcome_ingestion.core.text_hashes import text_parts
 
 
-class Seen(msgspec.Struct, array_like=True, gc=False):
-    """The ids of a batch of one model and their ordinals (`first` where they follow one another)."""
+class SeenEntry(msgspec.Struct, array_like=True, gc=False):
+    """The ids of a batch of one model and their ordinals (`first` where they follow one another).
 
-    ids: list[str]
+    `ids` are their bytes end to end, with the length of each in `sizes` (four bytes); entries that
+    were written before that have a list of texts.
+    """
+
+    ids: bytes | list[str]
     first: int
     ordinals: list[int] | None
     clock: int
+    sizes: bytes = b""
 
-    @property
-    def end(self) -> int:
-        """One more than the last ordinal."""
-        return self.first + len(self.ids) if self.ordinals is None else self.ordinals[-1] + 1
 
-    def numbers(self) -> list[int]:
-        """The ordinals, one an id."""
-        return list(range(self.first, self.first + len(self.ids))) if self.ordinals is None else self.ordinals
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """Ids of a batch that are known, and the clock of their model's rows at that time."""
+
+    known: Known
+    clock: int
+
+    def encode(self) -> bytes:
+        """The state entry."""
+        known = self.known
+        offsets, data = text_parts(known.ids)
+        in_a_row = known.end - known.first == len(known.ids)
+        return _encode(
+            SeenEntry(
+                data[offsets[0] : offsets[-1]].tobytes(),
+                known.first,
+                None if in_a_row else known.ordinals.tolist(),
+                self.clock,
+                np.diff(offsets).astype("<i4").tobytes(),
+            )
+        )
+
+    @classmethod
+    def decode(cls, value: bytes) -> "Seen":
+        """What `encode` gave."""
+        entry = _seen_decoder.decode(value)
+        if isinstance(entry.ids, bytes):
+            sizes = np.frombuffer(entry.sizes, dtype="<i4")
+            offsets = np.concatenate([np.zeros(1, np.int32), np.cumsum(sizes, dtype=np.int32)])
+            buffers = [None, pa.py_buffer(offsets), pa.py_buffer(entry.ids)]
+            ids = pa.Array.from_buffers(pa.string(), len(sizes), buffers)
+        else:
+            ids = pa.array(entry.ids, pa.string())
+        ordinals = np.arange(entry.first, entry.first + len(ids)) if entry.ordinals is None else entry.ordinals
+        return cls(Known(ids, np.asarray(ordinals, dtype=np.int64)), entry.clock)
 
 
 class Marks(msgspec.Struct, array_like=True, gc=False):
@@ -39,7 +76,7 @@ class Marks(msgspec.Struct, array_like=True, gc=False):
 class ModelMemory:
     """One model in one partition. Clocks are watermarks in microseconds since 1970."""
 
-    ordinals: dict[str, int] = field(default_factory=dict)
+    ids: IdIndex = field(default_factory=IdIndex)
     held: HeldRows = field(default_factory=HeldRows)
     early: OrderedDict[str, tuple[int, LabelItem]] = field(default_factory=OrderedDict)
     marks: deque[int] = field(default_factory=deque)
@@ -47,3 +84,7 @@ class ModelMemory:
     label_clock: int = 0
     recent: list[tuple[int, int]] = field(default_factory=list)
     """(seq, rows) of the newest batches, as far back as they are small."""
+
+
+_encode = msgspec.msgpack.encode
+_seen_decoder = msgspec.msgpack.Decoder(SeenEntry)

@@ -25,11 +25,16 @@ def parse_moments(texts: Sequence[str | int | None], name: str) -> tuple[pa.Arra
     """
     if type(next((text for text in texts if text is not None), None)) is int:
         return pa.array(texts, pa.int64()).cast(MOMENT), {}
+    return moments_of(pa.array(texts, pa.string()), name)
+
+
+def moments_of(texts: pa.StringArray, name: str) -> tuple[pa.Array, dict[int, Refusal]]:
+    """The same of a column of texts."""
     try:
-        return pa.array(texts, pa.string()).cast(MOMENT), {}
+        return texts.cast(MOMENT), {}
     except pa.ArrowInvalid:
         refusals: dict[int, Refusal] = {}
-        values = [_one(str(text), row, name, refusals) if text is not None else None for row, text in enumerate(texts)]
+        values = [_one(text, row, name, refusals) for row, text in enumerate(texts.to_pylist())]
         return pa.array(values, pa.int64()).cast(MOMENT), refusals
 
 

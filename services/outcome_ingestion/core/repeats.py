@@ -20,7 +20,7 @@ def _label_of(block: Block, row: int) -> LabelItem:
     weight = columns.get("weight")
     return LabelItem(
         int(block.places[row]),
-        block.ids[row],
+        block.ids[row].as_py(),
         tuple(columns[LABEL + name][row].as_py() for name in block.layout.target),
         int(block.times("labelled_at")[row] or block.times("predicted_at")[row]),
         columns["label_source"][row].as_py(),

@@ -4,14 +4,16 @@ from collections.abc import Iterable
 
 import msgspec
 import numpy as np
+import pyarrow as pa
 
+from outcome_ingestion.core.blocks import Ints
 from outcome_ingestion.core.held_rows import chunk_of, decode_rows
+from outcome_ingestion.core.id_index import Known
 from outcome_ingestion.core.label_items import unpack_labels
 from outcome_ingestion.core.memory import PartitionMemory
 from outcome_ingestion.core.memory_entries import Marks, Seen
 
 _KINDS = ("ids", "rows", "marks", "early")
-_seen_decoder = msgspec.msgpack.Decoder(Seen)
 _marks_decoder = msgspec.msgpack.Decoder(Marks)
 
 
@@ -29,29 +31,34 @@ def restore(memory: PartitionMemory, state: Iterable[tuple[str, bytes]]) -> None
 
 
 def _restore_seen(memory: PartitionMemory, seq: int, model_id: str, value: bytes) -> None:
-    seen = _seen_decoder.decode(value)
+    seen = Seen.decode(value)
     memory.add_seen(seq, model_id, seen)
-    memory.total = max(memory.total, seen.end)
+    memory.total = max(memory.total, seen.known.end)
     model = memory.of(model_id)
     model.row_clock = max(model.row_clock, seen.clock)
 
 
 def _restore_rows(memory: PartitionMemory, seq: int, model_id: str, value: bytes) -> None:
     batch = decode_rows(value)
-    numbers = _numbers_of(batch.column("prediction_id").to_pylist(), memory.seen[seq][1])
-    memory.add_chunk(model_id, chunk_of(seq, batch, np.array(numbers, dtype=np.int64)))
+    memory.add_chunk(
+        model_id, chunk_of(seq, batch, _ordinals_of(batch.column("prediction_id"), memory.seen[seq][1].known))
+    )
 
 
-def _numbers_of(ids: list[str], seen: Seen) -> list[int]:
-    """Ordinals of rows, which are some of those seen, in the same order."""
-    pairs = iter(zip(seen.ids, seen.numbers(), strict=True))
-    return [next(ordinal for seen_id, ordinal in pairs if seen_id == own) for own in ids]
+def _ordinals_of(ids: pa.StringArray, known: Known) -> Ints:
+    """Ordinals of rows, which are some of those known, in the same order."""
+    if ids.equals(known.ids):
+        return known.ordinals
+    pairs = iter(zip(known.ids.to_pylist(), known.ordinals.tolist(), strict=True))
+    ordinals = [next(ordinal for known_id, ordinal in pairs if known_id == own) for own in ids.to_pylist()]
+    return np.array(ordinals, dtype=np.int64)
 
 
 def _restore_marks(memory: PartitionMemory, seq: int, model_id: str, value: bytes) -> None:
     marks, model = _marks_decoder.decode(value), memory.of(model_id)
-    for prediction_id, at in marks.labelled:
-        place = model.held.find(model.ordinals.get(prediction_id, -1))
+    ordinals = model.ids.find(pa.array([prediction_id for prediction_id, _ in marks.labelled], pa.string()))
+    for (_, at), ordinal in zip(marks.labelled, ordinals.tolist(), strict=True):
+        place = model.held.find(ordinal)
         if place is not None:
             memory.label(*place, at)
     for prediction_id in marks.found:

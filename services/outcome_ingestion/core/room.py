@@ -44,7 +44,7 @@ def make_room(memory: PartitionMemory) -> None:
     seen_before = memory.total - memory.rules.remembered_rows
     while memory.seen:
         seq, (model_id, seen) = next(iter(memory.seen.items()))
-        if seen.end > seen_before:
+        if seen.known.end > seen_before:
             break
         del memory.seen[seq]
         if seq in memory.chunks:

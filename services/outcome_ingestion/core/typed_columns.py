@@ -1,7 +1,7 @@
 """The class that msgspec reads a columnar record of one layout into."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -23,6 +23,7 @@ class TypedColumns:
         if layout.single and layout.target[layout.single].kind == "number":
             target = list[float | None] | dict[ShortText, Column] | None
         fields: list[tuple[str, Any] | tuple[str, Any, Any]] = [("features", features)]
-        fields += [("prediction", target, None), ("label", target, None)]
+        own: Any = Literal[layout.model_id]
+        fields += [("model_id", own), ("prediction", target, None), ("label", target, None)]
         batch = msgspec.defstruct("Batch", fields, bases=(ColumnBatch,), gc=False, kw_only=True)
         self.decode: Callable[[bytes], Any] = msgspec.json.Decoder(batch).decode

@@ -1,101 +1,150 @@
-"""Speed of ingestion's core, each encoding beside bare decoding in the same run.
+"""Speed of ingestion as it ships: the service as a process, exactly-once on, against the real broker.
 
-What is measured: decoding, validation, de-duplication, state and frames, in memory, as CPU time of one
-core. What is not: the client and the broker; the service as it ships is slower by what they take.
+The topic is filled first, so that the service never waits for input. From the first frame that an
+independent reader sees to the last, the rows in the frames are counted and the CPU time of the service
+(all its threads; the broker is another process) is read. Beside it, in the same run and on the same
+records: a bare `consume()` + `json.loads` loop, decoding by msgspec into columns and nothing else, and
+a Faust agent that does no more than decode.
 """
 
-import gc
-import json
+import subprocess
+import sys
+import tempfile
 import time
 from collections.abc import Callable, Sequence
-from itertools import chain
-from operator import attrgetter
-from typing import Any
+from contextlib import closing
+from pathlib import Path
+from typing import Any, NamedTuple
 
-import msgspec
-import numpy as np
-
-from driftloop.bench.ingest_rows import ENCODINGS, FEATURES, START, encode, make_rows, spec_record
-from driftloop.contracts.topics import MODEL_SPECS
+from driftloop.bench import bare_loop
+from driftloop.bench.ingest_core import cpu_seconds, decode_into_columns
+from driftloop.bench.ingest_rows import MODEL, encode, make_rows, spec_record
+from driftloop.bench.measured_service import MeasuredService
+from driftloop.codec.frames import decode_header
+from driftloop.contracts.topics import MODEL_SPECS, OUTCOME_FRAMES, PREDICTION_OUTCOMES
+from driftloop.errors import ExitCode, UserError
+from driftloop.kafka.embedded import embedded_broker
+from driftloop.kafka.log_reader import LogReader
+from driftloop.kafka.sender import Sender
+from driftloop.kafka.settings import KafkaSettings
+from driftloop.kafka.topics import apply_topics
 from driftloop.processor import Record
-from outcome_ingestion.core.ingest import Ingest
-from outcome_ingestion.core.rules import IngestRules
 
 Say = Callable[[str], None]
-_ROWS_A_BATCH, _ROWS_A_RECORD = 5_000, {"json": 1, "avro": 1, "columns": 500, "arrow": 500}
+_PATIENCE_S = 120.0
+_BARE_ROWS, _FAUST_ROWS = 100_000, 15_000
+_FAUST_AGENT = Path(__file__).with_name("faust_agent.py")
 
 
-def bench_ingest(rows: int, repeats: int, say: Say) -> dict[str, Any]:
-    """Rows per CPU-second by encoding, best of `repeats` runs that take turns with the bare decoders.
+class Figures(NamedTuple):
+    """What a run of the service came to."""
 
-    `ratio_to_msgspec` compares with decoding the JSON rows into columns and nothing else,
-    `ratio_to_json_loads` with the standard library's parser alone.
-    """
+    rows_per_second: float
+    rows_per_cpu_second: float
+    peak_rss_mb: float
+
+
+def bench_ingest(rows: int, encodings: Sequence[str], faust_python: Path | None, say: Say) -> dict[str, Any]:
+    """Figures by encoding. `faust_python` is the interpreter of an environment with Faust, None to leave it out."""
     made = make_rows(rows)
-    records = {encoding: encode(made, encoding) for encoding in ENCODINGS}
-    works: dict[str, Callable[[], None]] = {
-        encoding: lambda encoding=encoding: _ingest(records[encoding], encoding)  # type: ignore[misc]
-        for encoding in ENCODINGS
+    figures: dict[str, Figures] = {}
+    beside: dict[str, float | None] = {"bare": None, "faust": None}
+    records = {"json": encode(made, "json")}
+    for encoding in dict.fromkeys(("json", *encodings)):
+        own = records.get(encoding) or encode(made, encoding)
+        say(f"{encoding}: {len(own)} records with {rows} rows")
+        with embedded_broker() as broker, tempfile.TemporaryDirectory() as folder:
+            kafka = KafkaSettings(bootstrap_servers=broker.bootstrap_servers)
+            fill(kafka, own)
+            if encoding in encodings:
+                figures[encoding] = measure(kafka, rows, Path(folder))
+            if encoding == "json":
+                beside = _beside(kafka, rows, faust_python)
+    msgspec = rows / cpu_seconds(lambda: decode_into_columns(records["json"]))
+    return {
+        "rows": rows,
+        "beside_rows_per_cpu_second": {"msgspec_into_columns": round(msgspec), **beside},
+        "encodings": {name: _entry(one, msgspec, beside) for name, one in figures.items()},
     }
-    works |= {"msgspec": lambda: _bare_columns(records["json"]), "json_loads": lambda: _bare_loads(records["json"])}
-    works["json_uncorrectable"] = lambda: _ingest(records["json"], "json", correctable_rows=0)
-    best = dict.fromkeys(works, float("inf"))
-    for turn in range(repeats):
-        say(f"turn {turn + 1} of {repeats}")
-        for name, work in works.items():
-            best[name] = min(best[name], _cpu_seconds(work))
-    speeds = {name: round(rows / seconds) for name, seconds in best.items()}
-    encodings = {
-        name: {
-            "core_rows_per_cpu_second": speeds[name],
-            "ratio_to_msgspec": round(speeds[name] / speeds["msgspec"], 2),
-            "ratio_to_json_loads": round(speeds[name] / speeds["json_loads"], 2),
-        }
-        for name in (*ENCODINGS, "json_uncorrectable")
+
+
+def _entry(one: Figures, msgspec: float, beside: dict[str, float | None]) -> dict[str, Any]:
+    ratios = {f"ratio_to_{name}": speed and round(one.rows_per_cpu_second / speed, 2) for name, speed in beside.items()}
+    return {
+        "rows_per_second": round(one.rows_per_second),
+        "rows_per_cpu_second": round(one.rows_per_cpu_second),
+        "peak_rss_mb": round(one.peak_rss_mb),
+        **ratios,
+        "ratio_to_msgspec": round(one.rows_per_cpu_second / msgspec, 2),
     }
-    return {"rows": rows, "encodings": encodings, "bare": {n: speeds[n] for n in ("msgspec", "json_loads")}}
 
 
-def _cpu_seconds(work: Callable[[], None]) -> float:
-    gc.collect()
-    started = time.process_time()
-    work()
-    return time.process_time() - started
-
-
-def _ingest(records: Sequence[Record], encoding: str, **rules: int) -> None:
-    core = Ingest(IngestRules(**rules))
-    core.take_table(MODEL_SPECS, [spec_record()])
-    step = _ROWS_A_BATCH // _ROWS_A_RECORD[encoding]
-    for start in range(0, len(records), step):
-        effects = core.process(records[start : start + step], START, tables_current=True)
-        assert not effects.dead_letters, effects.dead_letters[0].message
-
-
-def _bare_columns(records: Sequence[Record]) -> None:
-    """Into columns by a class made for the features: the quickest that msgspec does."""
-    features = msgspec.defstruct("Features", [(name, float) for name in FEATURES], gc=False)
-    texts = [(name, str) for name in ("prediction_id", "model_id", "model_version", "predicted_at", "labelled_at")]
-    numbers = [(name, float) for name in ("prediction", "confidence", "label")]
-    row = msgspec.defstruct("Row", [*texts, *numbers, ("features", features)], gc=False)
-    decode = msgspec.json.Decoder(row).decode
-    for start in range(0, len(records), _ROWS_A_BATCH):
-        rows = [decode(record.value()) for record in records[start : start + _ROWS_A_BATCH]]  # type: ignore[arg-type]
-        cells = chain.from_iterable(map(msgspec.structs.astuple, map(attrgetter("features"), rows)))
-        np.fromiter(cells, np.float64, count=len(rows) * len(FEATURES)).reshape(len(rows), -1)
-        list(zip(*map(attrgetter(*(name for name, _ in [*texts, *numbers])), rows), strict=True))
-
-
-def _bare_loads(records: Sequence[Record]) -> None:
+def fill(kafka: KafkaSettings, records: Sequence[Record], *, partitions: int = 1) -> None:
+    """Create the topics and put the model's spec and all records there."""
+    apply_topics(kafka, partitions=partitions)
+    sender = Sender(kafka)
+    spec = spec_record()
+    sender.send(MODEL_SPECS, MODEL, spec.value())
     for record in records:
-        json.loads(record.value())  # type: ignore[arg-type]
+        value = record.value()
+        assert isinstance(value, bytes)
+        sender.send(PREDICTION_OUTCOMES, record.key(), value, record.headers() or ())
+    sender.close(60)
+
+
+def measure(kafka: KafkaSettings, rows: int, folder: Path) -> Figures:
+    """Run the service over all rows; the rows of the frames behind the first ones count."""
+    with closing(LogReader(kafka, [OUTCOME_FRAMES])) as reader, MeasuredService(_MODULE, kafka, folder) as service:
+        started, cpu, first = 0.0, 0.0, 0
+        seen, deadline = 0, time.monotonic() + _PATIENCE_S
+        while seen < rows:
+            service.check()
+            seen += _rows_in(reader.poll(0.02))
+            if seen and not started:
+                started, cpu = time.monotonic(), service.cpu_seconds
+                first = seen = seen + _rows_in(reader.read_to(reader.ends()))
+            if time.monotonic() > deadline:
+                raise UserError(f"the service framed {seen} of {rows} rows in {_PATIENCE_S:.0f} s")
+        wall, cpu, peak = time.monotonic() - started, service.cpu_seconds - cpu, service.peak_rss_mb
+    if first >= rows:
+        raise UserError(f"{rows} rows are too few to measure: they are framed at once", ExitCode.USAGE)
+    return Figures((rows - first) / wall, (rows - first) / cpu, peak)
+
+
+_MODULE = ("outcome_ingestion", "--role", "ingest")
+
+
+def _rows_in(records: Any) -> int:
+    return sum(decode_header(record.headers()).rows for record in records)
+
+
+def _beside(kafka: KafkaSettings, rows: int, faust_python: Path | None) -> dict[str, float | None]:
+    """Rows per CPU-second of the bare loop and of Faust, over the records that are there."""
+    given = [kafka.bootstrap_servers, PREDICTION_OUTCOMES]
+    bare = _printed([sys.executable, "-m", bare_loop.__name__, *given, str(min(rows, _BARE_ROWS))])
+    if faust_python is None:
+        return {"bare": bare, "faust": None}
+    faust = _printed([str(faust_python), str(_FAUST_AGENT), *given, str(min(rows, _FAUST_ROWS))])
+    return {"bare": bare, "faust": faust}
+
+
+def _printed(command: list[str]) -> float:
+    done = subprocess.run(command, capture_output=True, text=True, timeout=_PATIENCE_S, check=False)
+    try:
+        return round(float(done.stdout.strip().splitlines()[-1]))
+    except (IndexError, ValueError):
+        raise UserError(f"{command[1]} printed no figure: {done.stderr[-300:]}") from None
 
 
 def ingest_table(result: dict[str, Any]) -> str:
     """The figures for a person."""
-    lines = [f"{'encoding':20} {'rows per CPU-second':>20} {'× msgspec':>10} {'× json.loads':>13}"]
+    titles = f"{'encoding':10} {'rows/s':>12} {'rows/CPU-s':>12} {'peak MB':>8}"
+    lines = [f"{titles} {'× bare':>8} {'× Faust':>8} {'× msgspec':>10}"]
     for name, one in result["encodings"].items():
-        speed, msgspec_ratio, loads_ratio = one.values()
-        lines.append(f"{name:20} {speed:20,} {msgspec_ratio:10.2f} {loads_ratio:13.2f}")
-    bare = result["bare"]
-    return "\n".join([*lines, f"bare: msgspec into columns {bare['msgspec']:,}, json.loads {bare['json_loads']:,}"])
+        faust = "–" if one["ratio_to_faust"] is None else f"{one['ratio_to_faust']:.1f}"
+        lines.append(
+            f"{name:10} {one['rows_per_second']:12,} {one['rows_per_cpu_second']:12,} {one['peak_rss_mb']:8,} "
+            f"{one['ratio_to_bare']:8.2f} {faust:>8} {one['ratio_to_msgspec']:10.2f}"
+        )
+    beside = ", ".join(f"{name} {speed:,}" for name, speed in result["beside_rows_per_cpu_second"].items() if speed)
+    return "\n".join([*lines, f"beside, rows per CPU-second: {beside}"])

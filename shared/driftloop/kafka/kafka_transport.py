@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, suppress
+from operator import methodcaller
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Message, TopicPartition
 from confluent_kafka.admin import NewTopic  # type: ignore[attr-defined]
@@ -18,6 +19,8 @@ from driftloop.kafka.topics import changelog_config, create_topics
 from driftloop.kafka.transport import FencedError, Polled, Position, Rebalance, Write
 from driftloop.kafka.writer import Writer
 from driftloop.processor import Record
+
+_ERROR = methodcaller("error")
 
 
 class KafkaTransport:
@@ -143,11 +146,17 @@ class KafkaTransport:
         while (room := limit - len(polled.records)) > 0:
             wait = max(0.0, deadline - time.monotonic()) if polled.records else 0.0
             more = self._consumer.consume(room, wait)
-            for message in more:
-                self._sort_out(message, polled)
+            self._sort_all_out(more, polled)
             if not more or time.monotonic() >= deadline:
                 break
         return polled
+
+    def _sort_all_out(self, messages: list[Message], polled: Polled) -> None:
+        if not self._prefix and not any(map(_ERROR, messages)):
+            polled.records.extend(messages)  # type: ignore[arg-type]
+            return
+        for message in messages:
+            self._sort_out(message, polled)
 
     def _sort_out(self, message: Message, polled: Polled) -> None:
         error = message.error()

@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, cast
 
-from confluent_kafka import OFFSET_BEGINNING, KafkaError, KafkaException, Message, TopicPartition
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from driftloop.errors import ExitCode, UserError
 from driftloop.kafka.clients import plain_reader
@@ -94,6 +94,14 @@ class LogReader:
             elif error.fatal():
                 raise KafkaException(error)
         return records
+
+
+def bare_reader(kafka: KafkaSettings, position: Position) -> Consumer:
+    """The client's own reader of one partition from its beginning: what a benchmark compares with."""
+    consumer = plain_reader(kafka)
+    partition_count(consumer, kafka, position[0])
+    consumer.assign([TopicPartition(kafka.topic_prefix + position[0], position[1], OFFSET_BEGINNING)])
+    return consumer
 
 
 def unprefixed(message: Message, prefix: str) -> Record:

@@ -2,9 +2,14 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from operator import methodcaller
+
+import numpy as np
 
 from driftloop.kafka.transport import Position
 from driftloop.processor import Record
+
+_TOPIC, _PARTITION, _OFFSET = methodcaller("topic"), methodcaller("partition"), methodcaller("offset")
 
 
 @dataclass(slots=True)
@@ -70,6 +75,27 @@ class Tasks:
 
     def accept(self, records: Iterable[Record]) -> list[Record]:
         """The records that come next for a ready task, counted as read; others are leftovers of a move."""
+        given = list(records)
+        return given if self._all_come_next(given) else self._those_that_come_next(given)
+
+    def _all_come_next(self, records: Sequence[Record]) -> bool:
+        """Count all as read, where every one is to be accepted: the usual case, looked at a batch at a time."""
+        offsets = np.fromiter(map(_OFFSET, records), np.int64, count=len(records))
+        places = list(zip(map(_TOPIC, records), map(_PARTITION, records), strict=True))
+        last: dict[Position, int] = {}
+        for position in set(places):
+            task = self._tasks.get(position[1])
+            here = np.fromiter((place == position for place in places), np.bool_, count=len(places))
+            own = offsets if here.all() else offsets[here]
+            if task is None or not task.ready or own[0] < task.next[position[0]] or np.any(np.diff(own) <= 0):
+                return False
+            last[position] = int(own[-1])
+        for (topic, number), offset in last.items():
+            task = self._tasks[number]
+            task.next[topic], task.dirty = offset + 1, True
+        return True
+
+    def _those_that_come_next(self, records: Iterable[Record]) -> list[Record]:
         accepted = []
         for record in records:
             topic, offset = str(record.topic()), int(record.offset() or 0)

@@ -1,0 +1,24 @@
+"""A record's key is its prediction id: all records of the id are on one partition then."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pyarrow as pa
+
+from outcome_ingestion.core.text_hashes import text_parts
+
+
+def wrong_keys(keys: Sequence[bytes | str | None], ids: pa.StringArray) -> list[int]:
+    """Rows whose record's key is missing or is not the prediction id."""
+    offsets, data = text_parts(ids)
+    try:
+        sizes = np.fromiter(map(len, keys), np.int32, count=len(keys))  # type: ignore[arg-type]
+        together = b"".join(keys)  # type: ignore[arg-type]
+    except TypeError:
+        pass
+    else:
+        if np.array_equal(sizes, np.diff(offsets)) and together == data[offsets[0] : offsets[-1]].tobytes():
+            return []
+    given = [key.encode() if isinstance(key, str) else key for key in keys]
+    own = [prediction_id.encode() for prediction_id in ids.to_pylist()]
+    return [row for row, (key, name) in enumerate(zip(given, own, strict=True)) if key != name]

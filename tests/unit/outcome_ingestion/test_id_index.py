@@ -1,0 +1,63 @@
+"""Known ids answer as a dictionary would, whatever their hashes do."""
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from outcome_ingestion.core.id_index import NOWHERE, IdIndex, Known
+from outcome_ingestion.core.text_hashes import text_hashes
+
+IDS = st.sampled_from([f"p{n}" for n in range(30)] + ["", "ä", "p" * 40])
+STEPS = st.lists(st.one_of(st.lists(IDS, min_size=1, max_size=12), st.just("drop"), st.just("join")), max_size=30)
+
+
+def few_hashes(texts):
+    return text_hashes(texts) % np.uint64(5) + np.uint64(1)
+
+
+@settings(max_examples=50)
+@given(STEPS, st.sampled_from([text_hashes, few_hashes]))
+def test_the_index_answers_as_a_dictionary_does(steps, hashes_of):
+    index, model, batches, total = IdIndex(hashes_of), {}, [], 0
+    for step in steps:
+        if step == "drop" and batches:
+            gone = batches.pop(0)
+            index.drop(gone)
+            for known_id, ordinal in zip(gone.ids.to_pylist(), gone.ordinals.tolist(), strict=True):
+                if model.get(known_id) == ordinal:
+                    del model[known_id]
+        elif step == "join" and len(batches) > 1:
+            first, second = batches[-2:]
+            whole = Known(pa.concat_arrays([first.ids, second.ids]), np.concatenate([first.ordinals, second.ordinals]))
+            batches[-2:] = [whole]
+            index.join_newest(2, whole)
+        elif isinstance(step, list):
+            batch = Known(pa.array(step, pa.string()), np.arange(total, total + len(step)))
+            batches.append(batch)
+            assert not index.all_new(batch.ids) or (len(set(step)) == len(step) and not model.keys() & set(step))
+            index.add(batch)
+            model |= dict(zip(step, batch.ordinals.tolist(), strict=True))
+            total += len(step)
+        asked = [*model, "nobody", "p1", "p1"]
+        assert index.find(pa.array(asked)).tolist() == [model.get(one, NOWHERE) for one in asked]
+
+
+def test_a_table_that_has_grown_and_forgotten_still_knows_the_rest():
+    index, kept = IdIndex(), []
+    for start in range(0, 30_000, 500):
+        kept.append(Known(pa.array([f"row-{n}" for n in range(start, start + 500)]), np.arange(start, start + 500)))
+        assert index.all_new(kept[-1].ids)
+        index.add(kept[-1])
+        if len(kept) > 10:
+            index.drop(kept.pop(0))
+    found = index.find(pa.array([f"row-{n}" for n in range(30_000)]))
+    assert np.array_equal(found[25_000:], np.arange(25_000, 30_000))
+    assert set(found[:25_000].tolist()) == {NOWHERE}
+
+
+@pytest.mark.parametrize("texts", [["ab", "cd"], ["a", "bcdefghij", ""], ["x" * 200, "y" * 200], []])
+def test_a_slice_hashes_as_its_texts_do(texts):
+    padded = pa.array(["first", *texts, "last"])
+    assert text_hashes(padded.slice(1, len(texts))).tolist() == text_hashes(pa.array(texts, pa.string())).tolist()
