@@ -7,7 +7,11 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 class Settings(BaseSettings):
     """What a deployment may choose. Policies are no settings: they stand in the spec of each model.
 
-    `runs_at_once` bounds the training runs in flight over all models of a partition; more have to wait.
+    `runs_at_once` bounds the training runs that were asked for and have not ended, over all models of a
+    partition; more have to wait. It is exact, and part of what the log alone decides. Over all partitions
+    it bounds them by its product with their number only: one count of all would have to be read from other
+    partitions, so that decisions would depend on who had read what (and two could still start at once).
+    How many runs are *executed* at once over a fleet is bounded by its trainers: see `runs_at_once` there.
     """
 
     model_config = SettingsConfigDict(env_prefix="DRIFTLOOP_RETRAIN_COORDINATOR_", frozen=True, extra="forbid")

@@ -38,7 +38,9 @@ def build(settings: Settings, kafka: KafkaSettings | None = None) -> Service:
 
 def _build_train(settings: Settings, kafka: KafkaSettings) -> Service:
     metrics = LoopMetrics(TRAIN.service)
-    places = Places(settings.archive_uri, settings.artifact_uri, settings.archive_wait_seconds)
+    places = Places(
+        settings.archive_uri, settings.artifact_uri, settings.archive_wait_seconds, settings.checkpoint_seconds
+    )
     executor = ChildProcesses(places, TrainMetrics(metrics.registry), settings.warm)
     core = TrainingRuns(executor, RunLimits(settings.runs_at_once, settings.starts_per_run))
     return Service(

@@ -9,7 +9,11 @@ Role = Literal["train", "score"]
 
 
 class Settings(BaseSettings):
-    """What a deployment may choose. How a model is trained stands in its spec, not here."""
+    """What a deployment may choose. How a model is trained stands in its spec, not here.
+
+    `runs_at_once` is what bounds the runs of a fleet: a worker executes at most so many at once, so
+    there are never more than that times the number of workers.
+    """
 
     model_config = SettingsConfigDict(env_prefix="DRIFTLOOP_TRAINER_WORKER_", frozen=True, extra="forbid")
 
@@ -18,6 +22,7 @@ class Settings(BaseSettings):
     artifact_uri: str = Field(default=".driftloop/artifacts", description="where versions are written")
     archive_wait_seconds: float = Field(default=120.0, gt=0, description="how long a run waits for the archive")
     runs_at_once: int = Field(default=1, ge=1, le=64)
+    checkpoint_seconds: float = Field(default=2.0, gt=0, description="training that a kill may cost at most")
     starts_per_run: int = Field(default=3, ge=1, description="starts of a run whose process is killed")
     warm: tuple[str, ...] = Field(default=(), description="learners made ready before the first run")
     models_in_memory: int = Field(default=64, ge=2, description="role score: models kept loaded")

@@ -79,7 +79,7 @@ class WatchedModel:
         self.monitors: dict[str, ModelMonitor] = {"": ModelMonitor("", spec, self.classes)}
         self.blocks = LossBlocks(spec.detection.loss_block_rows)
         self.trail = Trail()
-        self.labelled_rows = 0
+        self.labelled_rows = self.feedback_rows = 0
         self.corrections = 0
         self.watermark = 0
         self._first_of_frame = 0
@@ -125,6 +125,7 @@ class WatchedModel:
 
         self.trail.begin(first, name)
         self.labelled_rows += len(labelled)
+        self.feedback_rows += rows.feedback
         latest = max(int(rows.predicted_at.max()), int(rows.labelled_at.max()))
         self.watermark = max(self.watermark, latest)
 
@@ -319,6 +320,7 @@ class WatchedModel:
             "blocks": self.blocks.snapshot(),
             "trail": self.trail.snapshot(),
             "labelled_rows": self.labelled_rows,
+            "feedback_rows": self.feedback_rows,
             "corrections": self.corrections,
             "watermark": self.watermark,
             "waiting": self._waiting.to_state() if self._waiting is not None else None,
@@ -336,6 +338,7 @@ class WatchedModel:
         self.blocks.restore(state["blocks"])
         self.trail.restore(state["trail"])
         self.labelled_rows, self.corrections = state["labelled_rows"], state["corrections"]
+        self.feedback_rows = state.get("feedback_rows", 0)
         self.watermark = state["watermark"]
         self._waiting = Judged.of_state(state["waiting"]) if state["waiting"] is not None else None
         judged, serving = state["profiled"]

@@ -79,6 +79,13 @@ class FrameRows:
         return int(self._is(pa.array(["correction"])).sum())
 
     @cached_property
+    def feedback(self) -> int:
+        """Labels that a user gave, corrections among them: what "so much feedback" counts."""
+        labelled = pc.not_equal(self.batch.column("event"), "prediction")
+        told = pc.and_(labelled, pc.equal(self.batch.column("label_source"), "user"))
+        return int(pc.sum(told).as_py() or 0)
+
+    @cached_property
     def losses(self) -> Floats:
         """A loss for each row, NaN where prediction or label is missing."""
         found = [self._field_losses(name, target) for name, target in self.spec.target.items()]

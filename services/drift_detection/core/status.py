@@ -53,7 +53,7 @@ def status_record(
         "labelled_rows": monitor.labelled_rows if segment else model.labelled_rows,
         "as_of": moment(model.watermark),
         "loss_blocks": [_block(block) for block in blocks],
-        "metrics": _metrics(monitor),
+        "metrics": _metrics(monitor) if segment else {**_metrics(monitor), "feedback_rows": float(model.feedback_rows)},
         "tests": _tests(monitor),
         "active_signals": active,
         "signals": signals,

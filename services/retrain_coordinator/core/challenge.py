@@ -13,6 +13,7 @@ import numpy as np
 from driftloop.contracts.message import FramePosition, Version
 from driftloop.contracts.training_results import TrainingResult
 from driftloop.spec.model_spec import ChallengeRule
+from retrain_coordinator.core.canary import one_look
 from retrain_coordinator.core.fixed_look import fixed_look
 from retrain_coordinator.core.paired_losses import capped_sum, differences
 from retrain_coordinator.core.paired_test import PairedTest
@@ -106,6 +107,9 @@ def verdict(entry: ChallengeEntry, rule: ChallengeRule) -> ChallengeVerdict:
         return ChallengeVerdict("reject", reason, {**evidence, "segment": harmed})
     if rule.mode == "z-test":
         outcome, reason, figures = fixed_look(entry, rule)
+        return ChallengeVerdict(outcome, reason, {**evidence, **figures})
+    if rule.mode == "canary":
+        outcome, reason, figures = one_look(entry, rule)
         return ChallengeVerdict(outcome, reason, {**evidence, **figures})
     return _by_bets(entry, rule, evidence)
 

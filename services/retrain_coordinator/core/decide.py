@@ -1,7 +1,8 @@
 """The decision: one pure function of evidence, history, policy and time.
 
 Order, as in the sources: does anything ask? Is it quiet? Do all safeguards let it pass? Then the
-first trigger that asks names the run. A refusal is a decision too.
+first trigger that asks names the run; one whose rows are in quarantine lets those after it go first.
+A refusal is a decision too.
 """
 
 from dataclasses import dataclass, field
@@ -12,7 +13,7 @@ from driftloop.contracts.message import Version
 from driftloop.contracts.retrain_decisions import SafeguardState
 from driftloop.spec.policy import Mode, Policy
 from retrain_coordinator.core.evidence import Evidence, History
-from retrain_coordinator.core.safeguards import WAITS, Case, states
+from retrain_coordinator.core.safeguards import WAITS, Case, in_quarantine, states
 from retrain_coordinator.core.triggers import asking
 
 
@@ -49,9 +50,10 @@ def decide(evidence: Evidence, history: History, policy: Policy, now: datetime) 
     >>> decide(Evidence(), History(), preset("default"), datetime(2026, 1, 1, tzinfo=UTC)).action
     'wait'
     """
-    asked = next(asking(evidence, history, policy, now), None)
-    if asked is None:
+    wishes = list(asking(evidence, history, policy, now))
+    if not wishes:
         return Decision("wait", "", "nothing asks for a run")
+    asked = next((wish for wish in wishes if not in_quarantine(wish, history, policy)), wishes[0])
     found = states(Case(asked, evidence, history, policy, now))
     in_the_way = [state for state in found if not state.passed]
     mode = asked.mode or policy.mode

@@ -56,6 +56,8 @@ class History:
     frozen: str | None = None
     approved: bool = False
     scheduled_from: datetime | None = None
+    suspected: Mapping[str, int] = field(default_factory=dict)
+    """By trigger, labelled rows that have come since it asked first, where the policy has a quarantine."""
     fleet: tuple[int, int] | None = None
     """Runs in flight over all models of the partition, and how many may be; None: as many as like."""
     automation: Automation = field(default_factory=Automation)
@@ -80,6 +82,7 @@ def history_of(state: ModelState, spec: ModelSpec, fleet: tuple[int, int] | None
         frozen=state.frozen,
         approved=state.approved,
         scheduled_from=state.scheduled_from,
+        suspected={name: state.labelled_rows - one.since_row for name, one in state.suspicions.items()},
         fleet=fleet,
         automation=spec.automation,
     )

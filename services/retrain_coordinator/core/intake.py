@@ -1,7 +1,17 @@
 """Taking a complete frame in: scores first, then signals, then the status and its loss blocks."""
 
 from driftloop.contracts.drift_status import LossBlock
-from retrain_coordinator.core import challenge, lifecycle, payoff, payoff_feed, probation, runs, windows
+from retrain_coordinator.core import (
+    canary,
+    challenge,
+    lifecycle,
+    payoff,
+    payoff_feed,
+    probation,
+    quarantine,
+    runs,
+    windows,
+)
 from retrain_coordinator.core.decide import Decision, decide
 from retrain_coordinator.core.evidence import Command, evidence_of, history_of
 from retrain_coordinator.core.figures import completed
@@ -9,6 +19,7 @@ from retrain_coordinator.core.merge import FrameEvidence
 from retrain_coordinator.core.segments import by_segment
 from retrain_coordinator.core.state import SIGNALS_KEPT
 from retrain_coordinator.core.step import Step
+from retrain_coordinator.core.triggers import asking
 
 _BACK_AGAIN = 4.0
 """Standard errors by which the predecessor must be better to come back within the champion's probation:
@@ -24,6 +35,7 @@ def take_in(step: Step, frame: FrameEvidence) -> None:
         _feed(step, frame)
     state.signals = [*state.signals, *frame.signals][-SIGNALS_KEPT:]
     status = frame.status
+    state.active_signals = status.active_signals
     for block in status.loss_blocks:
         _take_block(step, block)
     state.rows, state.labelled_rows = status.rows, status.labelled_rows
@@ -38,6 +50,7 @@ def consider(step: Step, command: Command | None = None) -> Decision:
     """Decide now; publish a decision to act, and a refusal once for each cause."""
     state = step.state
     word = _payoff_word(step)
+    _quarantine(step, word)
     decision = decide(
         evidence_of(state, word, command), history_of(state, step.spec, step.fleet), step.policy, step.now
     )
@@ -48,6 +61,16 @@ def consider(step: Step, command: Command | None = None) -> Decision:
     elif decision.trigger:
         _refuse(step, decision, answered=command is not None)
     return decision
+
+
+def _quarantine(step: Step, word: payoff.Verdict | None) -> None:
+    """Bring the quarantine up to what asks now, where the policy has one."""
+    state, rows = step.state, step.policy.safeguards.quarantine_rows
+    if not rows:
+        return
+    state.signals = quarantine.still_standing(state.signals, state.active_signals)
+    asked = asking(evidence_of(state, word), history_of(state, step.spec), step.policy, step.now)
+    quarantine.observe(state, tuple(asked), rows)
 
 
 def _refuse(step: Step, decision: Decision, *, answered: bool) -> None:
@@ -72,6 +95,8 @@ def _take_scores(step: Step, frame: FrameEvidence) -> None:
         pair = frame.losses.get(entry.champion, ()), frame.losses.get(version, ())
         if pair[0] and len(pair[0]) == len(pair[1]):
             scored = challenge.after(entry, pair[0], pair[1])
+            if step.spec.challenge.mode == "canary":
+                scored = canary.after(scored, frame.losses, frame.served, step.spec.challenge.look_rows)
             if tolerance is not None:
                 scored = by_segment(scored, pair, frame.segments, tolerance)
             state.challenges[version] = scored

@@ -29,6 +29,7 @@ class FrameEvidence:
     position: FramePosition
     losses: Mapping[Version, tuple[float, ...]]
     segments: Mapping[str, tuple[int, ...]]
+    served: Mapping[Version, tuple[int, ...]]
     scores: tuple[ChallengeScores, ...]
     signals: tuple[DriftSignal, ...]
     status: DriftStatus
@@ -69,7 +70,11 @@ def next_complete(state: ModelState, *, scored_always: bool = False) -> FrameEvi
         return None
     del state.waiting[offset]
     signals = sorted((DriftSignal.from_json(raw) for raw in waiting.signals), key=_signal_order)
-    return FrameEvidence(status.position, losses, _segments(scores), tuple(scores), tuple(signals), status, waiting.at)
+    longest = _longest(scores)
+    return FrameEvidence(
+        status.position, losses, dict(longest.segments) if longest else {}, dict(longest.served) if longest else {},
+        tuple(scores), tuple(signals), status, waiting.at,
+    )  # fmt: skip
 
 
 def _united(scores: Sequence[ChallengeScores]) -> dict[Version, tuple[float, ...]]:
@@ -81,10 +86,9 @@ def _united(scores: Sequence[ChallengeScores]) -> dict[Version, tuple[float, ...
     return losses
 
 
-def _segments(scores: Sequence[ChallengeScores]) -> dict[str, tuple[int, ...]]:
-    """The rows of each segment, as the message with the most rows has them."""
-    longest = max(scores, key=lambda message: len(message.losses.get(message.champion, ())), default=None)
-    return dict(longest.segments) if longest else {}
+def _longest(scores: Sequence[ChallengeScores]) -> ChallengeScores | None:
+    """The message with the most rows: it tells the segments, and who served which row."""
+    return max(scores, key=lambda message: len(message.losses.get(message.champion, ())), default=None)
 
 
 def _expected(state: ModelState, offset: int, *, scored_always: bool) -> set[Version]:

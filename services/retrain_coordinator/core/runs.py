@@ -39,6 +39,7 @@ def start(step: Step, decision: Decision) -> RetrainDecision:
     state.rows_at_run = state.labelled_rows
     state.feedback_at_run = state.metrics.get("feedback_rows", float(state.labelled_rows))
     state.scheduled_from = step.now
+    state.suspicions = {}
     state.signals, state.refusals, state.approved, state.waits_for_approval = [], [], False, None
     return made
 

@@ -95,6 +95,24 @@ def _patience(case: Case) -> Iterator[SafeguardState]:
     yield SafeguardState(name="patience", passed=history.challenger_rows >= needed, detail=detail)
 
 
+def in_quarantine(asked: Asked, history: History, policy: Policy) -> bool:
+    """Whether a trigger goes by rows that no second window has confirmed yet."""
+    needed = policy.safeguards.quarantine_rows
+    return asked.suspects and history.suspected.get(asked.trigger, 0) < needed
+
+
+def _quarantine(case: Case) -> Iterator[SafeguardState]:
+    needed, asked = case.policy.safeguards.quarantine_rows, case.asked
+    if not needed or not asked.suspects:
+        detail = "none is set" if not needed else "the run is not asked for by the newest rows"
+        yield SafeguardState(name="quarantine", passed=True, detail=detail)
+        return
+    rows = case.history.suspected.get(asked.trigger, 0)
+    detail = f"{rows} of {needed} labelled rows have confirmed {asked.trigger}; the rows that raised it wait till then"
+    held = in_quarantine(asked, case.history, case.policy)
+    yield SafeguardState(name="quarantine", passed=not held, detail=detail)
+
+
 def _least_gap(case: Case) -> Iterator[SafeguardState]:
     gap = case.policy.safeguards.least_gap_seconds
     last = case.history.runs_at[-1] if case.history.runs_at else None
@@ -162,10 +180,12 @@ def _approval(case: Case) -> Iterator[SafeguardState]:
 
 
 _ORDER: tuple[Safeguard, ...] = (
-    _quiet, _freeze, _automation, _one_run, _fleet, _patience, _least_gap, _most_per_span, _minimum_rows, _retry,
-    _free_disk, _approval,
+    _quiet, _freeze, _automation, _one_run, _fleet, _patience, _quarantine, _least_gap, _most_per_span,
+    _minimum_rows, _retry, _free_disk, _approval,
 )  # fmt: skip
 _HOLDS_FOR_ALL = frozenset({"freeze", "one_run", "fleet", "minimum_rows", "free_disk"})
 _HOLDS_FOR_REUSE = frozenset({"freeze", "automation", "approval"})
-WAITS = frozenset({"one_run", "fleet", "patience", "minimum_rows", "minimum_new_rows", "retry", "approval"})
+WAITS = frozenset(
+    {"one_run", "fleet", "patience", "quarantine", "minimum_rows", "minimum_new_rows", "retry", "approval"}
+)
 """Safeguards that time or rows or a person will lift of themselves: the answer is `wait`, not `refuse`."""

@@ -51,6 +51,14 @@ class RunEntry(_Part):
     lineage: tuple[UUID, ...] = ()
 
 
+class Arm(_Part):
+    """Losses of the rows that a version served while a canary ran, as shares of the loss bound."""
+
+    rows: int = 0
+    total: float = 0.0
+    squares: float = 0.0
+
+
 class ChallengeEntry(_Part):
     """A challenger under proof: bets on its gain over the champion, on its lack of one, and on its harm by segment."""
 
@@ -63,6 +71,8 @@ class ChallengeEntry(_Part):
     gain: PairedTest
     harm: PairedTest
     segments: dict[str, PairedTest] = Field(default_factory=dict)
+    arms: dict[Version, Arm] = Field(default_factory=dict)
+    """In mode `canary`, by version: the rows that it served itself."""
     champion_loss: float = 0.0
     challenger_loss: float = 0.0
     waits_until: datetime | None = None
@@ -82,6 +92,14 @@ class ProbationEntry(_Part):
     loss_bound: float = 1.0
     harm: PairedTest = PairedTest()
     look: float | None = None
+
+
+class Suspicion(_Part):
+    """Evidence of drift that a second window has to confirm: rows from `from_row` on are in quarantine."""
+
+    since_row: int
+    """Labelled rows when the trigger asked first."""
+    from_row: int
 
 
 class Reading(_Part):
@@ -130,6 +148,12 @@ class ModelState(_Part):
     challenges: dict[Version, ChallengeEntry] = Field(default_factory=dict)
     probation: ProbationEntry | None = None
 
+    active_signals: tuple[str, ...] = ()
+    """Alarms that stand as of the last status."""
+    suspicions: dict[str, Suspicion] = Field(default_factory=dict)
+    """By trigger, where the policy has a quarantine."""
+    spoilt: list[tuple[int, int]] = Field(default_factory=list)
+    """Spans of labelled rows (first, after the last) whose evidence passed unconfirmed."""
     frozen: str | None = None
     marks: list[tuple[datetime, int]] = Field(default_factory=list)
     """(moment, labelled rows then), now and then, where the policy's window is a span of time."""
@@ -164,4 +188,6 @@ class Asked(BaseModel):
     fresh_rows: int | None = None
     reuse: Version | None = None
     manual: bool = False
+    suspects: bool = False
+    """Whether it is the newest rows that it goes by, so that they may be in quarantine."""
     evidence: dict[str, float | str | None] = Field(default_factory=dict)

@@ -62,6 +62,7 @@ def _by_signal(trigger: str, signal: DriftSignal, evidence: Evidence) -> Asked:
         trigger=trigger,
         reason=reason,
         fresh_rows=max(1, evidence.labelled_rows - signal.onset.row),
+        suspects=True,
         evidence={"statistic": signal.statistic, "threshold": signal.threshold, "onset_row": float(signal.onset.row)},
     )
 
@@ -77,6 +78,7 @@ def _metric(evidence: Evidence, rule: MetricRule) -> Iterator[Asked]:
             trigger=rule.name,
             reason=f"{what} is {value:.4g}, {side} {rule.limit:g}",
             mode=rule.mode,
+            suspects=True,
             evidence={rule.metric: value, "limit": rule.limit},
         )
 
@@ -98,6 +100,7 @@ def _payoff(evidence: Evidence) -> Iterator[Asked]:
             rows=word.rows,
             fresh_rows=word.fresh_rows,
             reuse=word.version if word.action == "reuse" else None,
+            suspects=word.action == "retrain",
             evidence=word.evidence,
         )
 

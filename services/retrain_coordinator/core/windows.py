@@ -8,6 +8,7 @@ from datetime import timedelta
 
 from driftloop.contracts.training_requests import DataRule
 from driftloop.spec.policy import Window
+from retrain_coordinator.core import quarantine
 from retrain_coordinator.core.decide import Decision
 from retrain_coordinator.core.state import ModelState
 from retrain_coordinator.core.step import Step
@@ -36,12 +37,17 @@ def data_rule(step: Step, decision: Decision) -> DataRule:
     wished = min(decision.rows or window.rows or rule.maximum_rows, _rows_within(state, step, window))
     rows = max(1, min(wished, rule.maximum_rows, max(state.labelled_rows, rule.minimum_rows)))
     fresh = decision.fresh_rows if window.onset else None
+    spans = quarantine.left_out(state, step.policy.safeguards.quarantine_rows)
+    for span in reversed(spans):  # the newest first: as many older rows come in for those that are left out
+        rows += max(0, min(span.oldest, rows) - span.newest)
+    rows = min(rows, max(state.labelled_rows, rule.minimum_rows))
     return DataRule(
         until=state.applied,
         rows=rows,
         fresh_rows=min(fresh, rows) if fresh else None,
         minimum_rows=min(rule.minimum_rows, rows),
         validation_share=rule.validation_share,
+        left_out=tuple(span for span in spans if span.newest < rows),
     )
 
 

@@ -9,13 +9,13 @@ from numpy.typing import NDArray
 
 from driftloop.archive import ArchivedRows, archived_until, read_rows
 from driftloop.contracts.message import FramePosition
-from driftloop.contracts.training_requests import TrainingRequest
+from driftloop.contracts.training_requests import DataRule, TrainingRequest
 from driftloop.contracts.training_results import TrainingData
 from driftloop.learners.protocol import Column, Rows
 from driftloop.learners.targets import known_labels
 from driftloop.spec.model_spec import ModelSpec
 from trainer_worker.core.train.quality import QualityReport, absurd_labels, inspect
-from trainer_worker.core.train.split import label_weights
+from trainer_worker.core.train.split import doubtful, label_weights
 
 _LOOK_AGAIN_SECONDS = 0.05
 
@@ -37,12 +37,17 @@ def read_data_set(archive_uri: str, request: TrainingRequest, spec: ModelSpec, w
     Raises ValueError, with a sentence, where the archive does not get there in time or has no rows.
     """
     await_archive(archive_uri, request.data.until, wait_seconds)
-    found = read_rows(archive_uri, request.model_id, request.data.until, request.data.rows)
-    data = data_set(found, spec)
+    data = data_set(rows_of_rule(archive_uri, request.model_id, request.data), spec)
     refusal = data.quality.refusal()
     if refusal is not None:
         raise ValueError(f"the rows are not fit to learn from: {refusal}")
     return data
+
+
+def rows_of_rule(archive_uri: str, model_id: str, rule: DataRule) -> ArchivedRows:
+    """The archived rows that a rule names, those in quarantine left out; none where there is no table."""
+    found = read_rows(archive_uri, model_id, rule.until, rule.rows)
+    return found.without([(span.oldest, span.newest) for span in rule.left_out])
 
 
 def await_archive(archive_uri: str, until: FramePosition, wait_seconds: float) -> None:
@@ -64,7 +69,7 @@ def data_set(found: ArchivedRows, spec: ModelSpec) -> DataSet:
     features = {name: found.feature(name, feature.kind) for name, feature in spec.features.items()}
     labels = {name: found.label(name, field.kind) for name, field in spec.target.items()}
     rows = Rows(features, labels, label_weights(found.label_sources, found.weights))
-    labelled = np.flatnonzero(known_labels(rows, spec.target))
+    labelled = np.flatnonzero(known_labels(rows, spec.target) & ~doubtful(found.label_sources, found.confidences))
     if not len(labelled):
         raise ValueError("no archived row of this model has all its labels")
     whole = labelled[~absurd_labels(spec, rows.take(labelled).labels)]

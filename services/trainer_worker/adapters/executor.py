@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from uuid import UUID
 
 import structlog
@@ -26,11 +26,12 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Places:
-    """Where rows come from, where versions go, and how long to wait for the archive."""
+    """Where rows come from, where versions go, how long to wait for the archive, how often to keep a checkpoint."""
 
     archive_uri: str
     artifact_uri: str
     archive_wait_seconds: float = 120.0
+    checkpoint_seconds: float = 2.0
 
 
 @dataclass(slots=True)
@@ -81,7 +82,7 @@ class ChildProcesses:
         order = {"run": str(run.run_id), "learner": run.request.learner, "memory_limit_mb": spec.memory_limit_mb}
         with theirs:
             socket.send_fds(nursery.control, [json.dumps(order).encode() + b"\n"], [theirs.fileno()])
-        job = Job(run=run, **_fields(self._places))
+        job = Job(run=run, **asdict(self._places))
         ours.sendall(as_line(job))
         ours.settimeout(0)
         self._runs[run.run_id] = _Running(run, ours, time.monotonic())
@@ -192,10 +193,6 @@ class ChildProcesses:
 
     def _count_running(self) -> int:
         return sum(running.end is None for running in self._runs.values())
-
-
-def _fields(places: Places) -> dict[str, object]:
-    return {name: getattr(places, name) for name in ("archive_uri", "artifact_uri", "archive_wait_seconds")}
 
 
 def _drain(running: _Running) -> bool:

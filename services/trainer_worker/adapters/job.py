@@ -10,3 +10,4 @@ class Job(Part):
     archive_uri: str
     artifact_uri: str
     archive_wait_seconds: float
+    checkpoint_seconds: float = 2.0

@@ -2,12 +2,11 @@
 
 import structlog
 
-from driftloop.archive import read_rows
 from driftloop.errors import UserError
 from driftloop.learners.protocol import Rows
 from driftloop.registry.artifacts import verify_artifact
 from driftloop.spec.model_spec import ModelSpec
-from trainer_worker.adapters.data_set import data_set
+from trainer_worker.adapters.data_set import data_set, rows_of_rule
 
 log = structlog.get_logger(__name__)
 
@@ -24,8 +23,7 @@ class ArchivedLearntRows:
             manifest = verify_artifact(artifact, sha256).manifest
             if manifest.rule is None:
                 return None
-            found = read_rows(self._archive_uri, manifest.model_id, manifest.rule.until, manifest.rule.rows)
-            return data_set(found, spec).rows
+            return data_set(rows_of_rule(self._archive_uri, manifest.model_id, manifest.rule), spec).rows
         except (UserError, ValueError) as error:
             log.warning("the rows that a version learnt from cannot be read", artifact=artifact, reason=str(error))
             return None

@@ -1,9 +1,11 @@
 """Makes a version again from its manifest and the archive, and says whether it is the same to the last bit."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from driftloop.contracts.message import FramePosition
 from driftloop.registry.artifacts import ArtifactError, verify_artifact
+from driftloop.registry.manifest import Manifest
 from trainer_worker.adapters.job import Job
 from trainer_worker.adapters.train import train
 from trainer_worker.core.train.run_report import Reused, Run
@@ -11,11 +13,12 @@ from trainer_worker.core.train.run_report import Reused, Run
 
 @dataclass(frozen=True, slots=True)
 class Rebuilt:
-    """The version made again. `same` is whether its hash is that of the original."""
+    """The version made again. `same` is whether its hash is that of the original; `differences` say what is not."""
 
     artifact: str
     sha256: str
     same: bool
+    differences: tuple[str, ...] = ()
 
 
 def rebuild(artifact: str, sha256: str | None, *, archive_uri: str, into: str) -> Rebuilt:
@@ -34,4 +37,18 @@ def rebuild(artifact: str, sha256: str | None, *, archive_uri: str, into: str) -
     made = train(job, lambda _: None)
     if isinstance(made, Reused):
         raise ArtifactError(f"the run of {artifact} trained nothing")
-    return Rebuilt(made.artifact, made.artifact_sha256, made.artifact_sha256 == original.sha256)
+    now = verify_artifact(made.artifact, made.artifact_sha256).manifest
+    same = made.artifact_sha256 == original.sha256
+    return Rebuilt(made.artifact, made.artifact_sha256, same, tuple(_differences(manifest, now)))
+
+
+def _differences(before: Manifest, now: Manifest) -> Iterator[str]:
+    """What of two manifests is not the same, as sentences."""
+    if before.data != now.data:
+        yield "the rows are others than they were: labels were corrected since, or the archive was changed"
+    for name in sorted(before.libraries.keys() | now.libraries.keys()):
+        if before.libraries.get(name) != now.libraries.get(name):
+            yield f"{name} was {before.libraries.get(name, 'not there')} and is {now.libraries.get(name, 'not there')}"
+    for name in sorted(before.files.keys() | now.files.keys()):
+        if before.files.get(name) != now.files.get(name):
+            yield f"the file {name} is not the same"

@@ -20,6 +20,7 @@ from driftloop.registry.manifest import Manifest
 from driftloop.spec.model_spec import ModelSpec
 from driftloop.statistics.profiles import make_profile
 from trainer_worker.adapters.candidates import reuse
+from trainer_worker.adapters.checkpoints import RunCheckpoints
 from trainer_worker.adapters.data_set import DataSet, read_data_set
 from trainer_worker.adapters.golden_set import read_golden_set
 from trainer_worker.adapters.job import Job
@@ -45,6 +46,8 @@ def train(job: Job, progress: Callable[[Step], None]) -> Succeeded | Reused:
     if reused is not None:
         return reused.model_copy(update={"cost": _cost(wall, cpu)})
     split = split_rows(request.data, data.pseudo, None if champion is None else int(champion.unseen.sum()))
+    checkpoints = RunCheckpoints(job.artifact_uri, request, job.checkpoint_seconds)
+    checkpoints.begin()
     fitted = fit_and_validate(
         make_learner(spec, request.learner, request.learner_parameters),
         spec,
@@ -54,9 +57,11 @@ def train(job: Job, progress: Callable[[Step], None]) -> Succeeded | Reused:
         champion=champion,
         seed=request.seed,
         progress=progress,
+        checkpoint=lambda phase: checkpoints.at(phase, data.described.sha256),
     )
     golden = _golden(spec, fitted.model, champion)
     artifact = _write(job, data, fitted, golden)
+    checkpoints.end()
     return Succeeded(
         artifact=artifact.uri,
         artifact_sha256=artifact.sha256,

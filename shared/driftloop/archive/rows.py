@@ -1,6 +1,7 @@
 """Rows that were read from the archive, column by column."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -24,6 +25,18 @@ class ArchivedRows:
 
     def __len__(self) -> int:
         return int(self.table.num_rows)
+
+    def without(self, spans: Sequence[tuple[int, int]]) -> "ArchivedRows":
+        """The rows but those of `spans`: each (oldest, newest), counted back from the last row.
+
+        (100, 0) are the last hundred rows.
+        """
+        if not spans:
+            return self
+        kept, count = np.ones(len(self), dtype=np.bool_), len(self)
+        for oldest, newest in spans:
+            kept[max(0, count - oldest) : max(0, count - newest)] = False
+        return replace(self, table=self.table.filter(pa.array(kept)).combine_chunks())
 
     def feature(self, name: str, kind: Kind) -> Column:
         """A feature: float64 with NaN, or object with None, where a row lacks it."""
@@ -61,6 +74,11 @@ class ArchivedRows:
     def weights(self) -> NDArray[np.float64]:
         """Weights as producers gave them; NaN where a row has none."""
         return np.asarray(self.table["weight"].to_numpy(), dtype=np.float64)
+
+    @property
+    def confidences(self) -> NDArray[np.float64]:
+        """How sure the prediction of each row was; NaN where that is not known."""
+        return np.asarray(self.table["confidence"].to_numpy(), dtype=np.float64)
 
     @property
     def frame_offsets(self) -> NDArray[np.int64]:

@@ -1,4 +1,4 @@
-"""What a person may ask of the coordinator: retrain, promote, roll back, freeze, unfreeze.
+"""What a person may ask of the coordinator: retrain, promote, roll back, freeze, approve, veto, cancel.
 
 Each sends one message on `model-commands` and waits for the decision that answers it.
 """
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 Model = Annotated[str, typer.Argument(help="The model's id.")]
 Reason = Annotated[str, typer.Option(help="Why: it is written into the decision.")]
 Wait = Annotated[float, typer.Option(min=0, help="Seconds to wait for the answer; 0 only sends.")]
-Command = Literal["retrain", "promote", "roll_back", "freeze", "unfreeze"]
+Command = Literal["retrain", "promote", "roll_back", "freeze", "unfreeze", "approve", "veto", "cancel"]
 
 
 def retrain(
@@ -85,6 +85,46 @@ def unfreeze(
 ) -> None:
     """Allow automatic changes again."""
     _ask(find_kafka(bootstrap_servers, home), model, "unfreeze", reason, wait, as_json)
+
+
+def approve(
+    model: Model,
+    version: Annotated[str | None, typer.Argument(help="Default: the challenger, or the run, that waits.")] = None,
+    reason: Reason = "asked for on the command line",
+    wait: Wait = 15.0,
+    as_json: AsJson = False,
+    bootstrap_servers: BootstrapServers = None,
+    home: HomeFolder = DEFAULT_HOME,
+) -> None:
+    """Let what waits for a person go on: a run, or a proven challenger."""
+    _ask(find_kafka(bootstrap_servers, home), model, "approve", reason, wait, as_json, version=version)
+
+
+def veto(
+    model: Model,
+    version: Annotated[
+        str | None, typer.Argument(help="Default: the newest challenger, or the run that waits.")
+    ] = None,
+    reason: Reason = "asked for on the command line",
+    wait: Wait = 15.0,
+    as_json: AsJson = False,
+    bootstrap_servers: BootstrapServers = None,
+    home: HomeFolder = DEFAULT_HOME,
+) -> None:
+    """Refuse a challenger, or a run that waits for approval."""
+    _ask(find_kafka(bootstrap_servers, home), model, "veto", reason, wait, as_json, version=version)
+
+
+def cancel(
+    model: Model,
+    reason: Reason = "asked for on the command line",
+    wait: Wait = 15.0,
+    as_json: AsJson = False,
+    bootstrap_servers: BootstrapServers = None,
+    home: HomeFolder = DEFAULT_HOME,
+) -> None:
+    """End the training run that is in progress."""
+    _ask(find_kafka(bootstrap_servers, home), model, "cancel", reason, wait, as_json)
 
 
 def _ask(

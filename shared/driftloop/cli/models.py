@@ -124,6 +124,43 @@ def history(
     Console().print(table)
 
 
+@app.command()
+def rebuild(
+    model: Model,
+    version: Annotated[str | None, typer.Argument(help="Default: the champion.")] = None,
+    into: Annotated[Path | None, typer.Option(help="Keep what is made in this folder. Default: only compare.")] = None,
+    archive_uri: Annotated[str | None, typer.Option(help="The Delta table. Default: that in --home.")] = None,
+    as_json: AsJson = False,
+    bootstrap_servers: BootstrapServers = None,
+    home: HomeFolder = DEFAULT_HOME,
+) -> None:
+    """Train a version again from the rows that it names, and say whether it is the same bit for bit."""
+    import tempfile
+
+    from driftloop.local.home import Home
+    from trainer_worker.adapters.rebuild import rebuild as make_again
+
+    view = open_view(bootstrap_servers, home)
+    chosen = version or require_model(view, model).champion
+    info = view.version(model, chosen) if chosen else None
+    if info is None or info.artifact is None:
+        raise UserError(f"{model} has no version {chosen or 'that serves'} with an artifact.", ExitCode.NOT_FOUND)
+    archive = archive_uri or str(Home(home).lake)
+    with tempfile.TemporaryDirectory(prefix="driftloop-rebuild-") as scratch:
+        try:
+            made = make_again(info.artifact, info.artifact_sha256, archive_uri=archive, into=str(into or scratch))
+        except ValueError as error:
+            raise UserError(f"{model} {info.version} cannot be made again: {error}") from error
+    if as_json:
+        facts = {"version": info.version, "same": made.same, "sha256": made.sha256, "was": info.artifact_sha256}
+        typer.echo(json.dumps({"model": model, **facts, "artifact": made.artifact if into else None}, indent=2))
+    else:
+        typer.echo(f"{model} {info.version}: {'the same' if made.same else 'DIFFERENT'}, sha256 {made.sha256}")
+        typer.echo("\n".join(f"  {line}" for line in made.differences))
+    if not made.same:
+        raise typer.Exit(1)
+
+
 def read_spec(file: Path) -> "ModelSpec":
     """The spec in a file; raises UserError with the first thing that is wrong with it."""
     import yaml

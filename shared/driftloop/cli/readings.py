@@ -1,16 +1,12 @@
 """`driftloop readings MODEL…`: tell the log how busy a host is, for quiet periods and the disk safeguard."""
 
-import getpass
 import json
 import time
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from driftloop.cli.connection import DEFAULT_HOME, AsJson, BootstrapServers, HomeFolder, find_kafka
-
-if TYPE_CHECKING:
-    from driftloop.contracts.model_commands import ModelCommand
 
 
 def readings(
@@ -23,8 +19,10 @@ def readings(
     home: HomeFolder = DEFAULT_HOME,
 ) -> None:
     """Tell the coordinator how busy a host is: processor, memory, free disk."""
+    from driftloop.clock import system_now
     from driftloop.contracts.topics import MODEL_COMMANDS
     from driftloop.kafka.sender import Sender
+    from driftloop.local.readings import reading_message
     from driftloop.telemetry.host_figures import host_figures, prometheus_figures
 
     sender = Sender(find_kafka(bootstrap_servers, home))
@@ -32,7 +30,7 @@ def readings(
         while True:
             figures = prometheus_figures(prometheus) if prometheus else host_figures(disk)
             for model in models:
-                sender.send(MODEL_COMMANDS, model, _report(model, figures).to_json())
+                sender.send(MODEL_COMMANDS, model, reading_message(model, figures, system_now()).to_json())
             sender.flush()
             typer.echo(json.dumps(figures) if as_json else " · ".join(f"{k} {v:g}" for k, v in figures.items()))
             if every is None:
@@ -40,15 +38,3 @@ def readings(
             time.sleep(every)
     finally:
         sender.close()
-
-
-def _report(model: str, figures: dict[str, float]) -> "ModelCommand":
-    from driftloop.clock import system_now
-    from driftloop.contracts.message import derive_id
-    from driftloop.contracts.model_commands import ModelCommand
-
-    now = system_now()
-    return ModelCommand(
-        message_id=derive_id("command", model, "report", now.isoformat()), model_id=model, occurred_at=now,
-        command="report", readings=figures, reason="a host's figures", requested_by=getpass.getuser(),
-    )  # fmt: skip

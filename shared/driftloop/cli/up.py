@@ -1,18 +1,25 @@
 """`driftloop up`: the whole loop on this machine, until Ctrl-C."""
 
 import signal
+from collections.abc import Callable
 from types import FrameType
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from driftloop.cli.connection import DEFAULT_HOME, BootstrapServers, HomeFolder
+
+if TYPE_CHECKING:
+    from driftloop.local.loop import LocalLoop
 
 
 def up(
     home: HomeFolder = DEFAULT_HOME,
     bootstrap_servers: BootstrapServers = None,
     port: Annotated[int | None, typer.Option(help="The broker's port. Default: a free one.")] = None,
+    prometheus: Annotated[
+        str | None, typer.Option(help="Quiet periods go by this Prometheus instead of this machine.")
+    ] = None,
 ) -> None:
     """Run the broker and all services on this machine until Ctrl-C; what they know stays in --home."""
     from rich.console import Console
@@ -28,11 +35,33 @@ def up(
             for name, metrics_port in loop.ports.items():
                 console.print(f"  {name:<20} http://127.0.0.1:{metrics_port}/metrics")
             console.print("Ctrl-C stops it; the next `driftloop up` goes on from there.")
-            while True:
-                loop.supervisor.pause(0.5)
-                loop.check()
+            _keep_going(loop, prometheus, console.print)
     except KeyboardInterrupt:
         console.print("Stopped.")
+
+
+def _keep_going(loop: "LocalLoop", prometheus: str | None, say: Callable[[str], None]) -> None:
+    """Watch over the loop, and tell it how busy the machine is; raises where a service or the broker has ended."""
+    from functools import partial
+
+    from driftloop.errors import UserError
+    from driftloop.local.readings import HostReadings
+    from driftloop.telemetry.host_figures import host_figures, prometheus_figures
+
+    here = partial(host_figures, str(loop.home.root), sleep=loop.supervisor.pause)
+    figures = partial(prometheus_figures, prometheus) if prometheus else here
+    said = ""
+    with HostReadings(loop.kafka, figures) as readings:
+        while True:
+            loop.supervisor.pause(0.5)
+            loop.check()
+            try:
+                readings.tell_if_due()
+            except UserError as error:
+                loop.check()
+                if str(error) != said:
+                    said = str(error)
+                    say(f"No figures for quiet periods: {said}")
 
 
 def _as_interrupt(_number: int, _frame: FrameType | None) -> None:

@@ -24,3 +24,5 @@ class ChallengeScores(ControlMessage):
     twin: tuple[float, ...] = ()
     segments: dict[str, tuple[int, ...]] = Field(default_factory=dict)
     """Segment → the indices of its rows in the lists."""
+    served: dict[Version, tuple[int, ...]] = Field(default_factory=dict)
+    """Challenger or champion → the indices of the rows that it has predicted in production (a live canary)."""

@@ -10,11 +10,22 @@ from driftloop.contracts.model_specs import SpecVersion
 TrainingMode = Literal["full", "incremental"]
 
 
+class RowSpan(Message):
+    """Labelled rows counted back from the newest: row `oldest` from the end up to row `newest` + 1 from the end.
+
+    `oldest` 100 and `newest` 0 are the last hundred rows.
+    """
+
+    oldest: int = Field(ge=1)
+    newest: int = Field(ge=0)
+
+
 class DataRule(Message):
     """Which labelled rows to learn from: the last `rows` at or before the frame `until`.
 
     `fresh_rows` of them, the newest, belong to the present concept (they came after the onset);
-    `replay_rows` older ones are mixed in. `validation_share` of the newest are held out, in time
+    `replay_rows` older ones are mixed in. `left_out` names rows that are in quarantine: they are neither
+    learnt from nor held out, and count among `rows`. `validation_share` of the newest are held out, in time
     order. The rule names rows by count back from a frame, so it picks the same rows for ever.
     """
 
@@ -22,6 +33,7 @@ class DataRule(Message):
     rows: int = Field(ge=1)
     fresh_rows: int | None = Field(default=None, ge=1)
     replay_rows: int = Field(default=0, ge=0)
+    left_out: tuple[RowSpan, ...] = ()
     minimum_rows: int = Field(default=50, ge=2)
     validation_share: float = Field(default=0.2, gt=0, lt=1)
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol, Self
+from typing import Any, Protocol, Self, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -93,6 +93,31 @@ class Learner(Protocol):
 
     def load(self, folder: Path) -> Model:
         """The model that `save` wrote."""
+        ...
+
+
+class Checkpoint(Protocol):
+    """Where a fit keeps how far it has come, so that one that is killed is gone on with and not begun anew."""
+
+    def load(self) -> bytes | None:
+        """What the same fit of the same rows kept last; None where it is begun."""
+        ...
+
+    def is_due(self) -> bool:
+        """Whether it is worth keeping something now: what is lost in between is seconds."""
+        ...
+
+    def save(self, state: bytes) -> None:
+        """Keep `state` in place of what was kept."""
+        ...
+
+
+@runtime_checkable
+class Resumable(Protocol):
+    """A learner with long fits. A fit that goes on gives the same model as one that was never interrupted."""
+
+    def keep_at(self, checkpoint: Checkpoint) -> None:
+        """Where the next fit keeps how far it has come."""
         ...
 
 

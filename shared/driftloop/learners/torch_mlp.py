@@ -14,7 +14,7 @@ from pydantic import Field
 from driftloop.learners.columns import ColumnCoder
 from driftloop.learners.network import NetworkModel, Outputs, load_network
 from driftloop.learners.parameters import Parameters, read_parameters
-from driftloop.learners.protocol import Model, Rows, Step
+from driftloop.learners.protocol import Checkpoint, Model, Rows, Step
 from driftloop.learners.targets import check_rows
 from driftloop.spec.model_spec import ModelSpec
 
@@ -48,6 +48,11 @@ class TorchMlp:
     def __init__(self, spec: ModelSpec, parameters: MlpParameters) -> None:
         self._spec = spec
         self._parameters = parameters
+        self._checkpoint: Checkpoint | None = None
+
+    def keep_at(self, checkpoint: Checkpoint) -> None:
+        """Where the next fit keeps its weights, its optimizer and its random states, epoch by epoch."""
+        self._checkpoint = checkpoint
 
     def fit(
         self,
@@ -69,8 +74,9 @@ class TorchMlp:
         if base is not None:
             outputs, layers = base.outputs.widened(outputs, base.layers)
         layers = train(
-            self._parameters, coder, outputs, rows, held_out=held_out, start=layers, seed=seed, progress=progress
-        )
+            self._parameters, coder, outputs, rows, held_out=held_out, start=layers, seed=seed, progress=progress,
+            checkpoint=self._checkpoint,
+        )  # fmt: skip
         return NetworkModel(coder, outputs, layers)
 
     def load(self, folder: Path) -> Model:

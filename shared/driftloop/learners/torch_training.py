@@ -1,4 +1,4 @@
-"""The training loop of `torch-mlp`; the only module that imports torch."""
+"""The training loop of `torch-mlp`. Only it and `torch_checkpoint` import torch."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -12,8 +12,9 @@ from torch import nn
 
 from driftloop.learners.columns import ColumnCoder
 from driftloop.learners.network import Layers, Outputs
-from driftloop.learners.protocol import Rows, Step
+from driftloop.learners.protocol import Checkpoint, Rows, Step
 from driftloop.learners.targets import class_codes
+from driftloop.learners.torch_checkpoint import kept_state, restored
 
 if TYPE_CHECKING:
     from driftloop.learners.torch_mlp import MlpParameters
@@ -32,8 +33,12 @@ def train(
     start: Layers | None,
     seed: int,
     progress: Callable[[Step], None],
+    checkpoint: Checkpoint | None = None,
 ) -> Layers:
     """The layers of the best epoch; `start` is gone on from (a copy of it) and decides the sizes.
+
+    With a `checkpoint`, a fit that was killed goes on after the last epoch that it kept, and gives the
+    same layers as one that was not.
 
     Raises ValueError where the loss is not finite: such a model is never given back.
     """
@@ -43,7 +48,10 @@ def train(
         data = _tensors(coder, outputs, rows, device)
         check = _tensors(coder, outputs, held_out, device) if held_out is not None and len(held_out) else None
         epochs = _epochs(parameters, len(rows)) if start is None else parameters.incremental_epochs
-        best = _run(network, parameters, outputs, data, check=check, epochs=epochs, seed=seed, progress=progress)
+        best = _run(
+            network, parameters, outputs, data, check=check, epochs=epochs, seed=seed, progress=progress,
+            checkpoint=checkpoint,
+        )  # fmt: skip
         return _layers(best)
 
 
@@ -62,13 +70,19 @@ def _run(
     epochs: int,
     seed: int,
     progress: Callable[[Step], None],
+    checkpoint: Checkpoint | None,
 ) -> dict[str, torch.Tensor]:
     optimizer = torch.optim.Adam(
         network.parameters(), lr=parameters.learning_rate, weight_decay=parameters.weight_decay, fused=True
     )
     order = torch.Generator().manual_seed(seed % 2**63)
-    best, least, waited = deepcopy(network.state_dict()), float("inf"), 0
-    for epoch in range(1, epochs + 1):
+    best, least, waited, done = deepcopy(network.state_dict()), float("inf"), 0, 0
+    kept = checkpoint.load() if checkpoint is not None else None
+    if kept is not None:
+        best, least, waited, done = restored(kept, network, optimizer, order)
+    for epoch in range(done + 1, epochs + 1):
+        if waited >= parameters.patience:
+            break
         training = _epoch(network, optimizer, parameters, outputs, data, order=order)
         watched = training if check is None else _evaluate(network, outputs, check)
         if not np.isfinite(training) or not np.isfinite(watched):
@@ -78,8 +92,8 @@ def _run(
             best, least, waited = deepcopy(network.state_dict()), watched, 0
         else:
             waited += 1
-            if waited >= parameters.patience:
-                break
+        if checkpoint is not None and checkpoint.is_due():
+            checkpoint.save(kept_state(network, optimizer, order, best=best, least=least, waited=waited, done=epoch))
     return best
 
 

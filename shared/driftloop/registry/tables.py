@@ -116,6 +116,14 @@ class VersionRow(Table):
     metrics: Mapped[dict[str, Any]]
 
 
+class SchemaRow(Table):
+    """Which release's tables these are (one row)."""
+
+    __tablename__ = "view_schema"
+    only: Mapped[int] = mapped_column(Integer, primary_key=True)
+    fingerprint: Mapped[str] = mapped_column(String(64))
+
+
 class CursorRow(Table):
     """How far a partition has been read."""
 

@@ -21,6 +21,7 @@ from driftloop.contracts.retrain_decisions import RetrainDecision
 from driftloop.processor import Record
 from driftloop.registry import intake
 from driftloop.registry.tables import CursorRow, DecisionRow, EventRow, ResultRow, SignalRow, SpecRow, Table, VersionRow
+from driftloop.registry.view_schema import fit_schema
 from driftloop.spec.model_spec import ModelSpec
 
 
@@ -69,11 +70,14 @@ class Statistics:
 
 
 class RegistryView:
-    """The view in the database at `url` (any that SQLAlchemy knows); tables are made where missing."""
+    """The view in the database at `url` (any that SQLAlchemy knows).
+
+    Tables are made where missing, and made anew, empty, where another release has left others.
+    """
 
     def __init__(self, url: str = "sqlite://") -> None:
         self.engine: Engine = create_engine(url)
-        Table.metadata.create_all(self.engine)
+        fit_schema(self.engine)
 
     def close(self) -> None:
         """Let the connections go."""
@@ -93,7 +97,7 @@ class RegistryView:
     def clear(self) -> None:
         """Throw everything away; the next sync makes it again."""
         Table.metadata.drop_all(self.engine)
-        Table.metadata.create_all(self.engine)
+        fit_schema(self.engine)
 
     def models(self) -> list[ModelInfo]:
         """Every model whose spec was applied, by name."""

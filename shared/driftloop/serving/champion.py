@@ -14,10 +14,12 @@ from driftloop.kafka.settings import KafkaSettings
 from driftloop.kafka.tail import Tail, TailRecord
 from driftloop.learners.protocol import Column, Model, Predictions, Rows
 from driftloop.registry.artifacts import open_artifact
+from driftloop.serving.router import canary_router
 from driftloop.spec.expressions import parse_expression
 from driftloop.spec.model_spec import ModelSpec
 
 OnChange = Callable[["Champion"], None]
+_JUDGED = frozenset({"promoted", "rejected", "archived", "rolled_back", "deprecated"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +59,12 @@ class ChampionWatcher:
         with ChampionWatcher(["pricing"], KafkaSettings(bootstrap_servers="broker:9092")) as watcher:
             champion = watcher.wait_for_champion("pricing", seconds=60)
             price = champion.predict({"area": np.array([71.5])}).fields["price"]
+
+    With `canary=True` a challenger is loaded too where its spec asks for a live canary, and `route`
+    says who serves a key:
+
+            version = watcher.route("pricing", customer_id)
+            version.predict(features), version.version     # publish the outcome under this version
     """
 
     def __init__(
@@ -65,10 +73,14 @@ class ChampionWatcher:
         kafka: KafkaSettings | None = None,
         *,
         on_change: OnChange = lambda _champion: None,
+        canary: bool = False,
     ) -> None:
         self._models = frozenset(models)
         self._on_change = on_change
+        self._canary = canary
         self._champions: dict[str, Champion] = {}
+        self._challengers: dict[str, Champion] = {}
+        self._tried: dict[str, ModelEvent] = {}
         self._errors: dict[str, UserError] = {}
         self._changed = threading.Condition()
         self._reading = threading.Lock()
@@ -86,6 +98,22 @@ class ChampionWatcher:
     def champion(self, model_id: str) -> Champion | None:
         """The version that serves now, or None where there is none yet."""
         return self._champions.get(model_id)
+
+    def challenger(self, model_id: str) -> Champion | None:
+        """The version that a live canary tries now, or None."""
+        return self._challengers.get(model_id)
+
+    def route(self, model_id: str, key: str) -> Champion | None:
+        """Who serves a key (a customer, a session): the champion or, for its share of the keys, the challenger.
+
+        Sticky: a key stays with its version for as long as the canary runs, on every server alike.
+        None where there is no champion yet.
+        """
+        champion, challenger = self._champions.get(model_id), self._challengers.get(model_id)
+        if champion is None or challenger is None or challenger.version == champion.version:
+            return champion
+        router = canary_router(model_id, challenger.version, challenger.spec.challenge.traffic_share)
+        return challenger if router.route(key) == "challenger" else champion
 
     def error(self, model_id: str) -> UserError | None:
         """Why the newest champion could not be loaded, or None."""
@@ -125,10 +153,37 @@ class ChampionWatcher:
             if record.value is None or record.key not in self._models:
                 continue
             event = ModelEvent.from_json(record.value)
+            self._follow_challenger(event)
             if event.event in ("promoted", "rolled_back") and event.artifact is not None:
                 newest[event.model_id] = event
         for event in newest.values():
             self._swap(event)
+        for event in tuple(self._tried.values()):
+            self._try(event)
+
+    def _follow_challenger(self, event: ModelEvent) -> None:
+        """Note who challenges; a version that is judged, in whatever way, does so no more."""
+        if not self._canary:
+            return
+        if event.event == "challenged":
+            self._tried[event.model_id] = event
+        elif event.version is not None and event.event in _JUDGED:
+            trying = self._tried.get(event.model_id)
+            if trying is not None and trying.version == event.version:
+                del self._tried[event.model_id]
+            if (known := self._challengers.get(event.model_id)) is not None and known.version == event.version:
+                del self._challengers[event.model_id]
+
+    def _try(self, event: ModelEvent) -> None:
+        """Load a challenger, where it is to be tried live; one that cannot be loaded gets no traffic."""
+        del self._tried[event.model_id]
+        try:
+            challenger = self._load(event)
+        except (ValueError, OSError, UserError) as error:
+            self._errors[event.model_id] = UserError(f"Version {event.version} cannot be tried: {error}")
+            return
+        if challenger.spec.challenge.mode == "canary":
+            self._challengers[event.model_id] = challenger
 
     def _swap(self, event: ModelEvent) -> None:
         try:

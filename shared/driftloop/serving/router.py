@@ -7,6 +7,16 @@ from hashlib import blake2b
 _SPACE = 2**64
 
 
+def canary_router(model_id: str, challenger: str, share: float) -> "TrafficRouter":
+    """The router of a live canary: every server of a model splits alike, and each canary anew.
+
+    >>> canary_router("pricing", "1.0.3", 0.1) == canary_router("pricing", "1.0.3", 0.1)
+    True
+    """
+    seed = int.from_bytes(blake2b(f"{model_id}/{challenger}".encode(), digest_size=7).digest(), "little")
+    return TrafficRouter({"champion": 1.0 - share, "challenger": share}, seed)
+
+
 @dataclass(frozen=True, slots=True)
 class TrafficRouter:
     """Sends a share of the keys to each arm, and a key always to the same one.

@@ -85,14 +85,17 @@ class ChallengeRule(SpecPart):
     `minimum_effect` is the least gain that a promotion needs, in shares of the loss bound (points of
     accuracy, where a loss is 0 or 1). `risk` bounds the chance of promoting a version that has not
     got it. `maximum_rows` ends a proof that comes to nothing; `look_rows` is where mode z-test looks
-    once; for `probation_rows` after a promotion the predecessor is scored on, ready to come back.
+    once (on the same rows) and mode canary too (on so many rows that each version served in production,
+    the challenger `traffic_share` of all: see `ChampionWatcher.route`); for `probation_rows` after a
+    promotion the predecessor is scored on, ready to come back.
     """
 
-    mode: Literal["e-process", "z-test", "none"] = "e-process"
+    mode: Literal["e-process", "z-test", "canary", "none"] = "e-process"
     minimum_effect: float = Field(default=0.0, ge=0)
     risk: float = Field(default=0.05, gt=0, lt=1)
     maximum_rows: int = Field(default=20_000, ge=1)
     look_rows: int = Field(default=1000, ge=30)
+    traffic_share: float = Field(default=0.1, gt=0, lt=1)
     non_inferiority: float | None = Field(default=None, ge=0)
     """Where given, a promotion needs no gain, only the proof that the loss is not worse by as much as this."""
     segment_tolerance: float | None = Field(default=0.02, ge=0)

@@ -119,6 +119,9 @@ class Safeguards(SpecPart):
     """What waits for the command `approve`."""
     patience_rows: int = Field(default=500, ge=0)
     """Rows that an unproven challenger is scored on before a new run may replace it."""
+    quarantine_rows: int = Field(default=0, ge=0)
+    """Labelled rows that must confirm evidence of drift before a run learns from the rows that raised it: the
+    trigger has to ask still when they have come. Rows whose evidence passes unconfirmed are never learnt from."""
     retry_rows: int = Field(default=100, ge=1)
     """Rows to wait after a failed run, doubled with each further failure."""
     reuse_candidates: int = Field(default=0, ge=0, le=20)

@@ -5,16 +5,20 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import closing
 from pathlib import Path
 
 import pytest
+from prometheus_client import CollectorRegistry
 
 from driftloop.contracts.message import FramePosition
 from driftloop.contracts.training_requests import DataRule
 from driftloop.registry.artifacts import load_model, verify_artifact
 from driftloop.spec.model_spec import TrainingRule
+from trainer_worker.adapters.executor import ChildProcesses, Places
 from trainer_worker.adapters.rebuild import rebuild
 from trainer_worker.core.train.quality import QualityReport
+from trainer_worker.metrics import TrainMetrics
 
 LEARNERS = ("random-forest", "gradient-boosting", "linear", "online", "torch-mlp")
 
@@ -247,3 +251,46 @@ def test_the_learner_that_the_readme_shows_is_trained_like_any_other(end_of, mak
     end = end_of(make_run(learner="mean", task="regression"))
     assert end.kind == "succeeded", end
     assert verify_artifact(end.artifact, end.artifact_sha256).manifest.learner == "mean"
+
+
+def steps_and_end(executor, until):
+    """The steps that a run reports from now on, and its end."""
+    steps = []
+
+    def end():
+        for _, report in executor.reports():
+            if report.kind != "progress":
+                return report
+            steps.append(report.step)
+        return None
+
+    return steps, until(end)
+
+
+def test_a_run_that_is_killed_goes_on_from_its_checkpoint_and_gives_the_same_bytes(
+    archive_uri, tmp_path, until, make_run, children_of
+):
+    """The first start is killed in the middle of its epochs; the second begins after those that were kept."""
+    slow = {"minimum_steps": 0, "epochs": 300, "patience": 1000}
+    run = make_run(learner="torch-mlp", learner_parameters=slow, training=TrainingRule(refit=False))
+
+    def trainer(folder):
+        places = Places(archive_uri, str(tmp_path / folder), checkpoint_seconds=0.05)
+        executor = ChildProcesses(places, TrainMetrics(CollectorRegistry()))
+        executor.start(run)
+        return executor
+
+    with closing(trainer("whole")) as undisturbed:
+        _, whole = steps_and_end(undisturbed, until)
+    with closing(trainer("killed")) as executor:
+        until(lambda: any(report.kind == "progress" and report.step > 20 for _, report in executor.reports()))
+        until(lambda: list((tmp_path / "killed").rglob("proof-*")))
+        os.kill(children_of(executor.nursery_pid)[0], signal.SIGKILL)
+        until(lambda: any(report.kind == "failed" and report.again for _, report in executor.reports()))
+        executor.keep(frozenset())
+        executor.start(run)
+        steps, resumed = steps_and_end(executor, until)
+    assert resumed.kind == "succeeded", resumed
+    assert steps[0] > 10
+    assert resumed.artifact_sha256 == whole.artifact_sha256
+    assert not list((tmp_path / "killed").rglob("proof-*"))

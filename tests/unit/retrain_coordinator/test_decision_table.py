@@ -67,6 +67,7 @@ S2, S0, S1, S3, S4 = (
 HARMFUL = {"preset": "default", "triggers": {"harmful_drift": True}}
 NEW_ROWS = {"preset": "default", "triggers": {"new_rows": 1000}}
 FIRST = {"preset": "default", "triggers": {"first_version_rows": 200}}
+QUARANTINED = {"preset": "adaptive-feedback", "safeguards": {"quarantine_rows": 200}}
 APPROVED = {"preset": "default", "safeguards": {"approval": ["retrain"]}}
 
 TABLE = [
@@ -147,6 +148,12 @@ TABLE = [
     ("default", pays(), {"failures": 3, "failed_row": 4700}, "wait", "payoff", "400 are waited for"),
     ("default", pays(), {"automation": Automation(retrain=False)}, "refuse", "payoff", "automatic retraining is off"),
     ("default", person(), {"automation": Automation(retrain=False)}, "retrain", "manual", "ada asked"),
+    # safeguards: rows in quarantine
+    (QUARANTINED, metric(accuracy_drop=0.2), {}, "wait", "accuracy_drop", "0 of 200 labelled rows have confirmed"),
+    (QUARANTINED, metric(accuracy_drop=0.2), {"suspected": {"accuracy_drop": 199}}, "wait", "accuracy_drop", "199 of"),
+    (QUARANTINED, metric(accuracy_drop=0.2), {"suspected": {"accuracy_drop": 200}}, "retrain", "accuracy_drop", "abov"),
+    (QUARANTINED, metric(feedback_rows=10), {}, "retrain", "feedback", "10 feedback rows"),
+    (QUARANTINED, {**person(), **metric(accuracy_drop=0.2)}, {}, "retrain", "manual", "ada asked"),
     (APPROVED, pays(), {}, "wait", "payoff", "waits for a person's `approve`"),
     (APPROVED, pays(), {"approved": True}, "retrain", "payoff", "has passed"),
 ]  # fmt: skip
@@ -181,6 +188,7 @@ def test_each_decision_that_something_asked_for_lists_every_safeguard(row):
         "automation",
         "one_run",
         "patience",
+        "quarantine",
         "least_gap",
         "most_per_span",
         "minimum_rows",

@@ -24,6 +24,7 @@ class Paired:
 
     losses: Losses
     segments: Segments
+    served: Segments
     whole: NDArray[np.bool_]
 
     def told(self, losses: NDArray[np.float64]) -> tuple[float, ...]:
@@ -39,12 +40,12 @@ def paired_losses(shelf: ModelShelf, spec: ModelSpec, versions: Sequence[Scored]
     version is run. Rows with a missing loss are left out for all. Raises `RefusedArtifactError`.
     """
     if not len(judged):
-        return Paired({scored.version: () for scored in versions}, {}, np.zeros(0, dtype=np.bool_))
+        return Paired({scored.version: () for scored in versions}, {}, {}, np.zeros(0, dtype=np.bool_))
     table = np.array([_losses(shelf, spec, scored, judged) for scored in versions])
     whole = ~np.isnan(table).any(axis=0)
     rounded = np.round(table[:, whole], LOSS_DIGITS)
     losses = {scored.version: tuple(row.tolist()) for scored, row in zip(versions, rounded, strict=True)}
-    return Paired(losses, _segments(judged, whole), whole)
+    return Paired(losses, _segments(judged, whole), _served(versions, judged.said_by[whole]), whole)
 
 
 def _losses(shelf: ModelShelf, spec: ModelSpec, scored: Scored, judged: JudgedRows) -> NDArray[np.float64]:
@@ -55,6 +56,13 @@ def _losses(shelf: ModelShelf, spec: ModelSpec, scored: Scored, judged: JudgedRo
         for name in spec.target:
             said[name][run] = predictions.fields[name]
     return row_losses(spec.target, said, judged.rows.labels)
+
+
+def _served(versions: Sequence[Scored], said_by: NDArray[np.object_]) -> Segments:
+    """The rows that each version has predicted in production; nothing where one served them all."""
+    found = {scored.version: tuple(np.flatnonzero(said_by == scored.version).tolist()) for scored in versions}
+    serving = {version: places for version, places in found.items() if places}
+    return serving if len(serving) > 1 else {}
 
 
 def _segments(judged: JudgedRows, whole: NDArray[np.bool_]) -> Segments:

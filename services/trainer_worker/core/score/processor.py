@@ -146,7 +146,7 @@ class ChallengeScoring:
             paired = paired_losses(self._shelf, spec, versions, judged)
         except RefusedArtifactError as error:
             return effects + self._refuse(record, frame, versions, error)
-        told: dict[str, object] = {"losses": paired.losses, "segments": paired.segments}
+        told: dict[str, object] = {"losses": paired.losses, "segments": paired.segments, "served": paired.served}
         if goes_by_attainable(spec) and len(judged):
             twin = self._attainable.twin(versions[0], spec, judged.rows)
             told |= {"twin": () if twin is None else paired.told(twin)}

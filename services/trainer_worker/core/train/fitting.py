@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from driftloop.contracts.training_results import Validation
-from driftloop.learners.protocol import Learner, Model, Predictions, Rows, Step
+from driftloop.learners.protocol import Checkpoint, Learner, Model, Predictions, Resumable, Rows, Step
 from driftloop.spec.model_spec import ModelSpec, TargetField
 from driftloop.statistics.losses import row_losses
 from trainer_worker.core.train.split import Split
@@ -48,19 +48,23 @@ def fit_and_validate(
     champion: Champion | None,
     seed: int,
     progress: Callable[[Step], None],
+    checkpoint: Callable[[str], Checkpoint] | None = None,
 ) -> Fitted:
     """Train on `split.training`, validate on `split.held_out`, and refit on all where the spec says so.
 
     The held-out rows decide nothing about the fit (early stopping watches the end of the training
-    rows instead), so that their losses are clean evidence. Raises ValueError where the rows cannot
+    rows instead), so that their losses are clean evidence. `checkpoint` is where each of the two fits,
+    "proof" and "refit", keeps how far it has come. Raises ValueError where the rows cannot
     be learnt from or a prediction is not a number.
     """
     held_out = rows.take(split.held_out)
+    _keep_at(learner, checkpoint, "proof")
     model = _fit(learner, rows.take(split.training), base, seed, progress)
     said = model.predict(held_out)
     losses = _losses(spec, said, held_out)
     validation, champion_losses = _validate(spec, rows, split, losses, champion)
     if spec.training.refit:
+        _keep_at(learner, checkpoint, "refit")
         model = learner.fit(rows.take(split.everything), None, warm_start=base, seed=seed, progress=progress)
         _losses(spec, model.predict(held_out), held_out)
     bound = loss_bound(spec.target, champion_losses if len(champion_losses) else losses)
@@ -74,6 +78,11 @@ def loss_bound(target: Mapping[str, TargetField], losses: Floats) -> float:
         return 1.0
     bound = float(np.quantile(losses, _BOUND_QUANTILE)) if len(losses) else 0.0
     return float(f"{bound:.6g}") if bound > 0 else 1.0
+
+
+def _keep_at(learner: Learner, checkpoint: Callable[[str], Checkpoint] | None, phase: str) -> None:
+    if checkpoint is not None and isinstance(learner, Resumable):
+        learner.keep_at(checkpoint(phase))
 
 
 def _fit(learner: Learner, rows: Rows, base: Model | None, seed: int, progress: Callable[[Step], None]) -> Model:

@@ -13,6 +13,8 @@ HELD_OUT_BESIDE_A_CHAMPION = 100
 """So many rows may always be held out where there is a champion; beyond, half of those it has not seen."""
 SOURCE_WEIGHTS = {"user": 1.0, "system": 1.0, "pseudo": 0.5}
 """What a row's label counts for, by who gave it; a row's own weight multiplies it."""
+PSEUDO_CONFIDENCE = 0.9
+"""A pseudo-label counts only where the model that gave it was surer than this."""
 PSEUDO_SHARE = 0.3
 """Pseudo-labels are at most this share of what is learnt from; the newest are kept."""
 
@@ -64,6 +66,15 @@ def _cap_pseudo(chosen: Indices, pseudo: NDArray[np.bool_]) -> Indices:
     guessed = chosen[pseudo[chosen]]
     allowed = int(len(told) * PSEUDO_SHARE / (1.0 - PSEUDO_SHARE))
     return np.sort(np.concatenate([told, guessed[max(0, len(guessed) - allowed) :]]))
+
+
+def doubtful(sources: NDArray[np.object_], confidences: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Pseudo-labels that nobody was sure enough of; one without a confidence is none to learn from.
+
+    >>> doubtful(np.array(["pseudo", "pseudo", "user"], dtype=object), np.array([0.95, np.nan, 0.2])).tolist()
+    [False, True, False]
+    """
+    return np.asarray((sources == "pseudo") & ~(confidences > PSEUDO_CONFIDENCE), dtype=np.bool_)
 
 
 def label_weights(sources: NDArray[np.object_], own: NDArray[np.float64]) -> NDArray[np.float64] | None:

@@ -1,0 +1,65 @@
+"""Quarantine: the rows that raise an alarm are not learnt from before a second window confirms it.
+
+A drift is there still when the next rows come; a campaign of wrong labels, or an outage, passes. So
+where the policy says so, a trigger that goes by the newest rows has to ask still after as many rows
+more. Until then those rows enter no run, whatever asks for it (a calendar, a person); if it stops
+asking before, they never do.
+"""
+
+from collections.abc import Collection, Sequence
+
+from driftloop.contracts.drift_signals import DriftSignal
+from driftloop.contracts.training_requests import RowSpan
+from retrain_coordinator.core.state import Asked, ModelState, Suspicion
+
+SPANS_KEPT = 50
+"""Spans of rows that were never confirmed; older ones are let go, they are far from every window by then."""
+
+
+def still_standing(signals: Sequence[DriftSignal], active: Collection[str]) -> list[DriftSignal]:
+    """Signals whose alarm stands; those of a segment are taken to, only the whole model's alarms are told."""
+    return [signal for signal in signals if signal.segment or _name(signal) in active]
+
+
+def observe(state: ModelState, asked: Sequence[Asked], rows: int) -> None:
+    """Note which triggers ask on evidence of the newest rows; `rows` confirm one."""
+    asking = {one.trigger: one for one in asked if one.suspects}
+    for trigger in [known for known in state.suspicions if known not in asking]:
+        passed = state.suspicions.pop(trigger)
+        if not confirmed(passed, state.labelled_rows, rows):
+            state.spoilt = [*state.spoilt, (passed.from_row, state.labelled_rows)][-SPANS_KEPT:]
+    for trigger, one in asking.items():
+        first = state.labelled_rows - (one.fresh_rows or rows)
+        state.suspicions.setdefault(trigger, Suspicion(since_row=state.labelled_rows, from_row=max(0, first)))
+
+
+def confirmed(suspicion: Suspicion, labelled_rows: int, rows: int) -> bool:
+    """Whether a second window has come while the trigger asked."""
+    return labelled_rows - suspicion.since_row >= rows
+
+
+def left_out(state: ModelState, rows: int) -> tuple[RowSpan, ...]:
+    """The spans that a run must not learn from now, counted back from the newest row; none overlap."""
+    if not rows:
+        return ()
+    now = state.labelled_rows
+    waiting = [(s.from_row, now) for s in state.suspicions.values() if not confirmed(s, now, rows)]
+    merged: list[tuple[int, int]] = []
+    for first, end in sorted(span for span in (*state.spoilt, *waiting) if span[0] < span[1]):
+        if merged and first <= merged[-1][1]:
+            merged[-1] = merged[-1][0], max(end, merged[-1][1])
+        else:
+            merged.append((first, end))
+    return tuple(RowSpan(oldest=now - first, newest=now - end) for first, end in reversed(merged))
+
+
+def _name(signal: DriftSignal) -> str:
+    """As `drift-status` names the alarm."""
+    match signal.kind:
+        case "error":
+            return f"error:{signal.detector}"
+        case "performance":
+            return f"performance:{signal.subject}"
+        case "confidence":
+            return "confidence"
+    return f"{signal.kind}.{signal.subject}"
