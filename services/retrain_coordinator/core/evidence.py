@@ -14,6 +14,7 @@ from driftloop.contracts.message import Version
 from driftloop.spec.model_spec import Automation, ModelSpec
 from driftloop.spec.policy import Mode
 from retrain_coordinator.core.payoff import Verdict
+from retrain_coordinator.core.quarantine import lacking
 from retrain_coordinator.core.state import ModelState, Reading
 
 
@@ -57,7 +58,7 @@ class History:
     approved: bool = False
     scheduled_from: datetime | None = None
     suspected: Mapping[str, int] = field(default_factory=dict)
-    """By trigger, labelled rows that have come since it asked first, where the policy has a quarantine."""
+    """By trigger, labelled rows that must still come to confirm it, where the policy has a quarantine."""
     fleet: tuple[int, int] | None = None
     """Runs in flight over all models of the partition, and how many may be; None: as many as like."""
     automation: Automation = field(default_factory=Automation)
@@ -82,7 +83,7 @@ def history_of(state: ModelState, spec: ModelSpec, fleet: tuple[int, int] | None
         frozen=state.frozen,
         approved=state.approved,
         scheduled_from=state.scheduled_from,
-        suspected={name: state.labelled_rows - one.since_row for name, one in state.suspicions.items()},
+        suspected={name: lacking(one, state.labelled_rows) for name, one in state.suspicions.items()},
         fleet=fleet,
         automation=spec.automation,
     )

@@ -70,7 +70,9 @@ def _quarantine(step: Step, word: payoff.Verdict | None) -> None:
         return
     state.signals = quarantine.still_standing(state.signals, state.active_signals)
     asked = asking(evidence_of(state, word), history_of(state, step.spec), step.policy, step.now)
-    quarantine.observe(state, tuple(asked), rows)
+    silent = ("payoff",) if word is not None and word.silent else ()
+    row = state.labelled_rows if step.row is None else step.row
+    quarantine.observe(state, tuple(asked), row, rows, silent)
 
 
 def _refuse(step: Step, decision: Decision, *, answered: bool) -> None:

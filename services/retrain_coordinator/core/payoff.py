@@ -120,6 +120,8 @@ class Verdict(Part):
     rows: int | None = None
     fresh_rows: int | None = None
     version: str | None = None
+    silent: bool = False
+    """The rule does not speak at these rows: what it said last stands."""
     evidence: dict[str, float | str | None] = Field(default_factory=dict)
 
 
@@ -186,7 +188,7 @@ def verdict(state: PayoffState, rule: PayoffRule, *, maximum_rows: int) -> Verdi
     """
     every = rule.decision_rows or _share(state, 8)
     if state.served_rows // every == (state.served_rows - state.block_rows) // every:
-        return Verdict(action="wait", reason=f"the rule speaks every {every} rows of a champion")
+        return Verdict(action="wait", reason=f"the rule speaks every {every} rows of a champion", silent=True)
     price = price_of(state, rule)
     switch = rule.switch_share * (price or 0.0)
     better = {version: rival for version, rival in state.rivals.items() if rival.stands_out(rule.reuse_certainty)}

@@ -21,21 +21,28 @@ def still_standing(signals: Sequence[DriftSignal], active: Collection[str]) -> l
     return [signal for signal in signals if signal.segment or _name(signal) in active]
 
 
-def observe(state: ModelState, asked: Sequence[Asked], rows: int) -> None:
-    """Note which triggers ask on evidence of the newest rows; `rows` confirm one."""
+def observe(state: ModelState, asked: Sequence[Asked], row: int, rows: int, silent: Collection[str] = ()) -> None:
+    """Note which triggers ask at labelled row `row` on evidence of the newest rows.
+
+    What those said that are `silent` now stands. `rows` more confirm one, or as many as its figure is the mean of: the second window must not be the first.
+    """
     asking = {one.trigger: one for one in asked if one.suspects}
-    for trigger in [known for known in state.suspicions if known not in asking]:
+    for trigger in [known for known in state.suspicions if known not in asking and known not in silent]:
         passed = state.suspicions.pop(trigger)
-        if not confirmed(passed, state.labelled_rows, rows):
-            state.spoilt = [*state.spoilt, (passed.from_row, state.labelled_rows)][-SPANS_KEPT:]
+        if lacking(passed, row):
+            state.spoilt = [*state.spoilt, (passed.from_row, row)][-SPANS_KEPT:]
     for trigger, one in asking.items():
-        first = state.labelled_rows - (one.fresh_rows or rows)
-        state.suspicions.setdefault(trigger, Suspicion(since_row=state.labelled_rows, from_row=max(0, first)))
+        needed, known = max(rows, one.rests_on), state.suspicions.get(trigger)
+        if known is None:
+            first = max(0, row - (one.fresh_rows or needed))
+            state.suspicions[trigger] = Suspicion(since_row=row, from_row=first, rows=needed)
+        else:
+            known.rows = max(known.rows, needed)
 
 
-def confirmed(suspicion: Suspicion, labelled_rows: int, rows: int) -> bool:
-    """Whether a second window has come while the trigger asked."""
-    return labelled_rows - suspicion.since_row >= rows
+def lacking(suspicion: Suspicion, labelled_rows: int) -> int:
+    """Labelled rows that the second window still lacks; 0 where it is whole."""
+    return max(0, suspicion.rows - (labelled_rows - suspicion.since_row))
 
 
 def left_out(state: ModelState, rows: int) -> tuple[RowSpan, ...]:
@@ -43,7 +50,7 @@ def left_out(state: ModelState, rows: int) -> tuple[RowSpan, ...]:
     if not rows:
         return ()
     now = state.labelled_rows
-    waiting = [(s.from_row, now) for s in state.suspicions.values() if not confirmed(s, now, rows)]
+    waiting = [(one.from_row, now) for one in state.suspicions.values() if lacking(one, now)]
     merged: list[tuple[int, int]] = []
     for first, end in sorted(span for span in (*state.spoilt, *waiting) if span[0] < span[1]):
         if merged and first <= merged[-1][1]:

@@ -97,8 +97,7 @@ def _patience(case: Case) -> Iterator[SafeguardState]:
 
 def in_quarantine(asked: Asked, history: History, policy: Policy) -> bool:
     """Whether a trigger goes by rows that no second window has confirmed yet."""
-    needed = policy.safeguards.quarantine_rows
-    return asked.suspects and history.suspected.get(asked.trigger, 0) < needed
+    return asked.suspects and history.suspected.get(asked.trigger, policy.safeguards.quarantine_rows) > 0
 
 
 def _quarantine(case: Case) -> Iterator[SafeguardState]:
@@ -107,8 +106,8 @@ def _quarantine(case: Case) -> Iterator[SafeguardState]:
         detail = "none is set" if not needed else "the run is not asked for by the newest rows"
         yield SafeguardState(name="quarantine", passed=True, detail=detail)
         return
-    rows = case.history.suspected.get(asked.trigger, 0)
-    detail = f"{rows} of {needed} labelled rows have confirmed {asked.trigger}; the rows that raised it wait till then"
+    rows = case.history.suspected.get(asked.trigger, needed)
+    detail = f"{rows} more labelled rows have to confirm {asked.trigger} before those that raised it are learnt from"
     held = in_quarantine(asked, case.history, case.policy)
     yield SafeguardState(name="quarantine", passed=not held, detail=detail)
 

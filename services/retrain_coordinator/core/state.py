@@ -100,6 +100,8 @@ class Suspicion(_Part):
     since_row: int
     """Labelled rows when the trigger asked first."""
     from_row: int
+    rows: int
+    """Labelled rows of the second window."""
 
 
 class Reading(_Part):
@@ -190,4 +192,6 @@ class Asked(BaseModel):
     manual: bool = False
     suspects: bool = False
     """Whether it is the newest rows that it goes by, so that they may be in quarantine."""
+    rests_on: int = 0
+    """Rows that its figure is the mean of."""
     evidence: dict[str, float | str | None] = Field(default_factory=dict)

@@ -68,10 +68,12 @@ def _by_signal(trigger: str, signal: DriftSignal, evidence: Evidence) -> Asked:
 
 
 def _metric(evidence: Evidence, rule: MetricRule) -> Iterator[Asked]:
-    found = [(value, subject) for value, subject, rows in _values(evidence, rule) if rows >= rule.minimum_rows]
-    broken = [(value, subject) for value, subject in found if rule.broken_by(value)]
+    found = [
+        (value, subject, rests) for value, subject, rows, rests in _values(evidence, rule) if rows >= rule.minimum_rows
+    ]
+    broken = [one for one in found if rule.broken_by(one[0])]
     if broken:
-        value, subject = max(broken) if rule.above is not None else min(broken)
+        value, subject, rests = max(broken) if rule.above is not None else min(broken)
         side = "above" if rule.above is not None else "below"
         what = f"{rule.metric} of {subject}" if subject else rule.metric
         yield Asked(
@@ -79,16 +81,19 @@ def _metric(evidence: Evidence, rule: MetricRule) -> Iterator[Asked]:
             reason=f"{what} is {value:.4g}, {side} {rule.limit:g}",
             mode=rule.mode,
             suspects=True,
+            rests_on=rests,
             evidence={rule.metric: value, "limit": rule.limit},
         )
 
 
-def _values(evidence: Evidence, rule: MetricRule) -> Iterator[tuple[float, str, int]]:
+def _values(evidence: Evidence, rule: MetricRule) -> Iterator[tuple[float, str, int, int]]:
+    """Value, subject, the rows that count for the rule's minimum, and those that the value is the mean of."""
     if rule.metric in evidence.metrics:
-        yield evidence.metrics[rule.metric], "", evidence.labelled_rows
+        rolling = int(evidence.metrics.get("rolling_rows", 0))
+        yield evidence.metrics[rule.metric], "", evidence.labelled_rows, rolling
     for test in evidence.tests:
         if test.name == rule.metric:
-            yield test.statistic, test.subject, test.rows
+            yield test.statistic, test.subject, test.rows, test.rows
 
 
 def _payoff(evidence: Evidence) -> Iterator[Asked]:

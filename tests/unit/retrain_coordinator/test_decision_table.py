@@ -149,9 +149,9 @@ TABLE = [
     ("default", pays(), {"automation": Automation(retrain=False)}, "refuse", "payoff", "automatic retraining is off"),
     ("default", person(), {"automation": Automation(retrain=False)}, "retrain", "manual", "ada asked"),
     # safeguards: rows in quarantine
-    (QUARANTINED, metric(accuracy_drop=0.2), {}, "wait", "accuracy_drop", "0 of 200 labelled rows have confirmed"),
-    (QUARANTINED, metric(accuracy_drop=0.2), {"suspected": {"accuracy_drop": 199}}, "wait", "accuracy_drop", "199 of"),
-    (QUARANTINED, metric(accuracy_drop=0.2), {"suspected": {"accuracy_drop": 200}}, "retrain", "accuracy_drop", "abov"),
+    (QUARANTINED, metric(accuracy_drop=0.2), {}, "wait", "accuracy_drop", "200 more labelled rows have to"),
+    (QUARANTINED, metric(accuracy_drop=0.2), {"suspected": {"accuracy_drop": 1}}, "wait", "accuracy_drop", "1 more"),
+    (QUARANTINED, metric(accuracy_drop=0.2), {"suspected": {"accuracy_drop": 0}}, "retrain", "accuracy_drop", "abov"),
     (QUARANTINED, metric(feedback_rows=10), {}, "retrain", "feedback", "10 feedback rows"),
     (QUARANTINED, {**person(), **metric(accuracy_drop=0.2)}, {}, "retrain", "manual", "ada asked"),
     (APPROVED, pays(), {}, "wait", "payoff", "waits for a person's `approve`"),

@@ -24,7 +24,7 @@ def test_the_trigger_window_waits_for_a_second_one_and_the_decision_lists_it(tol
     told.status(100, metrics=BAD)
     assert (told.actions[-1], told.decisions[-1].trigger) == ("wait", "floor")
     (state,) = [state for state in told.decisions[-1].safeguards if state.name == "quarantine"]
-    assert (state.passed, state.detail[:45]) == (False, "0 of 300 labelled rows have confirmed floor; ")
+    assert (state.passed, state.detail[:46]) == (False, "300 more labelled rows have to confirm floor b")
     told.status(299, metrics=BAD)
     assert told.actions[-1] == "wait"
     told.status(1, metrics=BAD)
@@ -56,6 +56,14 @@ def test_a_run_that_something_else_asks_for_leaves_rows_in_quarantine_out(told, 
     assert told.requests[-1].data.rows == min(20_000, told.rows)
 
 
+def test_a_figure_over_many_rows_is_confirmed_by_as_many(told):
+    told.status(100, metrics={**BAD, "rolling_rows": 500.0})
+    told.status(300, metrics={**BAD, "rolling_rows": 500.0})
+    assert told.actions[-1] == "wait"
+    told.status(200, metrics={**BAD, "rolling_rows": 500.0})
+    assert told.actions[-1] == "retrain"
+
+
 def test_an_alarm_that_no_longer_stands_asks_no_more(told, story):
     told = story(policy={**POLICY, "triggers": {"harmful_drift": True}}).first_version(1000)
     told.signal(onset=950, say=True)
@@ -75,7 +83,7 @@ def test_without_a_quarantine_nothing_is_kept_out(story):
 
 
 def test_spans_that_meet_are_one():
-    suspicion = Suspicion(since_row=950, from_row=900)
+    suspicion = Suspicion(since_row=950, from_row=900, rows=200)
     state = ModelState(model_id="m", labelled_rows=1000, spoilt=[(100, 200), (150, 300)], suspicions={"t": suspicion})
     spans = left_out(state, 200)
     kept = np.ones(1000, dtype=bool)
