@@ -24,7 +24,8 @@ def still_standing(signals: Sequence[DriftSignal], active: Collection[str]) -> l
 def observe(state: ModelState, asked: Sequence[Asked], row: int, rows: int, silent: Collection[str] = ()) -> None:
     """Note which triggers ask at labelled row `row` on evidence of the newest rows.
 
-    What those said that are `silent` now stands. `rows` more confirm one, or as many as its figure is the mean of: the second window must not be the first.
+    What those said that are `silent` now stands. `rows` more confirm one, or as many as its figure is the
+    mean of: the second window must not be the first.
     """
     asking = {one.trigger: one for one in asked if one.suspects}
     for trigger in [known for known in state.suspicions if known not in asking and known not in silent]:
