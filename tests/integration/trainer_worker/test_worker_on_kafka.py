@@ -151,7 +151,7 @@ def test_a_run_is_cancelled_by_a_persons_command_and_its_process_goes(
 def test_an_incremental_update_in_a_warm_worker_is_quick_from_request_to_result(
     kafka, worker, publish, make_run, until, record_property
 ):
-    """100 rows, `torch-mlp`, through Kafka: the goal is 0.2 s on an idle machine; the limit leaves room for a busy one."""
+    """100 rows, `torch-mlp`, through Kafka: the goal is 0.2 s on an idle machine; the limit leaves room."""
     rule = DataRule(until=FramePosition(partition=0, offset=19), rows=100, minimum_rows=10)
     worker(warm=["torch-mlp"])
     seconds = []
