@@ -150,8 +150,8 @@ class BatchDecoder:
     def _check(self, block: Block, records: Sequence[Record], decoded: Decoded) -> None:
         """Partitions and times of the rows, and the dead letters of those that are wrong."""
         indices = block.places // ROWS_A_RECORD
-        partitions = [record.partition() for record in records]
-        block.partitions = np.array(partitions, dtype=np.int64)[indices]
+        partitions = np.fromiter((record.partition() for record in records), np.int64, count=len(records))
+        block.partitions = partitions[indices]
         latest = None
         if block.layout.spec.clock == "wall":
             stamps = np.array([record.timestamp()[1] for record in records], dtype=np.int64)

@@ -47,7 +47,8 @@ class ShapedReader:
         """Blocks, and the records that are left to the usual decoder. What `find` raises goes through."""
         left = np.ones(len(values), dtype=np.bool_)
         blocks: list[ShapedBlock] = []
-        rows = np.flatnonzero([type(value) is bytes for value in values])
+        usual = set(map(type, values)) == {bytes}
+        rows = np.flatnonzero(left) if usual else np.flatnonzero([type(value) is bytes for value in values])
         if len(rows) < FEWEST:
             return blocks, np.flatnonzero(left)
         for reader, shape in self._to_try(values, rows, find):

@@ -106,8 +106,8 @@ def _edges(cut: Cut, shape: RowShape) -> tuple[Ints, Mask]:
     quotes[:, -1] = cut.bounds[1:]
     edges = np.empty((rows, 2 * len(shape.slots) + 2), dtype=np.int64)
     edges[:, 0], edges[:, -1] = cut.bounds[:-1], cut.bounds[1:]
-    edges[:, 1:-1:2] = quotes[:, shape.first] + shape.first_after
-    edges[:, 2:-1:2] = quotes[:, shape.last] - shape.last_before
+    edges[:, 1:-1:2] = quotes.take(shape.first, axis=1) + shape.first_after
+    edges[:, 2:-1:2] = quotes.take(shape.last, axis=1) - shape.last_before
     sizes = np.diff(edges, axis=1)
     fixed = np.array([len(part) for part in shape.fixed])
     keep = np.all(sizes[:, ::2] == fixed, axis=1) & np.all(sizes[:, 1::2] >= 0, axis=1)
@@ -146,7 +146,7 @@ def _doubles(texts: pa.StringArray, rows: int, nullable: list[bool]) -> tuple[li
     if not nullable:
         return [], every
     offsets, data = text_parts(texts)
-    values, starts, sizes = data[: offsets[-1]], offsets[:-1], np.diff(offsets)
+    values, starts, sizes = data[: offsets[-1]], offsets[:-1].astype(np.int64), np.diff(offsets)
     nulls = _nulls(values, starts, sizes)
     good = _plain_numbers(values, starts, sizes) | nulls
     good &= ~nulls | np.repeat(nullable, rows)
@@ -170,17 +170,17 @@ def _cast(texts: pa.StringArray) -> pa.DoubleArray | None:
     return numbers if finite == len(numbers) - numbers.null_count else None
 
 
-def _nulls(values: Bytes, starts: NDArray[np.int32], sizes: NDArray[np.int32]) -> Mask:
+def _nulls(values: Bytes, starts: Ints, sizes: NDArray[np.int32]) -> Mask:
     """Which texts are `null`."""
     nulls = np.zeros(len(starts), dtype=np.bool_)
     places = np.flatnonzero(sizes == 4)
     if len(places):
-        words = values[starts[places][:, None] + np.arange(4, dtype=np.int32)]
+        words = values[starts[places][:, None] + np.arange(4)]
         nulls[places] = words.view("<u4").ravel() == _NULL
     return nulls
 
 
-def _plain_numbers(values: Bytes, starts: NDArray[np.int32], sizes: NDArray[np.int32]) -> Mask:
+def _plain_numbers(values: Bytes, starts: Ints, sizes: NDArray[np.int32]) -> Mask:
     """Which texts Arrow may read only where JSON does: what it takes beyond that is ruled out here.
 
     A digit first (or behind a minus), no zero before another digit, a digit last, and never a point
@@ -189,14 +189,15 @@ def _plain_numbers(values: Bytes, starts: NDArray[np.int32], sizes: NDArray[np.i
     last = starts + sizes - 1
     if not len(values) or np.any(sizes < 1):
         return sizes > len(values)
-    signed = values[starts] == _MINUS
+    signed = values.take(starts) == _MINUS
     first = np.minimum(starts + signed, last)
-    digit = _is_digit(values[first]) & _is_digit(values[last])
-    zero = values[first] == _ZERO
-    longer = (first < last) & _is_digit(values[np.minimum(first + 1, last)])
+    leading = values.take(first)
+    digit = _is_digit(leading) & _is_digit(values.take(last))
+    zero = leading == _ZERO
+    longer = (first < last) & _is_digit(values.take(np.minimum(first + 1, last)))
     plain = digit & ~(zero & (longer | (signed & (first == last))))
     points = np.flatnonzero(values[:-1] == _POINT)
-    bare = points[~_is_digit(values[points + 1])]
+    bare = points[~_is_digit(values.take(points + 1))]
     if len(bare):
         plain[np.searchsorted(starts, bare, side="right") - 1] = False
     return plain  # type: ignore[no-any-return]

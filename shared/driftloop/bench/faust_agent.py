@@ -9,6 +9,7 @@ import os
 import sys
 import tempfile
 import time
+from typing import Any
 
 _FIRST = 1_000
 
@@ -27,7 +28,7 @@ def main(servers: str, topic: str, rows: int) -> None:
         consumer_auto_offset_reset="earliest",
     )
 
-    async def count(stream: "faust.Stream") -> None:
+    async def count(stream: Any) -> None:
         seen, started = 0, 0.0
         async for _ in stream:
             seen += 1

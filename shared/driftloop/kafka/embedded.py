@@ -26,7 +26,7 @@ from driftloop.kafka.runtime_jars import KAFKA_VERSION, Progress, class_path, ja
 from driftloop.kafka.settings import KafkaSettings
 
 _JAVA_OPTIONS = ("-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Djava.awt.headless=true")
-_START_SECONDS = 90.0
+_START_SECONDS = 180.0
 _STOP_SECONDS = 10.0
 _LOCK_SECONDS = _STOP_SECONDS + 2
 """A broker that was told to stop still holds its folder for a while."""

@@ -83,10 +83,10 @@ class Tasks:
         offsets = np.fromiter(map(_OFFSET, records), np.int64, count=len(records))
         places = list(zip(map(_TOPIC, records), map(_PARTITION, records), strict=True))
         last: dict[Position, int] = {}
-        for position in set(places):
+        positions = set(places)
+        for position in positions:
             task = self._tasks.get(position[1])
-            here = np.fromiter((place == position for place in places), np.bool_, count=len(places))
-            own = offsets if here.all() else offsets[here]
+            own = offsets if len(positions) == 1 else offsets[[place == position for place in places]]
             if task is None or not task.ready or own[0] < task.next[position[0]] or np.any(np.diff(own) <= 0):
                 return False
             last[position] = int(own[-1])
