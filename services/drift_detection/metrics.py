@@ -6,6 +6,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from drift_detection.core.processor import DriftDetection
+from drift_detection.core.status import LEAST_MONTHS
 
 _OF_A_SEGMENT = ("model", "segment")
 
@@ -20,6 +21,7 @@ class DetectionMetrics(Collector):
         """One family after the other."""
         yield from self._models()
         yield from self._segments()
+        yield from self._budgets()
         signals = CounterMetricFamily(
             "driftloop_drift_signals", "Signals raised since the start.", labels=("model", "kind", "harmful")
         )
@@ -42,6 +44,31 @@ class DetectionMetrics(Collector):
             corrected.add_metric((model_id,), model.corrections)
             seen.add_metric((model_id,), model.watermark / 1000)
         yield from (rows, labelled, corrected, seen)
+
+    def _budgets(self) -> Iterator[Metric]:
+        """The false alarms that were declared beside those that came about."""
+        declared = GaugeMetricFamily(
+            "driftloop_false_alarms_declared_per_month", "The budget of false alarms.", labels=("model",)
+        )
+        achieved = GaugeMetricFamily(
+            "driftloop_false_alarms_achieved_per_month",
+            "Alarms a month that were not confirmed by the rows after them; not said before a day has passed.",
+            labels=("model",),
+        )
+        raised = CounterMetricFamily("driftloop_alarms", "Alarms that count on the budget.", labels=("model",))
+        unconfirmed = CounterMetricFamily(
+            "driftloop_alarms_unconfirmed", "Those that the rows after them did not confirm.", labels=("model",)
+        )
+        rows = GaugeMetricFamily("driftloop_rows_per_month", "Rows that count as a month.", labels=("model",))
+        for model_id, model in self._core.models():
+            budget, ledger, months = model.budget, model.ledger, model.traffic.months
+            declared.add_metric((model_id,), budget.per_month)
+            rows.add_metric((model_id,), budget.rows)
+            raised.add_metric((model_id,), ledger.raised)
+            unconfirmed.add_metric((model_id,), ledger.unconfirmed)
+            if months >= LEAST_MONTHS:
+                achieved.add_metric((model_id,), ledger.unconfirmed / months)
+        yield from (declared, achieved, raised, unconfirmed, rows)
 
     def _segments(self) -> Iterator[Metric]:
         loss = GaugeMetricFamily("driftloop_loss", "Mean loss of the newest rows.", labels=_OF_A_SEGMENT)

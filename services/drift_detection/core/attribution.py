@@ -42,10 +42,11 @@ class LossHistory:
     def added_loss(self, rows: int, behind: int, reference: float) -> dict[str, float]:
         """Each segment's part in the loss beyond `reference`, over `rows` rows that end `behind` rows before the last.
 
-        Segments of one field share 1 where all rows have one; only those with at least a tenth are named.
+        At most 500 rows count. Segments of one field share 1 where all rows have one; only those with at
+        least a tenth are named.
         """
         stop = len(self._losses) - behind
-        span = slice(max(stop - rows, 0), stop)
+        span = slice(max(stop - min(rows, KEPT), 0), stop)
         added = self._losses[span] - reference
         total = float(added.sum())
         if total <= 0:

@@ -7,6 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from drift_detection.core.detectors.protocol import Detector, LossReference, make_detector
+from drift_detection.core.detectors.watch import WatchingDetector
+from drift_detection.core.ledger import Confirmation, Ledger
 from driftloop.contracts.model_profiles import LossProfile
 from driftloop.spec.model_spec import ModelSpec
 from driftloop.statistics.profiles import loss_profile
@@ -49,7 +51,9 @@ class ErrorMonitor:
     itself is latched here: the same drift gives no second alarm before the loss has come half way back.
     """
 
-    def __init__(self, spec: ModelSpec, profile: LossProfile | None, rate: float) -> None:
+    def __init__(self, spec: ModelSpec, profile: LossProfile | None, rate: float, ledger: Ledger | None = None) -> None:
+        self._ledger = ledger or Ledger()
+        self._confirmation = Confirmation()
         self.name = spec.detection.error_detector or default_detector(spec)
         self._spec = spec
         self._rate = rate
@@ -78,6 +82,7 @@ class ErrorMonitor:
             found = self._detector.update_many(losses[start:])
             stop = len(losses) if found is None else start + found + 1
             self._remember(losses[start:stop])
+            self._ledger.unconfirmed += self._confirmation.push(losses[start:stop])
             if found is not None:
                 alarms.extend(self._judge(self._alarm(stop - 1)))
             start = stop
@@ -100,10 +105,24 @@ class ErrorMonitor:
 
     def _judge(self, alarm: Alarm) -> list[Alarm]:
         if hasattr(self._detector, "latched"):
-            return [alarm]
+            return [self._said(alarm)]
         stands = self._latch is not None and float(self._recent[-50:].mean()) > self._latch
         self._latch = self._latch if stands else (alarm.reference + alarm.current) / 2
-        return [] if stands else [alarm]
+        return [] if stands else [self._said(alarm)]
+
+    def _said(self, alarm: Alarm) -> Alarm:
+        self._ledger.raised += 1
+        self._confirmation.begin(alarm.reference, alarm.current)
+        return alarm
+
+    def declare(self, rate: float) -> None:
+        """From here on, accept so many false alarms per row (where the spec does not say itself how many)."""
+        self._rate = rate
+        if (
+            isinstance(self._detector, WatchingDetector)
+            and "false_alarm_rate" not in self._spec.detection.error_parameters
+        ):
+            self._detector.declare(rate)
 
     @property
     def alarmed(self) -> bool:
@@ -142,12 +161,14 @@ class ErrorMonitor:
             "latch": self._latch,
             "recent": self._recent.tolist(),
             "bound": self._bound,
+            "confirmation": self._confirmation.snapshot(),
             "detector": self._detector.snapshot() if self._detector else None,
         }
 
     def restore(self, state: dict[str, Any]) -> None:
         """Take up where `snapshot` left off."""
         self.rows, self._latch = state["rows"], state["latch"]
+        self._confirmation.restore(state["confirmation"])
         self._recent = np.array(state["recent"], dtype=np.float64)
         if state["bound"] is not None:
             self._bound = state["bound"]

@@ -12,7 +12,7 @@ from drift_detection.core.performance import (
     RecentQuality,
 )
 from drift_detection.core.windows.battery import Findings
-from driftloop.statistics.scores import combined_score, trend
+from driftloop.statistics.scores import combined_score, health_grade, health_score, trend
 
 Floats = NDArray[np.float64]
 
@@ -129,6 +129,29 @@ def source_scores(metrics: dict[str, float]) -> dict[str, float]:
     rate = metrics.get("mape", metrics.get("error_rate"))
     found = {} if rate is None else {"prediction_error_rate": rate}
     return {**found, "combined_score": combined_score({**metrics, **found})}
+
+
+def health_metrics(metrics: dict[str, float]) -> dict[str, float]:
+    """S3's health out of 3 and S1's out of 100, of a model whose accuracy is known beside its reference.
+
+    S3's errors are those of the service: runs that failed.
+    """
+    if "accuracy" not in metrics or "loss_reference" not in metrics:
+        return {}
+    accuracy, success = metrics["accuracy"], metrics.get("success_rate")
+    _, points = health_grade(
+        accuracy=accuracy,
+        reference_accuracy=1 - metrics["loss_reference"],
+        latency_ratio=metrics.get("latency_ratio"),
+        error_rate=None if success is None else 1 - success,
+    )
+    score = health_score(
+        accuracy=accuracy,
+        success_rate=success,
+        error_rate=metrics["error_rate"],
+        latency_p95_ms=metrics.get("latency_p95_ms"),
+    )
+    return {"health_points": points, "health_score": score}
 
 
 def _percentile(counts: Floats, share: float) -> float:

@@ -12,9 +12,12 @@ from drift_detection.core.blocks import Block, LossBlocks
 from drift_detection.core.budget import Budget
 from drift_detection.core.errors import Alarm
 from drift_detection.core.judged import Judged, LazyIds
+from drift_detection.core.ledger import Ledger
+from drift_detection.core.maturity import Maturity
 from drift_detection.core.measures import ClassNames, operations, quality
 from drift_detection.core.monitor import ModelMonitor
 from drift_detection.core.rows import FrameRows
+from drift_detection.core.traffic import Traffic
 from drift_detection.core.trail import Step, Trail
 from drift_detection.core.versions import ServingVersion
 from drift_detection.core.windows.battery import Battery
@@ -76,7 +79,11 @@ class WatchedModel:
         self.history = LossHistory()
         self.harmed_from = 0.0
         """Mean loss before the last harm of the whole model."""
-        self.monitors: dict[str, ModelMonitor] = {"": ModelMonitor("", spec, self.classes)}
+        self.ledger = Ledger()
+        self.maturity = Maturity(spec.label_delay.expected_seconds)
+        self.traffic, self.labels = _traffic(spec), _traffic(spec)
+        """Of all rows, and of the labelled ones."""
+        self.monitors: dict[str, ModelMonitor] = {"": ModelMonitor("", spec, self.classes, self.ledger)}
         self.blocks = LossBlocks(spec.detection.loss_block_rows)
         self.trail = Trail()
         self.labelled_rows = self.feedback_rows = 0
@@ -88,12 +95,20 @@ class WatchedModel:
         self._judged_reference: Reference | None = None
         self._battery_of: dict[bool, Battery] = {}
         self._reference: Reference | None = None
-        self.budget = Budget.of(spec)
+
+    @property
+    def budget(self) -> Budget:
+        """The model's budget of false alarms at the rows that come."""
+        return Budget.of(self.spec).at(rows=self.traffic.rows_per_month, labelled_rows=self.labels.rows_per_month)
 
     def change_spec(self, spec: ModelSpec, spec_version: int) -> None:
         """Another spec: monitors start anew with its settings; rows go on being counted."""
-        self.spec, self.spec_version, self.budget = spec, spec_version, Budget.of(spec)
-        self.monitors = {"": ModelMonitor("", spec, self.classes)}
+        if spec.detection.rows_per_month != self.spec.detection.rows_per_month:
+            self.traffic, self.labels = _traffic(spec), _traffic(spec)
+        if spec.label_delay.expected_seconds != self.spec.label_delay.expected_seconds:
+            self.maturity = Maturity(spec.label_delay.expected_seconds)
+        self.spec, self.spec_version = spec, spec_version
+        self.monitors = {"": ModelMonitor("", spec, self.classes, self.ledger)}
         self._waiting, self._battery_of = None, {}
         if self.judged.current is not None:
             self.monitors[""].judge_version(self._judged_reference, self.budget)
@@ -111,6 +126,7 @@ class WatchedModel:
     def end(self) -> None:
         """The frame's findings have been dealt with."""
         self.trail.end(self.labelled_rows)
+        self.maturity.trim()
 
     # -- rows -------------------------------------------------------------------------------------
 
@@ -147,7 +163,7 @@ class WatchedModel:
     def _monitor(self, segment: str) -> ModelMonitor | None:
         known = self.monitors.get(segment)
         if known is None and len(self.monitors) <= SEGMENTS:
-            known = self.monitors[segment] = ModelMonitor(segment, self.spec, self.classes)
+            known = self.monitors[segment] = ModelMonitor(segment, self.spec, self.classes, self.ledger)
             if self.judged.current is not None:
                 known.judge_version(self._judged_reference, self.budget)
             known.serve_version(self._battery(segment))
@@ -162,7 +178,7 @@ class WatchedModel:
         segments = [(name, codes_[rows.seen], values) for name, codes_, values in rows.segments()]
         tallies: dict[str, FrameTallies] = {}
         self._operations = operations(rows, rows.seen)
-        for start, stop in self._spans(codes[rows.seen], names, references):
+        for start, stop in self._paced_spans(rows, codes[rows.seen], names, references):
             reference = self._reference
             counted = None
             if reference is not None:
@@ -174,6 +190,23 @@ class WatchedModel:
                     which = start + np.flatnonzero(of[start:stop] == code)
                     if len(which):
                         self._see_scope(f"{name}={value}", which, len(which), counted, rows, found)
+
+    def _paced_spans(
+        self, rows: FrameRows, codes: NDArray[np.int32], names: list[str], references: References
+    ) -> Iterator[tuple[int, int]]:
+        """The spans, cut where the rate of rows is looked at: limits change there."""
+        at = rows.predicted_at[rows.seen]
+        self.maturity.see(at)
+        for start, end in self._spans(codes, names, references):
+            begin = start
+            while begin < end:
+                stop = min(end, begin + self.traffic.until_look)
+                yield begin, stop
+                if self.traffic.push(at[begin:stop]):
+                    self._battery_of = {}
+                    for monitor in self.monitors.values():
+                        monitor.declare_windows(self.budget)
+                begin = stop
 
     def _spans(self, codes: NDArray[np.int32], names: list[str], references: References) -> Iterator[tuple[int, int]]:
         """Runs of rows that are compared with one reference; the reference is set before each is given."""
@@ -273,6 +306,18 @@ class WatchedModel:
             monitor.judge_version(self._judged_reference, self.budget)
 
     def _push(self, judged: Judged, found: Findings) -> None:
+        """Take in rows in parts that end where the rate of labelled rows is looked at."""
+        begin = 0
+        self.maturity.judge(judged.at - judged.lag, judged.losses)
+        while begin < len(judged):
+            stop = min(len(judged), begin + self.labels.until_look)
+            self._push_part(judged if stop - begin == len(judged) else judged.take(slice(begin, stop)), found)
+            if self.labels.push(judged.at[begin:stop]):
+                for monitor in self.monitors.values():
+                    monitor.declare_errors(self.budget)
+            begin = stop
+
+    def _push_part(self, judged: Judged, found: Findings) -> None:
         found.blocks.extend(self.blocks.push(judged.losses, judged.rows, judged.at))
         self.history.push(judged)
         self._push_scope("", judged, None, found)
@@ -319,6 +364,9 @@ class WatchedModel:
             "harmed_from": self.harmed_from,
             "blocks": self.blocks.snapshot(),
             "trail": self.trail.snapshot(),
+            "ledger": self.ledger.snapshot(),
+            "maturity": self.maturity.snapshot(),
+            "traffic": [self.traffic.snapshot(), self.labels.snapshot()],
             "labelled_rows": self.labelled_rows,
             "feedback_rows": self.feedback_rows,
             "corrections": self.corrections,
@@ -336,6 +384,10 @@ class WatchedModel:
         self.history.restore(state["history"])
         self.harmed_from = state["harmed_from"]
         self.blocks.restore(state["blocks"])
+        self.ledger.restore(state["ledger"])
+        self.maturity.restore(state["maturity"])
+        for traffic, kept in zip((self.traffic, self.labels), state["traffic"], strict=True):
+            traffic.restore(kept)
         self.trail.restore(state["trail"])
         self.labelled_rows, self.corrections = state["labelled_rows"], state["corrections"]
         self.feedback_rows = state.get("feedback_rows", 0)
@@ -345,11 +397,15 @@ class WatchedModel:
         self._judged_reference = references[self.judged.current] if judged and self.judged.current else None
         self._reference = references[self.serving.current] if serving and self.serving.current else None
         for segment, kept in state["monitors"].items():
-            monitor = self.monitors[segment] = ModelMonitor(segment, self.spec, self.classes)
+            monitor = self.monitors[segment] = ModelMonitor(segment, self.spec, self.classes, self.ledger)
             if self.judged.current is not None:
                 monitor.judge_version(self._judged_reference, self.budget)
             monitor.serve_version(self._battery(segment))
             monitor.restore(kept)
+
+
+def _traffic(spec: ModelSpec) -> Traffic:
+    return Traffic(spec.detection.rows_per_month)
 
 
 def _runs(codes: NDArray[np.int32]) -> list[tuple[int, int]]:

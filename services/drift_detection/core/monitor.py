@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from drift_detection.core.budget import Budget
 from drift_detection.core.errors import Alarm, ErrorMonitor
+from drift_detection.core.ledger import Ledger
 from drift_detection.core.measures import ClassNames, measures_of
 from drift_detection.core.performance import RecentOperations, RecentQuality
 from drift_detection.core.presets import rules_of
@@ -30,7 +31,8 @@ class ModelMonitor:
     `rows` and `labelled_rows` count what the segment has seen over all versions.
     """
 
-    def __init__(self, segment: str, spec: ModelSpec, classes: ClassNames) -> None:
+    def __init__(self, segment: str, spec: ModelSpec, classes: ClassNames, ledger: Ledger | None = None) -> None:
+        self.ledger = ledger or Ledger()
         self.segment = segment
         self.spec = spec
         self.errors: ErrorMonitor | None = None
@@ -47,7 +49,7 @@ class ModelMonitor:
         profile = reference.profile.loss if reference is not None and reference.profile.loss.rows else None
         if profile is not None and self.segment:
             profile = LossProfile(rows=0, mean=0, variance=0, bound=profile.bound)
-        self.errors = ErrorMonitor(self.spec, profile, budget.error_rate(self.segment))
+        self.errors = ErrorMonitor(self.spec, profile, budget.error_rate(self.segment), self.ledger)
         self.quality = RecentQuality(measures_of(self.spec), self.classes)
         wanted = () if self.segment else rules_of(self.spec.detection.preset)
         mean = profile.mean if profile is not None else None
@@ -59,8 +61,23 @@ class ModelMonitor:
         self.windows, self.operations = None, RecentOperations()
         if battery is not None:
             self.windows = WindowMonitor(
-                battery, detection.window_rows, detection.minimum_rows, learns=bool(self.segment)
+                battery,
+                detection.window_rows,
+                detection.minimum_rows,
+                learns=bool(self.segment),
+                ledger=self.ledger,
             )
+
+    def declare_errors(self, budget: Budget) -> None:
+        """As many labelled rows a month as this budget is for are to be expected from here on."""
+        if self.errors is not None:
+            self.errors.declare(budget.error_rate(self.segment))
+
+    def declare_windows(self, budget: Budget) -> None:
+        """As many rows a month as this budget is for are to be expected from here on."""
+        if self.windows is not None:
+            columns = len(self.windows.battery.reference.columns)
+            self.windows.declare(budget.window_level(self.segment, columns, self.spec.detection.window_rows))
 
     def take_losses(self, losses: Floats, measures: Floats) -> list[Alarm]:
         """Take in losses of the version that is judged, and what else was measured of their rows."""

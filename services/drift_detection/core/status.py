@@ -12,7 +12,13 @@ import msgspec
 from drift_detection.core.attribution import KEPT, column_parts, label_free_error
 from drift_detection.core.blocks import Block
 from drift_detection.core.errors import losses_are_binary
-from drift_detection.core.metrics_of import operation_metrics, quality_metrics, shift_metrics, source_scores
+from drift_detection.core.metrics_of import (
+    health_metrics,
+    operation_metrics,
+    quality_metrics,
+    shift_metrics,
+    source_scores,
+)
 from drift_detection.core.model import WatchedModel
 from drift_detection.core.moments import moment
 from drift_detection.core.monitor import ModelMonitor
@@ -20,6 +26,9 @@ from drift_detection.core.windows.battery import TESTS
 from driftloop.contracts.message import FramePosition, derive_id
 from driftloop.contracts.topics import DRIFT_STATUS
 from driftloop.processor import Outgoing
+
+LEAST_MONTHS = 1 / 30
+"""A rate a month is said after a day."""
 
 _encode = msgspec.json.Encoder().encode
 
@@ -53,7 +62,7 @@ def status_record(
         "labelled_rows": monitor.labelled_rows if segment else model.labelled_rows,
         "as_of": moment(model.watermark),
         "loss_blocks": [_block(block) for block in blocks],
-        "metrics": _metrics(monitor) if segment else {**_metrics(monitor), "feedback_rows": float(model.feedback_rows)},
+        "metrics": _metrics(monitor) if segment else {**_metrics(monitor), **_of_the_whole(model)},
         "tests": _tests(monitor),
         "active_signals": active,
         "signals": signals,
@@ -102,7 +111,23 @@ def _metrics(monitor: ModelMonitor) -> dict[str, float]:
         metrics["expected_error"] = expected
         if "error_rate" in metrics:
             metrics["expected_error_miss"] = expected - metrics["error_rate"]
-    return metrics
+    return metrics | health_metrics(metrics)
+
+
+def _of_the_whole(model: WatchedModel) -> dict[str, float]:
+    """The budget of false alarms beside what was counted, and mature rows apart from provisional ones."""
+    months, budget = model.traffic.months, model.budget
+    counted = {
+        "feedback_rows": float(model.feedback_rows),
+        "false_alarms_declared_per_month": budget.per_month,
+        "alarms_raised": float(model.ledger.raised),
+        "alarms_unconfirmed": float(model.ledger.unconfirmed),
+        "observed_months": months,
+        "rows_per_month": budget.rows,
+    }
+    if months >= LEAST_MONTHS:
+        counted["false_alarms_achieved_per_month"] = model.ledger.unconfirmed / months
+    return counted | model.maturity.metrics()
 
 
 def _tests(monitor: ModelMonitor) -> list[dict[str, Any]]:

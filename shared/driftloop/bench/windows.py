@@ -80,7 +80,7 @@ def _monitor(
     window_rows: int = WINDOW_ROWS,
     minimum_rows: int = MINIMUM_ROWS,
 ) -> WindowMonitor:
-    level = Budget(per_million * 2e-6, 0).window_level("", features, window_rows)
+    level = Budget(per_million * 2).window_level("", features, window_rows)
     battery = Battery.of(Reference("1.0.0", tuple(bins), _NO_PROFILE), level, minimum_rows)
     return WindowMonitor(battery, window_rows, minimum_rows, learns=False)
 

@@ -50,7 +50,12 @@ class Detection(SpecPart):
     window_rows: int = Field(default=1000, ge=50)
     minimum_rows: int = Field(default=500, ge=50)
     false_alarms_per_month: float = Field(default=1.0, gt=0)
-    """The budget of the whole model, its segments, columns and tests together; a million rows count as a month."""
+    """The budget of the model, its segments, columns and tests together; with `fleet_models`, of a whole fleet."""
+    fleet_models: int = Field(default=1, ge=1)
+    """Models that share the budget, in equal parts."""
+    rows_per_month: float | None = Field(default=None, gt=0)
+    """Rows that count as a month. None: those that come, by event time; a million at least, and until a day has
+    passed."""
     loss_block_rows: int = Field(default=25, ge=1)
     tolerance: float = Field(default=0.0, ge=0)
     """The rise of the mean loss that the owner does not mind."""

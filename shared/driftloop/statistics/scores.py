@@ -82,42 +82,55 @@ def trend(values: Sequence[float], *, rising_is_good: bool, limit: float = 0.001
 
 
 def health_grade(
-    *, accuracy: float, reference_accuracy: float, latency_ratio: float, error_rate: float
+    *, accuracy: float, reference_accuracy: float, latency_ratio: float | None, error_rate: float | None
 ) -> tuple[Grade, float]:
-    """S3's grade from three parts of 1, ½ or 0.
+    """S3's grade and its points out of 3, from three parts of 1, ½ or 0.
+
+    A part that is not known (None) is left out, and the points of the others are scaled to 3.
 
     >>> health_grade(accuracy=0.9, reference_accuracy=0.9, latency_ratio=1.2, error_rate=0.005)
     ('excellent', 2.5)
     """
-    parts = (
-        _part(accuracy >= reference_accuracy, accuracy >= reference_accuracy - 0.02),
-        _part(latency_ratio <= 1.1, latency_ratio <= 1.5),
-        _part(error_rate <= 0.01, error_rate <= 0.05),
-    )
-    total = sum(parts)
+    parts = [_part(accuracy >= reference_accuracy, accuracy >= reference_accuracy - 0.02)]
+    if latency_ratio is not None:
+        parts.append(_part(latency_ratio <= 1.1, latency_ratio <= 1.5))
+    if error_rate is not None:
+        parts.append(_part(error_rate <= 0.01, error_rate <= 0.05))
+    points = 3 * sum(parts) / len(parts)
+    return grade_of(points), points
+
+
+def grade_of(points: float) -> Grade:
+    """S3's word for points out of 3.
+
+    >>> grade_of(2.0)
+    'good'
+    """
     limits: tuple[tuple[float, Grade], ...] = ((2.5, "excellent"), (2.0, "good"), (1.5, "fair"))
-    return next((grade for least, grade in limits if total >= least), "poor"), total
+    return next((grade for least, grade in limits if points >= least), "poor")
 
 
 def _part(full: bool, half: bool) -> float:
     return 1.0 if full else 0.5 if half else 0.0
 
 
-def health_score(*, accuracy: float, success_rate: float, error_rate: float, latency_p95_ms: float) -> float:
-    """S1's report score out of 100: four floors, a quarter each, in proportion where one is missed.
+def health_score(
+    *, accuracy: float, success_rate: float | None, error_rate: float, latency_p95_ms: float | None
+) -> float:
+    """S1's report score out of 100: four floors, each the same part, in proportion where one is missed.
 
-    The floors are S1's: accuracy 0.70, success 0.80, errors 0.15, latency 5,000 ms.
+    What is not known (None) is left out. The floors are S1's: accuracy 0.70, success 0.80, errors 0.15,
+    latency 5,000 ms.
 
     >>> health_score(accuracy=0.7, success_rate=0.9, error_rate=0.1, latency_p95_ms=10_000)
     87.5
     """
-    parts = (
-        min(accuracy / 0.70, 1.0),
-        min(success_rate / 0.80, 1.0),
-        min(0.15 / error_rate, 1.0) if error_rate > 0 else 1.0,
-        min(5000.0 / latency_p95_ms, 1.0) if latency_p95_ms > 0 else 1.0,
-    )
-    return round(25.0 * sum(parts), 6)
+    parts = [min(accuracy / 0.70, 1.0), min(0.15 / error_rate, 1.0) if error_rate > 0 else 1.0]
+    if success_rate is not None:
+        parts.append(min(success_rate / 0.80, 1.0))
+    if latency_p95_ms is not None:
+        parts.append(min(5000.0 / latency_p95_ms, 1.0) if latency_p95_ms > 0 else 1.0)
+    return round(100.0 * sum(parts) / len(parts), 6)
 
 
 def improvement(losses: Sequence[float]) -> float | None:

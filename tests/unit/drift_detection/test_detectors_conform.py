@@ -127,3 +127,13 @@ def test_a_declared_run_length_is_positive_and_statistics_are_numbers(name: str)
     mean, rows = detector.reference_level
     assert rows >= 0
     assert 0 <= mean <= 1
+
+
+@pytest.mark.parametrize("name", sorted(set(NAMES) - SLOW))
+def test_batches_of_round_numbers_leave_the_state_that_the_whole_leaves(name: str) -> None:
+    """Detectors look at their reference after round numbers of rows: a frame that ends there must not add a look."""
+    values = (np.random.default_rng(6).random(9000) < 0.2).astype(float)
+    whole, parts = fresh(name, rows=3000), fresh(name, rows=3000)
+    alarms(whole, values, [])
+    alarms(parts, values, list(range(250, 9000, 250)))
+    assert parts.snapshot() == whole.snapshot()

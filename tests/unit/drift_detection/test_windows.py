@@ -72,7 +72,12 @@ def test_the_budget_is_split_and_never_exceeded(make_spec: Any) -> None:
     budget = Budget.of(spec)
     per_row = budget.error_rate("") + budget.error_rate("site=north") * len(spec.segments)
     assert per_row == pytest.approx(2e-6 / 2)
-    assert Budget.of(make_spec(detection=Detection(false_alarms_per_month=1e9))).per_row <= 1e-4
+    assert Budget.of(make_spec(detection=Detection(false_alarms_per_month=1e9))).error_rate("") <= 1e-4
+    shared = Budget.of(make_spec(detection=Detection(false_alarms_per_month=2.0, fleet_models=4)))
+    assert shared.error_rate("") == pytest.approx(budget.error_rate("") / 4)
+    busy = budget.at(rows=1e8, labelled_rows=1e6)
+    assert busy.error_rate("") == budget.error_rate("")
+    assert busy.window_level("", 10, 1000) == pytest.approx(budget.window_level("", 10, 1000) / 100)
     assert budget.window_level("", 100, 1000) < budget.window_level("", 10, 1000)
 
 

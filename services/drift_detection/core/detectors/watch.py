@@ -49,7 +49,8 @@ class WatchingDetector(ABC):
         self._learning_rows = int(learning_rows)
         self._doubt = doubt
         self._tolerance = reference.tolerance
-        self._limit = round((log(1 / false_alarm_rate) + slack) * ONE)
+        self._slack = slack
+        self._limit = self._limit_of(false_alarm_rate)
         self._first = self._as_level(reference)
         self._learned = Level()
         self._raised: Level | None = None
@@ -60,6 +61,13 @@ class WatchingDetector(ABC):
         self._previous = 0
         self._cusum = Cusum.empty(self.components)
         self._refer()
+
+    def _limit_of(self, false_alarm_rate: float) -> int:
+        return round((log(1 / false_alarm_rate) + self._slack) * ONE)
+
+    def declare(self, false_alarm_rate: float) -> None:
+        """From here on, accept so many false alarms per row; the evidence so far stays."""
+        self._rate, self._limit = false_alarm_rate, self._limit_of(false_alarm_rate)
 
     @property
     def average_run_length(self) -> float | None:
@@ -108,12 +116,13 @@ class WatchingDetector(ABC):
             start = stop
         return None
 
+    def _stride(self) -> int:
+        if self._latched or self._raised:
+            return STRIDE
+        return max(STRIDE, min(self._reference().rows // 8 // STRIDE * STRIDE, 1 << 14))
+
     def _until_look(self) -> int:
-        stride = (
-            STRIDE
-            if self._latched or self._raised
-            else max(STRIDE, min(self._reference().rows // 8 // STRIDE * STRIDE, 1 << 14))
-        )
+        stride = self._stride()
         return stride - self._pending.rows % stride
 
     def _take(self, losses: Integers) -> int | None:
@@ -126,7 +135,7 @@ class WatchingDetector(ABC):
         self._rows += len(taken)
         if alarm is not None:
             self._latched, self._settling, self._pending = True, [], Level()
-        elif self._pending.rows % STRIDE == 0 and self._until_look():
+        elif self._pending.rows % self._stride() == 0:
             self._look()
         return alarm
 

@@ -25,6 +25,13 @@ class ChangedAgain:
         self._after: tuple[Window, Battery] | None = None
         self._rested = False
 
+    def judge_by(self, battery: Battery) -> None:
+        """From here on, another battery judges (of the same reference, at another level)."""
+        self._battery = battery
+        if self._after is not None:
+            kept = self._after[0]
+            self._after = kept, battery.learned(kept.tally, kept.rows)
+
     def begin(self, block: int) -> None:
         """A shift has been said at this block."""
         self._since, self._after, self._rested = block, None, False

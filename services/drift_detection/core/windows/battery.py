@@ -89,6 +89,10 @@ class Battery:
         )
         return cls(reference, smallest_window, groups, limits, location, spread)
 
+    def at_level(self, level: float) -> Self:
+        """The same battery at another false-alarm level."""
+        return self.of(self.reference, level, self.smallest_window)
+
     def learned(self, tally: Counts, rows: int) -> Self:
         """The battery against rows seen instead of the profile's."""
         return self.of(self.reference.learned(tally, rows), self.limits.level, self.smallest_window)

@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from drift_detection.core.ledger import Ledger
 from drift_detection.core.windows.again import ChangedAgain
 from drift_detection.core.windows.battery import Battery, Findings
 from drift_detection.core.windows.rings import QUARTERS, Counts, Rings, Window
@@ -22,8 +23,11 @@ class WindowMonitor:
     With `learns`, the first two windows of rows are taken for the reference in place of the profile's.
     """
 
-    def __init__(self, battery: Battery, window_rows: int, minimum_rows: int, *, learns: bool) -> None:
+    def __init__(
+        self, battery: Battery, window_rows: int, minimum_rows: int, *, learns: bool, ledger: Ledger | None = None
+    ) -> None:
         self.battery = battery
+        self._ledger = ledger or Ledger()
         self._learns = learns
         self._learned: tuple[Counts, int] | None = None
         self.rings = Rings(window_rows, minimum_rows, battery.reference.width)
@@ -32,6 +36,12 @@ class WindowMonitor:
         self._last_joined = 0
         self._calm_since = 0
         self._again = ChangedAgain(battery)
+
+    def declare(self, level: float) -> None:
+        """From here on, judge at another false-alarm level."""
+        self.battery = self.battery.at_level(level)
+        self._again.judge_by(self.battery)
+        self._found = None
 
     @property
     def alarmed(self) -> list[str]:
@@ -56,7 +66,9 @@ class WindowMonitor:
         place = -1
         for window in closed:
             if window.level < 0:
-                shifts.extend(self._again.see(window, standing=bool(self._alarmed)))
+                again = self._again.see(window, standing=bool(self._alarmed))
+                self._ledger.raised += len(again)
+                shifts.extend(again)
                 continue
             place += 1
             over = np.flatnonzero(worst[place] >= 1)
@@ -93,6 +105,7 @@ class WindowMonitor:
             del self._alarmed[column]
         if calm:
             self._calm_since = window.block
+            self._ledger.unconfirmed += not self._alarmed
         fresh = [int(column) for column in over if int(column) not in self._alarmed]
         if not fresh:
             return []
@@ -101,6 +114,7 @@ class WindowMonitor:
         self._last_joined = window.block
         if running:
             return []
+        self._ledger.raised += 1
         self._again.begin(window.block)
         return [shift_of(self.battery, window, findings.excess[index], fresh)]
 
