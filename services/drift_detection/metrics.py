@@ -6,9 +6,19 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from drift_detection.core.processor import DriftDetection
-from drift_detection.core.status import LEAST_MONTHS
 
 _OF_A_SEGMENT = ("model", "segment")
+_PUBLISHED = (
+    (
+        "driftloop_health_points",
+        "health_points",
+        "Health by accuracy, latency and failures: 0 (poor) to 3 (excellent).",
+    ),
+    ("driftloop_expected_error_share", "expected_error", "Share of errors to be expected by the newest confidences."),
+    ("driftloop_expected_error_miss_share", "expected_error_miss", "The same less the share that labels showed."),
+    ("driftloop_mature_loss", "mature_loss", "Mean loss of rows that are old enough for their labels to be in."),
+    ("driftloop_provisional_loss", "provisional_loss", "Mean loss of the newer rows whose labels came early."),
+)
 
 
 class DetectionMetrics(Collector):
@@ -22,6 +32,7 @@ class DetectionMetrics(Collector):
         yield from self._models()
         yield from self._segments()
         yield from self._budgets()
+        yield from self._published()
         signals = CounterMetricFamily(
             "driftloop_drift_signals", "Signals raised since the start.", labels=("model", "kind", "harmful")
         )
@@ -52,7 +63,7 @@ class DetectionMetrics(Collector):
         )
         achieved = GaugeMetricFamily(
             "driftloop_false_alarms_achieved_per_month",
-            "Alarms a month that were not confirmed by the rows after them; not said before a day has passed.",
+            "Alarms a month, since the model was first seen, that the rows after them did not confirm.",
             labels=("model",),
         )
         raised = CounterMetricFamily("driftloop_alarms", "Alarms that count on the budget.", labels=("model",))
@@ -61,14 +72,22 @@ class DetectionMetrics(Collector):
         )
         rows = GaugeMetricFamily("driftloop_rows_per_month", "Rows that count as a month.", labels=("model",))
         for model_id, model in self._core.models():
-            budget, ledger, months = model.budget, model.ledger, model.traffic.months
+            budget, ledger = model.budget, model.ledger
             declared.add_metric((model_id,), budget.per_month)
             rows.add_metric((model_id,), budget.rows)
             raised.add_metric((model_id,), ledger.raised)
             unconfirmed.add_metric((model_id,), ledger.unconfirmed)
-            if months >= LEAST_MONTHS:
-                achieved.add_metric((model_id,), ledger.unconfirmed / months)
+            achieved.add_metric((model_id,), ledger.false_per_month(model.traffic.months))
         yield from (declared, achieved, raised, unconfirmed, rows)
+
+    def _published(self) -> Iterator[Metric]:
+        """Figures of the last status that are read off it: too dear to be made for every scrape."""
+        for metric, name, words in _PUBLISHED:
+            family = GaugeMetricFamily(metric, words, labels=("model",))
+            for model_id, model in self._core.models():
+                if name in model.published:
+                    family.add_metric((model_id,), model.published[name])
+            yield family
 
     def _segments(self) -> Iterator[Metric]:
         loss = GaugeMetricFamily("driftloop_loss", "Mean loss of the newest rows.", labels=_OF_A_SEGMENT)

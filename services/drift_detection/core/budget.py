@@ -1,9 +1,10 @@
 """The budget of false alarms, split over all that could raise one.
 
 Why a constant level at every look (Bonferroni over time) and not online FDR: a budget is a number a
-month, and FDR bounds a share of the alarms, which is no number. Measured by `driftloop bench budget`:
-the wealth of LORD++, SAFFRON and ADDIS dwindles while nothing happens, so that after quiet weeks they
-find less, and one true drift, seen by many windows, buys them false alarms afterwards.
+month, and FDR bounds a share of the alarms, which is no number. And by measurement (`driftloop bench
+budget`, 100 columns): after 100,000 quiet rows the constant level finds a small shift in 95 % of runs,
+LORD++, SAFFRON and ADDIS in 50 to 85 %, because their wealth dwindles while nothing happens. None of
+them raised a false alarm there.
 """
 
 from dataclasses import dataclass, replace

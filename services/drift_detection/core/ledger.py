@@ -27,6 +27,16 @@ class Ledger:
         self.raised = 0
         self.unconfirmed = 0
 
+    def false_per_month(self, months: float) -> float:
+        """Unconfirmed alarms a month, over `months` since the model was first seen; a day counts at least.
+
+        >>> ledger = Ledger()
+        >>> ledger.unconfirmed = 1
+        >>> ledger.false_per_month(0.001), ledger.false_per_month(4.0)
+        (30.0, 0.25)
+        """
+        return self.unconfirmed / max(months, 1 / 30)
+
     def snapshot(self) -> list[int]:
         """The counts."""
         return [self.raised, self.unconfirmed]

@@ -28,7 +28,7 @@ class Maturity:
     >>> maturity.see(at)
     >>> maturity.judge(at[:50], np.full(50, 0.5))
     >>> maturity.metrics()["mature_loss"], maturity.metrics()["provisional_labelled_share"]
-    (0.5, 0.375)
+    (0.5, 0.4444444444444444)
     """
 
     def __init__(self, expected_seconds: float) -> None:

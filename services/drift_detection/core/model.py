@@ -89,6 +89,8 @@ class WatchedModel:
         self.labelled_rows = self.feedback_rows = 0
         self.corrections = 0
         self.watermark = 0
+        self.published: dict[str, float] = {}
+        """The metrics of the whole model as they were last published."""
         self._first_of_frame = 0
         self._operations: NDArray[np.float64] | None = None
         self._waiting: Judged | None = None

@@ -1,4 +1,8 @@
-"""Watches the losses of a version by the rules of a preset; each rule latches while it holds."""
+"""Watches the losses of a version by the rules of a preset.
+
+A rule latches: it is said once, and left only when it has not held for as many rows as its window has.
+Without that, a mean that wavers about its limit is an alarm at every other look.
+"""
 
 from typing import Any
 
@@ -28,6 +32,7 @@ class RuleMonitor:
         self._last = np.zeros(0)
         self._rows = 0
         self._stands = False
+        self._calm_rows = 0
 
     def push(self, losses: Floats) -> list[Alarm]:
         """Take in losses; gives the alarms among them."""
@@ -54,19 +59,21 @@ class RuleMonitor:
             found = four_tests(self._first, window, rule.limit)
             statistic = min(found.p_values.values(), default=1.0)
             holds = bool(found.alarmed) and current > float(self._first.mean())
-        fresh, self._stands = holds and not self._stands, holds
+        fresh = holds and not self._stands
+        self._calm_rows = 0 if holds else self._calm_rows + rule.every
+        self._stands = holds or (self._stands and self._calm_rows < rule.window)
         return [Alarm(index, rule.window, statistic, limit, reference, len(self._first), current)] if fresh else []
 
     @property
     def alarmed(self) -> bool:
-        """Whether the rule held when it was last looked at."""
+        """Whether the rule holds, or held within the last rows of its window's length."""
         return self._stands
 
     def snapshot(self) -> list[Any]:
         """Rows, windows and latch."""
-        return [self._rows, self._stands, self._first.tolist(), self._last.tolist()]
+        return [self._rows, self._stands, self._first.tolist(), self._last.tolist(), self._calm_rows]
 
     def restore(self, state: list[Any]) -> None:
         """Take up where `snapshot` left off."""
-        self._rows, self._stands = state[0], state[1]
+        self._rows, self._stands, self._calm_rows = state[0], state[1], state[4]
         self._first, self._last = np.array(state[2], dtype=np.float64), np.array(state[3], dtype=np.float64)

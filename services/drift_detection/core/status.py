@@ -27,9 +27,6 @@ from driftloop.contracts.message import FramePosition, derive_id
 from driftloop.contracts.topics import DRIFT_STATUS
 from driftloop.processor import Outgoing
 
-LEAST_MONTHS = 1 / 30
-"""A rate a month is said after a day."""
-
 _encode = msgspec.json.Encoder().encode
 
 
@@ -49,6 +46,10 @@ def status_record(
     active = [f"error:{monitor.errors.name}"] if monitor.errors and monitor.errors.alarmed else []
     active += [f"performance:{one.rule.name}" for one in monitor.rules if one.alarmed]
     active += monitor.windows.alarmed if monitor.windows else []
+    metrics = _metrics(monitor)
+    if not segment:
+        metrics |= _of_the_whole(model)
+        model.published = metrics
     status = {
         "message_id": derive_id("drift-status", model_id, segment, position.partition, position.offset),
         "model_id": model_id,
@@ -62,7 +63,7 @@ def status_record(
         "labelled_rows": monitor.labelled_rows if segment else model.labelled_rows,
         "as_of": moment(model.watermark),
         "loss_blocks": [_block(block) for block in blocks],
-        "metrics": _metrics(monitor) if segment else {**_metrics(monitor), **_of_the_whole(model)},
+        "metrics": metrics,
         "tests": _tests(monitor),
         "active_signals": active,
         "signals": signals,
@@ -122,11 +123,10 @@ def _of_the_whole(model: WatchedModel) -> dict[str, float]:
         "false_alarms_declared_per_month": budget.per_month,
         "alarms_raised": float(model.ledger.raised),
         "alarms_unconfirmed": float(model.ledger.unconfirmed),
+        "false_alarms_achieved_per_month": model.ledger.false_per_month(months),
         "observed_months": months,
         "rows_per_month": budget.rows,
     }
-    if months >= LEAST_MONTHS:
-        counted["false_alarms_achieved_per_month"] = model.ledger.unconfirmed / months
     return counted | model.maturity.metrics()
 
 

@@ -80,12 +80,13 @@ def _read(path: Path) -> tuple[Floats, NDArray[np.str_]]:
 def read_errors(path: Path) -> Floats:
     """The column `error` of a user's file, in order; UserError where it is not there or holds no numbers."""
     if not path.is_file():
-        raise UserError(f"there is no file {path}", ExitCode.USAGE)
+        raise UserError(f"there is no file {path}", ExitCode.NOT_FOUND)
     try:
         table = csv.read_csv(path)
         column = table.column("error").cast(pa.float64())
     except KeyError:
-        raise UserError(f"{path} has no column `error`", ExitCode.USAGE) from None
+        names = ", ".join(table.schema.names[:10])
+        raise UserError(f"{path} has no column `error`; it has {names}", ExitCode.USAGE) from None
     except pa.ArrowInvalid as error:
         raise UserError(f"{path} cannot be read: {error}", ExitCode.USAGE) from None
     values = np.asarray(column.to_numpy(), dtype=np.float64)

@@ -42,6 +42,10 @@ def detectors(
     from driftloop.bench.recorded import read_errors
 
     if errors is not None:
+        if changes is None:
+            raise UserError(
+                "--errors needs --changes: the rows at which its errors changed, like 500,900", ExitCode.USAGE
+            )
         values = read_errors(errors)
         result = bench_own_errors(values, _rows_of(changes, len(values)))
         _finish(result, json_file, tables.own_table(result))
@@ -72,6 +76,49 @@ def windows(
         delays = {name: one["100"]["delay"] or 0.0 for name, one in result["shifts"].items()}
         write_bars(delays, "mean delay in rows, 100 columns", plot / "windows-delay.svg")
     _finish(result, json_file, tables.windows_table(result))
+
+
+@app.command()
+def budget(
+    json_file: Json = None,
+    plot: Plot = None,
+    runs: Annotated[int, typer.Option(min=20, help="Shifts that are looked for.")] = 40,
+    quiet: Annotated[int, typer.Option(min=10_000, help="Rows of the longest quiet stretch.")] = 1_000_000,
+    seeds: Seeds = 100,
+) -> None:
+    """A constant level over time beside online FDR, and what fewer false alarms cost in delay."""
+    from driftloop.bench import tables
+    from driftloop.bench.budget import bench_budget
+    from driftloop.bench.pictures import write_bars
+
+    result = bench_budget(quiet, runs, seeds, _say)
+    if plot is not None:
+        delays = {rate: one["delay"]["0.1->0.15"] for rate, one in result["rates"].items()}
+        write_bars(delays, "mean delay in rows by declared rate, 0.1->0.15", plot / "budget-delay.svg")
+    _finish(result, json_file, tables.budget_table(result))
+
+
+@app.command()
+def readme(
+    file: Annotated[Path, typer.Option(help="The file with the marked tables.")] = Path("README.md"),
+    check: Annotated[
+        bool, typer.Option("--check", help="Write nothing; end with 1 where a table is not current.")
+    ] = False,
+) -> None:
+    """Write the README's tables anew from the committed results."""
+    from driftloop.bench.readme import with_tables
+
+    if not file.is_file():
+        raise UserError(f"there is no file {file}", ExitCode.NOT_FOUND)
+    text = file.read_text(encoding="utf-8")
+    fresh = with_tables(text)
+    if fresh == text:
+        typer.echo("all tables are current")
+    elif check:
+        raise UserError(f"{file} has tables that the results do not give: run `driftloop bench readme`")
+    else:
+        file.write_text(fresh, encoding="utf-8")
+        typer.echo(f"wrote the tables in {file}")
 
 
 @app.command()
@@ -108,6 +155,7 @@ def _say(words: str) -> None:
 
 def _finish(result: dict[str, Any], json_file: Path | None, words: str) -> None:
     if json_file is not None:
+        json_file.parent.mkdir(parents=True, exist_ok=True)
         json_file.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
     typer.echo(words)
 

@@ -112,32 +112,14 @@ def _print(facts: dict[str, Any]) -> None:
 
 
 def _show_model(view: "RegistryView", model: str, newest: "dict[str, DriftStatus]", as_json: bool) -> None:
-    decisions = view.decisions(model, limit=10)
-    if as_json:
-        facts = _facts(view, model, newest.get(""))
-        facts["status"] = {segment or "all": one.model_dump(mode="json") for segment, one in newest.items()}
-        facts["decisions"] = [decision.model_dump(mode="json") for decision in decisions]
-        typer.echo(json.dumps(facts, indent=2))
-        return
-    from rich.console import Console
-    from rich.table import Table
+    from driftloop.cli.status_model import print_model
 
-    console = Console()
     facts = _facts(view, model, newest.get(""))
-    for name, value in facts.items():
-        console.print(f"{name.replace('_', ' '):>16}  {', '.join(value) if isinstance(value, list) else value}")
-    for segment, one in sorted(newest.items()):
-        seen = f"{one.labelled_rows:,} labelled rows, as of frame {one.position.offset}"
-        console.print(f"\n[bold]{segment or 'all rows'}[/], {seen}")
-        table = Table("measure", "subject", "now", "limit", "rows", "", box=None)
-        for name, value in one.metrics.items():
-            table.add_row(name, "", f"{value:.4g}", "", "", "")
-        for test in one.tests:
-            alarm = "[yellow]alarm[/]" if test.alarmed else ""
-            figures = (f"{test.statistic:.4g}", f"{test.threshold:.4g}", f"{test.rows:,}")
-            table.add_row(test.name, test.subject, *figures, alarm)
-        console.print(table)
-    console.print("\n[bold]last decisions[/]")
-    for decision in decisions:
-        row = "" if decision.row is None else f"row {decision.row:,}  "
-        console.print(f"  {row}{decision.action.replace('_', ' ')}: {decision.reason}", highlight=False, markup=False)
+    signals, decisions = view.signals(model, limit=5), view.decisions(model, limit=10)
+    if not as_json:
+        print_model(facts, newest, signals, decisions)
+        return
+    facts["status"] = {segment or "all": one.model_dump(mode="json") for segment, one in newest.items()}
+    facts["last_signals"] = [signal.model_dump(mode="json") for signal in signals]
+    facts["decisions"] = [decision.model_dump(mode="json") for decision in decisions]
+    typer.echo(json.dumps(facts, indent=2))

@@ -16,6 +16,7 @@ from uuid import UUID
 from sqlalchemy import Engine, create_engine, func, select
 from sqlalchemy.orm import Session
 
+from driftloop.contracts.drift_signals import DriftSignal
 from driftloop.contracts.model_events import ModelEvent
 from driftloop.contracts.retrain_decisions import RetrainDecision
 from driftloop.processor import Record
@@ -135,6 +136,10 @@ class RegistryView:
         """A model's newest decisions, in the order of the log."""
         return [RetrainDecision.from_json(body) for body in self._bodies(DecisionRow, model_id, limit)]
 
+    def signals(self, model_id: str, limit: int = 1000) -> list[DriftSignal]:
+        """A model's newest drift signals, in the order of the log."""
+        return [DriftSignal.from_json(body) for body in self._bodies(SignalRow, model_id, limit)]
+
     def statistics(self, model_id: str | None = None) -> Statistics:
         """Counts over a model, or over all of them."""
         with Session(self.engine) as session:
@@ -156,7 +161,9 @@ class RegistryView:
                 roll_backs=events.get("rolled_back", 0),
             )
 
-    def _bodies(self, row: type[EventRow] | type[DecisionRow], model_id: str, limit: int) -> list[str]:
+    def _bodies(
+        self, row: type[EventRow] | type[DecisionRow] | type[SignalRow], model_id: str, limit: int
+    ) -> list[str]:
         newest = select(row.body).where(row.model_id == model_id)
         newest = newest.order_by(row.log_partition.desc(), row.log_offset.desc()).limit(limit)
         with Session(self.engine) as session:

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from drift_detection.core.errors import ErrorMonitor
@@ -49,6 +49,7 @@ def test_a_rush_of_an_hour_is_not_believed() -> None:
     assert fill(traffic, moments(100_000, 1e9)) == []
 
 
+@settings(max_examples=20, deadline=None)
 @given(most=st.integers(1, 5000))
 def test_the_figure_changes_at_the_same_rows_however_they_come(most: int) -> None:
     at = moments(20_000, 2e5)
