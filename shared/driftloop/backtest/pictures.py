@@ -1,6 +1,6 @@
 """The pictures of a backtest: the frontier (loss against trainings) and the time line of a policy."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
@@ -15,7 +15,9 @@ from driftloop.reports.chart import Line, Mark, line_chart
 from driftloop.reports.page import Listing, Page, Picture, write_page
 
 _WIDTH, _HEIGHT, _LEFT, _BOTTOM, _EDGE = 960, 380, 70, 46, 24
-_COLOURS = {"calendar": "--frozen", "policy": "--live", "default": "--promotion", "oracle": "--retrain"}
+_COLOURS = {"calendar": "frozen", "policy": "live", "default": "promotion", "oracle": "retrain"}
+_LETTER, _LINE = 6.2, 13
+"""How much room a letter and a line of a label take."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,20 +68,41 @@ def frontier(outcome: Outcome) -> str:
     for count in _counts(most):
         x, _ = place(Dot("", "", count, low))
         parts.append(f'<text class="tick" x="{x}" y="{_HEIGHT - _BOTTOM + 18}">{count}</text>')
-    for dot in dots:
-        parts += _drawn(dot, *place(dot))
+    places = [place(dot) for dot in dots]
+    for dot, (x, y), label_y in zip(dots, places, _label_heights(dots, places), strict=True):
+        parts += _drawn(dot, x, y, label_y)
     parts.append(f'<text class="axis" x="{_WIDTH / 2}" y="{_HEIGHT - 6}">trainings</text></svg>')
     return "\n".join(parts)
 
 
-def _drawn(dot: Dot, x: float, y: float) -> list[str]:
-    colour = f"var({_COLOURS[dot.kind]})"
+def _label_heights(dots: Sequence[Dot], places: Sequence[tuple[float, float]]) -> list[float]:
+    """Where each label stands: beside its dot, or the nearest line above or below that no other label takes."""
+    taken: list[tuple[float, float, float]] = []
+    heights = []
+    for dot, (x, y) in zip(dots, places, strict=True):
+        if dot.kind == "calendar":
+            heights.append(y)
+            continue
+        end = x + 9 + _LETTER * len(dot.name)
+        shifts = [sign * step * _LINE for step in range(12) for sign in (-1, 1)]
+        free = [shift for shift in shifts if not _overlaps(x, end, y + shift, taken) and y + shift > _LINE]
+        heights.append(y + free[0] if free else y)
+        taken.append((x, end, heights[-1]))
+    return heights
+
+
+def _overlaps(start: float, end: float, y: float, taken: Sequence[tuple[float, float, float]]) -> bool:
+    return any(start < other_end and end > other and abs(y - line) < _LINE for other, other_end, line in taken)
+
+
+def _drawn(dot: Dot, x: float, y: float, label_y: float) -> list[str]:
+    colour = f"var(--{_COLOURS[dot.kind]})"
     title = f"{dot.name}: {dot.retrains} trainings, mean loss {dot.loss:.4g}"
     radius = 3 if dot.kind == "calendar" else 6
     circle = f'<circle cx="{x}" cy="{y}" r="{radius}" style="fill:{colour}"><title>{escape(title)}</title></circle>'
     if dot.kind == "calendar":
         return [circle]
-    return [circle, f'<text class="tick start" x="{x + 9}" y="{y + 4}">{escape(dot.name)}</text>']
+    return [circle, f'<text class="tick start" x="{x + 9}" y="{round(label_y + 4, 1)}">{escape(dot.name)}</text>']
 
 
 def _counts(most: int) -> list[int]:
@@ -106,10 +129,10 @@ def _dots(outcome: Outcome) -> list[Dot]:
 
 def _pictures(outcome: Outcome) -> list[Picture]:
     legend = [
-        ("--promotion", "default"),
-        ("--live", "other policies"),
-        ("--frozen", "calendars"),
-        ("--retrain", "oracle"),
+        ("promotion", "default"),
+        ("live", "other policies"),
+        ("frozen", "calendars"),
+        ("retrain", "oracle"),
     ]
     found = [Picture(f"{outcome.stream.name}: the frontier", frontier(outcome), "Mean loss against trainings.", legend)]
     if "default" in outcome.runs:
@@ -130,7 +153,7 @@ def _time_line(outcome: Outcome, name: str) -> Picture:
         for step in run.steps
     ]
     svg = line_chart(lines, marks, x_label="row", y_label="mean loss of a block")
-    legend = [("--live", name), ("--frozen", "never retrained"), ("--retrain", "trained"), ("--promotion", "reused")]
+    legend = [("live", name), ("frozen", "never retrained"), ("retrain", "trained"), ("promotion", "reused")]
     return Picture(f"{outcome.stream.name}: what {name} did", svg, "At a price of 1 % of never retraining.", legend)
 
 

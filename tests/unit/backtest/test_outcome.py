@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 
 import pytest
 from typer.testing import CliRunner
@@ -9,7 +10,7 @@ from typer.testing import CliRunner
 from driftloop.backtest.markdown import main_table
 from driftloop.backtest.options import SHARES, BacktestOptions
 from driftloop.backtest.outcome import backtest, calendar_retrains_ratio, outcome_json
-from driftloop.backtest.pictures import write_pictures
+from driftloop.backtest.pictures import frontier, write_pictures
 from driftloop.backtest.summary import summary
 from driftloop.cli.main import app
 from driftloop.errors import UserError
@@ -98,7 +99,17 @@ def test_the_pictures_open_without_network(outcome, tmp_path):
     write_pictures([outcome], tmp_path / "report.html")
     page = (tmp_path / "report.html").read_text()
     assert "<svg" in page
+    assert "----" not in page
     assert "http" not in page
+
+
+def test_labels_of_the_frontier_do_not_stand_on_each_other(outcome):
+    found = re.findall(r'<text class="tick start" x="([\d.]+)" y="([\d.]+)">([^<]+)<', frontier(outcome))
+    labels = [(float(x), float(x) + 6 * len(text), float(y)) for x, y, text in found]
+    assert len(labels) >= 8
+    for place, (start, end, y) in enumerate(labels):
+        for other_start, other_end, other_y in labels[:place]:
+            assert start >= other_end or end <= other_start or abs(y - other_y) >= 12
 
 
 def _write_csv(stream, path):
