@@ -21,6 +21,7 @@ RECORDED = Path("../shared/data")
 _ELSEWHERE = {
     "ingest": "driftloop.cli.bench_ingest",
     "pipeline": "driftloop.cli.bench_pipeline",
+    "waiting": "driftloop.cli.bench_waiting",
     "proof": "driftloop.cli.bench_proof",
 }
 
