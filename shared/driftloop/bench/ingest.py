@@ -58,8 +58,9 @@ def bench_ingest(rows: int, encodings: Sequence[str], faust_python: Path | None,
             fill(kafka, own)
             if encoding in encodings:
                 figures[encoding] = measure(kafka, rows, Path(folder))
+                say(f"{encoding}: {figures[encoding].rows_per_cpu_second:,.0f} rows per CPU-second")
             if encoding == "json":
-                beside = _beside(kafka, rows, faust_python)
+                beside = _beside(kafka, rows, faust_python, say)
     msgspec = rows / cpu_seconds(lambda: decode_into_columns(records["json"]))
     return {
         "rows": rows,
@@ -118,20 +119,26 @@ def _rows_in(records: Any) -> int:
     return sum(decode_header(record.headers()).rows for record in records)
 
 
-def _beside(kafka: KafkaSettings, rows: int, faust_python: Path | None) -> dict[str, float | None]:
-    """Rows per CPU-second of the bare loop and of Faust, over the records that are there."""
+def _beside(kafka: KafkaSettings, rows: int, faust_python: Path | None, say: Say) -> dict[str, float | None]:
+    """Rows per CPU-second of the bare loop and of Faust, over the records that are there; None where Faust fails."""
     given = [kafka.bootstrap_servers, PREDICTION_OUTCOMES]
     bare = _printed([sys.executable, "-m", bare_loop.__name__, *given, str(min(rows, _BARE_ROWS))])
     if faust_python is None:
         return {"bare": bare, "faust": None}
-    faust = _printed([str(faust_python), str(_FAUST_AGENT), *given, str(min(rows, _FAUST_ROWS))])
+    try:
+        faust = _printed([str(faust_python), str(_FAUST_AGENT), *given, str(min(rows, _FAUST_ROWS))])
+    except UserError as error:
+        say(f"Faust is left out: {error.sentence}")
+        return {"bare": bare, "faust": None}
     return {"bare": bare, "faust": faust}
 
 
 def _printed(command: list[str]) -> float:
-    done = subprocess.run(command, capture_output=True, text=True, timeout=_PATIENCE_S, check=False)
     try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=_PATIENCE_S, check=False)
         return round(float(done.stdout.strip().splitlines()[-1]))
+    except subprocess.TimeoutExpired:
+        raise UserError(f"{command[1]} printed no figure in {_PATIENCE_S:.0f} s") from None
     except (IndexError, ValueError):
         raise UserError(f"{command[1]} printed no figure: {done.stderr[-300:]}") from None
 
