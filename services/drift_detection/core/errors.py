@@ -139,8 +139,11 @@ class ErrorMonitor:
 
     @property
     def reference(self) -> tuple[float, int]:
-        """Mean loss and rows of the reference."""
-        return self._detector.reference_level if self._detector else (0.0, 0)
+        """Mean loss and rows of what the version began with; a level that it rose to since is no reference."""
+        if self._detector is None:
+            return 0.0, 0
+        own = self._detector.first_level if isinstance(self._detector, WatchingDetector) else None
+        return own or self._detector.reference_level
 
     def _alarm(self, index: int) -> Alarm:
         assert self._detector is not None

@@ -28,13 +28,12 @@ def print_model(
     as_of = f", as of {facts['as_of'][:19]}" if facts["as_of"] else ""
     console.print(f"[bold]{facts['model']}[/]  champion {facts['champion'] or 'none'}{as_of}")
     counts = f"{facts['runs']} runs, {facts['promotions']} promotions, {facts['signals']} signals so far"
-    console.print(f"{'history':>15}  {counts}", markup=False)
+    console.print(_side_by_side({"history": counts}))
     whole = newest.get("")
     if whole is None:
         console.print("\nDetection has not seen a row of it yet.")
     else:
-        for label, words in sentences(whole).items():
-            console.print(f"{label:>15}  {words}", markup=False)
+        console.print(_side_by_side(sentences(whole)))
         _print_segments(console, {name: one for name, one in newest.items() if name})
         _print_figures(console, whole)
     _print_log(console, signals, decisions)
@@ -84,9 +83,24 @@ def _print_log(console: "Console", signals: "list[DriftSignal]", decisions: "lis
     if not signals:
         console.print("  none")
     console.print("\n[bold]last decisions[/]")
+    if not decisions:
+        console.print("  none")
     for decision in decisions:
         row = "" if decision.row is None else f"row {decision.row:,}  "
         console.print(f"  {row}{decision.action.replace('_', ' ')}: {decision.reason}", markup=False)
+
+
+def _side_by_side(words: dict[str, str]) -> "Table":
+    """Labels and sentences; a long sentence goes on below itself."""
+    from rich.table import Table
+    from rich.text import Text
+
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(justify="right", min_width=14)
+    grid.add_column()
+    for label, sentence in words.items():
+        grid.add_row(Text(label, style="dim"), Text(sentence))
+    return grid
 
 
 def _table(*heads: str) -> "Table":

@@ -38,6 +38,15 @@ def test_a_rise_in_errors_is_said_once_soon_and_with_its_evidence(detection: Any
     assert watched.statuses[-1].active_signals
 
 
+def test_a_model_that_stays_harmed_is_not_found_healthy_by_the_level_it_rose_to(detection: Any, stream: Any) -> None:
+    watched = detection()
+    watched.feed(stream(10_000, seed=19, error_share=steps(10_000, 0.1, 0.3)), cuts=range(500, 10_000, 500))
+    metrics = watched.statuses[-1].metrics
+    assert metrics["loss_reference"] == pytest.approx(0.1, abs=0.02)
+    assert metrics["accuracy_drop"] > 0.15
+    assert metrics["health_points"] == 0.0
+
+
 def test_improvement_raises_nothing(detection: Any, stream: Any) -> None:
     watched = detection()
     watched.feed(stream(8000, error_share=steps(8000, 0.1, 0.01)), cuts=range(500, 8000, 500))

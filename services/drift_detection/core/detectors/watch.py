@@ -96,6 +96,12 @@ class WatchingDetector(ABC):
         return self._mean_of(level) * self.unit, level.rows
 
     @property
+    def first_level(self) -> tuple[float, int]:
+        """Mean loss and rows of the first reference, to which losses come back when a drift is over."""
+        level = self._first + self._learned
+        return self._mean_of(level) * self.unit, level.rows
+
+    @property
     def latched(self) -> bool:
         """Whether a rise stands: from the alarm until the losses are back at the first reference."""
         return self._latched or self._raised is not None
