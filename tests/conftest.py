@@ -2,7 +2,9 @@
 
 import itertools
 import re
-from collections.abc import Iterator
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import hypothesis
@@ -30,6 +32,23 @@ def kafka(broker: Broker, request: pytest.FixtureRequest) -> KafkaSettings:
     name = re.sub(r"\W+", "-", request.node.name)[:60]
     prefix = f"{name}-{next(_numbers)}."
     return KafkaSettings(bootstrap_servers=broker.bootstrap_servers, topic_prefix=prefix, fetch_wait_ms=20)
+
+
+@pytest.fixture
+def mounted(tmp_path: Path) -> Iterator[Callable[[Path, str], None]]:
+    """Mount a small file system of its own on a folder, with options; skips where that is not allowed."""
+    folders: list[Path] = []
+
+    def mount(folder: Path, options: str) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        command = ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(folder)]
+        if sys.platform != "linux" or subprocess.run(command, capture_output=True, check=False).returncode:
+            pytest.skip("a file system can be mounted by root on Linux only")
+        folders.append(folder)
+
+    yield mount
+    for folder in folders:
+        subprocess.run(["umount", "-l", str(folder)], check=True)
 
 
 @pytest.fixture(scope="session")

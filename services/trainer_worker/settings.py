@@ -20,7 +20,11 @@ class Settings(BaseSettings):
     role: Role = "train"
     archive_uri: str = Field(default=".driftloop/lake", description="the Delta table of labelled rows")
     artifact_uri: str = Field(default=".driftloop/artifacts", description="where versions are written")
-    archive_wait_seconds: float = Field(default=120.0, gt=0, description="how long a run waits for the archive")
+    archive_wait_seconds: float = Field(
+        default=120.0,
+        gt=0,
+        description="how long a run waits for the archive, and for a place that refuses its artifact",
+    )
     runs_at_once: int = Field(default=1, ge=1, le=64)
     checkpoint_seconds: float = Field(default=2.0, gt=0, description="training that a kill may cost at most")
     starts_per_run: int = Field(default=3, ge=1, description="starts of a run whose process is killed")

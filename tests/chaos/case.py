@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+from tests.chaos.replicas import Nest
 from tests.chaos.verdict import Verdict
 
 from driftloop.kafka.settings import KafkaSettings
@@ -30,13 +31,19 @@ class World:
     kafka: KafkaSettings
     folder: Path
     sent: list[Input] = field(default_factory=list)
+    nest: Nest | None = None
 
 
 class Case(Protocol):
-    """One service or role. `rate` is inputs a second, `hold_ms` the time spent within a transaction."""
+    """One service or role. `rate` is inputs a second, `hold_ms` the time spent within a transaction.
+
+    `control` is what runs in its place where the control run is to have no transactions: the same
+    service, but for one whose promise does not rest on Kafka's.
+    """
 
     name: str
     module: tuple[str, ...]
+    control: tuple[str, ...]
     rate: float
     hold_ms: float
     outputs: tuple[str, ...]

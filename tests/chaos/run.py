@@ -1,15 +1,17 @@
 """One run: a service's two replicas under load, faults, rest, and the count."""
 
+import math
 import tempfile
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing, contextmanager
 from functools import cache
 from pathlib import Path
 from random import Random
 
 from tests.chaos.case import PARTITIONS, Case, Input, World
-from tests.chaos.replicas import Replica, environment_of, inflict
+from tests.chaos.replicas import Nest, Replica, environment_of, inflict
 from tests.chaos.verdict import Verdict
 from tests.chaos.witness import aborted_records
 
@@ -23,6 +25,8 @@ SESSION = {"group.consumer.session.timeout.ms": "3000", "group.consumer.heartbea
 """Of the broker: a killed replica's partitions move on after three seconds."""
 
 REPLICAS = 2
+PAUSE_S = (0.2, 1.2)
+"""Between two faults, counted from when all replicas are at work again."""
 
 
 class Feeder(threading.Thread):
@@ -32,19 +36,25 @@ class Feeder(threading.Thread):
         super().__init__(daemon=True)
         self._world, self._inputs, self._rate = world, iter(inputs), rate
         self._stopping = threading.Event()
+        self._error: Exception | None = None
 
     def run(self) -> None:
         started = time.monotonic()
-        while not self._stopping.wait(0.01):
-            due = int((time.monotonic() - started) * self._rate) - len(self._world.sent)
-            batch = [next(self._inputs) for _ in range(max(0, due))]
-            send(self._world.kafka, batch)
-            self._world.sent += batch
+        try:
+            while not self._stopping.wait(0.02):
+                due = int((time.monotonic() - started) * self._rate) - len(self._world.sent)
+                batch = [next(self._inputs) for _ in range(max(0, due))]
+                send(self._world.kafka, batch)
+                self._world.sent += batch
+        except Exception as error:  # noqa: BLE001  (whatever ended the load ends the run)
+            self._error = error
 
     def stop(self) -> None:
-        """Finish the batch and end."""
+        """Finish the batch and end; raises what went wrong on the way."""
         self._stopping.set()
         self.join()
+        if self._error is not None:
+            raise self._error
 
 
 _producer = cache(plain_producer)
@@ -56,41 +66,79 @@ def send(kafka: KafkaSettings, inputs: Iterable[Input]) -> None:
     for item in inputs:
         number = -1 if item.partition_by is None else partition_of(item.partition_by, PARTITIONS)
         producer.produce(kafka.topic_prefix + item.topic, item.value, item.key, number, headers=list(item.headers))
-    assert producer.flush(30) == 0
+    assert producer.flush(60) == 0, "the broker does not take the load"
 
 
-def run(case: Case, kafka: KafkaSettings, *, faults: int, control: bool = False, seed: int = 1) -> Verdict:
-    """Run `case` through `faults` faults and give the count."""
-    started = time.monotonic()
+def run(
+    case: Case,
+    kafka: KafkaSettings,
+    *,
+    faults: int,
+    control: bool = False,
+    seed: int = 1,
+    seconds: float = math.inf,
+    alive: Callable[[], None] = lambda: None,
+) -> Verdict:
+    """Run `case` through `faults` faults, or as many as `seconds` allow, and give the count.
+
+    `alive` raises where the broker has ended.
+    """
     verdict = Verdict(case.name, faults, control)
+    with world_of(case, kafka, verdict) as world:
+        replicas = replicas_of(case, world, verdict)
+        with load_on(case, world, replicas, alive):
+            verdict.faults = inflict(replicas, faults, Random(seed), PAUSE_S, alive, seconds)
+    return verdict
+
+
+@contextmanager
+def world_of(case: Case, kafka: KafkaSettings, verdict: Verdict) -> Iterator[World]:
+    """A prepared world; when the block ends, what came out of it is counted into the verdict."""
+    started = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="driftloop-chaos-") as folder:
         world = World(kafka, Path(folder))
         apply_topics(kafka, partitions=PARTITIONS, replication=1)
         send(kafka, case.prepare(world))
-        _suffer(case, world, verdict, Random(seed))
+        with closing(Nest(_command(case, verdict)[0])) as world.nest:
+            yield world
         prefix = kafka.topic_prefix
         case.check(world, verdict)
         verdict.aborted_records = aborted_records(kafka.bootstrap_servers, [prefix + name for name in case.outputs])
     verdict.rows = len(world.sent)
     verdict.wall_seconds = round(time.monotonic() - started, 1)
-    return verdict
 
 
-def _suffer(case: Case, world: World, verdict: Verdict, random: Random) -> None:
+def replicas_of(
+    case: Case, world: World, verdict: Verdict, count: int = REPLICAS, *, first_slot: int = 0
+) -> list[Replica]:
+    """Start replicas of a service."""
     environment = environment_of(world.kafka, control=verdict.control, hold_ms=case.hold_ms)
     environment |= case.environment(world)
-    logs = [world.folder / f"replica-{slot}.log" for slot in range(REPLICAS)]
-    replicas = [Replica(case.module, slot, environment, log) for slot, log in enumerate(logs)]
-    watch = Quiescence(world.kafka, case.groups, and_also=lambda: case.finished(world))
+    arguments = _command(case, verdict)[1:]
+    slots = range(first_slot, first_slot + count)
+    assert world.nest is not None
+    return [Replica(world.nest, arguments, slot, environment, world.folder / f"replica-{slot}.log") for slot in slots]
+
+
+def _command(case: Case, verdict: Verdict) -> tuple[str, ...]:
+    return case.control if verdict.control else case.module
+
+
+@contextmanager
+def load_on(case: Case, world: World, replicas: list[Replica], alive: Callable[[], None]) -> Iterator[Feeder]:
+    """Inputs flow while the block runs; after it all that was fed is processed, and the replicas end."""
     feeder = Feeder(world, case.inputs(), case.rate)
     try:
-        watch.wait(60)
+        watch = Quiescence(world.kafka, case.groups, and_also=lambda: case.finished(world))
+        watch.wait(120, alive=alive)
         feeder.start()
-        inflict(replicas, verdict.faults, random, (0.2, 2.0))
+        yield feeder
         feeder.stop()
-        watch.wait(180)
+        watch.wait(300, alive=alive)
     except BaseException:
+        logs = sorted(world.folder.glob("*.log"))
         print(*(log.read_text(errors="replace")[-4000:] for log in logs), sep="\n")  # noqa: T201
+        alive()
         raise
     finally:
         for replica in replicas:

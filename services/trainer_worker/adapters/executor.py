@@ -57,7 +57,7 @@ class ChildProcesses:
     """The executor. `warm` names the learners that are made ready before the first run."""
 
     def __init__(self, places: Places, metrics: TrainMetrics, warm: tuple[str, ...] = ()) -> None:
-        self._places = places
+        self.places = places
         self._metrics = metrics
         self._warm = warm
         self._runs: dict[UUID, _Running] = {}
@@ -82,7 +82,7 @@ class ChildProcesses:
         order = {"run": str(run.run_id), "learner": run.request.learner, "memory_limit_mb": spec.memory_limit_mb}
         with theirs:
             socket.send_fds(nursery.control, [json.dumps(order).encode() + b"\n"], [theirs.fileno()])
-        job = Job(run=run, **asdict(self._places))
+        job = Job(run=run, **asdict(self.places))
         ours.sendall(as_line(job))
         ours.settimeout(0)
         self._runs[run.run_id] = _Running(run, ours, time.monotonic())

@@ -142,6 +142,16 @@ def _receive(master: socket.socket) -> tuple[bytes, list[int]]:
     return received, descriptors.tolist()
 
 
+def _gone(master: socket.socket) -> bool:
+    """Whether the other end was closed; what it has sent stays where it is."""
+    try:
+        return not master.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+    except BlockingIOError:
+        return False
+    except ConnectionError:
+        return True
+
+
 def _import(modules: tuple[str, ...]) -> None:
     """Import what is there; what is not is reported by the run that needs it."""
     for module in modules:
@@ -153,8 +163,12 @@ def main(descriptor: int) -> None:
     """The process: ignores what a terminal sends to the group (its master decides) and serves."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    _import(ALWAYS)
-    nursery = Nursery(socket.socket(fileno=descriptor))
+    master = socket.socket(fileno=descriptor)
+    for module in ALWAYS:
+        if _gone(master):  # killed while we import: on a busy machine that takes long
+            return
+        _import((module,))
+    nursery = Nursery(master)
     try:
         nursery.live()
     finally:

@@ -15,7 +15,7 @@ from driftloop.contracts.training_requests import TrainingRequest
 from driftloop.contracts.training_results import TrainingCost
 from driftloop.learners.entry_points import make_learner
 from driftloop.learners.protocol import Model, Rows, Step
-from driftloop.registry.artifacts import Artifact, artifact_uri, open_artifact, write_artifact
+from driftloop.registry.artifacts import Artifact, UnwritableError, artifact_uri, open_artifact, write_artifact
 from driftloop.registry.manifest import Manifest
 from driftloop.spec.model_spec import ModelSpec
 from driftloop.statistics.profiles import make_profile
@@ -30,6 +30,7 @@ from trainer_worker.core.train.run_report import Reused, Succeeded
 from trainer_worker.core.train.split import Split, split_rows
 
 QUALITY_FILE = "quality.json"
+_LOOK_AGAIN_SECONDS = 0.5
 _LIBRARIES = ("driftloop", "numpy", "river", "scikit-learn", "torch")
 
 
@@ -135,7 +136,19 @@ def _write(job: Job, data: DataSet, fitted: Fitted, golden: _Golden) -> Artifact
     )
     report = (data.quality.model_dump_json(indent=1) + "\n").encode()
     uri = artifact_uri(job.artifact_uri, request.model_id, request.version)
-    return write_artifact(uri, manifest, fitted.model, {QUALITY_FILE: report})
+    return _written(uri, manifest, fitted.model, report, job.archive_wait_seconds)
+
+
+def _written(uri: str, manifest: Manifest, model: Model, report: bytes, wait_seconds: float) -> Artifact:
+    """The artifact, once the store takes it: a model that took hours to train waits for a disk to be mended."""
+    deadline = time.monotonic() + wait_seconds
+    while True:
+        try:
+            return write_artifact(uri, manifest, model, {QUALITY_FILE: report})
+        except UnwritableError:
+            if time.monotonic() + _LOOK_AGAIN_SECONDS > deadline:
+                raise
+            time.sleep(_LOOK_AGAIN_SECONDS)
 
 
 def _profile(request: TrainingRequest, spec: ModelSpec, rows: Rows, split: Split, fitted: Fitted) -> ModelProfile:

@@ -14,7 +14,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
@@ -25,7 +25,10 @@ from driftloop.kafka.clients import require_broker
 from driftloop.kafka.runtime_jars import KAFKA_VERSION, Progress, class_path, java, to_stderr
 from driftloop.kafka.settings import KafkaSettings
 
-_JAVA_OPTIONS = ("-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Djava.awt.headless=true")
+_JAVA_OPTIONS = (
+    *("-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Djava.awt.headless=true"),
+    "-XX:+ExitOnOutOfMemoryError",  # half a broker is worse than none
+)
 _START_SECONDS = 180.0
 _STOP_SECONDS = 10.0
 _LOCK_SECONDS = _STOP_SECONDS + 2
@@ -41,6 +44,15 @@ class Broker:
     version: str | None = None
     folder: Path | None = None
     pid: int | None = None
+    process: "subprocess.Popen[bytes] | None" = field(default=None, repr=False, compare=False)
+
+    def obituary(self) -> str | None:
+        """How an embedded broker ended by itself, and its last lines; None while it runs, or is not ours."""
+        if self.process is None or self.folder is None or (code := self.process.poll()) is None:
+            return None
+        signal = -code if code < 0 else code - 128
+        how = f"was killed by signal {signal}" if signal > 0 else f"ended with exit code {code}"
+        return f"the embedded broker {how}; its last lines:\n{_last_lines(self.folder)}"
 
 
 @contextlib.contextmanager
@@ -86,7 +98,7 @@ def embedded_broker(
         stack.callback(_stop, process)
         servers = f"127.0.0.1:{ports[0]}"
         _await_broker(process, servers, folder)
-        yield Broker(servers, embedded=True, version=KAFKA_VERSION, folder=folder, pid=process.pid)
+        yield Broker(servers, embedded=True, version=KAFKA_VERSION, folder=folder, pid=process.pid, process=process)
 
 
 def _folder(data_dir: Path | None) -> Path:
@@ -181,3 +193,11 @@ def _last_words(folder: Path) -> str:
         if telling:
             return telling[-1][:300]
     return f"see {folder}"
+
+
+def _last_lines(folder: Path, count: int = 15) -> str:
+    lines = []
+    for name in ("kafka.log", "kafka.out"):
+        file = folder / name
+        lines += file.read_text(errors="replace").splitlines()[-count:] if file.is_file() else []
+    return "\n".join(lines) or f"(none in {folder})"

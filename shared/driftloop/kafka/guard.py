@@ -52,7 +52,7 @@ def main(parent: int, grace: float, folder: str, command: list[str]) -> int:
         _end(child, grace)
         if folder != "-" and left_alone:  # a child that ended by itself leaves its last words to the parent
             shutil.rmtree(folder, ignore_errors=True)
-    return child.returncode
+    return child.returncode if child.returncode >= 0 else 128 - child.returncode  # as a shell says it
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field, FilePath, SecretStr, model_va
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 StateKind = Literal["none", "keyed", "snapshot"]
+_CHANGELOG = "-changelog"
 
 
 class KafkaSettings(BaseSettings):
@@ -86,4 +87,13 @@ class LoopSettings(BaseModel):
     @property
     def changelog(self) -> str:
         """The topic that holds the group's state."""
-        return f"{self.group}-changelog"
+        return self.group + _CHANGELOG
+
+
+def is_changelog(topic: str) -> bool:
+    """Whether a topic holds a group's state.
+
+    >>> is_changelog("drift_detection-changelog"), is_changelog("drift-signals")
+    (True, False)
+    """
+    return topic.endswith(_CHANGELOG)

@@ -29,6 +29,10 @@ class ArtifactError(UserError):
     """An artifact that is not there, or is not what was published: it must not be used."""
 
 
+class UnwritableError(ArtifactError):
+    """The store takes nothing now: trying again later may help."""
+
+
 @dataclass(frozen=True, slots=True)
 class Artifact:
     """A written or verified artifact: its address, its hash, and its manifest."""
@@ -54,6 +58,7 @@ def write_artifact(uri: str, manifest: Manifest, model: Model, extras: Mapping[s
 
     Files of an earlier attempt are replaced; its manifest goes first and the new one comes last, so
     that a reader sees a whole artifact or none. The same model and manifest give the same hash.
+    Raises `UnwritableError` where the store refuses (a full disk, a read-only folder).
     """
     fs, path = _filesystem(uri)
     with tempfile.TemporaryDirectory(prefix="driftloop-artifact-") as scratch:
@@ -63,14 +68,11 @@ def write_artifact(uri: str, manifest: Manifest, model: Model, extras: Mapping[s
     contents |= extras or {}
     complete = manifest.model_copy(update={"files": {name: _sha256(data) for name, data in contents.items()}})
     vouched = complete.to_bytes()
-    if _read(fs, f"{path}/{MANIFEST}") == vouched and _intact(fs, path, complete):
-        return Artifact(uri, _sha256(vouched), complete)
-    if fs.exists(path):
-        _remove_manifest(fs, path)
-        fs.rm(path, recursive=True)
-    for name, data in contents.items():
-        _put(fs, f"{path}/{name}", data)
-    _put(fs, f"{path}/{MANIFEST}", vouched)
+    if _read(fs, f"{path}/{MANIFEST}") != vouched or not _intact(fs, path, complete):
+        try:
+            _replace(fs, path, {**contents, MANIFEST: vouched})
+        except OSError as error:
+            raise UnwritableError(f"the artifact {uri} cannot be written: {error.strerror or error}") from error
     return Artifact(uri, _sha256(vouched), complete)
 
 
@@ -169,6 +171,15 @@ def _put(fs: Any, path: str, data: bytes) -> None:
         Path(f"{path}.part").replace(path)
     else:
         fs.pipe_file(path, data)
+
+
+def _replace(fs: Any, path: str, contents: Mapping[str, bytes]) -> None:
+    """What was there goes, its manifest first; what comes is written in the order given."""
+    if fs.exists(path):
+        _remove_manifest(fs, path)
+        fs.rm(path, recursive=True)
+    for name, data in contents.items():
+        _put(fs, f"{path}/{name}", data)
 
 
 def _remove_manifest(fs: Any, path: str) -> None:

@@ -8,6 +8,8 @@ from tests.chaos.cases.coordination import CoordinationCase
 from tests.chaos.cases.counter import CounterCase
 from tests.chaos.cases.detection import DetectionCase
 from tests.chaos.cases.ingestion import IngestionCase
+from tests.chaos.cases.scoring import ScoringCase
+from tests.chaos.cases.training import TrainingCase
 
 CASES: dict[str, Callable[[], Case]] = {
     "counter-keyed": lambda: CounterCase("keyed"),
@@ -16,4 +18,6 @@ CASES: dict[str, Callable[[], Case]] = {
     "outcome_archive": ArchiveCase,
     "drift_detection": DetectionCase,
     "retrain_coordinator": CoordinationCase,
+    "trainer_worker": TrainingCase,
+    "challenge_scoring": ScoringCase,
 }

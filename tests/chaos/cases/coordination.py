@@ -36,7 +36,7 @@ class CoordinationCase:
     """Evidence of watched models on two topics, and commands for others on a third."""
 
     name = "retrain_coordinator"
-    module = ("retrain_coordinator",)
+    module = control = ("retrain_coordinator",)
     rate, hold_ms = 120.0, 40.0
     outputs = (RETRAIN_DECISIONS, TRAINING_REQUESTS, MODEL_EVENTS)
     groups: Mapping[str, tuple[str, ...]] = {LOOP.group: LOOP.inputs}

@@ -23,7 +23,7 @@ class CounterCase:
 
     def __init__(self, kind: str) -> None:
         self.name = f"counter-{kind}"
-        self.module = ("tests.chaos.counter",)
+        self.module = self.control = ("tests.chaos.counter",)
         self._kind = kind
         self._settings = settings(kind)
         self.groups: Mapping[str, tuple[str, ...]] = {self._settings.group: (SOURCE,)}

@@ -21,7 +21,7 @@ class DetectionCase:
     """Each signal and status once, in the order of the frames; the model's state is what makes them equal."""
 
     name = "drift_detection"
-    module = ("drift_detection",)
+    module = control = ("drift_detection",)
     rate, hold_ms = 60.0, 40.0
     outputs = (DRIFT_SIGNALS, DRIFT_STATUS, "drift_detection-changelog")
     groups: Mapping[str, tuple[str, ...]] = {"drift_detection": (OUTCOME_FRAMES,)}

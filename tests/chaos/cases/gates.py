@@ -17,6 +17,8 @@ from driftloop.learners.protocol import Predictions, Rows
 from driftloop.spec.model_spec import Feature, ModelSpec, TargetField
 from driftloop.statistics.profiles import make_profile
 
+Policy = str | dict[str, Any]
+
 START = datetime(2026, 3, 2, tzinfo=UTC)
 MODELS = tuple(f"gate-{number}" for number in range(6))
 ROWS = 20
@@ -24,21 +26,26 @@ _ERRORS = (0.1, 0.6)
 _FRAMES_A_REGIME = 40
 
 
-def spec_of(model_id: str) -> ModelSpec:
+def spec_of(model_id: str, policy: Policy = "default") -> ModelSpec:
     """One number in, a yes or no out."""
     return ModelSpec(
-        model_id=model_id, task="binary", features={"heat": Feature()}, target={"ok": TargetField()}, clock="event"
+        model_id=model_id,
+        task="binary",
+        features={"heat": Feature()},
+        target={"ok": TargetField()},
+        clock="event",
+        policy=policy,
     )
 
 
-def prepared(model_id: str) -> Iterator[Input]:
+def prepared(model_id: str, policy: Policy = "default") -> Iterator[Input]:
     """The spec and the profile of version 1.0.0."""
     published = ModelSpecPublished(
         message_id=derive_id("spec", model_id),
         model_id=model_id,
         occurred_at=START,
         spec_version=1,
-        spec=spec_of(model_id),
+        spec=spec_of(model_id, policy),
     )
     yield Input(MODEL_SPECS, model_id, published.to_json())
     columns = _columns(model_id, 10_000, 2_000, _ERRORS[0])

@@ -51,7 +51,7 @@ class IngestionCase:
     """Each good row and each label in a frame once, each bad record buried once, in order, none forgotten."""
 
     name = "outcome_ingestion"
-    module = ("outcome_ingestion", "--role", "ingest")
+    module = control = ("outcome_ingestion", "--role", "ingest")
     rate, hold_ms = 600.0, 40.0
     outputs = (OUTCOME_FRAMES, DEAD_LETTERS, "outcome_ingestion-changelog")
     groups: Mapping[str, tuple[str, ...]] = {"outcome_ingestion": (PREDICTION_OUTCOMES, PREDICTION_LABELS)}

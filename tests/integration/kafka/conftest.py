@@ -3,7 +3,6 @@
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -12,19 +11,6 @@ import pytest
 from driftloop.kafka.settings import KafkaSettings
 
 ROOT = Path(__file__).parents[3]
-
-
-@pytest.fixture
-def wait_until() -> Callable[..., None]:
-    """Wait for a condition; fails at the deadline."""
-
-    def wait(condition: Callable[[], bool], seconds: float = 30.0, what: str = "it") -> None:
-        deadline = time.monotonic() + seconds
-        while not condition():
-            assert time.monotonic() < deadline, f"{what} did not happen within {seconds:.0f} s"
-            time.sleep(0.02)
-
-    return wait
 
 
 @pytest.fixture

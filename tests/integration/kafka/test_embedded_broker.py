@@ -47,10 +47,13 @@ def test_the_broker_dies_with_its_parent_even_when_that_is_killed(start_python, 
     wait_until(lambda: not Path(folder).exists(), 10, "the removal of its folder")
 
 
-def test_killing_the_guard_kills_the_broker(wait_until):
+def test_killing_the_guard_kills_the_broker_and_its_end_is_told(wait_until):
     with embedded_broker() as broker:
+        assert broker.obituary() is None
         children = psutil.Process(broker.pid).children()
         os.kill(broker.pid, signal.SIGKILL)
+        wait_until(lambda: broker.obituary() is not None, 10, "the end of the guard")
+        assert broker.obituary().startswith("the embedded broker was killed by signal 9; its last lines:\n")
         if sys.platform == "linux":
             wait_until(lambda: not any(child.is_running() for child in children), 10, "the end of the broker")
 

@@ -112,6 +112,18 @@ def test_too_few_rows_fail_with_a_sentence(end_of, make_run):
     assert end_of(make_run(data=rule)).reason == "1000 labelled rows are there, the request asks for at least 5000"
 
 
+def test_a_folder_that_cannot_be_written_fails_the_run_with_its_reason_and_is_found_again_once_mended(
+    executor, end_of, make_run, mounted
+):
+    folder = Path(executor.places.artifact_uri, "plant")
+    mounted(folder, "ro")
+    end = end_of(make_run(41))
+    assert (end.kind, end.again) == ("failed", False)
+    assert end.reason.endswith("/plant/1.0.41 cannot be written: Read-only file system")
+    subprocess.run(["mount", "-o", "remount,rw", str(folder)], check=True)
+    assert end_of(make_run(42)).kind == "succeeded"
+
+
 def test_a_learner_that_is_not_installed_fails_with_those_that_are(end_of, make_run):
     reason = end_of(make_run(learner="crystal-ball")).reason
     assert "no learner is called 'crystal-ball'" in reason
