@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import sys
 import threading
 from collections.abc import Callable
@@ -72,9 +73,20 @@ class Service:
         return int(ExitCode.OK)
 
     def _listen_to_signals(self) -> None:
-        if threading.current_thread() is threading.main_thread():
-            for number in (signal.SIGTERM, signal.SIGINT):
-                signal.signal(number, lambda *_: self._stop())
+        """A thread hears them: the main one may be inside a call to the broker that takes a minute to give up."""
+        if threading.current_thread() is not threading.main_thread():
+            return
+        heard, rung = socket.socketpair()
+        rung.settimeout(0)
+        signal.set_wakeup_fd(rung.detach())
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: None)
+        threading.Thread(target=self._wait_for_signal, args=(heard,), daemon=True).start()
+
+    def _wait_for_signal(self, heard: socket.socket) -> None:
+        while heard.recv(1)[0] not in (signal.SIGTERM, signal.SIGINT):
+            continue
+        self._stop()
 
     def _stop(self) -> None:
         """Ask the loop to end; a loop that cannot (its broker is away) is left behind: no harm, only a redo."""

@@ -87,7 +87,7 @@ def _columns(model_id: str, frame: int, rows: int, error_share: float) -> dict[s
 
 def _frame(model_id: str, number: int) -> Input:
     columns = _columns(model_id, number, ROWS, _ERRORS[number // _FRAMES_A_REGIME % 2])
-    moments = [START + timedelta(minutes=row) for row in range(number * ROWS, (number + 1) * ROWS)]
+    moments = [START + timedelta(seconds=row) for row in range(number * ROWS, (number + 1) * ROWS)]
     arrays: dict[str, pa.Array] = {name: pa.nulls(ROWS, kind) for name, kind in ROW_COLUMNS.items()}
     arrays |= {
         "event": pa.array(["outcome"] * ROWS),

@@ -1,0 +1,27 @@
+"""Which answers of Kafka are asked for again."""
+
+import pytest
+from confluent_kafka import KafkaError, KafkaException
+
+from driftloop.kafka.retries import patiently
+
+
+@pytest.mark.parametrize("code", [KafkaError.FENCED_LEADER_EPOCH, KafkaError._TRANSPORT, KafkaError.NOT_COORDINATOR])
+def test_what_a_broker_says_that_has_just_come_back_is_asked_again(code):
+    answers = iter([KafkaException(KafkaError(code)), "there"])
+
+    def call():
+        answer = next(answers)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    assert patiently(call, "asking") == "there"
+
+
+def test_what_does_not_pass_is_raised_at_once():
+    def call():
+        raise KafkaException(KafkaError(KafkaError.TOPIC_AUTHORIZATION_FAILED))
+
+    with pytest.raises(KafkaException):
+        patiently(call, "asking")
