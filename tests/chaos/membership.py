@@ -98,8 +98,9 @@ def run_stops(
                 _await(lambda: all(replica.at_work for replica in running), alive)
                 time.sleep(random.uniform(*_PAUSE_S))
                 slot = random.randrange(len(running))
+                before = len(group.members())
                 took = stops.stop(running[slot])
-                assert len(group.members()) == len(running) - 1, "a replica that ended is still in the group"
+                assert len(group.members()) < before, "a replica that ended is still in the group"
                 (running[slot],) = replicas_of(case, world, verdict, 1, first_slot=slot)
                 said(f"{number + 1}: ended {took:.1f} s after SIGTERM")
     verdict.max_stop_seconds, verdict.exits = stops.longest, stops.exits

@@ -38,7 +38,8 @@ class CoordinationCase:
     name = "retrain_coordinator"
     module = control = ("retrain_coordinator",)
     rate, hold_ms = 120.0, 40.0
-    outputs = (RETRAIN_DECISIONS, TRAINING_REQUESTS, MODEL_EVENTS)
+    said = (RETRAIN_DECISIONS, TRAINING_REQUESTS, MODEL_EVENTS)
+    outputs = (*said, LOOP.changelog)
     groups: Mapping[str, tuple[str, ...]] = {LOOP.group: LOOP.inputs}
 
     def environment(self, world: World) -> Mapping[str, str]:
@@ -64,7 +65,7 @@ class CoordinationCase:
         return True
 
     def check(self, world: World, verdict: Verdict) -> None:
-        found = [(topic, *_said(record)) for topic in self.outputs for record in self._read(world, topic)]
+        found = [(topic, *_said(record)) for topic in self.said for record in self._read(world, topic)]
         verdict.compare(self._expected(world), found)
 
     def _expected(self, world: World) -> list[Said]:
@@ -79,7 +80,7 @@ class CoordinationCase:
         for record in records:
             record.set_topic(record.topic().removeprefix(world.kafka.topic_prefix))
         effects = core.process(records, START, tables_current=True)
-        return [(wish.topic, wish.key, _id(wish.value)) for wish in effects.outgoing if wish.topic in self.outputs]
+        return [(wish.topic, wish.key, _id(wish.value)) for wish in effects.outgoing if wish.topic in self.said]
 
     def _read(self, world: World, topic: str) -> list[Message]:
         return read_all(world.kafka.bootstrap_servers, [world.kafka.topic_prefix + topic])

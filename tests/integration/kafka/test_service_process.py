@@ -3,7 +3,6 @@ import socket
 import time
 import urllib.request
 
-import psutil
 import pytest
 from tests.chaos.case import Input
 from tests.chaos.counter import SINK, SOURCE
@@ -90,24 +89,6 @@ def test_replicas_come_and_go_under_load_and_nothing_is_lost_or_doubled(
     feeder.stop()
     watch.wait(60)
     assert counted(world)
-
-
-def test_sigterm_ends_a_service_that_waits_for_a_broker_that_hangs(broker, kafka, start_counter):
-    apply_topics(kafka, partitions=1, replication=1)
-    replica = start_counter(DRIFTLOOP_KAFKA_HOLD_IN_TRANSACTION_MS="1000")
-    Quiescence(kafka, GROUP).wait(60)
-    send(kafka, [Input(SOURCE, "k", b"held")])
-    (java,) = psutil.Process(broker.pid).children()
-    time.sleep(0.5)  # the record is in its transaction, which is held for a second
-    java.suspend()
-    try:
-        time.sleep(1.0)  # now its commit waits, for a minute
-        started = time.monotonic()
-        replica.send_signal(signal.SIGTERM)
-        assert replica.wait(30) == ExitCode.BROKER_AWAY
-        assert time.monotonic() - started < 10
-    finally:
-        java.resume()
 
 
 def test_a_broker_that_is_away_is_one_sentence_and_exit_code_three(start_counter):
