@@ -12,6 +12,8 @@ from driftloop.contracts.drift_signals import DriftSignal
 from driftloop.contracts.training_requests import RowSpan
 from retrain_coordinator.core.state import Asked, ModelState, Suspicion
 
+_GROWTH = 1.02
+"""A sum that is so many times what it was has grown."""
 SPANS_KEPT = 50
 """Spans of rows that were never confirmed; older ones are let go, they are far from every window by then."""
 
@@ -25,11 +27,15 @@ def observe(state: ModelState, asked: Sequence[Asked], row: int, rows: int, sile
     """Note which triggers ask at labelled row `row` on evidence of the newest rows.
 
     What those said that are `silent` now stands. `rows` more confirm one, or as many as its figure is the
-    mean of: the second window must not be the first.
+    mean of: the second window must not be the first. A sum (a debt) must go on growing: where it stands
+    still for a quarter of the second window, what made it has passed.
     """
     asking = {one.trigger: one for one in asked if one.suspects}
-    for trigger in [known for known in state.suspicions if known not in asking and known not in silent]:
+    stopped = [known for known in state.suspicions if known not in asking and known not in silent]
+    stopped += [trigger for trigger, one in asking.items() if _stands_still(state.suspicions.get(trigger), one, row)]
+    for trigger in stopped:
         passed = state.suspicions.pop(trigger)
+        asking.pop(trigger, None)
         if lacking(passed, row):
             state.spoilt = [*state.spoilt, (passed.from_row, row)][-SPANS_KEPT:]
     for trigger, one in asking.items():
@@ -39,6 +45,16 @@ def observe(state: ModelState, asked: Sequence[Asked], row: int, rows: int, sile
             state.suspicions[trigger] = Suspicion(since_row=row, from_row=first, rows=needed)
         else:
             known.rows = max(known.rows, needed)
+
+
+def _stands_still(known: Suspicion | None, one: Asked, row: int) -> bool:
+    """Whether a sum has stopped growing; where it grows, that is noted."""
+    amount = one.evidence.get("debt")
+    if known is None or not isinstance(amount, float):
+        return False
+    if amount > _GROWTH * known.amount:
+        known.amount, known.grew_row = amount, row
+    return row - known.grew_row >= known.rows / 4
 
 
 def lacking(suspicion: Suspicion, labelled_rows: int) -> int:

@@ -102,6 +102,9 @@ class Suspicion(_Part):
     from_row: int
     rows: int
     """Labelled rows of the second window."""
+    amount: float = 0.0
+    grew_row: int = 0
+    """Of a trigger that adds up: how much it had when it grew last, and where that was."""
 
 
 class Reading(_Part):

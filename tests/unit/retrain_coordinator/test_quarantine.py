@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from driftloop.contracts.training_requests import DataRule, RowSpan
-from retrain_coordinator.core.quarantine import left_out
-from retrain_coordinator.core.state import ModelState, Suspicion
+from retrain_coordinator.core.quarantine import lacking, left_out, observe
+from retrain_coordinator.core.state import Asked, ModelState, Suspicion
 
 POLICY = {
     "triggers": {"metrics": [{"name": "floor", "metric": "accuracy", "below": 0.7}], "new_rows": 2000},
@@ -80,6 +80,22 @@ def test_without_a_quarantine_nothing_is_kept_out(story):
     told.status(100, metrics=BAD)
     assert told.actions[-1] == "retrain"
     assert told.requests[-1].data == DataRule.model_validate(told.requests[-1].data.model_dump(exclude={"left_out"}))
+
+
+def test_a_debt_is_confirmed_only_while_it_grows():
+    def observed(debts):
+        state = ModelState(model_id="m")
+        for row, debt in debts:
+            state.labelled_rows = row
+            asked = Asked(trigger="payoff", reason="", suspects=True, fresh_rows=100, evidence={"debt": debt})
+            observe(state, [asked], row, 400)
+        return state
+
+    grows = observed([(1000, 20.0), (1100, 30.0), (1200, 40.0), (1300, 50.0), (1400, 60.0)])
+    assert lacking(grows.suspicions["payoff"], 1400) == 0
+    passes = observed([(1000, 20.0), (1100, 40.0), (1200, 40.0), (1300, 40.0)])
+    assert passes.spoilt == [(900, 1200)]
+    assert lacking(passes.suspicions["payoff"], 1300) == 400
 
 
 def test_spans_that_meet_are_one():
