@@ -60,7 +60,7 @@ def _loss(metrics: Metrics) -> str:
 
 
 def _labels(status: "DriftStatus") -> str:
-    words = f"{status.labelled_rows:,} labelled of {status.rows:,} rows"
+    words = f"{status.rows:,} predictions seen, {status.labelled_rows:,} labelled rows (examples among them)"
     lag = status.metrics.get("label_lag_seconds")
     return words if lag is None else f"{words}; labels come {duration(lag)} after their prediction"
 

@@ -35,7 +35,9 @@ def test_every_figure_has_its_sentence() -> None:
     said = sentences(status())
     assert said["health"] == "fair (1.5 of 3); report score 87 of 100"
     assert said["loss"].startswith("0.2 over the newest rows, 0.1 in the reference (+0.1); rising")
-    assert said["labels"] == "1,500 labelled of 2,000 rows; labels come 1.5 h after their prediction"
+    assert said["labels"] == (
+        "2,000 predictions seen, 1,500 labelled rows (examples among them); labels come 1.5 h after their prediction"
+    )
     assert "97% labelled, mean loss 0.21; newer ones, provisional: 40% labelled, mean loss 0.12" in said["mature"]
     assert "if confidence is right as often as when it was learnt; -0.05 beside" in said["without labels"]
     assert said["false alarms"].startswith(
