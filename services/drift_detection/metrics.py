@@ -17,6 +17,12 @@ _PUBLISHED = (
     ("driftloop_expected_error_share", "expected_error", "Share of errors to be expected by the newest confidences."),
     ("driftloop_expected_error_miss_share", "expected_error_miss", "The same less the share that labels showed."),
     ("driftloop_mature_loss", "mature_loss", "Mean loss of rows that are old enough for their labels to be in."),
+    (
+        "driftloop_label_delay_p50_seconds",
+        "label_delay_p50_seconds",
+        "Time within which half of the newest labels came.",
+    ),
+    ("driftloop_label_delay_p99_seconds", "label_delay_p99_seconds", "Time within which 99 in 100 of them came."),
     ("driftloop_provisional_loss", "provisional_loss", "Mean loss of the newer rows whose labels came early."),
 )
 

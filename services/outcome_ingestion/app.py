@@ -10,6 +10,7 @@ from driftloop.kafka.metrics import LoopMetrics
 from driftloop.kafka.service import Service
 from driftloop.kafka.settings import KafkaSettings, LoopSettings
 from outcome_ingestion.adapters.delta import DeltaSink
+from outcome_ingestion.adapters.schema_registry import SchemaRegistry
 from outcome_ingestion.core.archiving import Archive
 from outcome_ingestion.core.ingest import Ingest
 from outcome_ingestion.metrics import ArchiveMetrics, IngestMetrics
@@ -64,10 +65,20 @@ def _before() -> None:
 
 def _ingest(settings: Settings, kafka: KafkaSettings | None) -> Service:
     metrics = LoopMetrics(INGEST.service)
-    core = Ingest(settings.rules)
+    core = Ingest(settings.rules, _registry(settings))
     metrics.registry.register(IngestMetrics(core))
     loop = Loop(core, INGEST, kafka, metrics=metrics)
     return Service(loop, metrics_port=settings.metrics_port, metrics_host=settings.metrics_host, before=_before)
+
+
+def _registry(settings: Settings) -> SchemaRegistry | None:
+    if settings.schema_registry_url is None:
+        return None
+    file, name = settings.schema_registry_password_file, settings.schema_registry_username
+    credentials = (name or "", file.read_text(encoding="utf-8").strip()) if file else None
+    return SchemaRegistry(
+        settings.schema_registry_url, credentials=credentials, ca_file=settings.schema_registry_ca_file
+    )
 
 
 def _archive(settings: Settings, kafka: KafkaSettings | None) -> Service:

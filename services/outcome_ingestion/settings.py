@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, FilePath
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from outcome_ingestion.core.rules import IngestRules
@@ -31,6 +31,14 @@ class Settings(BaseSettings):
     )
     archive_retry_seconds: float = Field(default=60.0, ge=0, description="how long a failing store is tried again")
     compact_every: int = Field(default=100, ge=2, description="commits between two compactions")
+    schema_registry_url: str | None = Field(
+        default=None,
+        pattern="^https?://[^@]+$",
+        description="Confluent's API, for framed Avro; Apicurio: …/apis/ccompat/v7",
+    )
+    schema_registry_username: str | None = None
+    schema_registry_password_file: FilePath | None = Field(default=None, description="read at the start, never shown")
+    schema_registry_ca_file: FilePath | None = None
     metrics_port: int | None = Field(default=None, ge=0, le=65_535)
     metrics_host: str = "127.0.0.1"
 

@@ -12,6 +12,7 @@ from drift_detection.core.blocks import Block, LossBlocks
 from drift_detection.core.budget import Budget
 from drift_detection.core.errors import Alarm
 from drift_detection.core.judged import Judged, LazyIds
+from drift_detection.core.label_delays import LabelDelays
 from drift_detection.core.ledger import Ledger
 from drift_detection.core.maturity import Maturity
 from drift_detection.core.measures import ClassNames, operations, quality
@@ -88,6 +89,7 @@ class WatchedModel:
         self.trail = Trail()
         self.labelled_rows = self.feedback_rows = 0
         self.corrections = 0
+        self.delays = LabelDelays()
         self.watermark = 0
         self.published: dict[str, float] = {}
         """The metrics of the whole model as they were last published."""
@@ -123,6 +125,7 @@ class WatchedModel:
         self._see(rows, references, found)
         self._judge(self._judged_rows(rows), rows, references, found)
         self.corrections += rows.corrections
+        self.delays.push((rows.labelled_at - rows.predicted_at)[rows.joined])
         return found
 
     def end(self) -> None:
@@ -372,6 +375,7 @@ class WatchedModel:
             "labelled_rows": self.labelled_rows,
             "feedback_rows": self.feedback_rows,
             "corrections": self.corrections,
+            "delays": self.delays.snapshot(),
             "watermark": self.watermark,
             "waiting": self._waiting.to_state() if self._waiting is not None else None,
             "profiled": [self._judged_reference is not None, self._reference is not None],
@@ -393,6 +397,8 @@ class WatchedModel:
         self.trail.restore(state["trail"])
         self.labelled_rows, self.corrections = state["labelled_rows"], state["corrections"]
         self.feedback_rows = state.get("feedback_rows", 0)
+        if "delays" in state:  # a snapshot of an earlier release has none
+            self.delays.restore(state["delays"])
         self.watermark = state["watermark"]
         self._waiting = Judged.of_state(state["waiting"]) if state["waiting"] is not None else None
         judged, serving = state["profiled"]

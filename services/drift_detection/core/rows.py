@@ -74,6 +74,11 @@ class FrameRows:
         return np.flatnonzero(self._is(_JUDGED) & ~np.isnan(self.losses))
 
     @cached_property
+    def joined(self) -> Where:
+        """Rows that were predicted and have their label for the first time."""
+        return np.flatnonzero(self._is(_JUDGED))
+
+    @cached_property
     def corrections(self) -> int:
         """Rows whose label was changed later."""
         return int(self._is(pa.array(["correction"])).sum())

@@ -116,7 +116,7 @@ def _metrics(monitor: ModelMonitor) -> dict[str, float]:
 
 
 def _of_the_whole(model: WatchedModel) -> dict[str, float]:
-    """The budget of false alarms beside what was counted, and mature rows apart from provisional ones."""
+    """The budget of false alarms beside what was counted, and mature rows apart from provisional ones, label delays."""
     months, budget = model.traffic.months, model.budget
     counted = {
         "feedback_rows": float(model.feedback_rows),
@@ -127,7 +127,7 @@ def _of_the_whole(model: WatchedModel) -> dict[str, float]:
         "observed_months": months,
         "rows_per_month": budget.rows,
     }
-    return counted | model.maturity.metrics()
+    return counted | model.maturity.metrics() | model.delays.metrics()
 
 
 def _tests(monitor: ModelMonitor) -> list[dict[str, Any]]:

@@ -5,7 +5,7 @@ go straight into the row class of their model. Every other goes the patient way,
 names, which knows each spelling and says what is wrong.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from math import isfinite
 from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
@@ -16,6 +16,7 @@ from driftloop.codec.avro import AvroTopic
 from driftloop.codec.avro_reader import Numbers, RecordReader
 from driftloop.codec.outcomes import DECODE_ERRORS, LabelRow, OutcomeRow
 from driftloop.contracts.topics import PREDICTION_LABELS, PREDICTION_OUTCOMES
+from outcome_ingestion.core.framed_schemas import DATUM, FindSchema, FramedSchemas
 from outcome_ingestion.core.json_rows import Find, Row, RowReader, fit_row
 from outcome_ingestion.core.layout import Layout
 from outcome_ingestion.core.moments import text_of
@@ -27,20 +28,33 @@ _LONGEST = 200
 
 
 class AvroRows:
-    """Reads `prediction-outcomes` and `prediction-labels` records in Avro's single-object encoding."""
+    """Reads `prediction-outcomes` and `prediction-labels` records in Avro: its single-object encoding, and
+    with a registry behind `find_schema` Confluent's framing."""
 
-    def __init__(self) -> None:
+    def __init__(self, find_schema: FindSchema | None = None) -> None:
         self._outcomes, self._labels = AvroTopic(PREDICTION_OUTCOMES), AvroTopic(PREDICTION_LABELS)
         self._reader = RecordReader(self._outcomes.schema, _ENDING)
         self._header, self._start = self._outcomes.header, len(self._outcomes.header)
         self._usual: WeakKeyDictionary[RowReader, _Usual] = WeakKeyDictionary()
+        self._of_outcomes = FramedSchemas(find_schema, self._outcomes)
+        self._of_labels = FramedSchemas(find_schema, self._labels)
 
     def read(self, values: Sequence[bytes | None], find: Find) -> list[Row | Refusal]:
         """Every record's row, or its refusal, in their order. Times are microseconds since 1970."""
+        return self._each(values, find, self._row)
+
+    def read_framed(self, values: Sequence[bytes | None], find: Find) -> list[Row | Refusal]:
+        """The same of records in Confluent's framing."""
+        return self._each(values, find, self._framed_row)
+
+    @staticmethod
+    def _each(
+        values: Sequence[bytes | None], find: Find, read: Callable[[bytes | None, Find], Row]
+    ) -> list[Row | Refusal]:
         rows: list[Row | Refusal] = []
         for value in values:
             try:
-                rows.append(self._row(value, find))
+                rows.append(read(value, find))
             except Refusal as refusal:
                 rows.append(refusal)
             except DECODE_ERRORS as error:
@@ -49,10 +63,18 @@ class AvroRows:
 
     def label(self, value: bytes | None) -> LabelRow:
         """The label in a record; raises `Refusal`."""
+        return self._label(value, self._labels.decode)
+
+    def framed_label(self, value: bytes | None) -> LabelRow:
+        """The label in a record in Confluent's framing; raises `Refusal`."""
+        return self._label(value, lambda given: self._labels.decode_as(given, DATUM, self._of_labels.of(given)))
+
+    @staticmethod
+    def _label(value: bytes | None, decode: Callable[[bytes], dict[str, Any]]) -> LabelRow:
         if value is None:
             raise Refusal("decode", "NullValue", "the record has no value")
         try:
-            datum = self._labels.decode(value)
+            datum = decode(value)
             _refuse_not_finite(datum["label"], "the label")
             _refuse_not_finite(datum["weight"], "the weight")
             return msgspec.convert(datum | {"labelled_at": text_of(datum["labelled_at"], "labelled_at")}, LabelRow)
@@ -65,7 +87,20 @@ class AvroRows:
         if not value.startswith(self._header):
             datum = self._outcomes.decode(value)
             return _patiently([datum[name] for name in self._reader.names], self._reader.names, find)
-        fields = self._reader.read(value, self._start)
+        return self._own(value, self._start, find)
+
+    def _framed_row(self, value: bytes | None, find: Find) -> Row:
+        if value is None:
+            raise Refusal("decode", "NullValue", "the record has no value")
+        schema = self._of_outcomes.of(value)
+        if schema.same:
+            return self._own(value, DATUM, find)
+        datum = self._outcomes.decode_as(value, DATUM, schema)
+        return _patiently([datum[name] for name in self._reader.names], self._reader.names, find)
+
+    def _own(self, value: bytes, start: int, find: Find) -> Row:
+        """The row in a datum of the current version."""
+        fields = self._reader.read(value, start)
         reader = find(fields[1])
         row = None if reader is None else _quickly(fields, reader, self._usual_of(reader))
         return _patiently(fields, self._reader.names, find) if row is None else row

@@ -22,6 +22,7 @@ from outcome_ingestion.core.json_rows import Find, RowReader
 from outcome_ingestion.core.layout import ARROW_KINDS, Layout
 from outcome_ingestion.core.moments import parse_moments
 from outcome_ingestion.core.refusal import Refusal, invalid, undecodable, unknown_model
+from outcome_ingestion.core.repeated_keys import repeated, repeated_in_columns
 from outcome_ingestion.core.values import fit
 from outcome_ingestion.core.versions import VERSION
 
@@ -68,6 +69,8 @@ def _decode(value: bytes, find: Find, last: RowReader | None) -> tuple[ColumnBat
         batch: ColumnBatch = reader.columns.decode(value)
     except DECODE_ERRORS:
         batch = column_decoder.decode(value)
+    if (name := repeated_in_columns(value, batch)) is not None:
+        raise repeated(name)
     return batch, reader
 
 

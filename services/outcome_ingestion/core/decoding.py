@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from driftloop.codec.content_types import ARROW, AVRO, COLUMNS, JSON, content_type
+from driftloop.codec.content_types import ARROW, AVRO, COLUMNS, CONFLUENT_AVRO, JSON, content_type
 from driftloop.contracts.topics import PREDICTION_LABELS, PREDICTION_OUTCOMES
 from driftloop.processor import Record
 from outcome_ingestion.core.arrow_records import arrow_blocks
@@ -15,12 +15,14 @@ from outcome_ingestion.core.avro_rows import AvroRows
 from outcome_ingestion.core.blocks import ROWS_A_RECORD, Block, Ints, joined
 from outcome_ingestion.core.checks import check_rows
 from outcome_ingestion.core.column_records import column_blocks
+from outcome_ingestion.core.framed_schemas import ZERO, FindSchema
 from outcome_ingestion.core.json_rows import Find, RowReader, read_rows
 from outcome_ingestion.core.keys import wrong_keys
 from outcome_ingestion.core.label_items import LabelItem, decode_label, fit_label
 from outcome_ingestion.core.layout import Layout
 from outcome_ingestion.core.moments import LATEST_US
 from outcome_ingestion.core.refusal import Refusal, invalid, unknown_kind, unknown_model
+from outcome_ingestion.core.repeated_keys import repeated_in_rows
 from outcome_ingestion.core.row_columns import columns_of
 from outcome_ingestion.core.shaped_blocks import ShapedBlock, ShapedReader
 
@@ -52,12 +54,13 @@ class Decoded:
 class BatchDecoder:
     """Decodes batches. `find` gives the reader of a model, None where it has no spec."""
 
-    def __init__(self, find: Find, future_seconds: float) -> None:
+    def __init__(self, find: Find, future_seconds: float, find_schema: FindSchema | None = None) -> None:
         self._find = find
         self._future_us = int(future_seconds * 1e6)
         self._last: RowReader | None = None
         self._shaped = ShapedReader()
-        self._avro = AvroRows()
+        self._avro = AvroRows(find_schema)
+        self._has_registry = find_schema is not None
 
     def decode(self, records: Sequence[Record]) -> Decoded:
         """Everything in a batch that can be used, and why the rest cannot."""
@@ -66,6 +69,9 @@ class BatchDecoder:
         blocks = self._json(records, kinds.pop(JSON, []), decoded)
         if AVRO in kinds:
             blocks += self._singles(records, kinds.pop(AVRO), decoded, self._avro.read)
+        framed = [*kinds.pop(CONFLUENT_AVRO, ()), *self._framed(records, decoded)]
+        if framed:
+            blocks += self._singles(records, sorted(framed), decoded, self._avro.read_framed)
         for kind, indices in kinds.items():
             blocks += self._many(records, kind, indices, decoded)
         for block in blocks:
@@ -102,6 +108,16 @@ class BatchDecoder:
         places = indices * ROWS_A_RECORD
         return Block(found.reader.layout, found.ids, places, np.zeros_like(places), found.columns, found.refused)
 
+    def _framed(self, records: Sequence[Record], decoded: Decoded) -> list[int]:
+        """Outcome records that were taken for JSON, begin with a zero byte as no JSON does, and say nothing
+        of their type: Confluent's serializers send no content type."""
+        if not self._has_registry:
+            return []
+        found = [i for i in decoded.dead if records[i].topic() == PREDICTION_OUTCOMES and _looks_framed(records[i])]
+        for index in found:
+            del decoded.dead[index]
+        return found
+
     def _singles(
         self, records: Sequence[Record], indices: Sequence[int], decoded: Decoded, read: ReadRows | None = None
     ) -> list[Block]:
@@ -110,21 +126,25 @@ class BatchDecoder:
         rows = read_rows(values, self._find, self._last) if read is None else read(values, self._find)
         kinds = set(map(type, rows))
         if len(kinds) == 1 and Refusal not in kinds:
-            return [self._block(records, indices, rows)]
-        groups: dict[type, tuple[list[int], list[Any]]] = {kind: ([], []) for kind in kinds}
-        for index, row in zip(indices, rows, strict=True):
-            of_kind = groups[type(row)]
-            of_kind[0].append(index)
-            of_kind[1].append(row)
-        decoded.dead.update(zip(*groups.pop(Refusal, ([], [])), strict=True))
-        return [self._block(records, *group) for group in groups.values()]
+            return [self._block(records, indices, rows, values if read is None else ())]
+        groups: dict[type, tuple[list[int], list[Any], list[bytes]]] = {kind: ([], [], []) for kind in kinds}
+        for index, row, value in zip(indices, rows, values, strict=True):
+            for part, given in zip(groups[type(row)], (index, row, value), strict=True):
+                part.append(given)
+        decoded.dead.update(zip(*groups.pop(Refusal, ([], [], []))[:2], strict=True))
+        return [self._block(records, *group[:2], group[2] if read is None else ()) for group in groups.values()]
 
-    def _block(self, records: Sequence[Record], indices: Sequence[int], rows: list[Any]) -> Block:
+    def _block(
+        self, records: Sequence[Record], indices: Sequence[int], rows: list[Any], texts: Sequence[bytes] = ()
+    ) -> Block:
+        """One model's rows; `texts` are the records they are from, where those are JSON."""
         reader = self._find(rows[0].model_id)
         assert reader is not None
         self._last = reader
-        texts, columns, refused = columns_of(rows, reader.layout)
-        ids = pa.array(texts, pa.string())
+        names, columns, refused = columns_of(rows, reader.layout)
+        if texts:
+            refused |= repeated_in_rows(texts, rows, columns, reader.layout)
+        ids = pa.array(names, pa.string())
         for row in wrong_keys([records[index].key() for index in indices], ids):
             refused[row] = invalid("WrongKey", "the record's key is not its prediction_id")
         places = np.array(indices, dtype=np.int64) * ROWS_A_RECORD
@@ -171,9 +191,12 @@ class BatchDecoder:
 
     def _read_label(self, record: Record, place: int) -> tuple[Layout, LabelItem]:
         kind = content_type(record.headers())
-        if kind not in (JSON, AVRO):
+        if self._has_registry and _looks_framed(record):
+            kind = CONFLUENT_AVRO
+        read = {JSON: decode_label, AVRO: self._avro.label, CONFLUENT_AVRO: self._avro.framed_label}.get(kind)
+        if read is None:
             raise unknown_kind(kind)
-        row = (decode_label if kind == JSON else self._avro.label)(record.value())  # type: ignore[arg-type]
+        row = read(record.value())  # type: ignore[arg-type]
         reader = self._find(row.model_id)
         if reader is None:
             raise unknown_model(row.model_id)
@@ -182,6 +205,11 @@ class BatchDecoder:
         event_time = reader.layout.spec.clock == "event"
         latest = LATEST_US if event_time else record.timestamp()[1] * 1000 + self._future_us
         return reader.layout, fit_label(row, reader.layout, place, latest)
+
+
+def _looks_framed(record: Record) -> bool:
+    value = record.value()
+    return isinstance(value, bytes) and value[:1] == ZERO and content_type(record.headers()) == JSON
 
 
 def _by_model(blocks: list[Block]) -> list[Block]:

@@ -14,6 +14,7 @@ from outcome_ingestion.core.applying import apply
 from outcome_ingestion.core.counts import IngestCounts
 from outcome_ingestion.core.decoding import BatchDecoder
 from outcome_ingestion.core.frame_assembly import outgoing
+from outcome_ingestion.core.framed_schemas import FindSchema
 from outcome_ingestion.core.json_rows import RowReader
 from outcome_ingestion.core.layout import layout_of
 from outcome_ingestion.core.memory import PartitionMemory
@@ -24,13 +25,13 @@ from outcome_ingestion.core.rules import IngestRules
 class Ingest:
     """The `Processor` of role ingest: see the service card for what it promises."""
 
-    def __init__(self, rules: IngestRules | None = None) -> None:
+    def __init__(self, rules: IngestRules | None = None, find_schema: FindSchema | None = None) -> None:
         self.rules = rules or IngestRules()
         self.counts = IngestCounts()
         self.refused_specs: dict[str, str] = {}
         self._readers: dict[str, RowReader] = {}
         self._partitions: dict[int, PartitionMemory] = {}
-        self._decoder = BatchDecoder(self._find, self.rules.future_seconds)
+        self._decoder = BatchDecoder(self._find, self.rules.future_seconds, find_schema)
         self._tables_current = False
 
     @property

@@ -4,10 +4,12 @@ from typing import NamedTuple
 
 import msgspec
 
+from driftloop.codec.json_keys import repeated_key
 from driftloop.codec.outcomes import DECODE_ERRORS, LabelRow, label_decoder
 from outcome_ingestion.core.layout import Layout
 from outcome_ingestion.core.moments import check_moment, microseconds_of
 from outcome_ingestion.core.refusal import Refusal, undecodable
+from outcome_ingestion.core.repeated_keys import repeated
 from outcome_ingestion.core.values import Fitted, fit_target
 
 
@@ -30,9 +32,13 @@ def decode_label(value: bytes | None) -> LabelRow:
     if value is None:
         raise Refusal("decode", "NullValue", "the record has no value")
     try:
-        return label_decoder.decode(value)
+        row = label_decoder.decode(value)
+        name = repeated_key(value)
     except DECODE_ERRORS as error:
         raise undecodable(error) from error
+    if name is not None:
+        raise repeated(name)
+    return row
 
 
 def fit_label(row: LabelRow, layout: Layout, place: int, latest: int) -> LabelItem:

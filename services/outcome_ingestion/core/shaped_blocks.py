@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from driftloop.codec.frames import FEATURE, LABEL, PREDICTION, ROW_COLUMNS, SEGMENT
+from driftloop.codec.json_keys import repeated_key
 from driftloop.codec.outcomes import DECODE_ERRORS, model_decoder
 from outcome_ingestion.core.blocks import Ints, Mask
 from outcome_ingestion.core.json_rows import Find, RowReader
@@ -83,6 +84,8 @@ def _learn(value: bytes, find: Find) -> tuple[RowReader, RowShape] | None:
         if reader is None:
             return None
         reader.decode(value)
+        if repeated_key(value) is not None:
+            return None
         shape = learn_shape(value, reader.layout)
     except DECODE_ERRORS:
         return None

@@ -13,7 +13,13 @@ from retrain_coordinator.core.versions import is_compatible, next_version, parts
 
 
 def obey(step: Step, command: ModelCommand) -> None:
-    """Answer a command."""
+    """Answer a command. Who is not listed for what it asks is refused."""
+    right = _RIGHTS.get(command.command)
+    listed: tuple[str, ...] | None = getattr(step.spec.permissions, right) if right else None
+    if listed is not None and command.requested_by not in listed:
+        names = ", ".join(listed) or "nobody"
+        _refuse(step, command, f"{command.requested_by} may not: the spec's permissions.{right} lists {names}")
+        return
     _ANSWERS[command.command](step, command)
 
 
@@ -167,6 +173,9 @@ def _predecessor(step: Step) -> Version | None:
         return state.probation.predecessor
     return state.champions[-2] if len(state.champions) > 1 else None
 
+
+_RIGHTS = {"promote": "promote", "approve": "promote", "register": "promote", "roll_back": "roll_back"}
+"""The list of the spec's permissions that a command falls under; all others are free."""
 
 _ANSWERS: dict[str, Callable[[Step, ModelCommand], None]] = {
     "retrain": _retrain,

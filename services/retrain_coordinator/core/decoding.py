@@ -1,5 +1,8 @@
 """Raw records to the messages that the coordinator understands."""
 
+from math import isfinite
+
+from driftloop.codec.json_keys import repeated_key
 from driftloop.contracts import topics
 from driftloop.contracts.challenge_scores import ChallengeScores
 from driftloop.contracts.drift_signals import DriftSignal
@@ -33,4 +36,18 @@ def decode(record: Record) -> Incoming:
     contract = CONTRACTS.get(str(record.topic()))
     if contract is None:
         raise ValueError(f"topic {record.topic()} is none of the coordinator's")
-    return contract.from_json(raw_text(record))
+    message = contract.from_json(raw_text(record))
+    if isinstance(message, ModelCommand):
+        _check_command(record, message)
+    return message
+
+
+def _check_command(record: Record, command: ModelCommand) -> None:
+    """A command comes from outside: what else would be taken silently for something else is refused."""
+    key = record.key()
+    if (key.decode("utf-8", "replace") if isinstance(key, bytes) else key) != command.model_id:
+        raise ValueError(f"the record's key is not its model_id '{command.model_id}'")
+    if (name := repeated_key(raw_text(record))) is not None:
+        raise ValueError(f"the key {name[:100]!r} stands there twice")
+    if not all(map(isfinite, command.readings.values())):
+        raise ValueError("a reading is NaN or infinite")

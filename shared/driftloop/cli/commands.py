@@ -3,14 +3,13 @@
 Each sends one message on `model-commands` and waits for the decision that answers it.
 """
 
-import getpass
 import json
 import time
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from driftloop.cli.connection import DEFAULT_HOME, AsJson, BootstrapServers, HomeFolder, find_kafka
+from driftloop.cli.connection import DEFAULT_HOME, AsJson, BootstrapServers, HomeFolder, asked_by, find_kafka
 from driftloop.errors import UserError
 
 if TYPE_CHECKING:
@@ -137,7 +136,7 @@ def _ask(
     version: str | None = None,
     full: bool = True,
 ) -> None:
-    message = _message(model, command, reason, version, full)
+    message = _message(model, command, reason, version, full, asked_by(kafka))
     decision = _send(kafka, message, wait)
     if as_json:
         answer = decision.model_dump(mode="json") if decision else None
@@ -150,7 +149,9 @@ def _ask(
         raise typer.Exit(1)
 
 
-def _message(model: str, command: Command, reason: str, version: str | None, full: bool) -> "ModelCommand":
+def _message(
+    model: str, command: Command, reason: str, version: str | None, full: bool, requested_by: str
+) -> "ModelCommand":
     from pydantic import ValidationError
 
     from driftloop.clock import system_now
@@ -167,7 +168,7 @@ def _message(model: str, command: Command, reason: str, version: str | None, ful
             version=version,
             full=full,
             reason=reason,
-            requested_by=getpass.getuser(),
+            requested_by=requested_by,
         )
     except ValidationError as error:
         first = error.errors()[0]

@@ -1,5 +1,6 @@
 """Which Kafka a command talks to: the one named, the one that runs here, or a clear error."""
 
+import getpass
 import os
 from pathlib import Path
 from typing import Annotated
@@ -29,6 +30,11 @@ def find_kafka(bootstrap_servers: str | None, home: Path = DEFAULT_HOME) -> Kafk
     kafka = _settings(bootstrap_servers, home)
     require_broker(kafka, timeout_s=5.0)
     return kafka
+
+
+def asked_by(kafka: KafkaSettings) -> str:
+    """The name that a command goes under: who we are to the cluster, or to this machine."""
+    return kafka.sasl_username or getpass.getuser()
 
 
 def _settings(bootstrap_servers: str | None, home: Path) -> KafkaSettings:

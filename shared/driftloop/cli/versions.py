@@ -1,13 +1,12 @@
 """`driftloop versions`: carry versions to another driftloop, and remove what nobody needs."""
 
-import getpass
 import json
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from driftloop.cli.connection import DEFAULT_HOME, AsJson, BootstrapServers, HomeFolder, find_kafka
+from driftloop.cli.connection import DEFAULT_HOME, AsJson, BootstrapServers, HomeFolder, asked_by, find_kafka
 
 app = typer.Typer(help="Carry versions elsewhere, and remove what nobody needs.", no_args_is_help=True)
 
@@ -47,7 +46,7 @@ def import_(
 
     kafka = find_kafka(bootstrap_servers, home)
     root = artifact_uri or str(Home(home).artifacts)
-    carried = import_version(file, root, requested_by=getpass.getuser(), now=system_now())
+    carried = import_version(file, root, requested_by=asked_by(kafka), now=system_now())
     sender = Sender(kafka)
     sender.send(MODEL_COMMANDS, carried.model_id, carried.command.to_json())
     sender.close()
@@ -68,7 +67,7 @@ def prune(
     from driftloop.registry.retention import prune as prune_artifacts
 
     view, kafka = open_view(bootstrap_servers, home), find_kafka(bootstrap_servers, home)
-    done = prune_artifacts(view, kafka, model, keep=keep, requested_by=getpass.getuser(), clock=system_now)
+    done = prune_artifacts(view, kafka, model, keep=keep, requested_by=asked_by(kafka), clock=system_now)
     if as_json:
         typer.echo(json.dumps({"deleted": done.deleted, "kept": done.kept}))
     else:

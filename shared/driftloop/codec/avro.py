@@ -10,11 +10,12 @@ import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import fastavro
 from fastavro.schema import fingerprint, to_parsing_canonical_form
 
+from driftloop.contracts.evolution import avro_breaks
 from driftloop.contracts.message import Message
 from driftloop.contracts.topics import schemas_root
 
@@ -52,7 +53,6 @@ class AvroTopic:
         self._writer = fastavro.parse_schema(schemas[-1])
         self._known = {schema_fingerprint(schema): self._parsed(schema) for schema in schemas}
         self._reader = self._known[self.header[len(MARKER) :]]
-        self._foreign: dict[str, Any] = {}
 
     def encode(self, message: Message) -> bytes:
         """The message, written with the current version."""
@@ -73,15 +73,28 @@ class AvroTopic:
             raise ValueError(f"no version of the schema has the fingerprint {value[len(MARKER) : _HEADER].hex()}")
         return self._datum(value, _HEADER, schema)
 
-    def decode_as(self, value: bytes, start: int, schema: Mapping[str, Any]) -> dict[str, Any]:
-        """The datum that begins at `start`, written with `schema` (one that a registry gave).
+    def understand(self, schema: Mapping[str, Any]) -> "Foreign":
+        """A schema that a registry gave, ready for `decode_as`.
 
-        Raises ValueError where the datum is damaged, or its schema does not resolve to ours.
+        Raises ValueError where ours does not read what it writes.
         """
-        text = json.dumps(schema, sort_keys=True)
-        if text not in self._foreign:
-            self._foreign[text] = self._parsed(schema)
-        return self._datum(value, start, self._foreign[text])
+        try:
+            breaks = avro_breaks(schema, self.schema)
+            same = not breaks and MARKER + schema_fingerprint(schema) == self.header
+            ours = {name: self.schema[name] for name in ("name", "namespace") if name in self.schema}
+            parsed = None if breaks else self._reader if same else self._parsed({**schema, **ours})
+        except (*_UNREADABLE, AttributeError, RecursionError, fastavro.schema.SchemaParseException) as error:
+            raise ValueError(f"the registry's schema is none that Avro knows: {error}") from error
+        if breaks:
+            raise ValueError(f"the registry's schema does not resolve to ours: {breaks[0]}")
+        return Foreign(parsed, same)
+
+    def decode_as(self, value: bytes, start: int, foreign: "Foreign") -> dict[str, Any]:
+        """The datum that begins at `start`, written with a schema that a registry gave.
+
+        Raises ValueError where the datum is damaged, or longer.
+        """
+        return self._datum(value, start, foreign.parsed)
 
     def _parsed(self, schema: Any) -> Any:
         return fastavro.parse_schema(schema if self._keep else _plain(schema))
@@ -98,6 +111,13 @@ class AvroTopic:
         if not isinstance(datum, dict):
             raise ValueError("the Avro datum is not a record")  # noqa: TRY004  (it is the sender's mistake)
         return datum
+
+
+class Foreign(NamedTuple):
+    """Somebody else's schema, which ours reads. `same`: it is our current one, whatever it calls its records."""
+
+    parsed: Any
+    same: bool
 
 
 def _plain(schema: Any) -> Any:

@@ -13,15 +13,17 @@ CONFLUENT_AVRO = "application/vnd.confluent.avro"
 
 
 def content_type(headers: Sequence[tuple[str, bytes]] | None) -> str:
-    """The content type of a record, in lower case and without parameters.
+    """The content type of a record, in lower case and without parameters; all of them where headers disagree.
 
     >>> content_type(None), content_type([("Content-Type", b"application/json; charset=utf-8")])
     ('application/json', 'application/json')
     """
-    for name, value in headers or ():
-        if name == CONTENT_TYPE or name.lower() == CONTENT_TYPE:
-            return (value or b"").decode("latin-1").partition(";")[0].strip().lower()
-    return JSON
+    found = [
+        (value or b"").decode("latin-1").partition(";")[0].strip().lower()
+        for name, value in headers or ()
+        if name == CONTENT_TYPE or name.lower() == CONTENT_TYPE
+    ]
+    return ", ".join(dict.fromkeys(found)) if found else JSON
 
 
 def content_header(kind: str) -> tuple[tuple[str, bytes], ...]:

@@ -119,6 +119,19 @@ class Automation(SpecPart):
     roll_back: bool = True
 
 
+class Permissions(SpecPart):
+    """Who may ask for what on `model-commands`; nothing listed: everybody who can write there.
+
+    A command says by whom it is (`requested_by`), and that is a claim: Kafka tells a reader nothing of a
+    record's writer. So the broker's access lists decide who writes commands at all (`deploy/acls.yaml`),
+    and these lists which of those names is obeyed. `promote` covers all that lets a version serve
+    (promote, approve, register).
+    """
+
+    promote: tuple[str, ...] | None = None
+    roll_back: tuple[str, ...] | None = None
+
+
 _NUMBER = {"required": ["kind"], "properties": {"kind": {"const": "number"}}}
 _TASK_RULES: list[Any] = [
     {
@@ -151,6 +164,7 @@ class ModelSpec(SpecPart):
     training: TrainingRule = TrainingRule()
     challenge: ChallengeRule = ChallengeRule()
     automation: Automation = Automation()
+    permissions: Permissions = Permissions()
 
     @model_validator(mode="after")
     def _fields_fit_the_task(self) -> Self:

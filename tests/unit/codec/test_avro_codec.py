@@ -77,15 +77,30 @@ def test_a_version_of_the_future_is_read_with_the_schema_that_a_registry_gives(t
     future["fields"].insert(0, {"name": "annotator", "type": "string", "default": "nobody"})
     (tmp_path / f"{PREDICTION_LABELS}.v1.avsc").write_text(json.dumps(future))
     datum = AvroTopic(PREDICTION_LABELS, tmp_path).encode(LABEL)[10:]
-    read = AvroTopic(PREDICTION_LABELS).decode_as(b"\0\0\0\0\x07" + datum, 5, future)
+    ours = AvroTopic(PREDICTION_LABELS)
+    read = ours.decode_as(b"\0\0\0\0\x07" + datum, 5, ours.understand(future))
     assert read["prediction_id"] == "p-1"
     assert "annotator" not in read
 
 
 def test_a_schema_that_does_not_resolve_to_ours_is_a_value_error():
     foreign = {"type": "record", "name": "Other", "fields": [{"name": "prediction_id", "type": "string"}]}
-    with pytest.raises(ValueError, match="damaged or of another schema"):
-        AvroTopic(PREDICTION_LABELS).decode_as(b"\x02a", 0, foreign)
+    with pytest.raises(ValueError, match="model_id is new and has no default"):
+        AvroTopic(PREDICTION_LABELS).understand(foreign)
+
+
+@pytest.mark.parametrize(
+    "schema", [{}, {"type": "record"}, {"type": "record", "name": "x", "fields": [{}]}, {"type": 7}]
+)
+def test_a_schema_that_is_none_is_a_value_error(schema: dict[str, object]):
+    with pytest.raises(ValueError, match="the registry's schema"):
+        AvroTopic(PREDICTION_LABELS).understand(schema)
+
+
+def test_a_schema_whose_times_mean_something_else_is_refused():
+    text = (schemas_root() / f"{PREDICTION_LABELS}.v1.avsc").read_text()
+    with pytest.raises(ValueError, match="it means timestamp-micros now, it meant timestamp-millis"):
+        AvroTopic(PREDICTION_LABELS).understand(json.loads(text.replace("timestamp-micros", "timestamp-millis")))
 
 
 def test_a_topic_without_a_schema_is_unknown():

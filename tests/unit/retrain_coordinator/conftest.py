@@ -29,7 +29,9 @@ START = datetime(2026, 3, 1, tzinfo=UTC)
 
 def log_record(topic: str, message: ControlMessage, at: datetime, number: int = 0) -> FakeRecord:
     """A message as the runtime hands it over."""
-    return FakeRecord(topic, key="m", value=message.to_json(), at_offset=number, at_ms=int(at.timestamp() * 1000))
+    return FakeRecord(
+        topic, key=message.model_id, value=message.to_json(), at_offset=number, at_ms=int(at.timestamp() * 1000)
+    )
 
 
 def spec(**changes: Any) -> ModelSpec:
@@ -158,10 +160,10 @@ class Story:
             self.say(topics.CHALLENGE_SCORES, message)
         return message
 
-    def command(self, name: str, **rest: Any) -> Effects:
+    def command(self, name: str, requested_by: str = "ada", **rest: Any) -> Effects:
         message = ModelCommand(
             message_id=derive_id("command", next(self.numbers)), model_id=self.model_id, occurred_at=self.now,
-            command=name, reason="because", requested_by="ada", **rest,
+            command=name, reason="because", requested_by=requested_by, **rest,
         )  # fmt: skip
         return self.say(topics.MODEL_COMMANDS, message)
 

@@ -37,6 +37,27 @@ def test_a_command_that_makes_no_sense_is_refused_with_the_reason(story, command
     assert why in told.decisions[-1].reason
 
 
+@pytest.mark.parametrize(
+    ("command", "right"),
+    [("promote", "promote"), ("approve", "promote"), ("register", "promote"), ("roll_back", "roll_back")],
+)
+def test_only_who_is_listed_may_let_a_version_serve_or_roll_one_back(story, command, right):
+    told = story(permissions={right: ["ada"]}).first_version()
+    told.command(command, "bob", version="9.0.0")
+    assert told.actions[-1] == "refuse"
+    assert f"bob may not: the spec's permissions.{right} lists ada" in told.decisions[-1].reason
+    told.command(command, "ada", version="9.0.0")
+    assert "may not" not in told.decisions[-1].reason
+
+
+def test_nobody_may_where_the_list_is_empty_and_other_commands_stay_free(story):
+    told = story(permissions={"promote": [], "roll_back": []}).first_version()
+    told.command("roll_back")
+    assert "lists nobody" in told.decisions[-1].reason
+    told.command("freeze", "bob")
+    assert told.actions[-1] == "freeze"
+
+
 def test_a_model_without_a_spec_is_refused(story):
     told = story()
     told.core._specs.clear()

@@ -48,10 +48,11 @@ class TrainingRuns:
     def process(self, records: Sequence[Record], now: datetime, *, tables_current: bool = False) -> Effects:
         requests = [record for record in records if record.topic() == TRAINING_REQUESTS]
         read, refused = _read(requests, TrainingRequest)
-        commands, refused_commands = _read([r for r in records if r.topic() == MODEL_COMMANDS], ModelCommand)
+        commands, unreadable = _read([r for r in records if r.topic() == MODEL_COMMANDS], ModelCommand)
         if not tables_current and any(self._unknown_spec(request) for _, request in read):
             raise StaleTableError
-        effects = Effects(dead_letters=refused + refused_commands)
+        ignored = {"command that the coordinator buries": len(unreadable)} if unreadable else {}
+        effects = Effects(dead_letters=refused, ignored=ignored)
         for record, request in read:
             effects += self._take_request(record, request)
         for record, command in commands:

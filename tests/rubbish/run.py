@@ -1,0 +1,158 @@
+"""One run: good records with rubbish among them through the real services, and the count after it."""
+
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+from random import Random
+from typing import Any
+
+from tests.rubbish import bad, good
+from tests.rubbish.good import Sent
+from tests.rubbish.verdict import Found, verdict_of
+from tests.rubbish.watched import Watched
+
+from driftloop.contracts.topics import (
+    MODEL_COMMANDS,
+    PREDICTION_LABELS,
+    PREDICTION_OUTCOMES,
+    TRAINING_REQUESTS,
+)
+from driftloop.errors import ExitCode
+from driftloop.kafka.quiescence import Quiescence
+from driftloop.kafka.sender import Sender
+from driftloop.kafka.settings import KafkaSettings
+from driftloop.kafka.topics import apply_topics
+
+MARK = "rubbish"
+"""The header that names a bad record, so that it is known again among the dead letters."""
+
+SHARES = {PREDICTION_OUTCOMES: 0.6, PREDICTION_LABELS: 0.3, MODEL_COMMANDS: 0.1}
+MODULES = (("outcome_ingestion", "--role", "ingest"), ("retrain_coordinator",), ("trainer_worker", "--role", "train"))
+GROUPS = {
+    "outcome_ingestion": (PREDICTION_OUTCOMES, PREDICTION_LABELS),
+    "retrain_coordinator": (MODEL_COMMANDS,),
+    "trainer_worker": (TRAINING_REQUESTS, MODEL_COMMANDS),
+}
+_SMALL_MEMORY = {
+    "DRIFTLOOP_OUTCOME_INGESTION_REMEMBERED_ROWS": "10000",
+    "DRIFTLOOP_OUTCOME_INGESTION_CORRECTABLE_ROWS": "2000",
+    "DRIFTLOOP_OUTCOME_INGESTION_WAITING_ROWS": "1000000",
+}
+"""What is remembered of good rows is bounded early, so that only what should not grow can grow."""
+_GOOD = {PREDICTION_OUTCOMES: good.good_outcome, PREDICTION_LABELS: good.good_label, MODEL_COMMANDS: good.command}
+_HUGE_EACH = 4
+"""So many records of 20 MB a topic."""
+_PAST_ALL_GOOD = 50_000_000
+
+
+@dataclass
+class Plan:
+    """What is to be sent: `good_each` good records for a bad one."""
+
+    messages: int
+    good_each: int = 20
+    seed: int = 1
+    classes: dict[str, int] = field(default_factory=dict)
+    """Topic: class → how many were sent."""
+
+    def records(self) -> Iterator[Sent]:
+        """Everything in the order in which it is sent; the labels come behind their rows."""
+        dice = Random(self.seed)
+        counts = {topic: round(self.messages * share) for topic, share in SHARES.items()}
+        rows = counts[PREDICTION_OUTCOMES] * self.good_each
+        numbers: dict[str, Iterator[int]] = {
+            PREDICTION_OUTCOMES: iter(range(rows)),
+            PREDICTION_LABELS: (number for number in range(rows) if not good.brings_label(number)),
+            MODEL_COMMANDS: iter(range(rows)),
+        }
+        for topic, count in counts.items():
+            for record in self._bad(topic, count, dice):
+                sound = [_GOOD[topic](number) for number in islice(numbers[topic], self.good_each)]
+                sound.insert(dice.randint(0, len(sound)), record)
+                yield from sound
+
+    def _bad(self, topic: str, count: int, dice: Random) -> Iterator[Sent]:
+        makes = bad.BAD[topic]
+        names = [name for name in makes if name != bad.HUGE]
+        chosen = [names[n % len(names)] for n in range(count)]
+        for place in dice.sample(range(count), min(_HUGE_EACH, count)):
+            chosen[place] = bad.HUGE
+        for n, name in enumerate(chosen):
+            self.classes[f"{topic}: {name}"] = self.classes.get(f"{topic}: {name}", 0) + 1
+            record = makes[name](_PAST_ALL_GOOD + 4 * n + 1)
+            mark = (MARK, f"{topic}/{n}/{name}".encode())
+            yield record._replace(headers=(*record.headers, mark))
+
+
+def run(kafka: KafkaSettings, plan: Plan, *, seconds: float = 600.0) -> dict[str, Any]:
+    """Send it all through the services, wait until nothing is on its way, and count."""
+    apply_topics(kafka, partitions=4)
+    with tempfile.TemporaryDirectory() as scratch:
+        services = start(kafka, Path(scratch))
+        try:
+            found = Found()
+            _send(kafka, plan, found)
+            Quiescence(kafka, GROUPS).wait(seconds, pause_s=0.2, alive=lambda: _alive(services))
+            found.read(kafka, MARK)
+        finally:
+            crashes = sum(service.crashed for service in services)
+            for service in services:
+                service.stop()
+        return {"classes": len(plan.classes), **verdict_of(found, services), "crashes": crashes}
+
+
+def start(kafka: KafkaSettings, folder: Path) -> list[Watched]:
+    """The services that read the three topics."""
+    return [
+        Watched(module, kafka, folder / f"{module[0]}.log", **_SMALL_MEMORY, **_homes(folder)) for module in MODULES
+    ]
+
+
+def _homes(folder: Path) -> dict[str, str]:
+    return {
+        "DRIFTLOOP_TRAINER_WORKER_ARCHIVE_URI": str(folder / "lake"),
+        "DRIFTLOOP_TRAINER_WORKER_ARTIFACT_URI": str(folder / "artifacts"),
+    }
+
+
+def _alive(services: list[Watched]) -> None:
+    for service in services:
+        if service.crashed:
+            raise AssertionError(f"{service.name} ended by itself: {service.log.read_text()[-2000:]}")
+
+
+def _send(kafka: KafkaSettings, plan: Plan, found: Found) -> None:
+    sender = Sender(kafka, queue_records=20_000)
+    sender.send(*good.spec()[:3])
+    sender.flush()
+    for record in plan.records():
+        found.sent(record, MARK)
+        sender.send(record.topic, record.key, record.value, record.headers)
+    sender.close()
+
+
+def only_rubbish(kafka: KafkaSettings, seconds: float = 60.0) -> dict[str, Any]:
+    """Nothing but rubbish: each service stops, and says why. Exit codes and last words by service."""
+    apply_topics(kafka, partitions=1)
+    plan = Plan(4_000, good_each=1)
+    with tempfile.TemporaryDirectory() as scratch:
+        sender = Sender(kafka)
+        sender.send(*good.spec()[:3])
+        for record in plan.records():
+            if not record.says and len(record.value or b"") < 100_000:
+                for _ in range(3):
+                    sender.send(record.topic, record.key, record.value, record.headers)
+        sender.close()
+        services = start(kafka, Path(scratch))[:2]
+        deadline = time.monotonic() + seconds
+        while not all(service.crashed for service in services) and time.monotonic() < deadline:
+            time.sleep(0.1)
+        codes = {service.name: service.process.poll() for service in services}
+        said = {service.name: service.log.read_text().strip().splitlines()[-1:] for service in services}
+        for service in services:
+            service.stop()
+    tripped = all(code == ExitCode.TOO_MANY_DEAD_LETTERS for code in codes.values())
+    return {"tripped": tripped, "exit_codes": codes, "last_words": said}
