@@ -43,7 +43,8 @@ _SMALL_MEMORY = {
 }
 """What is remembered of good rows is bounded early, so that only what should not grow can grow."""
 _GOOD = {PREDICTION_OUTCOMES: good.good_outcome, PREDICTION_LABELS: good.good_label, MODEL_COMMANDS: good.command}
-_HUGE_EACH = 4
+PARTS = 4
+_HUGE_EACH = PARTS
 """So many records of 20 MB a topic."""
 _PAST_ALL_GOOD = 50_000_000
 
@@ -68,18 +69,24 @@ class Plan:
             PREDICTION_LABELS: (number for number in range(rows) if not good.brings_label(number)),
             MODEL_COMMANDS: iter(range(rows)),
         }
-        for topic, count in counts.items():
-            for record in self._bad(topic, count, dice):
-                sound = [_GOOD[topic](number) for number in islice(numbers[topic], self.good_each)]
-                sound.insert(dice.randint(0, len(sound)), record)
-                yield from sound
+        groups = {topic: self._groups(topic, count, numbers[topic], dice) for topic, count in counts.items()}
+        for _ in range(counts[MODEL_COMMANDS]):
+            for topic in (*[PREDICTION_OUTCOMES, PREDICTION_OUTCOMES, PREDICTION_LABELS] * 3, MODEL_COMMANDS):
+                yield from next(groups[topic], ())
+
+    def _groups(self, topic: str, count: int, numbers: Iterator[int], dice: Random) -> Iterator[list[Sent]]:
+        """Good records with a bad one among them."""
+        for record in self._bad(topic, count, dice):
+            sound = [_GOOD[topic](number) for number in islice(numbers, self.good_each)]
+            sound.insert(dice.randint(0, len(sound)), record)
+            yield sound
 
     def _bad(self, topic: str, count: int, dice: Random) -> Iterator[Sent]:
         makes = bad.BAD[topic]
         names = [name for name in makes if name != bad.HUGE]
         chosen = [names[n % len(names)] for n in range(count)]
-        for place in dice.sample(range(count), min(_HUGE_EACH, count)):
-            chosen[place] = bad.HUGE
+        for part in range(min(_HUGE_EACH, count)):
+            chosen[(2 * part + 1) * count // (2 * _HUGE_EACH)] = bad.HUGE
         for n, name in enumerate(chosen):
             self.classes[f"{topic}: {name}"] = self.classes.get(f"{topic}: {name}", 0) + 1
             record = makes[name](_PAST_ALL_GOOD + 4 * n + 1)
@@ -87,15 +94,18 @@ class Plan:
             yield record._replace(headers=(*record.headers, mark))
 
 
-def run(kafka: KafkaSettings, plan: Plan, *, seconds: float = 600.0) -> dict[str, Any]:
+def run(kafka: KafkaSettings, plan: Plan, *, seconds: float = 1800.0) -> dict[str, Any]:
     """Send it all through the services, wait until nothing is on its way, and count."""
     apply_topics(kafka, partitions=4)
     with tempfile.TemporaryDirectory() as scratch:
         services = start(kafka, Path(scratch))
         try:
             found = Found()
-            _send(kafka, plan, found)
-            Quiescence(kafka, GROUPS).wait(seconds, pause_s=0.2, alive=lambda: _alive(services))
+            quiescence = Quiescence(kafka, GROUPS)
+            for part in _sent_in_parts(kafka, plan, found):
+                quiescence.wait(seconds, pause_s=0.2, alive=lambda: _alive(services))
+                for service in services:
+                    service.note_memory(part)
             found.read(kafka, MARK)
         finally:
             crashes = sum(service.crashed for service in services)
@@ -124,17 +134,23 @@ def _alive(services: list[Watched]) -> None:
             raise AssertionError(f"{service.name} ended by itself: {service.log.read_text()[-2000:]}")
 
 
-def _send(kafka: KafkaSettings, plan: Plan, found: Found) -> None:
+def _sent_in_parts(kafka: KafkaSettings, plan: Plan, found: Found) -> Iterator[str]:
+    """Send it in parts, each delivered when its name is given: after each one memory is looked at, at rest."""
     sender = Sender(kafka, queue_records=20_000)
     sender.send(*good.spec()[:3])
     sender.flush()
-    for record in plan.records():
-        found.sent(record, MARK)
-        sender.send(record.topic, record.key, record.value, record.headers)
+    a_part = plan.messages * (plan.good_each + 1) // PARTS
+    records = plan.records()
+    for part in range(PARTS):
+        for record in records if part == PARTS - 1 else islice(records, a_part):
+            found.sent(record, MARK)
+            sender.send(record.topic, record.key, record.value, record.headers)
+        sender.flush(120.0)
+        yield f"part {part + 1}"
     sender.close()
 
 
-def only_rubbish(kafka: KafkaSettings, seconds: float = 60.0) -> dict[str, Any]:
+def only_rubbish(kafka: KafkaSettings, seconds: float = 300.0) -> dict[str, Any]:
     """Nothing but rubbish: each service stops, and says why. Exit codes and last words by service."""
     apply_topics(kafka, partitions=1)
     plan = Plan(4_000, good_each=1)

@@ -107,15 +107,12 @@ def verdict_of(found: Found, services: list[Watched]) -> dict[str, Any]:
         "not_buried": sorted({name.split("/", 2)[0] + ": " + name.split("/", 2)[2] for name in missing}),
         "error_classes": dict(found.classes.most_common()),
         "batches_failed": {service.name: service.said("a batch failed") for service in services},
-        "rss_mb": {service.name: _memory(service) for service in services},
-        "rss_growth_mb": max(_memory(service)["growth"] for service in services),
+        "rss_mb": {service.name: {**service.memory, "peak": service.peak} for service in services},
+        "rss_growth_mb": max(_growth(service) for service in services),
     }
 
 
-def _memory(service: Watched) -> dict[str, float]:
-    """Resident memory in MB: the mean of the second and of the last quarter of the run, and its peak."""
-    values = [megabytes for _, megabytes in service.memory]
-    quarter = max(1, len(values) // 4)
-    second, last = values[quarter : 2 * quarter] or values, values[-quarter:]
-    growth = sum(last) / len(last) - sum(second) / len(second)
-    return {"peak": round(max(values), 1), "last": round(values[-1], 1), "growth": round(growth, 1)}
+def _growth(service: Watched) -> float:
+    """MB at rest after the last part more than after the first."""
+    values = list(service.memory.values())
+    return round(values[-1] - values[0], 1)

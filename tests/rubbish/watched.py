@@ -3,19 +3,15 @@
 import os
 import subprocess
 import sys
-import threading
-import time
 from pathlib import Path
 
 from tests.chaos.replicas import ROOT
 
 from driftloop.kafka.settings import KafkaSettings
 
-_LOOK_EVERY_S = 0.1
-
 
 class Watched:
-    """Runs `python -m MODULE…` until `stop`; `memory` has (seconds, resident MB) since the start."""
+    """Runs `python -m MODULE…` until `stop`; `memory` has its resident MB as they were noted, `peak` the most."""
 
     def __init__(self, module: tuple[str, ...], kafka: KafkaSettings, log: Path, **environment: str) -> None:
         own = {
@@ -29,9 +25,8 @@ class Watched:
             self.process = subprocess.Popen(
                 command, env={**os.environ, **own, **environment}, cwd=ROOT, stdout=out, stderr=out
             )
-        self.memory: list[tuple[float, float]] = []
-        self._looker = threading.Thread(target=self._look, daemon=True)
-        self._looker.start()
+        self.memory: dict[str, float] = {}
+        self.peak = 0.0
 
     @property
     def crashed(self) -> bool:
@@ -49,20 +44,13 @@ class Watched:
             return self.process.wait(timeout_s)
         finally:
             self.process.kill()
-            self._looker.join(5)
+            self.process.wait()
 
-    def _look(self) -> None:
-        started = time.monotonic()
-        while self.process.poll() is None:
-            if (megabytes := _resident(self.process.pid)) is not None:
-                self.memory.append((time.monotonic() - started, megabytes))
-            time.sleep(_LOOK_EVERY_S)
+    def note_memory(self, when: str) -> None:
+        """Take down the resident memory now, and the peak so far."""
+        self.memory[when] = self._resident("VmRSS")
+        self.peak = self._resident("VmHWM")
 
-
-def _resident(pid: int) -> float | None:
-    try:
-        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-    except OSError:
-        return None
-    found = [int(line.split()[1]) / 1024 for line in lines if line.startswith("VmRSS:")]
-    return found[0] if found else None
+    def _resident(self, name: str) -> float:
+        lines = Path(f"/proc/{self.process.pid}/status").read_text().splitlines()
+        return next(round(int(line.split()[1]) / 1024, 1) for line in lines if line.startswith(f"{name}:"))
