@@ -44,8 +44,6 @@ _SMALL_MEMORY = {
 """What is remembered of good rows is bounded early, so that only what should not grow can grow."""
 _GOOD = {PREDICTION_OUTCOMES: good.good_outcome, PREDICTION_LABELS: good.good_label, MODEL_COMMANDS: good.command}
 PARTS = 4
-_HUGE_EACH = PARTS
-"""So many records of 20 MB a topic."""
 _PAST_ALL_GOOD = 50_000_000
 
 
@@ -56,6 +54,8 @@ class Plan:
     messages: int
     good_each: int = 20
     seed: int = 1
+    huge_each: int = PARTS
+    """So many records of 20 MB a topic."""
     classes: dict[str, int] = field(default_factory=dict)
     """Topic: class → how many were sent."""
 
@@ -84,9 +84,10 @@ class Plan:
     def _bad(self, topic: str, count: int, dice: Random) -> Iterator[Sent]:
         makes = bad.BAD[topic]
         names = [name for name in makes if name != bad.HUGE]
-        chosen = [names[n % len(names)] for n in range(count)]
-        for part in range(min(_HUGE_EACH, count)):
-            chosen[(2 * part + 1) * count // (2 * _HUGE_EACH)] = bad.HUGE
+        huge = min(self.huge_each, count)
+        chosen = [names[n % len(names)] for n in range(count - huge)]
+        for part in range(huge):
+            chosen.insert((2 * part + 1) * count // (2 * huge), bad.HUGE)
         for n, name in enumerate(chosen):
             self.classes[f"{topic}: {name}"] = self.classes.get(f"{topic}: {name}", 0) + 1
             record = makes[name](_PAST_ALL_GOOD + 4 * n + 1)

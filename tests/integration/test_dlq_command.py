@@ -1,0 +1,104 @@
+"""`driftloop dlq`: what was buried is listed, shown, sent once more after the fault was mended, and deleted."""
+
+import json
+import threading
+import time
+
+import pytest
+from tests.rubbish import good
+from typer.testing import CliRunner
+
+from driftloop.cli.dlq import app
+from driftloop.codec.frames import decode_frame
+from driftloop.contracts.topics import DEAD_LETTERS, MODEL_SPECS, OUTCOME_FRAMES, PREDICTION_OUTCOMES
+from driftloop.kafka.loop import Loop
+from driftloop.kafka.sender import Sender
+from driftloop.kafka.tail import Tail
+from driftloop.kafka.topics import apply_topics
+from outcome_ingestion.app import INGEST
+from outcome_ingestion.core.ingest import Ingest
+
+pytestmark = pytest.mark.broker
+
+
+@pytest.fixture
+def dlq(kafka, monkeypatch):
+    """Runs the command against the test's broker."""
+    monkeypatch.setenv("DRIFTLOOP_KAFKA_BOOTSTRAP_SERVERS", kafka.bootstrap_servers)
+    monkeypatch.setenv("DRIFTLOOP_KAFKA_TOPIC_PREFIX", kafka.topic_prefix)
+
+    def run(*arguments):
+        done = CliRunner().invoke(app, [*arguments, "--json"], catch_exceptions=False)
+        assert done.exit_code == 0, done.output
+        return json.loads(done.output)
+
+    return run
+
+
+@pytest.fixture
+def ingestion(kafka):
+    """Ingestion's loop at work."""
+    apply_topics(kafka, partitions=2)
+    loop = Loop(Ingest(), INGEST, kafka)
+    thread = threading.Thread(target=loop.run, daemon=True)
+    thread.start()
+    yield loop
+    loop.stop()
+    thread.join(30)
+
+
+@pytest.fixture
+def sender(kafka):
+    sender = Sender(kafka)
+    yield sender
+    sender.close()
+
+
+def read(tail, count, seconds=60.0):
+    """The next `count` records."""
+    found, deadline = [], time.monotonic() + seconds
+    while len(found) < count:
+        assert time.monotonic() < deadline, f"{len(found)} of {count} records came"
+        found += tail.read(0.2)
+    return found
+
+
+def ids_in(frames):
+    batches = [decode_frame(record.value, record.headers).batch for record in frames]
+    return [prediction_id for batch in batches for prediction_id in batch.column("prediction_id").to_pylist()]
+
+
+def test_a_replay_after_the_fault_was_mended_loses_nothing_keeps_the_key_and_doubles_nothing(
+    kafka, ingestion, sender, dlq
+):
+    rows = [good.outcome(number) for number in range(6)]
+    broken = good.outcome(7)._replace(value=b"{")
+    with Tail(kafka, [DEAD_LETTERS]) as letters, Tail(kafka, [OUTCOME_FRAMES]) as frames:
+        for record in (*rows, broken):
+            sender.send(record.topic, record.key, record.value, record.headers)
+        sender.flush()
+        read(letters, 7)
+        assert dlq("list")["counts"] == {"UnknownModel": 6, "Undecodable": 1}
+        (place,) = [one["place"] for one in dlq("list", "--class", "Undecodable")["letters"]]
+        assert dlq("show", place)["value"] == "{"
+
+        sender.send(MODEL_SPECS, good.MODEL, good.spec().value)
+        sender.flush()
+        assert dlq("replay", "--class", "UnknownModel") == {"sent": 6}
+        replayed: list[str] = []
+        while len(replayed) < len(rows):
+            replayed += ids_in(read(frames, 1))
+        assert sorted(replayed) == [row.key for row in rows]
+        assert dlq("replay", "--class", "UnknownModel", "--topic", PREDICTION_OUTCOMES) == {"sent": 6}
+        more = good.outcome(100)
+        sender.send(more.topic, more.key, more.value)
+        sender.flush()
+        read(frames, 1)
+    with Tail(kafka, [OUTCOME_FRAMES, PREDICTION_OUTCOMES]) as whole:
+        found = whole.read_to_end()
+    framed = [record for record in found if record.topic == OUTCOME_FRAMES]
+    assert sorted(ids_in(framed)) == sorted([*(row.key for row in rows), more.key])
+    sent = [(record.key, record.value) for record in found if record.topic == PREDICTION_OUTCOMES]
+    assert all(sent.count((row.key, row.value)) == 3 for row in rows), "once by its producer, twice by replays"
+    assert dlq("purge", "--yes") == {"deleted": 7}
+    assert dlq("list")["letters"] == []
