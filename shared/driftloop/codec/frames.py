@@ -15,6 +15,9 @@ from driftloop.contracts.outcome_frames import FrameHeader
 FEATURE, PREDICTION, LABEL, SEGMENT, SHADOW = "feature.", "prediction.", "label.", "segment.", "shadow."
 _MOMENT = pa.timestamp("us", tz="UTC")
 
+_UNREADABLE = (pa.ArrowException, OSError, TypeError, OverflowError, MemoryError)
+"""What pyarrow raises on a damaged stream, beside its kinds of ValueError."""
+
 ROW_COLUMNS: dict[str, pa.DataType] = {
     "event": pa.string(),
     "prediction_id": pa.string(),
@@ -59,14 +62,20 @@ def encode_frame(frame: Frame) -> tuple[bytes, tuple[tuple[str, bytes], ...]]:
 
 def decode_header(headers: Sequence[tuple[str, bytes]] | None) -> FrameHeader:
     """The header alone; raises ValueError where a field is missing or wrong."""
-    return FrameHeader.model_validate({name: value.decode() for name, value in headers or ()})
+    return FrameHeader.model_validate(
+        {name: (value or b"").decode("utf-8", "replace") for name, value in headers or ()}
+    )
 
 
 def decode_frame(value: bytes, headers: Sequence[tuple[str, bytes]] | None) -> Frame:
-    """The frame in a record; raises ValueError (or its subclass `pa.ArrowInvalid`) where it is none."""
-    with pa.ipc.open_stream(value) as reader:
-        batches = list(reader)
+    """The frame in a record; raises ValueError where it is none."""
+    try:
+        with pa.ipc.open_stream(value) as reader:
+            batches = list(reader)
+        for batch in batches:
+            batch.validate(full=True)
+    except _UNREADABLE as error:
+        raise ValueError(f"the frame is damaged: {error}") from error
     if len(batches) != 1:
         raise ValueError(f"a frame holds one record batch, this one {len(batches)}")
-    batches[0].validate(full=True)
     return Frame(decode_header(headers), batches[0])
