@@ -59,6 +59,8 @@ class Joiner:
     admitted_places: Ints
     """Places of all rows of the batch that were admitted in this partition, ascending."""
     result: Joined = field(default_factory=Joined)
+    _first: dict[int, LabelItem] = field(default_factory=dict)
+    """Row → the label that was there before it."""
 
     def run(self, items: list[LabelItem]) -> Joined:
         """Join them all. Chunks of earlier batches are marked at once."""
@@ -66,13 +68,15 @@ class Joiner:
         model = self.memory.of(self.model_id)
         self._meet_early(model, rows)
         older = self._older(items, model)
-        for item in sorted(items):
-            row = rows.get(item.prediction_id)
+        ordered = [(item, rows.get(item.prediction_id)) for item in sorted(items)]
+        for item, row in ordered:
+            if row is not None and self.new.places[row] > item.place:
+                self._come_before(row, item)
+        self._settle()
+        for item, row in ordered:
             if row is None:
                 self._join_older(item, model, older[item.prediction_id])
-            elif self.new.places[row] > item.place:
-                self._come_before(row, item)
-            else:
+            elif self.new.places[row] <= item.place:
                 self._join_new(row, item)
         return self.result
 
@@ -84,16 +88,25 @@ class Joiner:
             self._come_before(rows[prediction_id], item)
 
     def _come_before(self, row: int, item: LabelItem) -> None:
-        """The label was there first: the row goes out with it, unless its own is newer."""
-        if item.at <= self.new.labelled_at[row]:
+        """The label was there first; of several the newest waits for the row, as where batches lie between them."""
+        known = self._first.get(row)
+        if known is not None and item.at <= known.at:
             self._ignore(item, "label_repeated")
-        elif self._too_late(item, int(self.new.predicted_at[row])):
-            self._ignore(item, "label_too_late")
-        else:
-            if row in self.result.before:
-                self._ignore(item, "label_superseded")
-            self.new.labelled_at[row] = item.at
-            self.result.before[row] = item
+            return
+        if known is not None:
+            self._ignore(item, "label_superseded")
+        self._first[row] = item
+
+    def _settle(self) -> None:
+        """Rows go out with the label that was there first, unless their own is newer."""
+        for row, item in self._first.items():
+            if item.at <= self.new.labelled_at[row]:
+                self._ignore(item, "label_repeated")
+            elif self._too_late(item, int(self.new.predicted_at[row])):
+                self._ignore(item, "label_too_late")
+            else:
+                self.new.labelled_at[row] = item.at
+                self.result.before[row] = item
 
     def _join_new(self, row: int, item: LabelItem) -> None:
         new = self.new
