@@ -35,7 +35,8 @@ def main(servers: str, topic: str, rows: int) -> None:
             if seen == _FIRST:
                 started = time.process_time()
             if seen == rows:
-                print((seen - _FIRST) / (time.process_time() - started), flush=True)  # noqa: T201
+                speed = (seen - _FIRST) / (time.process_time() - started)
+                os.write(1, f"\n{speed}\n".encode())  # Faust keeps what is printed for its log
                 os._exit(0)
 
     app.agent(app.topic(topic, value_serializer="json", key_serializer="raw"))(count)
