@@ -7,10 +7,11 @@ PYTHON ?= python3
 FAULTS ?= 10
 SERVICE ?= all
 OUT ?= chaos.json
+SECONDS ?= 60
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check format chaos bench clean
+.PHONY: help setup demo test check format chaos fuzz bench clean
 
 help: ## show this help
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{split($$1, name, ":"); printf "  make %-8s %s\n", name[1], $$2}'
@@ -50,6 +51,9 @@ format: $(STAMP) ## put the code in order
 
 chaos: $(STAMP) ## kill services at random and count: make chaos FAULTS=100 SERVICE=drift_detection OUT=chaos.json
 	$(PY) -m tests.chaos --faults $(FAULTS) --service $(SERVICE) --out $(OUT)
+
+fuzz: $(STAMP) ## search for bytes that break a decoder (needs atheris): make fuzz SECONDS=600
+	$(PY) -m tests.fuzz --seconds $(SECONDS)
 
 bench: $(STAMP) ## measure detectors, windows and speed
 	$(VENV)/bin/driftloop bench detectors

@@ -27,7 +27,7 @@ def main() -> int:
     parser.add_argument("--out", type=Path)
     chosen = parser.parse_args()
     if importlib.util.find_spec("atheris") is None:
-        print("atheris is not installed here (it has no wheel for this Python or system): nothing was fuzzed")  # noqa: T201
+        print("atheris is not installed here (pip install 'driftloop[fuzz]'): nothing was fuzzed")  # noqa: T201
         return 0
     names = list(TARGETS) if chosen.target == "all" else [chosen.target]
     report = {name: fuzz(name, chosen.seconds, chosen.folder / name) for name in names}
