@@ -5,6 +5,7 @@ from typing import Any
 
 import pydantic
 
+from drift_detection.core.presets import check_detection
 from drift_detection.core.windows.reference import Reference, reference_of
 from driftloop.contracts.model_profiles import ModelProfile
 from driftloop.contracts.model_specs import ModelSpecPublished
@@ -50,15 +51,21 @@ class Knowledge:
 
     def __init__(self) -> None:
         self._specs: dict[str, dict[int, ModelSpec]] = {}
+        self._newest: dict[str, int] = {}
         self._profiles: dict[str, dict[str, bytes]] = {}
         self._opened: dict[str, dict[str, Reference | None]] = {}
         self._absent: dict[str, set[str]] = {}
 
     def take_spec(self, value: bytes | str | None) -> None:
-        """A row of model-specs."""
+        """A row of model-specs. One that names what is not installed here is not taken: the one before it holds."""
         try:
             published = ModelSpecPublished.from_json(value or b"")
         except pydantic.ValidationError:
+            return
+        self._newest[published.model_id] = max(published.spec_version, self._newest.get(published.model_id, 0))
+        try:
+            check_detection(published.spec.detection)
+        except ValueError:
             return
         specs = self._specs.setdefault(published.model_id, {})
         specs[published.spec_version] = published.spec
@@ -81,7 +88,7 @@ class Knowledge:
 
     def has_spec(self, model_id: str, spec_version: int) -> bool:
         """Whether that spec, or a later one, has been read."""
-        return any(known >= spec_version for known in self._specs.get(model_id, ()))
+        return self._newest.get(model_id, 0) >= spec_version
 
     def spec(self, model_id: str, spec_version: int) -> ModelSpec | None:
         """The spec of that number, or the nearest that is known."""

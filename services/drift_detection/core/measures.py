@@ -33,11 +33,15 @@ class ClassNames:
 
     def learn(self, *columns: tuple[NDArray[np.int32], list[str]]) -> None:
         """Name the classes that are new, in the order of their rows (in one row, of the columns)."""
+        if len(self.names) >= CLASSES:
+            return
+        known = frozenset(self.names)
         fresh = [
-            (int(np.argmax(codes == code)), place, value)
+            (first, place, values[code])
             for place, (codes, values) in enumerate(columns)
-            for code, value in enumerate(values)
-            if value not in self.names and (codes == code).any()
+            if not known.issuperset(values)
+            for code, first in zip(*(found.tolist() for found in np.unique(codes, return_index=True)), strict=True)
+            if code >= 0 and values[code] not in known
         ]
         for _, _, value in sorted(fresh):
             if value not in self.names and len(self.names) < CLASSES:
@@ -45,7 +49,8 @@ class ClassNames:
 
     def codes(self, codes: NDArray[np.int32], values: list[str]) -> Floats:
         """Codes of a frame's values as lasting ones; −1 (missing) is NaN."""
-        lasting = [float(self.names.index(value)) if value in self.names else float(CLASSES) for value in values]
+        places = {name: float(place) for place, name in enumerate(self.names)}
+        lasting = [places.get(value, float(CLASSES)) for value in values]
         return np.array([*lasting, np.nan])[codes]
 
 
@@ -69,7 +74,7 @@ def quality(rows: FrameRows, which: Places, lag_ms: NDArray[np.int64], classes: 
     if confidence is not None and confidence.null_count < len(confidence):
         table["confidence"] = numbers(confidence)[which]
         table["correct"] = 1.0 - np.minimum(table["loss"], 1.0)
-    (said_codes, said_names), (true_codes, true_names) = codes_of(said), codes_of(true)
+    (said_codes, said_names), (true_codes, true_names) = rows.coded(PREDICTION + name), rows.coded(LABEL + name)
     classes.learn((true_codes[which], true_names), (said_codes[which], said_names))
     table["said"] = classes.codes(said_codes[which], said_names)
     table["true"] = classes.codes(true_codes[which], true_names)

@@ -1,10 +1,11 @@
 """One model: its rows in order, the versions they belong to, a monitor for each segment."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from drift_detection.core.attribution import LossHistory
@@ -16,13 +17,15 @@ from drift_detection.core.label_delays import LabelDelays
 from drift_detection.core.ledger import Ledger
 from drift_detection.core.maturity import Maturity
 from drift_detection.core.measures import ClassNames, operations, quality
-from drift_detection.core.monitor import ModelMonitor
-from drift_detection.core.rows import FrameRows
+from drift_detection.core.monitor import ModelMonitor, rows_a_look
+from drift_detection.core.rows import FrameRows, places_of
 from drift_detection.core.traffic import Traffic
 from drift_detection.core.trail import Step, Trail
 from drift_detection.core.versions import ServingVersion
 from drift_detection.core.windows.battery import Battery
+from drift_detection.core.windows.monitor import WindowMonitor
 from drift_detection.core.windows.reference import FrameTallies, Reference
+from drift_detection.core.windows.rings import Cut
 from drift_detection.core.windows.shift import Shift
 from driftloop.spec.model_spec import ModelSpec
 
@@ -30,6 +33,8 @@ SEGMENTS = 50
 """Segments that are watched; the rows of further ones count for the whole model only."""
 
 References = Mapping[str, Reference | None]
+Scope = tuple[str, NDArray[np.intp] | slice, int]
+"""A segment, which of a frame's rows are its, and how many."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,28 +145,24 @@ class WatchedModel:
         labelled = np.flatnonzero(rows.labelled)
         first = self._first_of_frame = self.labelled_rows
 
-        def name(number: int) -> Step:
-            row = int(labelled[number - first])
-            return Step(number, rows.prediction_id(row), self._time(rows, row))
+        def names(numbers: Sequence[int]) -> list[Step]:
+            which = labelled[np.asarray(numbers) - first]
+            ids = rows.batch.column("prediction_id").take(pa.array(which)).to_pylist()
+            return [Step(*step) for step in zip(numbers, ids, rows.known_at[which].tolist(), strict=True)]
 
-        self.trail.begin(first, name)
+        self.trail.begin(first, names)
         self.labelled_rows += len(labelled)
         self.feedback_rows += rows.feedback
         latest = max(int(rows.predicted_at.max()), int(rows.labelled_at.max()))
         self.watermark = max(self.watermark, latest)
 
-    @staticmethod
-    def _time(rows: FrameRows, row: int) -> int:
-        return int(rows.labelled_at[row]) or int(rows.predicted_at[row])
-
     def _judged_rows(self, rows: FrameRows) -> Judged:
         which = rows.judged
-        numbers = self._first_of_frame + np.cumsum(rows.labelled)[which] - 1
-        labelled_at = rows.labelled_at[which]
-        predicted_at = rows.predicted_at[which]
-        at = np.where(labelled_at > 0, labelled_at, predicted_at)
+        every = len(which) == len(rows)
+        numbers = np.cumsum(rows.labelled)[which] + (self._first_of_frame - 1)
+        at, predicted_at = rows.known_at[which], rows.predicted_at[which]
         ids = LazyIds(rows.batch.column("prediction_id"), which)
-        segments = tuple((name, codes[which], values) for name, codes, values in rows.segments())
+        segments = tuple((name, codes if every else codes[which], values) for name, codes, values in rows.segments())
         lag = at - predicted_at
         return Judged(rows.losses[which], numbers, at, lag, ids, segments, quality(rows, which, lag, self.classes))
 
@@ -189,12 +190,11 @@ class WatchedModel:
             if reference is not None:
                 counted = tallies.get(reference.version) or reference.tallies(rows)
                 tallies[reference.version] = counted
-            self._see_scope("", slice(start, stop), stop - start, counted, rows, found)
+            self._see_scopes([("", slice(start, stop), stop - start)], counted, rows, found)
             for name, of, values in segments:
-                for code, value in enumerate(values):
-                    which = start + np.flatnonzero(of[start:stop] == code)
-                    if len(which):
-                        self._see_scope(f"{name}={value}", which, len(which), counted, rows, found)
+                parts = zip(values, places_of(of[start:stop], len(values)), strict=True)
+                scopes = [(f"{name}={value}", start + which, len(which)) for value, which in parts if len(which)]
+                self._see_scopes(scopes, counted, rows, found)
 
     def _paced_spans(
         self, rows: FrameRows, codes: NDArray[np.int32], names: list[str], references: References
@@ -239,37 +239,37 @@ class WatchedModel:
         part = bool(segment)
         if part not in self._battery_of:
             detection = self.spec.detection
-            level = self.budget.window_level(segment, len(self._reference.columns), detection.window_rows)
+            level = self.budget.window_level(segment, len(self._reference.columns), rows_a_look(detection))
             self._battery_of[part] = Battery.of(self._reference, level, detection.minimum_rows)
         return self._battery_of[part]
 
-    def _see_scope(  # noqa: PLR0917
-        self,
-        segment: str,
-        which: NDArray[np.intp] | slice,
-        count: int,
-        counted: FrameTallies | None,
-        rows: FrameRows,
-        found: Findings,
+    def _see_scopes(
+        self, scopes: Sequence[Scope], counted: FrameTallies | None, rows: FrameRows, found: Findings
     ) -> None:
-        monitor = self._monitor(segment)
-        if monitor is None:
+        """Rows of the whole model, or of all the segments of one field."""
+        watched: list[tuple[str, NDArray[np.intp] | slice, WindowMonitor, Cut]] = []
+        for segment, which, count in scopes:
+            monitor = self._monitor(segment)
+            if monitor is None:
+                continue
+            found.segments.add(segment)
+            monitor.take_rows(count, None if self._operations is None else self._operations[:, which])
+            if counted is not None and monitor.windows is not None:
+                at = rows.predicted_at[rows.seen][which] if self.spec.detection.window_seconds else None
+                watched.append((segment, which, monitor.windows, monitor.windows.rings.cut(count, at)))
+        if counted is None:
             return
-        found.segments.add(segment)
-        windows = monitor.windows
-        ran = None if self._operations is None else self._operations[:, which]
-        if counted is None or windows is None:
-            monitor.take_rows(None, count, ran)
-            return
-        offset, before, length = windows.rings.offset, windows.rings.blocks, windows.rings.block_rows
-        shifts = monitor.take_rows(counted.count(which, offset, length), count, ran)
-        for shift in shifts:
-            place = (shift.block - before) * length - offset - 1
-            index = which.start + place if isinstance(which, slice) else int(which[place])
-            row = int(rows.seen[index])
-            number = self._first_of_frame + max(int(rows.labelled[: row + 1].sum()) - 1, 0)
-            step = Step(number, rows.prediction_id(row), int(rows.predicted_at[row]))
-            found.changes.append(Change(segment, self.serving.current or "0.0.0", shift, step))
+        tallies = counted.count_each([(which, cut) for _, which, _, cut in watched])
+        for (segment, which, windows, cut), counts in zip(watched, tallies, strict=True):
+            for shift in windows.push(counts, cut):
+                place = cut.closing_row(shift.block)
+                row = int(rows.seen[which.start + place if isinstance(which, slice) else int(which[place])])
+                found.changes.append(Change(segment, self.serving.current or "0.0.0", shift, self._step(rows, row)))
+
+    def _step(self, rows: FrameRows, row: int) -> Step:
+        """A row as it is named in a signal on columns: by its number among the labelled rows up to it."""
+        number = self._first_of_frame + max(int(rows.labelled[: row + 1].sum()) - 1, 0)
+        return Step(number, rows.prediction_id(row), int(rows.predicted_at[row]))
 
     # -- losses -----------------------------------------------------------------------------------
 
@@ -327,8 +327,7 @@ class WatchedModel:
         self.history.push(judged)
         self._push_scope("", judged, None, found)
         for name, codes, values in judged.segments:
-            for code, value in enumerate(values):
-                which = np.flatnonzero(codes == code)
+            for value, which in zip(values, places_of(codes, len(values)), strict=True):
                 if len(which):
                     self._push_scope(f"{name}={value}", judged, which, found)
         self.history.trim()

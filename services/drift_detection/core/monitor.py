@@ -14,10 +14,10 @@ from drift_detection.core.presets import rules_of
 from drift_detection.core.rules import RuleMonitor
 from drift_detection.core.windows.battery import Battery
 from drift_detection.core.windows.monitor import WindowMonitor
-from drift_detection.core.windows.reference import Counts, Reference
-from drift_detection.core.windows.shift import Shift
+from drift_detection.core.windows.reference import Reference
+from drift_detection.core.windows.rings import QUARTERS
 from driftloop.contracts.model_profiles import LossProfile
-from driftloop.spec.model_spec import ModelSpec
+from driftloop.spec.model_spec import Detection, ModelSpec
 
 Floats = NDArray[np.float64]
 
@@ -66,6 +66,8 @@ class ModelMonitor:
                 detection.minimum_rows,
                 learns=bool(self.segment),
                 ledger=self.ledger,
+                tumbling=detection.windows == "tumbling",
+                window_seconds=detection.window_seconds,
             )
 
     def declare_errors(self, budget: Budget) -> None:
@@ -77,7 +79,7 @@ class ModelMonitor:
         """As many rows a month as this budget is for are to be expected from here on."""
         if self.windows is not None:
             columns = len(self.windows.battery.reference.columns)
-            self.windows.declare(budget.window_level(self.segment, columns, self.spec.detection.window_rows))
+            self.windows.declare(budget.window_level(self.segment, columns, rows_a_look(self.spec.detection)))
 
     def take_losses(self, losses: Floats, measures: Floats) -> list[Alarm]:
         """Take in losses of the version that is judged, and what else was measured of their rows."""
@@ -89,12 +91,11 @@ class ModelMonitor:
         """The same losses by the rules of the preset: (rule, alarm)."""
         return [(monitor.rule.name, alarm) for monitor in self.rules for alarm in monitor.push(losses)]
 
-    def take_rows(self, tallies: Counts | None, rows: int, operations: Floats | None) -> list[Shift]:
-        """Take in rows seen for the first time, by their tallies, and what was measured of them as they ran."""
+    def take_rows(self, rows: int, operations: Floats | None) -> None:
+        """Take in rows seen for the first time, and what was measured of them as they ran."""
         self.rows += rows
         if operations is not None:
             self.operations.push(operations)
-        return self.windows.push(tallies, rows) if self.windows and tallies is not None else []
 
     def snapshot(self) -> dict[str, Any]:
         """Everything but what the version's profile gives anew."""
@@ -119,3 +120,13 @@ class ModelMonitor:
             self.errors.restore(state["errors"])
         if self.windows and state["windows"]:
             self.windows.restore(state["windows"])
+
+
+def rows_a_look(detection: Detection) -> int:
+    """Rows of a sliding window that is looked at as seldom as this model's.
+
+    A sliding window is looked at four times in its length, a tumbling one once. How many rows fall into a
+    time is not known beforehand; but a window of time is looked at only where it has the least rows.
+    """
+    rows = detection.window_rows if detection.window_seconds is None else detection.minimum_rows
+    return rows * QUARTERS if detection.windows == "tumbling" else rows

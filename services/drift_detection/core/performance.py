@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from drift_detection.core.measures import CLASSES, OPERATIONS, ClassNames
 
 Floats = NDArray[np.float64]
+Gaps = NDArray[np.bool_]
 
 BLOCK = 50
 BLOCKS = 20
@@ -31,33 +32,39 @@ class Recent:
 
     def __init__(self) -> None:
         self._open = np.empty((len(self.measures), 0))
-        self._blocks: list[Floats] = []
+        self._blocks = np.empty((0, 2 * len(self.measures) + self.extra))
         self.first: Floats | None = None
         """The first ten blocks together: what a ratio to the beginning compares with."""
 
     def push(self, values: Floats) -> None:
         """Add rows (measures × rows)."""
-        held = np.concatenate((self._open, values), axis=1)
-        full = held.shape[1] // BLOCK
-        self._open = held[:, full * BLOCK :]
+        waiting = self._open.shape[1]
+        full = (waiting + values.shape[1]) // BLOCK
         if not full:
+            self._open = np.concatenate((self._open, values), axis=1)
             return
+        passed = max(full - BLOCKS, 0) * BLOCK if self.first is not None else 0
+        held = np.concatenate((self._open[:, passed:], values[:, max(passed - waiting, 0) :]), axis=1)
+        full -= passed // BLOCK
+        self._open = held[:, full * BLOCK :]
         blocks = np.ascontiguousarray(held[:, : full * BLOCK].reshape(len(self.measures), full, BLOCK))
         gaps = np.isnan(blocks)
-        sums = np.where(gaps, 0.0, blocks).sum(axis=2)
-        tallies = np.concatenate((BLOCK - gaps.sum(axis=2), sums, self._counts(blocks)))
-        self._blocks.extend(tallies.T[-BLOCKS:] if self.first is not None else tallies.T)
+        filled = np.where(gaps, 0.0, blocks)
+        tallies = np.concatenate((BLOCK - gaps.sum(axis=2), filled.sum(axis=2), self._counts(filled, gaps)))
+        # in rows, not in columns as a lone transposed table would stay: sums of floats depend on the layout
+        self._blocks = np.ascontiguousarray(np.concatenate((self._blocks, tallies.T)))
         if self.first is None and len(self._blocks) >= BLOCKS // 2:
-            self.first = np.sum(self._blocks[: BLOCKS // 2], axis=0)
+            self.first = self._blocks[: BLOCKS // 2].sum(axis=0)
         self._blocks = self._blocks[-BLOCKS:]
 
-    def _counts(self, blocks: Floats) -> Floats:
-        """Further counts (extra × blocks)."""
-        raise TypeError(f"{type(self).__name__} must say what it counts; {blocks.shape[1]} blocks wait")
+    def _counts(self, blocks: Floats, gaps: Gaps) -> Floats:
+        """Further counts (extra × blocks) of blocks in which gaps are filled with 0."""
+        raise TypeError(f"{type(self).__name__} must say what it counts of {blocks.shape}, gaps {gaps.shape}")
 
     def total(self) -> Floats | None:
         """The blocks together; None before the first."""
-        return np.sum(self._blocks, axis=0) if self._blocks else None
+        total: Floats = self._blocks.sum(axis=0)
+        return total if len(self._blocks) else None
 
     def mean(self, measure: str, total: Floats) -> float | None:
         """Mean of a measure; None where no row had it."""
@@ -67,27 +74,22 @@ class Recent:
 
     def block_means(self, measure: str) -> list[float]:
         """The measure's mean in each block that has it, oldest first."""
-        if not self._blocks:
-            return []
-        place, table = self.measures.index(measure), np.array(self._blocks)
-        rows, sums = table[:, place], table[:, len(self.measures) + place]
+        place = self.measures.index(measure)
+        rows, sums = self._blocks[:, place], self._blocks[:, len(self.measures) + place]
         means: list[float] = (sums[rows > 0] / rows[rows > 0]).tolist()
         return means
 
     def snapshot(self) -> dict[str, Any]:
         """Blocks and open rows, compressed, as text."""
-        width = 2 * len(self.measures) + self.extra
-        first = [self.first] if self.first is not None else []
-        blocks = np.array([*first, *self._blocks]).reshape(-1, width)
-        return {"open": _packed(self._open), "blocks": _packed(blocks), "first": bool(first)}
+        blocks = self._blocks if self.first is None else np.concatenate((self.first[None, :], self._blocks))
+        return {"open": _packed(self._open), "blocks": _packed(blocks), "first": self.first is not None}
 
     def restore(self, state: dict[str, Any]) -> None:
         """Take up where `snapshot` left off."""
         width = 2 * len(self.measures) + self.extra
         self._open = _unpacked(state["open"]).reshape(-1, len(self.measures)).T
-        blocks = list(_unpacked(state["blocks"]).reshape(width, -1).T)
-        self.first = blocks.pop(0) if state["first"] else None
-        self._blocks = blocks
+        blocks = np.ascontiguousarray(_unpacked(state["blocks"]).reshape(width, -1).T)
+        self.first, self._blocks = (blocks[0], blocks[1:]) if state["first"] else (None, blocks)
 
 
 def _packed(values: Floats) -> str:
@@ -108,18 +110,20 @@ class RecentQuality(Recent):
         self.classes = classes
         super().__init__()
 
-    def _counts(self, blocks: Floats) -> Floats:
+    def _counts(self, blocks: Floats, gaps: Gaps) -> Floats:
         if not self.extra:
             return np.empty((0, blocks.shape[1]))
         table = dict(zip(self.measures, blocks, strict=True))
+        absent = dict(zip(self.measures, gaps, strict=True))
         confidence, correct = table["confidence"], table["correct"]
-        bins = np.minimum(np.nan_to_num(confidence, nan=-1.0) * CALIBRATION, CALIBRATION - 1)
+        bins = np.minimum(confidence * CALIBRATION, CALIBRATION - 1)
+        bins[absent["confidence"]] = -1.0
         calibration = [
             _by_bin(bins, CALIBRATION),
-            _by_bin(bins, CALIBRATION, np.nan_to_num(confidence)),
-            _by_bin(bins, CALIBRATION, np.nan_to_num(correct)),
+            _by_bin(bins, CALIBRATION, confidence),
+            _by_bin(bins, CALIBRATION, correct),
         ]
-        said, true = (np.nan_to_num(table[name], nan=-1.0) for name in ("said", "true"))
+        said, true = (np.where(absent[name], -1.0, table[name]) for name in ("said", "true"))
         both = np.where(said == true, true, -1.0)
         return np.concatenate((*calibration, *(_by_bin(codes, CLASSES + 1) for codes in (both, said, true))))
 
@@ -130,10 +134,10 @@ class RecentOperations(Recent):
     measures = OPERATIONS
     extra = LATENCIES
 
-    def _counts(self, blocks: Floats) -> Floats:
-        latency = blocks[self.measures.index("latency_ms")]
-        steps = np.floor(np.log(np.maximum(latency, LATENCY_FLOOR) / LATENCY_FLOOR) / np.log(LATENCY_STEP)) + 1
-        return _by_bin(np.where(np.isnan(latency), -1.0, np.minimum(steps, LATENCIES - 1)), LATENCIES)
+    def _counts(self, blocks: Floats, gaps: Gaps) -> Floats:
+        place = self.measures.index("latency_ms")
+        steps = np.floor(np.log(np.maximum(blocks[place], LATENCY_FLOOR) / LATENCY_FLOOR) / np.log(LATENCY_STEP)) + 1
+        return _by_bin(np.where(gaps[place], -1.0, np.minimum(steps, LATENCIES - 1)), LATENCIES)
 
 
 def _by_bin(bins: Floats, count: int, weights: Floats | None = None) -> Floats:

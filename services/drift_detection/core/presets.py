@@ -8,6 +8,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from drift_detection.core.detectors.protocol import LossReference, make_detector
+from driftloop.spec.model_spec import Detection
+
 RuleKind = Literal["above", "rise", "battery"]
 
 
@@ -41,9 +44,22 @@ PRESETS: Mapping[str, tuple[Rule, ...]] = {
 
 
 def rules_of(preset: str) -> tuple[Rule, ...]:
-    """The rules of a preset; a name that is none of ours has no rules beside the detectors every model has.
+    """The rules of a preset; raises ValueError where there is none of that name.
 
     >>> [rule.name for rule in rules_of("plant-regression")]
     ['rolling_error']
     """
-    return PRESETS.get(preset, ())
+    if preset not in PRESETS:
+        raise ValueError(f"there is no detection preset {preset!r}; the presets are {', '.join(sorted(PRESETS))}")
+    return PRESETS[preset]
+
+
+def check_detection(detection: Detection) -> None:
+    """Raises ValueError where a preset or detector is named that does not exist, or a parameter does not fit.
+
+    >>> from driftloop.spec.model_spec import Detection
+    >>> check_detection(Detection(error_detector="adwin", error_parameters={"delta": 0.01}))
+    """
+    rules_of(detection.preset)
+    if detection.error_detector is not None:
+        make_detector(detection.error_detector, LossReference(), detection.error_parameters)

@@ -1,6 +1,7 @@
 """A frame as the monitors want it: columns of numbers, losses, and which segment each row is in."""
 
 from functools import cached_property
+from itertools import pairwise
 
 import numpy as np
 import pyarrow as pa
@@ -14,9 +15,13 @@ from driftloop.statistics.losses import field_losses
 Floats = NDArray[np.float64]
 Where = NDArray[np.intp]
 
-_LABELLED = pa.array(["outcome", "label", "example"])
-_JUDGED = pa.array(["outcome", "label"])
-_SEEN = pa.array(["prediction", "outcome"])
+_LABELLED = frozenset({"outcome", "label", "example"})
+_JUDGED = frozenset({"outcome", "label"})
+_SEEN = frozenset({"prediction", "outcome"})
+_CORRECTED = frozenset({"correction"})
+
+Coded = tuple[NDArray[np.int32], list[str]]
+"""A text column as codes into its distinct values, −1 for null."""
 
 
 def numbers(column: pa.Array) -> Floats:
@@ -32,11 +37,40 @@ def milliseconds(column: pa.Array) -> NDArray[np.int64]:
     return np.asarray(whole.to_numpy(zero_copy_only=False), dtype=np.int64) // 1000
 
 
-def codes_of(column: pa.Array) -> tuple[NDArray[np.int32], list[str]]:
+def codes_of(column: pa.Array) -> Coded:
     """A text column as codes into its distinct values; null is −1."""
-    encoded = pc.dictionary_encode(column)
-    codes = pc.fill_null(encoded.indices, -1).to_numpy(zero_copy_only=False)
-    return np.asarray(codes, dtype=np.int32), encoded.dictionary.to_pylist()
+    if len(column) and not column.null_count and pc.all(pc.equal(column, column[0])).as_py():
+        return np.zeros(len(column), dtype=np.int32), [column[0].as_py()]
+    encoded = column.dictionary_encode()
+    indices = encoded.indices if not column.null_count else pc.fill_null(encoded.indices, -1)
+    return np.asarray(indices.to_numpy(zero_copy_only=False), dtype=np.int32), encoded.dictionary.to_pylist()
+
+
+def codes_differ(one: Coded, other: Coded) -> Floats:
+    """1 where two coded columns hold different values, 0 where the same, NaN where either holds none.
+
+    >>> codes_differ((np.array([0, 1, 0]), ["a", "b"]), (np.array([1, 1, -1]), ["b", "a"])).tolist()
+    [0.0, 1.0, nan]
+    """
+    (codes, names), (others, other_names) = one, other
+    places = {name: place for place, name in enumerate(names)}
+    same = np.array([*(places.get(name, -2) for name in other_names), -1])[others]
+    differ: Floats = (codes != same).astype(np.float64)
+    missing = (codes < 0) | (others < 0)
+    if missing.any():
+        differ[missing] = np.nan
+    return differ
+
+
+def places_of(codes: NDArray[np.int32], count: int) -> list[Where]:
+    """For each of the codes 0 … count − 1, the places at which it stands, ascending.
+
+    >>> [which.tolist() for which in places_of(np.array([1, 0, -1, 1], dtype=np.int32), 2)]
+    [[1], [0, 3]]
+    """
+    order = np.argsort(codes.astype(np.int16) if count < 1 << 15 else codes, kind="stable")
+    bounds = np.searchsorted(codes[order], np.arange(count + 1)).tolist()
+    return [order[first:last] for first, last in pairwise(bounds)]
 
 
 class FrameRows:
@@ -45,6 +79,8 @@ class FrameRows:
     def __init__(self, frame: Frame, spec: ModelSpec) -> None:
         self.frame, self.spec = frame, spec
         self._segments: list[tuple[str, NDArray[np.int32], list[str]]] | None = None
+        self._coded: dict[str, Coded] = {}
+        self._columns: dict[str, pa.Array] = dict(zip(frame.batch.schema.names, frame.batch.columns, strict=True))
 
     @property
     def batch(self) -> pa.RecordBatch:
@@ -54,9 +90,18 @@ class FrameRows:
     def __len__(self) -> int:
         return int(self.batch.num_rows)
 
-    def _is(self, events: pa.Array) -> NDArray[np.bool_]:
-        found = pc.is_in(self.batch.column("event"), value_set=events)
-        return np.asarray(found.to_numpy(zero_copy_only=False), dtype=np.bool_)
+    def _is(self, events: frozenset[str]) -> NDArray[np.bool_]:
+        codes, names = self.coded("event")
+        table = np.array([*(name in events for name in names), False])
+        found: NDArray[np.bool_] = table[codes]
+        return found
+
+    def coded(self, name: str) -> Coded:
+        """A text column of the frame as codes; worked out once."""
+        known = self._coded.get(name)
+        if known is None:
+            known = self._coded[name] = codes_of(self._columns[name])
+        return known
 
     @cached_property
     def labelled(self) -> NDArray[np.bool_]:
@@ -81,7 +126,7 @@ class FrameRows:
     @cached_property
     def corrections(self) -> int:
         """Rows whose label was changed later."""
-        return int(self._is(pa.array(["correction"])).sum())
+        return int(self._is(_CORRECTED).sum())
 
     @cached_property
     def feedback(self) -> int:
@@ -97,19 +142,17 @@ class FrameRows:
         return found[0] if len(found) == 1 else np.mean(found, axis=0)
 
     def _field_losses(self, name: str, target: TargetField) -> Floats:
-        names = self.batch.schema.names
-        if PREDICTION + name not in names or LABEL + name not in names:
+        said, true = self.column(PREDICTION + name), self.column(LABEL + name)
+        if said is None or true is None:
             return np.full(len(self), np.nan)
-        said, true = self.batch.column(PREDICTION + name), self.batch.column(LABEL + name)
         if target.kind == "number":
             return field_losses(target, numbers(said), numbers(true))
-        differ = pc.cast(pc.not_equal(said, true), pa.float64())
-        return np.asarray(differ.to_numpy(zero_copy_only=False), dtype=np.float64)
+        return codes_differ(self.coded(PREDICTION + name), self.coded(LABEL + name))
 
     @cached_property
-    def versions(self) -> tuple[NDArray[np.int32], list[str]]:
+    def versions(self) -> Coded:
         """The version that each row was predicted by, as codes."""
-        return codes_of(self.batch.column("model_version"))
+        return self.coded("model_version")
 
     @cached_property
     def predicted_at(self) -> NDArray[np.int64]:
@@ -121,6 +164,11 @@ class FrameRows:
         """When each row was labelled, in milliseconds; 0 where it is not."""
         return milliseconds(self.batch.column("labelled_at"))
 
+    @cached_property
+    def known_at(self) -> NDArray[np.int64]:
+        """When each row was labelled, or predicted where it is not, in milliseconds."""
+        return np.where(self.labelled_at > 0, self.labelled_at, self.predicted_at)
+
     def prediction_id(self, row: int) -> str:
         """The prediction id of one row."""
         return str(self.batch.column("prediction_id")[row].as_py())
@@ -128,13 +176,13 @@ class FrameRows:
     def segments(self) -> list[tuple[str, NDArray[np.int32], list[str]]]:
         """For each segment field of the spec: its name, codes, values (no values where the frame lacks it)."""
         if self._segments is None:
-            found = [(name, self.column(SEGMENT + name)) for name in self.spec.segments]
-            nowhere = np.full(len(self), -1, dtype=np.int32)
+            nowhere: Coded = (np.full(len(self), -1, dtype=np.int32), [])
             self._segments = [
-                (name, *(codes_of(column) if column is not None else (nowhere, []))) for name, column in found
+                (name, *(self.coded(SEGMENT + name) if SEGMENT + name in self._columns else nowhere))
+                for name in self.spec.segments
             ]
         return self._segments
 
     def column(self, name: str) -> pa.Array | None:
         """A column by its name in the frame (`feature.x`, `prediction.y`, `confidence`); None where it is not there."""
-        return self.batch.column(name) if name in self.batch.schema.names else None
+        return self._columns.get(name)

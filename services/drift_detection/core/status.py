@@ -95,6 +95,9 @@ def _block(block: Block) -> dict[str, Any]:
 
 def _metrics(monitor: ModelMonitor) -> dict[str, float]:
     metrics = quality_metrics(monitor.quality, binary=losses_are_binary(monitor.spec))
+    first = next(iter(monitor.spec.target.values()))
+    if first.quantile is not None and first.tolerance is None and len(monitor.spec.target) == 1 and metrics:
+        metrics["pinball"] = metrics["rolling_loss"] * first.scale
     metrics |= operation_metrics(monitor.operations)
     if monitor.errors is not None and monitor.errors.recent_loss is not None:
         loss, (reference, rows) = monitor.errors.recent_loss, monitor.errors.reference

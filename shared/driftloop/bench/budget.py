@@ -107,8 +107,9 @@ def _quiet(rows: int, seed: int) -> Tests:
     for start in range(0, rows, PART):
         part = Rows({name: rng.standard_normal(PART) for name in names})
         tallies = FrameTallies(monitor.battery.reference, part)
-        counted = tallies.count(slice(0, PART), monitor.rings.offset, monitor.rings.block_rows)
-        closed = [window for window in monitor.rings.push(counted, min(PART, rows - start)) if window.level >= 0]
+        cut = monitor.rings.cut(min(PART, rows - start))
+        counted = tallies.count(slice(0, len(cut)), cut)
+        closed = [window for window in monitor.rings.push(counted, cut) if window.level >= 0]
         ends.extend(window.block * monitor.rings.block_rows for window in closed)
         found.append(_p_values(monitor.battery, closed))
     return np.array(ends), np.concatenate(found)
@@ -119,8 +120,9 @@ def _shifted(size: float, seed: int) -> Tests:
     rng = np.random.default_rng([seed, 12])
     monitor = monitor_of({"x": SHIFTS["mean"](0.0, REFERENCE_ROWS, rng)}, SURE_PER_MILLION, COLUMNS)
     tallies = FrameTallies(monitor.battery.reference, Rows({"x": SHIFTS["mean"](size, WITHIN_ROWS, rng)}))
-    counted = tallies.count(slice(0, WITHIN_ROWS), 0, monitor.rings.block_rows)
-    closed = [window for window in monitor.rings.push(counted, WITHIN_ROWS) if window.level >= 0]
+    cut = monitor.rings.cut(WITHIN_ROWS)
+    counted = tallies.count(slice(0, WITHIN_ROWS), cut)
+    closed = [window for window in monitor.rings.push(counted, cut) if window.level >= 0]
     return np.array([window.block * monitor.rings.block_rows for window in closed]), _p_values(monitor.battery, closed)
 
 

@@ -100,8 +100,9 @@ def alarm_rows(monitor: WindowMonitor, columns: Mapping[str, Column]) -> list[in
     """Rows at which the monitor raises a shift on these rows, taken in whole."""
     tallies = FrameTallies(monitor.battery.reference, Rows(columns))
     rows = len(next(iter(columns.values())))
-    counted = tallies.count(slice(0, rows), monitor.rings.offset, monitor.rings.block_rows)
-    return [shift.block * monitor.rings.block_rows for shift in monitor.push(counted, rows)]
+    cut = monitor.rings.cut(rows)
+    counted = tallies.count(slice(0, rows), cut)
+    return [shift.block * monitor.rings.block_rows for shift in monitor.push(counted, cut)]
 
 
 def bench_windows(runs: int, rows: int, say: Say) -> dict[str, Any]:

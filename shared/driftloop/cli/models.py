@@ -166,18 +166,23 @@ def read_spec(file: Path) -> "ModelSpec":
     import yaml
     from pydantic import ValidationError
 
+    from drift_detection.core.presets import check_detection
     from driftloop.spec.model_spec import ModelSpec
 
     if not file.is_file():
         raise UserError(f"There is no file {file}.", ExitCode.NOT_FOUND)
     try:
-        return ModelSpec.model_validate(yaml.safe_load(file.read_text(encoding="utf-8")))
+        spec = ModelSpec.model_validate(yaml.safe_load(file.read_text(encoding="utf-8")))
+        check_detection(spec.detection)
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
         raise UserError(f"{file}: {where or 'the spec'}: {first['msg']}.", ExitCode.USAGE) from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise UserError(f"{file} is not YAML: {str(error).splitlines()[0]}.", ExitCode.USAGE) from error
+    except ValueError as error:
+        raise UserError(f"{file}: detection: {error}.", ExitCode.USAGE) from error
+    return spec
 
 
 def open_view(bootstrap_servers: str | None, home: Path) -> "RegistryView":

@@ -26,11 +26,13 @@ class TargetField(SpecPart):
     """One predicted value.
 
     `kind` number: the loss is |prediction − label| / `scale`; with `tolerance`, it is 1 where that
-    difference is over the tolerance and else 0. `kind` category: 1 where they differ, else 0.
+    difference is over the tolerance and else 0. Else with `quantile`, the prediction is of that quantile and
+    the loss is the pinball loss / `scale`. `kind` category: 1 where they differ, else 0.
     """
 
     kind: Literal["number", "category"] = "category"
     tolerance: float | None = Field(default=None, ge=0)
+    quantile: float | None = Field(default=None, gt=0, lt=1)
     scale: float = Field(default=1.0, gt=0)
 
 
@@ -47,8 +49,13 @@ class Detection(SpecPart):
     preset: str = "default"
     error_detector: str | None = None
     error_parameters: dict[str, float] = Field(default_factory=dict)
+    windows: Literal["sliding", "tumbling"] = "sliding"
+    """Sliding windows move on by a quarter; tumbling ones follow one another, no row in two of a length."""
     window_rows: int = Field(default=1000, ge=50)
+    window_seconds: float | None = Field(default=None, gt=0)
+    """Where given, windows close by the rows' own time (`predicted_at`) instead of by their count."""
     minimum_rows: int = Field(default=500, ge=50)
+    """Rows that a window must have to be judged."""
     false_alarms_per_month: float = Field(default=1.0, gt=0)
     """The budget of the model, its segments, columns and tests together; with `fleet_models`, of a whole fleet."""
     fleet_models: int = Field(default=1, ge=1)

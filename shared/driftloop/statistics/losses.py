@@ -19,10 +19,22 @@ def field_losses(field: TargetField, predictions: NDArray[np.generic], labels: N
     if field.kind == "category":
         wrong: Floats = np.not_equal(predictions, labels).astype(np.float64)
         return wrong
-    distance = np.abs(predictions.astype(np.float64) - labels.astype(np.float64))
+    gap = labels.astype(np.float64) - predictions.astype(np.float64)
+    if field.tolerance is None and field.quantile is not None:
+        return pinball_losses(gap, field.quantile) / field.scale
+    distance = np.abs(gap)
     if field.tolerance is None:
         return distance / field.scale
     return np.where(np.isnan(distance), np.nan, (distance > field.tolerance).astype(np.float64))
+
+
+def pinball_losses(gaps: Floats, quantile: float) -> Floats:
+    """Pinball loss of each row of a forecast of a quantile, by label − prediction; NaN where that is NaN.
+
+    >>> pinball_losses(np.array([2.0, -2.0]), 0.9).round(1)
+    array([1.8, 0.2])
+    """
+    return np.maximum(quantile * gaps, (quantile - 1) * gaps)
 
 
 def row_losses(

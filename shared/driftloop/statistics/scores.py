@@ -6,6 +6,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from driftloop.statistics.losses import pinball_losses
+
 Floats = NDArray[np.float64]
 Trend = Literal["improving", "stable", "declining"]
 Grade = Literal["excellent", "good", "fair", "poor"]
@@ -54,8 +56,7 @@ def pinball_loss(said: Floats, true: Floats, quantile: float) -> float:
     >>> pinball_loss(np.array([1.0]), np.array([3.0]), 0.9)
     1.8
     """
-    gap = true - said
-    return float(np.mean(np.maximum(quantile * gap, (quantile - 1) * gap)))
+    return float(pinball_losses(true - said, quantile).mean())
 
 
 def trend(values: Sequence[float], *, rising_is_good: bool, limit: float = 0.001) -> tuple[Trend, float, float]:

@@ -10,6 +10,7 @@ from drift_detection.core.metrics_of import health_metrics, shift_metrics, sourc
 from drift_detection.core.presets import PRESETS
 from drift_detection.core.rules import RuleMonitor
 from drift_detection.core.windows.reference import FrameTallies
+from drift_detection.core.windows.rings import Rings
 from driftloop.bench.windows import Rows, monitor_of
 from driftloop.spec.policy import preset, preset_names
 from driftloop.statistics.scores import combined_score, health_grade, health_score, improvement, stability, trend
@@ -39,7 +40,8 @@ def window(reference: dict[str, np.ndarray], current: dict[str, np.ndarray]) -> 
     """The published shift metrics of one window."""
     rows = len(next(iter(current.values())))
     monitor = monitor_of(reference, 1.0, len(reference), window_rows=rows, minimum_rows=rows)
-    tallies = FrameTallies(monitor.battery.reference, Rows(current)).count(slice(0, rows), 0, rows)
+    whole = Rings(4 * rows, 1, 1).cut(rows)
+    tallies = FrameTallies(monitor.battery.reference, Rows(current)).count(slice(0, rows), whole)
     return shift_metrics(monitor.battery.run(tallies[:1], np.array([rows])))
 
 

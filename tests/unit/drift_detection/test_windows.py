@@ -1,6 +1,7 @@
 """Window monitors: power on small shifts, false alarms within the budget, bounded and exact state."""
 
 import json
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -54,13 +55,13 @@ def test_windows_are_the_same_however_rows_come(rows: int) -> None:
     tallies = np.arange(40_000, dtype=np.int64)
     whole, parts = Rings(400, 200, 1), Rings(400, 200, 1)
     blocks = tallies.reshape(-1, 100).sum(axis=1)[:, None]
-    expected = [(one.block, one.level, one.rows, int(one.tally[0])) for one in whole.push(blocks, 40_000)]
+    expected = [(one.block, one.level, one.rows, int(one.tally[0])) for one in whole.push(blocks, whole.cut(40_000))]
     found = []
     for start in range(0, 40_000, rows):
         part = tallies[start : start + rows]
-        place = (parts.offset + np.arange(len(part))) // 100
-        counted = np.bincount(place, weights=part).astype(np.int64)[:, None]
-        found += [(one.block, one.level, one.rows, int(one.tally[0])) for one in parts.push(counted, len(part))]
+        cut = parts.cut(len(part))
+        counted = np.bincount(cut.places, weights=part).astype(np.int64)[:, None]
+        found += [(one.block, one.level, one.rows, int(one.tally[0])) for one in parts.push(counted, cut)]
     assert found == expected
     restored = Rings(400, 200, 1)
     restored.restore(json.loads(json.dumps(whole.snapshot())))
@@ -85,3 +86,55 @@ def test_a_column_that_is_not_in_the_frame_is_missing() -> None:
     monitor = monitor_of({"x": np.random.default_rng(1).normal(size=5000)}, 1.0, 1)
     assert alarm_rows(monitor, {"x": np.full(2000, np.nan)})
     assert pa.nulls(1) is not None
+
+
+def closed(rings: Rings, at: np.ndarray, cuts: list[int]) -> list[tuple[int, int, int]]:
+    """(block, level, rows) of the windows that close when rows of these times come in parts."""
+    found = []
+    for start, stop in pairwise([0, *cuts, len(at)]):
+        cut = rings.cut(stop - start, at[start:stop])
+        tallies = np.bincount(cut.places, minlength=cut.blocks).astype(np.int64)[:, None]
+        found += [(one.block, one.level, one.rows) for one in rings.push(tallies, cut)]
+    return found
+
+
+def test_windows_of_time_close_by_the_rows_own_time_and_hold_the_rows_of_that_time() -> None:
+    hour = 3_600_000
+    at = np.r_[np.arange(0, 8 * hour, hour // 100), [40 * hour]].astype(np.int64)
+    windows = closed(Rings(1000, 300, 1, window_seconds=4 * 3600), at, [])
+    assert [rows for _, level, rows in windows if level == 0] == [300, 400, 400, 400, 400, 400, 300]
+    assert [rows for _, level, rows in windows if level == 1] == [700], "blocks 1-4 and 5-8, the eighth without a row"
+    assert max(block for block, _, _ in windows) < 12, "hours without a row are no windows"
+
+
+@pytest.mark.parametrize("tumbling", [True, False])
+def test_windows_of_time_are_the_same_however_rows_come_late_ones_too(tumbling: bool) -> None:
+    rng = np.random.default_rng(3)
+    at = np.cumsum(rng.exponential(500, 4000) + 3e6 * (rng.random(4000) < 0.001)).astype(np.int64)
+    at[rng.integers(10, 4000, 50)] -= 400_000
+    made = [Rings(1000, 100, 1, tumbling=tumbling, window_seconds=200) for _ in range(2)]
+    whole = closed(made[0], at, [])
+    assert whole == closed(made[1], at, sorted(set(rng.integers(1, 4000, 30).tolist())))
+    assert made[0].snapshot() == made[1].snapshot()
+
+
+def test_no_row_is_in_two_tumbling_windows_of_a_level() -> None:
+    rings = Rings(100, 100, 1, tumbling=True)
+    windows = closed(rings, np.zeros(6400, dtype=np.int64), [37, 1234])
+    for level in range(4):
+        assert sum(rows for _, at_level, rows in windows if at_level == level) == 6400
+
+
+@pytest.mark.parametrize("windows", [{"windows": "tumbling"}, {"window_seconds": 60_000.0}])
+def test_a_shift_is_found_in_tumbling_windows_and_in_windows_of_time(
+    windows: dict[str, Any], detection: Any, stream: Any, make_spec: Any
+) -> None:
+    rows = stream(9000, seed=3)
+    rows.columns["heat"][5000:] += 1.0
+    whole, parts = (detection(spec=make_spec(detection=Detection(**windows))) for _ in range(2))
+    whole.feed(rows)
+    parts.feed(rows, cuts=[700, 5100, 5900])
+    assert whole.signals
+    assert {(one.subject, one.raised.row // 1500) for one in whole.signals} <= {("heat", 3), ("heat", 4)}
+    said = [(one.segment, one.raised, one.statistic) for one in whole.signals]
+    assert said == [(one.segment, one.raised, one.statistic) for one in parts.signals]

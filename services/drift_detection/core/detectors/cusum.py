@@ -50,9 +50,8 @@ class Cusum:
         before = np.multiply.outer(up + down, count) - np.multiply.outer(down, events.astype(np.int64))
         floor = np.minimum(np.minimum.accumulate(before, axis=1), -self.sums[:, None])
         after = before + up[:, None] - floor
-        crossed = np.flatnonzero((after >= threshold).any(axis=0))
-        if len(crossed):
-            first = int(crossed[0])
+        if len(events) and after.max() >= threshold:
+            first = int(np.argmax((after >= threshold).any(axis=0)))
             self._settle(before[:, : first + 1], events[: first + 1], after[:, first], int(events[first]) + 1)
             return int(events[first])
         end = up * len(events) - down * (rows - len(events))

@@ -53,6 +53,7 @@ class WatchingDetector(ABC):
         self._limit = self._limit_of(false_alarm_rate)
         self._first = self._as_level(reference)
         self._learned = Level()
+        self._level: tuple[tuple[Level, Level, Level | None], Level] = (Level(), Level(), None), Level()
         self._raised: Level | None = None
         self._pending = Level()
         self._settling: list[Level] = []
@@ -186,7 +187,11 @@ class WatchingDetector(ABC):
         return self._mean_of(recent) <= self._mean_of(first) + self._error(first) + self._error(recent)
 
     def _reference(self) -> Level:
-        return self._first + self._learned if self._raised is None else self._raised
+        """The level in use; sums of levels are exact, so it is put together only when its parts change."""
+        parts = self._first, self._learned, self._raised
+        if any(one is not other for one, other in zip(parts, self._level[0], strict=True)):
+            self._level = parts, (self._first + self._learned if self._raised is None else self._raised)
+        return self._level[1]
 
     def _error(self, level: Level) -> float:
         """Standard error of a mean, in whole-number units; neighbours that agree count for less."""

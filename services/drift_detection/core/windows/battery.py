@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from scipy.special import chdtri, ndtri
 
 from drift_detection.core.windows.bins import FRACTION
-from drift_detection.core.windows.reference import Counts, Reference
+from drift_detection.core.windows.reference import Reference
+from drift_detection.core.windows.rings import Counts
 
 Floats = NDArray[np.float64]
 
@@ -99,33 +100,43 @@ class Battery:
 
     def run(self, tallies: Counts, rows: NDArray[np.int64]) -> Findings:
         """The findings for windows of `rows` rows each."""
-        reference, starts = self.reference, self.reference.starts
-        columns = len(reference.columns)
-        counts = tallies[:, : reference.bins]
-        shares = counts / rows[:, None]
-        difference = shares - reference.shares
-        worth = np.array([reference.effective_rows(int(count)) for count in rows]).reshape(-1, columns)
-        ks = np.maximum.reduceat(np.abs(np.cumsum(difference, axis=1)), starts, axis=1) * self.numeric
-        chi, psi = self.groups.compare(shares, worth)
-        location = np.add.reduceat(difference * self.location, starts, axis=1) * np.sqrt(worth)
-        spread = np.add.reduceat(difference * self.spread, starts, axis=1) * np.sqrt(worth)
-        missing, missing_excess = self._shares_of(shares, self._missing_bins, worth)
-        outliers, outlier_excess = self._outliers(shares, worth)
-        excess = np.stack(
-            (
-                ks * np.sqrt(worth) / self.limits.shape,
-                chi / self.limits.share,
-                np.abs(location) / self.limits.score,
-                np.abs(spread) / self.limits.score,
-                missing_excess,
-                outlier_excess,
-            ),
-            axis=2,
-        )
+        reference, columns = self.reference, len(self.reference.columns)
+        worth = self._worth(rows)
+        shares = tallies[:, : reference.bins] / rows[:, None]
+        ks, outliers, missing, excess = self._tests(shares, worth)
         present = np.maximum(1 - missing, 1e-12) * rows[:, None]
         means = tallies[:, reference.bins : reference.bins + columns] / present / FRACTION
         squares = tallies[:, reference.bins + columns :] / present / FRACTION**2
+        psi = self.groups.psi(shares, worth)
         return Findings(rows, ks, psi, means, np.maximum(squares - means**2, 0.0), outliers, missing, excess)
+
+    def excess(self, tallies: Counts, rows: NDArray[np.int64]) -> Floats:
+        """Of the findings of windows only how far each test stands over its limit."""
+        return self._tests(tallies[:, : self.reference.bins] / rows[:, None], self._worth(rows))[3]
+
+    def _worth(self, rows: NDArray[np.int64]) -> Floats:
+        lengths, length_of = np.unique(rows, return_inverse=True)
+        return np.stack([self.reference.effective_rows(length) for length in lengths.tolist()])[length_of]
+
+    def _tests(self, shares: Floats, worth: Floats) -> tuple[Floats, Floats, Floats, Floats]:
+        """(KS distances, outliers, missing shares, excess of every test)."""
+        starts = self.reference.starts
+        difference = shares - self.reference.shares
+        root = np.sqrt(worth)
+        ks = np.maximum.reduceat(np.abs(np.cumsum(difference, axis=1)), starts, axis=1) * self.numeric
+        location = np.add.reduceat(difference * self.location, starts, axis=1) * root
+        spread = np.add.reduceat(difference * self.spread, starts, axis=1) * root
+        missing, missing_excess = self._shares_of(shares, self._missing_bins, worth)
+        outliers, outlier_excess = self._outliers(shares, worth)
+        tests = (
+            ks * root / self.limits.shape,
+            self.groups.chi_square(shares, worth) / self.limits.share,
+            np.abs(location) / self.limits.score,
+            np.abs(spread) / self.limits.score,
+            missing_excess,
+            outlier_excess,
+        )
+        return ks, outliers, missing, np.stack(tests, axis=2)
 
     @cached_property
     def numeric(self) -> Floats:
@@ -210,15 +221,18 @@ class Groups:
             column_of,
         )
 
-    def compare(self, shares: Floats, worth: Floats) -> tuple[Floats, Floats]:
-        """Chi-square of each column's groups, and their PSI (half a row added to each, so that none is empty)."""
+    def chi_square(self, shares: Floats, worth: Floats) -> Floats:
+        """Chi-square of each column's groups."""
         current = np.add.reduceat(shares, self.starts, axis=1)
         known = np.maximum(self.shares, 1e-9)
-        chi = np.add.reduceat((current - self.shares) ** 2 / known, self.columns, axis=1) * worth
+        return np.asarray(np.add.reduceat((current - self.shares) ** 2 / known, self.columns, axis=1) * worth)
+
+    def psi(self, shares: Floats, worth: Floats) -> Floats:
+        """PSI of each column's groups (half a row added to each, so that none is empty)."""
+        current = np.add.reduceat(shares, self.starts, axis=1)
         smooth = 0.5 / worth[:, self.column_of]
         actual, expected = current + smooth, self.shares + smooth
-        psi = np.add.reduceat((actual - expected) * np.log(actual / expected), self.columns, axis=1)
-        return chi, psi
+        return np.asarray(np.add.reduceat((actual - expected) * np.log(actual / expected), self.columns, axis=1))
 
 
 def _group_starts(shares: Floats, least: float) -> list[int]:

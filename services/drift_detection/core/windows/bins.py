@@ -66,25 +66,28 @@ class ColumnBins:
         return picked
 
     def steps(self, values: Floats) -> Codes:
-        """Numbers as whole 1/256ths of a standard deviation from the mean, at most 16 of them; NaN is 0."""
-        scaled = (values - self.mean) * (FRACTION / self.deviation if self.deviation > 0 else 0.0)
-        np.clip(scaled, -FARTHEST, FARTHEST, out=scaled)
+        """Numbers as whole 1/256ths of a standard deviation from the mean, at most 16 of them; NaN is not allowed."""
+        scaled = values - self.mean
+        scaled *= FRACTION / self.deviation if self.deviation > 0 else 0.0
+        np.maximum(scaled, -FARTHEST, out=scaled)
+        np.minimum(scaled, FARTHEST, out=scaled)
         np.rint(scaled, out=scaled)
         return scaled.astype(np.int32)
 
     def number_codes(self, values: Floats, steps: Codes) -> Codes:
         """The bin of each number: looked up by its step, and searched for only where an edge falls into the step."""
-        codes = self.table[steps + FARTHEST]
+        codes = self.table.take(steps + FARTHEST, mode="clip").astype(np.int32)
         unsure = np.flatnonzero(codes < 0)
-        codes[unsure] = np.searchsorted(self.edges, values[unsure], side="left")
+        if len(unsure):
+            codes[unsure] = np.searchsorted(self.edges, values[unsure], side="left")
         return codes
 
     @cached_property
-    def table(self) -> Codes:
-        """The bin of every step, −1 where the step holds an edge."""
+    def table(self) -> NDArray[np.int16]:
+        """The bin of every step, −1 where the step holds an edge (16 KB a column)."""
         edges = self.steps(self.edges)
         every = np.arange(-FARTHEST, FARTHEST + 1)
-        return np.where(np.isin(every, edges), -1, np.searchsorted(edges, every)).astype(np.int32)
+        return np.where(np.isin(every, edges), -1, np.searchsorted(edges, every)).astype(np.int16)
 
 
 def numeric_bins(name: str, profile: NumericProfile) -> ColumnBins | None:

@@ -3,14 +3,16 @@
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from drift_detection.core.ledger import Ledger
 from drift_detection.core.windows.again import ChangedAgain
 from drift_detection.core.windows.battery import Battery, Findings
-from drift_detection.core.windows.rings import QUARTERS, Counts, Rings, Window
+from drift_detection.core.windows.rings import Counts, Cut, Rings, Window
 from drift_detection.core.windows.shift import Shift, shift_of
 
-LEARNING_BLOCKS = 2 * QUARTERS
+Floats = NDArray[np.float64]
+
 RELEASE = 0.6
 """A column is calm again when every test on its window stands below this part of its limit."""
 EPISODE_WINDOWS = 8
@@ -21,16 +23,32 @@ class WindowMonitor:
     """Owns the windows of one stream of rows and remembers which columns stand alarmed.
 
     With `learns`, the first two windows of rows are taken for the reference in place of the profile's.
+    The other parameters are those of `Rings`.
     """
 
     def __init__(
-        self, battery: Battery, window_rows: int, minimum_rows: int, *, learns: bool, ledger: Ledger | None = None
+        self,
+        battery: Battery,
+        window_rows: int,
+        minimum_rows: int,
+        *,
+        learns: bool,
+        tumbling: bool = False,
+        window_seconds: float | None = None,
+        ledger: Ledger | None = None,
     ) -> None:
         self.battery = battery
         self._ledger = ledger or Ledger()
         self._learns = learns
         self._learned: tuple[Counts, int] | None = None
-        self.rings = Rings(window_rows, minimum_rows, battery.reference.width)
+        self.rings = Rings(
+            window_rows,
+            minimum_rows,
+            battery.reference.width,
+            tumbling=tumbling,
+            window_seconds=window_seconds,
+            first_column=battery.reference.columns[0].count,
+        )
         self._alarmed: dict[int, int] = {}
         self._found: tuple[int, Findings] | None = None
         self._last_joined = 0
@@ -48,20 +66,30 @@ class WindowMonitor:
         """Names of the columns that stand alarmed."""
         return [self.battery.reference.columns[index].name for index in sorted(self._alarmed)]
 
-    def push(self, tallies: Counts, rows: int) -> list[Shift]:
+    def push(self, tallies: Counts, cut: Cut) -> list[Shift]:
         """Add rows by their tallies; gives the shifts that are news."""
-        if self._learns and self._learned is None:
-            return self._learn(tallies, rows)
-        closed = self.rings.push(tallies, rows)
+        closed: list[Window] = []
+        for windows in self.rings.closing(tallies, cut):
+            if self._learns and self._learned is None:
+                self._learn(windows)
+            else:
+                closed.extend(windows)
+        return self._see(closed)
+
+    def _learn(self, closed: list[Window]) -> None:
+        """The first long window (two short ones) becomes the reference, and windows begin after it."""
+        long = next((window for window in closed if window.level >= 1), None)
+        if long is not None:
+            self._take_reference(long.tally, long.rows)
+            self.rings.forget()
+
+    def _see(self, closed: list[Window]) -> list[Shift]:
         windows = [window for window in closed if window.level >= 0]
-        if not windows:
-            return []
-        lengths = np.array([window.rows for window in windows], dtype=np.int64)
-        findings = self.battery.run(np.stack([window.tally for window in windows]), lengths)
-        worst = findings.excess.max(axis=2)
-        newest = max(index for index, window in enumerate(windows) if window.level == 0 or index == 0)
-        if windows[newest].level == 0:
-            self._found = self.rings.blocks, findings.only(newest)
+        if windows:
+            lengths = np.array([window.rows for window in windows], dtype=np.int64)
+            excess = self.battery.excess(np.stack([window.tally for window in windows]), lengths)
+            over_limit = excess.max(axis=2) >= 1
+            some_over = over_limit.any(axis=1).tolist()
         shifts: list[Shift] = []
         place = -1
         for window in closed:
@@ -71,23 +99,9 @@ class WindowMonitor:
                 shifts.extend(again)
                 continue
             place += 1
-            over = np.flatnonzero(worst[place] >= 1)
-            if (len(over) or self._alarmed) and self._counts(window):
-                shifts.extend(self._judge(window, place, findings, over))
+            if (some_over[place] or self._alarmed) and self._counts(window):
+                shifts.extend(self._judge(window, excess[place], np.flatnonzero(over_limit[place])))
         return shifts
-
-    def _learn(self, tallies: Counts, rows: int) -> list[Shift]:
-        """Take in rows until two windows are full: they become the reference, and windows begin after them."""
-        length = self.rings.block_rows
-        until = LEARNING_BLOCKS * length - self.rings.blocks * length - self.rings.offset
-        if rows < until:
-            self.rings.push(tallies, rows)
-            return []
-        blocks = LEARNING_BLOCKS - self.rings.blocks
-        last = self.rings.push(tallies[:blocks], until)[-1]
-        self._take_reference(last.tally, last.rows)
-        self.rings.forget()
-        return self.push(tallies[blocks:], rows - until)
 
     def _take_reference(self, tally: Counts, rows: int) -> None:
         self._learned = tally, rows
@@ -96,10 +110,11 @@ class WindowMonitor:
 
     def _counts(self, window: Window) -> bool:
         """A long window that reaches back into a shift that is over says nothing new."""
-        return window.level == 0 or window.block - window.rows // self.rings.block_rows >= self._calm_since
+        return window.level == 0 or window.block - (self.rings.parts << window.level) >= self._calm_since
 
-    def _judge(self, window: Window, index: int, findings: Findings, over: "np.ndarray[Any, Any]") -> list[Shift]:
-        worst = findings.excess[index].max(axis=1)
+    def _judge(self, window: Window, excess: Floats, over: NDArray[np.intp]) -> list[Shift]:
+        """What is news in a window, by the excess of its columns and tests and the columns over a limit."""
+        worst = excess.max(axis=1)
         calm = [one for one, level in self._alarmed.items() if window.level >= level and worst[one] < RELEASE]
         for column in calm:
             del self._alarmed[column]
@@ -109,14 +124,14 @@ class WindowMonitor:
         fresh = [int(column) for column in over if int(column) not in self._alarmed]
         if not fresh:
             return []
-        running = bool(self._alarmed) and window.block - self._last_joined <= EPISODE_WINDOWS * 4
+        running = bool(self._alarmed) and window.block - self._last_joined <= EPISODE_WINDOWS * self.rings.parts
         self._alarmed.update(dict.fromkeys(fresh, window.level))
         self._last_joined = window.block
         if running:
             return []
         self._ledger.raised += 1
         self._again.begin(window.block)
-        return [shift_of(self.battery, window, findings.excess[index], fresh)]
+        return [shift_of(self.battery, window, excess, fresh)]
 
     def findings(self) -> Findings | None:
         """The battery on the newest short window; None before there is one."""

@@ -1,5 +1,6 @@
 """All the bins of a version's columns in one row of counts, so that windows are compared in one step."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Protocol
@@ -10,11 +11,12 @@ from numpy.typing import NDArray
 
 from drift_detection.core.rows import numbers
 from drift_detection.core.windows.bins import ColumnBins, categorical_bins, numeric_bins
+from drift_detection.core.windows.rings import Counts, Cut
 from driftloop.contracts.model_profiles import ModelProfile, NumericProfile
 from driftloop.statistics.dependence import inflation_at
 
 Floats = NDArray[np.float64]
-Counts = NDArray[np.int64]
+Rows = NDArray[np.intp] | slice
 
 
 class BinnedRows(Protocol):
@@ -116,41 +118,62 @@ class FrameTallies:
         self._reference = reference
         count = len(rows.seen)
         which = None if count == len(rows) else pa.array(rows.seen)
+        self._all = np.arange(count)
         self._codes = np.empty((len(reference.columns), count), dtype=np.int32)
-        self._steps = np.zeros((len(reference.columns), count), dtype=np.int32)
-        for index, column in enumerate(reference.columns):
+        self._steps = np.zeros((len(reference.columns), count), dtype=np.int64)
+        for index, (start, column) in enumerate(zip(reference.starts.tolist(), reference.columns, strict=True)):
             found = rows.column(column.name)
             if found is None:
-                self._codes[index] = column.count - 1
-            elif column.kind == "category":
-                self._codes[index] = column.category_codes(found if which is None else found.take(which))
+                self._codes[index] = start + column.count - 1
+                continue
+            picked = found if which is None else found.take(which)
+            if column.kind == "category":
+                np.add(column.category_codes(picked), start, out=self._codes[index])
             else:
-                self._take_numbers(index, column, numbers(found if which is None else found.take(which)))
-        self._codes += reference.starts[:, None].astype(np.int32)
+                self._take_numbers(index, start, column, numbers(picked))
 
-    def _take_numbers(self, index: int, column: ColumnBins, values: Floats) -> None:
-        missing = np.isnan(values)
-        gaps = bool(missing.any())
+    def _take_numbers(self, index: int, start: int, column: ColumnBins, values: Floats) -> None:
+        gaps = bool(np.isnan(values @ values))
         if gaps:
+            missing = np.isnan(values)
             values = np.where(missing, column.mean, values)
         steps = column.steps(values)
-        self._steps[index], self._codes[index] = steps, column.number_codes(values, steps)
+        self._steps[index] = steps
+        np.add(column.number_codes(values, steps), start, out=self._codes[index])
         if gaps:
-            self._codes[index][missing] = column.count - 1
+            self._codes[index][missing] = start + column.count - 1
             self._steps[index][missing] = 0
 
-    def count(self, which: NDArray[np.intp] | slice, offset: int, block_rows: int) -> Counts:
-        """Tallies (blocks × width) of the rows `which`, the first of which is row `offset` of its block."""
-        codes, steps = self._codes[:, which], self._steps[:, which].astype(np.int64)
-        rows = codes.shape[1]
-        blocks = (offset + np.arange(rows)) // block_rows
-        total = int(blocks[-1]) + 1 if rows else 0
-        flat = (codes + blocks * self._reference.bins).ravel()
-        bins = np.bincount(flat, minlength=total * self._reference.bins).reshape(total, -1)
-        firsts = np.searchsorted(blocks, np.arange(total))
-        sums = np.add.reduceat(steps, firsts, axis=1) if rows else steps
-        squares = np.add.reduceat(steps * steps, firsts, axis=1) if rows else steps
-        return np.concatenate((bins, sums.T, squares.T), axis=1, dtype=np.int64)
+    def count(self, which: Rows, cut: Cut) -> Counts:
+        """Tallies (blocks × width) of the rows `which`, cut into blocks."""
+        return self._count(which, cut.places, cut.blocks)
+
+    def count_each(self, parts: Sequence[tuple[Rows, Cut]]) -> list[Counts]:
+        """`count` of several parts of the rows, in one go."""
+        if len(parts) <= 1:
+            return [self.count(which, cut) for which, cut in parts]
+        firsts = np.cumsum([0, *(cut.blocks for _, cut in parts)])
+        places = np.concatenate([first + cut.places for first, (_, cut) in zip(firsts.tolist(), parts, strict=False)])
+        counted = self._count(np.concatenate([self._all[which] for which, _ in parts]), places, int(firsts[-1]))
+        return [counted[first:last] for first, last in zip(firsts[:-1].tolist(), firsts[1:].tolist(), strict=True)]
+
+    def _count(self, which: Rows, places: Counts, blocks: int) -> Counts:
+        """Tallies of rows whose blocks' places ascend."""
+        width, columns = self._reference.bins, len(self._reference.columns)
+        codes, steps = (
+            table[:, which] if isinstance(which, slice) else table.take(which, axis=1)
+            for table in (self._codes, self._steps)
+        )
+        tallies = np.zeros((blocks, self._reference.width), dtype=np.int64)
+        if not len(places):
+            return tallies
+        flat = codes + places * width
+        tallies[:, :width] = np.bincount(flat.ravel(), minlength=blocks * width).reshape(blocks, width)
+        firsts = np.flatnonzero(np.diff(places, prepend=-1))
+        filled = places[firsts]
+        tallies[filled, width : width + columns] = np.add.reduceat(steps, firsts, axis=1).T
+        tallies[filled, width + columns :] = np.add.reduceat(steps * steps, firsts, axis=1).T
+        return tallies
 
 
 def reference_of(profile: ModelProfile) -> Reference:

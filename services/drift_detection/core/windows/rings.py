@@ -1,20 +1,24 @@
 """Windows of several lengths over one stream of rows, kept as tallies.
 
-Level −1 is the newest quarter of level 0, for what has changed just now. Level 0 slides: the last
-`window_rows` rows, in steps of a quarter. Level k ≥ 1 is two closed halves of window_rows · 2^(k−1)
-rows each: long enough to find a small shift, and no longer than needed. All steps are at fixed row
-counts of the stream.
+A stream is cut into blocks, by count of rows or by the rows' own time. Sliding: level −1 is the newest
+block, a quarter of level 0, for what has changed just now; level 0 is the last four blocks. Tumbling:
+a block is a window, and no row is in two windows of a level. Level k ≥ 1 is two closed halves of 2^(k−1)
+windows each: long enough to find a small shift, and no longer than needed. Where windows close
+depends on the stream alone, never on how its rows were batched.
 """
 
 import base64
 import zlib
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import reduce
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 Counts = NDArray[np.int64]
+Milliseconds = NDArray[np.int64]
 
 QUARTERS = 4
 LEVELS = 5
@@ -22,7 +26,7 @@ LEVELS = 5
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """A window that has just closed: after how many blocks of the stream, at which level, over how many rows."""
+    """A window that has just closed: with which block of the stream, at which level, over how many rows."""
 
     block: int
     level: int
@@ -30,65 +34,152 @@ class Window:
     tally: Counts
 
 
-class Rings:
-    """The windows of one model and segment."""
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """How some rows fall into the blocks of a stream.
 
-    def __init__(self, window_rows: int, minimum_rows: int, width: int) -> None:
-        self.block_rows = max(window_rows // QUARTERS, 1)
-        self._least = -(-min(minimum_rows, window_rows) // self.block_rows)
-        self._width = width
+    `numbers` is the number of each row's block, ascending; `open` that of the block that was open before
+    them. `places` counts the blocks that have rows: the open one is 0, whether or not rows fall into it.
+    """
+
+    numbers: Counts
+    places: Counts
+    open: int
+    closed_by_next: bool
+    """Blocks of time close with the first row after them; those of rows with their own last row."""
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+    @property
+    def blocks(self) -> int:
+        """How many places there are."""
+        return int(self.places[-1]) + 1 if len(self.places) else 0
+
+    def block_of_places(self) -> list[int]:
+        """The block that each place stands for."""
+        fresh = np.flatnonzero(np.diff(self.places, prepend=0))
+        return [self.open, *self.numbers[fresh].tolist()]
+
+    def closing_row(self, block: int) -> int:
+        """Which of the rows closed a block."""
+        return int(np.searchsorted(self.numbers, block, side="right")) - (not self.closed_by_next)
+
+
+class Rings:
+    """The windows of one model and segment.
+
+    `window_rows` long; with `window_seconds`, that long in the rows' time instead. A window of time is
+    judged where it has `minimum_rows`, one of level k where it has 2^k times as many.
+    `first_column` is the number of counts in a tally that sum to its rows (windows of time need it).
+    """
+
+    def __init__(
+        self,
+        window_rows: int,
+        minimum_rows: int,
+        width: int,
+        *,
+        tumbling: bool = False,
+        window_seconds: float | None = None,
+        first_column: int = 1,
+    ) -> None:
+        self.parts = 1 if tumbling else QUARTERS
+        self._tumbling = tumbling
+        self.block_rows = max(window_rows // self.parts, 1)
+        self._block_ms = None if window_seconds is None else max(round(window_seconds * 1000 / self.parts), 1)
+        self._minimum = minimum_rows if self._block_ms else min(minimum_rows, self.parts * self.block_rows)
+        self._width, self._first_column = width, first_column
         self._partial = np.zeros(width, dtype=np.int64)
         self._recent: list[Counts] = []
         self._halves: list[list[Counts]] = [[] for _ in range(LEVELS)]
         self.blocks = 0
         self.offset = 0
 
-    def push(self, tallies: Counts, rows: int) -> list[Window]:
-        """Add the tallies of `rows` more rows, cut at this stream's blocks; gives the windows that closed."""
-        if not rows:
-            return []
-        closing, self.offset = divmod(self.offset + rows, self.block_rows)
-        closed: list[Window] = []
-        for index in range(closing):
-            block = tallies[index] + self._partial if index == 0 else tallies[index]
-            closed.extend(self._close(block))
-        if closing:
+    def cut(self, rows: int, at: Milliseconds | None = None) -> Cut:
+        """Where the next `rows` rows fall; `at`, their times, is needed where windows are of time.
+
+        A row that is older than the block that is open counts in that one.
+        """
+        if self._block_ms is None:
+            places = (self.offset + np.arange(rows)) // self.block_rows
+            return Cut(self.blocks + 1 + places, places, self.blocks + 1, closed_by_next=False)
+        assert at is not None
+        began = self.blocks or self.offset or not rows
+        first = self.blocks + 1 if began else int(at[0]) // self._block_ms
+        numbers = np.maximum.accumulate(np.maximum(at // self._block_ms, first))
+        return Cut(numbers, np.cumsum(np.diff(numbers, prepend=first) > 0), first, closed_by_next=True)
+
+    def push(self, tallies: Counts, cut: Cut) -> list[Window]:
+        """Add rows by the tallies of the blocks they fall into; gives the windows that closed."""
+        return [window for closed in self.closing(tallies, cut) for window in closed]
+
+    def closing(self, tallies: Counts, cut: Cut) -> Iterator[list[Window]]:
+        """The same, the windows of each block that closes by themselves. To be read to its end."""
+        if not len(cut):
+            return
+        self.blocks = cut.open - 1
+        self.offset = 1 if self._block_ms else (self.offset + len(cut)) % self.block_rows
+        of_places = cut.block_of_places()
+        if not self.offset:
+            of_places.append(of_places[-1] + 1)
+        for place, following in enumerate(of_places[1:]):
+            block = tallies[place] + self._partial if place == 0 else tallies[place]
+            yield self._close(block)
+            yield from self._close_empty(following - 1)
+        if len(of_places) > 1:
             self._partial = np.zeros(self._width, dtype=np.int64)
         if self.offset:
             self._partial = self._partial + tallies[-1]
-        return closed
+
+    def _close_empty(self, until: int) -> Iterator[list[Window]]:
+        """Close the blocks of time that had no row; after so many that every window is empty, begin anew."""
+        if until - self.blocks > self.parts << LEVELS:
+            self.forget()
+            self.blocks = until
+        while self.blocks < until:
+            yield self._close(np.zeros(self._width, dtype=np.int64))
+
+    def _rows(self, tally: Counts, blocks: int) -> int:
+        return blocks * self.block_rows if self._block_ms is None else int(tally[: self._first_column].sum())
 
     def _close(self, block: Counts) -> list[Window]:
         self.blocks += 1
-        self._recent = [*self._recent, block][-QUARTERS:]
-        windows = [Window(self.blocks, -1, self.block_rows, block)]
-        if len(self._recent) >= self._least:
-            rows = len(self._recent) * self.block_rows
-            windows.append(Window(self.blocks, 0, rows, np.sum(self._recent, axis=0)))
-        half_blocks = QUARTERS
-        if self.blocks % half_blocks == 0:
-            half = np.sum(self._recent, axis=0)
-            for level in range(LEVELS):
-                self._halves[level] = [*self._halves[level], half][-2:]
-                if len(self._halves[level]) < 2:
-                    break
-                both = self._halves[level][0] + self._halves[level][1]
-                windows.append(Window(self.blocks, level + 1, 2 * half_blocks * self.block_rows, both))
-                half_blocks *= 2
-                if self.blocks % half_blocks:
-                    break
-                half = both
+        self._recent = [*self._recent, block][-self.parts :]
+        recent = reduce(np.add, self._recent)
+        windows = self._judged(-1, block, 1)
+        windows += self._judged(0, recent, len(self._recent))
+        half_blocks, half = self.parts, recent
+        for level in range(LEVELS):
+            if self.blocks % half_blocks:
+                break
+            halves = self._halves[level] = [*self._halves[level], half][-2:]
+            if len(halves) < 2:
+                break
+            half = halves[0] + halves[1]
+            windows += self._judged(level + 1, half, 2 * half_blocks)
+            if self._tumbling:
+                self._halves[level] = []
+            half_blocks *= 2
         return windows
+
+    def _judged(self, level: int, tally: Counts, blocks: int) -> list[Window]:
+        """The window, where it has rows enough to be judged."""
+        rows = self._rows(tally, blocks)
+        needed = self._minimum << level if level >= 0 else max(self._minimum // self.parts, 1)
+        return [Window(self.blocks, level, rows, tally)] if rows >= needed else []
 
     def forget(self) -> None:
         """Begin windows anew; blocks go on being counted."""
         self._recent, self._halves = [], [[] for _ in range(LEVELS)]
 
     def latest(self) -> tuple[Counts, int] | None:
-        """The tally of level 0 as it last closed and its rows; None before the first block."""
+        """The tally of level 0 as it last closed and its rows; None before the first block, or where it had no row."""
         if not self._recent:
             return None
-        return np.sum(self._recent, axis=0), len(self._recent) * self.block_rows
+        tally = reduce(np.add, self._recent)
+        rows = self._rows(tally, len(self._recent))
+        return (tally, rows) if rows else None
 
     def snapshot(self) -> dict[str, Any]:
         """The tallies, compressed, as text."""
