@@ -66,7 +66,7 @@ def send(kafka: KafkaSettings, inputs: Iterable[Input]) -> None:
     for item in inputs:
         number = -1 if item.partition_by is None else partition_of(item.partition_by, PARTITIONS)
         producer.produce(kafka.topic_prefix + item.topic, item.value, item.key, number, headers=list(item.headers))
-    assert producer.flush(60) == 0, "the broker does not take the load"
+    assert producer.flush(180) == 0, "the broker does not take the load"
 
 
 def run(

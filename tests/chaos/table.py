@@ -50,7 +50,7 @@ def table(reports: Sequence[Report]) -> str:
 
 def _longest(runs: Iterable[Report]) -> str:
     """What else was measured: the slowest recovery, or the slowest end."""
-    words = {"max_seconds": "all caught up after at most {:g} s", "max_stop_seconds": "ended within {:g} s"}
+    words = {"max_seconds": "settled or caught up after at most {:g} s", "max_stop_seconds": "ended within {:g} s"}
     found = [words[name].format(max(run[name] for run in runs)) for name in words if all(name in run for run in runs)]
     return f" ({', '.join(found)})" if found else ""
 

@@ -3,6 +3,7 @@ import socket
 import time
 import urllib.request
 
+import psutil
 import pytest
 from tests.chaos.case import Input
 from tests.chaos.counter import SINK, SOURCE
@@ -11,6 +12,7 @@ from tests.chaos.witness import read_all
 
 from driftloop.errors import ExitCode
 from driftloop.kafka.clients import admin_client
+from driftloop.kafka.embedded import embedded_broker
 from driftloop.kafka.quiescence import Quiescence
 from driftloop.kafka.topics import apply_topics
 
@@ -126,3 +128,31 @@ def test_health_and_metrics_are_served(kafka, start_counter, wait_until):
     processed = 'driftloop_records_total{fate="processed",service="counter"} 2.0'
     wait_until(lambda: processed in fetch("/metrics"), 30, "a count of two")
     wait_until(lambda: 'driftloop_lag_records{partition="0"' in fetch("/metrics"), 30, "a lag")
+
+
+def test_a_broker_killed_and_restarted_under_load_loses_nothing(kafka, start_counter, tmp_path):
+    folder = tmp_path / "kafka"
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    world = World(kafka.model_copy(update={"bootstrap_servers": f"127.0.0.1:{port}"}), tmp_path)
+    feeder = Feeder(world, endless(), 300)
+    with embedded_broker(folder, port=port) as broker:
+        apply_topics(world.kafka, partitions=2, replication=1)
+        start_counter(servers=broker.bootstrap_servers)
+        Quiescence(world.kafka, GROUP).wait(60)
+        feeder.start()
+        kill_broker(broker)
+    with embedded_broker(folder, port=port):
+        fed = len(world.sent)
+        while len(world.sent) < fed + 300:
+            assert feeder.is_alive()
+        feeder.stop()
+        Quiescence(world.kafka, GROUP).wait(60)
+        assert counted(world)
+
+
+def kill_broker(broker):
+    for child in psutil.Process(broker.pid).children():
+        child.kill()
+        child.wait()
