@@ -129,8 +129,10 @@ class BatchDecoder:
             return [self._block(records, indices, rows, values if read is None else ())]
         groups: dict[type, tuple[list[int], list[Any], list[bytes]]] = {kind: ([], [], []) for kind in kinds}
         for index, row, value in zip(indices, rows, values, strict=True):
-            for part, given in zip(groups[type(row)], (index, row, value), strict=True):
-                part.append(given)
+            group_indices, group_rows, group_values = groups[type(row)]
+            group_indices.append(index)
+            group_rows.append(row)
+            group_values.append(value)
         decoded.dead.update(zip(*groups.pop(Refusal, ([], [], []))[:2], strict=True))
         return [self._block(records, *group[:2], group[2] if read is None else ()) for group in groups.values()]
 
