@@ -16,7 +16,7 @@ from driftloop.codec.columns import ColumnBatch
 from driftloop.codec.frames import FEATURE, LABEL, PREDICTION
 from driftloop.codec.json_keys import keys_in, keys_of, repeated_key
 from outcome_ingestion.core.layout import Layout
-from outcome_ingestion.core.refusal import Refusal, invalid
+from outcome_ingestion.core.refusal import Refusal, invalid, undecodable
 
 _REQUIRED = 4
 """`prediction_id`, `model_id`, `predicted_at`, `features`."""
@@ -39,8 +39,17 @@ def repeated_in_rows(
         spare -= len(maps) + sum(map(keys_of, maps))
     if not spare:
         return {}
-    found = {row: repeated_key(value) for row, value in enumerate(values)}
-    return {row: repeated(name) for row, name in found.items() if name is not None}
+    found = {row: _refusal(value) for row, value in enumerate(values)}
+    return {row: refusal for row, refusal in found.items() if refusal is not None}
+
+
+def _refusal(value: bytes) -> Refusal | None:
+    """Why a record is refused. A decoder that skips what it does not know may have let bad UTF-8 pass there."""
+    try:
+        name = repeated_key(value)
+    except ValueError as error:
+        return undecodable(error)
+    return None if name is None else repeated(name)
 
 
 def _values_in(columns: Mapping[str, pa.Array], layout: Layout) -> int:
