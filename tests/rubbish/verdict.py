@@ -91,7 +91,9 @@ def _records(kafka: KafkaSettings, topic: str) -> Iterable[Record]:
 
 def verdict_of(found: Found, services: list[Watched]) -> dict[str, Any]:
     """The figures of a run. All of `lost`, `doubled`, `let_in`, `changed` must be 0."""
-    lost = {kind: len(ids.keys() - found.seen[kind].keys()) for kind, ids in found.good.items()}
+    lost = [
+        f"{kind} {name}" for kind, ids in found.good.items() for name in sorted(ids.keys() - found.seen[kind].keys())
+    ]
     twice = sum(found.seen[kind][name] > 1 for kind, ids in found.good.items() for name in ids)
     known = found.good["row"].keys()
     missing = found.bad.keys() - found.buried.keys()
@@ -100,7 +102,8 @@ def verdict_of(found: Found, services: list[Watched]) -> dict[str, Any]:
         "good": sum(len(ids) for ids in found.good.values()),
         "in_frames": sum(len(ids.keys() & found.seen[kind].keys()) for kind, ids in found.good.items()),
         "in_dlq": len(found.bad.keys() & found.buried.keys()),
-        "lost": sum(lost.values()) + len(missing),
+        "lost": len(lost) + len(missing),
+        "lost_first": lost[:20],
         "doubled": twice + sum(count > 1 for count in found.buried.values()),
         "let_in": len(found.seen["row"].keys() - known),
         "changed": found.changed,
