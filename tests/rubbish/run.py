@@ -115,10 +115,10 @@ def run(kafka: KafkaSettings, plan: Plan, *, seconds: float = 1800.0) -> dict[st
         return {"classes": len(plan.classes), **verdict_of(found, services), "crashes": crashes}
 
 
-def start(kafka: KafkaSettings, folder: Path) -> list[Watched]:
-    """The services that read the three topics."""
+def start(kafka: KafkaSettings, folder: Path, modules: tuple[tuple[str, ...], ...] = MODULES) -> list[Watched]:
+    """The services that read the three topics, or those of them that are named."""
     return [
-        Watched(module, kafka, folder / f"{module[0]}.log", **_SMALL_MEMORY, **_homes(folder)) for module in MODULES
+        Watched(module, kafka, folder / f"{module[0]}.log", **_SMALL_MEMORY, **_homes(folder)) for module in modules
     ]
 
 
@@ -163,7 +163,7 @@ def only_rubbish(kafka: KafkaSettings, seconds: float = 300.0) -> dict[str, Any]
                 for _ in range(3):
                     sender.send(record.topic, record.key, record.value, record.headers)
         sender.close()
-        services = start(kafka, Path(scratch))[:2]
+        services = start(kafka, Path(scratch), MODULES[:2])
         deadline = time.monotonic() + seconds
         while not all(service.crashed for service in services) and time.monotonic() < deadline:
             time.sleep(0.1)
