@@ -7,12 +7,12 @@ import hashlib
 import sys
 from pathlib import Path
 
-import atheris
-
 OURS = ["outcome_ingestion", "retrain_coordinator", "driftloop"]
 
 
 def main(name: str, folder: Path, options: list[str]) -> None:
+    import atheris
+
     with atheris.instrument_imports(include=OURS):
         from tests.fuzz.targets import TARGETS
     target, corpus = TARGETS[name], folder / "corpus"
