@@ -130,8 +130,8 @@ def test_health_and_metrics_are_served(kafka, start_counter, wait_until):
     wait_until(lambda: 'driftloop_lag_records{partition="0"' in fetch("/metrics"), 30, "a lag")
 
 
-def test_a_broker_killed_and_restarted_under_load_loses_nothing(kafka, start_counter, tmp_path):
-    folder = tmp_path / "kafka"
+def test_a_broker_killed_and_restarted_under_load_loses_nothing(kafka, start_counter, tmp_path, wait_until):
+    folder, log = tmp_path / "kafka", tmp_path / "counter.log"
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -139,9 +139,9 @@ def test_a_broker_killed_and_restarted_under_load_loses_nothing(kafka, start_cou
     feeder = Feeder(world, endless(), 300)
     with embedded_broker(folder, port=port) as broker:
         apply_topics(world.kafka, partitions=2, replication=1)
-        start_counter(servers=broker.bootstrap_servers)
-        Quiescence(world.kafka, GROUP).wait(60)
+        start_counter(servers=broker.bootstrap_servers, log=log)
         feeder.start()
+        wait_until(lambda: '"restored"' in log.read_text(), 60, "the counter's start")
         kill_broker(broker)
     with embedded_broker(folder, port=port):
         fed = len(world.sent)
