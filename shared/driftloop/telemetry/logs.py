@@ -2,7 +2,7 @@
 
 import logging
 import sys
-from typing import Literal
+from typing import Literal, TextIO, cast
 
 import structlog
 
@@ -22,13 +22,23 @@ def configure_logs(service: str, *, format: LogFormat | None = None, level: str 
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=structlog.PrintLoggerFactory(cast(TextIO, _Stderr())),
         cache_logger_on_first_use=True,
     )
     structlog.contextvars.bind_contextvars(service=service)
     client = logging.getLogger("driftloop.kafka.client")
     client.handlers = [_ToStructlog()]
     client.setLevel(logging.WARNING)
+
+
+class _Stderr:
+    """What stderr is when a line is written, which need not be what it was when logs were set up."""
+
+    def write(self, text: str) -> int:
+        return sys.stderr.write(text)
+
+    def flush(self) -> None:
+        sys.stderr.flush()
 
 
 class _ToStructlog(logging.Handler):
