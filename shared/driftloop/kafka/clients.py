@@ -1,7 +1,10 @@
 """Builds every Kafka client from `KafkaSettings`.
 
 The settings that are not obvious were measured: `fetch.queue.backoff.ms` at its default of 1000 caps
-catching up at a tenth; small `fetch.wait.max.ms` and `linger.ms` keep a hop at milliseconds.
+catching up at a tenth; small `fetch.wait.max.ms` and `linger.ms` keep a hop at milliseconds. With
+`metadata.recovery.strategy=rebootstrap`, the client's default, a broker that is gone for a while is forgotten,
+and a transaction that waits for it as its group's coordinator then waits for ever, whatever its timeout
+(librdkafka issues 5456 and 5511; one broker kill in four, when it fell on the first transaction).
 """
 
 import logging
@@ -32,6 +35,7 @@ def client_config(kafka: KafkaSettings) -> dict[str, Any]:
         "enable.metrics.push": False,
         "reconnect.backoff.ms": 50,
         "reconnect.backoff.max.ms": 1_000,
+        "metadata.recovery.strategy": "none",
         "socket.keepalive.enable": True,
         "log_level": 4,
         "logger": CLIENT_LOG,

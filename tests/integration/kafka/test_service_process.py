@@ -18,6 +18,8 @@ from driftloop.kafka.topics import apply_topics
 
 pytestmark = pytest.mark.broker
 
+QUICK_RETURN = {"broker.session.timeout.ms": "2000", "broker.heartbeat.interval.ms": "400"}
+"""A broker that was killed may come back before its old session is over only after so long."""
 GROUP = {"counter_keyed": (SOURCE,)}
 
 
@@ -137,13 +139,13 @@ def test_a_broker_killed_and_restarted_under_load_loses_nothing(kafka, start_cou
         port = free.getsockname()[1]
     world = World(kafka.model_copy(update={"bootstrap_servers": f"127.0.0.1:{port}"}), tmp_path)
     feeder = Feeder(world, endless(), 300)
-    with embedded_broker(folder, port=port) as broker:
+    with embedded_broker(folder, port=port, overrides=QUICK_RETURN) as broker:
         apply_topics(world.kafka, partitions=2, replication=1)
         start_counter(servers=broker.bootstrap_servers, log=log)
         feeder.start()
-        wait_until(lambda: '"restored"' in log.read_text(), 60, "the counter's start")
+        wait_until(lambda: log.read_text().count('"restored"') == 2, 60, "the counter's start")
         kill_broker(broker)
-    with embedded_broker(folder, port=port):
+    with embedded_broker(folder, port=port, overrides=QUICK_RETURN):
         fed = len(world.sent)
         while len(world.sent) < fed + 300:
             assert feeder.is_alive()
