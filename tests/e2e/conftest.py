@@ -1,5 +1,6 @@
 import os
 import signal
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -32,10 +33,9 @@ def drift_csv(tmp_path_factory) -> Path:
 
 @dataclass
 class Spectator:
-    """An audience that may lay hands on the loop after a block."""
+    """An audience that may lay hands on the loop: `kills` names who dies after which row (a block's end)."""
 
-    kill: tuple[str, ...] = ()
-    kill_after_row: int = 0
+    kills: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
     loop: LocalLoop | None = None
     killed: list[int] = field(default_factory=list)
     recorded: Recorded | None = None
@@ -53,11 +53,10 @@ class Spectator:
         pass
 
     def block(self, rows: slice, version: str, loss: float, frozen_loss: float) -> None:
-        if self.kill and not self.killed and rows.stop >= self.kill_after_row:
-            pids = self.loop.supervisor.pids()
-            for service in self.kill:
-                os.kill(pids[service], signal.SIGKILL)
-                self.killed.append(pids[service])
+        for service in self.kills.get(rows.stop, ()):
+            pid = self.loop.supervisor.pids()[service]
+            os.kill(pid, signal.SIGKILL)
+            self.killed.append(pid)
 
 
 @pytest.fixture(scope="session")
