@@ -11,7 +11,7 @@ from math import sqrt
 from typing import Literal
 
 import numpy as np
-from scipy.stats import norm
+from scipy.special import ndtr
 
 from driftloop.contracts.message import Version
 from driftloop.spec.model_spec import ChallengeRule
@@ -51,7 +51,7 @@ def one_look(entry: ChallengeEntry, rule: ChallengeRule) -> tuple[Outcome, str, 
             return "reject", reason, figures
         return "continue", f"{served} of the {rule.look_rows} each before the one look", figures
     gain, z = _gain(champion, challenger)
-    p_value = float(norm.sf(z))
+    p_value = float(ndtr(-z))
     figures |= {"p_value": p_value, "live_gain": gain}
     said = f"gain {gain:+.4f} on {rule.look_rows} rows each, p = {p_value:.3g}"
     if p_value < rule.risk and gain >= rule.minimum_effect:

@@ -7,7 +7,7 @@ here nothing is said before `look_rows` rows, and the answer then is the last on
 from math import sqrt
 from typing import Literal
 
-from scipy.stats import norm
+from scipy.special import ndtr
 
 from driftloop.spec.model_spec import ChallengeRule
 from retrain_coordinator.core.state import ChallengeEntry
@@ -26,7 +26,7 @@ def fixed_look(entry: ChallengeEntry, rule: ChallengeRule) -> tuple[Outcome, str
         return "continue", f"{test.rows} of {rule.look_rows} rows before the one look", {}
     mean, variance = test.mean, test.variance * test.inflation
     z = mean / sqrt(variance / test.rows) if variance > 0 else float("inf") if mean > 0 else 0.0
-    p_value = float(norm.sf(z))
+    p_value = float(ndtr(-z))
     figures: dict[str, float | str | None] = {"p_value": p_value}
     said = f"mean gain {mean:+.4f} on {test.rows} rows, p = {p_value:.3g}"
     if p_value < rule.risk and mean >= rule.minimum_effect:

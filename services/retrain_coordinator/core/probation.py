@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from math import sqrt
 
 import numpy as np
-from scipy.stats import norm
+from scipy.special import ndtri
 
 from retrain_coordinator.core.challenge import Evidence
 from retrain_coordinator.core.paired_losses import differences
@@ -32,7 +32,7 @@ def after(entry: ProbationEntry, champion: Sequence[float], predecessor: Sequenc
 
 def is_harmful(entry: ProbationEntry, risk: float) -> bool:
     """Whether the champion has proven worse, at that risk of sending back one that is not."""
-    seen_at_look = entry.look is not None and entry.look >= float(norm.isf((1.0 - _SHARE_OF_BETS) * risk))
+    seen_at_look = entry.look is not None and entry.look >= float(-ndtri((1.0 - _SHARE_OF_BETS) * risk))
     return seen_at_look or entry.harm.proven(_SHARE_OF_BETS * risk)
 
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import chi2
+from scipy.special import chdtr
 
 Floats = NDArray[np.float64]
 Inflation = tuple[tuple[int, float], ...]
@@ -52,7 +52,7 @@ def inflation(values: Floats) -> Inflation:
         runs = len(values) // rows
         means = values[: runs * rows].reshape(runs, rows).mean(axis=1)
         ratio = float(means.var(ddof=1)) * rows / variance
-        surprise = chi2.cdf(ratio * (runs - 1) / factor, runs - 1)
+        surprise = chdtr(runs - 1, ratio * (runs - 1) / factor)
         if not _RISK < surprise < 1 - _RISK:
             factor = max(ratio, factor / 2, 1.0)
         steps.append((rows, round(factor, 3)))

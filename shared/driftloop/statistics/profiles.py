@@ -13,7 +13,6 @@ from uuid import UUID
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import rankdata
 
 from driftloop.contracts.model_profiles import CategoricalProfile, LossProfile, ModelProfile, NumericProfile
 from driftloop.learners.protocol import Column, Predictions, Rows
@@ -60,9 +59,16 @@ def numeric_profile(values: Floats) -> NumericProfile:
         outlier_share=float(outliers.mean()) if variance > 0 else 0.0,
         kurtosis=float(np.mean(centred**4) / variance**2) if variance > 0 else 3.0,
         lag_correlation=lag_correlation(present),
-        inflation=inflation(rankdata(present)),
+        inflation=inflation(_ranks(present)),
         atoms=_atoms(present),
     )
+
+
+def _ranks(present: Floats) -> Floats:
+    """From 1, ties sharing their mean: `scipy.stats.rankdata`, whose import is half of a service's start."""
+    _, places, counts = np.unique(present, return_inverse=True, return_counts=True)
+    ranks: Floats = (np.cumsum(counts) - (counts - 1) / 2)[places]
+    return ranks
 
 
 def _atoms(present: Floats) -> tuple[tuple[float, int], ...]:
