@@ -43,7 +43,7 @@ check: $(STAMP) ## format, lint, types, import contracts, schemas, unit tests (u
 	$(PY) -m mypy
 	$(VENV)/bin/lint-imports
 	$(VENV)/bin/driftloop schemas check
-	$(PY) -m pytest -n 2 -m 'not broker and not slow' tests/unit tests/contract services shared
+	$(PY) -m pytest -n 2 --dist loadfile -m 'not broker and not slow' tests/unit tests/contract services shared
 
 format: $(STAMP) ## put the code in order
 	$(PY) -m ruff format .
