@@ -5,6 +5,7 @@ Each sends one message on `model-commands` and waits for the decision that answe
 
 import json
 import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
@@ -49,81 +50,57 @@ def promote(
     _ask(find_kafka(bootstrap_servers, home), model, "promote", reason, wait, as_json, version=version)
 
 
-def rollback(
-    model: Model,
-    version: Annotated[str | None, typer.Argument(help="Default: the predecessor.")] = None,
-    reason: Reason = "asked for on the command line",
-    wait: Wait = 15.0,
-    as_json: AsJson = False,
-    bootstrap_servers: BootstrapServers = None,
-    home: HomeFolder = DEFAULT_HOME,
-) -> None:
-    """Let the predecessor (or another version) serve again."""
-    _ask(find_kafka(bootstrap_servers, home), model, "roll_back", reason, wait, as_json, version=version)
+def _plain(command: Command, words: str) -> Callable[..., None]:
+    """A command that names a model and nothing else; `words` is its help."""
+
+    def ask(
+        model: Model,
+        reason: Reason = "asked for on the command line",
+        wait: Wait = 15.0,
+        as_json: AsJson = False,
+        bootstrap_servers: BootstrapServers = None,
+        home: HomeFolder = DEFAULT_HOME,
+    ) -> None:
+        _ask(find_kafka(bootstrap_servers, home), model, command, reason, wait, as_json)
+
+    ask.__doc__ = words
+    return ask
 
 
-def freeze(
-    model: Model,
-    reason: Reason = "asked for on the command line",
-    wait: Wait = 15.0,
-    as_json: AsJson = False,
-    bootstrap_servers: BootstrapServers = None,
-    home: HomeFolder = DEFAULT_HOME,
-) -> None:
-    """Stop every automatic change of a model, until `unfreeze`."""
-    _ask(find_kafka(bootstrap_servers, home), model, "freeze", reason, wait, as_json)
+def _of_a_version(command: Command, words: str, otherwise: str) -> Callable[..., None]:
+    """A command that may name a version; `otherwise` is the one that is meant where it does not."""
+
+    def ask(
+        model: Model,
+        version: Annotated[str | None, typer.Argument(help=f"Default: {otherwise}.")] = None,
+        reason: Reason = "asked for on the command line",
+        wait: Wait = 15.0,
+        as_json: AsJson = False,
+        bootstrap_servers: BootstrapServers = None,
+        home: HomeFolder = DEFAULT_HOME,
+    ) -> None:
+        _ask(find_kafka(bootstrap_servers, home), model, command, reason, wait, as_json, version=version)
+
+    ask.__doc__ = words
+    return ask
 
 
-def unfreeze(
-    model: Model,
-    reason: Reason = "asked for on the command line",
-    wait: Wait = 15.0,
-    as_json: AsJson = False,
-    bootstrap_servers: BootstrapServers = None,
-    home: HomeFolder = DEFAULT_HOME,
-) -> None:
-    """Allow automatic changes again."""
-    _ask(find_kafka(bootstrap_servers, home), model, "unfreeze", reason, wait, as_json)
-
-
-def approve(
-    model: Model,
-    version: Annotated[str | None, typer.Argument(help="Default: the challenger, or the run, that waits.")] = None,
-    reason: Reason = "asked for on the command line",
-    wait: Wait = 15.0,
-    as_json: AsJson = False,
-    bootstrap_servers: BootstrapServers = None,
-    home: HomeFolder = DEFAULT_HOME,
-) -> None:
-    """Let what waits for a person go on: a run, or a proven challenger."""
-    _ask(find_kafka(bootstrap_servers, home), model, "approve", reason, wait, as_json, version=version)
-
-
-def veto(
-    model: Model,
-    version: Annotated[
-        str | None, typer.Argument(help="Default: the newest challenger, or the run that waits.")
-    ] = None,
-    reason: Reason = "asked for on the command line",
-    wait: Wait = 15.0,
-    as_json: AsJson = False,
-    bootstrap_servers: BootstrapServers = None,
-    home: HomeFolder = DEFAULT_HOME,
-) -> None:
-    """Refuse a challenger, or a run that waits for approval."""
-    _ask(find_kafka(bootstrap_servers, home), model, "veto", reason, wait, as_json, version=version)
-
-
-def cancel(
-    model: Model,
-    reason: Reason = "asked for on the command line",
-    wait: Wait = 15.0,
-    as_json: AsJson = False,
-    bootstrap_servers: BootstrapServers = None,
-    home: HomeFolder = DEFAULT_HOME,
-) -> None:
-    """End the training run that is in progress."""
-    _ask(find_kafka(bootstrap_servers, home), model, "cancel", reason, wait, as_json)
+rollback = _of_a_version(
+    "roll_back", "Let the predecessor (or another version) serve again.", otherwise="the predecessor"
+)
+approve = _of_a_version(
+    "approve",
+    "Let what waits for a person go on: a run, or a proven challenger.",
+    otherwise="the challenger, or the run, that waits",
+)
+veto = _of_a_version(
+    "veto",
+    "Refuse a challenger, or a run that waits for approval.",
+    otherwise="the newest challenger, or the run that waits",
+)
+freeze = _plain("freeze", "Stop every automatic change of a model, until `unfreeze`.")
+unfreeze = _plain("unfreeze", "Allow automatic changes again.")
+cancel = _plain("cancel", "End the training run that is in progress.")
 
 
 def _ask(

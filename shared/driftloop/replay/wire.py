@@ -2,6 +2,7 @@
 
 import secrets
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from types import TracebackType
 from typing import Protocol, Self
 
@@ -78,9 +79,11 @@ class KafkaWire:
         self.journal = Journal(model_id, on_message)
         self._model_id, self._kafka, self.check = model_id, kafka, check
         self._labels = TogetherSender(kafka, f"labels-{secrets.token_hex(4)}")
-        self._publisher = OutcomePublisher(kafka)
-        self._watcher = ChampionWatcher([model_id], kafka)
-        self._settling = Settling(kafka, self.journal, check)
+        with ExitStack() as stack:
+            self._publisher = stack.enter_context(OutcomePublisher(kafka))
+            self._watcher = stack.enter_context(ChampionWatcher([model_id], kafka))
+            self._settling = stack.enter_context(Settling(kafka, self.journal, check))
+            self._opened = stack.pop_all()
 
     def __enter__(self) -> Self:
         return self
@@ -88,9 +91,7 @@ class KafkaWire:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._settling.__exit__(kind, error, trace)
-        self._watcher.close()
-        self._publisher.__exit__(kind, error, trace)
+        self._opened.__exit__(kind, error, trace)
 
     def publish(self, key: str, batch: pa.RecordBatch) -> None:
         """Asynchronous: see `flush`."""
