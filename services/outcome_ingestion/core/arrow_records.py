@@ -8,6 +8,7 @@ import pyarrow.compute as pc
 
 from driftloop.codec.frames import FEATURE, LABEL, PREDICTION, ROW_COLUMNS, SEGMENT, SHADOW
 from driftloop.codec.scalars import category_text
+from driftloop.contracts.message import LONGEST_ID
 from outcome_ingestion.core.blocks import ROWS_A_RECORD, Block, present
 from outcome_ingestion.core.column_records import fitted
 from outcome_ingestion.core.json_rows import Find
@@ -19,7 +20,6 @@ Refused = dict[int, Refusal]
 MODEL_ID = b"model_id"
 UNREADABLE = (pa.ArrowException, OSError, ValueError, TypeError, OverflowError, MemoryError)
 """What pyarrow raises on a stream that is damaged: some of it late, when a name or a zone is first read."""
-_LONGEST_ID = 200
 
 
 def arrow_blocks(records: Sequence[tuple[int, bytes]], find: Find) -> tuple[list[Block], Refused]:
@@ -140,8 +140,8 @@ def _refuse_not_finite(column: pa.Array, name: str, refused: Refused) -> None:
 
 def _ids(column: pa.Array, refused: Refused) -> pa.StringArray:
     lengths = pc.fill_null(pc.utf8_length(column), 0).to_numpy()
-    for row in np.flatnonzero((lengths < 1) | (lengths > _LONGEST_ID)).tolist():
-        refused.setdefault(row, invalid("BadId", "a prediction_id has 1 to 200 characters"))
+    for row in np.flatnonzero((lengths < 1) | (lengths > LONGEST_ID)).tolist():
+        refused.setdefault(row, invalid("BadId", f"a prediction_id has 1 to {LONGEST_ID} characters"))
     return pc.fill_null(column, "") if column.null_count else column
 
 

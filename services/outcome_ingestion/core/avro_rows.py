@@ -15,6 +15,7 @@ import msgspec
 from driftloop.codec.avro import AvroTopic
 from driftloop.codec.avro_reader import Numbers, RecordReader
 from driftloop.codec.outcomes import DECODE_ERRORS, LabelRow, OutcomeRow
+from driftloop.contracts.message import LONGEST_ID
 from driftloop.contracts.topics import PREDICTION_LABELS, PREDICTION_OUTCOMES
 from outcome_ingestion.core.framed_schemas import DATUM, FindSchema, FramedSchemas
 from outcome_ingestion.core.json_rows import Find, Row, RowReader, fit_row
@@ -24,7 +25,6 @@ from outcome_ingestion.core.refusal import Refusal, invalid, undecodable
 
 _ENDING = "label_source"
 _SOURCES = {"user", "system", "pseudo"}
-_LONGEST = 200
 
 
 class AvroRows:
@@ -138,7 +138,7 @@ def _quickly(fields: list[Any], reader: RowReader, usual: _Usual) -> Row | None:
         type(features) is Numbers
         and features.names == usual.names
         and isfinite(sum(features.values))
-        and 0 < len(prediction_id) <= _LONGEST
+        and 0 < len(prediction_id) <= LONGEST_ID
         and source in _SOURCES
         and tokens is None
         and not (segment or shadow or attributes)

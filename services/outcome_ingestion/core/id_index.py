@@ -129,8 +129,8 @@ class IdIndex:
         del self._batches[place], self._starts[place]
         self._ranges = None
         if self._clashes:
-            gone = {i for i, ordinal in self._clashes.items() if batch.first <= ordinal < batch.end}
-            self._clashes = {i: ordinal for i, ordinal in self._clashes.items() if i not in gone}
+            kept = {i: at for i, at in self._clashes.items() if not batch.first <= at < batch.end}
+            self._clashes = kept
 
     def _append(self, batch: Known) -> None:
         self._batches.append(batch)

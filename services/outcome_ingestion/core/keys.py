@@ -15,7 +15,7 @@ def wrong_keys(keys: Sequence[bytes | str | None], ids: pa.StringArray) -> list[
         sizes = np.fromiter(map(len, keys), np.int32, count=len(keys))  # type: ignore[arg-type]
         together = b"".join(keys)  # type: ignore[arg-type]
     except TypeError:
-        pass
+        pass  # a key is missing, or text: looked at one by one below
     else:
         if np.array_equal(sizes, np.diff(offsets)) and together == data[offsets[0] : offsets[-1]].tobytes():
             return []

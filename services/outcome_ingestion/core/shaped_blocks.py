@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 from driftloop.codec.frames import FEATURE, LABEL, PREDICTION, ROW_COLUMNS, SEGMENT
 from driftloop.codec.json_keys import repeated_key
 from driftloop.codec.outcomes import DECODE_ERRORS, model_decoder
+from driftloop.contracts.message import LONGEST_ID
 from outcome_ingestion.core.blocks import Ints, Mask
 from outcome_ingestion.core.json_rows import Find, RowReader
 from outcome_ingestion.core.layout import ARROW_KINDS
@@ -21,7 +22,6 @@ from outcome_ingestion.core.text_hashes import text_parts
 
 _MOST_SHAPES = 16
 _LESSONS = 2
-_LONGEST_ID = 200
 _SOURCES = pa.array(["user", "system", "pseudo"])
 _BOUNDS = {"confidence": (0.0, 1.0), "weight": (0.0, np.inf), "latency_ms": (0.0, np.inf)}
 _PLAIN = ("model_version", "weight", "confidence", "latency_ms", "status", "cost", "tokens")
@@ -115,7 +115,7 @@ def _block(found: Shaped, reader: RowReader, shape: RowShape) -> ShapedBlock | N
 def _within_bounds(given: dict[str, pa.Array]) -> Mask:
     offsets, _ = text_parts(given["prediction_id"])
     sizes = np.diff(offsets)
-    keep = (sizes >= 1) & (sizes <= _LONGEST_ID)
+    keep = (sizes >= 1) & (sizes <= LONGEST_ID)
     if "label_source" in given:
         keep &= pc.is_in(given["label_source"], _SOURCES).to_numpy(zero_copy_only=False)
     for name, (low, high) in _BOUNDS.items():

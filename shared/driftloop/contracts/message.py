@@ -15,6 +15,9 @@ NAMESPACE = UUID("6d1f2a52-6f0e-5c0b-9b1e-0d4a4c9f7a11")
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,119}$")]
 """A model id, or a name of a feature set or learner: safe in keys, paths and metric labels."""
 
+LONGEST_ID = 200
+"""Characters that a prediction's id has at most."""
+
 Label = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 """A name that users choose freely: a feature, a field, a segment."""
 

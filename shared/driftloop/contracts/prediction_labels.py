@@ -2,14 +2,14 @@
 
 from pydantic import AwareDatetime, Field
 
-from driftloop.contracts.message import Label, Message, Name, Scalar
+from driftloop.contracts.message import LONGEST_ID, Label, Message, Name, Scalar
 from driftloop.contracts.prediction_outcomes import LabelSource
 
 
 class PredictionLabel(Message):
     """The truth about an earlier prediction. A second one with a later `labelled_at` corrects."""
 
-    prediction_id: str = Field(min_length=1, max_length=200)
+    prediction_id: str = Field(min_length=1, max_length=LONGEST_ID)
     model_id: Name
     label: Scalar | dict[Label, Scalar]
     labelled_at: AwareDatetime

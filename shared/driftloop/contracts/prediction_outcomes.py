@@ -8,7 +8,7 @@ from typing import Any, Literal, Self
 
 from pydantic import AwareDatetime, ConfigDict, Field, model_validator
 
-from driftloop.contracts.message import Label, Message, Name, Scalar, Value, Version
+from driftloop.contracts.message import LONGEST_ID, Label, Message, Name, Scalar, Value, Version
 
 LabelSource = Literal["user", "system", "pseudo"]
 
@@ -31,7 +31,7 @@ class PredictionOutcome(Message):
 
     model_config = ConfigDict(json_schema_extra={"allOf": [{"anyOf": [_GIVEN_TOGETHER, _EXAMPLE]}]})
 
-    prediction_id: str = Field(min_length=1, max_length=200)
+    prediction_id: str = Field(min_length=1, max_length=LONGEST_ID)
     model_id: Name
     model_version: Version | None = None
     predicted_at: AwareDatetime
