@@ -1,12 +1,19 @@
 """Sets up the logs of a process: JSON lines for machines, colours for a terminal, always on stderr."""
 
 import logging
+import re
 import sys
+import time
 from typing import Literal, TextIO, cast
 
 import structlog
 
 LogFormat = Literal["json", "console"]
+
+_SAME_EVERY_S = 10.0
+_MOST_REMEMBERED = 1_000
+_VARYING = re.compile(r"#(producer|consumer)-\d+|\d+ms")
+"""What differs between two sentences of the client that say the same."""
 
 
 def configure_logs(service: str, *, format: LogFormat | None = None, level: str = "INFO") -> None:  # noqa: A002
@@ -42,8 +49,25 @@ class _Stderr:
 
 
 class _ToStructlog(logging.Handler):
-    """Sends the Kafka client's own words on; the client already keeps repetitions down."""
+    """Sends the Kafka client's own words on, the same ones at most every ten seconds.
+
+    While its broker is away a client says so at every attempt of every connection, fifty times a second.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._said: dict[str, tuple[float, int]] = {}
 
     def emit(self, record: logging.LogRecord) -> None:
-        """One line."""
-        structlog.get_logger().log(record.levelno, "kafka client", words=record.getMessage())
+        """One line, with how often the same was held back since the last one."""
+        words, now = record.getMessage(), time.monotonic()
+        same = _VARYING.sub("", words)
+        said_at, held = self._said.get(same, (-_SAME_EVERY_S, 0))
+        if now - said_at < _SAME_EVERY_S:
+            self._said[same] = said_at, held + 1
+            return
+        if len(self._said) >= _MOST_REMEMBERED:
+            self._said.clear()
+        self._said[same] = now, 0
+        repeated = {"repeated": held} if held else {}
+        structlog.get_logger().log(record.levelno, "kafka client", words=words, **repeated)
