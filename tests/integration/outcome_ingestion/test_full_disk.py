@@ -1,9 +1,6 @@
 """The archive on a disk that is full: a small file system of its own, as root on Linux can mount one."""
 
-import os
 import shutil
-import subprocess
-import sys
 from collections import Counter
 from pathlib import Path
 
@@ -21,32 +18,17 @@ from driftloop.kafka.topics import apply_topics
 pytestmark = pytest.mark.broker
 
 RETRY_S = 3
-ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture
-def archive(kafka, tmp_path):
+def archive(start_service, tmp_path):
     """Starts the archive role on the folder `disk/lake`."""
-    started = []
-    environment = {
-        **os.environ,
-        "PYTHONPATH": os.pathsep.join(str(ROOT / part) for part in ("services", "shared")),
-        "DRIFTLOOP_KAFKA_BOOTSTRAP_SERVERS": kafka.bootstrap_servers,
-        "DRIFTLOOP_KAFKA_TOPIC_PREFIX": kafka.topic_prefix,
-        "DRIFTLOOP_OUTCOME_INGESTION_ARCHIVE_URI": str(tmp_path / "disk" / "lake"),
-        "DRIFTLOOP_OUTCOME_INGESTION_ARCHIVE_RETRY_SECONDS": str(RETRY_S),
-    }
-
-    def start():
-        command = [sys.executable, "-m", "outcome_ingestion", "--role", "archive"]
-        with (tmp_path / "archive.log").open("ab") as log:
-            started.append(subprocess.Popen(command, env=environment, stdout=log, stderr=log))
-        return started[-1]
-
-    yield start
-    for process in started:
-        process.kill()
-        process.wait()
+    return lambda: start_service(
+        "outcome_ingestion",
+        "archive",
+        DRIFTLOOP_OUTCOME_INGESTION_ARCHIVE_URI=str(tmp_path / "disk" / "lake"),
+        DRIFTLOOP_OUTCOME_INGESTION_ARCHIVE_RETRY_SECONDS=str(RETRY_S),
+    )
 
 
 def fill(file: Path) -> None:

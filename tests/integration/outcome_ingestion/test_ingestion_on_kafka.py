@@ -1,11 +1,8 @@
 """Both roles as processes on the real Kafka, killed on the way: every good row once, every bad one buried once."""
 
 import json
-import os
 import random
 import signal
-import subprocess
-import sys
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 
@@ -64,27 +61,14 @@ BAD_KINDS = (
 
 
 @pytest.fixture
-def services(kafka, tmp_path):
-    """Starts roles as processes; whatever still runs at the end is killed."""
-    environment = {
-        **os.environ,
-        "DRIFTLOOP_KAFKA_BOOTSTRAP_SERVERS": kafka.bootstrap_servers,
-        "DRIFTLOOP_KAFKA_TOPIC_PREFIX": kafka.topic_prefix,
-        "DRIFTLOOP_KAFKA_BATCH_SIZE": "500",
-        "DRIFTLOOP_OUTCOME_INGESTION_ARCHIVE_URI": str(tmp_path / "lake"),
-    }
-    started: list[subprocess.Popen[bytes]] = []
-
-    def start(role: str) -> subprocess.Popen[bytes]:
-        with (tmp_path / f"{role}.log").open("ab") as log:
-            command = [sys.executable, "-m", "outcome_ingestion", "--role", role]
-            started.append(subprocess.Popen(command, env=environment, stdout=log, stderr=log))
-        return started[-1]
-
-    yield start
-    for process in started:
-        process.kill()
-        process.wait()
+def services(start_service, tmp_path):
+    """Starts roles as processes."""
+    return lambda role: start_service(
+        "outcome_ingestion",
+        role,
+        DRIFTLOOP_KAFKA_BATCH_SIZE="500",
+        DRIFTLOOP_OUTCOME_INGESTION_ARCHIVE_URI=str(tmp_path / "lake"),
+    )
 
 
 def publish_spec(sender: Sender) -> None:

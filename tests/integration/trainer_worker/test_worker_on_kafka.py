@@ -1,12 +1,8 @@
 """The worker as a process on the real Kafka: killed in the middle of a run, it owes one version and gives one."""
 
 import json
-import os
 import signal
-import subprocess
-import sys
 import time
-from collections.abc import Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -33,29 +29,16 @@ pytestmark = pytest.mark.broker
 
 
 @pytest.fixture
-def worker(kafka, archive_uri, bad_learners, tmp_path):
-    """Starts the worker; whatever is still running at the end is killed."""
+def worker(kafka, archive_uri, bad_learners, start_service, tmp_path):
+    """Starts the worker."""
     apply_topics(kafka, partitions=1)
-    started: list[subprocess.Popen[bytes]] = []
-    environment = {
-        **os.environ,
-        "DRIFTLOOP_KAFKA_BOOTSTRAP_SERVERS": kafka.bootstrap_servers,
-        "DRIFTLOOP_KAFKA_TOPIC_PREFIX": kafka.topic_prefix,
-        "DRIFTLOOP_TRAINER_WORKER_ARCHIVE_URI": archive_uri,
-        "DRIFTLOOP_TRAINER_WORKER_ARTIFACT_URI": str(tmp_path / "artifacts"),
-    }
-
-    def start(warm: Sequence[str] = ()) -> subprocess.Popen[bytes]:
-        environment["DRIFTLOOP_TRAINER_WORKER_WARM"] = json.dumps(list(warm))
-        command = [sys.executable, "-m", "trainer_worker", "--role", "train"]
-        with (tmp_path / "worker.log").open("ab") as log:
-            started.append(subprocess.Popen(command, env=environment, stdout=log, stderr=log))
-        return started[-1]
-
-    yield start
-    for process in started:
-        process.kill()
-        process.wait()
+    return lambda warm=(): start_service(
+        "trainer_worker",
+        "train",
+        DRIFTLOOP_TRAINER_WORKER_ARCHIVE_URI=archive_uri,
+        DRIFTLOOP_TRAINER_WORKER_ARTIFACT_URI=str(tmp_path / "artifacts"),
+        DRIFTLOOP_TRAINER_WORKER_WARM=json.dumps(list(warm)),
+    )
 
 
 @pytest.fixture
