@@ -57,20 +57,26 @@ def _decode(value: bytes, find: Find, last: RowReader | None) -> tuple[ColumnBat
 
     `last` is the reader of the record before: tried first, as most batches have one model.
     """
+    batch, reader = _read(value, find, last)
+    if (name := repeated_in_columns(value, batch)) is not None:
+        raise repeated(name)
+    return batch, reader
+
+
+def _read(value: bytes, find: Find, last: RowReader | None) -> tuple[ColumnBatch, RowReader]:
+    batch: ColumnBatch
     if last is not None:
         with suppress(*DECODE_ERRORS):
-            typed: ColumnBatch = last.columns.decode(value)
-            return typed, last
+            batch = last.columns.decode(value)
+            return batch, last
     model_id = model_decoder.decode(value).model_id
     reader = find(model_id)
     if reader is None:
         raise unknown_model(model_id)
     try:
-        batch: ColumnBatch = reader.columns.decode(value)
+        batch = reader.columns.decode(value)
     except DECODE_ERRORS:
         batch = column_decoder.decode(value)
-    if (name := repeated_in_columns(value, batch)) is not None:
-        raise repeated(name)
     return batch, reader
 
 

@@ -64,6 +64,14 @@ def test_a_label_and_columns_with_a_key_twice_are_buried(bench, make, row):
     assert [letter.error_class for letter in bench.dead] == ["RepeatedKey", "RepeatedKey"]
 
 
+def test_columns_with_a_key_twice_are_buried_behind_good_ones_of_their_model(bench, make):
+    good, bad = make.columns([1, 2]), make.columns([3, 4])
+    bad = make.raw(bad.value().replace(b'"rate"', b'"speed": [1.0, 1.0], "rate"'), "p3", kind=COLUMNS)
+    bench.feed([good, bad, make.columns([5])])
+    assert [(letter.record, letter.error_class) for letter in bench.dead] == [(bad, "RepeatedKey")]
+    assert [p for p, _ in bench.events()] == ["p1", "p2", "p5"]
+
+
 def test_headers_that_disagree_on_the_content_type_are_refused(bench, make, row):
     record = make.outcome(row(1))
     headers = (("content-type", b"application/avro"), ("content-type", b"application/json"))
