@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import pyarrow as pa
 
+from driftloop.codec.arrow import encode_batch
 from driftloop.codec.avro import AvroTopic
 from driftloop.codec.content_types import ARROW, AVRO, COLUMNS, content_header
 from driftloop.contracts.message import derive_id
@@ -115,10 +116,7 @@ def stream(given: dict[str, pa.Array], names: Sequence[str] | None = None, model
     names = names or list(given)
     kinds = [(name, column.type) for name, column in zip(names, given.values(), strict=True)]
     schema = pa.schema(kinds, metadata={"model_id": model} if model else None)
-    sink = pa.BufferOutputStream()
-    with pa.ipc.new_stream(sink, schema) as writer:
-        writer.write_batch(pa.record_batch(list(given.values()), schema=schema))
-    return bytes(sink.getvalue().to_pybytes())
+    return encode_batch(pa.record_batch(list(given.values()), schema=schema))
 
 
 def _arrow_rows(number: int) -> Sent:

@@ -8,6 +8,7 @@ from pathlib import Path
 from tests.chaos.replicas import ROOT
 
 from driftloop.kafka.settings import KafkaSettings
+from driftloop.telemetry.memory import memory_mb
 
 
 class Watched:
@@ -48,9 +49,5 @@ class Watched:
 
     def note_memory(self, when: str) -> None:
         """Take down the resident memory now, and the peak so far."""
-        self.memory[when] = self._resident("VmRSS")
-        self.peak = self._resident("VmHWM")
-
-    def _resident(self, name: str) -> float:
-        lines = Path(f"/proc/{self.process.pid}/status").read_text().splitlines()
-        return next(round(int(line.split()[1]) / 1024, 1) for line in lines if line.startswith(f"{name}:"))
+        self.memory[when] = round(memory_mb(self.process.pid), 1)
+        self.peak = round(memory_mb(self.process.pid, "VmHWM"), 1)

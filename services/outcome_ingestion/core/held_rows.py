@@ -83,15 +83,7 @@ class HeldRows:
         del self.chunks[at], self.firsts[at]
 
 
-def encode_rows(batch: pa.RecordBatch) -> bytes:
-    """A state entry of held rows."""
-    sink = pa.BufferOutputStream()
-    with pa.ipc.new_stream(sink, batch.schema) as writer:
-        writer.write_batch(batch)
-    return bytes(sink.getvalue().to_pybytes())
-
-
 def decode_rows(value: bytes) -> pa.RecordBatch:
-    """What `encode_rows` wrote."""
+    """The held rows of a state entry."""
     with pa.ipc.open_stream(value) as reader:
         return reader.read_next_batch()

@@ -15,9 +15,10 @@ from collections.abc import Mapping, Sequence
 import msgspec
 import pyarrow as pa
 
+from driftloop.codec.arrow import encode_batch
 from driftloop.processor import StateChange
 from outcome_ingestion.core.blocks import Ints
-from outcome_ingestion.core.held_rows import Chunk, chunk_of, encode_rows
+from outcome_ingestion.core.held_rows import Chunk, chunk_of
 from outcome_ingestion.core.id_index import Known
 from outcome_ingestion.core.label_items import LabelItem, pack_labels
 from outcome_ingestion.core.memory_entries import Marks, ModelMemory, Seen
@@ -79,7 +80,7 @@ class PartitionMemory:
         """
         changes, self._changes = self._changes, {}
         values = (
-            (key, (encoded.get(id(value)) or encode_rows(value)) if isinstance(value, pa.RecordBatch) else value)
+            (key, (encoded.get(id(value)) or encode_batch(value)) if isinstance(value, pa.RecordBatch) else value)
             for key, value in changes.items()
         )
         return tuple(StateChange(self.partition, key, value) for key, value in values)

@@ -9,10 +9,10 @@ import socket
 import sys
 import threading
 import time
-from pathlib import Path
 from typing import NoReturn
 
 from driftloop.learners.protocol import Step
+from driftloop.telemetry.memory import memory_mb
 from trainer_worker.adapters.job import Job
 from trainer_worker.core.train.run_report import Failed, Progress, Report
 
@@ -75,7 +75,7 @@ def main(wire: socket.socket, nursery: int, memory_limit_mb: int) -> NoReturn:
     _die_with(nursery)
     line = Line(wire)
     job = line.read_job()
-    threading.Thread(target=_watch, args=(line, memory_limit_mb, _resident_mb()), daemon=True).start()
+    threading.Thread(target=_watch, args=(line, memory_limit_mb, memory_mb()), daemon=True).start()
     threading.Thread(target=_follow, args=(line,), daemon=True).start()
     _limit_memory(memory_limit_mb)
     code = 0
@@ -127,27 +127,17 @@ def _limit_memory(limit_mb: int) -> None:
     RLIMIT_AS would count what is only reserved, and libraries reserve gigabytes.
     """
     if sys.platform == "linux":
-        held = sum(int(line.split()[1]) for line in _status() if line.startswith("VmData:")) // 1024
-        resource.setrlimit(resource.RLIMIT_DATA, ((held + limit_mb) * _MEGABYTE, resource.RLIM_INFINITY))
+        limit = (int(memory_mb(what="VmData")) + limit_mb) * _MEGABYTE
+        resource.setrlimit(resource.RLIMIT_DATA, (limit, resource.RLIM_INFINITY))
 
 
-def _watch(line: Line, limit_mb: int, at_start_mb: int) -> None:
+def _watch(line: Line, limit_mb: int, at_start_mb: float) -> None:
     """A hard wall: ends the process where resident memory has grown beyond the limit."""
     pause = threading.Event()
-    while _resident_mb() - at_start_mb <= limit_mb:
+    while memory_mb() - at_start_mb <= limit_mb:
         pause.wait(_WATCH_SECONDS)
     line.say(_over_memory(limit_mb))
     os._exit(1)
-
-
-def _status() -> list[str]:
-    return Path("/proc/self/status").read_text(encoding="ascii").splitlines()
-
-
-def _resident_mb() -> int:
-    if sys.platform == "linux":
-        return sum(int(line.split()[1]) for line in _status() if line.startswith("VmRSS:")) // 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // _MEGABYTE
 
 
 def as_line(job: Job) -> bytes:

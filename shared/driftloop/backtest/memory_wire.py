@@ -8,6 +8,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from driftloop.backtest.loop_in_memory import LoopInMemory
+from driftloop.codec.arrow import encode_batch
 from driftloop.codec.content_types import ARROW, JSON, content_header
 from driftloop.contracts.message import ControlMessage
 from driftloop.contracts.prediction_labels import PredictionLabel
@@ -43,10 +44,7 @@ class MemoryWire:
 
     def publish(self, key: str, batch: pa.RecordBatch) -> None:
         """At once."""
-        sink = pa.BufferOutputStream()
-        with pa.ipc.new_stream(sink, batch.schema) as writer:
-            writer.write_batch(batch)
-        self._loop.say(PREDICTION_OUTCOMES, key, sink.getvalue().to_pybytes(), content_header(ARROW))
+        self._loop.say(PREDICTION_OUTCOMES, key, encode_batch(batch), content_header(ARROW))
 
     def label(self, labels: Sequence[PredictionLabel]) -> None:
         """At once."""

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from driftloop.codec.arrow import encode_batch
 from driftloop.codec.avro import AvroTopic
 from driftloop.codec.content_types import ARROW, AVRO, COLUMNS, content_header
 from driftloop.contracts.message import derive_id
@@ -88,7 +89,4 @@ def _arrow(rows: Sequence[Row]) -> bytes:
     columns |= {f"{name}.y": pa.array([row[name] for row in rows]) for name in ("prediction", "label")}
     columns |= {f"feature.{name}": pa.array([row["features"][name] for row in rows]) for name in FEATURES}
     schema = pa.schema([(name, column.type) for name, column in columns.items()], metadata={"model_id": MODEL})
-    sink = pa.BufferOutputStream()
-    with pa.ipc.new_stream(sink, schema) as writer:
-        writer.write_batch(pa.record_batch(list(columns.values()), schema=schema))
-    return bytes(sink.getvalue().to_pybytes())
+    return encode_batch(pa.record_batch(list(columns.values()), schema=schema))

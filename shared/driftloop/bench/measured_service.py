@@ -1,7 +1,6 @@
 """A service as it ships, run as a process of its own, and what it takes of the machine."""
 
 import os
-import re
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -9,6 +8,7 @@ from pathlib import Path
 
 from driftloop.errors import UserError
 from driftloop.kafka.settings import KafkaSettings
+from driftloop.telemetry.memory import memory_mb
 
 _PROC = Path("/proc")
 
@@ -50,12 +50,12 @@ class MeasuredService:
     @property
     def rss_mb(self) -> float:
         """Resident memory now, in MB."""
-        return self._kilobytes("VmRSS") / 1024
+        return memory_mb(self._process.pid)
 
     @property
     def peak_rss_mb(self) -> float:
         """The most resident memory so far, in MB."""
-        return self._kilobytes("VmHWM") / 1024
+        return memory_mb(self._process.pid, "VmHWM")
 
     def check(self) -> None:
         """Raise a UserError where the service has ended."""
@@ -74,8 +74,3 @@ class MeasuredService:
             self._process.wait(15)
         except subprocess.TimeoutExpired:
             self.kill()
-
-    def _kilobytes(self, field: str) -> int:
-        status = (_PROC / str(self._process.pid) / "status").read_text()
-        found = re.search(rf"^{field}:\s+(\d+) kB", status, re.MULTILINE)
-        return int(found.group(1)) if found else 0

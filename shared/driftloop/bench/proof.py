@@ -85,12 +85,8 @@ def bench_proof(
         "rows": rows,
         "null_promotions": nulls,
         "rows_to_prove": gains,
-        "rolled_back": {
-            f"{share:g} discordant": _rolled_back(_WORSE, share, runs, _ROLL_BACK_ROWS) for share in _SHARES
-        },
-        "equal_rolled_back": {
-            f"{share:g} discordant": _rolled_back(0.0, share, runs, _EQUAL_ROWS) for share in _SHARES
-        },
+        "rolled_back": _by_share(_WORSE, runs, _ROLL_BACK_ROWS),
+        "equal_rolled_back": _by_share(0.0, runs, _EQUAL_ROWS),
         "roll_back_within_rows": _ROLL_BACK_ROWS,
         "probation_rows": _EQUAL_ROWS,
     }

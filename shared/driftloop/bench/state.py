@@ -1,11 +1,10 @@
 """How much detection keeps of a model: of a large one as its rows go by, and of a thousand in one process."""
 
-import resource
-from pathlib import Path
 from typing import Any
 
 from drift_detection.core.processor import DriftDetection
 from driftloop.bench.watched import START, make_detection, make_frame
+from driftloop.telemetry.memory import memory_mb
 
 FEATURES, SEGMENTS = 100, 20
 FRAMES = 16
@@ -18,16 +17,16 @@ def bench_state(frames: int = FRAMES, models: int = MODELS) -> dict[str, Any]:
     And the megabytes by which the process grows with that model, and with a thousand of ten features and
     three segments (their profiles included).
     """
-    before = _megabytes()
+    before = memory_mb()
     halfway, end = snapshot_growth(frames, FEATURES, SEGMENTS)
-    large = _megabytes()
+    large = memory_mb()
     core = make_detection(models)
     for number in range(models):
         core.process([make_frame(0, f"model-{number}", rows=500)], START)
     return {
         "snapshot_bytes_100_features_20_segments": [halfway, end],
         "memory_mb_100_features_20_segments": round(large - before, 1),
-        f"memory_mb_{models}_models": round(_megabytes() - large, 1),
+        f"memory_mb_{models}_models": round(memory_mb() - large, 1),
     }
 
 
@@ -44,12 +43,3 @@ def snapshot_growth(frames: int, features: int, segments: int) -> tuple[int, int
 
 def _snapshot_bytes(core: DriftDetection) -> int:
     return sum(len(state) for _, state in core.snapshot(0))
-
-
-def _megabytes() -> float:
-    """What the process holds in memory now (where the system does not tell: the most it ever held)."""
-    try:
-        pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
-    except OSError:
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    return pages * resource.getpagesize() / 1e6

@@ -21,9 +21,11 @@ import numpy as np
 import pyarrow as pa
 
 from driftloop.bench.ingest_rows import FEATURES, MODEL, START, spec_record
+from driftloop.codec.arrow import encode_batch
 from driftloop.codec.content_types import ARROW, content_header
 from driftloop.contracts.topics import MODEL_SPECS, PREDICTION_OUTCOMES
 from driftloop.errors import UserError
+from driftloop.telemetry.memory import memory_mb
 from driftloop.testing.records import FakeRecord
 from outcome_ingestion.core.ingest import Ingest
 
@@ -64,10 +66,7 @@ def _records(rows: int) -> Iterator[list[FakeRecord]]:
         times = pa.array(first + np.arange(start, start + _ROWS_A_RECORD) * 1000).cast(moment)
         columns = [pa.array(ids), pa.repeat(pa.scalar("1.0.0"), _ROWS_A_RECORD), times]
         columns += [pa.array(values) for values in rng.random((len(numbers), _ROWS_A_RECORD))]
-        sink = pa.BufferOutputStream()
-        with pa.ipc.new_stream(sink, schema) as writer:
-            writer.write_batch(pa.record_batch(columns, schema=schema))
-        value = sink.getvalue().to_pybytes()
+        value = encode_batch(pa.record_batch(columns, schema=schema))
         batch.append(FakeRecord(PREDICTION_OUTCOMES, key=ids[0], value=value, headers=content_header(ARROW)))
         if len(batch) == _RECORDS_A_BATCH:
             yield batch
@@ -105,21 +104,16 @@ def _entries(file: Path) -> Iterator[tuple[str, bytes]]:
 
 
 def _main(what: str, file: Path, rows: int) -> None:
-    empty, started, cpu = _rss_mb(), time.monotonic(), time.process_time()
+    empty, started, cpu = memory_mb(), time.monotonic(), time.process_time()
     core = _take(file, rows) if what == "take" else _restore(file)
     figures = {
         "seconds": round(time.monotonic() - started, 2),
         "cpu_seconds": round(time.process_time() - cpu, 2),
         "empty_rss_mb": round(empty),
-        "rss_mb": round(_rss_mb()),
+        "rss_mb": round(memory_mb()),
         "waiting": core.rows_waiting,
     }
     print(json.dumps(figures))  # noqa: T201
-
-
-def _rss_mb() -> float:
-    status = Path("/proc/self/status").read_text()
-    return int(status.split("VmRSS:")[1].split()[0]) / 1024
 
 
 if __name__ == "__main__":

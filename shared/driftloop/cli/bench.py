@@ -1,18 +1,17 @@
 """`driftloop bench`: detection measured beside its peers, on streams that a seed makes."""
 
-import json
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
+from driftloop.cli.figures import Json, finish, say
 from driftloop.errors import ExitCode, UserError
 
 app = typer.Typer(no_args_is_help=True, help="Measure detection and the data path, beside their peers.")
 
-Json = Annotated[Path | None, typer.Option("--json", help="Write the figures here.")]
 Plot = Annotated[Path | None, typer.Option("--plot", help="Write pictures into this folder.")]
 Seeds = Annotated[int, typer.Option(min=2, help="Streams for each change.")]
 Streams = Annotated[Path, typer.Option("--streams", help="Folder of recorded streams; left out where it is not there.")]
@@ -49,15 +48,15 @@ def detectors(
             )
         values = read_errors(errors)
         result = bench_own_errors(values, _rows_of(changes, len(values)))
-        _finish(result, json_file, tables.own_table(result))
+        finish(result, json_file, tables.own_table(result))
         return
     if changes is not None:
         raise UserError("--changes goes with --errors", ExitCode.USAGE)
-    result = bench_detectors(seeds, rows, streams if streams.is_dir() else None, _say)
+    result = bench_detectors(seeds, rows, streams if streams.is_dir() else None, say)
     parts = [tables.detector_table(result), tables.real_table(result), tables.regression_table(result)]
     if plot is not None:
         write_detector_pictures(result, plot)
-    _finish(result, json_file, "\n\n".join(parts))
+    finish(result, json_file, "\n\n".join(parts))
 
 
 @app.command()
@@ -72,11 +71,11 @@ def windows(
     from driftloop.bench.pictures import write_bars
     from driftloop.bench.windows import bench_windows
 
-    result = bench_windows(runs, rows, _say)
+    result = bench_windows(runs, rows, say)
     if plot is not None:
         delays = {name: one["100"]["delay"] or 0.0 for name, one in result["shifts"].items()}
         write_bars(delays, "mean delay in rows, 100 columns", plot / "windows-delay.svg")
-    _finish(result, json_file, tables.windows_table(result))
+    finish(result, json_file, tables.windows_table(result))
 
 
 @app.command()
@@ -92,11 +91,11 @@ def budget(
     from driftloop.bench.budget import bench_budget
     from driftloop.bench.pictures import write_bars
 
-    result = bench_budget(quiet, runs, seeds, _say)
+    result = bench_budget(quiet, runs, seeds, say)
     if plot is not None:
         delays = {rate: one["delay"]["0.1->0.15"] for rate, one in result["rates"].items()}
         write_bars(delays, "mean delay in rows by declared rate, 0.1->0.15", plot / "budget-delay.svg")
-    _finish(result, json_file, tables.budget_table(result))
+    finish(result, json_file, tables.budget_table(result))
 
 
 @app.command()
@@ -134,10 +133,10 @@ def speed(
     from driftloop.bench.pictures import write_bars
     from driftloop.bench.speed import bench_speed
 
-    result = bench_speed(rows, repeats, _say)
+    result = bench_speed(rows, repeats, say)
     if plot is not None:
         write_bars(result["detectors_rows_per_second"], "rows per second and core", plot / "speed-detectors.svg")
-    _finish(result, json_file, tables.flat_table(result))
+    finish(result, json_file, tables.flat_table(result))
 
 
 def _rows_of(changes: str | None, rows: int) -> list[int]:
@@ -148,17 +147,6 @@ def _rows_of(changes: str | None, rows: int) -> list[int]:
     if not found or found != sorted(set(found)) or found[0] < 0 or found[-1] >= rows:
         raise UserError(f"--changes takes rising row numbers below {rows}", ExitCode.USAGE)
     return found
-
-
-def _say(words: str) -> None:
-    typer.echo(f"… {words}", err=True)
-
-
-def _finish(result: dict[str, Any], json_file: Path | None, words: str) -> None:
-    if json_file is not None:
-        json_file.parent.mkdir(parents=True, exist_ok=True)
-        json_file.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
-    typer.echo(words)
 
 
 for _name, _module in _ELSEWHERE.items():

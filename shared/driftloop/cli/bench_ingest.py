@@ -1,6 +1,5 @@
 """`driftloop bench ingest`: ingestion as it ships, over the real broker, beside its peers."""
 
-import json
 import subprocess
 import sys
 from pathlib import Path
@@ -8,13 +7,14 @@ from typing import Annotated
 
 import typer
 
+from driftloop.cli.figures import Json, finish, say
 from driftloop.errors import UserError
 
 _FAUST = ("faust-streaming==0.15.3", "aiokafka[lz4]")
 
 
 def ingest(
-    json_file: Annotated[Path | None, typer.Option("--json", help="Write the figures here.")] = None,
+    json_file: Json = None,
     rows: Annotated[int, typer.Option(min=20_000, help="Rows in every encoding.")] = 400_000,
     encodings: Annotated[str, typer.Option(help="Which ones.")] = "json,columns,arrow,avro",
     faust: Annotated[
@@ -28,25 +28,19 @@ def ingest(
     from driftloop.bench.ingest_core import bench_core, core_table
 
     if core:
-        result = bench_core(rows, repeats, _say)
+        result = bench_core(rows, repeats, say)
     else:
-        result = bench_ingest(rows, encodings.split(","), None if faust is None else _faust_python(faust), _say)
-    if json_file is not None:
-        json_file.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
-    typer.echo(core_table(result) if core else ingest_table(result))
+        result = bench_ingest(rows, encodings.split(","), None if faust is None else _faust_python(faust), say)
+    finish(result, json_file, core_table(result) if core else ingest_table(result))
 
 
 def _faust_python(folder: Path) -> Path:
     """The interpreter of an environment that has Faust."""
     python = folder / "bin/python"
     if not python.exists():
-        _say(f"installing {_FAUST[0]} into {folder}")
+        say(f"installing {_FAUST[0]} into {folder}")
         subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
         done = subprocess.run([str(python), "-m", "pip", "install", "--quiet", *_FAUST], check=False)
         if done.returncode:
             raise UserError(f"{_FAUST[0]} did not install into {folder}: remove the folder, or leave --faust out")
     return python
-
-
-def _say(words: str) -> None:
-    typer.echo(f"… {words}", err=True)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
+from driftloop.codec.arrow import encode_batch
 from driftloop.contracts.outcome_frames import FrameHeader
 
 FEATURE, PREDICTION, LABEL, SEGMENT, SHADOW = "feature.", "prediction.", "label.", "segment.", "shadow."
@@ -53,11 +54,8 @@ class Frame:
 
 def encode_frame(frame: Frame) -> tuple[bytes, tuple[tuple[str, bytes], ...]]:
     """The value (Arrow IPC stream) and the Kafka headers of a frame."""
-    sink = pa.BufferOutputStream()
-    with pa.ipc.new_stream(sink, frame.batch.schema) as writer:
-        writer.write_batch(frame.batch)
     header = tuple((name, str(value).encode()) for name, value in frame.header.model_dump(mode="json").items())
-    return sink.getvalue().to_pybytes(), header
+    return encode_batch(frame.batch), header
 
 
 def decode_header(headers: Sequence[tuple[str, bytes]] | None) -> FrameHeader:

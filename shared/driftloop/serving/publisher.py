@@ -6,6 +6,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from driftloop.codec.arrow import encode_batch
 from driftloop.codec.content_types import ARROW, JSON, content_header
 from driftloop.contracts.prediction_labels import PredictionLabel
 from driftloop.contracts.prediction_outcomes import PredictionOutcome
@@ -65,10 +66,7 @@ class OutcomePublisher:
         Columns as in `driftloop.codec.frames` (`feature.NAME`, `prediction.FIELD`, `label.FIELD`); the
         schema's metadata names the `model_id`. `key` is any text, the first row's id for example.
         """
-        sink = pa.BufferOutputStream()
-        with pa.ipc.new_stream(sink, batch.schema) as writer:
-            writer.write_batch(batch)
-        self._sender.send(PREDICTION_OUTCOMES, key, sink.getvalue().to_pybytes(), content_header(ARROW))
+        self._sender.send(PREDICTION_OUTCOMES, key, encode_batch(batch), content_header(ARROW))
 
     def label(self, label: PredictionLabel | Mapping[str, Any]) -> None:
         """Send the truth about an earlier prediction, or a correction of it."""

@@ -12,6 +12,7 @@ from prometheus_client import CollectorRegistry
 
 from drift_detection.app import LOOP as DETECT
 from drift_detection.core.processor import DriftDetection
+from driftloop.codec.arrow import encode_batch
 from driftloop.codec.content_types import ARROW, content_header
 from driftloop.contracts import topics
 from driftloop.contracts.message import derive_id
@@ -180,22 +181,13 @@ class ClosedLoop:
             predictions=said.fields if said else None, confidence=said.confidence if said else None,
             model_version=str(event.version) if event else None,
         )  # fmt: skip
-        sink = _stream_of(batch)
+        sink = encode_batch(batch)
         self.log.append(topics.PREDICTION_OUTCOMES, key=str(self.rows), value=sink, headers=content_header(ARROW))
         self.rows += len(rows)
         self.settle()
 
     def _put(self, topic: str, message: Any) -> None:
         self.log.append(topic, key=MODEL, value=message.to_json())
-
-
-def _stream_of(batch: Any) -> bytes:
-    import pyarrow as pa
-
-    sink = pa.BufferOutputStream()
-    with pa.ipc.new_stream(sink, batch.schema) as writer:
-        writer.write_batch(batch)
-    return sink.getvalue().to_pybytes()
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ import pyarrow as pa
 from hypothesis import given
 from hypothesis import strategies as st
 
+from driftloop.codec.arrow import encode_batch
 from driftloop.codec.content_types import ARROW, COLUMNS, JSON
 
 DAMAGE = st.lists(st.tuples(st.floats(0, 1, exclude_max=True), st.integers(0, 255)), max_size=6)
@@ -24,10 +25,7 @@ def sound(kind):
     columns["predicted_at"] = columns["predicted_at"].cast(pa.timestamp("us", tz="UTC"))
     columns |= {"feature.speed": pa.array([1.0, 2.0]), "prediction.d50": pa.array([1.0, 2.0])}
     schema = pa.schema([(name, column.type) for name, column in columns.items()], metadata={"model_id": "plant"})
-    sink = pa.BufferOutputStream()
-    with pa.ipc.new_stream(sink, schema) as writer:
-        writer.write_batch(pa.record_batch(list(columns.values()), schema=schema))
-    return sink.getvalue().to_pybytes()
+    return encode_batch(pa.record_batch(list(columns.values()), schema=schema))
 
 
 SOUND = {kind: sound(kind) for kind in (JSON, COLUMNS, ARROW)}

@@ -3,6 +3,7 @@ import json
 import pyarrow as pa
 import pytest
 
+from driftloop.codec.arrow import encode_batch
 from driftloop.codec.content_types import ARROW, COLUMNS
 
 MOMENT = pa.timestamp("us", tz="UTC")
@@ -32,10 +33,7 @@ def arrow(rows=3, metadata=None, **changes):
     }
     whole = {name: value for name, value in (whole | changes).items() if value is not ...}
     schema = pa.schema([(n, c.type) for n, c in whole.items()], metadata=metadata or {"model_id": "plant"})
-    sink = pa.BufferOutputStream()
-    with pa.ipc.new_stream(sink, schema) as writer:
-        writer.write_batch(pa.record_batch(list(whole.values()), schema=schema))
-    return sink.getvalue().to_pybytes()
+    return encode_batch(pa.record_batch(list(whole.values()), schema=schema))
 
 
 @pytest.fixture

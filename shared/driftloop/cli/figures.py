@@ -1,0 +1,22 @@
+"""How a benchmark gives its figures: JSON in a file where one is asked for, words for a person, progress beside."""
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+Json = Annotated[Path | None, typer.Option("--json", help="Write the figures here.")]
+
+
+def finish(result: dict[str, Any], json_file: Path | None, words: str) -> None:
+    """Write the file, its folder made where it is not there, and say the words."""
+    if json_file is not None:
+        json_file.parent.mkdir(parents=True, exist_ok=True)
+        json_file.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+    typer.echo(words)
+
+
+def say(words: str) -> None:
+    """How far it is, on stderr."""
+    typer.echo(f"… {words}", err=True)
