@@ -14,22 +14,30 @@ from driftloop.codec.content_types import ARROW, AVRO, COLUMNS, content_header
 from driftloop.contracts.message import derive_id
 from driftloop.contracts.model_specs import ModelSpecPublished
 from driftloop.contracts.prediction_outcomes import PredictionOutcome
-from driftloop.contracts.topics import MODEL_SPECS, PREDICTION_OUTCOMES
+from driftloop.contracts.topics import MODEL_PROFILES, MODEL_SPECS, PREDICTION_OUTCOMES
+from driftloop.learners.protocol import Predictions, Rows
 from driftloop.processor import Record
 from driftloop.spec.model_spec import Feature, ModelSpec, TargetField
+from driftloop.statistics.losses import row_losses
+from driftloop.statistics.profiles import make_profile
 from driftloop.testing.records import FakeRecord
 
-MODEL, FEATURES, ROWS_A_RECORD = "bench", tuple(f"feature_{i}" for i in range(10)), 500
+MODEL, VERSION, FEATURES, ROWS_A_RECORD = "bench", "1.0.0", tuple(f"feature_{i}" for i in range(10)), 500
 START = datetime(2026, 1, 1, tzinfo=UTC)
 ENCODINGS = ("json", "columns", "arrow", "avro")
 Row = dict[str, Any]
 
 
-def spec_record() -> FakeRecord:
-    """The spec of the model that the rows are of."""
+def bench_spec() -> ModelSpec:
+    """The model that the rows are of."""
     features = dict.fromkeys(FEATURES, Feature())
     target = {"y": TargetField(kind="number")}
-    spec = ModelSpec(model_id=MODEL, task="regression", features=features, target=target, clock="event")
+    return ModelSpec(model_id=MODEL, task="regression", features=features, target=target, clock="event")
+
+
+def spec_record() -> FakeRecord:
+    """Its spec, as it is published."""
+    spec = bench_spec()
     published = ModelSpecPublished(
         message_id=derive_id("spec", MODEL), model_id=MODEL, occurred_at=START, spec_version=1, spec=spec
     )
@@ -48,7 +56,7 @@ def _row(number: int, values: list[float]) -> Row:
     return {
         "prediction_id": f"row-{number:08d}",
         "model_id": MODEL,
-        "model_version": "1.0.0",
+        "model_version": VERSION,
         "predicted_at": at.strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
         "features": dict(zip(FEATURES, values, strict=False)),
         "prediction": values[-2],
@@ -78,7 +86,7 @@ def _record(row: Row, value: bytes, kind: str | None = None) -> Record:
 def _columns(rows: Sequence[Row]) -> bytes:
     lists = {name: [row[name] for row in rows] for name in rows[0]}
     features = {name: [row["features"][name] for row in rows] for name in FEATURES}
-    whole = lists | {"model_id": MODEL, "model_version": "1.0.0", "features": features}
+    whole = lists | {"model_id": MODEL, "model_version": VERSION, "features": features}
     return json.dumps(whole, separators=(",", ":")).encode()
 
 
@@ -90,3 +98,24 @@ def _arrow(rows: Sequence[Row]) -> bytes:
     columns |= {f"feature.{name}": pa.array([row["features"][name] for row in rows]) for name in FEATURES}
     schema = pa.schema([(name, column.type) for name, column in columns.items()], metadata={"model_id": MODEL})
     return encode_batch(pa.record_batch(list(columns.values()), schema=schema))
+
+
+def profile_record(rows: Sequence[Row]) -> FakeRecord:
+    """The profile of the version that the rows are of, as if it had been learnt from them."""
+    spec = bench_spec()
+    features = {name: np.array([row["features"][name] for row in rows]) for name in FEATURES}
+    said, true = ({"y": np.array([row[name] for row in rows])} for name in ("prediction", "label"))
+    losses = row_losses(spec.target, said, true)
+    profile = make_profile(
+        MODEL,
+        VERSION,
+        spec,
+        1,
+        Rows(features, true),
+        Predictions(said),
+        losses,
+        float(np.quantile(losses, 0.999)),
+        message_id=derive_id("profile", MODEL),
+        occurred_at=START,
+    )
+    return FakeRecord(MODEL_PROFILES, key=f"{MODEL}/{VERSION}", value=profile.to_json())

@@ -20,6 +20,7 @@ RECORDED = Path("../shared/data")
 _ELSEWHERE = {
     "ingest": "driftloop.cli.bench_ingest",
     "pipeline": "driftloop.cli.bench_pipeline",
+    "soak": "driftloop.cli.bench_soak",
     "waiting": "driftloop.cli.bench_waiting",
     "proof": "driftloop.cli.bench_proof",
 }

@@ -1,0 +1,57 @@
+"""The archive with a sink that takes no more than so many rows a second; a process of its own.
+
+    python -m driftloop.bench.slow_archive ROWS_PER_SECOND
+
+has the settings of `outcome_ingestion` from the environment, and says each batch that it was handed as a
+line of JSON: that is all that can wait inside it, beside what the client fetched ahead.
+"""
+
+import json
+import sys
+import time
+from collections.abc import Callable
+
+from driftloop.kafka.loop import Loop
+from driftloop.kafka.metrics import LoopMetrics
+from driftloop.kafka.service import Service
+from outcome_ingestion.adapters.delta import DeltaSink
+from outcome_ingestion.app import ARCHIVE
+from outcome_ingestion.core.archive_rows import ArchiveBatch
+from outcome_ingestion.core.archiving import Archive, Sink
+from outcome_ingestion.metrics import ArchiveMetrics
+from outcome_ingestion.settings import Settings
+
+
+class SlowSink:
+    """A sink that takes `rows_per_second`; `say` hears of every batch before it is written."""
+
+    def __init__(
+        self,
+        sink: Sink,
+        rows_per_second: float,
+        say: Callable[[dict[str, int]], None],
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._sink, self._rate, self._say, self._sleep = sink, rows_per_second, say, sleep
+
+    def archived_until(self, partition: int) -> int:
+        """As the sink has it."""
+        return self._sink.archived_until(partition)
+
+    def write(self, batch: ArchiveBatch) -> None:
+        """Write, and then wait as long as these rows take at that rate."""
+        rows = batch.appends.num_rows + batch.corrections.num_rows
+        self._say({"rows": rows, "bytes": batch.appends.nbytes + batch.corrections.nbytes})
+        self._sink.write(batch)
+        self._sleep(rows / self._rate)
+
+
+def _main(rows_per_second: float) -> int:
+    settings, metrics = Settings(role="archive"), LoopMetrics(ARCHIVE.service)
+    sink = DeltaSink(settings.archive_uri, ArchiveMetrics(metrics.registry))
+    slow = SlowSink(sink, rows_per_second, lambda one: print(json.dumps(one), flush=True))  # noqa: T201
+    return Service(Loop(Archive(slow), ARCHIVE, metrics=metrics)).run()
+
+
+if __name__ == "__main__":
+    sys.exit(_main(float(sys.argv[1])))

@@ -1,0 +1,76 @@
+"""The pure parts of `driftloop bench pipeline` and `soak`."""
+
+import json
+from datetime import UTC, datetime
+
+import numpy as np
+import pytest
+
+from driftloop.bench.ingest_rows import encode, make_rows, profile_record
+from driftloop.bench.latencies import Latencies, slope_an_hour
+from driftloop.bench.steady_load import due, make_events, stamp
+from driftloop.cli.bench_pipeline import parse_shares
+from driftloop.contracts.model_profiles import ModelProfile
+from driftloop.errors import UserError
+
+
+def test_an_event_differs_from_its_row_in_id_and_times_only():
+    at = stamp(datetime(2026, 3, 1, 12, 0, 0, 250, tzinfo=UTC))
+    row = json.loads(encode(make_rows(1), "json")[0].value())
+    event = json.loads(make_events(1)[0].text(b"load-7", at))
+    times = dict.fromkeys(("predicted_at", "labelled_at"), "2026-03-01T12:00:00.000250Z")
+    assert event == row | {"prediction_id": "load-7"} | times
+
+
+def test_the_rate_holds_after_a_late_turn():
+    sent = 0
+    for elapsed in (0.005, 0.010, 0.500, 0.505):
+        sent += due(elapsed, 1_000, sent)
+    assert sent == 505
+    assert due(0.5, 1_000, sent) == 0
+
+
+def test_quantiles_are_within_a_step_of_the_exact_ones():
+    seconds = np.random.default_rng(1).lognormal(-3, 1, 20_000)
+    some = Latencies()
+    for part in np.array_split(seconds, 7):
+        some.add(part)
+    for share in (0.5, 0.99):
+        assert some.quantile(share) == pytest.approx(np.quantile(seconds, share), rel=0.02)
+    assert some.highest == seconds.max()
+
+
+def test_no_row_has_no_quantile_and_a_long_one_is_not_lost():
+    some = Latencies()
+    assert np.isnan(some.quantile(0.5))
+    some.add(np.array([5_000.0]))
+    assert some.rows == 1
+    assert some.quantile(0.99) == pytest.approx(1_000)
+
+
+def test_a_trend_is_not_moved_by_peaks_or_by_what_warms_up():
+    seconds = np.arange(0, 900, 1.0)
+    noise = np.random.default_rng(2).normal(0, 0.05, 900)
+    memory = 200 + 6 * seconds / 3600 + noise
+    memory[::20] += 40
+    memory[seconds < 300] -= 100
+    slope, low, high = slope_an_hour(seconds, memory, 300)
+    assert low < slope < high
+    assert slope == pytest.approx(6, abs=1)
+
+
+def test_a_trend_needs_samples():
+    with pytest.raises(ValueError, match="three samples"):
+        slope_an_hour([1, 2, 3], [1, 2, 3], 2)
+
+
+def test_the_profile_of_the_rows_is_one():
+    profile = ModelProfile.from_json(profile_record(make_rows(2_000)).value())
+    assert len(profile.numeric) == 10
+    assert profile.loss.rows == 2_000
+
+
+@pytest.mark.parametrize("text", ["", "half", "0", "0.5,2"])
+def test_shares_are_of_the_ceiling(text):
+    with pytest.raises(UserError, match="--shares"):
+        parse_shares(text)
