@@ -4,12 +4,11 @@ from typing import NamedTuple
 
 import msgspec
 
-from driftloop.codec.json_keys import repeated_key
 from driftloop.codec.outcomes import DECODE_ERRORS, LabelRow, label_decoder
 from outcome_ingestion.core.layout import Layout
 from outcome_ingestion.core.moments import check_moment, microseconds_of
 from outcome_ingestion.core.refusal import Refusal, undecodable
-from outcome_ingestion.core.repeated_keys import repeated
+from outcome_ingestion.core.repeated_keys import repeated, repeated_in_label
 from outcome_ingestion.core.values import Fitted, fit_target
 
 
@@ -33,7 +32,7 @@ def decode_label(value: bytes | None) -> LabelRow:
         raise Refusal("decode", "NullValue", "the record has no value")
     try:
         row = label_decoder.decode(value)
-        name = repeated_key(value)
+        name = repeated_in_label(value, row)
     except DECODE_ERRORS as error:
         raise undecodable(error) from error
     if name is not None:

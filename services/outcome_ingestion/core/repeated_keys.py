@@ -15,11 +15,12 @@ import pyarrow as pa
 from driftloop.codec.columns import ColumnBatch
 from driftloop.codec.frames import FEATURE, LABEL, PREDICTION
 from driftloop.codec.json_keys import keys_in, keys_of, repeated_key
+from driftloop.codec.outcomes import LabelRow
 from outcome_ingestion.core.layout import Layout
 from outcome_ingestion.core.refusal import Refusal, invalid, undecodable
 
 _REQUIRED = 4
-"""`prediction_id`, `model_id`, `predicted_at`, `features`."""
+"""`prediction_id`, `model_id`, `predicted_at`, `features`; of a label `label` and `labelled_at` instead."""
 _AT_ONCE = 200
 """So many records laid end to end stay in the processor's cache."""
 _PLAIN = ("model_version", "labelled_at", "weight", "confidence", "latency_ms", "status", "cost", "tokens")
@@ -73,6 +74,15 @@ def repeated_in_columns(value: bytes, batch: ColumnBatch) -> str | None:
             known += 1 + sum(column is not None for column in msgspec.structs.astuple(part))
         else:
             known += part is not None
+    return None if keys_in(value) == known else repeated_key(value)
+
+
+def repeated_in_label(value: bytes, row: LabelRow) -> str | None:
+    """The first key that a label names twice, None where there is none; `row` was decoded from it.
+
+    Raises ValueError where something that the decoder skipped is no JSON.
+    """
+    known = _REQUIRED + (row.weight is not None) + (b'"label_source":' in value) + keys_of(row.label)
     return None if keys_in(value) == known else repeated_key(value)
 
 

@@ -64,6 +64,40 @@ def test_a_label_and_columns_with_a_key_twice_are_buried(bench, make, row):
     assert [letter.error_class for letter in bench.dead] == ["RepeatedKey", "RepeatedKey"]
 
 
+LABELS_TWICE = {
+    "a field": (b'"label": 7', b'"label": 7, "label": 8'),
+    "a null before a value": (b'"label": 7', b'"label": 7, "weight": null, "weight": 2'),
+    "a null behind a value": (b'"label": 7', b'"label": 7, "weight": 2, "weight": null'),
+    "a source": (b'"label": 7', b'"label": 7, "label_source": "user", "label_source": "system"'),
+    "a target field": (b'"label": 7', b'"label": {"d50": 7, "d50": 8}'),
+    "a field that nobody knows": (b'"label": 7', b'"label": 7, "x": {"y": 1, "y": 1}'),
+}
+
+
+@pytest.mark.parametrize("name", LABELS_TWICE)
+def test_a_label_with_a_key_twice_is_buried(bench, make, row, name):
+    old, new = LABELS_TWICE[name]
+    good = make.label(1, 7, 60)
+    bad = make.raw(good.value().replace(old, new), "p1", topic="prediction-labels")
+    bench.feed([make.outcome(row(1)), bad])
+    assert [(letter.record, letter.error_class) for letter in bench.dead] == [(bad, "RepeatedKey")]
+
+
+def test_an_ordinary_label_is_decoded_once(bench, make, row, monkeypatch):
+    monkeypatch.setattr("outcome_ingestion.core.repeated_keys.repeated_key", lambda _: pytest.fail("looked at"))
+    labels = [make.label(1, 7, 60), make.label(2, {"d50": 7}, 60, weight=0.5, label_source="user")]
+    bench.feed([make.outcome(row(1)), make.outcome(row(2)), *labels])
+    assert not bench.dead
+    assert [event for _, event in bench.events()].count("label") == 2
+
+
+def test_what_a_label_skips_must_be_json_too(bench, make, row):
+    text = make.label(1, 7, 60, x="?").value()
+    bad = make.raw(text.replace(b"?", b"\xff"), "p1", topic="prediction-labels")
+    bench.feed([make.outcome(row(1)), bad])
+    assert [letter.record for letter in bench.dead] == [bad]
+
+
 def test_columns_with_a_key_twice_are_buried_behind_good_ones_of_their_model(bench, make):
     good, bad = make.columns([1, 2]), make.columns([3, 4])
     bad = make.raw(bad.value().replace(b'"rate"', b'"speed": [1.0, 1.0], "rate"'), "p3", kind=COLUMNS)
