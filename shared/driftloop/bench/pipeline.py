@@ -62,7 +62,7 @@ def bench_pipeline(rows: int, shares: Sequence[float], seconds: float, say: Say)
             MeasuredService(INGESTION, kafka, folder) as ingestion,
         ):
             services = Services(ingestion, detection)
-            _await(lambda: watch.judged_rows >= rows, watch, services.check, f"detection did not judge {rows} rows")
+            await_ready(watch, services, rows)
             by_share = {}
             for share in shares:
                 rate = share * ceiling["rows_per_second"]
@@ -88,6 +88,11 @@ def measure_ceiling(kafka: KafkaSettings, rows: int, folder: Path) -> dict[str, 
         "rows_per_second": round(found.rows_per_second),
         "rows_per_cpu_second": round(found.rows_per_cpu_second),
     }
+
+
+def await_ready(watch: FlowWatch, services: Services, rows: int) -> None:
+    """Until detection has judged what was there before any load: both services have joined by then."""
+    _await(lambda: watch.judged_rows >= rows, watch, services.check, f"detection did not judge {rows} rows")
 
 
 def _await(done: Callable[[], bool], watch: FlowWatch, check: Callable[[], None], failed: str) -> None:

@@ -17,7 +17,7 @@ from driftloop.bench import slow_archive
 from driftloop.bench.flow_watch import FlowWatch
 from driftloop.bench.latencies import slope_an_hour
 from driftloop.bench.measured_service import MeasuredService
-from driftloop.bench.pipeline import DETECTION, INGESTION, Load, measure_ceiling, steady
+from driftloop.bench.pipeline import DETECTION, INGESTION, Load, Services, await_ready, measure_ceiling, steady
 from driftloop.errors import UserError
 from driftloop.kafka.embedded import embedded_broker
 from driftloop.kafka.settings import KafkaSettings
@@ -52,6 +52,7 @@ def bench_soak(minutes: float, slow_minutes: float, share: float, say: Say) -> d
             MeasuredService(DETECTION, kafka, folder) as detection,
         ):
             services = {"ingestion": ingestion, "detection": detection}
+            await_ready(watch, Services(ingestion, detection), _CEILING_ROWS)
             say(f"{rate:,.0f} events a second for {minutes:g} minutes")
             with _archive(_ARCHIVE, kafka, folder / "usual", place) as archive:
                 soaked = _soak(kafka, {**services, "archive": archive}, watch, rate, minutes * 60)

@@ -4,14 +4,19 @@ import json
 from datetime import UTC, datetime
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
+from driftloop.archive.schema import ARCHIVE_SCHEMA
 from driftloop.bench.ingest_rows import encode, make_rows, profile_record
 from driftloop.bench.latencies import Latencies, slope_an_hour
+from driftloop.bench.slow_archive import SlowSink
+from driftloop.bench.soak import trend
 from driftloop.bench.steady_load import due, make_events, stamp
 from driftloop.cli.bench_pipeline import parse_shares
 from driftloop.contracts.model_profiles import ModelProfile
 from driftloop.errors import UserError
+from outcome_ingestion.core.archive_rows import ArchiveBatch
 
 
 def test_an_event_differs_from_its_row_in_id_and_times_only():
@@ -74,3 +79,31 @@ def test_the_profile_of_the_rows_is_one():
 def test_shares_are_of_the_ceiling(text):
     with pytest.raises(UserError, match="--shares"):
         parse_shares(text)
+
+
+class Kept:
+    def __init__(self):
+        self.did = []
+
+    def archived_until(self, partition):
+        return partition + 5
+
+    def write(self, batch):
+        self.did.append("written")
+
+
+def test_a_slow_sink_writes_and_then_takes_as_long_as_its_rate_has_it():
+    kept, said = Kept(), []
+    slow = SlowSink(kept, 100, said.append, sleep=kept.did.append)
+    batch = ArchiveBatch(appends=ARCHIVE_SCHEMA.empty_table())
+    batch.corrections = pa.table({"x": [1.0] * 50})
+    slow.write(batch)
+    assert kept.did == ["written", 0.5]
+    assert said[0]["rows"] == 50
+    assert said[0]["bytes"] >= 400
+    assert slow.archived_until(2) == 7
+
+
+def test_a_soak_that_is_too_short_for_a_trend_says_so():
+    with pytest.raises(UserError, match="too short"):
+        trend([0.0, 1.0], [5.0, 5.0])
