@@ -78,12 +78,12 @@ class DetectionMetrics(Collector):
         )
         rows = GaugeMetricFamily("driftloop_rows_per_month", "Rows that count as a month.", labels=("model",))
         for model_id, model in self._core.models():
-            budget, ledger = model.budget, model.ledger
+            budget, ledger = model.budget, model.roster.ledger
             declared.add_metric((model_id,), budget.per_month)
             rows.add_metric((model_id,), budget.rows)
             raised.add_metric((model_id,), ledger.raised)
             unconfirmed.add_metric((model_id,), ledger.unconfirmed)
-            achieved.add_metric((model_id,), ledger.false_per_month(model.traffic.months))
+            achieved.add_metric((model_id,), ledger.false_per_month(model.roster.traffic.months))
         yield from (declared, achieved, raised, unconfirmed, rows)
 
     def _published(self) -> Iterator[Metric]:

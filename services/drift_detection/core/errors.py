@@ -64,6 +64,8 @@ class ErrorMonitor:
         self._latch: float | None = None
         self.rows = 0
         self._recent = np.zeros(0)
+        self._revised: dict[int, float] = {}
+        """By place among the rows, what corrections have changed in the recent losses."""
 
     def _made(self, profile: LossProfile | None) -> Detector:
         reference = LossReference.of(profile, tolerance=self._spec.detection.tolerance)
@@ -102,6 +104,9 @@ class ErrorMonitor:
     def _remember(self, losses: Floats) -> None:
         self._recent = np.concatenate((self._recent, losses))[-RECENT:]
         self.rows += len(losses)
+        if self._revised:
+            oldest = self.rows - len(self._recent)
+            self._revised = {place: change for place, change in self._revised.items() if place >= oldest}
 
     def _judge(self, alarm: Alarm) -> list[Alarm]:
         if hasattr(self._detector, "latched"):
@@ -152,10 +157,27 @@ class ErrorMonitor:
         current = float(self._recent[-since:].mean())
         return Alarm(index, since, *self.statistic, mean, rows, current)
 
+    def revise(self, places: NDArray[np.int64], changes: Floats) -> None:
+        """Labels of rows were corrected: by their places among the version's rows, how much larger their losses are.
+
+        It is the recent loss that is revised. The detector has looked at the losses as they were, and an alarm
+        that it raised stands until it releases it.
+        """
+        for place, change in zip(places.tolist(), changes.tolist(), strict=True):
+            if place >= self.rows - len(self._recent):
+                self._revised[place] = self._revised.get(place, 0.0) + change
+
     @property
     def recent_loss(self) -> float | None:
-        """Mean of the last 200 losses; None before the first."""
-        return float(self._recent.mean()) if len(self._recent) else None
+        """Mean of the last 200 losses, by the labels as they stand; None before the first."""
+        if not len(self._recent):
+            return None
+        mean = float(self._recent.mean())
+        if not self._revised:
+            return mean
+        oldest = self.rows - len(self._recent)
+        changed = sum(self._revised[place] for place in sorted(self._revised) if place >= oldest)
+        return mean + changed / len(self._recent)
 
     def snapshot(self) -> dict[str, Any]:
         """The detector's state and the recent losses."""
@@ -164,6 +186,7 @@ class ErrorMonitor:
             "latch": self._latch,
             "recent": self._recent.tolist(),
             "bound": self._bound,
+            "revised": [*self._revised.items()],
             "confirmation": self._confirmation.snapshot(),
             "detector": self._detector.snapshot() if self._detector else None,
         }
@@ -173,6 +196,7 @@ class ErrorMonitor:
         self.rows, self._latch = state["rows"], state["latch"]
         self._confirmation.restore(state["confirmation"])
         self._recent = np.array(state["recent"], dtype=np.float64)
+        self._revised = dict(state["revised"])
         if state["bound"] is not None:
             self._bound = state["bound"]
             self._detector = self._made(LossProfile(rows=0, mean=0, variance=0, bound=state["bound"]))

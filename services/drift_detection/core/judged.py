@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 
@@ -26,6 +27,8 @@ class Judged:
     segments: "tuple[Segment, ...]"
     measures: NDArray[np.float64]
     """`measures.quality` of the rows (measures × rows)."""
+    labels: NDArray[np.float64]
+    """The first target's label: a number, or the lasting code of a class."""
 
     def __len__(self) -> int:
         return len(self.losses)
@@ -41,12 +44,17 @@ class Judged:
             self.ids[which],
             segments,
             self.measures[:, which],
+            self.labels[which],
         )
+
+    def kept_ids(self, which: slice) -> pa.Array:
+        """The ids of some of the rows, apart from the frame that they came in."""
+        return self.ids.kept(which) if isinstance(self.ids, LazyIds) else pa.array(self.ids[which], pa.string())
 
     def detached(self) -> Self:
         """The same rows without the frame they came in: segments by name alone, ids as text."""
         segments = tuple((name, codes.copy(), [*values]) for name, codes, values in self.segments)
-        return type(self)(self.losses, self.rows, self.at, self.lag, [*self.ids], segments, self.measures)
+        return type(self)(self.losses, self.rows, self.at, self.lag, [*self.ids], segments, self.measures, self.labels)
 
     def joined(self, other: Self) -> Self:
         """These rows and `other`'s after them."""
@@ -59,6 +67,7 @@ class Judged:
             [*self.ids, *other.ids],
             segments,
             np.concatenate((self.measures, other.measures), axis=1),
+            np.concatenate((self.labels, other.labels)),
         )
 
     def to_state(self) -> list[Any]:
@@ -66,12 +75,12 @@ class Judged:
         segments = [[name, codes.tolist(), values] for name, codes, values in self.segments]
         columns = [self.losses.tolist(), self.rows.tolist(), self.at.tolist(), self.lag.tolist()]
         measures = [[None if value != value else value for value in row] for row in self.measures.tolist()]  # noqa: PLR0124 - NaN
-        return [*columns, [*self.ids], segments, measures]
+        return [*columns, [*self.ids], segments, measures, self.labels.tolist()]
 
     @classmethod
     def of_state(cls, state: list[Any]) -> Self:
         """From JSON."""
-        losses, rows, at, lag, ids, segments, measures = state
+        losses, rows, at, lag, ids, segments, measures, labels = state
         return cls(
             np.array(losses, np.float64),
             np.array(rows, np.int64),
@@ -80,6 +89,7 @@ class Judged:
             ids,
             tuple((name, np.array(codes, np.int32), values) for name, codes, values in segments),
             np.array(measures, np.float64),
+            np.array(labels, np.float64),
         )
 
 
@@ -106,3 +116,7 @@ class LazyIds(Sequence[str]):
         if isinstance(index, slice):
             return LazyIds(self._column, self._which[index])
         return str(self._column[int(self._which[index])].as_py())
+
+    def kept(self, which: slice) -> pa.Array:
+        """Some of the ids, copied out of the frame."""
+        return self._column.take(pa.array(self._which[which]))

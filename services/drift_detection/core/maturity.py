@@ -46,6 +46,13 @@ class Maturity:
             self._add(at, 1, np.ones(len(at), np.int64))
             self._add(at, 2, np.rint(losses * FRACTION).astype(np.int64))
 
+    def revise(self, at: Moments, before: NDArray[np.float64], losses: NDArray[np.float64]) -> None:
+        """Other losses in place of those taken in before, of rows that were predicted then."""
+        if self._width:
+            known = np.isin(at // self._width, list(self._spans))
+            change = np.rint(losses * FRACTION).astype(np.int64) - np.rint(before * FRACTION).astype(np.int64)
+            self._add(at[known], 2, change[known])
+
     def _add(self, at: Moments, place: int, amounts: NDArray[np.int64]) -> None:
         spans, of = np.unique(at // self._width, return_inverse=True)
         sums = np.zeros(len(spans), np.int64)

@@ -81,6 +81,37 @@ def quality(rows: FrameRows, which: Places, lag_ms: NDArray[np.int64], classes: 
     return np.stack(list(table.values()))
 
 
+def learn_classes(rows: FrameRows, which: Places, classes: ClassNames) -> None:
+    """Name the classes of the rows `which`, in their order: those of corrections among the others."""
+    name, target = next(iter(rows.spec.target.items()))
+    if target.kind == "number" or any(rows.column(kind + name) is None for kind in (PREDICTION, LABEL)):
+        return
+    (said, said_names), (true, true_names) = rows.coded(PREDICTION + name), rows.coded(LABEL + name)
+    classes.learn((true[which], true_names), (said[which], said_names))
+
+
+def labels_of(rows: FrameRows, which: Places, measures: Floats) -> Floats:
+    """The first target's label of the rows `which`, whose `quality` is `measures`: a number, or a class's code."""
+    name, target = next(iter(rows.spec.target.items()))
+    if target.kind != "number":
+        found: Floats = measures[OF_CLASSES.index("true")]
+        return found
+    true = rows.column(LABEL + name)
+    return np.full(len(which), np.nan) if true is None else numbers(true)[which]
+
+
+def quality_before(rows: FrameRows, which: Places, measures: Floats, losses: Floats, labels: Floats) -> Floats:
+    """The `quality` of corrected rows as it was with other losses and labels, all else being `measures`."""
+    name = next(iter(rows.spec.target))
+    table = dict(zip(measures_of(rows.spec), measures, strict=True)) | {"loss": losses}
+    if "true" in table:
+        correct = np.where(np.isnan(table["correct"]), np.nan, 1.0 - np.minimum(losses, 1.0))
+        table |= {"true": labels, "correct": correct}
+    elif (said := rows.column(PREDICTION + name)) is not None:
+        table |= _distances(numbers(said)[which], labels)
+    return np.stack(list(table.values()))
+
+
 def _distances(said: Floats, true: Floats) -> Mapping[str, Floats]:
     gap = np.abs(said - true)
     size = np.abs(said) + np.abs(true)

@@ -87,6 +87,13 @@ class ModelMonitor:
         self.quality.push(measures)
         return self.errors.push(losses) if self.errors else []
 
+    def revise(self, places: NDArray[np.int64], before: Floats, now: Floats) -> None:
+        """Measures of rows (measures × rows) whose labels were corrected, by their places among the version's rows."""
+        self.quality.revise(places, before, now)
+        if self.errors is not None:
+            loss = measures_of(self.spec).index("loss")
+            self.errors.revise(places, now[loss] - before[loss])
+
     def take_rules(self, losses: Floats) -> list[tuple[str, Alarm]]:
         """The same losses by the rules of the preset: (rule, alarm)."""
         return [(monitor.rule.name, alarm) for monitor in self.rules for alarm in monitor.push(losses)]

@@ -35,9 +35,14 @@ class Recent:
         self._blocks = np.empty((0, 2 * len(self.measures) + self.extra))
         self.first: Floats | None = None
         """The first ten blocks together: what a ratio to the beginning compares with."""
+        self.rows = 0
+        """Rows so far: a row's place among them says which block it is in."""
+        self._revised: dict[int, Floats] = {}
+        """What corrections have changed, by number of the block."""
 
     def push(self, values: Floats) -> None:
         """Add rows (measures × rows)."""
+        self.rows += values.shape[1]
         waiting = self._open.shape[1]
         full = (waiting + values.shape[1]) // BLOCK
         if not full:
@@ -48,14 +53,47 @@ class Recent:
         full -= passed // BLOCK
         self._open = held[:, full * BLOCK :]
         blocks = np.ascontiguousarray(held[:, : full * BLOCK].reshape(len(self.measures), full, BLOCK))
-        gaps = np.isnan(blocks)
-        filled = np.where(gaps, 0.0, blocks)
-        tallies = np.concatenate((BLOCK - gaps.sum(axis=2), filled.sum(axis=2), self._counts(filled, gaps)))
+        tallies = self._tallies(blocks)
         # in rows, not in columns as a lone transposed table would stay: sums of floats depend on the layout
         self._blocks = np.ascontiguousarray(np.concatenate((self._blocks, tallies.T)))
         if self.first is None and len(self._blocks) >= BLOCKS // 2:
             self.first = self._blocks[: BLOCKS // 2].sum(axis=0)
         self._blocks = self._blocks[-BLOCKS:]
+        if self._revised:
+            self._revised = {block: change for block, change in self._revised.items() if block >= self._oldest}
+
+    def revise(self, places: NDArray[np.int64], before: Floats, now: Floats) -> None:
+        """Count rows (measures × rows) otherwise than they were counted before, by their places among all rows.
+
+        Their blocks' sums stay what they were and the differences are kept beside them, so what is read does
+        not depend on whether a block was full when the correction came. Rows in no block any more change nothing.
+        """
+        changes = (self._tallies(now[:, :, None]) - self._tallies(before[:, :, None])).T
+        for block, change in zip((places // BLOCK).tolist(), changes, strict=True):
+            if block >= self._oldest:
+                self._revised[block] = self._revised.get(block, 0.0) + change
+
+    @property
+    def _oldest(self) -> int:
+        """Number of the oldest block that is kept."""
+        return self.rows // BLOCK - len(self._blocks)
+
+    def _read(self) -> Floats:
+        """The blocks with their corrections."""
+        places = {block - self._oldest: change for block, change in self._revised.items()}
+        closed = [place for place in places if place < len(self._blocks)]
+        if not closed:
+            return self._blocks
+        blocks = self._blocks.copy()
+        for place in closed:
+            blocks[place] += places[place]
+        return blocks
+
+    def _tallies(self, blocks: Floats) -> Floats:
+        """A column of sums and counts for each of the blocks (measures × blocks × rows)."""
+        gaps = np.isnan(blocks)
+        filled = np.where(gaps, 0.0, blocks)
+        return np.concatenate((blocks.shape[2] - gaps.sum(axis=2), filled.sum(axis=2), self._counts(filled, gaps)))
 
     def _counts(self, blocks: Floats, gaps: Gaps) -> Floats:
         """Further counts (extra × blocks) of blocks in which gaps are filled with 0."""
@@ -63,7 +101,7 @@ class Recent:
 
     def total(self) -> Floats | None:
         """The blocks together; None before the first."""
-        total: Floats = self._blocks.sum(axis=0)
+        total: Floats = self._read().sum(axis=0)
         return total if len(self._blocks) else None
 
     def mean(self, measure: str, total: Floats) -> float | None:
@@ -75,14 +113,21 @@ class Recent:
     def block_means(self, measure: str) -> list[float]:
         """The measure's mean in each block that has it, oldest first."""
         place = self.measures.index(measure)
-        rows, sums = self._blocks[:, place], self._blocks[:, len(self.measures) + place]
+        blocks = self._read()
+        rows, sums = blocks[:, place], blocks[:, len(self.measures) + place]
         means: list[float] = (sums[rows > 0] / rows[rows > 0]).tolist()
         return means
 
     def snapshot(self) -> dict[str, Any]:
         """Blocks and open rows, compressed, as text."""
         blocks = self._blocks if self.first is None else np.concatenate((self.first[None, :], self._blocks))
-        return {"open": _packed(self._open), "blocks": _packed(blocks), "first": self.first is not None}
+        return {
+            "open": _packed(self._open),
+            "blocks": _packed(blocks),
+            "first": self.first is not None,
+            "rows": self.rows,
+            "revised": [[block, change.tolist()] for block, change in self._revised.items()],
+        }
 
     def restore(self, state: dict[str, Any]) -> None:
         """Take up where `snapshot` left off."""
@@ -90,6 +135,8 @@ class Recent:
         self._open = _unpacked(state["open"]).reshape(-1, len(self.measures)).T
         blocks = np.ascontiguousarray(_unpacked(state["blocks"]).reshape(width, -1).T)
         self.first, self._blocks = (blocks[0], blocks[1:]) if state["first"] else (None, blocks)
+        self.rows = state["rows"]
+        self._revised = {block: np.array(change) for block, change in state["revised"]}
 
 
 def _packed(values: Floats) -> str:

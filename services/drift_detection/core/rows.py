@@ -129,6 +129,13 @@ class FrameRows:
         return int(self._is(_CORRECTED).sum())
 
     @cached_property
+    def corrected(self) -> Where:
+        """Rows whose label was changed later, where prediction and new label give a loss."""
+        if not self.corrections:
+            return np.empty(0, dtype=np.intp)
+        return np.flatnonzero(self._is(_CORRECTED) & ~np.isnan(self.losses))
+
+    @cached_property
     def feedback(self) -> int:
         """Labels that a user gave, corrections among them: what "so much feedback" counts."""
         labelled = pc.not_equal(self.batch.column("event"), "prediction")

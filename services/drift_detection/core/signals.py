@@ -1,6 +1,7 @@
 """From a finding to the signal that is published."""
 
-from drift_detection.core.model import Change, Harm, WatchedModel
+from drift_detection.core.found import Change, Harm
+from drift_detection.core.model import WatchedModel
 from drift_detection.core.moments import moment
 from drift_detection.core.trail import Step
 from driftloop.contracts.drift_signals import DriftSignal, SignalKind

@@ -56,7 +56,7 @@ def status_record(
         "occurred_at": moment(model.watermark),
         "caused_by": (),
         "segment": segment,
-        "model_version": model.judged.current or model.serving.current,
+        "model_version": model.roster.judged.current or model.roster.serving.current,
         "spec_version": model.spec_version,
         "position": {"partition": position.partition, "offset": position.offset},
         "rows": monitor.rows,
@@ -77,7 +77,7 @@ def _attribution(model: WatchedModel, monitor: ModelMonitor) -> dict[str, float]
     windows = monitor.windows
     parts = column_parts(windows, windows.findings() if windows else None)
     if not monitor.segment and monitor.errors is not None and monitor.errors.alarmed:
-        added = model.history.added_loss(KEPT, 0, model.harmed_from)
+        added = model.losses.history.added_loss(KEPT, 0, model.losses.harmed_from)
         parts |= {f"segment {name}": part for name, part in added.items()}
     return parts
 
@@ -120,17 +120,19 @@ def _metrics(monitor: ModelMonitor) -> dict[str, float]:
 
 def _of_the_whole(model: WatchedModel) -> dict[str, float]:
     """The budget of false alarms beside what was counted, and mature rows apart from provisional ones, label delays."""
-    months, budget = model.traffic.months, model.budget
+    months, budget, ledger = model.roster.traffic.months, model.budget, model.roster.ledger
     counted = {
         "feedback_rows": float(model.feedback_rows),
         "false_alarms_declared_per_month": budget.per_month,
-        "alarms_raised": float(model.ledger.raised),
-        "alarms_unconfirmed": float(model.ledger.unconfirmed),
-        "false_alarms_achieved_per_month": model.ledger.false_per_month(months),
+        "alarms_raised": float(ledger.raised),
+        "alarms_unconfirmed": float(ledger.unconfirmed),
+        "false_alarms_achieved_per_month": ledger.false_per_month(months),
         "observed_months": months,
         "rows_per_month": budget.rows,
     }
-    return counted | model.maturity.metrics() | model.delays.metrics()
+    if model.corrections:
+        counted |= {"corrections": float(model.corrections), "corrections_too_late": float(model.losses.too_late)}
+    return counted | model.losses.maturity.metrics() | model.delays.metrics()
 
 
 def _tests(monitor: ModelMonitor) -> list[dict[str, Any]]:

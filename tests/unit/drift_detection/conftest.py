@@ -41,7 +41,10 @@ def spec_of(**changes: Any) -> ModelSpec:
 
 @dataclass
 class Stream:
-    """Rows of a model; columns are changed by hand where a test wants a drift."""
+    """Rows of a model; columns are changed by hand where a test wants a drift.
+
+    `place` is the row that a row is: its prediction id and its minute (a correction has that of another row).
+    """
 
     rows: int
     seed: int = 0
@@ -64,19 +67,20 @@ class Stream:
             "confidence": np.clip(0.9 - 0.2 * wrong + 0.05 * rng.normal(size=self.rows), 0, 1),
             "version": np.full(self.rows, self.version, dtype=object),
             "event": np.full(self.rows, self.event, dtype=object),
+            "place": np.arange(self.rows),
             **self.columns,
         }
 
     def frame(self, start: int, stop: int, spec_version: int = 1) -> tuple[bytes, tuple[tuple[str, bytes], ...]]:
         """Rows start…stop as a frame."""
         part = {name: values[start:stop] for name, values in self.columns.items()}
-        moments = [START + timedelta(minutes=row) for row in range(start, stop)]
+        moments = [START + timedelta(minutes=row) for row in part["place"].tolist()]
         labelled = [None if event == "prediction" else at for event, at in zip(part["event"], moments, strict=True)]
         count = stop - start
         arrays: dict[str, pa.Array] = {name: pa.nulls(count, kind) for name, kind in ROW_COLUMNS.items()}
         arrays |= {
             "event": pa.array(part["event"], pa.string()),
-            "prediction_id": pa.array([f"row-{row:08d}" for row in range(start, stop)]),
+            "prediction_id": pa.array([f"row-{row:08d}" for row in part["place"].tolist()]),
             "model_version": pa.array(part["version"], pa.string()),
             "predicted_at": pa.array(moments, ROW_COLUMNS["predicted_at"]),
             "labelled_at": pa.array(labelled, ROW_COLUMNS["labelled_at"]),
@@ -84,12 +88,12 @@ class Stream:
             f"{FEATURE}heat": pa.array(part["heat"], pa.float64(), from_pandas=True),
             f"{FEATURE}load": pa.array(part["load"], pa.float64(), from_pandas=True),
             f"{FEATURE}kind": pa.array(part["kind"], pa.string()),
-            f"{PREDICTION}ok": pa.array(part["said"], pa.string()),
-            f"{LABEL}ok": pa.array(part["ok"], pa.string()),
+            f"{PREDICTION}ok": pa.array(part["said"], pa.string() if part["said"].dtype == object else pa.float64()),
+            f"{LABEL}ok": pa.array(part["ok"], pa.string() if part["ok"].dtype == object else pa.float64()),
             f"{SEGMENT}site": pa.array(part["site"], pa.string()),
         }
         header = FrameHeader(
-            model_id=MODEL, spec_version=spec_version, rows=count, first_at=moments[0], last_at=moments[-1]
+            model_id=MODEL, spec_version=spec_version, rows=count, first_at=min(moments), last_at=max(moments)
         )
         return encode_frame(Frame(header, pa.RecordBatch.from_pydict(arrays)))
 

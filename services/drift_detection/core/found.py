@@ -1,0 +1,48 @@
+"""What a frame brought: alarms on losses, shifts of columns, closed loss blocks."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from drift_detection.core.blocks import Block
+from drift_detection.core.errors import Alarm
+from drift_detection.core.trail import Step
+from drift_detection.core.windows.reference import Reference
+from drift_detection.core.windows.shift import Shift
+
+References = Mapping[str, Reference | None]
+"""Version → what its profile says, None where it has no profile."""
+
+
+@dataclass(frozen=True, slots=True)
+class Harm:
+    """An alarm on losses: of which segment and version, at which row."""
+
+    segment: str
+    version: str
+    alarm: Alarm
+    raised: Step
+    lag: int
+    parts: dict[str, float] = field(default_factory=dict)
+    """Segments' parts in the added loss, of an alarm of the whole model."""
+    rule: str = ""
+    """The rule of a preset that alarmed; empty for the error detector."""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A shift of columns: of which segment and version, at which row."""
+
+    segment: str
+    version: str
+    shift: Shift
+    raised: Step
+
+
+@dataclass
+class Findings:
+    """What a frame brought."""
+
+    harms: list[Harm] = field(default_factory=list)
+    changes: list[Change] = field(default_factory=list)
+    blocks: list[Block] = field(default_factory=list)
+    segments: set[str] = field(default_factory=set)

@@ -1,0 +1,233 @@
+"""Rows as their labels come in: losses to the monitors, by version, and the corrections of labels."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from drift_detection.core.attribution import LossHistory
+from drift_detection.core.blocks import LossBlocks
+from drift_detection.core.corrections import KEPT, NOT_COUNTED, Counted, CountedRows, Revision
+from drift_detection.core.errors import Alarm
+from drift_detection.core.found import Findings, Harm, References
+from drift_detection.core.judged import Judged, LazyIds
+from drift_detection.core.maturity import Maturity
+from drift_detection.core.measures import Floats, labels_of, learn_classes, quality, quality_before
+from drift_detection.core.roster import Roster
+from drift_detection.core.rows import FrameRows, places_of
+from drift_detection.core.trail import Step
+from driftloop.spec.model_spec import ModelSpec
+
+Which = NDArray[np.intp]
+LAG = 1
+"""Place of `lag_seconds` among the measures of a labelled row."""
+
+
+class LossWatch:
+    """Hands the losses of a frame's rows to the monitors of the segments that they are in."""
+
+    def __init__(self, roster: Roster) -> None:
+        self._roster = roster
+        spec = roster.spec
+        self.history = LossHistory()
+        self.harmed_from = 0.0
+        """Mean loss before the last harm of the whole model."""
+        self.maturity = Maturity(spec.label_delay.expected_seconds)
+        self.blocks = LossBlocks(spec.detection.loss_block_rows)
+        self.counted = CountedRows(len(spec.segments))
+        self.revised = self.too_late = 0
+        """Corrections that changed the metrics, and those of rows that are remembered no longer (or never were:
+        rows of a version that is not judged)."""
+        self._waiting: Judged | None = None
+        self._keeps_all = False
+
+    def change_spec(self, before: ModelSpec) -> None:
+        """The roster has another spec than before."""
+        spec = self._roster.spec
+        if spec.label_delay.expected_seconds != before.label_delay.expected_seconds:
+            self.maturity = Maturity(spec.label_delay.expected_seconds)
+        self._waiting = None
+        self.counted = CountedRows(len(spec.segments))
+
+    def take(self, rows: FrameRows, first_row: int, references: References, found: Findings) -> None:
+        """Take in the labelled rows of a frame, the first of them number `first_row`; then its corrections."""
+        corrected = rows.corrected
+        if len(corrected):
+            learn_classes(rows, np.union1d(rows.judged, corrected), self._roster.classes)
+        self._keeps_all = bool(len(corrected))
+        self._judge(self._judged_rows(rows, first_row), rows, references, found)
+        if len(corrected):
+            self._correct(rows, corrected, first_row + np.cumsum(rows.labelled)[corrected] - 1, found)
+
+    def end(self, next_row: int) -> None:
+        """The frame has been dealt with; the next labelled row has this number."""
+        self.counted.trim(next_row)
+        self.maturity.trim()
+
+    def _judged_rows(self, rows: FrameRows, first_row: int) -> Judged:
+        which = rows.judged
+        every = len(which) == len(rows)
+        numbers = np.cumsum(rows.labelled)[which] + (first_row - 1)
+        at, predicted_at = rows.known_at[which], rows.predicted_at[which]
+        ids = LazyIds(rows.batch.column("prediction_id"), which)
+        segments = tuple((name, codes if every else codes[which], values) for name, codes, values in rows.segments())
+        lag = at - predicted_at
+        measures = quality(rows, which, lag, self._roster.classes)
+        labels = labels_of(rows, which, measures)
+        return Judged(rows.losses[which], numbers, at, lag, ids, segments, measures, labels)
+
+    def _judge(self, judged: Judged, rows: FrameRows, references: References, found: Findings) -> None:
+        if not len(judged):
+            return
+        codes, names = rows.versions
+        of, serving = codes[rows.judged], self._roster.judged
+        current = names.index(serving.current) if serving.current in names else -2
+        if (of == current).all() and self._waiting is None:
+            serving.see(names[current])
+            self._push(judged, found)
+            return
+        for start, stop in _runs(of):
+            self._judge_run(judged.take(slice(start, stop)), names[int(of[start])], references, found)
+
+    def _judge_run(self, run: Judged, version: str, references: References, found: Findings) -> None:
+        """Rows of one version: judged where it is the current one, kept back while it may become it."""
+        serving = self._roster.judged
+        if version == serving.current:
+            self._waiting = None
+            serving.see(version)
+            self._push(run, found)
+            return
+        if not serving.is_candidate(version):
+            self._waiting = None
+        if any(serving.see(version) for _ in range(len(run))):
+            found.blocks.extend(self.blocks.change(version))
+            self._roster.judge(references[version])
+            self.counted.forget_windows()
+            for part in (self._waiting, run):
+                if part is not None:
+                    self._push(part, found)
+            self._waiting = None
+            return
+        self._waiting = run.detached() if self._waiting is None else self._waiting.joined(run)
+
+    def _push(self, judged: Judged, found: Findings) -> None:
+        """Take in rows in parts that end where the rate of labelled rows is looked at."""
+        begin, labels = 0, self._roster.labels
+        self.maturity.judge(judged.at - judged.lag, judged.losses)
+        while begin < len(judged):
+            stop = min(len(judged), begin + labels.until_look)
+            self._push_part(judged if stop - begin == len(judged) else judged.take(slice(begin, stop)), found)
+            if labels.push(judged.at[begin:stop]):
+                self._roster.declare_errors()
+            begin = stop
+
+    def _push_part(self, judged: Judged, found: Findings) -> None:
+        found.blocks.extend(self.blocks.push(judged.losses, judged.rows, judged.at))
+        self.history.push(judged)
+        ordinals = np.full((1 + len(judged.segments), len(judged)), NOT_COUNTED, np.int64)
+        self._push_scope("", judged, None, ordinals[0], found)
+        for place, (name, codes, values) in enumerate(judged.segments, start=1):
+            for value, which in zip(values, places_of(codes, len(values)), strict=True):
+                if len(which):
+                    self._push_scope(f"{name}={value}", judged, which, ordinals[place], found)
+        self.history.trim()
+        self._remember(judged, ordinals)
+
+    def _remember(self, judged: Judged, ordinals: NDArray[np.int64]) -> None:
+        """Keep what a correction in this frame or a later one may ask for."""
+        newest = slice(0 if self._keeps_all else max(len(judged) - KEPT, 0), None)
+        rows = Counted(judged.rows, judged.lag, judged.losses, judged.labels, ordinals)
+        self.counted.push(judged.kept_ids(newest), rows.take(newest))
+
+    def _push_scope(
+        self,
+        segment: str,
+        judged: Judged,
+        which: Which | None,
+        ordinals: NDArray[np.int64],
+        found: Findings,
+    ) -> None:
+        monitor = self._roster.monitor(segment)
+        if monitor is None:
+            return
+        found.segments.add(segment)
+        losses = judged.losses if which is None else judged.losses[which]
+        measures = judged.measures if which is None else judged.measures[:, which]
+        ordinals[slice(None) if which is None else which] = monitor.quality.rows + np.arange(len(losses))
+        version = self._roster.judged.current or "0.0.0"
+        for alarm in monitor.take_losses(losses, measures):
+            row = alarm.index if which is None else int(which[alarm.index])
+            step = Step(int(judged.rows[row]), judged.ids[row], int(judged.at[row]))
+            if not segment:
+                self.harmed_from = alarm.reference
+            parts = {} if segment else self._parts(alarm, len(judged) - 1 - row)
+            found.harms.append(Harm(segment, version, alarm, step, int(judged.lag[row]), parts))
+        for rule, alarm in monitor.take_rules(losses):
+            row = alarm.index if which is None else int(which[alarm.index])
+            step = Step(int(judged.rows[row]), judged.ids[row], int(judged.at[row]))
+            found.harms.append(Harm(segment, version, alarm, step, int(judged.lag[row]), rule=rule))
+
+    def _parts(self, alarm: Alarm, behind: int) -> dict[str, float]:
+        return self.history.added_loss(alarm.onset_rows_ago, behind, alarm.reference)
+
+    # -- corrections ------------------------------------------------------------------------------
+
+    def _correct(self, rows: FrameRows, corrected: Which, newest: NDArray[np.int64], found: Findings) -> None:
+        """Count the new labels in place of the old ones, wherever these were counted."""
+        measures = quality(rows, corrected, np.zeros(len(corrected), np.int64), self._roster.classes)
+        ids = LazyIds(rows.batch.column("prediction_id"), corrected).kept(slice(None)).to_pylist()
+        replaced = self.counted.correct(ids, rows.losses[corrected], labels_of(rows, corrected, measures), newest)
+        self.revised += len(replaced.places)
+        self.too_late += len(corrected) - len(replaced.places)
+        if len(replaced.places):
+            self._revise(rows, corrected[replaced.places], measures[:, replaced.places], replaced, found)
+
+    def _revise(self, rows: FrameRows, which: Which, new: Floats, replaced: Revision, found: Findings) -> None:
+        self.maturity.revise(rows.predicted_at[which], replaced.losses, rows.losses[which])
+        new[LAG] = replaced.lag / 1000  # how late a label was is told by the first one
+        old = quality_before(rows, which, new, replaced.losses, replaced.labels)
+        for segment, part, ordinals in self._scopes(rows, which, replaced):
+            counted = ordinals != NOT_COUNTED
+            monitor = self._roster.monitors.get(segment)
+            if monitor is not None and counted.any():
+                found.segments.add(segment)
+                monitor.revise(ordinals[counted], old[:, part[counted]], new[:, part[counted]])
+
+    @staticmethod
+    def _scopes(rows: FrameRows, which: Which, replaced: Revision) -> Iterator[tuple[str, Which, NDArray[np.int64]]]:
+        """The whole model and each segment, which of the rows are its, and the places it counted them at."""
+        yield "", np.arange(len(which)), replaced.ordinals[0]
+        for place, (name, codes, values) in enumerate(rows.segments(), start=1):
+            for value, part in zip(values, places_of(codes[which], len(values)), strict=True):
+                yield f"{name}={value}", part, replaced.ordinals[place][part]
+
+    # -- state ------------------------------------------------------------------------------------
+
+    def snapshot(self) -> dict[str, Any]:
+        """All that frames have left behind."""
+        return {
+            "history": self.history.snapshot(),
+            "harmed_from": self.harmed_from,
+            "blocks": self.blocks.snapshot(),
+            "maturity": self.maturity.snapshot(),
+            "counted": self.counted.snapshot(),
+            "corrections": [self.revised, self.too_late],
+            "waiting": self._waiting.to_state() if self._waiting is not None else None,
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Take up where `snapshot` left off."""
+        self.history.restore(state["history"])
+        self.harmed_from = state["harmed_from"]
+        self.blocks.restore(state["blocks"])
+        self.maturity.restore(state["maturity"])
+        self.counted.restore(state["counted"])
+        self.revised, self.too_late = state["corrections"]
+        self._waiting = Judged.of_state(state["waiting"]) if state["waiting"] is not None else None
+
+
+def _runs(codes: NDArray[np.int32]) -> list[tuple[int, int]]:
+    """(start, stop) of each run of equal codes."""
+    ends = [*(np.flatnonzero(np.diff(codes)) + 1).tolist(), len(codes)]
+    return list(zip([0, *ends[:-1]], ends, strict=True))
