@@ -133,6 +133,7 @@ def _by_bets(entry: ChallengeEntry, rule: ChallengeRule, evidence: Evidence) -> 
 
 def _evidence(entry: ChallengeEntry) -> Evidence:
     rows = max(entry.gain.rows, 1)
+    corrected: Evidence = {"corrected_rows": float(entry.corrected_rows)} if entry.corrected_rows else {}
     return {
         "rows": float(entry.gain.rows),
         "validated_rows": float(entry.validated_rows),
@@ -142,6 +143,7 @@ def _evidence(entry: ChallengeEntry) -> Evidence:
         "gain_evidence": float(np.exp(min(entry.gain.log_evidence, 50.0))),
         "harm_evidence": float(np.exp(min(entry.harm.log_evidence, 50.0))),
         "rows_per_news": entry.gain.inflation,
+        **corrected,
     }
 
 

@@ -4,6 +4,7 @@ from driftloop.contracts.drift_status import LossBlock
 from retrain_coordinator.core import (
     canary,
     challenge,
+    corrections,
     lifecycle,
     payoff,
     payoff_feed,
@@ -102,11 +103,14 @@ def _take_scores(step: Step, frame: FrameEvidence) -> None:
             if tolerance is not None:
                 scored = by_segment(scored, pair, frame.segments, tolerance)
             state.challenges[version] = scored
+        if frame.corrected:
+            state.challenges[version] = corrections.of_challenge(state.challenges[version], frame.corrected)
     watched = state.probation
     if watched is not None:
         both = frame.losses.get(watched.champion, ()), frame.losses.get(watched.predecessor, ())
         if both[0] and len(both[0]) == len(both[1]):
-            state.probation = probation.after(watched, *both)
+            watched = probation.after(watched, *both)
+        state.probation = corrections.of_probation(watched, frame.corrected)
 
 
 def _take_block(step: Step, block: LossBlock) -> None:

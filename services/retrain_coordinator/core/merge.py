@@ -11,10 +11,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from driftloop.contracts.challenge_scores import ChallengeScores
+from driftloop.contracts.challenge_scores import ChallengeScores, CorrectedRow
 from driftloop.contracts.drift_signals import DriftSignal
 from driftloop.contracts.drift_status import DriftStatus
 from driftloop.contracts.message import FramePosition, Version
+from retrain_coordinator.core.corrections import corrected_of
 from retrain_coordinator.core.state import ModelState, Waiting
 
 FRAMES_WAITING = 2_000
@@ -30,6 +31,7 @@ class FrameEvidence:
     losses: Mapping[Version, tuple[float, ...]]
     segments: Mapping[str, tuple[int, ...]]
     served: Mapping[Version, tuple[int, ...]]
+    corrected: tuple[CorrectedRow, ...]
     scores: tuple[ChallengeScores, ...]
     signals: tuple[DriftSignal, ...]
     status: DriftStatus
@@ -73,7 +75,7 @@ def next_complete(state: ModelState, *, scored_always: bool = False) -> FrameEvi
     longest = _longest(scores)
     return FrameEvidence(
         status.position, losses, dict(longest.segments) if longest else {}, dict(longest.served) if longest else {},
-        tuple(scores), tuple(signals), status, waiting.at,
+        corrected_of(scores), tuple(scores), tuple(signals), status, waiting.at,
     )  # fmt: skip
 
 

@@ -75,6 +75,8 @@ class ChallengeEntry(_Part):
     """In mode `canary`, by version: the rows that it served itself."""
     champion_loss: float = 0.0
     challenger_loss: float = 0.0
+    corrected_rows: int = 0
+    """Rows that count by another label than the one that they were scored by first."""
     waits_until: datetime | None = None
     waits_for: str | None = None
 

@@ -2,7 +2,20 @@
 
 from pydantic import Field
 
-from driftloop.contracts.message import ControlMessage, FramePosition, Version
+from driftloop.contracts.message import ControlMessage, FramePosition, Message, Version
+
+
+class CorrectedRow(Message):
+    """A row whose label was corrected after it was scored: losses by version, by the old label and by the new one.
+
+    `row` is its place in the frame that told the correction, `offset` the frame that it was scored in.
+    """
+
+    row: int = Field(ge=0)
+    offset: int = Field(ge=0)
+    before: dict[Version, float]
+    after: dict[Version, float]
+    segments: tuple[str, ...] = ()
 
 
 class ChallengeScores(ControlMessage):
@@ -26,3 +39,5 @@ class ChallengeScores(ControlMessage):
     """Segment → the indices of its rows in the lists."""
     served: dict[Version, tuple[int, ...]] = Field(default_factory=dict)
     """Challenger or champion → the indices of the rows that it has predicted in production (a live canary)."""
+    corrected: tuple[CorrectedRow, ...] = ()
+    """Rows of earlier frames (or of this one) whose labels this frame corrects."""

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from driftloop.contracts import topics
-from driftloop.contracts.challenge_scores import ChallengeScores
+from driftloop.contracts.challenge_scores import ChallengeScores, CorrectedRow
 from driftloop.contracts.drift_signals import DriftSignal
 from driftloop.contracts.drift_status import DriftStatus, LossBlock, TestStatus
 from driftloop.contracts.message import ControlMessage, FramePosition, RowPosition, derive_id
@@ -149,12 +149,14 @@ class Story:
             self.say(topics.DRIFT_SIGNALS, message)
         return message
 
-    def scores(self, losses: dict[str, Sequence[float]], *, say: bool = True) -> ChallengeScores:
-        """Paired losses of the frame that was told last."""
+    def scores(
+        self, losses: dict[str, Sequence[float]], *, corrected: Sequence[CorrectedRow] = (), say: bool = True
+    ) -> ChallengeScores:
+        """Paired losses of the frame that was told last, and corrections in it."""
         message = ChallengeScores(
             message_id=derive_id("scores", self.offset, sorted(losses)), model_id=self.model_id, occurred_at=self.now,
             position=self.here, champion=self.champion or "0.0.1",
-            losses={version: tuple(values) for version, values in losses.items()},
+            losses={version: tuple(values) for version, values in losses.items()}, corrected=tuple(corrected),
         )  # fmt: skip
         if say:
             self.say(topics.CHALLENGE_SCORES, message)

@@ -52,11 +52,11 @@ class NoLearntRows:
         return None
 
 
-def frame_record(offset, rows, model="plant") -> FakeRecord:
-    """Rows are (event, version, prediction, label, line)."""
+def frame_record(offset, rows, model="plant", ids=None) -> FakeRecord:
+    """Rows are (event, version, prediction, label, line); `ids` where they are rows of another frame."""
     columns = {name: [None] * len(rows) for name in ROW_COLUMNS}
     columns["event"] = [row[0] for row in rows]
-    columns["prediction_id"] = [f"{offset}-{place}" for place in range(len(rows))]
+    columns["prediction_id"] = ids or [f"{offset}-{place}" for place in range(len(rows))]
     columns["model_version"] = [row[1] for row in rows]
     arrays = [pa.array(values, ROW_COLUMNS[name]) for name, values in columns.items()]
     extra = {
@@ -151,11 +151,61 @@ def test_a_frame_without_labelled_rows_is_reported_too(scoring):
     assert message.losses == {"1.0.0": (), "1.0.1": ()}
 
 
-def test_corrections_and_examples_are_not_scored(scoring):
+def test_corrections_and_examples_are_no_rows_of_their_own(scoring):
     challenged(scoring)
     rows = [("correction", "1.0.0", "yes", "no", "a"), ("example", None, None, "no", "a"), LABEL]
     (message,) = scores(scoring.process([frame_record(3, rows)], NOW))
     assert message.losses == {"1.0.0": (0.0,), "1.0.1": (1.0,)}
+
+
+CORRECTION = ("correction", "1.0.0", "yes", "yes", "a")
+
+
+def test_a_correction_tells_what_was_lost_by_the_old_label_and_is_by_the_new(scoring, log):
+    challenged(scoring, after=2)
+    log.records = [frame_record(3, [LABEL, OUTCOME])]
+    scoring.process(log.records, NOW)
+    correction = frame_record(4, [OUTCOME, CORRECTION], ids=["4-0", "3-1"])
+    (found,) = scores(scoring.process([correction], NOW))
+    assert found.losses == {"1.0.0": (1.0,), "1.0.1": (0.0,)}
+    (row,) = found.corrected
+    assert (row.row, row.offset, row.segments) == (1, 3, ("line=a",))
+    assert (row.before, row.after) == ({"1.0.0": 1.0, "1.0.1": 0.0}, {"1.0.0": 0.0, "1.0.1": 1.0})
+
+
+def test_a_second_correction_takes_the_place_of_the_first(scoring, log):
+    challenged(scoring, after=2)
+    log.records = [frame_record(3, [OUTCOME]), frame_record(4, [CORRECTION], ids=["3-0"])]
+    scoring.process(log.records, NOW)
+    again = ("correction", *OUTCOME[1:])
+    (found,) = scores(scoring.process([frame_record(5, [again], ids=["3-0"])], NOW))
+    assert found.corrected[0].before == {"1.0.0": 0.0, "1.0.1": 1.0}
+    assert found.corrected[0].after == {"1.0.0": 1.0, "1.0.1": 0.0}
+
+
+def test_a_correction_of_a_row_from_before_the_comparison_is_not_told(scoring, log):
+    log.records = [frame_record(2, [OUTCOME])]
+    challenged(scoring, after=2)
+    (found,) = scores(scoring.process([frame_record(3, [CORRECTION], ids=["2-0"])], NOW))
+    assert found.corrected == ()
+
+
+def test_a_restart_does_not_change_what_a_correction_tells(scoring, shelf, log, spec_record):
+    challenged(scoring, after=2)
+    frames = [
+        frame_record(3, [OUTCOME, LABEL]),
+        frame_record(4, [CORRECTION], ids=["3-0"]),
+        frame_record(5, [("correction", *OUTCOME[1:])], ids=["3-0"]),
+    ]
+    log.records = frames
+    scoring.process(frames[:2], NOW)
+    other = ChallengeScoring(shelf, log, NoLearntRows())
+    other.take_table(MODEL_SPECS, [spec_record])
+    other.restore(0, ())
+    challenged(other, after=2)
+    other.process(frames[:2], NOW)
+    other._corrections.forget(0)
+    assert scores(other.process(frames[2:], NOW)) == scores(scoring.process(frames[2:], NOW))
 
 
 @pytest.mark.parametrize("end", ["rejected", "archived"])

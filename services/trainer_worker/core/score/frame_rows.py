@@ -1,6 +1,6 @@
 """The rows of a frame that versions are judged by, as learners want them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -31,7 +31,15 @@ class JudgedRows:
 
 def judged_rows(frame: Frame, spec: ModelSpec) -> JudgedRows:
     """Rows with event `outcome` or `label`: each labelled prediction once, corrections left out."""
-    batch = frame.batch.filter(pc.is_in(frame.batch.column("event"), value_set=_JUDGED))
+    return _judged(frame.batch.filter(pc.is_in(frame.batch.column("event"), value_set=_JUDGED)), spec)
+
+
+def rows_at(frame: Frame, spec: ModelSpec, places: Sequence[int]) -> JudgedRows:
+    """The rows at some places of a frame, whatever their events: those of corrections."""
+    return _judged(frame.batch.take(pa.array(places, pa.int64())), spec)
+
+
+def _judged(batch: pa.RecordBatch, spec: ModelSpec) -> JudgedRows:
     said = {name: column(batch, PREDICTION + name, field.kind) for name, field in spec.target.items()}
     segments = {name: column(batch, SEGMENT + name, "category") for name in spec.segments}
     return JudgedRows(_labelled(batch, spec), said, column(batch, "model_version", "category"), segments)

@@ -27,6 +27,11 @@ class Paired:
     served: Segments
     whole: NDArray[np.bool_]
 
+    def losses_at(self, row: int) -> dict[str, float]:
+        """The losses of one of the judged rows, which must be among the paired ones."""
+        place = int(self.whole[:row].sum())
+        return {version: losses[place] for version, losses in self.losses.items()}
+
     def told(self, losses: NDArray[np.float64]) -> tuple[float, ...]:
         """Other losses on the judged rows, brought to the rows that are paired; empty where one is missing."""
         kept = np.round(losses[self.whole], LOSS_DIGITS)

@@ -16,6 +16,7 @@ from driftloop.contracts.topics import CHALLENGE_SCORES, MODEL_EVENTS, MODEL_SPE
 from driftloop.processor import DeadLetter, Effects, Outgoing, Record, StaleTableError, StateChange
 from driftloop.spec.model_spec import ModelSpec
 from trainer_worker.core.score.attainable import Attainable, Floats, Place, Progress, goes_by_attainable
+from trainer_worker.core.score.corrections import Corrections
 from trainer_worker.core.score.frame_rows import judged_rows, labelled_rows
 from trainer_worker.core.score.losses import paired_losses
 from trainer_worker.core.score.ports import FrameLog, LearntRows, ModelShelf, RefusedArtifactError
@@ -36,6 +37,7 @@ class ChallengeScoring:
         self._log = log
         self._specs = Specs()
         self._attainable = Attainable(log, learnt)
+        self._corrections = Corrections(shelf, log)
         self._versions: dict[int, dict[str, ScoredVersions]] = {}
         self._progress: dict[tuple[int, str], Progress] = {}
         self._seen: dict[int, int] = {}
@@ -73,6 +75,7 @@ class ChallengeScoring:
         self._versions.pop(partition, None)
         self._seen.pop(partition, None)
         self._attainable.forget(partition)
+        self._corrections.forget(partition)
         for key in [key for key in self._progress if key[0] == partition]:
             del self._progress[key]
 
@@ -144,9 +147,11 @@ class ChallengeScoring:
         judged = judged_rows(frame, spec)
         try:
             paired = paired_losses(self._shelf, spec, versions, judged)
+            corrected = self._corrections.take(_position(record), frame, spec, versions)
         except RefusedArtifactError as error:
             return effects + self._refuse(record, frame, versions, error)
         told: dict[str, object] = {"losses": paired.losses, "segments": paired.segments, "served": paired.served}
+        told |= {"corrected": corrected}
         if goes_by_attainable(spec) and len(judged):
             twin = self._attainable.twin(versions[0], spec, judged.rows)
             told |= {"twin": () if twin is None else paired.told(twin)}
