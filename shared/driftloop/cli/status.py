@@ -22,6 +22,7 @@ def status(
     home: HomeFolder = DEFAULT_HOME,
 ) -> None:
     """Show what runs here and how every model is doing; with a model, all that is measured about it."""
+    from driftloop.cli.fleet import totals
     from driftloop.cli.models import open_view, require_model
 
     kafka = find_kafka(bootstrap_servers, home)
@@ -35,6 +36,7 @@ def status(
         "kafka": kafka.bootstrap_servers,
         "services": services(home) if bootstrap_servers is None else {},
         "models": [_facts(view, info.model_id, newest.get((info.model_id, ""))) for info in view.models()],
+        "fleet": totals(one for (_, segment), one in newest.items() if not segment),
     }
     if as_json:
         typer.echo(json.dumps(facts, indent=2))
@@ -92,6 +94,8 @@ def _print(facts: dict[str, Any]) -> None:
     from rich.console import Console
     from rich.table import Table
 
+    from driftloop.cli.fleet import fleet_words
+
     console = Console()
     console.print(f"Kafka: {facts['kafka']}", highlight=False)
     if facts["services"]:
@@ -109,6 +113,9 @@ def _print(facts: dict[str, Any]) -> None:
         counts = (f"{one['labelled_rows']:,}", str(one["runs"]), str(one["promotions"]))
         table.add_row(one["model"], one["champion"] or "–", *counts, signals, (one["as_of"] or "–")[:19])
     console.print(table)
+    words = fleet_words(facts["fleet"])
+    if words:
+        console.print(words, highlight=False, soft_wrap=True)
 
 
 def _show_model(view: "RegistryView", model: str, newest: "dict[str, DriftStatus]", as_json: bool) -> None:

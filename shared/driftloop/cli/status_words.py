@@ -17,7 +17,7 @@ TOLD = frozenset({
     "health_points", "health_score", "expected_error", "expected_error_miss", "alarms_raised", "alarms_unconfirmed",
     "false_alarms_declared_per_month", "false_alarms_achieved_per_month", "observed_months", "rows_per_month",
     "mature_rows", "mature_labelled_share", "mature_loss", "provisional_rows", "provisional_labelled_share",
-    "provisional_loss",
+    "provisional_loss", "corrections", "corrections_too_late",
 })  # fmt: skip
 """Metrics that the sentences below tell."""
 
@@ -61,8 +61,15 @@ def _loss(metrics: Metrics) -> str:
 
 def _labels(status: "DriftStatus") -> str:
     words = f"{status.rows:,} predictions seen, {status.labelled_rows:,} labelled rows (examples among them)"
-    lag = status.metrics.get("label_lag_seconds")
-    return words if lag is None else f"{words}; labels come {duration(lag)} after their prediction"
+    lag, corrections = status.metrics.get("label_lag_seconds"), status.metrics.get("corrections")
+    if lag is not None:
+        words += f"; labels come {duration(lag)} after their prediction"
+    if corrections:
+        late = status.metrics.get("corrections_too_late", 0.0)
+        words += f"; {corrections:,.0f} were corrected later" + (
+            f", {late:,.0f} too late for these figures" if late else ""
+        )
+    return words
 
 
 def _mature(metrics: Metrics) -> str:

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 from typing import Any
 
+from driftloop.cli.fleet import fleet_words, totals
 from driftloop.cli.status_model import print_model
 from driftloop.cli.status_words import sentences, worth_showing
 from driftloop.contracts.drift_signals import DriftSignal
@@ -45,6 +46,21 @@ def test_every_figure_has_its_sentence() -> None:
     )
     assert said["harm"] == "segment site=north 71% of the added loss"
     assert said["shift"] == "feature.rain 80% of the shift of the columns"
+
+
+def test_corrections_are_told_with_those_that_came_too_late() -> None:
+    said = sentences(status(metrics={"corrections": 1200.0, "corrections_too_late": 3.0}))
+    assert said["labels"].endswith("; 1,200 were corrected later, 3 too late for these figures")
+
+
+def test_a_fleet_is_told_by_its_sums_and_by_how_many_models_are_harmed() -> None:
+    shifted = status(model_id="oven", active_signals=("feature.rain",), metrics={"corrections": 5.0})
+    words = fleet_words(totals([status(), shifted, status(model_id="mill", active_signals=())]))
+    assert words.startswith(
+        "3 models watched: 1 harmed, 1 shifted without harm; 6,000 predictions, 4,500 labelled rows"
+    )
+    assert "5 labels corrected. False alarms: 2 a month declared, 1 a month came about (2 of 6" in words
+    assert fleet_words(totals([status()])) == ""
 
 
 def test_what_is_not_known_is_not_said() -> None:

@@ -190,6 +190,19 @@ def test_a_correction_of_a_row_from_before_the_comparison_is_not_told(scoring, l
     assert found.corrected == ()
 
 
+def test_the_frames_between_two_comparisons_are_not_read(scoring, log):
+    challenged(scoring, after=2)
+    log.records = [frame_record(3, [OUTCOME]), frame_record(4, [CORRECTION], ids=["3-0"])]
+    scoring.process(log.records, NOW)
+    scoring.process([event_record("rejected", "1.0.1")], NOW)
+    scoring.process([event_record("challenged", "1.0.2", after=500)], NOW)
+    read = []
+    log.between = lambda model_id, partition, first, last: read.append((first, last)) or [frame_record(501, [OUTCOME])]
+    (found,) = scores(scoring.process([frame_record(502, [CORRECTION], ids=["501-0"])], NOW))
+    assert [row.offset for row in found.corrected] == [501]
+    assert read == [(501, 501)]
+
+
 def test_a_restart_does_not_change_what_a_correction_tells(scoring, shelf, log, spec_record):
     challenged(scoring, after=2)
     frames = [

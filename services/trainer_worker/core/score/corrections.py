@@ -85,6 +85,8 @@ class Corrections:
         starts = [one.from_position.offset for one in versions[1:] if one.from_position is not None]
         places = [row for row, event in enumerate(frame.batch.column("event").to_pylist()) if event == "correction"]
         key = position.partition, frame.header.model_id
+        if not starts:
+            self._known.pop(key, None)
         if not starts or (not places and key not in self._known):
             return ()
         known = self._up_to(key, min(starts) + 1, position, frame, spec)
@@ -97,7 +99,7 @@ class Corrections:
     ) -> _Known:
         """The labels of the frames from `first` to this one."""
         known = self._known.get(key)
-        if known is None or known.first > first:
+        if known is None or known.first > first or known.following < first:
             known = self._known[key] = _Known(first, first)
         if known.following < position.offset:
             for record in self._log.between(key[1], key[0], known.following, position.offset - 1):
