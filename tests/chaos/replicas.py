@@ -80,6 +80,7 @@ class Replica:
     ) -> None:
         self._nest, self._arguments, self._log = nest, arguments, log
         self._environment = {**environment, "DRIFTLOOP_KAFKA_REPLICA": str(slot)}
+        self.client_id = f"driftloop-{slot}"
         self._stopping = threading.Event()
         self.exits: list[int] = []
         self.pid = self._start()

@@ -3,11 +3,15 @@
 An append carries, in Delta's own log, how far each partition of outcome-frames has come: append and
 progress are one commit. Corrections go before, as a merge that does nothing the second time, so a
 crash between the two is mended by doing both again.
+
+A replica that was frozen, or that the group took for dead, may write beside the one that took its
+partitions over. Delta refuses the second of two commits that say how far the same partition is; the one
+refused looks anew how far each of its partitions has come, and keeps only the frames after that.
 """
 
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
 
 import pyarrow as pa
@@ -17,7 +21,7 @@ from deltalake.exceptions import DeltaError, TableNotFoundError
 
 from driftloop.archive.schema import ARCHIVE_SCHEMA, CORRECTED, PARTITION_BY, app_id
 from driftloop.errors import UserError
-from outcome_ingestion.core.archive_rows import ArchiveBatch
+from outcome_ingestion.core.archive_rows import ArchiveBatch, PlacedFrame, archive_batch
 from outcome_ingestion.metrics import ArchiveMetrics
 
 T = TypeVar("T")
@@ -51,10 +55,10 @@ class DeltaSink:
         """The next frame offset that the table lacks in a partition."""
         return self._persistently(lambda: self._fresh().transaction_version(app_id(partition)) or 0)
 
-    def write(self, batch: ArchiveBatch) -> None:
-        """Merge the corrections, then append the rows with their offsets."""
+    def write(self, frames: Sequence[PlacedFrame]) -> None:
+        """Of the frames that the table lacks: merge the corrections, then append the rows with their offsets."""
         started = time.monotonic()
-        self._persistently(lambda: self._write_once(batch))
+        batch = self._persistently(lambda: self._write_once(frames))
         self._metrics.seconds.observe(time.monotonic() - started)
         self._metrics.rows.labels("appended").inc(batch.appends.num_rows)
         self._metrics.rows.labels("corrected").inc(batch.corrections.num_rows)
@@ -64,20 +68,22 @@ class DeltaSink:
         if self._commits % self._compact_every == 0:
             self._compact()
 
-    def _write_once(self, batch: ArchiveBatch) -> None:
+    def _write_once(self, frames: Sequence[PlacedFrame]) -> ArchiveBatch:
         table = self._fresh()
-        if all((table.transaction_version(app_id(p)) or 0) >= until for p, until in batch.until.items()):
-            return
+        batch = archive_batch(_lacking(table, frames))
         if batch.corrections.num_rows:
             _merge(table, batch.corrections)
-        progress = [Transaction(app_id(partition), until) for partition, until in sorted(batch.until.items())]
-        write_deltalake(
-            table,
-            batch.appends,
-            mode="append",
-            partition_by=PARTITION_BY,
-            commit_properties=CommitProperties(app_transactions=progress),
-        )
+            batch = archive_batch(_lacking(table, frames))  # the merge has read what others wrote meanwhile
+        if batch.until:
+            progress = [Transaction(app_id(partition), until) for partition, until in sorted(batch.until.items())]
+            write_deltalake(
+                table,
+                batch.appends,
+                mode="append",
+                partition_by=PARTITION_BY,
+                commit_properties=CommitProperties(app_transactions=progress),
+            )
+        return batch
 
     def _fresh(self) -> DeltaTable:
         """The table as it is now; it is made where there is none."""
@@ -125,6 +131,12 @@ class DeltaSink:
         except _FAILURES as error:
             self._table = None
             self._log.warning("compaction failed", error=str(error))
+
+
+def _lacking(table: DeltaTable, frames: Sequence[PlacedFrame]) -> list[PlacedFrame]:
+    """The frames that this version of the table does not have."""
+    until = {p: table.transaction_version(app_id(p)) or 0 for p in {frame.partition for frame in frames}}
+    return [frame for frame in frames if frame.offset >= until[frame.partition]]
 
 
 def _merge(table: DeltaTable, corrections: pa.Table) -> None:

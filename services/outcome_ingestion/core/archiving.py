@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from driftloop.codec.frames import decode_frame
 from driftloop.processor import DeadLetter, Effects, Record
-from outcome_ingestion.core.archive_rows import ArchiveBatch, PlacedFrame, archive_batch
+from outcome_ingestion.core.archive_rows import PlacedFrame
 
 
 class Sink(Protocol):
@@ -18,8 +18,8 @@ class Sink(Protocol):
         """The next frame offset that it lacks in a partition."""
         ...
 
-    def write(self, batch: ArchiveBatch) -> None:
-        """Make the batch durable, all of it or nothing that a repeat would not mend."""
+    def write(self, frames: Sequence[PlacedFrame]) -> None:
+        """Make those frames durable that it lacks, all of them or nothing that a repeat would not mend."""
         ...
 
 
@@ -27,7 +27,8 @@ class Archive:
     """The `Processor` of role archive. The sink's own record of offsets decides what is new.
 
     Offsets in Kafka are committed after the write, so a crash in between brings frames again that
-    are in the table: they are skipped by their offset.
+    are in the table: they are skipped by their offset. What is no frame is buried again then: its
+    dead letter went with the transaction that the crash took, whatever offset the table has come to.
     """
 
     def __init__(self, sink: Sink) -> None:
@@ -38,20 +39,18 @@ class Archive:
         """Write the labelled rows of the batch; what is no frame is buried."""
         letters, frames, known = [], [], 0
         for record in records:
-            partition, offset = record.partition() or 0, record.offset() or 0
-            if offset < self._archived(partition):
-                known += 1
-                continue
             try:
-                value = record.value()
-                frame = decode_frame(value if isinstance(value, bytes) else b"", record.headers())
-                frames.append(PlacedFrame(partition, offset, frame))
+                placed = _placed(record)
             except (ValueError, pa.ArrowException) as error:
                 letters.append(DeadLetter(record, "decode", "Undecodable", str(error)[:500]))
+                continue
+            if placed.offset < self._archived(placed.partition):
+                known += 1
+            else:
+                frames.append(placed)
         if frames:
-            batch = archive_batch(frames)
-            self._sink.write(batch)
-            self._until.update(batch.until)
+            self._sink.write(frames)
+            self._until.update({placed.partition: placed.offset + 1 for placed in frames})
         return Effects(dead_letters=tuple(letters), ignored={"already_archived": known} if known else {})
 
     def _archived(self, partition: int) -> int:
@@ -77,3 +76,9 @@ class Archive:
 
     def take_table(self, topic: str, records: Sequence[Record]) -> None:
         """No tables are read."""
+
+
+def _placed(record: Record) -> PlacedFrame:
+    value = record.value()
+    frame = decode_frame(value if isinstance(value, bytes) else b"", record.headers())
+    return PlacedFrame(record.partition() or 0, record.offset() or 0, frame)

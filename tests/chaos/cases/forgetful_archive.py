@@ -1,6 +1,7 @@
 """The archive without its memory: what the control runs, because the table and not Kafka keeps rows out twice."""
 
 import sys
+from collections.abc import Sequence
 
 from deltalake import write_deltalake
 
@@ -12,7 +13,7 @@ from driftloop.kafka.settings import KafkaSettings
 from driftloop.telemetry.logs import configure_logs
 from outcome_ingestion.adapters.delta import DeltaSink
 from outcome_ingestion.app import ARCHIVE
-from outcome_ingestion.core.archive_rows import ArchiveBatch
+from outcome_ingestion.core.archive_rows import ArchiveBatch, PlacedFrame, archive_batch
 from outcome_ingestion.core.archiving import Archive
 from outcome_ingestion.metrics import ArchiveMetrics
 from outcome_ingestion.settings import Settings
@@ -24,8 +25,10 @@ class ForgetfulSink(DeltaSink):
     def archived_until(self, partition: int) -> int:
         return 0
 
-    def _write_once(self, batch: ArchiveBatch) -> None:
+    def _write_once(self, frames: Sequence[PlacedFrame]) -> ArchiveBatch:
+        batch = archive_batch(frames)
         write_deltalake(self._fresh(), batch.appends, mode="append", partition_by=PARTITION_BY)
+        return batch
 
 
 if __name__ == "__main__":

@@ -1,11 +1,13 @@
 import pyarrow as pa
 import pytest
+from deltalake import DeltaTable, QueryBuilder
 from prometheus_client import CollectorRegistry
 
 from driftloop.archive import archived_until, read_rows
 from driftloop.contracts.message import FramePosition
 from driftloop.errors import UserError
 from driftloop.testing.records import FakeRecord
+from outcome_ingestion.adapters import delta
 from outcome_ingestion.adapters.delta import DeltaSink
 from outcome_ingestion.core.archive_rows import ArchiveBatch
 from outcome_ingestion.core.archiving import Archive
@@ -141,6 +143,79 @@ def test_a_crash_after_the_append_writes_nothing_twice(tmp_path, frames, make, r
     assert read_rows(str(tmp_path), "plant", at(99), 10).prediction_ids == ["p1", "p2"]
 
 
+def one_row(frames, make, row, moment, number):
+    return frames.of(make.outcome(row(number, label=1.0, labelled_at=moment(number))))[0]
+
+
+def placed(record, partition, offset):
+    return FakeRecord(
+        record.topic(),
+        key=record.key(),
+        value=record.value(),
+        headers=tuple(record.headers()),
+        at_partition=partition,
+        at_offset=offset,
+    )
+
+
+class InTheWay:
+    """What another replica does just before the next append."""
+
+    def __init__(self, monkeypatch, deed):
+        self._deed, self._write = deed, delta.write_deltalake
+        monkeypatch.setattr(delta, "write_deltalake", self)
+
+    def __call__(self, *args, **kwargs):
+        deed, self._deed = self._deed, lambda: None
+        deed()
+        self._write(*args, **kwargs)
+
+
+def test_a_replica_that_was_overtaken_appends_only_what_the_other_has_not(
+    tmp_path, frames, make, row, moment, monkeypatch
+):
+    mine = [one_row(frames, make, row, moment, number) for number in range(4)]
+    elsewhere = [placed(one_row(frames, make, row, moment, number), 1, number) for number in range(4, 6)]
+    first = sink_at(tmp_path, pause=lambda _: None)
+    Archive(first).process(mine[:1], None)
+    InTheWay(monkeypatch, lambda: Archive(sink_at(tmp_path)).process(mine[:3], None))
+    Archive(first).process([*mine, *elsewhere], None)
+    found = QueryBuilder().register("rows", DeltaTable(tmp_path)).execute("select prediction_id from rows").read_all()
+    assert sorted(found["prediction_id"].to_pylist()) == [f"p{number}" for number in range(6)]
+    assert archived_until(str(tmp_path), 0) == 4
+
+
+def test_a_replica_that_was_overtaken_while_it_merged_appends_nothing_twice(
+    tmp_path, frames, make, row, moment, monkeypatch
+):
+    before = one_row(frames, make, row, moment, 0)
+    both = [*frames.of(make.label(0, 9.0, 600)), one_row(frames, make, row, moment, 1)]
+    Archive(sink_at(tmp_path)).process([before], None)
+    merge, done = delta._merge, []
+
+    def overtaken(*args):
+        if not done:
+            done.append(True)
+            Archive(sink_at(tmp_path)).process(both, None)
+        merge(*args)
+
+    monkeypatch.setattr(delta, "_merge", overtaken)
+    Archive(sink_at(tmp_path, pause=lambda _: None)).process(both, None)
+    found = read_rows(str(tmp_path), "plant", at(99), 10)
+    assert found.prediction_ids == ["p0", "p1"]
+    assert found.label("d50", "number").tolist() == [9.0, 1.0]
+
+
+def test_what_is_no_frame_is_buried_again_where_a_crash_took_its_dead_letter(tmp_path, frames, make, row, moment):
+    good = [placed(one_row(frames, make, row, moment, number), 0, 2 * number) for number in range(2)]
+    bad = FakeRecord("outcome-frames", key="plant", value=b"rubbish", at_offset=1)
+    batch = [good[0], bad, good[1]]
+    Archive(sink_at(tmp_path)).process(batch, None)
+    again = Archive(sink_at(tmp_path)).process(batch, None)
+    assert [letter.record for letter in again.dead_letters] == [bad]
+    assert again.ignored == {"already_archived": 2}
+
+
 def test_a_store_that_cannot_be_written_is_tried_again_and_then_named(tmp_path, frames, make, row, moment):
     (tmp_path / "file").write_text("in the way")
     pauses = []
@@ -154,8 +229,6 @@ def test_small_files_are_joined_now_and_then(tmp_path, frames, make, row, moment
     archive = Archive(sink_at(tmp_path, compact_every=10))
     for n in range(20):
         archive.process(frames.of(make.outcome(row(n, label=1.0, labelled_at=moment(n)))), None)
-    from deltalake import DeltaTable
-
     assert len(DeltaTable(tmp_path).file_uris()) == 1
     assert archived_until(str(tmp_path), 0) == 20
     assert read_rows(str(tmp_path), "plant", at(99), 3).prediction_ids == ["p17", "p18", "p19"]
