@@ -21,6 +21,8 @@ from driftloop.kafka.offsets import EndOffsets, GroupOffsets
 from driftloop.kafka.settings import KafkaSettings
 
 DELAY_S = 0.2
+QUICK_BACK = {"broker.session.timeout.ms": "2000", "broker.heartbeat.interval.ms": "400"}
+"""Of the broker: a killed one may come back only when its old session has ended (9 s by default)."""
 _PAUSE_S = (0.3, 1.0)
 _LATE_FOR_S = (1.0, 2.5)
 _RECOVERY_S = 120.0
@@ -33,7 +35,7 @@ class Cluster:
         self.port = port
         self.kafka = KafkaSettings(bootstrap_servers=f"127.0.0.1:{proxy_port}")
         self._folder = folder
-        self._overrides = {**SESSION, "advertised.listeners": f"PLAINTEXT://127.0.0.1:{proxy_port}"}
+        self._overrides = {**SESSION, **QUICK_BACK, "advertised.listeners": f"PLAINTEXT://127.0.0.1:{proxy_port}"}
         self._running = ExitStack()
         self.broker: Broker
 
