@@ -15,6 +15,7 @@ from tests.chaos.replicas import Nest, Replica, environment_of, inflict
 from tests.chaos.verdict import Verdict
 from tests.chaos.witness import aborted_records
 
+from driftloop.errors import UserError
 from driftloop.kafka.clients import plain_producer
 from driftloop.kafka.partitioner import partition_of
 from driftloop.kafka.quiescence import Quiescence
@@ -65,6 +66,19 @@ class Feeder(threading.Thread):
         self.join()
         if self._error is not None:
             raise self._error
+
+
+def catch_up(watch: Quiescence, alive: Callable[[], None], patience_s: float = 150.0) -> None:
+    """Return once all is processed; raises UserError where nothing was for that long, however slow the machine."""
+    before = math.inf
+    while True:
+        try:
+            return watch.wait(patience_s, alive=alive)
+        except UserError:
+            behind = sum(watch.lag().values())
+            if behind >= before:
+                raise
+            before = behind
 
 
 _producer = cache(plain_producer)
@@ -144,7 +158,7 @@ def load_on(case: Case, world: World, replicas: list[Replica], alive: Callable[[
         feeder.start()
         yield feeder
         feeder.stop()
-        watch.wait(300, alive=alive)
+        catch_up(watch, alive)
     except BaseException:
         logs = sorted(world.folder.glob("*.log"))
         print(*(log.read_text(errors="replace")[-4000:] for log in logs), sep="\n")  # noqa: T201
