@@ -27,6 +27,7 @@ from retrain_coordinator.app import LOOP
 from retrain_coordinator.core.processor import Coordinator
 
 _COMMANDED = tuple(f"commanded-{number}" for number in range(12))
+_COMMANDS_A_FRAME = 4
 _COMMANDS = ("retrain", "freeze", "retrain", "unfreeze", "retrain")
 
 Said = tuple[str, str, str]
@@ -37,7 +38,7 @@ class CoordinationCase:
 
     name = "retrain_coordinator"
     module = control = ("retrain_coordinator",)
-    rate, hold_ms = 120.0, 40.0
+    rate, hold_ms = 120.0, 120.0
     said = (RETRAIN_DECISIONS, TRAINING_REQUESTS, MODEL_EVENTS)
     outputs = (*said, LOOP.changelog)
     groups: Mapping[str, tuple[str, ...]] = {LOOP.group: LOOP.inputs}
@@ -59,7 +60,7 @@ class CoordinationCase:
             )
             for wish in detection.process([record], START, tables_current=True).outgoing:
                 yield Input(wish.topic, wish.key, wish.value, wish.headers, wish.partition_by)
-            yield _command(number)
+            yield from map(_command, range(number * _COMMANDS_A_FRAME, (number + 1) * _COMMANDS_A_FRAME))
 
     def finished(self, world: World) -> bool:
         return True
