@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from random import Random
 
@@ -101,12 +101,16 @@ class Replica:
 
     @property
     def at_work(self) -> bool:
-        """Whether this process, and not one before it, has restored partitions of its own."""
+        """Whether this process, and not one before it, has partitions and has restored all of them.
+
+        A fault before that hits a restore and no transaction: where restores take long, a run of such
+        faults aborts nothing, and nothing is processed.
+        """
         if self._nest.code(self.pid) is not None or not self._log.exists():
             return False
         with self._log.open("rb") as log:
             log.seek(self._said_before)
-            return b'"event": "restored"' in log.read()
+            return _all_restored(log)
 
     def signal(self, number: int) -> None:
         """Send a signal; a process that just ended does not mind."""
@@ -124,6 +128,26 @@ class Replica:
         self._supervisor.join(5)
         assert code is not None, f"a replica did not end within {timeout_s:g} s of SIGTERM"
         return code
+
+
+def _all_restored(log: Iterable[bytes]) -> bool:
+    """Whether the last word of a log on each of its partitions is that it was restored."""
+    restored: dict[int, bool] = {}
+    for line in log:
+        if not line.endswith(b"\n"):  # it is just being written
+            break
+        if b'"event": "partitions assigned"' in line:
+            restored |= dict.fromkeys(_numbers(line), False)
+        elif b'"event": "partitions gone"' in line:
+            for number in _numbers(line):
+                restored.pop(number, None)
+        elif b'"event": "restored"' in line:
+            restored[json.loads(line)["partition"]] = True
+    return bool(restored) and all(restored.values())
+
+
+def _numbers(line: bytes) -> list[int]:
+    return [number for _, number in json.loads(line)["partitions"]]
 
 
 def inflict(

@@ -1,6 +1,7 @@
 """Challenge scoring under fault: each frame is scored once, and the scores are those of a recount."""
 
 from collections.abc import Iterator, Mapping
+from functools import cache
 
 import numpy as np
 from confluent_kafka import Message
@@ -125,12 +126,15 @@ def _losses(world: World, record: Message) -> dict[str, tuple[float, ...]]:
     frame = decode_frame(record.value(), record.headers())
     label = frame.batch.column(f"{LABEL}ok").to_pylist()
     heat = np.array(frame.batch.column(f"{FEATURE}heat"))
-    model = load_model(artifact_uri(str(world.folder / "artifacts"), frame.header.model_id, _CHALLENGER))
+    model = _loaded(artifact_uri(str(world.folder / "artifacts"), frame.header.model_id, _CHALLENGER))
     said = {
         _CHAMPION: frame.batch.column(f"{PREDICTION}ok").to_pylist(),
         _CHALLENGER: model.predict(Rows({"heat": heat}, {})).fields["ok"].tolist(),
     }
     return {version: tuple(float(a != b) for a, b in zip(words, label, strict=True)) for version, words in said.items()}
+
+
+_loaded = cache(load_model)
 
 
 def _place_of(record: Message) -> Told:
