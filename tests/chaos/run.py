@@ -26,8 +26,8 @@ SESSION = {"group.consumer.session.timeout.ms": "3000", "group.consumer.heartbea
 """Of the broker: a killed replica's partitions move on after three seconds."""
 
 REPLICAS = 2
-PAUSE_S = (0.2, 1.2)
-"""Between two faults, counted from when all replicas are at work again."""
+PAUSE_S = (0.2, 3.0)
+"""Between two faults, counted from when all replicas are at work again: long enough for a first write to a table."""
 
 
 BATCH_S = 0.1
