@@ -9,14 +9,14 @@ line of JSON: that is all that can wait inside it, beside what the client fetche
 import json
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from driftloop.kafka.loop import Loop
 from driftloop.kafka.metrics import LoopMetrics
 from driftloop.kafka.service import Service
 from outcome_ingestion.adapters.delta import DeltaSink
 from outcome_ingestion.app import ARCHIVE
-from outcome_ingestion.core.archive_rows import ArchiveBatch
+from outcome_ingestion.core.archive_rows import PlacedFrame, archive_batch
 from outcome_ingestion.core.archiving import Archive, Sink
 from outcome_ingestion.metrics import ArchiveMetrics
 from outcome_ingestion.settings import Settings
@@ -38,11 +38,12 @@ class SlowSink:
         """As the sink has it."""
         return self._sink.archived_until(partition)
 
-    def write(self, batch: ArchiveBatch) -> None:
+    def write(self, frames: Sequence[PlacedFrame]) -> None:
         """Write, and then wait as long as these rows take at that rate."""
+        batch = archive_batch(frames)
         rows = batch.appends.num_rows + batch.corrections.num_rows
         self._say({"rows": rows, "bytes": batch.appends.nbytes + batch.corrections.nbytes})
-        self._sink.write(batch)
+        self._sink.write(frames)
         self._sleep(rows / self._rate)
 
 

@@ -4,19 +4,19 @@ import json
 from datetime import UTC, datetime
 
 import numpy as np
-import pyarrow as pa
 import pytest
+from tests.chaos.cases import gates
 
-from driftloop.archive.schema import ARCHIVE_SCHEMA
 from driftloop.bench.ingest_rows import encode, make_rows, profile_record
 from driftloop.bench.latencies import Latencies, slope_an_hour
 from driftloop.bench.slow_archive import SlowSink
 from driftloop.bench.soak import trend
 from driftloop.bench.steady_load import due, make_events, stamp
 from driftloop.cli.bench_pipeline import parse_shares
+from driftloop.codec.frames import decode_frame
 from driftloop.contracts.model_profiles import ModelProfile
 from driftloop.errors import UserError
-from outcome_ingestion.core.archive_rows import ArchiveBatch
+from outcome_ingestion.core.archive_rows import PlacedFrame
 
 
 def test_an_event_differs_from_its_row_in_id_and_times_only():
@@ -88,18 +88,17 @@ class Kept:
     def archived_until(self, partition):
         return partition + 5
 
-    def write(self, batch):
+    def write(self, frames):
         self.did.append("written")
 
 
 def test_a_slow_sink_writes_and_then_takes_as_long_as_its_rate_has_it():
     kept, said = Kept(), []
     slow = SlowSink(kept, 100, said.append, sleep=kept.did.append)
-    batch = ArchiveBatch(appends=ARCHIVE_SCHEMA.empty_table())
-    batch.corrections = pa.table({"x": [1.0] * 50})
-    slow.write(batch)
-    assert kept.did == ["written", 0.5]
-    assert said[0]["rows"] == 50
+    sent = next(gates.frames())
+    slow.write([PlacedFrame(0, 5, decode_frame(sent.value, sent.headers))])
+    assert kept.did == ["written", gates.ROWS / 100]
+    assert said[0]["rows"] == gates.ROWS
     assert said[0]["bytes"] >= 400
     assert slow.archived_until(2) == 7
 
