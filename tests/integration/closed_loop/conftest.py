@@ -1,17 +1,14 @@
 """The whole loop in memory: the real cores of every service, a real Delta table, real learners, no broker."""
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
-from uuid import UUID
 
 import numpy as np
 import pytest
-from prometheus_client import CollectorRegistry
 
-from drift_detection.app import LOOP as DETECT
-from drift_detection.core.processor import DriftDetection
+from driftloop.backtest.loop_in_memory import LoopInMemory
 from driftloop.codec.arrow import encode_batch
 from driftloop.codec.content_types import ARROW, content_header
 from driftloop.contracts import topics
@@ -25,83 +22,18 @@ from driftloop.registry.artifacts import load_model
 from driftloop.registry.declaring import spec_message
 from driftloop.replay.stream import EventTime, outcome_batch
 from driftloop.spec.model_spec import ModelSpec
-from driftloop.testing.clock import FakeClock
-from driftloop.testing.memory_log import MemoryLog
-from driftloop.testing.memory_loop import MemoryLoop
-from outcome_ingestion.adapters.delta import DeltaSink
-from outcome_ingestion.app import ARCHIVE, INGEST
-from outcome_ingestion.core.archiving import Archive
-from outcome_ingestion.core.ingest import Ingest
-from outcome_ingestion.metrics import ArchiveMetrics
-from retrain_coordinator.app import LOOP as COORDINATE
-from retrain_coordinator.core.processor import Coordinator
-from trainer_worker.adapters.job import Job
-from trainer_worker.adapters.learnt_rows import ArchivedLearntRows
-from trainer_worker.adapters.model_shelf import LoadedModels
-from trainer_worker.adapters.train import train
-from trainer_worker.app import SCORE, TRAIN
-from trainer_worker.core.score.processor import ChallengeScoring
-from trainer_worker.core.train.processor import TrainingRuns
-from trainer_worker.core.train.run_report import Failed, Report, Run
-from trainer_worker.metrics import ScoreMetrics
 
 MODEL = "m"
-
-
-@dataclass
-class Here:
-    """Runs are trained in this process, at once."""
-
-    archive: str
-    artifacts: str
-    ended: dict[UUID, Report] = field(default_factory=dict)
-
-    def start(self, run: Run) -> None:
-        job = Job(run=run, archive_uri=self.archive, artifact_uri=self.artifacts, archive_wait_seconds=1.0)
-        try:
-            self.ended[run.run_id] = train(job, lambda _: None)
-        except ValueError as error:
-            self.ended[run.run_id] = Failed(reason=str(error))
-
-    def holds(self, run_id: UUID) -> bool:
-        return run_id in self.ended
-
-    def reports(self) -> Iterable[tuple[UUID, Report]]:
-        return list(self.ended.items())
-
-    def keep(self, run_ids: frozenset[UUID]) -> None:
-        self.ended = {run_id: report for run_id, report in self.ended.items() if run_id in run_ids}
-
-
-class PastFrames:
-    """`FrameLog` over the log in memory."""
-
-    def __init__(self, log: MemoryLog) -> None:
-        self._log = log
-
-    def between(self, model_id: str, partition: int, first: int, last: int) -> Iterable[Any]:
-        return self._log.slice((topics.OUTCOME_FRAMES, partition), first, last + 1)
 
 
 class ClosedLoop:
     """Serve rows block by block: what serves predicts them, their labels go on the log, the loop thinks."""
 
-    def __init__(self, spec: ModelSpec, folder: str) -> None:
-        self.spec, self.clock, self.time = spec, FakeClock(), EventTime(interval=timedelta(minutes=1))
-        self.log = MemoryLog(now_ms=lambda: int(self.clock().timestamp() * 1000))
-        archive, artifacts = f"{folder}/lake", f"{folder}/artifacts"
-        shelf = LoadedModels(64, ScoreMetrics(CollectorRegistry()))
-        cores = (
-            (Ingest(), INGEST),
-            (Archive(DeltaSink(archive, ArchiveMetrics(CollectorRegistry()))), ARCHIVE),
-            (DriftDetection(), DETECT),
-            (ChallengeScoring(shelf, PastFrames(self.log), ArchivedLearntRows(archive)), SCORE),
-            (Coordinator(), COORDINATE),
-            (TrainingRuns(Here(archive, artifacts)), TRAIN),
-        )
-        self.loops = [MemoryLoop(core, settings, self.log, clock=self.clock) for core, settings in cores]
+    def __init__(self, spec: ModelSpec, folder: Path) -> None:
+        self.spec, self.time = spec, EventTime(interval=timedelta(minutes=1))
         self.rows = 0
         self.served: list[str] = []
+        self._loop = LoopInMemory(folder)
         self._models: dict[str, Model] = {}
         self._put(topics.MODEL_SPECS, spec_message(spec, self.time.start))
 
@@ -128,7 +60,7 @@ class ClosedLoop:
             command=name, reason="because", requested_by="ada", **rest,
         )  # fmt: skip
         self._put(topics.MODEL_COMMANDS, message)
-        self.settle()
+        self._loop.settle()
 
     @property
     def champion(self) -> ModelEvent | None:
@@ -138,35 +70,21 @@ class ClosedLoop:
 
     @property
     def events(self) -> list[ModelEvent]:
-        return [ModelEvent.from_json(record.value()) for record in self.log.records(topics.MODEL_EVENTS)]
+        return [ModelEvent.from_json(record.value()) for record in self._loop.records(topics.MODEL_EVENTS)]
 
     @property
     def decisions(self) -> list[RetrainDecision]:
-        return [RetrainDecision.from_json(record.value()) for record in self.log.records(topics.RETRAIN_DECISIONS)]
+        return [RetrainDecision.from_json(record.value()) for record in self._loop.records(topics.RETRAIN_DECISIONS)]
 
     @property
     def requests(self) -> list[TrainingRequest]:
-        return [TrainingRequest.from_json(record.value()) for record in self.log.records(topics.TRAINING_REQUESTS)]
+        return [TrainingRequest.from_json(record.value()) for record in self._loop.records(topics.TRAINING_REQUESTS)]
 
     def loss(self, rows: Rows) -> float:
         """What the champion loses on rows that nobody has seen."""
         event = self.champion
         assert event is not None
         return float(np.mean(self._model(event).predict(rows).fields["y"] != rows.labels["y"]))
-
-    def settle(self) -> None:
-        """Let everybody come to the end of what there is."""
-        while True:
-            before = self._length()
-            for loop in self.loops:
-                loop.settle()
-            self.clock.advance(seconds=1)
-            if self._length() == before:
-                return
-
-    def _length(self) -> int:
-        named = (topics.MODEL_EVENTS, topics.RETRAIN_DECISIONS, topics.TRAINING_RESULTS, topics.CHALLENGE_SCORES)
-        return sum(self.log.end((topic, 0)) for topic in (*named, topics.DRIFT_STATUS, topics.TRAINING_REQUESTS))
 
     def _model(self, event: ModelEvent) -> Model:
         version = str(event.version)
@@ -181,13 +99,12 @@ class ClosedLoop:
             predictions=said.fields if said else None, confidence=said.confidence if said else None,
             model_version=str(event.version) if event else None,
         )  # fmt: skip
-        sink = encode_batch(batch)
-        self.log.append(topics.PREDICTION_OUTCOMES, key=str(self.rows), value=sink, headers=content_header(ARROW))
+        self._loop.say(topics.PREDICTION_OUTCOMES, str(self.rows), encode_batch(batch), content_header(ARROW))
         self.rows += len(rows)
-        self.settle()
+        self._loop.settle()
 
     def _put(self, topic: str, message: Any) -> None:
-        self.log.append(topic, key=MODEL, value=message.to_json())
+        self._loop.say(topic, MODEL, message.to_json())
 
 
 @pytest.fixture
@@ -199,7 +116,7 @@ def closed_loop(tmp_path_factory) -> Callable[..., ClosedLoop]:
             "model_id": MODEL, "task": "binary", "clock": "event", "features": {n: {} for n in "abcd"},
             "target": {"y": {}}, "learner": {"name": "random-forest", "parameters": {}}, **changes,
         }  # fmt: skip
-        return ClosedLoop(ModelSpec.model_validate(declared), str(tmp_path_factory.mktemp("loop")))
+        return ClosedLoop(ModelSpec.model_validate(declared), tmp_path_factory.mktemp("loop"))
 
     return make
 
