@@ -1,6 +1,6 @@
-"""The core of the archive: frames in, one write a batch, nothing twice."""
+"""The core of the archive: frames in, as few writes as there may be, nothing twice."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -9,6 +9,10 @@ import pyarrow as pa
 from driftloop.codec.frames import decode_frame
 from driftloop.processor import DeadLetter, Effects, Record
 from outcome_ingestion.core.archive_rows import PlacedFrame
+
+ROWS_A_WRITE = 50_000
+"""A batch of more rows is several writes. A batch may hold half a million; where the store is slow, that is minutes,
+and an archive that is taken for stuck and started anew goes on after the last write, not from the beginning."""
 
 
 class Sink(Protocol):
@@ -48,9 +52,9 @@ class Archive:
                 known += 1
             else:
                 frames.append(placed)
-        if frames:
-            self._sink.write(frames)
-            self._until.update({placed.partition: placed.offset + 1 for placed in frames})
+        for part in _parts(frames):
+            self._sink.write(part)
+            self._until.update({placed.partition: placed.offset + 1 for placed in part})
         return Effects(dead_letters=tuple(letters), ignored={"already_archived": known} if known else {})
 
     def _archived(self, partition: int) -> int:
@@ -82,3 +86,18 @@ def _placed(record: Record) -> PlacedFrame:
     value = record.value()
     frame = decode_frame(value if isinstance(value, bytes) else b"", record.headers())
     return PlacedFrame(record.partition() or 0, record.offset() or 0, frame)
+
+
+def _parts(frames: Sequence[PlacedFrame]) -> Iterator[list[PlacedFrame]]:
+    """The frames in their order, in parts of at most `ROWS_A_WRITE` rows; a larger frame is a part of its own."""
+    part: list[PlacedFrame] = []
+    rows = 0
+    for placed in frames:
+        count = placed.frame.batch.num_rows
+        if part and rows + count > ROWS_A_WRITE:
+            yield part
+            part, rows = [], 0
+        part.append(placed)
+        rows += count
+    if part:
+        yield part

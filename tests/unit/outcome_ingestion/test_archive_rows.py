@@ -135,6 +135,29 @@ def test_a_crash_between_merge_and_append_is_mended(tmp_path, frames, make, row,
     assert found.label("d50", "number").tolist() == [9.0, 2.0]
 
 
+def test_a_slow_store_that_ends_the_archive_in_a_large_batch_keeps_what_it_has_taken(
+    tmp_path, frames, make, row, moment, monkeypatch
+):
+    monkeypatch.setattr("outcome_ingestion.core.archiving.ROWS_A_WRITE", 2)
+    records = [frames.of(make.outcome(row(n, label=1.0, labelled_at=moment(n))))[0] for n in range(5)]
+    sink, write = sink_at(tmp_path), sink_at(tmp_path).write
+    writes = []
+
+    def slow(part):
+        if len(writes) == 2:
+            raise KeyboardInterrupt
+        writes.append(len(part))
+        write(part)
+
+    monkeypatch.setattr(sink, "write", slow)
+    with pytest.raises(KeyboardInterrupt):
+        Archive(sink).process(records, None)
+    assert writes == [2, 2]
+    again = Archive(sink_at(tmp_path)).process(records, None)
+    assert again.ignored == {"already_archived": 4}
+    assert read_rows(str(tmp_path), "plant", at(99), 10).prediction_ids == [f"p{n}" for n in range(5)]
+
+
 def test_a_crash_after_the_append_writes_nothing_twice(tmp_path, frames, make, row, moment):
     records = frames.of(make.outcome(row(1, label=1.0, labelled_at=moment(1))))
     Archive(sink_at(tmp_path)).process(records, None)
