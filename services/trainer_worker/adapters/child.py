@@ -1,7 +1,6 @@
 """The child: one run, its reports down the socket, and then the end of the process."""
 
 import ctypes
-import json
 import os
 import resource
 import signal
@@ -138,8 +137,3 @@ def _watch(line: Line, limit_mb: int, at_start_mb: float) -> None:
         pause.wait(_WATCH_SECONDS)
     line.say(_over_memory(limit_mb))
     os._exit(1)
-
-
-def as_line(job: Job) -> bytes:
-    """A job as the child reads it."""
-    return json.dumps(job.model_dump(mode="json")).encode() + b"\n"

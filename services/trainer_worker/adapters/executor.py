@@ -1,6 +1,7 @@
 """Runs in child processes of a nursery; satisfies `Executor`. One thread uses it, and no call blocks."""
 
 import contextlib
+import itertools
 import json
 import os
 import socket
@@ -14,8 +15,8 @@ from uuid import UUID
 import structlog
 from pydantic import TypeAdapter
 
-from trainer_worker.adapters.child import as_line
 from trainer_worker.adapters.job import Job
+from trainer_worker.adapters.nursery import as_line
 from trainer_worker.core.train.run_report import Failed, Progress, Report, Reused, Run, Succeeded
 from trainer_worker.metrics import TrainMetrics
 
@@ -34,23 +35,28 @@ class Places:
     checkpoint_seconds: float = 2.0
 
 
+@dataclass(slots=True, eq=False)
+class _NurseryProcess:
+    process: subprocess.Popen[bytes]
+    control: socket.socket
+    received: bytes = b""
+    closed: bool = False
+    codes: dict[int, int] = field(default_factory=dict)
+    """Exit codes of children that ended, by ticket."""
+
+
 @dataclass(slots=True)
 class _Running:
     run: Run
+    ticket: int
+    """Names this child alone: the same run may be started again."""
+    nursery: _NurseryProcess
     wire: socket.socket
     began: float
     received: bytes = b""
     closed_at: float | None = None
     progress: Progress | None = None
     end: Succeeded | Reused | Failed | None = None
-
-
-@dataclass(slots=True)
-class _NurseryProcess:
-    process: subprocess.Popen[bytes]
-    control: socket.socket
-    received: bytes = b""
-    gone: dict[str, int] = field(default_factory=dict)
 
 
 class ChildProcesses:
@@ -62,6 +68,7 @@ class ChildProcesses:
         self._warm = warm
         self._runs: dict[UUID, _Running] = {}
         self._nursery: _NurseryProcess | None = None
+        self._tickets = itertools.count(1)
 
     @property
     def nursery_pid(self) -> int | None:
@@ -76,16 +83,16 @@ class ChildProcesses:
         """Start a child for the run."""
         if run.run_id in self._runs:
             return
-        nursery = self._alive_nursery()
+        nursery, ticket = self._alive_nursery(), next(self._tickets)
         ours, theirs = socket.socketpair()
-        spec = run.spec.training
-        order = {"run": str(run.run_id), "learner": run.request.learner, "memory_limit_mb": spec.memory_limit_mb}
-        with theirs:
-            socket.send_fds(nursery.control, [json.dumps(order).encode() + b"\n"], [theirs.fileno()])
+        limit = run.spec.training.memory_limit_mb
+        order = {"child": ticket, "learner": run.request.learner, "memory_limit_mb": limit}
         job = Job(run=run, **asdict(self.places))
-        ours.sendall(as_line(job))
+        with theirs, contextlib.suppress(ConnectionError):  # a nursery that dies now is seen as the run's end
+            socket.send_fds(nursery.control, [as_line(order)], [theirs.fileno()])
+            ours.sendall(as_line(job.model_dump(mode="json")))
         ours.settimeout(0)
-        self._runs[run.run_id] = _Running(run, ours, time.monotonic())
+        self._runs[run.run_id] = _Running(run, ticket, nursery, ours, time.monotonic())
         self._metrics.running.set(self._count_running())
         log.info("training started", run=str(run.run_id), model=run.request.model_id, version=run.request.version)
 
@@ -95,7 +102,6 @@ class ChildProcesses:
 
     def reports(self) -> Iterable[tuple[UUID, Report]]:
         """Progress since the last call, and ends."""
-        self._hear_nursery()
         found: list[tuple[UUID, Report]] = []
         for run_id, running in self._runs.items():
             if running.end is None:
@@ -112,7 +118,7 @@ class ChildProcesses:
         for run_id in [known for known in self._runs if known not in run_ids]:
             running = self._runs.pop(run_id)
             if running.end is None:
-                self._kill(run_id)
+                _kill(running)
             running.wire.close()
         self._metrics.running.set(self._count_running())
 
@@ -130,10 +136,16 @@ class ChildProcesses:
         self._nursery = None
 
     def _alive_nursery(self) -> _NurseryProcess:
-        if self._nursery is None or self._nursery.process.poll() is not None:
-            self._nursery = _start_nursery()
-            for learner in self._warm:
-                self._nursery.control.sendall(json.dumps({"warm": learner}).encode() + b"\n")
+        if self._nursery is not None:
+            _hear_nursery(self._nursery)
+            running = {one.ticket for one in self._runs.values() if one.end is None}
+            self._nursery.codes = {child: code for child, code in self._nursery.codes.items() if child in running}
+            if self._nursery.closed:  # a dying process closes its files before it can be waited for
+                self._nursery.process.kill()
+                self._nursery.process.wait()
+                self._nursery = None
+        if self._nursery is None:
+            self._nursery = _start_nursery(self._warm)
         return self._nursery
 
     def _hear(self, running: _Running) -> None:
@@ -141,41 +153,13 @@ class ChildProcesses:
         if _drain(running) and running.closed_at is None:
             running.closed_at = time.monotonic()
         if running.end is None and running.closed_at is not None:
-            running.end = self._obituary(running, running.closed_at)
+            running.end = _obituary(running, running.closed_at)
         limit = running.run.spec.training.time_limit_seconds
         if running.end is None and time.monotonic() - running.began > limit:
             running.end = Failed(reason=f"the run took longer than its limit of {limit:g} seconds")
-            self._kill(running.run.run_id)
+            _kill(running)
         if running.end is not None:
             self._record_end(running)
-
-    def _obituary(self, running: _Running, closed_at: float) -> Failed | None:
-        """Why a child is gone that has not said how its run ended; the nursery gets a moment to tell."""
-        self._hear_nursery()
-        nursery = self._nursery
-        code = nursery.gone.pop(str(running.run.run_id), None) if nursery is not None else None
-        told = nursery is None or nursery.process.poll() is not None or code is not None
-        if not told and time.monotonic() - closed_at < _GRACE_SECONDS:
-            return None
-        how = f"by signal {-code}" if code is not None and code < 0 else "unexpectedly"
-        return Failed(reason=f"the process that trained was ended {how}", again=True)
-
-    def _hear_nursery(self) -> None:
-        nursery = self._nursery
-        if nursery is None:
-            return
-        with contextlib.suppress(BlockingIOError, ConnectionError):
-            while chunk := nursery.control.recv(65_536):
-                nursery.received += chunk
-        *lines, nursery.received = nursery.received.split(b"\n")
-        for line in lines:
-            told = json.loads(line)
-            nursery.gone[told["gone"]] = told["code"]
-
-    def _kill(self, run_id: UUID) -> None:
-        if self._nursery is not None:
-            with contextlib.suppress(OSError):  # a nursery that is gone took its children along
-                self._nursery.control.sendall(json.dumps({"kill": str(run_id)}).encode() + b"\n")
 
     def _record_end(self, running: _Running) -> None:
         end, request = running.end, running.run.request
@@ -216,11 +200,45 @@ def _drain(running: _Running) -> bool:
     return closed
 
 
-def _start_nursery() -> _NurseryProcess:
+def _obituary(running: _Running, closed_at: float) -> Failed | None:
+    """Why a child is gone that has not said how its run ended; its nursery gets a moment to tell."""
+    nursery = running.nursery
+    _hear_nursery(nursery)
+    code = nursery.codes.pop(running.ticket, None)
+    if code is None and not nursery.closed and time.monotonic() - closed_at < _GRACE_SECONDS:
+        return None
+    how = f"by signal {-code}" if code is not None and code < 0 else "unexpectedly"
+    return Failed(reason=f"the process that trained was ended {how}", again=True)
+
+
+def _hear_nursery(nursery: _NurseryProcess) -> None:
+    """Take in which children have ended, and whether the nursery itself has."""
+    try:
+        while chunk := nursery.control.recv(65_536):
+            nursery.received += chunk
+        nursery.closed = True
+    except BlockingIOError:
+        pass  # nothing more to hear for now
+    except ConnectionError:
+        nursery.closed = True
+    *lines, nursery.received = nursery.received.split(b"\n")
+    for line in lines:
+        told = json.loads(line)
+        nursery.codes[told["gone"]] = told["code"]
+
+
+def _kill(running: _Running) -> None:
+    with contextlib.suppress(ConnectionError):  # a nursery that is gone took its children along
+        running.nursery.control.sendall(as_line({"kill": running.ticket}))
+
+
+def _start_nursery(warm: tuple[str, ...]) -> _NurseryProcess:
     ours, theirs = socket.socketpair()
     with theirs:
         environment = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "PYTHONHASHSEED": "0"}
         command = [sys.executable, "-m", "trainer_worker.adapters.nursery", str(theirs.fileno())]
         process = subprocess.Popen(command, pass_fds=[theirs.fileno()], env=environment, stdin=subprocess.DEVNULL)
+    for learner in warm:
+        ours.sendall(as_line({"warm": learner}))
     ours.settimeout(0)
     return _NurseryProcess(process, ours)

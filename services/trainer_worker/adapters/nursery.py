@@ -6,8 +6,9 @@ Why not train in a thread or start Python anew: a learner may hang, eat memory o
 take nothing with it; and importing scikit-learn, Delta or torch takes seconds, forking milliseconds.
 The nursery itself only imports and forks (no thread, no data), so that a fork of it is clean.
 
-Its master speaks JSON over the socket FD: {"run", "learner", "memory_limit_mb"} with the child's
-own socket as a passed descriptor, or {"kill": run}. It answers {"gone": run, "signal"|"code"}. When
+Its master speaks JSON over the socket FD: {"child", "learner", "memory_limit_mb"} with the child's
+own socket as a passed descriptor, or {"kill": child}, or {"warm": learner}; a child is named by a number
+that its master never gives again. It answers {"gone": child, "code": a signal's number negative}. When
 the master's end closes, for whatever reason, the nursery kills its children and goes.
 """
 
@@ -20,6 +21,7 @@ import selectors
 import signal
 import socket
 import sys
+from collections.abc import Mapping
 from typing import Any
 
 ALWAYS = (
@@ -42,12 +44,17 @@ WARM = {
 _LARGEST_MESSAGE = 65_536
 
 
+def as_line(message: Mapping[str, Any]) -> bytes:
+    """A message as it goes over the wires: one line of JSON."""
+    return json.dumps(message).encode() + b"\n"
+
+
 class Nursery:
     """Forks, kills and buries."""
 
     def __init__(self, master: socket.socket) -> None:
         self._master = master
-        self._children: dict[int, str] = {}
+        self._children: dict[int, int] = {}
         self._received = b""
         self._descriptors: list[int] = []
 
@@ -85,8 +92,8 @@ class Nursery:
 
     def _obey(self, message: dict[str, Any]) -> None:
         if "kill" in message:
-            for pid, run in self._children.items():
-                if run == message["kill"]:
+            for pid, child in self._children.items():
+                if child == message["kill"]:
                     os.kill(pid, signal.SIGKILL)
         elif "warm" in message:
             _import(WARM.get(message["warm"], ()))
@@ -99,7 +106,7 @@ class Nursery:
         pid = os.fork()
         if pid:
             os.close(descriptor)
-            self._children[pid] = message["run"]
+            self._children[pid] = message["child"]
             return
         self._master.close()
         signal.set_wakeup_fd(-1)
@@ -116,7 +123,7 @@ class Nursery:
             code = os.waitstatus_to_exitcode(status)
             gone = {"gone": self._children.pop(pid), "code": code}
             with contextlib.suppress(OSError):  # the master is gone: so are we, at the next message
-                self._master.sendall(json.dumps(gone).encode() + b"\n")
+                self._master.sendall(as_line(gone))
 
 
 def _child_bell() -> socket.socket:

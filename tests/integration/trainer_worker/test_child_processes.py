@@ -180,6 +180,30 @@ def test_a_killed_nursery_takes_its_children_along_and_a_new_one_serves(executor
     assert end_of(make_run(2)).kind == "succeeded"
 
 
+def test_a_run_is_not_given_to_a_nursery_that_is_dying(executor, until, end_of, make_run, children_of):
+    executor.start(make_run(learner="hang"))
+    nursery = executor.nursery_pid
+    (child,) = until(lambda: children_of(nursery))
+    os.kill(nursery, signal.SIGKILL)
+    until(lambda: not alive(child))
+    assert end_of(make_run(2)).kind == "succeeded"
+    assert executor.nursery_pid != nursery
+
+
+def test_a_run_that_is_started_again_does_not_die_of_its_earlier_death(executor, until, end_of, make_run, children_of):
+    run = make_run(learner="hang")
+    executor.start(run)
+    until(lambda: children_of(executor.nursery_pid))
+    executor.keep(frozenset())
+    until(lambda: not children_of(executor.nursery_pid))
+    executor.start(run)
+    (child,) = until(lambda: children_of(executor.nursery_pid))
+    until(lambda: [report for _, report in executor.reports() if report.kind == "progress"])
+    os.kill(child, signal.SIGUSR1)
+    end = until(lambda: next((r for _, r in executor.reports() if r.kind == "failed"), None))
+    assert f"ended by signal {signal.SIGUSR1:d}" in end.reason
+
+
 def test_children_die_with_a_worker_that_is_killed(archive_uri, bad_learners, tmp_path, until, make_run, children_of):
     run, told = make_run(learner="hang"), tmp_path / "nursery"
     script = tmp_path / "worker.py"
