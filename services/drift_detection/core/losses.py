@@ -36,9 +36,8 @@ class LossWatch:
         self.maturity = Maturity(spec.label_delay.expected_seconds)
         self.blocks = LossBlocks(spec.detection.loss_block_rows)
         self.counted = CountedRows(len(spec.segments))
-        self.revised = self.too_late = 0
-        """Corrections that changed the metrics, and those of rows that are remembered no longer (or never were:
-        rows of a version that is not judged)."""
+        self.too_late = 0
+        """Corrections of rows that are remembered no longer, or never were: rows of a version that is not judged."""
         self._waiting: Judged | None = None
         self._keeps_all = False
 
@@ -178,7 +177,6 @@ class LossWatch:
         measures = quality(rows, corrected, np.zeros(len(corrected), np.int64), self._roster.classes)
         ids = LazyIds(rows.batch.column("prediction_id"), corrected).kept(slice(None)).to_pylist()
         replaced = self.counted.correct(ids, rows.losses[corrected], labels_of(rows, corrected, measures), newest)
-        self.revised += len(replaced.places)
         self.too_late += len(corrected) - len(replaced.places)
         if len(replaced.places):
             self._revise(rows, corrected[replaced.places], measures[:, replaced.places], replaced, found)
@@ -212,7 +210,7 @@ class LossWatch:
             "blocks": self.blocks.snapshot(),
             "maturity": self.maturity.snapshot(),
             "counted": self.counted.snapshot(),
-            "corrections": [self.revised, self.too_late],
+            "too_late": self.too_late,
             "waiting": self._waiting.to_state() if self._waiting is not None else None,
         }
 
@@ -223,7 +221,7 @@ class LossWatch:
         self.blocks.restore(state["blocks"])
         self.maturity.restore(state["maturity"])
         self.counted.restore(state["counted"])
-        self.revised, self.too_late = state["corrections"]
+        self.too_late = state["too_late"]
         self._waiting = Judged.of_state(state["waiting"]) if state["waiting"] is not None else None
 
 

@@ -129,8 +129,7 @@ class IdIndex:
         del self._batches[place], self._starts[place]
         self._ranges = None
         if self._clashes:
-            kept = {i: at for i, at in self._clashes.items() if not batch.first <= at < batch.end}
-            self._clashes = kept
+            self._clashes = {i: at for i, at in self._clashes.items() if not batch.first <= at < batch.end}
 
     def _append(self, batch: Known) -> None:
         self._batches.append(batch)

@@ -2,8 +2,8 @@
 
     python -m driftloop.bench.slow_archive ROWS_PER_SECOND
 
-has the settings of `outcome_ingestion` from the environment, and says each batch that it was handed as a
-line of JSON: that is all that can wait inside it, beside what the client fetched ahead.
+has the settings of `outcome_ingestion` from the environment, and says each write that it was handed as a
+line of JSON. Beside that write a process holds the encoded frames of its batch and what the client fetched ahead.
 """
 
 import json
@@ -23,7 +23,7 @@ from outcome_ingestion.settings import Settings
 
 
 class SlowSink:
-    """A sink that takes `rows_per_second`; `say` hears of every batch before it is written."""
+    """A sink that takes `rows_per_second`; `say` hears of every write before it is made."""
 
     def __init__(
         self,

@@ -120,16 +120,16 @@ def trend(seconds: list[float], memory_mb: list[float]) -> dict[str, float]:
 
 
 def _depth(log: Path, sent: int) -> dict[str, Any]:
-    """What the slow archive was handed at most at once, and how many rows waited on the log at the end."""
+    """The largest write that the slow archive was handed, and how many rows waited on the log at the end."""
     lines = [line for line in log.read_text(encoding="utf-8", errors="replace").splitlines() if '"bytes"' in line]
-    batches = [json.loads(line) for line in lines]
-    if not batches:
+    writes = [json.loads(line) for line in lines]
+    if not writes:
         raise UserError("the slow archive wrote nothing: soak for longer")
     return {
-        "batches": len(batches),
-        "deepest_batch_rows": max(one["rows"] for one in batches),
-        "deepest_batch_mb": round(max(one["bytes"] for one in batches) / 2**20, 1),
-        "rows_left_on_the_log": sent - sum(one["rows"] for one in batches),
+        "writes": len(writes),
+        "largest_write_rows": max(one["rows"] for one in writes),
+        "largest_write_mb": round(max(one["bytes"] for one in writes) / 2**20, 1),
+        "rows_left_on_the_log": sent - sum(one["rows"] for one in writes),
     }
 
 
@@ -147,7 +147,7 @@ def soak_table(result: dict[str, Any]) -> str:
             )
     slow = result["slow_sink"]
     lines.append(
-        f"slow sink: at most {slow['deepest_batch_rows']:,} rows ({slow['deepest_batch_mb']} MB) in a batch, "
+        f"slow sink: at most {slow['largest_write_rows']:,} rows ({slow['largest_write_mb']} MB) in a write, "
         f"{slow['rows_left_on_the_log']:,} rows left on the log"
     )
     return "\n".join(lines)

@@ -21,6 +21,7 @@ from driftloop.statistics.dependence import inflation, lag_correlation
 from driftloop.statistics.losses import row_losses
 
 Floats = NDArray[np.float64]
+Counts = NDArray[np.int64]
 
 QUANTILES = 61
 RESOLUTION = 1 / (QUANTILES - 1)
@@ -49,6 +50,7 @@ def numeric_profile(values: Floats) -> NumericProfile:
         return NumericProfile(rows=len(values), missing=missing, mean=0, variance=0, quantiles=(), outlier_share=0)
     mean, variance = float(present.mean()), float(present.var(ddof=1)) if len(present) > 1 else 0.0
     centred = present - mean
+    distinct, places, counts = np.unique(present, return_inverse=True, return_counts=True)
     outliers = np.abs(centred) > 3 * np.sqrt(variance)
     return NumericProfile(
         rows=len(values),
@@ -59,23 +61,22 @@ def numeric_profile(values: Floats) -> NumericProfile:
         outlier_share=float(outliers.mean()) if variance > 0 else 0.0,
         kurtosis=float(np.mean(centred**4) / variance**2) if variance > 0 else 3.0,
         lag_correlation=lag_correlation(present),
-        inflation=inflation(_ranks(present)),
-        atoms=_atoms(present),
+        inflation=inflation(_ranks(places, counts)),
+        atoms=_atoms(distinct, counts),
     )
 
 
-def _ranks(present: Floats) -> Floats:
+def _ranks(places: Counts, counts: Counts) -> Floats:
     """From 1, ties sharing their mean: `scipy.stats.rankdata`, whose import is half of a service's start."""
-    _, places, counts = np.unique(present, return_inverse=True, return_counts=True)
     ranks: Floats = (np.cumsum(counts) - (counts - 1) / 2)[places]
     return ranks
 
 
-def _atoms(present: Floats) -> tuple[tuple[float, int], ...]:
-    values, counts = np.unique(present, return_counts=True)
-    if len(values) > min(ATOMS, len(present) // 2):
+def _atoms(distinct: Floats, counts: Counts) -> tuple[tuple[float, int], ...]:
+    """Each value with its count where there are few, and the typical one came more than once."""
+    if len(distinct) > min(ATOMS, int(counts.sum()) // 2):
         return ()
-    return tuple((float(value), int(count)) for value, count in zip(values, counts, strict=True))
+    return tuple(zip(distinct.tolist(), counts.tolist(), strict=True))
 
 
 def _rounded(values: Floats) -> tuple[float, ...]:

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from driftloop.codec.frames import LABEL, Frame, decode_frame
 from driftloop.contracts.challenge_scores import CorrectedRow
@@ -83,11 +84,12 @@ class Corrections:
     ) -> tuple[CorrectedRow, ...]:
         """The corrections in a frame of rows that were scored before; raises `RefusedArtifactError`."""
         starts = [one.from_position.offset for one in versions[1:] if one.from_position is not None]
-        places = [row for row, event in enumerate(frame.batch.column("event").to_pylist()) if event == "correction"]
         key = position.partition, frame.header.model_id
         if not starts:
             self._known.pop(key, None)
-        if not starts or (not places and key not in self._known):
+            return ()
+        places = np.flatnonzero(pc.equal(frame.batch.column("event"), "correction")).tolist()
+        if not places and key not in self._known:
             return ()
         known = self._up_to(key, min(starts) + 1, position, frame, spec)
         ids = _column(frame.batch, "prediction_id")
