@@ -4,19 +4,21 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, suppress
 from operator import methodcaller
+from typing import cast
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Message, TopicPartition
 from confluent_kafka.admin import NewTopic  # type: ignore[attr-defined]
 
 from driftloop.errors import ExitCode, UserError
 from driftloop.kafka.clients import admin_client, group_consumer, require_broker
+from driftloop.kafka.consumer_errors import raise_lasting
 from driftloop.kafka.log_reader import LogReader, partition_count, unprefixed
 from driftloop.kafka.offsets import EndOffsets
 from driftloop.kafka.retries import patiently
 from driftloop.kafka.settings import KafkaSettings, LoopSettings
 from driftloop.kafka.table import Tables
 from driftloop.kafka.topics import changelog_config, create_topics
-from driftloop.kafka.transport import FencedError, Polled, Position, Rebalance, Write
+from driftloop.kafka.transport import Polled, Position, Rebalance, Write
 from driftloop.kafka.writer import Writer
 from driftloop.processor import Record
 
@@ -171,13 +173,8 @@ class KafkaTransport:
                 f"after its last commit ({error.str()}); give the topic a longer retention and reset the group",
                 ExitCode.NOT_FOUND,
             )
-        elif error.fatal():
-            raise FencedError(error.str())
-        elif (
-            error.code() == KafkaError.TOPIC_AUTHORIZATION_FAILED
-            or error.code() == KafkaError.GROUP_AUTHORIZATION_FAILED
-        ):
-            raise UserError(f"{self._settings.service} may not read {message.topic()}: {error.str()}")
+        else:
+            raise_lasting(cast("Record", message), error)
 
     def read(self, position: Position, start: int | None, stop: int | None) -> Iterator[Record]:
         """A reader of its own for one partition."""

@@ -12,6 +12,7 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaExcepti
 
 from driftloop.errors import ExitCode, UserError
 from driftloop.kafka.clients import plain_reader
+from driftloop.kafka.consumer_errors import raise_lasting
 from driftloop.kafka.offsets import EndOffsets
 from driftloop.kafka.settings import KafkaSettings
 from driftloop.kafka.transport import Position
@@ -91,8 +92,8 @@ class LogReader:
                 self._next[position] = max(self._next[position], int(record.offset() or 0))
             elif error.code() == KafkaError._AUTO_OFFSET_RESET:
                 raise OffsetsGoneError(error)
-            elif error.fatal():
-                raise KafkaException(error)
+            else:
+                raise_lasting(record, error)
         return records
 
 
