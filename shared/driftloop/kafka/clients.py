@@ -5,6 +5,11 @@ catching up at a tenth; small `fetch.wait.max.ms` and `linger.ms` keep a hop at 
 `metadata.recovery.strategy=rebootstrap`, the client's default, a broker that is gone for a while is forgotten,
 and a transaction that waits for it as its group's coordinator then waits for ever, whatever its timeout
 (librdkafka issues 5456 and 5511; one broker kill in four, when it fell on the first transaction).
+
+A producer has one request in flight and no more: with several, a producer's first batch for a partition may be refused
+(`NOT_LEADER_FOR_PARTITION`, as a new topic does for a moment on a busy broker) while the second is taken, since a
+broker takes any sequence number from a producer that it does not know there; the client infers from the second
+that the first arrived as well, and reports records as delivered that no log has (one run in ten, when looked for).
 """
 
 import logging
@@ -120,6 +125,7 @@ def _writer_config(kafka: KafkaSettings) -> dict[str, Any]:
         "queue.buffering.max.messages": 500_000,
         "queue.buffering.max.kbytes": 262_144,
         "enable.idempotence": True,
+        "max.in.flight.requests.per.connection": 1,
     }
 
 

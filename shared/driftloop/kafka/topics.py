@@ -1,7 +1,8 @@
 """Creates and checks the declared topics, and the changelogs of the groups that hold state."""
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,7 +19,7 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]
 from driftloop.contracts.topics import DEAD_LETTERS, Topic, topics
 from driftloop.errors import ExitCode, UserError
 from driftloop.kafka.clients import MAX_MESSAGE_BYTES, admin_client
-from driftloop.kafka.retries import patiently
+from driftloop.kafka.offsets import EndOffsets
 from driftloop.kafka.settings import KafkaSettings
 
 STATEFUL_GROUPS: Mapping[str, str] = {
@@ -74,15 +75,16 @@ def _wanted(partitions: int | None) -> dict[str, tuple[int, dict[str, str]]]:
 def apply_topics(kafka: KafkaSettings, *, partitions: int | None = None, replication: int | None = None) -> list[str]:
     """Create what is missing of the declared topics and changelogs; the names of the new ones.
 
-    `partitions` overrides the topic files (local mode uses 1: a total order); `replication=None`
-    takes the broker's default. Existing topics get the declared settings and keep their partitions.
+    When this returns, the new topics take records. Existing topics get the declared settings and keep their
+    partitions. `partitions` overrides the topic files (local mode uses 1: a total order); `replication=None`
+    takes the broker's default.
     """
     admin = admin_client(kafka)
     wanted = {kafka.topic_prefix + name: value for name, value in _wanted(partitions).items()}
     created = create_topics(
         admin, [NewTopic(name, count, replication or -1, config=config) for name, (count, config) in wanted.items()]
     )
-    patiently(lambda: _require_leaders(admin, list(wanted)), "waiting for the new topics")
+    _await_served(kafka, admin, list(wanted))
     _alter(admin, {name: config for name, (_, config) in wanted.items() if name not in created})
     return [name.removeprefix(kafka.topic_prefix) for name in created]
 
@@ -115,11 +117,13 @@ def _await_visible(admin: AdminClient, created: Iterable[str]) -> None:
             raise UserError(f"Kafka created {min(missing)} and does not show it", ExitCode.BROKER_AWAY)
 
 
-def _require_leaders(admin: AdminClient, names: list[str]) -> None:
+def _await_served(kafka: KafkaSettings, admin: AdminClient, names: Sequence[str]) -> None:
+    """A broker shows a new topic before it leads its partitions, by a second where it is busy: ask each for its end."""
     there = admin.list_topics(timeout=_TIMEOUT_S).topics
-    led = [name for name in names if name in there and all(p.leader >= 0 for p in there[name].partitions.values())]
-    if len(led) < len(names):
-        raise KafkaException(KafkaError(KafkaError.LEADER_NOT_AVAILABLE))
+    with closing(EndOffsets(kafka)) as ends:
+        ends.ask(
+            [(name.removeprefix(kafka.topic_prefix), number) for name in names for number in there[name].partitions]
+        )
 
 
 def _alter(admin: AdminClient, wanted: Mapping[str, Mapping[str, str]]) -> None:
