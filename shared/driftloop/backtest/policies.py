@@ -54,7 +54,7 @@ class EveryAlarm:
         from river.drift import ADWIN
 
         if self._adwin is None:
-            self._adwin = ADWIN(delta=0.002)  # type: ignore[no-untyped-call]
+            self._adwin = ADWIN(delta=0.002)
         before = self._adwin.estimation
         self._adwin.update(loss)
         return bool(self._adwin.drift_detected and not (self.one_sided and self._adwin.estimation <= before))

@@ -76,7 +76,8 @@ def _run(
         network.parameters(), lr=parameters.learning_rate, weight_decay=parameters.weight_decay, fused=True
     )
     order = torch.Generator().manual_seed(seed % 2**63)
-    best, least, waited, done = deepcopy(network.state_dict()), float("inf"), 0, 0
+    best: dict[str, torch.Tensor] = deepcopy(network.state_dict())
+    least, waited, done = float("inf"), 0, 0
     kept = checkpoint.load() if checkpoint is not None else None
     if kept is not None:
         best, least, waited, done = restored(kept, network, optimizer, order)
@@ -113,7 +114,7 @@ def _epoch(
     for features, targets, weights in batches:
         optimizer.zero_grad(set_to_none=True)
         loss = _loss(network(features), targets, weights, outputs)
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         nn.utils.clip_grad_norm_(network.parameters(), parameters.clip)
         optimizer.step()
         total, mass = total + float(loss.detach()) * len(features), mass + len(features)

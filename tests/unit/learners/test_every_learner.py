@@ -11,7 +11,9 @@ from driftloop.learners.protocol import Model, Predictions, Rows, Step
 from driftloop.statistics.losses import row_losses
 
 TASKS = ("multiclass", "regression", "multi-field")
-pytestmark = pytest.mark.parametrize("name", learner_names())
+# To import torch alone takes seconds.
+NAMES = [pytest.param(name, marks=[pytest.mark.slow] if name == "torch-mlp" else []) for name in learner_names()]
+pytestmark = pytest.mark.parametrize("name", NAMES)
 
 
 def fit(name, spec, rows, *, warm_start=None, seed=3, steps=None) -> Model:

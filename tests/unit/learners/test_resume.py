@@ -15,6 +15,9 @@ SPEC = ModelSpec.model_validate(
 )  # fmt: skip
 
 
+pytestmark = pytest.mark.slow
+
+
 class Kept:
     """A checkpoint in memory that is always due."""
 
