@@ -15,6 +15,8 @@ _LOG_BINDING = "log4j-slf4j-impl"
 _LOG_ENDPOINT = f"org.apache.logging.log4j:{_LOG_BINDING}:2.25.4"
 """Makes Kafka's log visible. Resolved apart: asked for together, the resolver takes older Kafka clients."""
 
+_ATTEMPTS = 3
+
 Progress = Callable[[str], None]
 
 
@@ -50,7 +52,7 @@ def class_path(progress: Progress = to_stderr) -> str:
         jars = _remembered_jars(remembered)
         if not jars:
             progress(f"Getting Apache Kafka {KAFKA_VERSION} (44 MB, this once) ...")
-            jars = _resolve()
+            jars = _resolve(progress)
             remembered.write_text(json.dumps(jars))
             progress("Apache Kafka is here.")
     return os.pathsep.join(jars)
@@ -63,11 +65,23 @@ def _remembered_jars(file: Path) -> list[str]:
     return jars if all(Path(jar).is_file() for jar in jars) else []
 
 
-def _resolve() -> list[str]:
+def _resolve(progress: Progress) -> list[str]:
+    """The jars. A download that breaks off is tried again: what has arrived is kept."""
     try:
-        import jgo
+        import jgo  # noqa: F401
     except ImportError as error:
         raise UserError("the embedded broker needs its parts: pip install 'driftloop[embedded]'") from error
+    for _ in range(_ATTEMPTS - 1):
+        try:
+            return _download()
+        except UserError as error:
+            progress(f"{error}. Once more ...")
+    return _download()
+
+
+def _download() -> list[str]:
+    import jgo
+
     try:
         jars = [str(jar) for jar in jgo.build(_ENDPOINT).all_jars]
         binding = [str(jar) for jar in jgo.build(_LOG_ENDPOINT).all_jars if jar.name.startswith(_LOG_BINDING)]
