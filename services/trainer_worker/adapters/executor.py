@@ -41,18 +41,26 @@ class _NurseryProcess:
     control: socket.socket
     received: bytes = b""
     closed: bool = False
+    taken: set[int] = field(default_factory=set)
+    """Tickets of the children that it has set out to fork."""
     codes: dict[int, int] = field(default_factory=dict)
     """Exit codes of children that ended, by ticket."""
 
 
 @dataclass(slots=True)
-class _Running:
-    run: Run
+class _Child:
+    nursery: _NurseryProcess
     ticket: int
     """Names this child alone: the same run may be started again."""
-    nursery: _NurseryProcess
     wire: socket.socket
+
+
+@dataclass(slots=True)
+class _Running:
+    run: Run
+    child: _Child
     began: float
+    second_child: bool = False
     received: bytes = b""
     closed_at: float | None = None
     progress: Progress | None = None
@@ -83,18 +91,21 @@ class ChildProcesses:
         """Start a child for the run."""
         if run.run_id in self._runs:
             return
+        self._runs[run.run_id] = _Running(run, self._child_for(run), time.monotonic())
+        self._metrics.running.set(self._count_running())
+        log.info("training started", run=str(run.run_id), model=run.request.model_id, version=run.request.version)
+
+    def _child_for(self, run: Run) -> _Child:
         nursery, ticket = self._alive_nursery(), next(self._tickets)
         ours, theirs = socket.socketpair()
         limit = run.spec.training.memory_limit_mb
         order = {"child": ticket, "learner": run.request.learner, "memory_limit_mb": limit}
         job = Job(run=run, **asdict(self.places))
-        with theirs, contextlib.suppress(ConnectionError):  # a nursery that dies now is seen as the run's end
+        with theirs, contextlib.suppress(ConnectionError):  # a nursery that dies now is seen as the child's end
             socket.send_fds(nursery.control, [as_line(order)], [theirs.fileno()])
             ours.sendall(as_line(job.model_dump(mode="json")))
         ours.settimeout(0)
-        self._runs[run.run_id] = _Running(run, ticket, nursery, ours, time.monotonic())
-        self._metrics.running.set(self._count_running())
-        log.info("training started", run=str(run.run_id), model=run.request.model_id, version=run.request.version)
+        return _Child(nursery, ticket, ours)
 
     def holds(self, run_id: UUID) -> bool:
         """Whether the run is running here, or has ended here."""
@@ -119,7 +130,7 @@ class ChildProcesses:
             running = self._runs.pop(run_id)
             if running.end is None:
                 _kill(running)
-            running.wire.close()
+            running.child.wire.close()
         self._metrics.running.set(self._count_running())
 
     def close(self) -> None:
@@ -138,9 +149,10 @@ class ChildProcesses:
     def _alive_nursery(self) -> _NurseryProcess:
         if self._nursery is not None:
             _hear_nursery(self._nursery)
-            running = {one.ticket for one in self._runs.values() if one.end is None}
+            running = {one.child.ticket for one in self._runs.values() if one.end is None}
+            self._nursery.taken &= running
             self._nursery.codes = {child: code for child, code in self._nursery.codes.items() if child in running}
-            if self._nursery.closed:  # a dying process closes its files before it can be waited for
+            if self._nursery.closed:  # dying processes close their files before they can be waited for
                 self._nursery.process.kill()
                 self._nursery.process.wait()
                 self._nursery = None
@@ -153,7 +165,11 @@ class ChildProcesses:
         if _drain(running) and running.closed_at is None:
             running.closed_at = time.monotonic()
         if running.end is None and running.closed_at is not None:
-            running.end = _obituary(running, running.closed_at)
+            if not running.second_child and _never_forked(running.child):
+                running.child.wire.close()
+                running.child, running.closed_at, running.second_child = self._child_for(running.run), None, True
+            else:
+                running.end = _obituary(running, running.closed_at)
         limit = running.run.spec.training.time_limit_seconds
         if running.end is None and time.monotonic() - running.began > limit:
             running.end = Failed(reason=f"the run took longer than its limit of {limit:g} seconds")
@@ -183,7 +199,7 @@ def _drain(running: _Running) -> bool:
     """Take in all that has arrived; True when the child's end is closed."""
     closed = False
     try:
-        while chunk := running.wire.recv(1 << 20):
+        while chunk := running.child.wire.recv(1 << 20):
             running.received += chunk
         closed = True
     except BlockingIOError:
@@ -200,11 +216,17 @@ def _drain(running: _Running) -> bool:
     return closed
 
 
+def _never_forked(child: _Child) -> bool:
+    """Whether its nursery died before it set out to fork it, which a dying nursery does not tell beforehand."""
+    _hear_nursery(child.nursery)
+    return child.nursery.closed and child.ticket not in child.nursery.taken
+
+
 def _obituary(running: _Running, closed_at: float) -> Failed | None:
     """Why a child is gone that has not said how its run ended; its nursery gets a moment to tell."""
-    nursery = running.nursery
+    nursery = running.child.nursery
     _hear_nursery(nursery)
-    code = nursery.codes.pop(running.ticket, None)
+    code = nursery.codes.pop(running.child.ticket, None)
     if code is None and not nursery.closed and time.monotonic() - closed_at < _GRACE_SECONDS:
         return None
     how = f"by signal {-code}" if code is not None and code < 0 else "unexpectedly"
@@ -224,12 +246,15 @@ def _hear_nursery(nursery: _NurseryProcess) -> None:
     *lines, nursery.received = nursery.received.split(b"\n")
     for line in lines:
         told = json.loads(line)
-        nursery.codes[told["gone"]] = told["code"]
+        if "fork" in told:
+            nursery.taken.add(told["fork"])
+        else:
+            nursery.codes[told["gone"]] = told["code"]
 
 
 def _kill(running: _Running) -> None:
     with contextlib.suppress(ConnectionError):  # a nursery that is gone took its children along
-        running.nursery.control.sendall(as_line({"kill": running.ticket}))
+        running.child.nursery.control.sendall(as_line({"kill": running.child.ticket}))
 
 
 def _start_nursery(warm: tuple[str, ...]) -> _NurseryProcess:

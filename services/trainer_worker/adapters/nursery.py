@@ -6,10 +6,11 @@ Why not train in a thread or start Python anew: a learner may hang, eat memory o
 take nothing with it; and importing scikit-learn, Delta or torch takes seconds, forking milliseconds.
 The nursery itself only imports and forks (no thread, no data), so that a fork of it is clean.
 
-Its master speaks JSON over the socket FD: {"child", "learner", "memory_limit_mb"} with the child's
-own socket as a passed descriptor, or {"kill": child}, or {"warm": learner}; a child is named by a number
-that its master never gives again. It answers {"gone": child, "code": a signal's number negative}. When
-the master's end closes, for whatever reason, the nursery kills its children and goes.
+Its master speaks JSON over the socket FD: {"child", "learner", "memory_limit_mb"} with the child's own
+socket as a passed descriptor, {"kill": child}, or {"warm": learner}; a child is named by a number that its
+master never gives again. The nursery says {"fork": child} before it forks, and {"gone": child, "code"} after
+the end (a signal's number negative). When the master's end closes, for whatever reason, the nursery kills
+its children and goes.
 """
 
 import array
@@ -103,6 +104,7 @@ class Nursery:
     def _fork(self, message: dict[str, Any], descriptor: int) -> None:
         _import(WARM.get(message["learner"], ()))
         nursery = os.getpid()
+        self._tell({"fork": message["child"]})
         pid = os.fork()
         if pid:
             os.close(descriptor)
@@ -122,8 +124,11 @@ class Nursery:
                 return
             code = os.waitstatus_to_exitcode(status)
             gone = {"gone": self._children.pop(pid), "code": code}
-            with contextlib.suppress(OSError):  # the master is gone: so are we, at the next message
-                self._master.sendall(as_line(gone))
+            self._tell(gone)
+
+    def _tell(self, message: dict[str, int]) -> None:
+        with contextlib.suppress(OSError):  # the master is gone: so are we, at the next message
+            self._master.sendall(as_line(message))
 
 
 def _child_bell() -> socket.socket:
