@@ -28,6 +28,9 @@ T = TypeVar("T")
 _FAILURES = (DeltaError, OSError)
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.2, 5.0
 _KEEP_OLD_FILES_HOURS = 2
+_COMPACTED_BYTES = 32 * 1024 * 1024
+"""Files are joined up to this size, one at a time. To join files takes several times their size of memory: with
+Delta's own limit of 100 MB an archive grew by 250 MB while its files grew to 70 MB."""
 
 
 class DeltaSink:
@@ -125,7 +128,7 @@ class DeltaSink:
         """Join small files and remove those that nobody reads any more. What fails here is done next time."""
         try:
             table = self._fresh()
-            table.optimize.compact()
+            table.optimize.compact(target_size=_COMPACTED_BYTES, max_concurrent_tasks=1)
             table.vacuum(retention_hours=_KEEP_OLD_FILES_HOURS, dry_run=False, enforce_retention_duration=False)
             self._metrics.compactions.inc()
         except _FAILURES as error:
