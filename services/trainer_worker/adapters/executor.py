@@ -35,12 +35,32 @@ class Places:
     checkpoint_seconds: float = 2.0
 
 
+@dataclass(slots=True)
+class _Wire:
+    """Our end of a socket on which lines of JSON arrive."""
+
+    socket: socket.socket
+    received: bytes = b""
+    closed: bool = False
+
+    def lines(self) -> list[bytes]:
+        """The whole lines that have arrived since the last call; `closed` then says whether more may come."""
+        try:
+            while chunk := self.socket.recv(1 << 20):
+                self.received += chunk
+            self.closed = True
+        except BlockingIOError:
+            self.closed = False
+        except ConnectionError:
+            self.closed = True
+        *lines, self.received = self.received.split(b"\n")
+        return lines
+
+
 @dataclass(slots=True, eq=False)
 class _NurseryProcess:
     process: subprocess.Popen[bytes]
-    control: socket.socket
-    received: bytes = b""
-    closed: bool = False
+    control: _Wire
     taken: set[int] = field(default_factory=set)
     """Tickets of the children that it has set out to fork."""
     codes: dict[int, int] = field(default_factory=dict)
@@ -52,7 +72,7 @@ class _Child:
     nursery: _NurseryProcess
     ticket: int
     """Names this child alone: the same run may be started again."""
-    wire: socket.socket
+    wire: _Wire
 
 
 @dataclass(slots=True)
@@ -61,7 +81,6 @@ class _Running:
     child: _Child
     began: float
     second_child: bool = False
-    received: bytes = b""
     closed_at: float | None = None
     progress: Progress | None = None
     end: Succeeded | Reused | Failed | None = None
@@ -102,10 +121,10 @@ class ChildProcesses:
         order = {"child": ticket, "learner": run.request.learner, "memory_limit_mb": limit}
         job = Job(run=run, **asdict(self.places))
         with theirs, contextlib.suppress(ConnectionError):  # a nursery that dies now is seen as the child's end
-            socket.send_fds(nursery.control, [as_line(order)], [theirs.fileno()])
+            socket.send_fds(nursery.control.socket, [as_line(order)], [theirs.fileno()])
             ours.sendall(as_line(job.model_dump(mode="json")))
         ours.settimeout(0)
-        return _Child(nursery, ticket, ours)
+        return _Child(nursery, ticket, _Wire(ours))
 
     def holds(self, run_id: UUID) -> bool:
         """Whether the run is running here, or has ended here."""
@@ -130,7 +149,7 @@ class ChildProcesses:
             running = self._runs.pop(run_id)
             if running.end is None:
                 _kill(running)
-            running.child.wire.close()
+            running.child.wire.socket.close()
         self._metrics.running.set(self._count_running())
 
     def close(self) -> None:
@@ -138,7 +157,7 @@ class ChildProcesses:
         self.keep(frozenset())
         if self._nursery is None:
             return
-        self._nursery.control.close()
+        self._nursery.control.socket.close()
         try:
             self._nursery.process.wait(_GRACE_SECONDS)
         except subprocess.TimeoutExpired:
@@ -152,7 +171,7 @@ class ChildProcesses:
             running = {one.child.ticket for one in self._runs.values() if one.end is None}
             self._nursery.taken &= running
             self._nursery.codes = {child: code for child, code in self._nursery.codes.items() if child in running}
-            if self._nursery.closed:  # dying processes close their files before they can be waited for
+            if self._nursery.control.closed:  # dying processes close their files before they can be waited for
                 self._nursery.process.kill()
                 self._nursery.process.wait()
                 self._nursery = None
@@ -166,7 +185,7 @@ class ChildProcesses:
             running.closed_at = time.monotonic()
         if running.end is None and running.closed_at is not None:
             if not running.second_child and _never_forked(running.child):
-                running.child.wire.close()
+                running.child.wire.socket.close()
                 running.child, running.closed_at, running.second_child = self._child_for(running.run), None, True
             else:
                 running.end = _obituary(running, running.closed_at)
@@ -197,29 +216,19 @@ class ChildProcesses:
 
 def _drain(running: _Running) -> bool:
     """Take in all that has arrived; True when the child's end is closed."""
-    closed = False
-    try:
-        while chunk := running.child.wire.recv(1 << 20):
-            running.received += chunk
-        closed = True
-    except BlockingIOError:
-        closed = False
-    except ConnectionError:
-        closed = True
-    *lines, running.received = running.received.split(b"\n")
-    for line in lines:
+    for line in running.child.wire.lines():
         report = _REPORT.validate_json(line)
         if isinstance(report, Progress):
             running.progress = report
         elif running.end is None:
             running.end = report
-    return closed
+    return running.child.wire.closed
 
 
 def _never_forked(child: _Child) -> bool:
     """Whether its nursery died before it set out to fork it, which a dying nursery does not tell beforehand."""
     _hear_nursery(child.nursery)
-    return child.nursery.closed and child.ticket not in child.nursery.taken
+    return child.nursery.control.closed and child.ticket not in child.nursery.taken
 
 
 def _obituary(running: _Running, closed_at: float) -> Failed | None:
@@ -227,7 +236,7 @@ def _obituary(running: _Running, closed_at: float) -> Failed | None:
     nursery = running.child.nursery
     _hear_nursery(nursery)
     code = nursery.codes.pop(running.child.ticket, None)
-    if code is None and not nursery.closed and time.monotonic() - closed_at < _GRACE_SECONDS:
+    if code is None and not nursery.control.closed and time.monotonic() - closed_at < _GRACE_SECONDS:
         return None
     how = f"by signal {-code}" if code is not None and code < 0 else "unexpectedly"
     return Failed(reason=f"the process that trained was ended {how}", again=True)
@@ -235,16 +244,7 @@ def _obituary(running: _Running, closed_at: float) -> Failed | None:
 
 def _hear_nursery(nursery: _NurseryProcess) -> None:
     """Take in which children have ended, and whether the nursery itself has."""
-    try:
-        while chunk := nursery.control.recv(65_536):
-            nursery.received += chunk
-        nursery.closed = True
-    except BlockingIOError:
-        pass  # nothing more to hear for now
-    except ConnectionError:
-        nursery.closed = True
-    *lines, nursery.received = nursery.received.split(b"\n")
-    for line in lines:
+    for line in nursery.control.lines():
         told = json.loads(line)
         if "fork" in told:
             nursery.taken.add(told["fork"])
@@ -254,7 +254,7 @@ def _hear_nursery(nursery: _NurseryProcess) -> None:
 
 def _kill(running: _Running) -> None:
     with contextlib.suppress(ConnectionError):  # a nursery that is gone took its children along
-        running.child.nursery.control.sendall(as_line({"kill": running.child.ticket}))
+        running.child.nursery.control.socket.sendall(as_line({"kill": running.child.ticket}))
 
 
 def _start_nursery(warm: tuple[str, ...]) -> _NurseryProcess:
@@ -266,4 +266,4 @@ def _start_nursery(warm: tuple[str, ...]) -> _NurseryProcess:
     for learner in warm:
         ours.sendall(as_line({"warm": learner}))
     ours.settimeout(0)
-    return _NurseryProcess(process, ours)
+    return _NurseryProcess(process, _Wire(ours))
