@@ -44,14 +44,13 @@ class Found:
     bad: dict[str, str] = field(default_factory=dict)
     buried: Counter[str] = field(default_factory=Counter)
     changed: int = 0
-    on_the_log: dict[str, tuple[int, int]] = field(default_factory=dict)
-    """By topic: records sent, and those that the broker has."""
+    not_on_the_log: Counter[str] = field(default_factory=Counter)
+    """By topic: records that were sent, less those that the broker has once `read` has counted them."""
     classes: Counter[str] = field(default_factory=Counter)
 
     def sent(self, record: Sent, mark: str) -> None:
         """Take down a record that is sent."""
-        sent, there = self.on_the_log.get(record.topic, (0, 0))
-        self.on_the_log[record.topic] = sent + 1, there
+        self.not_on_the_log[record.topic] += 1
         marks = [value for name, value in record.headers if name == mark]
         if marks:
             self.bad[marks[0].decode()] = _fingerprint(record.key, record.value)
@@ -61,8 +60,8 @@ class Found:
 
     def read(self, kafka: KafkaSettings, mark: str) -> None:
         """Read what the services published, and count what they were given."""
-        for topic, (sent, _) in self.on_the_log.items():
-            self.on_the_log[topic] = sent, sum(1 for _ in _records(kafka, topic))
+        for topic in self.not_on_the_log:
+            self.not_on_the_log[topic] -= sum(1 for _ in _records(kafka, topic))
         for record in _records(kafka, OUTCOME_FRAMES):
             self._take_frame(record)
         for record in _records(kafka, RETRAIN_DECISIONS):
@@ -108,7 +107,7 @@ def verdict_of(found: Found, services: list[Watched]) -> dict[str, Any]:
         "good": sum(len(ids) for ids in found.good.values()),
         "in_frames": sum(len(ids.keys() & found.seen[kind].keys()) for kind, ids in found.good.items()),
         "in_dlq": len(found.bad.keys() & found.buried.keys()),
-        "never_on_the_log": sum(sent - there for sent, there in found.on_the_log.values()),
+        "never_on_the_log": sum(found.not_on_the_log.values()),
         "lost": len(lost) + len(missing),
         "lost_first": lost[:20],
         "doubled": twice + sum(count > 1 for count in found.buried.values()),

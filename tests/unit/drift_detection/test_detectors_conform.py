@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from drift_detection.core.detectors.protocol import Detector, LossReference, detectors
 
 SLOW = {"kswin"}
+QUICK = sorted(detectors().keys() - SLOW)
 NAMES = [pytest.param(name, marks=[pytest.mark.slow] if name in SLOW else []) for name in sorted(detectors())]
 
 
@@ -44,7 +45,7 @@ def test_the_same_losses_give_the_same_alarms_and_some_alarm_at_a_large_rise(nam
     assert first, f"{name} misses a rise from 0.1 to 0.5"
 
 
-@pytest.mark.parametrize("name", sorted(detectors().keys() - SLOW))
+@pytest.mark.parametrize("name", QUICK)
 @settings(max_examples=10, deadline=None)
 @given(cuts=st.lists(st.integers(0, 2999), max_size=6).map(sorted))
 def test_a_batch_equals_its_rows_however_it_is_split(name: str, cuts: list[int]) -> None:
@@ -72,7 +73,7 @@ def test_a_snapshot_at_any_point_gives_the_same_future(name: str, at: int) -> No
     assert restored.onset_rows_ago == whole.onset_rows_ago
 
 
-@pytest.mark.parametrize("name", sorted(detectors().keys() - SLOW))
+@pytest.mark.parametrize("name", QUICK)
 def test_neither_memory_nor_snapshots_grow_with_the_rows_seen(name: str) -> None:
     detector = fresh(name)
     rng = np.random.default_rng(1)
@@ -129,7 +130,7 @@ def test_a_declared_run_length_is_positive_and_statistics_are_numbers(name: str)
     assert 0 <= mean <= 1
 
 
-@pytest.mark.parametrize("name", sorted(detectors().keys() - SLOW))
+@pytest.mark.parametrize("name", QUICK)
 def test_batches_of_round_numbers_leave_the_state_that_the_whole_leaves(name: str) -> None:
     """Detectors look at their reference after round numbers of rows: a frame that ends there must not add a look."""
     values = (np.random.default_rng(6).random(9000) < 0.2).astype(float)
