@@ -1,11 +1,13 @@
 """Which prediction ids of a model are known, and the ordinal that each was given: a batch at a time.
 
 Why no dictionary: a million ids in one take 200 MB, and a look-up for each row took a quarter of
-ingestion's time. Here a table of hashes (open addressing, linear probing, half empty at most) is
-asked for a whole batch by a few numpy calls, and the ids stay in the Arrow columns that they came in.
-Answers are exact: where a hash is met, the ids themselves are compared, and an id whose hash another
-one has taken stands in a dictionary. Ids are forgotten by batches; what a batch that is gone left in
-the table is found to be dead when it is met, and swept out when the table is made anew.
+ingestion's time. Here a table of hashes is asked for a whole batch by a few numpy calls, and the ids
+stay in the Arrow columns that they came in. Answers are exact: where a hash is met, the ids themselves
+are compared, and an id whose hash another one has taken stands in a dictionary. Ids are forgotten by
+batches; what a batch that is gone left in the table is found to be dead when it is met.
+
+A table that is half full is left for a new one: made ready before, and filled with what is alive, a part
+with each batch that comes. All at once, the service would stand still for most of a second at a million ids.
 """
 
 from bisect import bisect_left
@@ -18,10 +20,12 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from outcome_ingestion.core.blocks import Ints
+from outcome_ingestion.core.hash_table import NOWHERE, HashTable
 from outcome_ingestion.core.text_hashes import Hashes, text_hashes
 
-_SMALLEST = 1 << 10
-NOWHERE = -1
+_MOVED_A_ROW = 8
+_READIED_A_ROW = 64
+"""Slots of the table that is being left, and of the one that is to follow, that are dealt with as a row comes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,21 +47,30 @@ class Known:
 
 
 class IdIndex:
-    """The known ids of one model in one partition; batches come in the order of their ordinals."""
+    """The known ids of one model in one partition; batches come in the order of their ordinals.
 
-    def __init__(self, hashes_of: Callable[[pa.StringArray], Hashes] = text_hashes) -> None:
+    Its table has `slots` at first, and so many at least; one that is small, up to `moved_at_least`, is left at once.
+    """
+
+    def __init__(
+        self,
+        hashes_of: Callable[[pa.StringArray], Hashes] = text_hashes,
+        *,
+        slots: int = 1 << 10,
+        moved_at_least: int = 1 << 14,
+    ) -> None:
         self._hashes_of = hashes_of
+        self._smallest, self._moved_at_least = slots, moved_at_least
         self._batches: list[Known] = []
         self._starts: list[int] = []
         self._ranges: tuple[Ints, Ints] | None = None
         self._clashes: dict[str, int] = {}
-        self._used = 0
-        self._make(_SMALLEST)
-
-    def _make(self, slots: int) -> None:
-        self._hashes = np.zeros(slots, dtype=np.uint64)
-        self._ordinals = np.empty(slots, dtype=np.int64)
-        self._mask = np.uint64(slots - 1)
+        self._alive_ids = 0
+        self._table = HashTable(slots)
+        self._next: HashTable | None = None
+        self._leaving: HashTable | None = None
+        """The table before this one while not all is moved; what is in both counts as this one says."""
+        self._moved = 0
 
     # -- asking ----------------------------------------------------------------------------------
 
@@ -78,15 +91,11 @@ class IdIndex:
         return not self._clashes and _all_differ(hashes) and bool(np.all(self._probe(hashes) < 0))
 
     def _probe(self, hashes: Hashes) -> Ints:
-        """The ordinal that each hash has in the table."""
-        ordinals = np.full(len(hashes), NOWHERE, dtype=np.int64)
-        rows, slots, wanted = np.arange(len(hashes)), hashes & self._mask, hashes
-        while len(rows):
-            there = self._hashes[slots]
-            found = there == wanted
-            ordinals[rows[found]] = self._ordinals[slots[found]]
-            on = ~found & (there != 0)
-            rows, slots, wanted = rows[on], (slots[on] + np.uint64(1)) & self._mask, wanted[on]
+        """The ordinal that each hash has."""
+        ordinals = self._table.probe(hashes)
+        if self._leaving is not None:
+            missing = np.flatnonzero(ordinals < 0)
+            ordinals[missing] = self._leaving.probe(hashes[missing])
         return ordinals
 
     def _are(self, ordinals: Ints, ids: pa.StringArray) -> NDArray[np.bool_]:
@@ -120,6 +129,7 @@ class IdIndex:
 
     def join_newest(self, count: int, whole: Known) -> None:
         """One batch in place of the newest `count`, whose ids it has."""
+        self._alive_ids -= sum(len(batch.ids) for batch in self._batches[-count:])
         del self._batches[-count:], self._starts[-count:]
         self._append(whole)
 
@@ -127,6 +137,7 @@ class IdIndex:
         """Forget a batch; ids that came again since stay."""
         place = bisect_left(self._starts, batch.first)
         del self._batches[place], self._starts[place]
+        self._alive_ids -= len(batch.ids)
         self._ranges = None
         if self._clashes:
             self._clashes = {i: at for i, at in self._clashes.items() if not batch.first <= at < batch.end}
@@ -134,6 +145,7 @@ class IdIndex:
     def _append(self, batch: Known) -> None:
         self._batches.append(batch)
         self._starts.append(batch.first)
+        self._alive_ids += len(batch.ids)
         self._ranges = None
 
     def _first_and_end(self) -> tuple[Ints, Ints]:
@@ -145,19 +157,19 @@ class IdIndex:
 
     def _insert(self, hashes: Hashes, batch: Known) -> None:
         """Write hashes that differ; one that is there is another's only where its id is another."""
-        rows, slots = np.arange(len(hashes)), hashes & self._mask
-        while len(rows):
-            wanted, there = hashes[rows], self._hashes[slots]
-            if np.any(met := there == wanted):
-                mine = self._mine(rows[met], self._ordinals[slots[met]], batch)
-                self._ordinals[slots[met][mine]] = batch.ordinals[rows[met][mine]]
-            free = there == 0
-            self._hashes[slots[free]] = wanted[free]  # of several that want a slot, one gets it
-            got = free & (self._hashes[slots] == wanted)
-            self._ordinals[slots[got]] = batch.ordinals[rows[got]]
-            self._used += int(np.count_nonzero(got))
-            on = ~(met | got)
-            rows, slots = rows[on], np.where(free[on], slots[on], (slots[on] + np.uint64(1)) & self._mask)
+        there = self._probe(hashes)
+        met = np.flatnonzero(there >= 0)
+        if len(met):
+            mine = self._mine(met, there[met], batch)
+            self._put(hashes[met[mine]], batch.ordinals[met[mine]])
+        new = there < 0
+        self._table.place(hashes[new], batch.ordinals[new])
+
+    def _put(self, hashes: Hashes, ordinals: Ints) -> None:
+        """Write hashes that are in this table or in the one before it."""
+        here = self._table.probe(hashes) >= 0
+        self._table.replace(hashes[here], ordinals[here])
+        self._table.place(hashes[~here], ordinals[~here])
 
     def _mine(self, rows: Ints, ordinals: Ints, batch: Known) -> NDArray[np.bool_]:
         """Which of the rows may take over a hash that is there; the others clash."""
@@ -171,33 +183,51 @@ class IdIndex:
     def _alive(self, ordinals: Ints) -> NDArray[np.bool_]:
         """Whether the batch of each ordinal is still here."""
         firsts, ends = self._first_and_end()
+        if not len(firsts):
+            return np.zeros(len(ordinals), dtype=np.bool_)
         places = np.searchsorted(firsts, ordinals, side="right") - 1
         return (places >= 0) & (ordinals < ends[places])
 
     def _make_room(self, more: int) -> None:
-        """Keep half of the table empty: a new one without what is dead, twice as large as it must be."""
-        if 2 * (self._used + more) <= len(self._hashes):
-            return
-        hashes, ordinals = self._hashes, self._ordinals
-        taken = np.flatnonzero(hashes)
-        taken = taken[self._alive(ordinals[taken])] if self._batches else taken[:0]
-        hashes, ordinals = hashes[taken], ordinals[taken]
-        slots = len(self._hashes) if not len(taken) else _SMALLEST
-        while slots < 4 * (len(taken) + more):
-            slots *= 2
-        self._make(slots)
-        self._used = len(taken)
-        self._place(hashes, ordinals)
+        """Keep half of the table empty."""
+        self._prepare(more)
+        if not self._table.has_room(more):
+            self._move(len(self._leaving or ()))
+            self._leaving, self._moved = self._table, 0
+            following, slots = self._next, self._slots_for(more)
+            self._table = following if following is not None and len(following) >= slots else HashTable(slots)
+            self._next = None
+        self._move(max(_MOVED_A_ROW * more, self._moved_at_least))
 
-    def _place(self, hashes: Hashes, ordinals: Ints) -> None:
-        """Write hashes that differ into a table that has none of them."""
-        slots = hashes & self._mask
-        while len(hashes):
-            free = self._hashes[slots] == 0
-            self._hashes[slots[free]] = hashes[free]
-            got = free & (self._hashes[slots] == hashes)
-            self._ordinals[slots[got]] = ordinals[got]
-            hashes, ordinals, slots = hashes[~got], ordinals[~got], (slots[~got] + np.uint64(1)) & self._mask
+    def _prepare(self, more: int) -> None:
+        """From three eighths on the next table is made ready, in time for a switch an eighth later."""
+        early = len(self._table) // 8
+        if self._next is None and not self._table.has_room(early + more):
+            self._next = HashTable(self._slots_for(early + more))
+        if self._next is not None:
+            self._next.make_ready(_READIED_A_ROW * more)
+
+    def _slots_for(self, more: int) -> int:
+        """Of a table after this one: a quarter full at most with what is alive and `more`."""
+        slots = max(len(self._table) // 2, self._smallest)
+        while slots < 4 * (self._alive_ids + more):
+            slots *= 2
+        return slots
+
+    def _move(self, slots: int) -> None:
+        """What is alive in the next so many slots of the table that is being left goes over to the new one.
+
+        Why it is done in time: the old table is walked after an eighth as many rows as it has slots, and the
+        new one has room for at least that many besides what is alive.
+        """
+        if self._leaving is None:
+            return
+        hashes, ordinals = self._leaving.part(self._moved, self._moved + slots)
+        going = self._alive(ordinals) & (self._table.probe(hashes) < 0)
+        self._table.place(hashes[going], ordinals[going])
+        self._moved += slots
+        if self._moved >= len(self._leaving):
+            self._leaving = None
 
 
 def _all_differ(hashes: Hashes) -> bool:

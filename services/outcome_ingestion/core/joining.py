@@ -9,8 +9,8 @@ import pyarrow as pa
 
 from driftloop.codec.frames import LABEL
 from outcome_ingestion.core.blocks import Ints
+from outcome_ingestion.core.hash_table import NOWHERE
 from outcome_ingestion.core.held_rows import Chunk
-from outcome_ingestion.core.id_index import NOWHERE
 from outcome_ingestion.core.label_items import LabelItem
 from outcome_ingestion.core.memory import PartitionMemory
 from outcome_ingestion.core.memory_entries import ModelMemory

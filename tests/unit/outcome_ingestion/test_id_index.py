@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from outcome_ingestion.core.id_index import NOWHERE, IdIndex, Known
+from outcome_ingestion.core.hash_table import NOWHERE
+from outcome_ingestion.core.id_index import IdIndex, Known
 from outcome_ingestion.core.text_hashes import text_hashes
 
 IDS = st.sampled_from([f"p{n}" for n in range(30)] + ["", "ä", "p" * 40])
@@ -18,9 +19,10 @@ def few_hashes(texts):
 
 
 @settings(max_examples=50)
-@given(STEPS, st.sampled_from([text_hashes, few_hashes]))
-def test_the_index_answers_as_a_dictionary_does(steps, hashes_of):
-    index, model, batches, total = IdIndex(hashes_of), {}, [], 0
+@given(STEPS, st.sampled_from([text_hashes, few_hashes]), st.sampled_from([1, 16, 1 << 14]))
+def test_the_index_answers_as_a_dictionary_does(steps, hashes_of, moved_at_least):
+    """Also in the middle of a move from one table to the next."""
+    index, model, batches, total = IdIndex(hashes_of, slots=8, moved_at_least=moved_at_least), {}, [], 0
     for step in steps:
         if step == "drop" and batches:
             gone = batches.pop(0)
@@ -44,8 +46,9 @@ def test_the_index_answers_as_a_dictionary_does(steps, hashes_of):
         assert index.find(pa.array(asked)).tolist() == [model.get(one, NOWHERE) for one in asked]
 
 
-def test_a_table_that_has_grown_and_forgotten_still_knows_the_rest():
-    index, kept = IdIndex(), []
+@pytest.mark.parametrize("moved_at_least", [1, 1 << 14])
+def test_a_table_that_has_grown_and_forgotten_still_knows_the_rest(moved_at_least):
+    index, kept = IdIndex(moved_at_least=moved_at_least), []
     for start in range(0, 30_000, 500):
         kept.append(Known(pa.array([f"row-{n}" for n in range(start, start + 500)]), np.arange(start, start + 500)))
         assert index.all_new(kept[-1].ids)
