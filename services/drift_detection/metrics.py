@@ -106,8 +106,8 @@ class DetectionMetrics(Collector):
         for model_id, model in self._core.models():
             for segment, monitor in list(model.monitors.items()):
                 name = (model_id, segment or "all")
-                if monitor.windows is not None:
-                    shifted.add_metric(name, len(monitor.windows.alarmed))
+                if monitor.streams:
+                    shifted.add_metric(name, sum(len(windows.alarmed) for windows in monitor.streams))
                 if monitor.errors is None or monitor.errors.recent_loss is None:
                     continue
                 statistic, threshold = monitor.errors.statistic

@@ -1,12 +1,12 @@
 """Which segments carry the added loss, and what the columns' shift means for rows without a label."""
 
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from drift_detection.core.judged import Judged
-from drift_detection.core.windows.battery import Findings
 from drift_detection.core.windows.monitor import WindowMonitor
 
 Floats = NDArray[np.float64]
@@ -70,19 +70,23 @@ class LossHistory:
         self._names = state[2]
 
 
-def column_parts(windows: WindowMonitor | None, found: Findings | None) -> dict[str, float]:
+def column_parts(streams: Iterable[WindowMonitor]) -> dict[str, float]:
     """The columns that stand shifted, with their parts in the shift of all that do."""
-    if windows is None or found is None or not windows.alarmed:
-        return {}
-    alarmed = set(windows.alarmed)
-    worst = found.excess[0].max(axis=1).tolist()
-    weights = {
-        column.name: excess**2
-        for column, excess in zip(windows.battery.reference.columns, worst, strict=True)
-        if column.name in alarmed
-    }
+    weights = {name: weight for windows in streams for name, weight in _weights(windows)}
     total = sum(weights.values()) or 1.0
     return {name: round(weight / total, 6) for name, weight in sorted(weights.items(), key=lambda entry: -entry[1])}
+
+
+def _weights(windows: WindowMonitor) -> Iterator[tuple[str, float]]:
+    """Squared excess, on the newest short window, of the columns that stand shifted."""
+    alarmed = set(windows.alarmed)
+    found = windows.findings() if alarmed else None
+    if found is None:
+        return
+    worst = found.excess[0].max(axis=1).tolist()
+    for column, excess in zip(windows.battery.reference.columns, worst, strict=True):
+        if column.name in alarmed:
+            yield column.name, excess**2
 
 
 def label_free_error(windows: WindowMonitor | None) -> float | None:

@@ -26,7 +26,8 @@ class Budget:
     """False alarms a month of one model: half for its losses, half for its columns.
 
     Half of either part belongs to the whole model, the rest to its segments (all of it to the model
-    where it has none). A sum of shares bounds the whole whatever depends on what (Bonferroni).
+    where it has none). A sum of shares bounds the whole whatever depends on what (Bonferroni). Columns
+    have equal shares, those of labels too; only their rows are others.
     `rows` and `labelled_rows` are those that a month brings.
     """
 
@@ -57,7 +58,11 @@ class Budget:
         """False alarms per labelled row of a segment's losses."""
         return self._part(self.labelled_rows, segment)
 
-    def window_level(self, segment: str, columns: int, window_rows: int) -> float:
-        """Level of one test on one column of one window."""
+    def window_level(self, segment: str, columns: int, window_rows: int, *, labelled: bool = False) -> float:
+        """Level of one test on one of `columns` columns of one window, of rows or of labelled rows."""
         block_rows = max(window_rows // QUARTERS, 1)
-        return self._part(self.rows, segment) * block_rows / (max(columns, 1) * len(TESTS) * LOOKS)
+        return (
+            self._part(self.labelled_rows if labelled else self.rows, segment)
+            * block_rows
+            / (max(columns, 1) * len(TESTS) * LOOKS)
+        )

@@ -96,8 +96,9 @@ class ColumnWatch:
             return
         tallies = counted.count_each([(which, cut) for _, which, _, cut in watched])
         for (segment, which, windows, cut), counts in zip(watched, tallies, strict=True):
+            columns = windows.battery.reference.columns
             for shift in windows.push(counts, cut):
                 place = cut.closing_row(shift.block)
                 row = int(rows.seen[which.start + place if isinstance(which, slice) else int(which[place])])
                 version = self._roster.serving.current or "0.0.0"
-                found.changes.append(Change(segment, version, shift, self._step(rows, row)))
+                found.changes.append(Change(segment, version, columns[shift.column], shift, self._step(rows, row)))

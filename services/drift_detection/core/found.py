@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from drift_detection.core.blocks import Block
 from drift_detection.core.errors import Alarm
 from drift_detection.core.trail import Step
+from drift_detection.core.windows.bins import ColumnBins
 from drift_detection.core.windows.reference import Reference
 from drift_detection.core.windows.shift import Shift
 
@@ -34,6 +35,7 @@ class Change:
 
     segment: str
     version: str
+    column: ColumnBins
     shift: Shift
     raised: Step
 

@@ -1,7 +1,7 @@
 """Rows that are judged, in the shape in which monitors take them in."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Self
 
 import numpy as np
@@ -29,6 +29,8 @@ class Judged:
     """`measures.quality` of the rows (measures × rows)."""
     labels: NDArray[np.float64]
     """The first target's label: a number, or the lasting code of a class."""
+    targets: Mapping[str, pa.Array]
+    """Every target's label as it came, by the name of its column in a frame."""
 
     def __len__(self) -> int:
         return len(self.losses)
@@ -45,6 +47,7 @@ class Judged:
             segments,
             self.measures[:, which],
             self.labels[which],
+            {name: column[which] for name, column in self.targets.items()},
         )
 
     def kept_ids(self, which: slice) -> pa.Array:
@@ -54,7 +57,13 @@ class Judged:
     def detached(self) -> Self:
         """The same rows without the frame they came in: segments by name alone, ids as text."""
         segments = tuple((name, codes.copy(), [*values]) for name, codes, values in self.segments)
-        return type(self)(self.losses, self.rows, self.at, self.lag, [*self.ids], segments, self.measures, self.labels)
+        every = pa.array(np.arange(len(self)))
+        return replace(
+            self,
+            ids=[*self.ids],
+            segments=segments,
+            targets={name: column.take(every) for name, column in self.targets.items()},
+        )
 
     def joined(self, other: Self) -> Self:
         """These rows and `other`'s after them."""
@@ -68,6 +77,7 @@ class Judged:
             segments,
             np.concatenate((self.measures, other.measures), axis=1),
             np.concatenate((self.labels, other.labels)),
+            {name: pa.concat_arrays([column, other.targets[name]]) for name, column in self.targets.items()},
         )
 
     def to_state(self) -> list[Any]:
@@ -75,12 +85,13 @@ class Judged:
         segments = [[name, codes.tolist(), values] for name, codes, values in self.segments]
         columns = [self.losses.tolist(), self.rows.tolist(), self.at.tolist(), self.lag.tolist()]
         measures = [[None if value != value else value for value in row] for row in self.measures.tolist()]  # noqa: PLR0124 - NaN
-        return [*columns, [*self.ids], segments, measures, self.labels.tolist()]
+        targets = {name: column.to_pylist() for name, column in self.targets.items()}
+        return [*columns, [*self.ids], segments, measures, self.labels.tolist(), targets]
 
     @classmethod
     def of_state(cls, state: list[Any]) -> Self:
         """From JSON."""
-        losses, rows, at, lag, ids, segments, measures, labels = state
+        losses, rows, at, lag, ids, segments, measures, labels, targets = state
         return cls(
             np.array(losses, np.float64),
             np.array(rows, np.int64),
@@ -90,6 +101,7 @@ class Judged:
             tuple((name, np.array(codes, np.int32), values) for name, codes, values in segments),
             np.array(measures, np.float64),
             np.array(labels, np.float64),
+            {name: pa.array(column) for name, column in targets.items()},
         )
 
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from drift_detection.core.attribution import LossHistory
@@ -12,11 +13,13 @@ from drift_detection.core.corrections import KEPT, NOT_COUNTED, Counted, Counted
 from drift_detection.core.errors import Alarm
 from drift_detection.core.found import Findings, Harm, References
 from drift_detection.core.judged import Judged, LazyIds
+from drift_detection.core.label_windows import LabelWatch
 from drift_detection.core.maturity import Maturity
 from drift_detection.core.measures import Floats, labels_of, learn_classes, quality, quality_before
 from drift_detection.core.roster import Roster
 from drift_detection.core.rows import FrameRows, places_of
 from drift_detection.core.trail import Step
+from driftloop.codec.frames import LABEL
 from driftloop.spec.model_spec import ModelSpec
 
 Which = NDArray[np.intp]
@@ -30,6 +33,7 @@ class LossWatch:
     def __init__(self, roster: Roster) -> None:
         self._roster = roster
         spec = roster.spec
+        self._labels = LabelWatch(roster)
         self.history = LossHistory()
         self.harmed_from = 0.0
         """Mean loss before the last harm of the whole model."""
@@ -74,7 +78,8 @@ class LossWatch:
         lag = at - predicted_at
         measures = quality(rows, which, lag, self._roster.classes)
         labels = labels_of(rows, which, measures)
-        return Judged(rows.losses[which], numbers, at, lag, ids, segments, measures, labels)
+        targets = _targets(rows, None if every else pa.array(which))
+        return Judged(rows.losses[which], numbers, at, lag, ids, segments, measures, labels, targets)
 
     def _judge(self, judged: Judged, rows: FrameRows, references: References, found: Findings) -> None:
         if not len(judged):
@@ -123,6 +128,7 @@ class LossWatch:
 
     def _push_part(self, judged: Judged, found: Findings) -> None:
         found.blocks.extend(self.blocks.push(judged.losses, judged.rows, judged.at))
+        self._labels.take(judged, found)
         self.history.push(judged)
         ordinals = np.full((1 + len(judged.segments), len(judged)), NOT_COUNTED, np.int64)
         self._push_scope("", judged, None, ordinals[0], found)
@@ -223,6 +229,12 @@ class LossWatch:
         self.counted.restore(state["counted"])
         self.too_late = state["too_late"]
         self._waiting = Judged.of_state(state["waiting"]) if state["waiting"] is not None else None
+
+
+def _targets(rows: FrameRows, which: pa.Array | None) -> dict[str, pa.Array]:
+    """The labels of rows that are judged (None: of all), by the names of their columns."""
+    columns = {f"{LABEL}{name}": rows.column(f"{LABEL}{name}") for name in rows.spec.target}
+    return {name: one if which is None else one.take(which) for name, one in columns.items() if one is not None}
 
 
 def _runs(codes: NDArray[np.int32]) -> list[tuple[int, int]]:

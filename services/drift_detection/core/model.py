@@ -17,7 +17,7 @@ from drift_detection.core.rows import FrameRows
 from drift_detection.core.trail import Step, Trail
 from driftloop.spec.model_spec import ModelSpec
 
-LAYOUT = 3
+LAYOUT = 4
 """Of snapshots. One of another layout gives its counts; what watches begins anew, as with a new spec."""
 
 

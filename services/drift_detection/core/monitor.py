@@ -1,4 +1,4 @@
-"""The monitor of one model and segment: its error monitor and its window monitor."""
+"""The monitor of one model and segment: its error monitor and its window monitors."""
 
 from typing import Any
 
@@ -37,6 +37,8 @@ class ModelMonitor:
         self.spec = spec
         self.errors: ErrorMonitor | None = None
         self.windows: WindowMonitor | None = None
+        self.labels: WindowMonitor | None = None
+        """The windows of labels, of the whole model alone."""
         self.classes = classes
         self.quality = RecentQuality(measures_of(spec), classes)
         self.operations = RecentOperations()
@@ -45,40 +47,61 @@ class ModelMonitor:
         self.labelled_rows = 0
 
     def judge_version(self, reference: Reference | None, budget: Budget) -> None:
-        """Losses of another version follow: the error monitor starts anew with its profile."""
+        """Losses and labels of another version follow: their monitors start anew with its profile."""
         profile = reference.profile.loss if reference is not None and reference.profile.loss.rows else None
         if profile is not None and self.segment:
             profile = LossProfile(rows=0, mean=0, variance=0, bound=profile.bound)
         self.errors = ErrorMonitor(self.spec, profile, budget.error_rate(self.segment), self.ledger)
         self.quality = RecentQuality(measures_of(self.spec), self.classes)
+        self.labels = self._label_windows(reference, budget)
         wanted = () if self.segment else rules_of(self.spec.detection.preset)
         mean = profile.mean if profile is not None else None
         self.rules = tuple(RuleMonitor(rule, mean) for rule in wanted)
 
     def serve_version(self, battery: Battery | None) -> None:
         """Predictions of another version follow: windows are compared with its profile."""
-        detection = self.spec.detection
         self.windows, self.operations = None, RecentOperations()
         if battery is not None:
-            self.windows = WindowMonitor(
-                battery,
-                detection.window_rows,
-                detection.minimum_rows,
-                learns=bool(self.segment),
-                ledger=self.ledger,
-                tumbling=detection.windows == "tumbling",
-                window_seconds=detection.window_seconds,
-            )
+            self.windows = self._window_monitor(battery)
+
+    def _label_windows(self, reference: Reference | None, budget: Budget) -> WindowMonitor | None:
+        if self.segment or reference is None or reference.labels is None:
+            return None
+        level = self._label_level(reference.labels, budget)
+        return self._window_monitor(Battery.of(reference.labels, level, self.spec.detection.minimum_rows))
+
+    def _label_level(self, labels: Reference, budget: Budget) -> float:
+        look = rows_a_look(self.spec.detection)
+        return budget.window_level(self.segment, labels.sharing(self.segment), look, labelled=True)
+
+    def _window_monitor(self, battery: Battery) -> WindowMonitor:
+        detection = self.spec.detection
+        return WindowMonitor(
+            battery,
+            detection.window_rows,
+            detection.minimum_rows,
+            learns=bool(self.segment),
+            ledger=self.ledger,
+            tumbling=detection.windows == "tumbling",
+            window_seconds=detection.window_seconds,
+        )
+
+    @property
+    def streams(self) -> tuple[WindowMonitor, ...]:
+        """The windows that there are: of rows as they were predicted, then of labels."""
+        return tuple(windows for windows in (self.windows, self.labels) if windows is not None)
 
     def declare_errors(self, budget: Budget) -> None:
         """As many labelled rows a month as this budget is for are to be expected from here on."""
         if self.errors is not None:
             self.errors.declare(budget.error_rate(self.segment))
+        if self.labels is not None:
+            self.labels.declare(self._label_level(self.labels.battery.reference, budget))
 
     def declare_windows(self, budget: Budget) -> None:
         """As many rows a month as this budget is for are to be expected from here on."""
         if self.windows is not None:
-            columns = len(self.windows.battery.reference.columns)
+            columns = self.windows.battery.reference.sharing(self.segment)
             self.windows.declare(budget.window_level(self.segment, columns, rows_a_look(self.spec.detection)))
 
     def take_losses(self, losses: Floats, measures: Floats) -> list[Alarm]:
@@ -114,6 +137,7 @@ class ModelMonitor:
             "operations": self.operations.snapshot(),
             "errors": self.errors.snapshot() if self.errors else None,
             "windows": self.windows.snapshot() if self.windows else None,
+            "labels": self.labels.snapshot() if self.labels else None,
         }
 
     def restore(self, state: dict[str, Any]) -> None:
@@ -127,6 +151,8 @@ class ModelMonitor:
             self.errors.restore(state["errors"])
         if self.windows and state["windows"]:
             self.windows.restore(state["windows"])
+        if self.labels and state["labels"]:
+            self.labels.restore(state["labels"])
 
 
 def rows_a_look(detection: Detection) -> int:

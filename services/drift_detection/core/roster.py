@@ -1,7 +1,7 @@
 """The monitors of a model and its segments, with all that they share and are set up by.
 
 Two streams of rows are watched: rows as they were predicted (their columns) and rows as their labels
-come in (their losses). Each has its own version, because labels lag behind; both meet here.
+come in (their losses and the labels themselves). Each has its own version, because labels lag behind; both meet here.
 """
 
 from typing import Any
@@ -27,7 +27,7 @@ class Roster:
     def __init__(self, spec: ModelSpec) -> None:
         self.spec = spec
         self.judged, self.serving = ServingVersion(), ServingVersion()
-        """The versions that losses and columns are of."""
+        """The versions that losses (labels with them) and columns are of."""
         self.classes = ClassNames()
         self.ledger = Ledger()
         self.traffic, self.labels = _traffic(spec), _traffic(spec)
@@ -77,7 +77,7 @@ class Roster:
             monitor.declare_windows(self.budget)
 
     def declare_errors(self) -> None:
-        """Another number of labelled rows a month is to be expected: losses are judged at another level."""
+        """Another number of labelled rows a month is to be expected: losses and labels are judged at another level."""
         for monitor in self.monitors.values():
             monitor.declare_errors(self.budget)
 
@@ -98,7 +98,7 @@ class Roster:
         part = bool(segment)
         if part not in self._battery_of:
             detection = self.spec.detection
-            level = self.budget.window_level(segment, len(self.reference.columns), rows_a_look(detection))
+            level = self.budget.window_level(segment, self.reference.sharing(segment), rows_a_look(detection))
             self._battery_of[part] = Battery.of(self.reference, level, detection.minimum_rows)
         return self._battery_of[part]
 

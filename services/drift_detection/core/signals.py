@@ -43,16 +43,14 @@ def harm_signal(model: WatchedModel, harm: Harm, position: FramePosition) -> Dri
 
 def change_signal(model: WatchedModel, change: Change, position: FramePosition) -> DriftSignal:
     """The signal of a shift of columns: a warning that explains, not a harm."""
-    shift, model_id = change.shift, model.spec.model_id
-    monitor = model.monitors[change.segment]
-    assert monitor.windows is not None
-    column = monitor.windows.battery.reference.columns[shift.column].name
-    kind, subject = _kind(column)
+    shift, column, model_id = change.shift, change.column, model.spec.model_id
+    kind, subject = _kind(column.name)
     onset = model.trail.at_or_before(change.raised.row - shift.rows + 1, change.raised.row) or change.raised
     others = ", ".join(f"{name.split('.', 1)[-1]} {share:.0%}" for name, share in list(shift.share.items())[:3])
     where = f" in segment {change.segment}" if change.segment else ""
+    rows = "labelled rows" if kind == "label" else "rows"
     return DriftSignal(
-        message_id=derive_id("drift-signal", model_id, change.segment, change.version, column, change.raised.row),
+        message_id=derive_id("drift-signal", model_id, change.segment, change.version, column.name, change.raised.row),
         model_id=model_id,
         occurred_at=moment(change.raised.at),
         model_version=change.version,
@@ -65,13 +63,13 @@ def change_signal(model: WatchedModel, change: Change, position: FramePosition) 
         statistic=round(shift.statistic, 6),
         threshold=round(shift.limit, 6),
         p_value=shift.p_value,
-        reference_rows=monitor.windows.battery.reference.columns[shift.column].rows,
+        reference_rows=column.rows,
         current_rows=shift.rows,
         onset=_position(onset if onset.row <= change.raised.row else change.raised),
         raised=_position(change.raised),
         position=position,
-        explanation=f"the {shift.test} of {subject or kind}{where} {_differs(change)}"
-        f" (last {shift.rows} rows; parts in the shift: {others})",
+        explanation=f"the {shift.test} of {_subject_words(kind, subject)}{where} {_differs(change)}"
+        f" (last {shift.rows} {rows}; parts in the shift: {others})",
         evidence=dict(shift.share),
     )
 
@@ -86,11 +84,19 @@ def _position(step: Step) -> RowPosition:
     return RowPosition(row=step.row, prediction_id=step.prediction_id, at=moment(step.at))
 
 
+_KINDS: dict[str, SignalKind] = {"feature": "feature", "prediction": "prediction", "label": "label"}
+
+
 def _kind(column: str) -> tuple[SignalKind, str]:
     if column == "confidence":
         return "confidence", ""
     prefix, _, name = column.partition(".")
-    return ("feature", name) if prefix == "feature" else ("prediction", name)
+    return _KINDS[prefix], name
+
+
+def _subject_words(kind: SignalKind, subject: str) -> str:
+    """A label is called what it is: the prediction has the same name."""
+    return f"label {subject}" if kind == "label" else subject or kind
 
 
 def _harm_words(harm: Harm, onset: Step) -> str:

@@ -23,6 +23,7 @@ from drift_detection.core.model import WatchedModel
 from drift_detection.core.moments import moment
 from drift_detection.core.monitor import ModelMonitor
 from drift_detection.core.windows.battery import TESTS
+from drift_detection.core.windows.monitor import WindowMonitor
 from driftloop.contracts.message import FramePosition, derive_id
 from driftloop.contracts.topics import DRIFT_STATUS
 from driftloop.processor import Outgoing
@@ -45,7 +46,7 @@ def status_record(
     monitor, model_id = model.monitors[segment], model.spec.model_id
     active = [f"error:{monitor.errors.name}"] if monitor.errors and monitor.errors.alarmed else []
     active += [f"performance:{one.rule.name}" for one in monitor.rules if one.alarmed]
-    active += monitor.windows.alarmed if monitor.windows else []
+    active += [name for windows in monitor.streams for name in windows.alarmed]
     metrics = _metrics(monitor)
     if not segment:
         metrics |= _of_the_whole(model)
@@ -74,8 +75,7 @@ def status_record(
 
 def _attribution(model: WatchedModel, monitor: ModelMonitor) -> dict[str, float]:
     """Parts of columns in the shift and, for the whole model while it is harmed, of segments in the added loss."""
-    windows = monitor.windows
-    parts = column_parts(windows, windows.findings() if windows else None)
+    parts = column_parts(monitor.streams)
     if not monitor.segment and monitor.errors is not None and monitor.errors.alarmed:
         added = model.losses.history.added_loss(KEPT, 0, model.losses.harmed_from)
         parts |= {f"segment {name}": part for name, part in added.items()}
@@ -140,16 +140,23 @@ def _tests(monitor: ModelMonitor) -> list[dict[str, Any]]:
     if monitor.errors is not None:
         statistic, threshold = monitor.errors.statistic
         tests.append(_test(monitor.errors.name, "", statistic, threshold, monitor.errors.rows, monitor.errors.alarmed))
-    windows = monitor.windows
-    found = windows.findings() if windows else None
-    if windows is None or found is None:
-        return tests
+    for windows in monitor.streams:
+        tests += _window_tests(windows)
+    return tests
+
+
+def _window_tests(windows: WindowMonitor) -> list[dict[str, Any]]:
+    """The test of each column that stands highest on the newest short window."""
+    found = windows.findings()
+    if found is None:
+        return []
     alarmed, rows = set(windows.alarmed), int(found.rows[0])
     worst = found.excess[0].argmax(axis=1).tolist()
     values = found.excess[0].max(axis=1).tolist()
-    for column, test, excess in zip(windows.battery.reference.columns, worst, values, strict=True):
-        tests.append(_test(TESTS[test], column.name, excess, 1.0, rows, column.name in alarmed))
-    return tests
+    return [
+        _test(TESTS[test], column.name, excess, 1.0, rows, column.name in alarmed)
+        for column, test, excess in zip(windows.battery.reference.columns, worst, values, strict=True)
+    ]
 
 
 def _test(name: str, subject: str, statistic: float, threshold: float, rows: int, alarmed: bool) -> dict[str, Any]:  # noqa: PLR0917

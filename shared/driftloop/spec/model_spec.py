@@ -53,7 +53,8 @@ class Detection(SpecPart):
     """Sliding windows move on by a quarter; tumbling ones follow one another, no row in two of a length."""
     window_rows: int = Field(default=1000, ge=50)
     window_seconds: float | None = Field(default=None, gt=0)
-    """Where given, windows close by the rows' own time (`predicted_at`) instead of by their count."""
+    """Where given, windows close by the rows' own time (`predicted_at`; of labels `labelled_at`) instead of by their
+    count."""
     minimum_rows: int = Field(default=500, ge=50)
     """Rows that a window must have to be judged."""
     false_alarms_per_month: float = Field(default=1.0, gt=0)

@@ -14,7 +14,7 @@ from drift_detection.core.windows.shift import Shift, shift_of
 Floats = NDArray[np.float64]
 
 RELEASE = 0.6
-"""A column is calm again when every test on its window stands below this part of its limit."""
+"""A column is calm again when every test on a window of later rows stands below this part of its limit."""
 EPISODE_WINDOWS = 8
 """Columns that follow within this many windows belong to the shift that was already said."""
 
@@ -49,7 +49,8 @@ class WindowMonitor:
             window_seconds=window_seconds,
             first_column=battery.reference.columns[0].count,
         )
-        self._alarmed: dict[int, int] = {}
+        self._alarmed: dict[int, tuple[int, int]] = {}
+        """Columns with the level and the block at which they were alarmed."""
         self._found: tuple[int, Findings] | None = None
         self._last_joined = 0
         self._calm_since = 0
@@ -110,12 +111,21 @@ class WindowMonitor:
 
     def _counts(self, window: Window) -> bool:
         """A long window that reaches back into a shift that is over says nothing new."""
-        return window.level == 0 or window.block - (self.rings.parts << window.level) >= self._calm_since
+        return window.level == 0 or self._begun(window) >= self._calm_since
+
+    def _begun(self, window: Window) -> int:
+        """The last block before the window."""
+        return window.block - (self.rings.parts << window.level)
 
     def _judge(self, window: Window, excess: Floats, over: NDArray[np.intp]) -> list[Shift]:
         """What is news in a window, by the excess of its columns and tests and the columns over a limit."""
         worst = excess.max(axis=1)
-        calm = [one for one, level in self._alarmed.items() if window.level >= level and worst[one] < RELEASE]
+        begun = self._begun(window)
+        calm = [
+            one
+            for one, (level, block) in self._alarmed.items()
+            if window.level >= level and begun >= block and worst[one] < RELEASE
+        ]
         for column in calm:
             del self._alarmed[column]
         if calm:
@@ -125,7 +135,7 @@ class WindowMonitor:
         if not fresh:
             return []
         running = bool(self._alarmed) and window.block - self._last_joined <= EPISODE_WINDOWS * self.rings.parts
-        self._alarmed.update(dict.fromkeys(fresh, window.level))
+        self._alarmed.update(dict.fromkeys(fresh, (window.level, window.block)))
         self._last_joined = window.block
         if running:
             return []
@@ -148,7 +158,7 @@ class WindowMonitor:
         """Windows and alarms."""
         return {
             "rings": self.rings.snapshot(),
-            "alarmed": [[column, level] for column, level in self._alarmed.items()],
+            "alarmed": [[column, *found] for column, found in self._alarmed.items()],
             "last_joined": self._last_joined,
             "calm_since": self._calm_since,
             "again": self._again.snapshot(),
@@ -158,7 +168,7 @@ class WindowMonitor:
     def restore(self, state: dict[str, Any]) -> None:
         """Take up where `snapshot` left off."""
         self.rings.restore(state["rings"])
-        self._alarmed = dict(state["alarmed"])
+        self._alarmed = {column: (level, block) for column, level, block in state["alarmed"]}
         self._last_joined, self._calm_since = state["last_joined"], state["calm_since"]
         self._again.restore(state["again"])
         if state["learned"] is not None:

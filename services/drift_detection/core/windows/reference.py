@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from drift_detection.core.rows import numbers
 from drift_detection.core.windows.bins import ColumnBins, categorical_bins, numeric_bins
 from drift_detection.core.windows.rings import Counts, Cut
-from driftloop.contracts.model_profiles import ModelProfile, NumericProfile
+from driftloop.contracts.model_profiles import CategoricalProfile, ModelProfile, NumericProfile
 from driftloop.statistics.dependence import inflation_at
 
 Floats = NDArray[np.float64]
@@ -45,6 +45,10 @@ class Reference:
     version: str
     columns: tuple[ColumnBins, ...]
     profile: ModelProfile
+    labels: "Reference | None" = None
+    """The same of the labels that the version learnt from; None where there are none."""
+    beside: int = 0
+    """Columns of the whole model that have shares in its budget beside these."""
 
     @cached_property
     def starts(self) -> NDArray[np.intp]:
@@ -104,7 +108,11 @@ class Reference:
         for start, column in zip(self.starts, self.columns, strict=True):
             counts = tally[start : start + column.count]
             columns.append(replace(column, shares=counts / rows, rows=rows))
-        return Reference(self.version, tuple(columns), self.profile)
+        return replace(self, columns=tuple(columns))
+
+    def sharing(self, segment: str) -> int:
+        """How many columns of a segment, or of the whole model, have a share in the budget."""
+        return len(self.columns) + (0 if segment else self.beside)
 
     def tallies(self, rows: "BinnedRows") -> "FrameTallies":
         """The bins of the rows that are seen for the first time."""
@@ -177,17 +185,21 @@ class FrameTallies:
 
 
 def reference_of(profile: ModelProfile) -> Reference:
-    """The reference in a profile: features, predictions and confidence under their names in a frame."""
+    """The reference in a profile: features, predictions, confidence and labels under their names in a frame."""
     found: dict[str, ColumnBins | None] = {}
     for name, numeric in profile.numeric.items():
         found[f"feature.{name}"] = numeric_bins(f"feature.{name}", numeric)
     for name, categorical in profile.categorical.items():
         found[f"feature.{name}"] = categorical_bins(f"feature.{name}", categorical)
     for name, said in profile.predictions.items():
-        column = f"prediction.{name}"
-        found[column] = (
-            numeric_bins(column, said) if isinstance(said, NumericProfile) else categorical_bins(column, said)
-        )
+        found[f"prediction.{name}"] = _bins(f"prediction.{name}", said)
     if profile.confidence is not None:
         found["confidence"] = numeric_bins("confidence", profile.confidence)
-    return Reference(profile.version, tuple(bins for bins in found.values() if bins is not None), profile)
+    columns = tuple(bins for bins in found.values() if bins is not None)
+    labels = tuple(bins for name, true in profile.labels.items() if (bins := _bins(f"label.{name}", true)) is not None)
+    of_labels = Reference(profile.version, labels, profile, beside=len(columns)) if labels else None
+    return Reference(profile.version, columns, profile, of_labels, beside=len(labels))
+
+
+def _bins(name: str, profile: NumericProfile | CategoricalProfile) -> ColumnBins | None:
+    return numeric_bins(name, profile) if isinstance(profile, NumericProfile) else categorical_bins(name, profile)

@@ -1,0 +1,62 @@
+"""Labels as they come in: whether what is true has shifted, whatever the model says of it.
+
+Why a stream of its own: labels lag behind their predictions, so a window of predictions has few of them
+while it is new. Here windows are of the labelled rows of the version that is judged, in the order in which
+their labels came, and compared with the labels that the version learnt from.
+
+What counts is the first label of a row. A correction is the same row again; a window that has closed has
+been judged, and cannot be judged anew. Where one answer takes longer to come than another (nobody knows
+yet who stays), the first windows after a start hold too many of the quick one, and say so.
+
+Why only the whole model: a segment's labels are fewer still, and its losses are watched in any case.
+"""
+
+from collections.abc import Mapping
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from drift_detection.core.found import Change, Findings
+from drift_detection.core.judged import Judged
+from drift_detection.core.roster import Roster
+from drift_detection.core.trail import Step
+
+
+class LabelWatch:
+    """Hands the labels of judged rows to the window monitor of the whole model."""
+
+    def __init__(self, roster: Roster) -> None:
+        self._roster = roster
+
+    def take(self, judged: Judged, found: Findings) -> None:
+        """Take in rows of the version that is judged."""
+        monitor = self._roster.monitors[""].labels
+        if monitor is None:
+            return
+        reference, cut = monitor.battery.reference, monitor.rings.cut(len(judged), judged.at)
+        tallies = reference.tallies(_Labels(judged.targets, len(judged))).count(slice(0, len(judged)), cut)
+        for shift in monitor.push(tallies, cut):
+            row = cut.closing_row(shift.block)
+            step = Step(int(judged.rows[row]), judged.ids[row], int(judged.at[row]))
+            version = self._roster.judged.current or "0.0.0"
+            found.changes.append(Change("", version, reference.columns[shift.column], shift, step))
+
+
+class _Labels:
+    """The labels of judged rows, in the shape in which a frame's rows are binned."""
+
+    def __init__(self, columns: Mapping[str, pa.Array], rows: int) -> None:
+        self._columns, self._rows = columns, rows
+
+    def __len__(self) -> int:
+        return self._rows
+
+    @property
+    def seen(self) -> NDArray[np.intp]:
+        """All of them."""
+        return np.arange(self._rows)
+
+    def column(self, name: str) -> pa.Array | None:
+        """A label's column, None where the spec has no such target."""
+        return self._columns.get(name)
