@@ -11,8 +11,8 @@ import numpy as np
 from driftloop.backtest.table import Fit, Floats, LossTable
 
 PERIODS = (1, 2, 4, 8, 16, 32, 64)
-"""Blocks between the trainings of the calendars that costs are held against. How many trainings a calendar
-needs for a given loss is asked of every period."""
+"""Blocks between the trainings of the calendars that a person would think of: what costs and numbers of trainings
+are held against. How many trainings a calendar of just the right period would need is told beside it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +46,14 @@ def calendars(table: LossTable) -> list[Calendar]:
     return found
 
 
+def usual(found: Sequence[Calendar]) -> list[Calendar]:
+    """Those of the periods that a person would think of: `PERIODS`, and never."""
+    return [calendar for calendar in found if calendar.every in (0, *PERIODS)]
+
+
 def best_calendar(found: Sequence[Calendar], price: float) -> Calendar:
-    """The cheapest of the periods that a person would think of (`PERIODS`, and never); of equals the one
-    that trains least."""
-    usual = [calendar for calendar in found if calendar.every in (0, *PERIODS)]
-    return min(usual, key=lambda calendar: (calendar.cost(price), len(calendar.trainings)))
+    """The cheapest of the usual ones; of equals the one that trains least."""
+    return min(usual(found), key=lambda calendar: (calendar.cost(price), len(calendar.trainings)))
 
 
 def _calendar(table: LossTable, every: int, window: int, totals: Sequence[Floats]) -> Calendar:

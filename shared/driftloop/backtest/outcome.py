@@ -8,13 +8,14 @@ import numpy as np
 
 from driftloop.backtest.contenders import Contender, contenders
 from driftloop.backtest.fits import Fits
-from driftloop.backtest.hindsight import Calendar, Oracle, best_calendar, calendars, oracle
+from driftloop.backtest.hindsight import Calendar, Oracle, best_calendar, calendars, oracle, usual
 from driftloop.backtest.layout import layout_of
 from driftloop.backtest.options import REPORTED_SHARE, SHARES, BacktestOptions
 from driftloop.backtest.prefit import prefit
 from driftloop.backtest.probes import Probes
 from driftloop.backtest.simulate import Run
 from driftloop.backtest.stream import Stream
+from driftloop.backtest.summary import RETRAINS_RATIOS
 from driftloop.backtest.table import LossTable
 from driftloop.errors import ExitCode, UserError
 from driftloop.learners.entry_points import make_learner
@@ -162,7 +163,8 @@ def _policy_json(outcome: Outcome, runs: dict[float, Run]) -> dict[str, Any]:
             "cost": _round(run.cost(outcome.price(share)) / unit),
             "times_best_calendar": _round(run.cost(outcome.price(share)) / _best_cost(outcome, share)),
             "times_oracle": _round(run.cost(outcome.price(share)) / outcome.oracles[share].cost),
-            "calendar_retrains_ratio": calendar_retrains_ratio(outcome.calendars, run),
+            "calendar_retrains_ratio": calendar_retrains_ratio(usual(outcome.calendars), run),
+            "any_calendar_retrains_ratio": calendar_retrains_ratio(outcome.calendars, run),
         }
         for share, run in runs.items()
     }
@@ -173,7 +175,7 @@ def _policy_json(outcome: Outcome, runs: dict[float, Run]) -> dict[str, Any]:
         "reuses": shown.reuses,
         "cost": {share: entry["cost"] for share, entry in by_price.items()},
         "training_seconds": _round(shown.training_seconds),
-        "calendar_retrains_ratio": by_price[f"{REPORTED_SHARE:g}"]["calendar_retrains_ratio"],
+        **{name: by_price[f"{REPORTED_SHARE:g}"][name] for name in RETRAINS_RATIOS},
         "by_price": by_price,
         "steps": [
             {
@@ -188,9 +190,9 @@ def _policy_json(outcome: Outcome, runs: dict[float, Run]) -> dict[str, Any]:
 
 
 def calendar_retrains_ratio(found: Sequence[Calendar], run: Run) -> float | None:
-    """How many times more often than `run` a calendar of any window retrains to lose as little.
+    """How many times more often than `run` a calendar among those `found` must retrain to lose as little.
 
-    None where no calendar loses as little; 1 where neither retrains.
+    None where none of them loses as little; 1 where the run does not retrain.
     """
     enough = [len(calendar.trainings) for calendar in found if calendar.loss <= run.loss * (1.0 + 1e-9)]
     if not enough:

@@ -4,6 +4,9 @@ from collections.abc import Mapping, Sequence
 from statistics import geometric_mean, median
 from typing import Any
 
+RETRAINS_RATIOS = ("calendar_retrains_ratio", "any_calendar_retrains_ratio")
+"""What a backtest's JSON says of calendars of the usual periods (1, 2, 4 … 64 blocks), and of those of any period."""
+
 
 def summary(outcomes: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, dict[str, float]]]:
     """By policy and price, over streams: the mean and the worst ratio, and the mean ratio to the oracle.
@@ -28,12 +31,15 @@ def _by_price(runs: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, float]]:
     return found
 
 
-def retrains_saved(outcomes: Sequence[Mapping[str, Any]], name: str = "default") -> dict[str, float | None]:
+def retrains_saved(
+    outcomes: Sequence[Mapping[str, Any]], name: str = "default", ratio: str = RETRAINS_RATIOS[0]
+) -> dict[str, float | None]:
     """How many times more often a calendar retrains for the same accuracy, and their median.
 
-    A stream counts None where no calendar is as accurate, which counts as more than any number.
+    `ratio` says which calendars. A stream counts None where none of them is as accurate, which counts as more
+    than any number.
     """
-    ratios = {each["data"]: each["policies"][name]["calendar_retrains_ratio"] for each in outcomes}
-    numbers = [float("inf") if ratio is None else ratio for ratio in ratios.values()]
+    ratios = {each["data"]: each["policies"][name][ratio] for each in outcomes}
+    numbers = [float("inf") if one is None else one for one in ratios.values()]
     middle = median(numbers)
     return {**ratios, "median": None if middle == float("inf") else middle}

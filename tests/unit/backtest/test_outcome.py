@@ -81,6 +81,11 @@ def test_fewer_trainings_than_a_calendar_needs_for_the_same_loss_is_a_ratio_abov
     assert calendar_retrains_ratio([found[0]], outcome.runs["default"][0.01]) is None
 
 
+def test_a_calendar_of_any_period_needs_no_more_trainings_than_one_of_the_usual(outcome, options):
+    entry = outcome_json(outcome, options)["policies"]["every-block"]
+    assert entry["any_calendar_retrains_ratio"] <= entry["calendar_retrains_ratio"] <= 1.0
+
+
 def test_an_unknown_policy_is_refused_with_the_names_that_are_known(stream, options):
     with pytest.raises(UserError, match=r"no policy adwim; there are default"):
         backtest(stream, BacktestOptions(first=200, block=50, learner="linear", policies=("adwim",)))
