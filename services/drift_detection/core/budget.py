@@ -11,9 +11,8 @@ from dataclasses import dataclass, replace
 from typing import Self
 
 from drift_detection.core.traffic import FALLBACK
-from drift_detection.core.windows.battery import TESTS
 from drift_detection.core.windows.rings import QUARTERS
-from driftloop.spec.model_spec import ModelSpec
+from driftloop.spec.model_spec import MONITORS, ModelSpec
 
 MOST = 1e-4
 """False alarms per row that are never exceeded, however generous the budget."""
@@ -28,11 +27,12 @@ class Budget:
     Half of either part belongs to the whole model, the rest to its segments (all of it to the model
     where it has none). A sum of shares bounds the whole whatever depends on what (Bonferroni). Columns
     have equal shares, those of labels too; only their rows are others.
-    `rows` and `labelled_rows` are those that a month brings.
+    `tests` look at each column of a window; `rows` and `labelled_rows` are those that a month brings.
     """
 
     per_month: float
     segment_fields: int = 0
+    tests: int = len(MONITORS)
     rows: float = FALLBACK
     labelled_rows: float = FALLBACK
 
@@ -41,7 +41,7 @@ class Budget:
         """The model's share of its fleet's budget."""
         detection = spec.detection
         share = detection.false_alarms_per_month / detection.fleet_models
-        return cls(share, len(spec.segments)).at(rows=FALLBACK, labelled_rows=FALLBACK)
+        return cls(share, len(spec.segments), len(detection.monitors)).at(rows=FALLBACK, labelled_rows=FALLBACK)
 
     def at(self, *, rows: float, labelled_rows: float) -> Self:
         """The same budget for other numbers of rows a month, at most one false alarm in 10,000 rows."""
@@ -61,8 +61,5 @@ class Budget:
     def window_level(self, segment: str, columns: int, window_rows: int, *, labelled: bool = False) -> float:
         """Level of one test on one of `columns` columns of one window, of rows or of labelled rows."""
         block_rows = max(window_rows // QUARTERS, 1)
-        return (
-            self._part(self.labelled_rows if labelled else self.rows, segment)
-            * block_rows
-            / (max(columns, 1) * len(TESTS) * LOOKS)
-        )
+        rows = self.labelled_rows if labelled else self.rows
+        return self._part(rows, segment) * block_rows / (max(columns, 1) * self.tests * LOOKS)

@@ -67,8 +67,8 @@ class ModelMonitor:
     def _label_windows(self, reference: Reference | None, budget: Budget) -> WindowMonitor | None:
         if self.segment or reference is None or reference.labels is None:
             return None
-        level = self._label_level(reference.labels, budget)
-        return self._window_monitor(Battery.of(reference.labels, level, self.spec.detection.minimum_rows))
+        level, detection = self._label_level(reference.labels, budget), self.spec.detection
+        return self._window_monitor(Battery.of(reference.labels, level, detection.minimum_rows, detection.monitors))
 
     def _label_level(self, labels: Reference, budget: Budget) -> float:
         look = rows_a_look(self.spec.detection)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from drift_detection.core.detectors.protocol import LossReference, make_detector
+from drift_detection.core.windows.protocol import window_test
 from driftloop.spec.model_spec import Detection
 
 RuleKind = Literal["above", "rise", "battery"]
@@ -55,7 +56,7 @@ def rules_of(preset: str) -> tuple[Rule, ...]:
 
 
 def check_detection(detection: Detection) -> None:
-    """Raises ValueError where a preset or detector is named that does not exist, or a parameter does not fit.
+    """Raises ValueError where a preset, detector or monitor is named that does not exist, or a parameter does not fit.
 
     >>> from driftloop.spec.model_spec import Detection
     >>> check_detection(Detection(error_detector="adwin", error_parameters={"delta": 0.01}))
@@ -63,3 +64,5 @@ def check_detection(detection: Detection) -> None:
     rules_of(detection.preset)
     if detection.error_detector is not None:
         make_detector(detection.error_detector, LossReference(), detection.error_parameters)
+    for name in detection.monitors:
+        window_test(name)

@@ -99,7 +99,7 @@ class Roster:
         if part not in self._battery_of:
             detection = self.spec.detection
             level = self.budget.window_level(segment, self.reference.sharing(segment), rows_a_look(detection))
-            self._battery_of[part] = Battery.of(self.reference, level, detection.minimum_rows)
+            self._battery_of[part] = Battery.of(self.reference, level, detection.minimum_rows, detection.monitors)
         return self._battery_of[part]
 
     def snapshot(self) -> dict[str, Any]:

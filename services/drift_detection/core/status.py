@@ -22,7 +22,6 @@ from drift_detection.core.metrics_of import (
 from drift_detection.core.model import WatchedModel
 from drift_detection.core.moments import moment
 from drift_detection.core.monitor import ModelMonitor
-from drift_detection.core.windows.battery import TESTS
 from drift_detection.core.windows.monitor import WindowMonitor
 from driftloop.contracts.message import FramePosition, derive_id
 from driftloop.contracts.topics import DRIFT_STATUS
@@ -154,7 +153,7 @@ def _window_tests(windows: WindowMonitor) -> list[dict[str, Any]]:
     worst = found.excess[0].argmax(axis=1).tolist()
     values = found.excess[0].max(axis=1).tolist()
     return [
-        _test(TESTS[test], column.name, excess, 1.0, rows, column.name in alarmed)
+        _test(windows.battery.names[test], column.name, excess, 1.0, rows, column.name in alarmed)
         for column, test, excess in zip(windows.battery.reference.columns, worst, values, strict=True)
     ]
 

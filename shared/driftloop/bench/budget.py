@@ -11,11 +11,10 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import chdtrc, erfc
 
 from drift_detection.core.budget import Budget
 from drift_detection.core.detectors.mixture_cusum import MixtureCusum
-from drift_detection.core.windows.battery import Battery, Findings
+from drift_detection.core.windows.battery import Battery
 from drift_detection.core.windows.reference import FrameTallies
 from drift_detection.core.windows.rings import Window
 from driftloop.bench.columns import SHIFTS, size_found_half_of_the_time, stationary
@@ -127,21 +126,15 @@ def _shifted(size: float, seed: int) -> Tests:
 
 
 def _p_values(battery: Battery, windows: Sequence[Window]) -> Floats:
-    """P-values (windows × column after column, six tests each), from statistics over their limits."""
+    """P-values (windows × column after column, all tests of each), from statistics over their limits."""
     tally, rows = np.stack([window.tally for window in windows]), np.array([window.rows for window in windows])
-    return p_values(battery, battery.run(tally, rows)).reshape(len(windows), -1)
-
-
-def p_values(battery: Battery, found: Findings) -> Floats:
-    """The p-value of each window, column and test of some findings."""
-    excess, limits = found.excess, battery.limits
-    rare = np.log(2 / limits.level)
-    shape = 2 * np.exp(-2 * (excess[..., 0] * limits.shape) ** 2)
-    share = chdtrc(np.maximum(battery.groups.degrees, 1), excess[..., 1] * limits.share)
-    scores = erfc(excess[..., 2:4] * limits.score / np.sqrt(2))
-    bounds = 2 * np.exp(-excess[..., 4:] * rare)
-    whole = np.concatenate((shape[..., None], share[..., None], scores, bounds), axis=-1)
-    return np.asarray(np.minimum(whole, 1.0))
+    excess = battery.excess(tally, rows)
+    found = np.empty_like(excess)
+    for place, test in enumerate(battery.tests):
+        for column in range(excess.shape[1]):
+            statistics = (excess[:, column, place] * test.limit(column)).tolist()
+            found[:, column, place] = [test.p_value(column, one) for one in statistics]
+    return found.reshape(len(windows), -1)
 
 
 def _add(tallies: Mapping[str, Mapping[int, _Tally]], quiet: Tests, shift: Tests) -> None:

@@ -6,6 +6,8 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_vali
 
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,119}$")]
 Task = Literal["binary", "multiclass", "regression", "forecast", "multi-field"]
+MONITORS = ("shape", "share", "location", "spread", "missing", "outliers")
+"""The tests that watch a model's columns unless its spec says otherwise."""
 
 
 class SpecPart(BaseModel):
@@ -49,6 +51,8 @@ class Detection(SpecPart):
     preset: str = "default"
     error_detector: str | None = None
     error_parameters: dict[str, float] = Field(default_factory=dict)
+    monitors: tuple[Name, ...] = Field(default=MONITORS, min_length=1)
+    """Tests of a window's columns (entry points of group `driftloop.monitors`); the budget is split over them."""
     windows: Literal["sliding", "tumbling"] = "sliding"
     """Sliding windows move on by a quarter; tumbling ones follow one another, no row in two of a length."""
     window_rows: int = Field(default=1000, ge=50)

@@ -8,12 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from drift_detection.core.budget import Budget
-from drift_detection.core.windows.battery import TESTS
 from drift_detection.core.windows.rings import QUARTERS
 from driftloop.cli.status_words import sentences
 from driftloop.contracts.message import derive_id
 from driftloop.learners.protocol import Predictions, Rows
-from driftloop.spec.model_spec import Detection, TargetField
+from driftloop.spec.model_spec import MONITORS, Detection, TargetField
 from driftloop.spec.policy import preset
 from driftloop.statistics.profiles import make_profile
 from driftloop.testing.clock import START
@@ -70,7 +69,7 @@ def test_status_and_its_words_tell_of_labels(detection: Any, stream: Any) -> Non
     assert "label.ok" in status.active_signals
     (test,) = [test for test in status.tests if test.subject == "label.ok"]
     assert test.alarmed
-    assert test.name in TESTS
+    assert test.name in MONITORS
     assert status.attribution["label.ok"] > 0
     assert sum(status.attribution.values()) == pytest.approx(1.0, abs=1e-5)
     assert "label.ok" in sentences(status)["stands"]
@@ -185,8 +184,8 @@ def test_a_restored_core_goes_on_with_its_windows_of_labels(at: int, detection: 
 def test_labels_have_their_own_share_of_the_budget_by_the_rows_that_are_labelled() -> None:
     budget = Budget(per_month=2.0).at(rows=1e8, labelled_rows=2e6)
     columns, window, block = 10, 1000, 1000 / QUARTERS
-    rows = budget.window_level("", columns, window) * len(TESTS) * (budget.rows / block)
-    labels = budget.window_level("", columns, window, labelled=True) * len(TESTS) * (budget.labelled_rows / block)
+    rows = budget.window_level("", columns, window) * len(MONITORS) * (budget.rows / block)
+    labels = budget.window_level("", columns, window, labelled=True) * len(MONITORS) * (budget.labelled_rows / block)
     assert rows == pytest.approx(labels), "a column has as many false alarms a month, however many rows it has"
     assert 9 * rows + labels == pytest.approx(2.0 / 2 / 2), (
         "half of the budget for columns, half of it for long windows"

@@ -6,12 +6,12 @@ Detectors are found by entry point, group `driftloop.detectors`; a new one needs
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from importlib.metadata import entry_points
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from drift_detection.core.installed import installed, load
 from driftloop.contracts.model_profiles import LossProfile
 
 Floats = NDArray[np.float64]
@@ -104,15 +104,12 @@ GROUP = "driftloop.detectors"
 
 def detectors() -> Mapping[str, DetectorFactory]:
     """Every detector that is installed, by name."""
-    return {entry.name: entry.load() for entry in sorted(entry_points(group=GROUP), key=lambda entry: entry.name)}
+    return {name: load(GROUP, name) for name in installed(GROUP)}
 
 
 def make_detector(name: str, reference: LossReference, parameters: Mapping[str, float]) -> Detector:
     """The detector called `name`; raises ValueError where there is none, or a parameter does not fit."""
-    found = list(entry_points(group=GROUP, name=name))
-    if not found:
-        raise ValueError(f"there is no detector {name!r}; installed are {', '.join(detectors())}")
-    factory: DetectorFactory = found[0].load()
+    factory: DetectorFactory = load(GROUP, name)
     try:
         return factory(reference, **parameters)
     except TypeError as error:
