@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from driftloop.cli.lists import names_of
 from driftloop.errors import ExitCode, UserError
 
 if TYPE_CHECKING:
@@ -25,15 +26,18 @@ def backtest(
     ],
     target: Annotated[str | None, typer.Option(help="The column to predict. Default: the last.")] = None,
     task: Annotated[str | None, typer.Option(help="binary, multiclass or regression. Default: inferred.")] = None,
-    features: Annotated[str | None, typer.Option(help="Columns to learn from, by comma. Default: inferred.")] = None,
+    features: Annotated[
+        list[str] | None, typer.Option(help="Columns to learn from, by comma. Default: inferred.")
+    ] = None,
     train_rows: Annotated[int | None, typer.Option(min=10, help="First rows, for the first model.")] = None,
     block: Annotated[int | None, typer.Option(min=1, help="Rows predicted before a decision.")] = None,
     windows: Annotated[
-        str | None, typer.Option(help="Rows to train on, by comma. Default: a quarter, half, all of the first rows.")
+        list[str] | None,
+        typer.Option(help="Rows to train on, by comma. Default: a quarter, half, all of the first rows."),
     ] = None,
     learner: Annotated[str, typer.Option(help="An installed learner.")] = "random-forest",
     label_delay: Annotated[int, typer.Option(min=0, help="Rows until a label is known.")] = 0,
-    policies: Annotated[str | None, typer.Option("--policy", help="Policies, by comma. Default: all.")] = None,
+    policies: Annotated[list[str] | None, typer.Option("--policy", help="Policies, by comma. Default: all.")] = None,
     served: Annotated[
         bool,
         typer.Option(
@@ -67,19 +71,21 @@ def backtest(
     options = BacktestOptions(
         target=target,
         task=task,
-        features=_names(features),
+        features=names_of(features),
         first=train_rows,
         block=block,
         windows=_numbers(windows),
         learner=learner,
         label_delay=label_delay,
         seed=seed,
-        policies=_names(policies),
+        policies=names_of(policies),
         served=served,
         price=price,
         cache=cache,
         jobs=jobs,
     )
+    if markdown is not None and options.policies and "default" not in options.policies:
+        raise UserError("--markdown shows the policy default: name it in --policy too.", ExitCode.USAGE)
     configure_logs("backtest", level="ERROR")
     console = Console(stderr=True)
     outcomes, said = [], []
@@ -108,15 +114,13 @@ def _streams(names: Sequence[str]) -> list[str]:
     return streams
 
 
-def _names(text: str | None) -> tuple[str, ...]:
-    return tuple(name.strip() for name in text.split(",") if name.strip()) if text else ()
-
-
-def _numbers(text: str | None) -> tuple[int, ...]:
+def _numbers(texts: Sequence[str] | None) -> tuple[int, ...]:
     try:
-        numbers = tuple(int(name) for name in _names(text))
+        numbers = tuple(int(name) for name in names_of(texts))
     except ValueError as error:
-        raise UserError(f"--windows wants whole numbers by comma, not {text!r}.", ExitCode.USAGE) from error
+        raise UserError(
+            f"--windows wants whole numbers by comma, not {','.join(texts or ())!r}.", ExitCode.USAGE
+        ) from error
     if any(number < 10 for number in numbers):
         raise UserError("A window has at least 10 rows.", ExitCode.USAGE)
     return numbers
@@ -151,8 +155,6 @@ def _say_together(said: list[dict[str, Any]], markdown: Path | None, console: "C
             figures = " / ".join(f"{one['times_best_calendar']:.3f}" for one in entry.values())
             console.print(f"{name:>28}  {figures}  of the best calendar (geometric mean over the streams)")
     if markdown is not None:
-        if any("default" not in one["policies"] for one in said):
-            raise UserError("--markdown shows the policy default: name it in --policy too.", ExitCode.USAGE)
         markdown.write_text(main_table(said) + "\n", encoding="utf-8")
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from driftloop.cli.connection import BootstrapServers
+from driftloop.cli.lists import names_of
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -19,7 +20,9 @@ def replay(
     file: Annotated[Path, typer.Argument(help="A CSV with a header, rows in the order in which they happened.")],
     target: Annotated[str, typer.Option(help="The column to predict.")],
     task: Annotated[str | None, typer.Option(help="binary, multiclass or regression. Default: inferred.")] = None,
-    features: Annotated[str | None, typer.Option(help="Columns to learn from, by comma. Default: inferred.")] = None,
+    features: Annotated[
+        list[str] | None, typer.Option(help="Columns to learn from, by comma. Default: inferred.")
+    ] = None,
     train_rows: Annotated[
         int | None, typer.Option(help="First rows, for the first version. Default: a fifth, 50 to 2,000.")
     ] = None,
@@ -52,7 +55,7 @@ def replay(
         file=file,
         target=target,
         task=task,
-        features=tuple(name.strip() for name in features.split(",")) if features else (),
+        features=names_of(features),
         train_rows=train_rows,
         learner=learner,
         policy=policy,
