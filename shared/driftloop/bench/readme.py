@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from driftloop.bench.proof import proof_table
 from driftloop.bench.tables import cell, table
 from driftloop.errors import UserError
 
@@ -105,4 +106,9 @@ def speed(result: Result) -> str:
     return table(["on one core", ""], rows)
 
 
-TABLES: Mapping[str, Callable[[Result], str]] = {"detectors": detectors, "windows": windows, "speed": speed}
+TABLES: Mapping[str, Callable[[Result], str]] = {
+    "detectors": detectors,
+    "windows": windows,
+    "speed": speed,
+    "proof": proof_table,
+}

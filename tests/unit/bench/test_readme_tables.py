@@ -20,7 +20,8 @@ def test_another_figure_gives_another_table(tmp_path: Path) -> None:
     result = json.loads((RESULTS / "detectors.json").read_text())
     result["detectors"][result["default"]]["delay"]["0.1->0.3"] = 12.5
     (tmp_path / "detectors.json").write_text(json.dumps(result))
-    text = README[: README.index("<!-- end -->") + len("<!-- end -->")]
+    first = README.index("<!-- bench detectors -->")
+    text = README[first : README.index("<!-- end -->", first) + len("<!-- end -->")]
     assert "12.5" in with_tables(text, tmp_path)
     assert with_tables(text, tmp_path) != text
 
