@@ -111,16 +111,19 @@ def operation_metrics(recent: RecentOperations) -> dict[str, float]:
     return {name: value for name, value in found.items() if value is not None}
 
 
-def shift_metrics(found: Findings) -> dict[str, float]:
-    """The shift of the columns on the newest short window: the worst PSI and KS, and the means that S2 scores by."""
+def shift_metrics(found: Findings, own: slice) -> dict[str, float]:
+    """The shift of the columns on the newest short window: the worst PSI and KS, and the means that S2 scores by.
+
+    Of the columns that rows have of themselves (`own`): S2 and S4 know no others.
+    """
     return {
-        "psi": float(found.psi.max()),
-        "ks": float(found.ks.max()),
-        "missing_share": float(found.missing.max()),
-        "anomaly_rate": float(found.anomaly_rate.mean()),
-        "distribution_shift_score": float(found.ks.mean()),
-        "feature_drift_score": float(np.abs(found.mean_shift).mean()),
-        "shifted_share": float((found.excess.max(axis=2) >= 1).mean()),
+        "psi": float(found.psi[:, own].max()),
+        "ks": float(found.ks[:, own].max()),
+        "missing_share": float(found.missing[:, own].max()),
+        "anomaly_rate": float(found.anomaly_rate[:, own].mean()),
+        "distribution_shift_score": float(found.ks[:, own].mean()),
+        "feature_drift_score": float(np.abs(found.mean_shift[:, own]).mean()),
+        "shifted_share": float((found.excess[:, own].max(axis=2) >= 1).mean()),
     }
 
 

@@ -84,7 +84,17 @@ def _position(step: Step) -> RowPosition:
     return RowPosition(row=step.row, prediction_id=step.prediction_id, at=moment(step.at))
 
 
-_KINDS: dict[str, SignalKind] = {"feature": "feature", "prediction": "prediction", "label": "label"}
+_KINDS: dict[str, SignalKind] = {
+    "feature": "feature",
+    "prediction": "prediction",
+    "label": "label",
+    "multivariate": "multivariate",
+}
+
+_JOINT_WORDS = {
+    "distance": "distance of the features taken together",
+    "residual": "residual of the relations between features",
+}
 
 
 def _kind(column: str) -> tuple[SignalKind, str]:
@@ -96,6 +106,8 @@ def _kind(column: str) -> tuple[SignalKind, str]:
 
 def _subject_words(kind: SignalKind, subject: str) -> str:
     """A label is called what it is: the prediction has the same name."""
+    if kind == "multivariate":
+        return _JOINT_WORDS[subject]
     return f"label {subject}" if kind == "label" else subject or kind
 
 

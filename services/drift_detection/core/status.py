@@ -106,8 +106,8 @@ def _metrics(monitor: ModelMonitor) -> dict[str, float]:
         if rows and "accuracy" in metrics:
             metrics["accuracy_drop"] = metrics["error_rate"] - reference
     found = monitor.windows.findings() if monitor.windows else None
-    if found is not None:
-        metrics |= shift_metrics(found)
+    if monitor.windows is not None and found is not None:
+        metrics |= shift_metrics(found, monitor.windows.battery.reference.own)
         metrics |= source_scores(metrics)
     expected = label_free_error(monitor.windows)
     if expected is not None:

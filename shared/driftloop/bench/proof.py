@@ -4,7 +4,7 @@ Every stream is of paired differences d of two versions' losses, in −1 … 1: 
 challenger is better. *Null* streams have mean 0.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from multiprocessing import get_context
@@ -152,7 +152,7 @@ def _rolled_back(harm: float, discordant: float, runs: int, rows: int) -> float:
     return round(back / runs, 4)
 
 
-def proof_table(result: dict[str, Any]) -> str:
+def proof_table(result: Mapping[str, Any]) -> str:
     """The figures as Markdown."""
     nulls = [
         [name, f"{one['promoted']:.1%}", f"{one['peeked_z_test']:.1%}"]

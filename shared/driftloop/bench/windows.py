@@ -12,9 +12,10 @@ from drift_detection.core.budget import Budget
 from drift_detection.core.windows.battery import Battery
 from drift_detection.core.windows.bins import ColumnBins, categorical_bins, numeric_bins
 from drift_detection.core.windows.monitor import WindowMonitor
-from drift_detection.core.windows.reference import FrameTallies, Reference
+from drift_detection.core.windows.reference import JOINT, FrameTallies, Reference
 from driftloop.bench.columns import KINDS, SHIFTS, Column, as_numbers, size_found_half_of_the_time, stationary
 from driftloop.bench.source_rules import RULES
+from driftloop.bench.together import CORRELATION, correlated, together
 from driftloop.contracts.message import derive_id
 from driftloop.contracts.model_profiles import LossProfile, ModelProfile, NumericProfile
 from driftloop.statistics.profiles import column_profile
@@ -26,6 +27,8 @@ WITHIN_ROWS = 10_000
 STREAM_ROWS = 50_000
 """Rows of one stream without drift: each has references of its own, because a reference that is a little off
 costs false alarms as long as it is in use."""
+TOGETHER = "correlation"
+"""Two features that go together, among others that do not."""
 WINDOW_ROWS, MINIMUM_ROWS = 1000, 500
 FEATURES = (1, 10, 100)
 DECLARED_PER_MILLION = 20.0
@@ -84,9 +87,19 @@ def _monitor(
     window_rows: int = WINDOW_ROWS,
     minimum_rows: int = MINIMUM_ROWS,
 ) -> WindowMonitor:
+    return against(Reference("1.0.0", tuple(bins), _NO_PROFILE), per_million, features, window_rows, minimum_rows)
+
+
+def against(
+    reference: Reference,
+    per_million: float,
+    features: int,
+    window_rows: int = WINDOW_ROWS,
+    minimum_rows: int = MINIMUM_ROWS,
+) -> WindowMonitor:
+    """A monitor with this reference, at the level of a model of `features` columns."""
     level = Budget(per_million * 2).window_level("", features, window_rows)
-    battery = Battery.of(Reference("1.0.0", tuple(bins), _NO_PROFILE), level, minimum_rows)
-    return WindowMonitor(battery, window_rows, minimum_rows, learns=False)
+    return WindowMonitor(Battery.of(reference, level, minimum_rows), window_rows, minimum_rows, learns=False)
 
 
 def _bins(name: str, column: Column) -> ColumnBins:
@@ -109,7 +122,10 @@ def bench_windows(runs: int, rows: int, say: Say) -> dict[str, Any]:
     """All of the protocol's section 2; `rows` stationary rows for each kind, of 10 columns and of 100."""
     sizes = {name: size_found_half_of_the_time(shift) for name, shift in SHIFTS.items()}
     shifts = {name: _power(name, size, runs, say) for name, size in sizes.items()}
-    kinds = {kind: {str(count): _stationary(kind, count, rows, say) for count in (10, 100)} for kind in KINDS}
+    shifts[TOGETHER] = _power_together(max(runs // 10, 2), say)
+    kinds = {
+        kind: {str(count): _stationary(kind, count, rows, say) for count in (10, 100)} for kind in (*KINDS, TOGETHER)
+    }
     return {"shifts": shifts, "stationary": kinds, "rules_as_written": _rules(sizes, say)}
 
 
@@ -140,6 +156,31 @@ def _delays(name: str, size: float, seed: int) -> list[int | None]:
     return [next(iter(alarm_rows(_monitor(bins, SURE_PER_MILLION, count), moved)), None) for count in FEATURES]
 
 
+def _power_together(runs: int, say: Say) -> dict[str, Any]:
+    """The same for two features of 10 or of 100 whose correlation changes its sign; it takes two at least.
+
+    Their references are made anew for each run, which takes seconds: a tenth of the runs has to do.
+    """
+    say(f"shift of {TOGETHER}, from {CORRELATION} to {-CORRELATION}")
+    result: dict[str, Any] = {"size": 2 * CORRELATION, "1": {"power": None, "delay": None}}
+    for features in FEATURES[1:]:
+        found = [delay for seed in range(runs) if (delay := _delay_together(features, seed)) is not None]
+        result[str(features)] = {
+            "power": len(found) / runs,
+            "delay": float(np.mean(found)) if found else None,
+            "within_rows": WITHIN_ROWS,
+            "runs": runs,
+        }
+    return result
+
+
+def _delay_together(features: int, seed: int) -> int | None:
+    rng = np.random.default_rng([seed, features, 3])
+    reference = together(correlated(CORRELATION, features, REFERENCE_ROWS, rng))
+    monitor = against(reference, SURE_PER_MILLION, len(reference.columns))
+    return next(iter(alarm_rows(monitor, correlated(-CORRELATION, features, WITHIN_ROWS, rng))), None)
+
+
 def _stationary(kind: str, features: int, rows: int, say: Say) -> dict[str, Any]:
     """False alarms on data without drift, over streams with references of their own."""
     say(f"{features} columns, {kind}")
@@ -158,14 +199,19 @@ def _stationary(kind: str, features: int, rows: int, say: Say) -> dict[str, Any]
 def _still_alarms(kind: str, features: int, seed: int) -> int:
     """Alarms on one stream without drift, with references of its own."""
     rng = np.random.default_rng([seed, features])
-    names = [f"x{place}" for place in range(features)]
-    reference = {name: stationary(kind, REFERENCE_ROWS, rng) for name in names}
-    monitor = monitor_of(reference, DECLARED_PER_MILLION, features)
-    alarms = 0
-    for start in range(0, STREAM_ROWS, 10_000):
-        part = {name: stationary(kind, 10_000, rng, REFERENCE_ROWS + start) for name in names}
-        alarms += len(alarm_rows(monitor, part))
-    return alarms
+
+    def columns(rows: int, start: int = 0) -> Mapping[str, Column]:
+        if kind == TOGETHER:
+            return correlated(CORRELATION, features, rows, rng)
+        return {f"x{place}": stationary(kind, rows, rng, start) for place in range(features)}
+
+    reference = columns(REFERENCE_ROWS)
+    if kind == TOGETHER:
+        monitor = against(together(reference), DECLARED_PER_MILLION, features + len(JOINT))
+    else:
+        monitor = monitor_of(reference, DECLARED_PER_MILLION, features)
+    starts = range(REFERENCE_ROWS, REFERENCE_ROWS + STREAM_ROWS, 10_000)
+    return sum(len(alarm_rows(monitor, columns(10_000, start))) for start in starts)
 
 
 def _rules(sizes: Mapping[str, float], say: Say) -> dict[str, Any]:

@@ -40,6 +40,22 @@ class CategoricalProfile(Message):
     """As in `NumericProfile`, of the shares of the commonest categories."""
 
 
+class JointProfile(Message):
+    """How numeric features go together: directions of their scatter, and how far rows lie along them.
+
+    `driftloop.statistics.joint` says what the two figures of a row are, and how they are made.
+    """
+
+    features: tuple[str, ...]
+    leading: int = Field(ge=1)
+    """Directions of the distance; the others are those of the residual."""
+    weights: str
+    """Base64 of little-endian 16-bit integers: 2^bits × the weight of each feature in each direction."""
+    bits: tuple[int, ...]
+    distance: NumericProfile
+    residual: NumericProfile
+
+
 class LossProfile(Message):
     """Loss of the version on rows it did not learn from."""
 
@@ -62,6 +78,8 @@ class ModelProfile(ControlMessage):
     predictions: dict[str, NumericProfile | CategoricalProfile] = Field(default_factory=dict)
     labels: dict[str, NumericProfile | CategoricalProfile] = Field(default_factory=dict)
     confidence: NumericProfile | None = None
+    joint: JointProfile | None = None
+    """None where fewer than two numeric features vary, or the rows are too few for them."""
     calibration: tuple[tuple[float, float, int], ...] = ()
     """(mean confidence, accuracy, rows) by confidence bin on the held-out rows."""
     loss: LossProfile

@@ -14,11 +14,19 @@ from uuid import UUID
 import numpy as np
 from numpy.typing import NDArray
 
-from driftloop.contracts.model_profiles import CategoricalProfile, LossProfile, ModelProfile, NumericProfile
+from driftloop.contracts.model_profiles import (
+    CategoricalProfile,
+    JointProfile,
+    LossProfile,
+    ModelProfile,
+    NumericProfile,
+)
 from driftloop.learners.protocol import Column, Predictions, Rows
 from driftloop.spec.model_spec import ModelSpec
 from driftloop.statistics.dependence import inflation, lag_correlation
+from driftloop.statistics.joint import FEWEST_ROWS, ROWS_A_FEATURE, Directions
 from driftloop.statistics.losses import row_losses
+from driftloop.statistics.steps import Steps, steps_of
 
 Floats = NDArray[np.float64]
 Counts = NDArray[np.int64]
@@ -154,6 +162,34 @@ def calibration_bins(confidence: Floats, correct: Floats) -> tuple[tuple[float, 
     )
 
 
+def joint_profile(columns: Mapping[str, Column], profiles: Mapping[str, NumericProfile]) -> JointProfile | None:
+    """How columns go together, of their rows in time order; a missing value counts as the column's mean.
+
+    None where fewer than two of them vary, or there are too few rows to tell.
+    """
+    varying = {name: profile for name, profile in profiles.items() if profile.variance > 0}
+    half = min((profile.rows for profile in varying.values()), default=0) // 2
+    if len(varying) < 2 or half < max(FEWEST_ROWS, ROWS_A_FEATURE * len(varying)):
+        return None
+    steps = np.array([_standardised(columns[name], profile) for name, profile in varying.items()])
+    directions = Directions.fitted(steps[:, :half])
+    distance, residual = directions.distances(steps[:, half:])
+    return JointProfile(
+        features=tuple(varying),
+        leading=directions.leading,
+        weights=directions.packed(),
+        bits=tuple(directions.bits.tolist()),
+        distance=numeric_profile(distance),
+        residual=numeric_profile(residual),
+    )
+
+
+def _standardised(column: Column, profile: NumericProfile) -> Steps:
+    values = np.asarray(column, dtype=np.float64)
+    filled = np.where(np.isnan(values), profile.mean, values)
+    return steps_of(filled, profile.mean, float(np.sqrt(profile.variance)))
+
+
 def make_profile(  # noqa: PLR0917 - model, data and losses in the order in which a run has them
     model_id: str,
     version: str,
@@ -177,6 +213,7 @@ def make_profile(  # noqa: PLR0917 - model, data and losses in the order in whic
     """
     columns = {name: rows.features[name] for name, feature in spec.features.items() if feature.monitored}
     profiles = {name: column_profile(column) for name, column in columns.items()}
+    numeric = {name: found for name, found in profiles.items() if isinstance(found, NumericProfile)}
     return ModelProfile(
         message_id=message_id,
         model_id=model_id,
@@ -184,11 +221,12 @@ def make_profile(  # noqa: PLR0917 - model, data and losses in the order in whic
         caused_by=caused_by,
         version=version,
         spec_version=spec_version,
-        numeric={name: found for name, found in profiles.items() if isinstance(found, NumericProfile)},
+        numeric=numeric,
         categorical={name: found for name, found in profiles.items() if isinstance(found, CategoricalProfile)},
         predictions={name: column_profile(column) for name, column in predictions.fields.items()},
         labels={name: column_profile(column) for name, column in rows.labels.items()},
         confidence=None if predictions.confidence is None else numeric_profile(predictions.confidence),
+        joint=joint_profile({name: columns[name] for name in numeric}, numeric),
         calibration=_calibration(spec, rows.labels, predictions, len(held_out_losses)),
         loss=loss_profile(held_out_losses, loss_bound),
     )

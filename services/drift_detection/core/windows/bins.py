@@ -16,15 +16,12 @@ from numpy.typing import NDArray
 
 from driftloop.contracts.model_profiles import CategoricalProfile, NumericProfile
 from driftloop.statistics.distribution import share_at_most
+from driftloop.statistics.steps import FARTHEST, steps_of
 
 Floats = NDArray[np.float64]
 Codes = NDArray[np.int32]
 
 BINS = 20
-FRACTION = 256
-"""Numbers are summed in 1/256ths of a reference standard deviation: whole, so sums are exact."""
-FARTHEST = 16 * FRACTION
-"""A number sixteen standard deviations away, or farther, counts as this far."""
 KEPT_CATEGORIES = 60
 KEPT_SHARE = 0.005
 
@@ -67,12 +64,7 @@ class ColumnBins:
 
     def steps(self, values: Floats) -> Codes:
         """Numbers as whole 1/256ths of a standard deviation from the mean, at most 16 of them; NaN is not allowed."""
-        scaled = values - self.mean
-        scaled *= FRACTION / self.deviation if self.deviation > 0 else 0.0
-        np.maximum(scaled, -FARTHEST, out=scaled)
-        np.minimum(scaled, FARTHEST, out=scaled)
-        np.rint(scaled, out=scaled)
-        return scaled.astype(np.int32)
+        return steps_of(values, self.mean, self.deviation)
 
     def number_codes(self, values: Floats, steps: Codes) -> Codes:
         """The bin of each number: looked up by its step, and searched for only where an edge falls into the step."""

@@ -1,6 +1,6 @@
 """All the bins of a version's columns in one row of counts, so that windows are compared in one step."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Protocol
@@ -14,9 +14,13 @@ from drift_detection.core.windows.bins import ColumnBins, categorical_bins, nume
 from drift_detection.core.windows.rings import Counts, Cut
 from driftloop.contracts.model_profiles import CategoricalProfile, ModelProfile, NumericProfile
 from driftloop.statistics.dependence import inflation_at
+from driftloop.statistics.joint import Directions
 
 Floats = NDArray[np.float64]
 Rows = NDArray[np.intp] | slice
+
+JOINT = ("multivariate.distance", "multivariate.residual")
+"""Columns that tell how the numeric features go together."""
 
 
 class BinnedRows(Protocol):
@@ -49,6 +53,13 @@ class Reference:
     """The same of the labels that the version learnt from; None where there are none."""
     beside: int = 0
     """Columns of the whole model that have shares in its budget beside these."""
+    joint: "Joint | None" = None
+    """How two columns more, the last ones, come from those of the features."""
+
+    @cached_property
+    def own(self) -> slice:
+        """The columns that rows have of themselves: all but those that tell how features go together."""
+        return slice(0, len(self.columns) - (len(JOINT) if self.joint else 0))
 
     @cached_property
     def starts(self) -> NDArray[np.intp]:
@@ -119,6 +130,14 @@ class Reference:
         return FrameTallies(self, rows)
 
 
+@dataclass(frozen=True)
+class Joint:
+    """Along which directions rows are measured, and which columns they are directions of."""
+
+    directions: Directions
+    features: NDArray[np.intp]
+
+
 class FrameTallies:
     """The binned rows of a frame, from which the tallies of any of its rows are counted."""
 
@@ -129,7 +148,8 @@ class FrameTallies:
         self._all = np.arange(count)
         self._codes = np.empty((len(reference.columns), count), dtype=np.int32)
         self._steps = np.zeros((len(reference.columns), count), dtype=np.int64)
-        for index, (start, column) in enumerate(zip(reference.starts.tolist(), reference.columns, strict=True)):
+        places = list(enumerate(zip(reference.starts.tolist(), reference.columns, strict=True)))
+        for index, (start, column) in places[reference.own]:
             found = rows.column(column.name)
             if found is None:
                 self._codes[index] = start + column.count - 1
@@ -139,6 +159,10 @@ class FrameTallies:
                 np.add(column.category_codes(picked), start, out=self._codes[index])
             else:
                 self._take_numbers(index, start, column, numbers(picked))
+        if reference.joint is not None and count:
+            values = reference.joint.directions.distances(self._steps[reference.joint.features])
+            for (index, (start, column)), figures in zip(places[reference.own.stop :], values, strict=True):
+                self._take_numbers(index, start, column, figures)
 
     def _take_numbers(self, index: int, start: int, column: ColumnBins, values: Floats) -> None:
         gaps = bool(np.isnan(values @ values))
@@ -185,7 +209,10 @@ class FrameTallies:
 
 
 def reference_of(profile: ModelProfile) -> Reference:
-    """The reference in a profile: features, predictions, confidence and labels under their names in a frame."""
+    """The reference in a profile: features, predictions, confidence and labels under their names in a frame.
+
+    Then how the numeric features go together, where the profile tells: `multivariate.distance` and `.residual`.
+    """
     found: dict[str, ColumnBins | None] = {}
     for name, numeric in profile.numeric.items():
         found[f"feature.{name}"] = numeric_bins(f"feature.{name}", numeric)
@@ -195,10 +222,22 @@ def reference_of(profile: ModelProfile) -> Reference:
         found[f"prediction.{name}"] = _bins(f"prediction.{name}", said)
     if profile.confidence is not None:
         found["confidence"] = numeric_bins("confidence", profile.confidence)
+    joint = None
+    if profile.joint is not None:
+        directions = Directions.of(profile.joint)
+        joint = Joint(directions, _places(profile.joint.features, found))
+        found |= {JOINT[0]: numeric_bins(JOINT[0], profile.joint.distance)}
+        found |= {JOINT[1]: numeric_bins(JOINT[1], profile.joint.residual)}
     columns = tuple(bins for bins in found.values() if bins is not None)
     labels = tuple(bins for name, true in profile.labels.items() if (bins := _bins(f"label.{name}", true)) is not None)
     of_labels = Reference(profile.version, labels, profile, beside=len(columns)) if labels else None
-    return Reference(profile.version, columns, profile, of_labels, beside=len(labels))
+    return Reference(profile.version, columns, profile, of_labels, beside=len(labels), joint=joint)
+
+
+def _places(features: Sequence[str], found: Mapping[str, ColumnBins | None]) -> NDArray[np.intp]:
+    """Which columns are those of the features."""
+    places = {name: place for place, name in enumerate(name for name, bins in found.items() if bins is not None)}
+    return np.array([places[f"feature.{name}"] for name in features], dtype=np.intp)
 
 
 def _bins(name: str, profile: NumericProfile | CategoricalProfile) -> ColumnBins | None:
