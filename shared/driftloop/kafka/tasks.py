@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from operator import methodcaller
 
 import numpy as np
+from numpy.typing import NDArray
 
 from driftloop.kafka.transport import Position
 from driftloop.processor import Record
@@ -81,15 +82,15 @@ class Tasks:
     def _all_come_next(self, records: Sequence[Record]) -> bool:
         """Count all as read, where every one is to be accepted: the usual case, looked at a batch at a time."""
         offsets = np.fromiter(map(_OFFSET, records), np.int64, count=len(records))
-        places = list(zip(map(_TOPIC, records), map(_PARTITION, records), strict=True))
+        numbers = np.fromiter(map(_PARTITION, records), np.int64, count=len(records))
         last: dict[Position, int] = {}
-        positions = set(places)
-        for position in positions:
-            task = self._tasks.get(position[1])
-            own = offsets if len(positions) == 1 else offsets[[place == position for place in places]]
-            if task is None or not task.ready or own[0] < task.next[position[0]] or np.any(np.diff(own) <= 0):
-                return False
-            last[position] = int(own[-1])
+        for topic, of_topic in _by_topic(records):
+            for number in np.unique(numbers[of_topic]).tolist():
+                task = self._tasks.get(number)
+                own = offsets[of_topic][numbers[of_topic] == number]
+                if task is None or not task.ready or own[0] < task.next[topic] or np.any(np.diff(own) <= 0):
+                    return False
+                last[topic, number] = int(own[-1])
         for (topic, number), offset in last.items():
             task = self._tasks[number]
             task.next[topic], task.dirty = offset + 1, True
@@ -129,3 +130,13 @@ class Tasks:
         for task in self.ready():
             task.since_snapshot += task.dirty
             task.dirty = False
+
+
+def _by_topic(records: Sequence[Record]) -> list[tuple[str, NDArray[np.intp] | slice]]:
+    """Which of the records are of each topic; mostly all are of one."""
+    names = list(map(_TOPIC, records))
+    topics = sorted(set(names))
+    if len(topics) == 1:
+        return [(topics[0], slice(None))]
+    codes = np.fromiter(map({topic: code for code, topic in enumerate(topics)}.__getitem__, names), np.intp)
+    return [(topic, np.flatnonzero(codes == code)) for code, topic in enumerate(topics)]
