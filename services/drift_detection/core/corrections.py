@@ -10,7 +10,8 @@ twice.
 Why only the newest 1,050 labelled rows: the metrics of a model are of its newest 1,000 and those of the
 block that is open, and memory must end somewhere (a snapshot holds these rows). The window of a small
 segment reaches further back; of it too no more than these rows are revised. Which rows count as the newest
-goes by the rows before the correction, never by frames. A correction of an older row counts as too late.
+goes by the rows before the correction, never by frames. A correction of an older row counts as too late, and so
+does one of a new version's first rows that comes before the version is judged.
 """
 
 import base64
@@ -82,7 +83,7 @@ class CountedRows:
     >>> seen = CountedRows(segment_fields=0)
     >>> rows = Counted(np.arange(2), np.zeros(2, np.int64), np.array([0.0, 1.0]), np.zeros(2), np.arange(2)[None, :])
     >>> seen.push(pa.array(["a", "b"]), rows)
-    >>> found = seen.correct(["b", "z"], np.array([0.0, 0.0]), np.array([1.0, 1.0]), np.array([1, 1]))
+    >>> found = seen.correct(["b", "z"], np.zeros(2), np.ones(2), newest=np.array([1, 1]), unjudged=np.array([9, 9]))
     >>> found.places.tolist(), found.losses.tolist(), found.ordinals.tolist()
     ([0], [1.0], [[1]])
     """
@@ -122,18 +123,20 @@ class CountedRows:
                 self._unread.insert(0, oldest.take(pa.array(np.arange(gone, len(oldest)))))
             gone -= len(oldest)
 
-    def correct(self, ids: Sequence[str], losses: Floats, labels: Floats, newest: Ints) -> Revision:
+    def correct(self, ids: Sequence[str], losses: Floats, labels: Floats, newest: Ints, unjudged: Ints) -> Revision:
         """Put corrected losses and labels in place of those counted; gives what they replace.
 
         `newest` is, for each correction, the number of the newest labelled row before it: what decides whether
-        it is in time. Those that are not, or whose row is not among the counted ones, are left out.
+        it is in time. From number `unjudged` on, rows waited for their version to be judged when it came; in a
+        frame of its own it would have found them uncounted. Those that are not in time, or whose row was not
+        among the counted ones, are left out.
         """
         place_of = dict(zip(self._read().tolist(), range(len(self)), strict=True))
         rows, found, at = self._rows, [], []
         before: list[tuple[float, float]] = []
         for place, key in enumerate(_hashed(ids).tolist()):
             row = place_of.get(key)
-            if row is None or rows.numbers[row] <= newest[place] - KEPT:
+            if row is None or not newest[place] - KEPT < rows.numbers[row] < unjudged[place]:
                 continue
             found.append(place)
             at.append(row)

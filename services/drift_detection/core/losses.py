@@ -43,6 +43,8 @@ class LossWatch:
         self.too_late = 0
         """Corrections of rows that are remembered no longer, or never were: rows of a version that is not judged."""
         self._waiting: Judged | None = None
+        self._waited: list[tuple[int, int]] = []
+        """Of this frame: the first row that had waited for its version to be judged, and the row with which it was."""
         self._keeps_all = False
 
     def change_spec(self, before: ModelSpec) -> None:
@@ -58,7 +60,7 @@ class LossWatch:
         corrected = rows.corrected
         if len(corrected):
             learn_classes(rows, np.union1d(rows.judged, corrected), self._roster.classes)
-        self._keeps_all = bool(len(corrected))
+        self._keeps_all, self._waited = bool(len(corrected)), []
         self._judge(self._judged_rows(rows, first_row), rows, references, found)
         if len(corrected):
             self._correct(rows, corrected, first_row + np.cumsum(rows.labelled)[corrected] - 1, found)
@@ -104,7 +106,9 @@ class LossWatch:
             return
         if not serving.is_candidate(version):
             self._waiting = None
-        if any(serving.see(version) for _ in range(len(run))):
+        believed = next((row for row in run.rows.tolist() if serving.see(version)), None)
+        if believed is not None:
+            self._waited.append((int((self._waiting or run).rows[0]), believed))
             found.blocks.extend(self.blocks.change(version))
             self._roster.judge(references[version])
             self.counted.forget_windows()
@@ -182,7 +186,11 @@ class LossWatch:
         """Count the new labels in place of the old ones, wherever these were counted."""
         measures = quality(rows, corrected, np.zeros(len(corrected), np.int64), self._roster.classes)
         ids = LazyIds(rows.batch.column("prediction_id"), corrected).kept(slice(None)).to_pylist()
-        replaced = self.counted.correct(ids, rows.losses[corrected], labels_of(rows, corrected, measures), newest)
+        unjudged = np.full(len(newest), np.iinfo(np.int64).max)
+        for first, believed in reversed(self._waited):
+            unjudged[newest < believed] = first
+        labels = labels_of(rows, corrected, measures)
+        replaced = self.counted.correct(ids, rows.losses[corrected], labels, newest, unjudged)
         self.too_late += len(corrected) - len(replaced.places)
         if len(replaced.places):
             self._revise(rows, corrected[replaced.places], measures[:, replaced.places], replaced, found)

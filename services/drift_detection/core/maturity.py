@@ -3,6 +3,9 @@
 Why: early labels are not a fair part of all labels (a default is known late, a refusal at once), so the
 loss of the newest rows is provisional. By the time of the prediction, not of the label, rows are counted
 in spans of an eighth of the delay that the spec expects.
+
+What is read are the spans that are remembered, whether or not older ones have been dropped yet: a frame may
+reach far back, and a late label may fall into a span that is gone. So figures go by the rows, not by frames.
 """
 
 from typing import Any
@@ -62,15 +65,19 @@ class Maturity:
 
     def trim(self) -> None:
         """Forget the oldest spans; late labels of theirs count no more."""
+        self._spans = self._remembered()
+
+    def _remembered(self) -> dict[int, list[int]]:
         oldest = max(self._spans, default=0) - KEPT
-        self._spans = {span: sums for span, sums in self._spans.items() if span > oldest}
+        return {span: sums for span, sums in self._spans.items() if span > oldest}
 
     def metrics(self) -> dict[str, float]:
         """Labelled share and mean loss of mature and of provisional rows; {} where labels come at once."""
-        newest = max(self._spans, default=0)
+        remembered = self._remembered()
+        newest = max(remembered, default=0)
         parts = {
-            "mature": [sums for span, sums in self._spans.items() if span < newest - SPANS],
-            "provisional": [sums for span, sums in self._spans.items() if span >= newest - SPANS],
+            "mature": [sums for span, sums in remembered.items() if span < newest - SPANS],
+            "provisional": [sums for span, sums in remembered.items() if span >= newest - SPANS],
         }
         found: dict[str, float] = {}
         for name, spans in parts.items():

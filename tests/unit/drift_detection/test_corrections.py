@@ -113,6 +113,23 @@ def test_corrections_count_the_same_however_rows_are_cut_into_frames(
     assert parts.statuses[-1].metrics == whole.statuses[-1].metrics
 
 
+@pytest.mark.parametrize("cut", [0, 3, 17])
+def test_a_correction_before_its_rows_version_is_judged_is_too_late_in_one_frame_or_in_two(
+    cut: int, detection: Any, stream: Any
+) -> None:
+    told, _ = corrected(stream, 700, lag=1)
+    told.columns["version"] = np.where(told.columns["place"] < 300, "1.0.0", "1.1.0").astype(object)
+    again = told.columns["event"] == "correction"
+    waiting = again & (told.columns["place"] >= 300) & (told.columns["place"] < 324)
+    assert waiting.sum() > 2
+    whole, parts = (detection(versions=("1.0.0", "1.1.0")) for _ in range(2))
+    whole.feed(told)
+    first = int(np.flatnonzero(told.columns["place"] == 300)[0])
+    parts.feed(told, cuts=[first + cut, *range(first + 18, first + 45)])
+    assert parts.statuses[-1].metrics == whole.statuses[-1].metrics
+    assert whole.statuses[-1].metrics["corrections_too_late"] == waiting.sum()
+
+
 @pytest.mark.parametrize("at", [2, 6])
 def test_a_restored_core_goes_on_correcting_byte_for_byte(at: int, detection: Any, stream: Any) -> None:
     told, _ = corrected(stream, 4000)
