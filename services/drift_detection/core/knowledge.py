@@ -6,7 +6,8 @@ from typing import Any
 import pydantic
 
 from drift_detection.core.presets import check_detection
-from drift_detection.core.windows.reference import Reference, reference_of
+from drift_detection.core.windows.of_profile import reference_of
+from drift_detection.core.windows.reference import Reference
 from driftloop.contracts.model_profiles import ModelProfile
 from driftloop.contracts.model_specs import ModelSpecPublished
 from driftloop.spec.model_spec import ModelSpec

@@ -11,8 +11,6 @@ yet who stays), the first windows after a start hold too many of the quick one, 
 Why only the whole model: a segment's labels are fewer still, and its losses are watched in any case.
 """
 
-from collections.abc import Mapping
-
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
@@ -35,7 +33,7 @@ class LabelWatch:
         if monitor is None:
             return
         reference, cut = monitor.battery.reference, monitor.rings.cut(len(judged), judged.at)
-        tallies = reference.tallies(_Labels(judged.targets, len(judged))).count(slice(0, len(judged)), cut)
+        tallies = reference.tallies(_Labels(judged)).count(slice(0, len(judged)), cut)
         for shift in monitor.push(tallies, cut):
             row = cut.closing_row(shift.block)
             step = Step(int(judged.rows[row]), judged.ids[row], int(judged.at[row]))
@@ -46,17 +44,22 @@ class LabelWatch:
 class _Labels:
     """The labels of judged rows, in the shape in which a frame's rows are binned."""
 
-    def __init__(self, columns: Mapping[str, pa.Array], rows: int) -> None:
-        self._columns, self._rows = columns, rows
+    def __init__(self, judged: Judged) -> None:
+        self._judged = judged
 
     def __len__(self) -> int:
-        return self._rows
+        return len(self._judged)
 
     @property
     def seen(self) -> NDArray[np.intp]:
         """All of them."""
-        return np.arange(self._rows)
+        return np.arange(len(self))
+
+    @property
+    def predicted_at(self) -> NDArray[np.int64]:
+        """When each row was predicted, in milliseconds since 1970."""
+        return self._judged.at - self._judged.lag
 
     def column(self, name: str) -> pa.Array | None:
         """A label's column, None where the spec has no such target."""
-        return self._columns.get(name)
+        return self._judged.targets.get(name)

@@ -4,6 +4,7 @@ from drift_detection.core.found import Change, Harm
 from drift_detection.core.model import WatchedModel
 from drift_detection.core.moments import moment
 from drift_detection.core.trail import Step
+from drift_detection.core.windows.bins import ColumnBins
 from driftloop.contracts.drift_signals import DriftSignal, SignalKind
 from driftloop.contracts.message import FramePosition, RowPosition, derive_id
 
@@ -68,7 +69,7 @@ def change_signal(model: WatchedModel, change: Change, position: FramePosition) 
         onset=_position(onset if onset.row <= change.raised.row else change.raised),
         raised=_position(change.raised),
         position=position,
-        explanation=f"the {shift.test} of {_subject_words(kind, subject)}{where} {_differs(change)}"
+        explanation=f"the {shift.test} of {_subject_words(kind, subject, column)}{where} {_differs(change)}"
         f" (last {shift.rows} {rows}; parts in the shift: {others})",
         evidence=dict(shift.share),
     )
@@ -104,8 +105,10 @@ def _kind(column: str) -> tuple[SignalKind, str]:
     return _KINDS[prefix], name
 
 
-def _subject_words(kind: SignalKind, subject: str) -> str:
+def _subject_words(kind: SignalKind, subject: str, column: ColumnBins) -> str:
     """A label is called what it is: the prediction has the same name."""
+    if column.season is not None:
+        return f"{subject} at its hours of the week"
     if kind == "multivariate":
         return _JOINT_WORDS[subject]
     return f"label {subject}" if kind == "label" else subject or kind

@@ -22,9 +22,13 @@ _LOOK_AGAIN_SECONDS = 0.05
 
 @dataclass(frozen=True, slots=True)
 class DataSet:
-    """Labelled rows in stream order. `offsets` are those of the frames they came in."""
+    """Labelled rows in stream order. `offsets` are those of the frames they came in.
+
+    `predicted_at` is in milliseconds since 1970.
+    """
 
     rows: Rows
+    predicted_at: NDArray[np.int64]
     pseudo: NDArray[np.bool_]
     offsets: NDArray[np.int64]
     described: TrainingData
@@ -81,7 +85,7 @@ def data_set(found: ArchivedRows, spec: ModelSpec) -> DataSet:
         rows=len(rows),
         sha256=hash_rows(rows, offsets),
     )
-    return DataSet(rows, found.label_sources[whole] == "pseudo", offsets, described, quality)
+    return DataSet(rows, found.predicted_at[whole], found.label_sources[whole] == "pseudo", offsets, described, quality)
 
 
 def hash_rows(rows: Rows, offsets: NDArray[np.int64]) -> str:

@@ -14,7 +14,7 @@ from driftloop.contracts.model_profiles import ModelProfile
 from driftloop.contracts.training_requests import TrainingRequest
 from driftloop.contracts.training_results import TrainingCost
 from driftloop.learners.entry_points import make_learner
-from driftloop.learners.protocol import Model, Rows, Step
+from driftloop.learners.protocol import Model, Step
 from driftloop.registry.artifacts import Artifact, UnwritableError, artifact_uri, open_artifact, write_artifact
 from driftloop.registry.manifest import Manifest
 from driftloop.spec.model_spec import ModelSpec
@@ -71,7 +71,7 @@ def train(job: Job, progress: Callable[[Step], None]) -> Succeeded | Reused:
         loss_bound=fitted.loss_bound,
         data=data.described,
         cost=_cost(wall, cpu),
-        profile=_profile(request, spec, data.rows, split, fitted),
+        profile=_profile(request, spec, data, split, fitted),
     )
 
 
@@ -151,17 +151,18 @@ def _written(uri: str, manifest: Manifest, model: Model, report: bytes, wait_sec
             time.sleep(_LOOK_AGAIN_SECONDS)
 
 
-def _profile(request: TrainingRequest, spec: ModelSpec, rows: Rows, split: Split, fitted: Fitted) -> ModelProfile:
+def _profile(request: TrainingRequest, spec: ModelSpec, data: DataSet, split: Split, fitted: Fitted) -> ModelProfile:
     newest_last = np.concatenate([split.training, split.held_out])
     return make_profile(
         request.model_id,
         request.version,
         spec,
         request.spec_version,
-        rows.take(newest_last),
+        data.rows.take(newest_last),
         fitted.said,
         fitted.losses,
         fitted.loss_bound,
+        predicted_at=data.predicted_at[newest_last],
         message_id=derive_id("model-profile", request.message_id),
         occurred_at=request.occurred_at,
         caused_by=(*request.caused_by, request.message_id),

@@ -71,6 +71,11 @@ class ArchivedRows:
         return np.array(self.table["label_source"].to_pylist(), dtype=object)
 
     @property
+    def predicted_at(self) -> NDArray[np.int64]:
+        """When each row was predicted, in milliseconds since 1970."""
+        return np.asarray(pc.cast(self.table["predicted_at"], pa.int64()).to_numpy(), dtype=np.int64) // 1000
+
+    @property
     def weights(self) -> NDArray[np.float64]:
         """Weights as producers gave them; NaN where a row has none."""
         return np.asarray(self.table["weight"].to_numpy(), dtype=np.float64)

@@ -6,10 +6,12 @@ from datetime import UTC, datetime
 import numpy as np
 from numpy.typing import NDArray
 
-from drift_detection.core.windows.reference import Reference, reference_of
+from drift_detection.core.windows.of_profile import reference_of
+from drift_detection.core.windows.reference import Reference
 from driftloop.contracts.message import derive_id
 from driftloop.contracts.model_profiles import LossProfile, ModelProfile
-from driftloop.statistics.profiles import joint_profile, numeric_profile
+from driftloop.statistics.columns import numeric_profile
+from driftloop.statistics.joint import joint_profile
 
 Floats = NDArray[np.float64]
 

@@ -18,7 +18,7 @@ from driftloop.bench.source_rules import RULES
 from driftloop.bench.together import CORRELATION, correlated, together
 from driftloop.contracts.message import derive_id
 from driftloop.contracts.model_profiles import LossProfile, ModelProfile, NumericProfile
-from driftloop.statistics.profiles import column_profile
+from driftloop.statistics.columns import column_profile
 
 Say = Callable[[str], None]
 
@@ -54,6 +54,7 @@ class Rows:
         self._columns = {name: _arrow(column) for name, column in columns.items()}
         self._count = len(next(iter(columns.values())))
         self.seen = np.arange(self._count)
+        self.predicted_at = np.zeros(self._count, dtype=np.int64)
 
     def __len__(self) -> int:
         return self._count

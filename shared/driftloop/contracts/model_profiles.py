@@ -40,6 +40,18 @@ class CategoricalProfile(Message):
     """As in `NumericProfile`, of the shares of the commonest categories."""
 
 
+class SeasonProfile(Message):
+    """What a numeric feature was at each hour of the week, and the column without it.
+
+    `means` and `deviations` have 168 entries, from Monday 0:00 UTC by `predicted_at`. `values` are a row's value
+    less its hour's mean, over its hour's standard deviation (`driftloop.statistics.seasons`).
+    """
+
+    means: tuple[float, ...] = Field(min_length=168, max_length=168)
+    deviations: tuple[float, ...] = Field(min_length=168, max_length=168)
+    values: NumericProfile
+
+
 class JointProfile(Message):
     """How numeric features go together: directions of their scatter, and how far rows lie along them.
 
@@ -75,6 +87,8 @@ class ModelProfile(ControlMessage):
     spec_version: int = Field(ge=1)
     numeric: dict[str, NumericProfile] = Field(default_factory=dict)
     categorical: dict[str, CategoricalProfile] = Field(default_factory=dict)
+    seasonal: dict[str, SeasonProfile] = Field(default_factory=dict)
+    """The features whose spec declares a season: they are in `numeric` too, as they are."""
     predictions: dict[str, NumericProfile | CategoricalProfile] = Field(default_factory=dict)
     labels: dict[str, NumericProfile | CategoricalProfile] = Field(default_factory=dict)
     confidence: NumericProfile | None = None

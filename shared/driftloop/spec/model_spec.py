@@ -22,6 +22,15 @@ class Feature(SpecPart):
     kind: Literal["number", "category"] = "number"
     expression: str | None = None
     monitored: bool = True
+    season: Literal["hour-of-week"] | None = None
+    """Where given, windows of a number are compared with what it was at those hours of the week (UTC), and not
+    with all of its hours together: for inputs that nights and week-ends change."""
+
+    @model_validator(mode="after")
+    def _only_numbers_have_seasons(self) -> Self:
+        if self.season is not None and self.kind != "number":
+            raise ValueError("only a feature of kind number has a season")
+        return self
 
 
 class TargetField(SpecPart):

@@ -11,9 +11,9 @@ Floats = NDArray[np.float64]
 def share_at_most(profile: NumericProfile, values: Floats) -> Floats:
     """Share of the profile's present rows that are ≤ each value; exact for columns of few distinct values.
 
-    Elsewhere within `driftloop.statistics.profiles.RESOLUTION`. Raises ValueError for a profile without a value.
+    Elsewhere within `driftloop.statistics.columns.RESOLUTION`. Raises ValueError for a profile without a value.
 
-    >>> from driftloop.statistics.profiles import numeric_profile
+    >>> from driftloop.statistics.columns import numeric_profile
     >>> share_at_most(numeric_profile(np.arange(101.0)), np.array([-1.0, 25.0, 25.5, 200.0])).round(3)
     array([0.   , 0.25 , 0.255, 1.   ])
     """

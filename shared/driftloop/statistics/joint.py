@@ -22,14 +22,17 @@ Sources: H. Hotelling, Multivariate quality control (1947); J. E. Jackson, A Use
 """
 
 import base64
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from driftloop.contracts.model_profiles import JointProfile
-from driftloop.statistics.steps import FRACTION
+from driftloop.contracts.model_profiles import JointProfile, NumericProfile
+from driftloop.learners.protocol import Column
+from driftloop.statistics.columns import numeric_profile
+from driftloop.statistics.steps import FRACTION, Steps, steps_of
 
 Floats = NDArray[np.float64]
 
@@ -101,3 +104,31 @@ class Directions:
         along *= along
         squares = np.stack([along[: self.leading].sum(axis=0), along[self.leading :].sum(axis=0)])
         return np.asarray(np.sqrt(squares) / FRACTION)
+
+
+def joint_profile(columns: Mapping[str, Column], profiles: Mapping[str, NumericProfile]) -> JointProfile | None:
+    """How columns go together, of their rows in time order; a missing value counts as the column's mean.
+
+    None where fewer than two of them vary, or there are too few rows to tell.
+    """
+    varying = {name: profile for name, profile in profiles.items() if profile.variance > 0}
+    half = min((profile.rows for profile in varying.values()), default=0) // 2
+    if len(varying) < 2 or half < max(FEWEST_ROWS, ROWS_A_FEATURE * len(varying)):
+        return None
+    steps = np.array([_standardised(columns[name], profile) for name, profile in varying.items()])
+    directions = Directions.fitted(steps[:, :half])
+    distance, residual = directions.distances(steps[:, half:])
+    return JointProfile(
+        features=tuple(varying),
+        leading=directions.leading,
+        weights=directions.packed(),
+        bits=tuple(directions.bits.tolist()),
+        distance=numeric_profile(distance),
+        residual=numeric_profile(residual),
+    )
+
+
+def _standardised(column: Column, profile: NumericProfile) -> Steps:
+    values = np.asarray(column, dtype=np.float64)
+    filled = np.where(np.isnan(values), profile.mean, values)
+    return steps_of(filled, profile.mean, float(np.sqrt(profile.variance)))

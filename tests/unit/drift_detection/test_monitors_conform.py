@@ -14,7 +14,7 @@ from drift_detection.core.windows.reference import Reference
 from drift_detection.core.windows.tallied import Basis, TalliedWindows
 from driftloop.bench.windows import Rows, monitor_of
 from driftloop.contracts.model_profiles import CategoricalProfile
-from driftloop.statistics.profiles import column_profile
+from driftloop.statistics.columns import column_profile
 
 NAMES = window_tests()
 WINDOW = 1000

@@ -14,7 +14,7 @@ from drift_detection.core.windows.rings import Rings
 from driftloop.bench.columns import KINDS, SHIFTS, stationary
 from driftloop.bench.windows import alarm_rows, monitor_of
 from driftloop.spec.model_spec import Detection
-from driftloop.statistics.profiles import numeric_profile
+from driftloop.statistics.columns import numeric_profile
 
 
 def test_bins_looked_up_by_step_are_the_bins_searched_for() -> None:

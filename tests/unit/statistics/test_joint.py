@@ -11,8 +11,9 @@ from driftloop.contracts.message import derive_id
 from driftloop.contracts.model_profiles import JointProfile
 from driftloop.learners.protocol import Predictions, Rows
 from driftloop.spec.model_spec import Feature, ModelSpec, TargetField
-from driftloop.statistics.joint import FEWEST_ROWS, MOST, ROWS_A_FEATURE, Directions
-from driftloop.statistics.profiles import joint_profile, make_profile, numeric_profile
+from driftloop.statistics.columns import numeric_profile
+from driftloop.statistics.joint import FEWEST_ROWS, MOST, ROWS_A_FEATURE, Directions, joint_profile
+from driftloop.statistics.profiles import make_profile
 from driftloop.statistics.steps import FARTHEST, FRACTION, steps_of
 from driftloop.testing.clock import START
 

@@ -7,16 +7,10 @@ from hypothesis import strategies as st
 from scipy.stats import ks_2samp
 
 from driftloop.contracts.model_profiles import NumericProfile
+from driftloop.statistics.columns import RESOLUTION, categorical_profile, column_profile, numeric_profile
 from driftloop.statistics.dependence import inflation, inflation_at
 from driftloop.statistics.distribution import share_at_most
-from driftloop.statistics.profiles import (
-    RESOLUTION,
-    calibration_bins,
-    categorical_profile,
-    column_profile,
-    loss_profile,
-    numeric_profile,
-)
+from driftloop.statistics.profiles import calibration_bins, loss_profile
 
 
 @settings(max_examples=25, deadline=None)

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from driftloop.contracts.model_profiles import CategoricalProfile, NumericProfile
 from driftloop.statistics.distribution import share_at_most
+from driftloop.statistics.seasons import Season
 from driftloop.statistics.steps import FARTHEST, steps_of
 
 Floats = NDArray[np.float64]
@@ -48,6 +49,8 @@ class ColumnBins:
     new: int = -1
     mean: float = 0.0
     deviation: float = 0.0
+    season: Season | None = None
+    """What is taken from a number before it is binned."""
 
     @property
     def count(self) -> int:

@@ -1,6 +1,6 @@
 """All the bins of a version's columns in one row of counts, so that windows are compared in one step."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Protocol
@@ -10,11 +10,12 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from drift_detection.core.rows import numbers
-from drift_detection.core.windows.bins import ColumnBins, categorical_bins, numeric_bins
+from drift_detection.core.windows.bins import ColumnBins
 from drift_detection.core.windows.rings import Counts, Cut
-from driftloop.contracts.model_profiles import CategoricalProfile, ModelProfile, NumericProfile
+from driftloop.contracts.model_profiles import ModelProfile
 from driftloop.statistics.dependence import inflation_at
 from driftloop.statistics.joint import Directions
+from driftloop.statistics.seasons import hours_of_week
 
 Floats = NDArray[np.float64]
 Rows = NDArray[np.intp] | slice
@@ -29,6 +30,11 @@ class BinnedRows(Protocol):
     @property
     def seen(self) -> NDArray[np.intp]:
         """The rows that count."""
+        ...
+
+    @property
+    def predicted_at(self) -> NDArray[np.int64]:
+        """When each row was predicted, in milliseconds since 1970."""
         ...
 
     def __len__(self) -> int: ...
@@ -158,7 +164,10 @@ class FrameTallies:
             if column.kind == "category":
                 np.add(column.category_codes(picked), start, out=self._codes[index])
             else:
-                self._take_numbers(index, start, column, numbers(picked))
+                values = numbers(picked)
+                if column.season is not None:
+                    values = column.season.removed(values, hours_of_week(rows.predicted_at[rows.seen]))
+                self._take_numbers(index, start, column, values)
         if reference.joint is not None and count:
             values = reference.joint.directions.distances(self._steps[reference.joint.features])
             for (index, (start, column)), figures in zip(places[reference.own.stop :], values, strict=True):
@@ -206,39 +215,3 @@ class FrameTallies:
         tallies[filled, width : width + columns] = np.add.reduceat(steps, firsts, axis=1).T
         tallies[filled, width + columns :] = np.add.reduceat(steps * steps, firsts, axis=1).T
         return tallies
-
-
-def reference_of(profile: ModelProfile) -> Reference:
-    """The reference in a profile: features, predictions, confidence and labels under their names in a frame.
-
-    Then how the numeric features go together, where the profile tells: `multivariate.distance` and `.residual`.
-    """
-    found: dict[str, ColumnBins | None] = {}
-    for name, numeric in profile.numeric.items():
-        found[f"feature.{name}"] = numeric_bins(f"feature.{name}", numeric)
-    for name, categorical in profile.categorical.items():
-        found[f"feature.{name}"] = categorical_bins(f"feature.{name}", categorical)
-    for name, said in profile.predictions.items():
-        found[f"prediction.{name}"] = _bins(f"prediction.{name}", said)
-    if profile.confidence is not None:
-        found["confidence"] = numeric_bins("confidence", profile.confidence)
-    joint = None
-    if profile.joint is not None:
-        directions = Directions.of(profile.joint)
-        joint = Joint(directions, _places(profile.joint.features, found))
-        found |= {JOINT[0]: numeric_bins(JOINT[0], profile.joint.distance)}
-        found |= {JOINT[1]: numeric_bins(JOINT[1], profile.joint.residual)}
-    columns = tuple(bins for bins in found.values() if bins is not None)
-    labels = tuple(bins for name, true in profile.labels.items() if (bins := _bins(f"label.{name}", true)) is not None)
-    of_labels = Reference(profile.version, labels, profile, beside=len(columns)) if labels else None
-    return Reference(profile.version, columns, profile, of_labels, beside=len(labels), joint=joint)
-
-
-def _places(features: Sequence[str], found: Mapping[str, ColumnBins | None]) -> NDArray[np.intp]:
-    """Which columns are those of the features."""
-    places = {name: place for place, name in enumerate(name for name, bins in found.items() if bins is not None)}
-    return np.array([places[f"feature.{name}"] for name in features], dtype=np.intp)
-
-
-def _bins(name: str, profile: NumericProfile | CategoricalProfile) -> ColumnBins | None:
-    return numeric_bins(name, profile) if isinstance(profile, NumericProfile) else categorical_bins(name, profile)

@@ -1,0 +1,54 @@
+"""From a profile to the reference that windows are compared with."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from drift_detection.core.windows.bins import ColumnBins, categorical_bins, numeric_bins
+from drift_detection.core.windows.reference import JOINT, Joint, Reference
+from driftloop.contracts.model_profiles import CategoricalProfile, ModelProfile, NumericProfile, SeasonProfile
+from driftloop.statistics.joint import Directions
+from driftloop.statistics.seasons import Season
+
+
+def reference_of(profile: ModelProfile) -> Reference:
+    """The reference in a profile: features, predictions, confidence and labels under their names in a frame.
+
+    Then how the numeric features go together, where the profile tells: `multivariate.distance` and `.residual`.
+    """
+    found: dict[str, ColumnBins | None] = {}
+    for name, numeric in profile.numeric.items():
+        found[f"feature.{name}"] = _numeric_bins(f"feature.{name}", numeric, profile.seasonal.get(name))
+    for name, categorical in profile.categorical.items():
+        found[f"feature.{name}"] = categorical_bins(f"feature.{name}", categorical)
+    for name, said in profile.predictions.items():
+        found[f"prediction.{name}"] = _bins(f"prediction.{name}", said)
+    if profile.confidence is not None:
+        found["confidence"] = numeric_bins("confidence", profile.confidence)
+    joint = None
+    if profile.joint is not None:
+        directions = Directions.of(profile.joint)
+        joint = Joint(directions, _places(profile.joint.features, found))
+        found |= {JOINT[0]: numeric_bins(JOINT[0], profile.joint.distance)}
+        found |= {JOINT[1]: numeric_bins(JOINT[1], profile.joint.residual)}
+    columns = tuple(bins for bins in found.values() if bins is not None)
+    labels = tuple(bins for name, true in profile.labels.items() if (bins := _bins(f"label.{name}", true)) is not None)
+    of_labels = Reference(profile.version, labels, profile, beside=len(columns)) if labels else None
+    return Reference(profile.version, columns, profile, of_labels, beside=len(labels), joint=joint)
+
+
+def _places(features: Sequence[str], found: Mapping[str, ColumnBins | None]) -> NDArray[np.intp]:
+    """Which columns are those of the features."""
+    places = {name: place for place, name in enumerate(name for name, bins in found.items() if bins is not None)}
+    return np.array([places[f"feature.{name}"] for name in features], dtype=np.intp)
+
+
+def _numeric_bins(name: str, profile: NumericProfile, season: SeasonProfile | None) -> ColumnBins | None:
+    bins = numeric_bins(name, profile if season is None else season.values)
+    return bins if bins is None or season is None else replace(bins, season=Season.of(season))
+
+
+def _bins(name: str, profile: NumericProfile | CategoricalProfile) -> ColumnBins | None:
+    return numeric_bins(name, profile) if isinstance(profile, NumericProfile) else categorical_bins(name, profile)
