@@ -5,14 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from driftloop.bench.readme import RESULTS, with_tables
+from driftloop.bench.readme import RESULTS, TABLES, with_tables
 from driftloop.errors import UserError
 
 README = (Path(__file__).parents[3] / "README.md").read_text(encoding="utf-8")
 
 
 def test_the_readmes_tables_are_those_of_the_committed_results() -> None:
-    assert "<!-- bench detectors -->" in README
+    assert all(f"<!-- bench {name} -->" in README for name in TABLES)
     assert with_tables(README) == README, "run `driftloop bench readme`"
 
 
@@ -38,3 +38,12 @@ def test_results_have_the_names_that_are_promised() -> None:
     assert one["false_alarms_per_million"].keys() == {"0.02", "0.1", "0.3"}
     assert isinstance(one["alarms_per_drift"], float)
     assert result["real"][result["default"]].keys() >= {"delays", "false_alarms"}
+
+
+def test_speed_stands_beside_its_peers() -> None:
+    result = json.loads((RESULTS / "speed.json").read_text())
+    line = next(line for line in with_tables(README).splitlines() if "river's ADWIN" in line)
+    assert f"{result['ratio_to_river_adwin']:.1f} ×" in line
+    speeds = result["detectors_rows_per_second"]
+    ratio = result["error_detector_rows_per_second"] / speeds["river ADWIN"]
+    assert result["ratio_to_river_adwin"] == pytest.approx(ratio, abs=0.01)
