@@ -68,8 +68,7 @@ class TalliedWindows:
     @cached_property
     def worth(self) -> Floats:
         """As how many independent rows each column of a window counts against the reference (windows × columns)."""
-        lengths, length_of = np.unique(self.rows, return_inverse=True)
-        return np.stack([self.basis.reference.effective_rows(length) for length in lengths.tolist()])[length_of]
+        return np.stack([self.basis.reference.effective_rows(length) for length in self.rows.tolist()])
 
     @cached_property
     def root_worth(self) -> Floats:
