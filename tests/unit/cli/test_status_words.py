@@ -7,7 +7,8 @@ from driftloop.cli.fleet import fleet_words, totals
 from driftloop.cli.status_model import print_model
 from driftloop.cli.status_words import sentences, worth_showing
 from driftloop.contracts.drift_signals import DriftSignal
-from driftloop.contracts.drift_status import DriftStatus, TestStatus
+from driftloop.contracts.drift_status import DriftStatus
+from driftloop.contracts.drift_status import TestStatus as Statistic
 from driftloop.contracts.message import FramePosition, RowPosition, derive_id
 
 NOW = datetime(2026, 3, 4, 5, 6, tzinfo=UTC)
@@ -69,7 +70,7 @@ def test_what_is_not_known_is_not_said() -> None:
 
 def test_tests_near_their_limit_come_first_and_one_is_always_shown() -> None:
     tests = tuple(
-        TestStatus(name="share", subject=name, statistic=height, threshold=1.0, rows=10)
+        Statistic(name="share", subject=name, statistic=height, threshold=1.0, rows=10)
         for name, height in (("a", 0.2), ("b", 0.7), ("c", 1.4))
     )
     assert [test.subject for test in worth_showing(tests)] == ["c", "b"]

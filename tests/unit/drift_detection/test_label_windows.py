@@ -145,6 +145,7 @@ def test_labels_of_a_new_version_are_compared_with_what_it_learnt(detection: Any
     assert [signal.raised.row // 1000 for signal in of_labels(watched)] == [3, 6]
 
 
+@pytest.mark.slow
 @settings(max_examples=15, deadline=None)
 @given(cuts=st.lists(st.integers(1, 8999), max_size=8, unique=True).map(sorted), window=st.sampled_from([None, 6e4]))
 def test_labels_say_the_same_however_rows_are_cut_into_frames(

@@ -3,6 +3,7 @@
 from typing import Any
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -50,6 +51,7 @@ def published(watched: Any, rows: Any, cuts: list[int]) -> list[dict[str, float]
     return [maturity(status) for status in watched.statuses if not status.segment]
 
 
+@pytest.mark.slow
 @settings(max_examples=12, deadline=None)
 @given(
     seed=st.integers(0, 20),

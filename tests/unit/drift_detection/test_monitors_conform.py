@@ -158,6 +158,7 @@ def test_a_constant_column_that_stays_what_it_was_raises_nothing(name: str) -> N
     assert made(name, basis).excess(windows_of(basis, [counts])).tolist() == [[0.0, 0.0]]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("reference_rows", [2000, 20_000])
 def test_the_declared_level_holds_on_windows_drawn_as_the_reference_was(name: str, reference_rows: int) -> None:

@@ -19,6 +19,8 @@ from driftloop.statistics.seasons import hours_of_week
 
 Floats = NDArray[np.float64]
 Rows = NDArray[np.intp] | slice
+_LENGTHS = 256
+"""Lengths of windows of which it is remembered what they are worth: windows of time have any number of rows."""
 
 JOINT = ("multivariate.distance", "multivariate.residual")
 """Columns that tell how the numeric features go together."""
@@ -107,17 +109,21 @@ class Reference:
         """Independent rows that a window against the reference is worth, by column."""
         known = self._worth.get(window_rows)
         if known is None:
-            inflated = [
-                inflation_at(column.inflation, window_rows) / window_rows
-                + inflation_at(column.inflation, column.rows) / max(column.rows, 1)
-                for column in self.columns
-            ]
-            known = self._worth[window_rows] = 1 / np.array(inflated)
+            inflated = np.array([inflation_at(column.inflation, window_rows) / window_rows for column in self.columns])
+            if len(self._worth) >= _LENGTHS:
+                self._worth.clear()
+            known = self._worth[window_rows] = 1 / (inflated + self._own_worth)
         return known
 
     @cached_property
     def _worth(self) -> dict[int, Floats]:
         return {}
+
+    @cached_property
+    def _own_worth(self) -> Floats:
+        """Of each column, one over the independent rows of the reference."""
+        inflated = [inflation_at(column.inflation, column.rows) / max(column.rows, 1) for column in self.columns]
+        return np.array(inflated)
 
     def learned(self, tally: Counts, rows: int) -> "Reference":
         """The same bins with the shares of `rows` rows seen: for a segment, whose rows differ from the model's."""
