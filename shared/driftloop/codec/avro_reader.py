@@ -200,11 +200,11 @@ def _long(value: bytes, position: int) -> tuple[int, int]:
         byte = value[position]
         position += 1
         number |= (byte & 0x7F) << shift
+        if shift == 63 and byte > 1:
+            raise ValueError("the Avro datum is damaged: a number of more than 64 bits")
         if byte < 0x80:
             return (number >> 1) ^ -(number & 1), position
         shift += 7
-        if shift > 63:
-            raise ValueError("the Avro datum is damaged: a number of more than 64 bits")
 
 
 def _float(value: bytes, position: int) -> tuple[float, int]:

@@ -90,6 +90,18 @@ def test_a_record_that_ends_early_is_refused(cut):
             reader.read(written(row)[:-cut])
 
 
+@pytest.mark.parametrize("number", [2**63, -(2**63) - 1, 2**68, 2**70])
+def test_a_number_that_no_long_holds_is_refused(number):
+    """Found by `make fuzz`: ten bytes have room for seventy bits, and Arrow refuses the time that they gave."""
+    bits, encoded = (number << 1) if number >= 0 else ((-number << 1) - 1), bytearray()
+    while bits >= 0x80:
+        encoded.append(bits & 0x7F | 0x80)
+        bits >>= 7
+    reader = RecordReader({"type": "record", "name": "R", "fields": [{"name": "at", "type": "long"}]}, "at")
+    with pytest.raises(ValueError, match="more than 64 bits"):
+        reader.read(bytes([*encoded, bits]))
+
+
 def test_bytes_behind_the_record_are_refused():
     row = {"name": "r", "features": {}, "answer": None, "at": None, "source": "user", "extra": {}}
     reader = RecordReader(SCHEMA, "source")
