@@ -1,5 +1,6 @@
 """What goes out depends on what came in and its order, never on batches, restarts or redone work."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -30,6 +31,7 @@ def outcome_of(bench):
     return bench.rows(), [(d.record.offset(), d.error_class) for d in bench.dead], bench.ignored
 
 
+@pytest.mark.slow
 @given(STORIES, CUTS, st.integers(0, 6), st.sampled_from([2, 3, 16]))
 def test_any_split_restart_or_redo_gives_the_same_rows(fresh_bench, row, moment, story, cuts, correctable, together):
     whole, make = fresh_bench(correctable_rows=correctable, laid_together=together)

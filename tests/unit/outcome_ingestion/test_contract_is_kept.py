@@ -3,6 +3,7 @@
 import json
 
 import msgspec
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
@@ -87,6 +88,7 @@ def test_ingestion_takes_exactly_the_rows_that_the_contract_takes(fresh_bench, r
     assert json.loads(framed["attributes"] or "{}") == contract.attributes
 
 
+@pytest.mark.slow
 @given(outcomes(), st.sampled_from([{"extra": 1.0}, {}]))
 def test_the_patient_way_gives_the_same_row_as_the_quick_one(fresh_bench, row, extra):
     quick, make = fresh_bench()

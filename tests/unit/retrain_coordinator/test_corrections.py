@@ -102,6 +102,7 @@ def test_the_wealth_after_corrections_is_that_of_the_corrected_rows():
     assert corrected.peak == corrected.log_evidence
 
 
+@pytest.mark.slow
 def test_an_equal_challenger_is_rarely_proven_by_labels_that_are_corrected_late():
     proofs = 0
     for seed in range(300):

@@ -69,6 +69,7 @@ def test_an_equal_challenger_is_promoted_in_at_most_one_stream_of_twenty(kind):
     assert wrong <= 17  # 5 % of 200, and two standard errors
 
 
+@pytest.mark.slow
 def test_two_points_with_a_tenth_discordant_are_proven_in_1650_rows():
     rng = np.random.default_rng(22)
     assert np.median([stopped_at(paired(rng, 6000, 0.02, 0.10)) for _ in range(120)]) <= 1650

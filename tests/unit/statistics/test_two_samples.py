@@ -38,6 +38,7 @@ def test_psi_of_no_shift_is_small_from_200_rows_on() -> None:
     assert max(values) < 0.25
 
 
+@pytest.mark.slow
 def test_the_four_tests_as_written_cry_wolf_and_corrected_do_not() -> None:
     rng = np.random.default_rng(2)
     pairs = [(rng.normal(size=200), rng.normal(size=200)) for _ in range(200)]

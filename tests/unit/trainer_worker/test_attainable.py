@@ -123,6 +123,7 @@ def test_a_cheap_model_of_few_rows_learns_a_new_concept_that_the_twin_does_not()
     assert np.mean([loss for message in scores for loss in message.twin][late]) > 0.9
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("length", [7, 33, 500])
 def test_how_rows_are_framed_changes_nothing(length):
     for window in (50, 100, 200):
