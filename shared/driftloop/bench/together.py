@@ -18,6 +18,16 @@ Floats = NDArray[np.float64]
 CORRELATION = 0.7
 """Of the first two features; the others are independent of them and of each other."""
 
+NO_PROFILE = ModelProfile(
+    message_id=derive_id("bench"),
+    model_id="bench",
+    occurred_at=datetime(2026, 1, 1, tzinfo=UTC),
+    version="1.0.0",
+    spec_version=1,
+    loss=LossProfile(rows=0, mean=0.0, variance=0.0, bound=1.0),
+)
+"""Of a version that nothing is known of."""
+
 
 def correlated(correlation: float, features: int, rows: int, rng: np.random.Generator) -> dict[str, Floats]:
     """Standard normal features, the first two of which go together, by their names in a frame.
@@ -33,16 +43,6 @@ def correlated(correlation: float, features: int, rows: int, rng: np.random.Gene
 
 def together(columns: Mapping[str, Floats]) -> Reference:
     """What windows of rows like these are compared with: each feature by itself, and how they go together."""
-    numeric = {name.removeprefix("feature."): numeric_profile(column) for name, column in columns.items()}
     plain = {name.removeprefix("feature."): column for name, column in columns.items()}
-    profile = ModelProfile(
-        message_id=derive_id("bench"),
-        model_id="bench",
-        occurred_at=datetime(2026, 1, 1, tzinfo=UTC),
-        version="1.0.0",
-        spec_version=1,
-        numeric=numeric,
-        joint=joint_profile(plain, numeric),
-        loss=LossProfile(rows=0, mean=0.0, variance=0.0, bound=1.0),
-    )
-    return reference_of(profile)
+    numeric = {name: numeric_profile(column) for name, column in plain.items()}
+    return reference_of(NO_PROFILE.model_copy(update={"numeric": numeric, "joint": joint_profile(plain, numeric)}))

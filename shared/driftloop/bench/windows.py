@@ -1,7 +1,6 @@
 """Window monitors on columns whose shifts are known: power, delay, and false alarms beside the budget."""
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
@@ -10,14 +9,12 @@ from scipy.stats import poisson
 
 from drift_detection.core.budget import Budget
 from drift_detection.core.windows.battery import Battery
-from drift_detection.core.windows.bins import ColumnBins, categorical_bins, numeric_bins
+from drift_detection.core.windows.bins import ColumnBins, column_bins
 from drift_detection.core.windows.monitor import WindowMonitor
 from drift_detection.core.windows.reference import JOINT, FrameTallies, Reference
 from driftloop.bench.columns import KINDS, SHIFTS, Column, as_numbers, size_found_half_of_the_time, stationary
 from driftloop.bench.source_rules import RULES
-from driftloop.bench.together import CORRELATION, correlated, together
-from driftloop.contracts.message import derive_id
-from driftloop.contracts.model_profiles import LossProfile, ModelProfile, NumericProfile
+from driftloop.bench.together import CORRELATION, NO_PROFILE, correlated, together
 from driftloop.statistics.columns import column_profile
 
 Say = Callable[[str], None]
@@ -35,16 +32,6 @@ DECLARED_PER_MILLION = 20.0
 """The budget that is counted against: generous, so that there is something to count."""
 SURE_PER_MILLION = 1.0
 """The budget that power is measured at: what a model has unless its spec says otherwise."""
-
-
-_NO_PROFILE = ModelProfile(
-    message_id=derive_id("bench"),
-    model_id="bench",
-    occurred_at=datetime(2026, 1, 1, tzinfo=UTC),
-    version="1.0.0",
-    spec_version=1,
-    loss=LossProfile(rows=0, mean=0.0, variance=0.0, bound=1.0),
-)
 
 
 class Rows:
@@ -88,7 +75,7 @@ def _monitor(
     window_rows: int = WINDOW_ROWS,
     minimum_rows: int = MINIMUM_ROWS,
 ) -> WindowMonitor:
-    return against(Reference("1.0.0", tuple(bins), _NO_PROFILE), per_million, features, window_rows, minimum_rows)
+    return against(Reference("1.0.0", tuple(bins), NO_PROFILE), per_million, features, window_rows, minimum_rows)
 
 
 def against(
@@ -104,8 +91,7 @@ def against(
 
 
 def _bins(name: str, column: Column) -> ColumnBins:
-    profile = column_profile(column)
-    bins = numeric_bins(name, profile) if isinstance(profile, NumericProfile) else categorical_bins(name, profile)
+    bins = column_bins(name, column_profile(column))
     assert bins is not None
     return bins
 

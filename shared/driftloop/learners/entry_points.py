@@ -5,9 +5,9 @@ my-learner = "my_package.my_module:make"
 """
 
 from collections.abc import Mapping
-from importlib.metadata import entry_points
-from typing import Any
+from typing import Any, cast
 
+from driftloop.installed import NotInstalledError, installed, load
 from driftloop.learners.protocol import Learner, LearnerFactory
 from driftloop.spec.model_spec import ModelSpec
 
@@ -20,7 +20,7 @@ def learner_names() -> tuple[str, ...]:
     >>> "random-forest" in learner_names()
     True
     """
-    return tuple(sorted({point.name for point in entry_points(group=GROUP)}))
+    return installed(GROUP)
 
 
 def make_learner(spec: ModelSpec, name: str | None = None, parameters: Mapping[str, Any] | None = None) -> Learner:
@@ -36,11 +36,10 @@ def make_learner(spec: ModelSpec, name: str | None = None, parameters: Mapping[s
 
 
 def _factory(name: str) -> LearnerFactory:
-    points = [point for point in entry_points(group=GROUP) if point.name == name]
-    if not points:
-        raise ValueError(f"no learner is called {name!r}; installed are: {', '.join(learner_names()) or 'none'}")
     try:
-        factory: LearnerFactory = points[0].load()
+        return cast("LearnerFactory", load(GROUP, name))
+    except NotInstalledError as error:
+        known = ", ".join(learner_names()) or "none"
+        raise ValueError(f"no learner is called {name!r}; installed are: {known}") from error
     except ImportError as error:
         raise ValueError(f"learner {name} cannot be used: {error}; install the extra driftloop[trainer]") from error
-    return factory

@@ -147,6 +147,14 @@ class Detection:
                 effects = self.take(*stream.frame(first, last))
         return effects
 
+    def feed_with(self, restored: "Detection", stream: Stream, cuts: Sequence[int], at: int) -> list[tuple[str, bytes]]:
+        """Feed rows up to cut number `at`, the others to one that is restored from here; all that both published."""
+        self.feed(stream, cuts=cuts[:at], stop=cuts[at])
+        restored.core.restore(0, list(self.core.snapshot(0)))
+        restored.offset = self.offset
+        restored.feed(stream, cuts=cuts[at + 1 :], start=cuts[at])
+        return self.raw + restored.raw
+
     def take(self, value: bytes, headers: tuple[tuple[str, bytes], ...]) -> Effects:
         """Feed one frame."""
         record = FakeRecord("outcome-frames", key=MODEL, value=value, headers=headers, at_offset=self.offset)

@@ -122,10 +122,7 @@ def test_a_busy_stream_moves_the_limits_at_the_same_rows_and_a_restored_core_has
     rows = stream(9000, seed=23)
     whole, first, second = (detection() for _ in range(3))
     whole.feed(rows)
-    first.feed(rows, cuts=[700, 3333], stop=6000)
-    second.core.restore(0, list(first.core.snapshot(0)))
-    second.offset = first.offset
-    second.feed(rows, start=6000)
+    first.feed_with(second, rows, [700, 3333, 6000], at=2)
     ends = [watched.statuses[-1] for watched in (whole, second)]
     assert ends[0].metrics["rows_per_month"] == 2**16
     assert ends[0].tests == ends[1].tests

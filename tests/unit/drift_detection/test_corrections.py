@@ -136,11 +136,7 @@ def test_a_restored_core_goes_on_correcting_byte_for_byte(at: int, detection: An
     cuts = list(range(400, told.rows, 400))
     whole, first, second = (detection() for _ in range(3))
     whole.feed(told, cuts=cuts)
-    first.feed(told, cuts=cuts[:at], stop=cuts[at])
-    second.core.restore(0, list(first.core.snapshot(0)))
-    second.offset = first.offset
-    second.feed(told, cuts=cuts[at + 1 :], start=cuts[at])
-    assert first.raw + second.raw == whole.raw
+    assert first.feed_with(second, told, cuts, at=at) == whole.raw
 
 
 def test_a_correction_raises_no_alarm_and_takes_none_back(detection: Any, stream: Any) -> None:

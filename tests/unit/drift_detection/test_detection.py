@@ -106,11 +106,7 @@ def test_a_restored_core_goes_on_byte_for_byte(at: int, detection: Any, stream: 
     cuts = list(range(500, 8000, 500))
     whole, first, second = (detection() for _ in range(3))
     whole.feed(rows, cuts=cuts)
-    first.feed(rows, cuts=cuts[:at], stop=cuts[at])
-    second.core.restore(0, list(first.core.snapshot(0)))
-    second.offset = first.offset
-    second.feed(rows, cuts=cuts[at + 1 :], start=cuts[at])
-    assert first.raw + second.raw == whole.raw
+    assert first.feed_with(second, rows, cuts, at=at) == whole.raw
 
 
 def test_a_new_version_is_judged_by_its_own_profile(detection: Any, stream: Any) -> None:

@@ -174,11 +174,7 @@ def test_a_restored_core_goes_on_with_its_windows_of_labels(at: int, detection: 
     cuts = list(range(400, 7000, 400))
     whole, first, second = (detection(versions=("1.0.0", "1.0.1", "1.0.2")) for _ in range(3))
     whole.feed(rows, cuts=cuts)
-    first.feed(rows, cuts=cuts[:at], stop=cuts[at])
-    second.core.restore(0, list(first.core.snapshot(0)))
-    second.offset = first.offset
-    second.feed(rows, cuts=cuts[at + 1 :], start=cuts[at])
-    assert first.raw + second.raw == whole.raw
+    assert first.feed_with(second, rows, cuts, at=at) == whole.raw
     assert of_labels(whole)
 
 

@@ -8,12 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import binom
 
-from drift_detection.core.windows.bins import ColumnBins, categorical_bins, numeric_bins
+from drift_detection.core.windows.bins import ColumnBins, column_bins
 from drift_detection.core.windows.protocol import WindowTest, window_test, window_tests
 from drift_detection.core.windows.reference import Reference
 from drift_detection.core.windows.tallied import Basis, TalliedWindows
 from driftloop.bench.windows import Rows, monitor_of
-from driftloop.contracts.model_profiles import CategoricalProfile
 from driftloop.statistics.columns import column_profile
 
 NAMES = window_tests()
@@ -37,8 +36,7 @@ def columns(rows: int, rng: np.random.Generator) -> dict[str, np.ndarray]:
 
 
 def bins_of(name: str, column: np.ndarray) -> ColumnBins:
-    profile = column_profile(column)
-    made = categorical_bins(name, profile) if isinstance(profile, CategoricalProfile) else numeric_bins(name, profile)
+    made = column_bins(name, column_profile(column))
     assert made is not None
     return made
 

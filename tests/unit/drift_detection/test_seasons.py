@@ -107,11 +107,7 @@ def test_a_signal_says_that_hours_are_compared_with_hours(detection: Any, stream
         )
     cuts = [1111, 5000, 8200, 8900]
     whole.feed(rows, cuts=cuts)
-    first.feed(rows, cuts=cuts[:2], stop=cuts[2])
-    second.core.restore(0, list(first.core.snapshot(0)))
-    second.offset = first.offset
-    second.feed(rows, cuts=cuts[3:], start=cuts[2])
-    assert first.raw + second.raw == whole.raw
+    assert first.feed_with(second, rows, cuts, at=2) == whole.raw
     (signal,) = [signal for signal in whole.signals if not signal.segment]
     assert signal.subject == "heat"
     assert "heat at its hours of the week differs" in signal.explanation

@@ -109,9 +109,5 @@ def test_a_restored_core_goes_on_with_how_features_go_together(watched: Any, str
     rows, cuts = turning(stream(6000, seed=6), 3000), list(range(700, 6000, 700))
     whole, first, second = watched(), watched(), watched()
     whole.feed(rows, cuts=cuts)
-    first.feed(rows, cuts=cuts[:4], stop=cuts[4])
-    second.core.restore(0, list(first.core.snapshot(0)))
-    second.offset = first.offset
-    second.feed(rows, cuts=cuts[5:], start=cuts[4])
-    assert first.raw + second.raw == whole.raw
+    assert first.feed_with(second, rows, cuts, at=4) == whole.raw
     assert [signal.kind for signal in whole.signals if not signal.segment] == ["multivariate"]

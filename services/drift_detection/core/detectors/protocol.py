@@ -11,8 +11,8 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from drift_detection.core.installed import installed, load
 from driftloop.contracts.model_profiles import LossProfile
+from driftloop.installed import installed, load
 
 Floats = NDArray[np.float64]
 State = dict[str, Any]

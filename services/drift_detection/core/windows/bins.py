@@ -85,6 +85,11 @@ class ColumnBins:
         return np.where(np.isin(every, edges), -1, np.searchsorted(edges, every)).astype(np.int16)
 
 
+def column_bins(name: str, profile: NumericProfile | CategoricalProfile) -> ColumnBins | None:
+    """The bins of a column of numbers or of categories; None for one that had no value."""
+    return numeric_bins(name, profile) if isinstance(profile, NumericProfile) else categorical_bins(name, profile)
+
+
 def numeric_bins(name: str, profile: NumericProfile) -> ColumnBins | None:
     """Bins of equal reference share, with one more beyond three standard deviations on either side.
 

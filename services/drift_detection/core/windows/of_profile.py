@@ -6,9 +6,9 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from drift_detection.core.windows.bins import ColumnBins, categorical_bins, numeric_bins
+from drift_detection.core.windows.bins import ColumnBins, categorical_bins, column_bins, numeric_bins
 from drift_detection.core.windows.reference import JOINT, Joint, Reference
-from driftloop.contracts.model_profiles import CategoricalProfile, ModelProfile, NumericProfile, SeasonProfile
+from driftloop.contracts.model_profiles import ModelProfile, NumericProfile, SeasonProfile
 from driftloop.statistics.joint import Directions
 from driftloop.statistics.seasons import Season
 
@@ -24,17 +24,18 @@ def reference_of(profile: ModelProfile) -> Reference:
     for name, categorical in profile.categorical.items():
         found[f"feature.{name}"] = categorical_bins(f"feature.{name}", categorical)
     for name, said in profile.predictions.items():
-        found[f"prediction.{name}"] = _bins(f"prediction.{name}", said)
+        found[f"prediction.{name}"] = column_bins(f"prediction.{name}", said)
     if profile.confidence is not None:
         found["confidence"] = numeric_bins("confidence", profile.confidence)
     joint = None
     if profile.joint is not None:
-        directions = Directions.of(profile.joint)
-        joint = Joint(directions, _places(profile.joint.features, found))
-        found |= {JOINT[0]: numeric_bins(JOINT[0], profile.joint.distance)}
-        found |= {JOINT[1]: numeric_bins(JOINT[1], profile.joint.residual)}
+        joint = Joint(Directions.of(profile.joint), _places(profile.joint.features, found))
+        for name, figures in zip(JOINT, (profile.joint.distance, profile.joint.residual), strict=True):
+            found[name] = numeric_bins(name, figures)
     columns = tuple(bins for bins in found.values() if bins is not None)
-    labels = tuple(bins for name, true in profile.labels.items() if (bins := _bins(f"label.{name}", true)) is not None)
+    labels = tuple(
+        bins for name, true in profile.labels.items() if (bins := column_bins(f"label.{name}", true)) is not None
+    )
     of_labels = Reference(profile.version, labels, profile, beside=len(columns)) if labels else None
     return Reference(profile.version, columns, profile, of_labels, beside=len(labels), joint=joint)
 
@@ -48,7 +49,3 @@ def _places(features: Sequence[str], found: Mapping[str, ColumnBins | None]) -> 
 def _numeric_bins(name: str, profile: NumericProfile, season: SeasonProfile | None) -> ColumnBins | None:
     bins = numeric_bins(name, profile if season is None else season.values)
     return bins if bins is None or season is None else replace(bins, season=Season.of(season))
-
-
-def _bins(name: str, profile: NumericProfile | CategoricalProfile) -> ColumnBins | None:
-    return numeric_bins(name, profile) if isinstance(profile, NumericProfile) else categorical_bins(name, profile)

@@ -37,8 +37,8 @@ from typing import Protocol, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from drift_detection.core.installed import installed, load
 from drift_detection.core.windows.tallied import Basis, TalliedWindows
+from driftloop.installed import installed, load
 
 Floats = NDArray[np.float64]
 

@@ -19,6 +19,7 @@ from driftloop.statistics.seasons import hours_of_week
 
 Floats = NDArray[np.float64]
 Rows = NDArray[np.intp] | slice
+_NO_HOURS = np.empty(0, dtype=np.int64)
 _LENGTHS = 256
 """Lengths of windows of which it is remembered what they are worth: windows of time have any number of rows."""
 
@@ -160,6 +161,8 @@ class FrameTallies:
         self._all = np.arange(count)
         self._codes = np.empty((len(reference.columns), count), dtype=np.int32)
         self._steps = np.zeros((len(reference.columns), count), dtype=np.int64)
+        seasonal = any(column.season is not None for column in reference.columns)
+        hours = hours_of_week(rows.predicted_at[rows.seen]) if seasonal else _NO_HOURS
         places = list(enumerate(zip(reference.starts.tolist(), reference.columns, strict=True)))
         for index, (start, column) in places[reference.own]:
             found = rows.column(column.name)
@@ -172,7 +175,7 @@ class FrameTallies:
             else:
                 values = numbers(picked)
                 if column.season is not None:
-                    values = column.season.removed(values, hours_of_week(rows.predicted_at[rows.seen]))
+                    values = column.season.removed(values, hours)
                 self._take_numbers(index, start, column, values)
         if reference.joint is not None and count:
             values = reference.joint.directions.distances(self._steps[reference.joint.features])

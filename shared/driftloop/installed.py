@@ -9,6 +9,10 @@ from importlib.metadata import entry_points
 from typing import Any
 
 
+class NotInstalledError(ValueError):
+    """There is no entry point of that name; says which there are."""
+
+
 def installed(group: str) -> tuple[str, ...]:
     """Names of all that is installed in a group, in alphabetical order.
 
@@ -20,12 +24,12 @@ def installed(group: str) -> tuple[str, ...]:
 
 @cache
 def load(group: str, name: str) -> Any:
-    """What an entry point names; raises ValueError, with the names that there are, where there is none."""
+    """What an entry point names; raises `NotInstalledError` where there is none."""
     found = list(entry_points(group=group, name=name))
     if not found:
         kind, known = group.removeprefix("driftloop.").removesuffix("s"), ", ".join(installed(group))
         hint = (
             f"installed are {known}" if known else f"nothing is in group {group}: install driftloop anew (make setup)"
         )
-        raise ValueError(f"there is no {kind} {name!r}; {hint}")
+        raise NotInstalledError(f"there is no {kind} {name!r}; {hint}")
     return found[0].load()
