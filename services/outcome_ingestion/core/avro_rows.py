@@ -1,30 +1,25 @@
 """Avro records to rows and labels: by the fingerprint of the version that wrote them.
 
-Rows of the current version whose features are numbers in one order, which is what a producer sends,
-go straight into the row class of their model. Every other goes the patient way, by the contract's
-names, which knows each spelling and says what is wrong.
+Many rows of the current version that look alike, which is what a producer sends, are read at once
+(`learn` gives their shape). Every other goes the patient way, by the contract's names, which knows each
+spelling and says what is wrong.
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from math import isfinite
-from typing import Any, NamedTuple
-from weakref import WeakKeyDictionary
+from typing import Any
 
 import msgspec
 
 from driftloop.codec.avro import AvroTopic
-from driftloop.codec.avro_reader import Numbers, RecordReader
 from driftloop.codec.outcomes import DECODE_ERRORS, LabelRow, OutcomeRow
-from driftloop.contracts.message import LONGEST_ID
 from driftloop.contracts.topics import PREDICTION_LABELS, PREDICTION_OUTCOMES
+from outcome_ingestion.core.avro_shapes import learn_avro_shape
 from outcome_ingestion.core.framed_schemas import DATUM, FindSchema, FramedSchemas
 from outcome_ingestion.core.json_rows import Find, Row, RowReader, fit_row
-from outcome_ingestion.core.layout import Layout
 from outcome_ingestion.core.moments import text_of
+from outcome_ingestion.core.record_shapes import RecordShape
 from outcome_ingestion.core.refusal import Refusal, invalid, undecodable
-
-_ENDING = "label_source"
-_SOURCES = {"user", "system", "pseudo"}
 
 
 class AvroRows:
@@ -33,9 +28,6 @@ class AvroRows:
 
     def __init__(self, find_schema: FindSchema | None = None) -> None:
         self._outcomes, self._labels = AvroTopic(PREDICTION_OUTCOMES), AvroTopic(PREDICTION_LABELS)
-        self._reader = RecordReader(self._outcomes.schema, _ENDING)
-        self._header, self._start = self._outcomes.header, len(self._outcomes.header)
-        self._usual: WeakKeyDictionary[RowReader, _Usual] = WeakKeyDictionary()
         self._of_outcomes = FramedSchemas(find_schema, self._outcomes)
         self._of_labels = FramedSchemas(find_schema, self._labels)
 
@@ -81,83 +73,34 @@ class AvroRows:
         except DECODE_ERRORS as error:
             raise undecodable(error) from error
 
+    def learn(self, value: bytes, find: Find) -> tuple[RowReader, RecordShape] | None:
+        """The shape of a record of the current version in either framing, and the reader of its model."""
+        is_own = value.startswith(self._outcomes.header)
+        try:
+            row = (self._row if is_own else self._framed_row)(value, find)
+            if not is_own and not self._of_outcomes.of(value).same:
+                return None
+        except (Refusal, *DECODE_ERRORS):
+            return None
+        reader = find(row.model_id)
+        assert reader is not None
+        start = len(self._outcomes.header) if is_own else DATUM
+        shape = learn_avro_shape(value, start, self._outcomes.schema, reader.layout)
+        return None if shape is None else (reader, shape)
+
     def _row(self, value: bytes | None, find: Find) -> Row:
         if value is None:
             raise Refusal("decode", "NullValue", "the record has no value")
-        if not value.startswith(self._header):
-            datum = self._outcomes.decode(value)
-            return _patiently([datum[name] for name in self._reader.names], self._reader.names, find)
-        return self._own(value, self._start, find)
+        return _fitted(self._outcomes.decode(value), find)
 
     def _framed_row(self, value: bytes | None, find: Find) -> Row:
         if value is None:
             raise Refusal("decode", "NullValue", "the record has no value")
-        schema = self._of_outcomes.of(value)
-        if schema.same:
-            return self._own(value, DATUM, find)
-        datum = self._outcomes.decode_as(value, DATUM, schema)
-        return _patiently([datum[name] for name in self._reader.names], self._reader.names, find)
-
-    def _own(self, value: bytes, start: int, find: Find) -> Row:
-        """The row in a datum of the current version."""
-        fields = self._reader.read(value, start)
-        reader = find(fields[1])
-        row = None if reader is None else _quickly(fields, reader, self._usual_of(reader))
-        return _patiently(fields, self._reader.names, find) if row is None else row
-
-    def _usual_of(self, reader: RowReader) -> "_Usual":
-        usual = self._usual.get(reader)
-        if usual is None:
-            usual = self._usual[reader] = _usual_of(reader.layout)
-        return usual
+        return _fitted(self._outcomes.decode_as(value, DATUM, self._of_outcomes.of(value)), find)
 
 
-class _Usual(NamedTuple):
-    """What is usual in rows of one layout: the features' names where all are numbers, and the types
-    that a prediction or label of the only target field may have as they are."""
-
-    names: tuple[str, ...] | None
-    kinds: frozenset[type]
-
-
-def _usual_of(layout: Layout) -> _Usual:
-    names = tuple(layout.raw) if set(layout.raw.values()) == {"number"} else None
-    if not layout.single:
-        return _Usual(names, frozenset({type(None)}))
-    kinds = {float, int} if layout.target[layout.single].kind == "number" else {str, int, bool}
-    return _Usual(names, frozenset({type(None), *kinds}))
-
-
-def _quickly(fields: list[Any], reader: RowReader, usual: _Usual) -> Row | None:
-    """The row, where nothing about it needs a second look; else None."""
-    (
-        prediction_id, model_id, version, predicted_at, features, prediction, confidence, label, labelled_at,
-        source, weight, segment, latency_ms, status, cost, tokens, shadow, attributes,
-    ) = fields  # fmt: skip
-    as_usual = (
-        type(features) is Numbers
-        and features.names == usual.names
-        and isfinite(sum(features.values))
-        and 0 < len(prediction_id) <= LONGEST_ID
-        and source in _SOURCES
-        and tokens is None
-        and not (segment or shadow or attributes)
-        and type(prediction) in usual.kinds
-        and type(label) in usual.kinds
-        and isfinite(prediction if type(prediction) is float else 0.0)
-        and isfinite(label if type(label) is float else 0.0)
-    )
-    if not as_usual:
-        return None
-    return reader.row(
-        prediction_id, model_id, predicted_at, reader.features(*features.values), version, prediction, confidence,
-        label, labelled_at, source, weight, latency_ms, status, cost, tokens,
-    )  # fmt: skip
-
-
-def _patiently(fields: list[Any], names: Sequence[str], find: Find) -> Row:
-    """Any row by the contract's names; raises `Refusal` and what `msgspec.convert` raises."""
-    datum = {name: _as_mapping(value) for name, value in zip(names, fields, strict=True)}
+def _fitted(datum: dict[str, Any], find: Find) -> Row:
+    """The row in a datum; raises `Refusal` and what `msgspec.convert` raises."""
     for name in ("features", "prediction", "label", "shadow"):
         _refuse_not_finite(datum[name], name)
     moments = {name: datum[name] for name in ("predicted_at", "labelled_at")}
@@ -165,12 +108,6 @@ def _patiently(fields: list[Any], names: Sequence[str], find: Find) -> Row:
     row, _ = fit_row(outcome, find)
     row.predicted_at, row.labelled_at = moments["predicted_at"], moments["labelled_at"]
     return row
-
-
-def _as_mapping(value: Any) -> Any:
-    if type(value) is Numbers:
-        return dict(zip(value.names, value.values, strict=True))
-    return {name: _as_mapping(part) for name, part in value.items()} if isinstance(value, dict) else value
 
 
 def _refuse_not_finite(value: Any, what: str) -> None:

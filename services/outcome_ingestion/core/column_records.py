@@ -19,8 +19,10 @@ from driftloop.codec.outcomes import DECODE_ERRORS, model_decoder
 from driftloop.codec.scalars import category_text
 from outcome_ingestion.core.blocks import ROWS_A_RECORD, Block
 from outcome_ingestion.core.json_rows import Find, RowReader
+from outcome_ingestion.core.json_shapes import learn_column_shape
 from outcome_ingestion.core.layout import ARROW_KINDS, Layout
 from outcome_ingestion.core.moments import parse_moments
+from outcome_ingestion.core.record_shapes import RecordShape
 from outcome_ingestion.core.refusal import Refusal, invalid, undecodable, unknown_model
 from outcome_ingestion.core.repeated_keys import repeated, repeated_in_columns
 from outcome_ingestion.core.values import fit
@@ -50,6 +52,17 @@ def column_blocks(records: Sequence[tuple[int, bytes]], find: Find) -> tuple[lis
         else:
             groups.setdefault(batch.model_id, (reader, []))[1].append((index, batch, lists))
     return [_block(reader, found) for reader, found in groups.values()], dead
+
+
+def learn_columns(value: bytes, find: Find) -> tuple[RowReader, RecordShape] | None:
+    """The shape of a columnar record and the reader of its model; None where it has something unusual."""
+    try:
+        batch, reader = _decode(value, find, None)
+        _lists(batch, reader)
+    except (Refusal, *DECODE_ERRORS):
+        return None
+    shape = None if isinstance(batch.features, dict) else learn_column_shape(value, reader.layout)
+    return None if shape is None else (reader, shape)
 
 
 def _decode(value: bytes, find: Find, last: RowReader | None) -> tuple[ColumnBatch, RowReader]:

@@ -9,14 +9,14 @@ import pyarrow as pa
 
 from driftloop.codec.content_types import ARROW, AVRO, COLUMNS, CONFLUENT_AVRO, JSON, content_type
 from driftloop.contracts.topics import PREDICTION_LABELS, PREDICTION_OUTCOMES
-from driftloop.processor import Record
+from driftloop.processor import HEADERS, KEY, PARTITION, TOPIC, VALUE, Record
 from outcome_ingestion.core.arrow_records import arrow_blocks
 from outcome_ingestion.core.avro_rows import AvroRows
 from outcome_ingestion.core.blocks import ROWS_A_RECORD, Block, Ints, joined
 from outcome_ingestion.core.checks import check_rows
-from outcome_ingestion.core.column_records import column_blocks
+from outcome_ingestion.core.column_records import column_blocks, learn_columns
 from outcome_ingestion.core.framed_schemas import ZERO, FindSchema
-from outcome_ingestion.core.json_rows import Find, RowReader, read_rows
+from outcome_ingestion.core.json_rows import Find, RowReader, learn_row, read_rows
 from outcome_ingestion.core.keys import wrong_keys
 from outcome_ingestion.core.label_items import LabelItem, decode_label, fit_label
 from outcome_ingestion.core.layout import Layout
@@ -24,11 +24,14 @@ from outcome_ingestion.core.moments import LATEST_US
 from outcome_ingestion.core.refusal import Refusal, invalid, unknown_kind, unknown_model
 from outcome_ingestion.core.repeated_keys import repeated_in_rows
 from outcome_ingestion.core.row_columns import columns_of
-from outcome_ingestion.core.shaped_blocks import ShapedBlock, ShapedReader
+from outcome_ingestion.core.shaped_blocks import ShapedReader
+from outcome_ingestion.core.shaped_rows import shaped_columns, shaped_rows
 
 Records = Sequence[tuple[int, bytes]]
 Blocks = tuple[list[Block], dict[int, Refusal]]
 ReadRows = Callable[[Sequence[bytes | None], Find], list[Any]]
+_FEWEST = 64
+"""Under so many records with one row that look alike, one by one is as quick."""
 _MANY_ROWS: dict[str, Callable[[Records, Find], Blocks]] = {COLUMNS: column_blocks, ARROW: arrow_blocks}
 
 
@@ -58,31 +61,37 @@ class BatchDecoder:
         self._find = find
         self._future_us = int(future_seconds * 1e6)
         self._last: RowReader | None = None
-        self._shaped = ShapedReader()
         self._avro = AvroRows(find_schema)
+        self.shaped = {
+            JSON: ShapedReader(learn_row, shaped_rows, _FEWEST),
+            AVRO: ShapedReader(self._avro.learn, shaped_rows, _FEWEST),
+            COLUMNS: ShapedReader(learn_columns, shaped_columns),
+        }
         self._has_registry = find_schema is not None
 
     def decode(self, records: Sequence[Record]) -> Decoded:
         """Everything in a batch that can be used, and why the rest cannot."""
         decoded = Decoded()
         kinds = self._sorted_out(records, decoded)
-        blocks = self._json(records, kinds.pop(JSON, []), decoded)
+        blocks = self._rows(records, JSON, kinds.pop(JSON, []), decoded)
         if AVRO in kinds:
-            blocks += self._singles(records, kinds.pop(AVRO), decoded, self._avro.read)
-        framed = [*kinds.pop(CONFLUENT_AVRO, ()), *self._framed(records, decoded)]
+            blocks += self._rows(records, AVRO, kinds.pop(AVRO), decoded, self._avro.read)
+        framed = sorted([*kinds.pop(CONFLUENT_AVRO, ()), *self._framed(records, decoded)])
         if framed:
-            blocks += self._singles(records, sorted(framed), decoded, self._avro.read_framed)
+            blocks += self._rows(records, AVRO, framed, decoded, self._avro.read_framed)
         for kind, indices in kinds.items():
             blocks += self._many(records, kind, indices, decoded)
+        partitions = np.fromiter(map(PARTITION, records), np.int64, count=len(records))
         for block in blocks:
+            block.partitions = partitions[block.places // ROWS_A_RECORD]
             self._check(block, records, decoded)
         decoded.blocks = _by_model([block.without_refused() for block in blocks])
         return decoded
 
     def _sorted_out(self, records: Sequence[Record], decoded: Decoded) -> dict[str, Sequence[int]]:
         """Content type → indices of the outcome records that have it; labels are taken at once."""
-        headers = [record.headers() for record in records]
-        if not any(headers) and {record.topic() for record in records} == {PREDICTION_OUTCOMES}:
+        headers = list(map(HEADERS, records))
+        if not any(headers) and set(map(TOPIC, records)) == {PREDICTION_OUTCOMES}:
             return {JSON: range(len(records))}
         kinds: dict[str, list[int]] = {}
         for index, record in enumerate(records):
@@ -92,21 +101,37 @@ class BatchDecoder:
                 kinds.setdefault(content_type(headers[index]), []).append(index)
         return dict(kinds)
 
-    def _json(self, records: Sequence[Record], indices: Sequence[int], decoded: Decoded) -> list[Block]:
-        """Blocks of JSON records: those of a known shape all at once, the others one by one."""
-        numbers = np.asarray(indices)
-        values = [record.value() for record in records] if len(records) == len(indices) else None
-        found, left = self._shaped.read(values or [records[index].value() for index in indices], self._find)
-        blocks = [self._of_shape(records, numbers[one.rows], one) for one in found]
-        return blocks + self._singles(records, numbers[left].tolist(), decoded) if len(left) else blocks
+    def _rows(
+        self,
+        records: Sequence[Record],
+        kind: str,
+        indices: Sequence[int],
+        decoded: Decoded,
+        read: ReadRows | None = None,
+    ) -> list[Block]:
+        """Blocks of the records that hold one row each: those of a known shape all at once, the others one by one."""
+        own = records if len(records) == len(indices) else [records[index] for index in indices]
+        blocks, left = self._of_shapes(kind, indices, list(map(VALUE, own)))
+        wrong = invalid("WrongKey", "the record's key is not its prediction_id")
+        for block, rows in blocks:
+            chosen = own if len(rows) == len(own) else [own[row] for row in rows.tolist()]
+            block.refusals |= dict.fromkeys(wrong_keys(list(map(KEY, chosen)), block.ids), wrong)
+        found = [block for block, _ in blocks]
+        return found + self._singles(records, left.tolist(), decoded, read) if len(left) else found
 
-    @staticmethod
-    def _of_shape(records: Sequence[Record], indices: Ints, found: ShapedBlock) -> Block:
-        own = records if len(indices) == len(records) else [records[index] for index in indices.tolist()]
-        for row in wrong_keys([record.key() for record in own], found.ids):
-            found.refused[row] = invalid("WrongKey", "the record's key is not its prediction_id")
-        places = indices * ROWS_A_RECORD
-        return Block(found.reader.layout, found.ids, places, np.zeros_like(places), found.columns, found.refused)
+    def _of_shapes(
+        self, kind: str, indices: Sequence[int], values: Sequence[Any]
+    ) -> tuple[list[tuple[Block, Ints]], Ints]:
+        """Blocks of the records that have a known shape, with the places of those, and the indices that are left."""
+        found, left = self.shaped[kind].read(values, self._find)
+        numbers = np.asarray(indices)
+        blocks = []
+        for one in found:
+            within = np.arange(len(one.ids)) - np.repeat(np.cumsum(one.counts) - one.counts, one.counts)
+            places = np.repeat(numbers[one.records] * ROWS_A_RECORD, one.counts) + within
+            block = Block(one.reader.layout, one.ids, places, np.zeros_like(places), one.columns)
+            blocks.append((block, one.records))
+        return blocks, numbers[left]
 
     def _framed(self, records: Sequence[Record], decoded: Decoded) -> list[int]:
         """Outcome records that were taken for JSON, begin with a zero byte as no JSON does, and say nothing
@@ -165,19 +190,22 @@ class BatchDecoder:
                 decoded.dead[index] = invalid("MissingKey", needed)
             else:
                 values.append((index, value if isinstance(value, bytes) else value.encode()))
-        blocks, dead = _MANY_ROWS[kind](values, self._find) if values else ([], {})
+        blocks: list[Block] = []
+        if kind in self.shaped:
+            found, left = self._of_shapes(kind, [index for index, _ in values], [value for _, value in values])
+            blocks = [block for block, _ in found]
+            remaining = set(left.tolist())
+            values = [one for one in values if one[0] in remaining]
+        more, dead = _MANY_ROWS[kind](values, self._find) if values else ([], {})
         decoded.dead.update(dead)
-        return blocks
+        return blocks + more
 
     def _check(self, block: Block, records: Sequence[Record], decoded: Decoded) -> None:
-        """Partitions and times of the rows, and the dead letters of those that are wrong."""
-        indices = block.places // ROWS_A_RECORD
-        partitions = np.fromiter((record.partition() for record in records), np.int64, count=len(records))
-        block.partitions = partitions[indices]
+        """Times of the rows, and the dead letters of those that are wrong."""
         latest = None
         if block.layout.spec.clock == "wall":
             stamps = np.array([record.timestamp()[1] for record in records], dtype=np.int64)
-            latest = stamps[indices] * 1000 + self._future_us
+            latest = stamps[block.places // ROWS_A_RECORD] * 1000 + self._future_us
         check_rows(block, latest)
         for row, refusal in sorted(block.refusals.items()):
             index, within = divmod(int(block.places[row]), ROWS_A_RECORD)

@@ -1,10 +1,9 @@
-"""A table from hashes to ordinals that is asked, and written, for whole batches by a few numpy calls."""
+"""A table from hashes to ordinals that is asked, and written, for whole batches."""
 
 import numpy as np
-from numpy.typing import NDArray
 
 from outcome_ingestion.core.blocks import Ints
-from outcome_ingestion.core.text_hashes import Hashes
+from outcome_ingestion.core.id_kernel import Hashes, find_hashes, put_hashes
 
 NOWHERE = -1
 _PAGE_SLOTS = 4096 // 8
@@ -14,7 +13,7 @@ class HashTable:
     """Open addressing with linear probing; `slots` is a power of 2 and never changes. Hashes are not 0.
 
     >>> table = HashTable(8)
-    >>> table.place(np.array([3, 11], dtype=np.uint64), np.array([0, 1]))
+    >>> table.put(np.array([3, 11], dtype=np.uint64), np.array([0, 1]))
     >>> table.probe(np.array([11, 4], dtype=np.uint64)).tolist()
     [1, -1]
     """
@@ -22,7 +21,6 @@ class HashTable:
     def __init__(self, slots: int) -> None:
         self._hashes = np.zeros(slots, dtype=np.uint64)
         self._ordinals = np.empty(slots, dtype=np.int64)
-        self._mask = np.uint64(slots - 1)
         self._ready = 0
         self.used = 0
 
@@ -44,35 +42,13 @@ class HashTable:
 
     def probe(self, hashes: Hashes) -> Ints:
         """The ordinal of each hash, NOWHERE where it is not there."""
-        return self._walk(hashes)[0]
+        ordinals = np.empty(len(hashes), dtype=np.int64)
+        find_hashes(self._hashes, self._ordinals, hashes, ordinals)
+        return ordinals
 
-    def _walk(self, hashes: Hashes) -> tuple[Ints, NDArray[np.uint64]]:
-        """(Ordinals, slots): for each hash where it is, or the empty slot at which the search for it ended."""
-        ordinals, ends = np.full(len(hashes), NOWHERE, dtype=np.int64), hashes & self._mask
-        rows, slots, wanted = np.arange(len(hashes)), ends, hashes
-        while len(rows):
-            there = self._hashes[slots]
-            found = there == wanted
-            ordinals[rows[found]] = self._ordinals[slots[found]]
-            on = ~found & (there != 0)
-            rows, slots, wanted = rows[on], (slots[on] + np.uint64(1)) & self._mask, wanted[on]
-            ends[rows] = slots
-        return ordinals, ends
-
-    def place(self, hashes: Hashes, ordinals: Ints) -> None:
-        """Write hashes that differ and are not there."""
-        self.used += len(hashes)
-        slots = hashes & self._mask
-        while len(hashes):
-            free = self._hashes[slots] == 0
-            self._hashes[slots[free]] = hashes[free]  # of several that want a slot, one gets it
-            got = free & (self._hashes[slots] == hashes)
-            self._ordinals[slots[got]] = ordinals[got]
-            hashes, ordinals, slots = hashes[~got], ordinals[~got], (slots[~got] + np.uint64(1)) & self._mask
-
-    def replace(self, hashes: Hashes, ordinals: Ints) -> None:
-        """Give hashes that are there other ordinals."""
-        self._ordinals[self._walk(hashes)[1]] = ordinals
+    def put(self, hashes: Hashes, ordinals: Ints) -> None:
+        """Write hashes; one that is there has the new ordinal from now on."""
+        self.used += put_hashes(self._hashes, self._ordinals, hashes, ordinals)
 
     def part(self, start: int, stop: int) -> tuple[Hashes, Ints]:
         """Hashes and ordinals in the slots from `start` to `stop`."""

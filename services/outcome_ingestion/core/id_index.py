@@ -1,7 +1,7 @@
 """Which prediction ids of a model are known, and the ordinal that each was given: a batch at a time.
 
 Why no dictionary: a million ids in one take 200 MB, and a look-up for each row took a quarter of
-ingestion's time. Here a table of hashes is asked for a whole batch by a few numpy calls, and the ids
+ingestion's time. Here a table of hashes is asked for a whole batch by one compiled loop, and the ids
 stay in the Arrow columns that they came in. Answers are exact: where a hash is met, the ids themselves
 are compared, and an id whose hash another one has taken stands in a dictionary. Ids are forgotten by
 batches; what a batch that is gone left in the table is found to be dead when it is met.
@@ -21,7 +21,8 @@ from numpy.typing import NDArray
 
 from outcome_ingestion.core.blocks import Ints
 from outcome_ingestion.core.hash_table import NOWHERE, HashTable
-from outcome_ingestion.core.text_hashes import Hashes, text_hashes
+from outcome_ingestion.core.id_kernel import Hashes, all_differ
+from outcome_ingestion.core.text_hashes import text_hashes
 
 _MOVED_A_ROW = 8
 _READIED_A_ROW = 64
@@ -88,7 +89,7 @@ class IdIndex:
     def all_new(self, ids: pa.StringArray) -> bool:
         """Whether no id is known and none comes twice. May say no where hashes alone agree."""
         hashes = self._hashes_of(ids)
-        return not self._clashes and _all_differ(hashes) and bool(np.all(self._probe(hashes) < 0))
+        return not self._clashes and bool(all_differ(hashes)) and bool(np.all(self._probe(hashes) < 0))
 
     def _probe(self, hashes: Hashes) -> Ints:
         """The ordinal that each hash has."""
@@ -120,7 +121,7 @@ class IdIndex:
         hashes = self._hashes_of(batch.ids)
         self._make_room(len(hashes))
         self._append(batch)
-        if _all_differ(hashes):
+        if all_differ(hashes):
             self._insert(hashes, batch)
         else:
             for row in range(len(hashes)):
@@ -161,15 +162,9 @@ class IdIndex:
         met = np.flatnonzero(there >= 0)
         if len(met):
             mine = self._mine(met, there[met], batch)
-            self._put(hashes[met[mine]], batch.ordinals[met[mine]])
+            self._table.put(hashes[met[mine]], batch.ordinals[met[mine]])
         new = there < 0
-        self._table.place(hashes[new], batch.ordinals[new])
-
-    def _put(self, hashes: Hashes, ordinals: Ints) -> None:
-        """Write hashes that are in this table or in the one before it."""
-        here = self._table.probe(hashes) >= 0
-        self._table.replace(hashes[here], ordinals[here])
-        self._table.place(hashes[~here], ordinals[~here])
+        self._table.put(hashes[new], batch.ordinals[new])
 
     def _mine(self, rows: Ints, ordinals: Ints, batch: Known) -> NDArray[np.bool_]:
         """Which of the rows may take over a hash that is there; the others clash."""
@@ -224,12 +219,7 @@ class IdIndex:
             return
         hashes, ordinals = self._leaving.part(self._moved, self._moved + slots)
         going = self._alive(ordinals) & (self._table.probe(hashes) < 0)
-        self._table.place(hashes[going], ordinals[going])
+        self._table.put(hashes[going], ordinals[going])
         self._moved += slots
         if self._moved >= len(self._leaving):
             self._leaving = None
-
-
-def _all_differ(hashes: Hashes) -> bool:
-    ordered = np.sort(hashes)
-    return bool(np.all(ordered[1:] != ordered[:-1]))

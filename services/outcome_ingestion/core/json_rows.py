@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from driftloop.codec.json_keys import repeated_key
 from driftloop.codec.outcomes import (
     DECODE_ERRORS,
     Count,
@@ -23,7 +24,9 @@ from driftloop.codec.outcomes import (
     model_decoder,
     outcome_decoder,
 )
+from outcome_ingestion.core.json_shapes import learn_row_shape
 from outcome_ingestion.core.layout import Layout
+from outcome_ingestion.core.record_shapes import RecordShape
 from outcome_ingestion.core.refusal import Refusal, undecodable, unknown_model
 from outcome_ingestion.core.typed_columns import TypedColumns
 from outcome_ingestion.core.values import fit_feature, fit_target
@@ -127,6 +130,19 @@ def read_row(value: bytes | None, find: Find) -> tuple[Row, RowReader]:
     except DECODE_ERRORS as error:
         raise undecodable(error) from error
     return fit_row(row, find)
+
+
+def learn_row(value: bytes, find: Find) -> tuple[RowReader, RecordShape] | None:
+    """The shape of a record and the reader of its model; None where it has something unusual."""
+    try:
+        reader = find(model_decoder.decode(value).model_id)
+        if reader is None:
+            return None
+        reader.decode(value)
+        shape = None if repeated_key(value) is not None else learn_row_shape(value, reader.layout)
+    except DECODE_ERRORS:
+        return None
+    return None if shape is None else (reader, shape)
 
 
 def fit_row(row: OutcomeRow, find: Find) -> tuple[Row, RowReader]:

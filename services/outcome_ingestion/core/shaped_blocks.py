@@ -1,6 +1,6 @@
-"""The quick way of JSON records: blocks of those that have a known shape, and which records are left."""
+"""The quick way of records: blocks of those that have a known shape, and which records are left."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -8,41 +8,47 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from driftloop.codec.frames import FEATURE, LABEL, PREDICTION, ROW_COLUMNS, SEGMENT
-from driftloop.codec.json_keys import repeated_key
-from driftloop.codec.outcomes import DECODE_ERRORS, model_decoder
 from driftloop.contracts.message import LONGEST_ID
-from outcome_ingestion.core.blocks import Ints, Mask
+from outcome_ingestion.core.blocks import Ints, Mask, present
 from outcome_ingestion.core.json_rows import Find, RowReader
-from outcome_ingestion.core.layout import ARROW_KINDS
-from outcome_ingestion.core.moments import moments_of
-from outcome_ingestion.core.refusal import Refusal
-from outcome_ingestion.core.row_shapes import RowShape, learn_shape
-from outcome_ingestion.core.shaped_rows import FEWEST, Cut, Shaped, shaped
+from outcome_ingestion.core.layout import ARROW_KINDS, Layout
+from outcome_ingestion.core.record_shapes import RecordShape
+from outcome_ingestion.core.shaped_rows import Records, Shaped
 from outcome_ingestion.core.text_hashes import text_parts
 
-_MOST_SHAPES = 16
-_LESSONS = 2
+_MOST_SHAPES, _LESSONS, _LONGEST_PAUSE = 16, 2, 64
 _SOURCES = pa.array(["user", "system", "pseudo"])
 _BOUNDS = {"confidence": (0.0, 1.0), "weight": (0.0, np.inf), "latency_ms": (0.0, np.inf)}
 _PLAIN = ("model_version", "weight", "confidence", "latency_ms", "status", "cost", "tokens")
+_NEVER_NULL = ("predicted_at", "label_source")
+
+Lesson = tuple[RowReader, RecordShape]
+Learn = Callable[[bytes, Find], Lesson | None]
 
 
 class ShapedBlock(NamedTuple):
-    """Rows of one model: which records they are, their ids and columns, and those that turn out to be wrong."""
+    """Rows of one model: the records that they are of and how many of each, their ids and columns."""
 
     reader: RowReader
-    rows: Ints
+    records: Ints
+    counts: Ints
     ids: pa.StringArray
     columns: dict[str, pa.Array]
-    refused: dict[int, Refusal]
 
 
 class ShapedReader:
-    """Reads batches of JSON records; the shapes that were met last are tried first."""
+    """Reads batches of records of one encoding; the shapes that were met last are tried first.
 
-    def __init__(self) -> None:
-        self._shapes: list[tuple[RowReader, RowShape]] = []
-        self._cut = Cut((), np.arange(0))
+    `learn` gives the shape of a record and the reader of its model, None where it has something unusual, and
+    `read` what a batch has of a shape. Under `fewest` records the usual decoder is as quick.
+    """
+
+    def __init__(self, learn: Learn, read: Callable[[Records, RecordShape], Shaped | None], fewest: int = 1) -> None:
+        self.fewest = fewest
+        self._learn, self._read = learn, read
+        self._shapes: list[Lesson] = []
+        self._records = Records((), np.arange(0))
+        self._pause = self._paused = 0
 
     def read(self, values: Sequence[Any], find: Find) -> tuple[list[ShapedBlock], Ints]:
         """Blocks, and the records that are left to the usual decoder. What `find` raises goes through."""
@@ -50,69 +56,59 @@ class ShapedReader:
         blocks: list[ShapedBlock] = []
         usual = set(map(type, values)) == {bytes}
         rows = np.flatnonzero(left) if usual else np.flatnonzero([type(value) is bytes for value in values])
-        if len(rows) < FEWEST:
+        if len(rows) < self.fewest:
             return blocks, np.flatnonzero(left)
         for reader, shape in self._to_try(values, rows, find):
-            found = shaped(self._cut, shape)
-            block = None if found is None else _block(found, reader, shape)
-            if block is None:
+            found = self._read(self._records, shape)
+            block = None if found is None else _block(found, self._records.rows, reader)
+            if found is None or block is None or len(block.records) < self.fewest:
                 continue
             blocks.append(block)
             self._shapes.remove((reader, shape))
             self._shapes.insert(0, (reader, shape))
-            left[block.rows] = False
-            if np.count_nonzero(left[rows]) < FEWEST:
+            left[block.records] = False
+            self._records.leave_out(found.fitting)
+            if len(self._records.rows) < self.fewest:
                 break
-            self._cut = self._cut.only(left[self._cut.rows])
         return blocks, np.flatnonzero(left)
 
-    def _to_try(self, values: Sequence[Any], rows: Ints, find: Find) -> Iterator[tuple[RowReader, RowShape]]:
+    def _to_try(self, values: Sequence[Any], rows: Ints, find: Find) -> Iterator[Lesson]:
         """Known shapes, then new ones of the records that are left."""
-        self._cut = Cut(values, rows)
+        self._records = Records(values, rows)
         self._shapes = [(reader, shape) for reader, shape in self._shapes if find(reader.layout.model_id) is reader]
         yield from list(self._shapes)
+        self._paused += 1
+        if self._paused <= self._pause:
+            return
         for _ in range(_LESSONS):
-            lesson = _learn(values[int(self._cut.rows[len(self._cut.rows) // 2])], find)
+            before = len(self._records.rows)
+            lesson = self._learn(values[int(self._records.rows[before // 2])], find)
             if lesson is not None:
                 self._shapes = [lesson, *self._shapes[: _MOST_SHAPES - 1]]
                 yield lesson
+        self._rest(learnt=len(self._records.rows) < before)
+
+    def _rest(self, *, learnt: bool) -> None:
+        """Where lessons teach nothing there is one in ever more batches: what a producer sends may have no shape."""
+        self._pause, self._paused = 0 if learnt else min(2 * self._pause + 1, _LONGEST_PAUSE), 0
 
 
-def _learn(value: bytes, find: Find) -> tuple[RowReader, RowShape] | None:
-    try:
-        reader = find(model_decoder.decode(value).model_id)
-        if reader is None:
-            return None
-        reader.decode(value)
-        if repeated_key(value) is not None:
-            return None
-        shape = learn_shape(value, reader.layout)
-    except DECODE_ERRORS:
-        return None
-    return None if shape is None else (reader, shape)
-
-
-def _block(found: Shaped, reader: RowReader, shape: RowShape) -> ShapedBlock | None:
-    """The rows that keep the bounds of the contract; the others are left to the decoder that names what is wrong."""
-    given: dict[str, pa.Array] = {shape.slots[place].column: column for place, column in found.texts.items()}
-    given |= {shape.slots[place].column: column for place, column in found.numbers.items()}
-    rows, keep = found.rows, _within_bounds(given)
+def _block(found: Shaped, among: Ints, reader: RowReader) -> ShapedBlock | None:
+    """The records that keep to the contract; the others are left to the decoder that names what is wrong."""
+    given, records, counts = dict(found.columns), among[found.fitting], found.counts
+    keep = np.logical_and.reduceat(_sound(given, reader.layout), np.cumsum(counts) - counts)
     if not keep.all():
-        which = pa.array(np.flatnonzero(keep))
-        rows, given = rows[keep], {name: column.take(which) for name, column in given.items()}
-    if not len(rows):
+        which = pa.array(np.flatnonzero(np.repeat(keep, counts)))
+        records, counts = records[keep], counts[keep]
+        given = {name: column.take(which) for name, column in given.items()}
+    if not len(records):
         return None
-    refused: dict[int, Refusal] = {}
-    ids, columns = given["prediction_id"], _empty(reader, len(rows))
-    for name in ("predicted_at", "labelled_at"):
-        if name in given:
-            columns[name], wrong = moments_of(given[name], name)
-            refused |= wrong
-    columns |= {n: c for n, c in given.items() if n not in {"", "prediction_id", "predicted_at", "labelled_at"}}
-    return ShapedBlock(reader, rows, ids, columns, refused)
+    ids, columns = given.pop("prediction_id"), _empty(reader, int(counts.sum()))
+    return ShapedBlock(reader, records, counts, ids, columns | given)
 
 
-def _within_bounds(given: dict[str, pa.Array]) -> Mask:
+def _sound(given: dict[str, pa.Array], layout: Layout) -> Mask:
+    """Which rows are such that nothing about them, as they are written, is to be refused."""
     offsets, _ = text_parts(given["prediction_id"])
     sizes = np.diff(offsets)
     keep = (sizes >= 1) & (sizes <= LONGEST_ID)
@@ -122,6 +118,10 @@ def _within_bounds(given: dict[str, pa.Array]) -> Mask:
         if name in given:
             values = given[name].to_numpy(zero_copy_only=False)
             keep &= ~((values < low) | (values > high))
+    parts = [prefix + name for prefix in (PREDICTION, LABEL) for name in layout.target if not layout.single]
+    for name in {*_NEVER_NULL, *parts} & given.keys():
+        if given[name].null_count:
+            keep &= present(given[name])
     return keep
 
 

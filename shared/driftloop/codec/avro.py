@@ -21,6 +21,8 @@ from driftloop.contracts.topics import schemas_root
 
 MARKER = b"\xc3\x01"
 _HEADER = len(MARKER) + 8
+_ADDRESS = re.compile(r"<_io\.BytesIO object at 0x[0-9a-f]+>")
+"""What an error names is written down, and the same input must give the same words."""
 _UNREADABLE = (EOFError, IndexError, KeyError, OverflowError, StopIteration, TypeError, ValueError)
 
 
@@ -105,7 +107,8 @@ class AvroTopic:
         try:
             datum = fastavro.schemaless_reader(source, schema, None if schema is self._reader else self._reader)
         except (*_UNREADABLE, fastavro.read.SchemaResolutionError) as error:
-            raise ValueError(f"the Avro datum is damaged or of another schema: {error}") from error
+            said = _ADDRESS.sub("it", str(error))
+            raise ValueError(f"the Avro datum is damaged or of another schema: {said}") from error
         if source.tell() != len(value):
             raise ValueError(f"{len(value) - source.tell()} bytes follow the Avro datum")
         if not isinstance(datum, dict):

@@ -1,6 +1,7 @@
 """What a record's value is written in: its `content-type` header, JSON where it has none."""
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 CONTENT_TYPE = "content-type"
 JSON = "application/json"
@@ -18,12 +19,15 @@ def content_type(headers: Sequence[tuple[str, bytes]] | None) -> str:
     >>> content_type(None), content_type([("Content-Type", b"application/json; charset=utf-8")])
     ('application/json', 'application/json')
     """
-    found = [
-        (value or b"").decode("latin-1").partition(";")[0].strip().lower()
-        for name, value in headers or ()
-        if name == CONTENT_TYPE or name.lower() == CONTENT_TYPE
-    ]
-    return ", ".join(dict.fromkeys(found)) if found else JSON
+    found = [value for name, value in headers or () if name == CONTENT_TYPE or name.lower() == CONTENT_TYPE]
+    if len(found) == 1:
+        return _plain(found[0])
+    return ", ".join(dict.fromkeys(map(_plain, found))) if found else JSON
+
+
+@lru_cache(maxsize=64)
+def _plain(value: bytes | None) -> str:
+    return (value or b"").decode("latin-1").partition(";")[0].strip().lower()
 
 
 def content_header(kind: str) -> tuple[tuple[str, bytes], ...]:

@@ -2,15 +2,12 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from operator import methodcaller
 
 import numpy as np
 from numpy.typing import NDArray
 
 from driftloop.kafka.transport import Position
-from driftloop.processor import Record
-
-_TOPIC, _PARTITION, _OFFSET = methodcaller("topic"), methodcaller("partition"), methodcaller("offset")
+from driftloop.processor import OFFSET, PARTITION, TOPIC, Record
 
 
 @dataclass(slots=True)
@@ -81,8 +78,8 @@ class Tasks:
 
     def _all_come_next(self, records: Sequence[Record]) -> bool:
         """Count all as read, where every one is to be accepted: the usual case, looked at a batch at a time."""
-        offsets = np.fromiter(map(_OFFSET, records), np.int64, count=len(records))
-        numbers = np.fromiter(map(_PARTITION, records), np.int64, count=len(records))
+        offsets = np.fromiter(map(OFFSET, records), np.int64, count=len(records))
+        numbers = np.fromiter(map(PARTITION, records), np.int64, count=len(records))
         last: dict[Position, int] = {}
         for topic, of_topic in _by_topic(records):
             for number in np.unique(numbers[of_topic]).tolist():
@@ -134,7 +131,7 @@ class Tasks:
 
 def _by_topic(records: Sequence[Record]) -> list[tuple[str, NDArray[np.intp] | slice]]:
     """Which of the records are of each topic; mostly all are of one."""
-    names = list(map(_TOPIC, records))
+    names = list(map(TOPIC, records))
     topics = sorted(set(names))
     if len(topics) == 1:
         return [(topics[0], slice(None))]

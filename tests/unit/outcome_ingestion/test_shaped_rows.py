@@ -1,13 +1,21 @@
-"""The quick way of JSON records gives what the usual decoder gives, or leaves them to it."""
+"""The quick way of records gives what the usual decoders give, or leaves them to those."""
 
+import io
 import json
 import math
+from datetime import UTC, timedelta, timezone
 
-import pytest
+import fastavro
+import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from outcome_ingestion.core import shaped_blocks, shaped_rows
+from driftloop.codec.avro import AvroTopic
+from driftloop.codec.content_types import AVRO, COLUMNS, JSON
+from driftloop.contracts.topics import PREDICTION_OUTCOMES
+
+OUTCOMES = AvroTopic(PREDICTION_OUTCOMES)
+PARSED = fastavro.parse_schema(dict(OUTCOMES.schema))
 
 ODD_NUMBERS = (
     *("null", "0", "-0", "-0.0", "1e5", "1E+5", "1e-7", "0.5e3", "1e999", "-1e999", "4.9e-324", "0e0", "1" * 30),
@@ -66,20 +74,166 @@ def outcome_of(bench):
     return rows, [(d.record.offset(), d.stage, d.error_class, d.message) for d in bench.dead], bench.ignored
 
 
+def both_ways(fresh_bench, kind, write):
+    """What the quick way makes of the records that `write` gives, and what the usual one does."""
+    outcomes = []
+    for fewest in (1, 1_000_000):
+        bench, make = fresh_bench()
+        bench.core._decoder.shaped[kind].fewest = fewest
+        records = list(write(make))
+        for start in range(0, len(records), 5):
+            bench.feed(records[start : start + 5])
+        outcomes.append(outcome_of(bench))
+    return outcomes
+
+
 @settings(max_examples=60)
 @given(st.lists(CHANGED, min_size=1, max_size=12))
 def test_the_quick_way_gives_the_rows_and_dead_letters_of_the_usual_one(fresh_bench, stories):
-    outcomes = []
-    with pytest.MonkeyPatch.context() as patch:
-        for fewest in (1, 1_000_000):
-            patch.setattr(shaped_rows, "FEWEST", fewest)
-            patch.setattr(shaped_blocks, "FEWEST", fewest)
-            bench, make = fresh_bench()
-            records = list(records_of(make, stories))
-            for start in range(0, len(records), 5):
-                bench.feed(records[start : start + 5])
-            outcomes.append(outcome_of(bench))
-    assert outcomes[0] == outcomes[1]
+    quick, usual = both_ways(fresh_bench, JSON, lambda make: records_of(make, stories))
+    assert quick == usual
+
+
+def written_numbers(rng):
+    """Numbers as producers write them: few digits, as many as a double needs, and more; near and far from 1."""
+    for _ in range(4_000):
+        yield repr(float(rng.normal()))
+        yield repr(float(rng.normal() * 10.0 ** int(rng.integers(-30, 30))))
+        yield f"{rng.normal():.{rng.integers(0, 20)}f}"
+        yield f"{rng.normal() * 1e6:.{rng.integers(0, 20)}e}"
+        yield str(int(rng.integers(-(2**62), 2**62)))
+        yield f"{rng.integers(1, 2**62)}{rng.integers(1, 2**20)}e-22"
+        bits = float(
+            rng.integers(0, 0x7FF << 52, dtype=np.uint64).view(np.float64)
+        )  # under infinity and what is no number
+        yield repr(bits)
+
+
+def test_every_number_is_read_to_the_double_that_is_nearest(fresh_bench):
+    texts = [text for text in written_numbers(np.random.default_rng(1)) if json.loads(text)]
+    bench, make = fresh_bench()
+    value = columnar(1, {"prediction_id": json.dumps([f"r{i}" for i in range(len(texts))])} | {
+        "predicted_at": json.dumps(["2026-01-05T08:00:00Z"] * len(texts)),
+        "speed": f"[{','.join(texts)}]", "rate": f"[{','.join(texts)}]", "prediction": f"[{','.join(texts)}]",
+    })  # fmt: skip
+    bench.feed([make.raw(value, "r0", kind=COLUMNS)])
+    expected = [repr(float(json.loads(text))) for text in texts]
+    for name in ("feature.speed", "prediction.d50"):
+        assert [repr(row[name]) for row in bench.rows()] == expected
+
+
+MOMENTS = st.one_of(
+    st.datetimes(timezones=st.sampled_from([UTC, timezone(timedelta(hours=-3, minutes=-30))])).map(
+        lambda at: at.isoformat()
+    ),
+    st.from_regex(
+        r"(19|20|21)\d\d-[01]\d-[0-3]\d[Tt ][0-2]\d:[0-6]\d:[0-6]\d(\.\d{0,9})?(Z|z|[+-]\d\d:?\d\d|)", fullmatch=True
+    ),
+)
+
+
+@given(st.lists(MOMENTS, min_size=1, max_size=5))
+def test_times_are_read_as_the_usual_way_reads_them(fresh_bench, moments):
+    stories = [[("predicted_at", json.dumps(moment))] for moment in moments]
+    quick, usual = both_ways(fresh_bench, JSON, lambda make: records_of(make, stories))
+    assert quick == usual
+
+
+DAMAGE = st.tuples(st.sampled_from(["flip", "cut", "add"]), st.integers(0, 10_000), st.integers(0, 255))
+
+
+def damaged(value, damage):
+    kind, place, byte = damage
+    place %= len(value)
+    if kind == "flip":
+        return value[:place] + bytes([value[place] ^ (byte or 1)]) + value[place + 1 :]
+    return value[:place] if kind == "cut" else value + bytes([byte])
+
+
+AVRO_FIELDS = {
+    "prediction_id": st.sampled_from(["p", "pp", "ü", "x" * 201]),
+    "model_id": st.sampled_from(["plant", "plan", "unknown"]),
+    "features": st.dictionaries(
+        st.sampled_from(["speed", "rate", "extra"]), st.one_of(st.floats(), st.integers(-9, 9), st.none(), st.just("x"))
+    ),
+    "prediction": st.one_of(st.floats(), st.integers(-(2**60), 2**60), st.booleans(), st.none(), st.just({"d50": 1.0})),
+    "label": st.one_of(st.floats(), st.integers(-9, 9), st.none()),
+    "confidence": st.one_of(st.none(), st.floats()),
+    "label_source": st.sampled_from(["user", "guess", "system"]),
+    "status": st.sampled_from([None, "ok", "später"]),
+    "segment": st.sampled_from([{}, {"region": "north"}]),
+    "tokens": st.sampled_from([None, 7]),
+    "attributes": st.sampled_from([{}, {"a": "b"}]),
+}
+AVRO_SOUND = {
+    "prediction_id": "p", "model_id": "plant", "model_version": "1.0.0", "predicted_at": 1_767_600_000_000_000,
+    "features": {"speed": 1.5, "rate": 2.0}, "prediction": 1.0,
+}  # fmt: skip
+
+
+@settings(max_examples=80)
+@given(
+    st.lists(
+        st.tuples(st.fixed_dictionaries({}, optional=AVRO_FIELDS), st.one_of(st.none(), st.none(), DAMAGE)),
+        min_size=1,
+        max_size=12,
+    )
+)
+def test_avro_is_read_quickly_to_the_rows_and_dead_letters_of_the_usual_way(fresh_bench, stories):
+    def write(make):
+        for number, (changes, damage) in enumerate(stories):
+            row = AVRO_SOUND | {"prediction_id": f"p{number}"} | changes
+            written = io.BytesIO(OUTCOMES.header)
+            written.seek(len(OUTCOMES.header))
+            fastavro.schemaless_writer(written, PARSED, row)
+            value = written.getvalue() if damage is None else damaged(written.getvalue(), damage)
+            yield make.raw(value, row["prediction_id"], kind=AVRO)
+
+    quick, usual = both_ways(fresh_bench, AVRO, write)
+    assert quick == usual
+
+
+LISTS = st.tuples(
+    st.sampled_from(["rate", "prediction", "confidence", "label", "weight"]),
+    st.lists(NUMBERS, min_size=1, max_size=4).map(lambda cells: f"[{','.join(cells)}]"),
+)
+TEXT_LISTS = st.tuples(
+    st.sampled_from(["predicted_at", "labelled_at", "label_source", "status", "prediction_id", "model_version"]),
+    st.one_of(
+        st.lists(TEXTS, min_size=1, max_size=4).map(lambda cells: f"[{', '.join(cells)}]"),
+        st.sampled_from(['"1.0.0"', '"user"', "null", "[]", "[ ]", '["a" ,"b"]']),
+    ),
+)
+
+
+def columnar(number, changes):
+    ids = f'["r{number}a","r{number}b"]'
+    fields = {
+        "model_id": '"plant"', "model_version": '"1.0.0"', "prediction_id": ids, "speed": "[1.5,2]",
+        "rate": "[2, null]",
+        "predicted_at": '["2026-01-05T08:00:00Z","2026-01-05T08:00:01Z"]', "prediction": "[0.5,0.25]",
+    } | dict(changes)  # fmt: skip
+    features = f'{{"speed":{fields.pop("speed")},"rate":{fields.pop("rate")}}}'
+    inside = ",".join(f'"{name}":{value}' for name, value in (fields | {"features": features}).items())
+    return f"{{{inside}}}".encode()
+
+
+@settings(max_examples=80)
+@given(
+    st.lists(
+        st.tuples(st.lists(st.one_of(LISTS, TEXT_LISTS), max_size=2), st.one_of(st.none(), st.none(), DAMAGE)),
+        min_size=1,
+        max_size=8,
+    )
+)
+def test_columns_are_read_quickly_to_the_rows_and_dead_letters_of_the_usual_way(fresh_bench, stories):
+    def write(make):
+        for number, (changes, damage) in enumerate(stories):
+            value = columnar(number, changes)
+            yield make.raw(value if damage is None else damaged(value, damage), f"r{number}a", kind=COLUMNS)
+
+    quick, usual = both_ways(fresh_bench, COLUMNS, write)
+    assert quick == usual
 
 
 def test_records_of_several_shapes_and_rubbish_between_them_all_count(bench, make, row):
