@@ -4,16 +4,18 @@ import math
 import tempfile
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager
 from functools import cache
 from pathlib import Path
 from random import Random
 
+from confluent_kafka import KafkaError, Message
 from tests.chaos.case import PARTITIONS, Case, Input, World
 from tests.chaos.replicas import Nest, Replica, environment_of, inflict
 from tests.chaos.verdict import Verdict
-from tests.chaos.witness import aborted_records
+from tests.chaos.witness import aborted_records, read_all
 
 from driftloop.errors import UserError
 from driftloop.kafka.clients import plain_producer
@@ -86,11 +88,24 @@ _producer = cache(plain_producer)
 
 def send(kafka: KafkaSettings, inputs: Iterable[Input]) -> None:
     """Put records on their topics, acknowledged when this returns."""
-    producer = _producer(kafka)
+    producer, refused = _producer(kafka), []
+
+    def told(error: KafkaError | None, message: Message) -> None:
+        if error is not None:
+            refused.append(f"{message.topic()} {message.key()!r}: {error.str()}")
+
     for item in inputs:
         number = -1 if item.partition_by is None else partition_of(item.partition_by, PARTITIONS)
-        producer.produce(kafka.topic_prefix + item.topic, item.value, item.key, number, headers=list(item.headers))
+        producer.produce(
+            kafka.topic_prefix + item.topic,
+            item.value,
+            item.key,
+            number,
+            headers=list(item.headers),
+            on_delivery=told,
+        )
     assert producer.flush(180) == 0, "the broker does not take the load"
+    assert not refused, f"{len(refused)} inputs were not taken: {refused[0]}"
 
 
 def run(
@@ -126,10 +141,20 @@ def world_of(case: Case, kafka: KafkaSettings, verdict: Verdict) -> Iterator[Wor
         with closing(Nest(_command(case, verdict)[0])) as world.nest:
             yield world
         prefix = kafka.topic_prefix
+        verdict.unwritten = _unwritten(world)
         case.check(world, verdict)
         verdict.aborted_records = aborted_records(kafka.bootstrap_servers, [prefix + name for name in case.outputs])
     verdict.rows = len(world.sent)
     verdict.wall_seconds = round(time.monotonic() - started, 1)
+
+
+def _unwritten(world: World) -> int:
+    """How many inputs are not on the log though they were acknowledged: no service can be blamed for those."""
+    prefix = world.kafka.topic_prefix
+    topics = sorted({prefix + item.topic for item in world.sent})
+    wanted = Counter((prefix + item.topic, item.key.encode(), item.value) for item in world.sent)
+    there = Counter((m.topic(), m.key(), m.value()) for m in read_all(world.kafka.bootstrap_servers, topics))
+    return sum((wanted - there).values())
 
 
 def replicas_of(

@@ -10,7 +10,7 @@ LONGEST_RECOVERY_S, LONGEST_STOP_S = 30.0, 10.0
 
 @dataclass(slots=True)
 class Verdict:
-    """The figures of one run; `rows` are inputs.
+    """The figures of one run; `rows` are inputs, of which the broker acknowledged and then did not have `unwritten`.
 
     The last three are told where they are measured: the longest recovery from a broker's fault (or
     until a group had settled), the longest end after SIGTERM, and all exit codes that were seen.
@@ -20,6 +20,7 @@ class Verdict:
     faults: int
     control: bool
     rows: int = 0
+    unwritten: int = 0
     lost: int = 0
     doubled: int = 0
     out_of_order: int = 0

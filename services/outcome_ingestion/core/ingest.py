@@ -1,6 +1,6 @@
 """The core of ingestion: a batch of records to frames, state and dead letters."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
 import pyarrow.compute as pc
@@ -20,6 +20,7 @@ from outcome_ingestion.core.layout import layout_of
 from outcome_ingestion.core.memory import PartitionMemory
 from outcome_ingestion.core.restoring import restore
 from outcome_ingestion.core.rules import IngestRules
+from outcome_ingestion.core.shaped_blocks import ShapedReader
 
 
 class Ingest:
@@ -33,6 +34,11 @@ class Ingest:
         self._partitions: dict[int, PartitionMemory] = {}
         self._decoder = BatchDecoder(self._find, self.rules.future_seconds, find_schema)
         self._tables_current = False
+
+    @property
+    def shaped(self) -> Mapping[str, ShapedReader]:
+        """The quick ways of reading, by content type."""
+        return self._decoder.shaped
 
     @property
     def rows_waiting(self) -> int:

@@ -79,7 +79,7 @@ def both_ways(fresh_bench, kind, write):
     outcomes = []
     for fewest in (1, 1_000_000):
         bench, make = fresh_bench()
-        bench.core._decoder.shaped[kind].fewest = fewest
+        bench.core.shaped[kind].fewest = fewest
         records = list(write(make))
         for start in range(0, len(records), 5):
             bench.feed(records[start : start + 5])
