@@ -23,6 +23,8 @@ from driftloop.kafka.writer import Writer
 from driftloop.processor import Record
 
 _ERROR = methodcaller("error")
+_AT_ONCE = 500
+"""Records asked for between two looks at how many bytes there are."""
 
 
 class KafkaTransport:
@@ -138,18 +140,20 @@ class KafkaTransport:
     # -- reading ------------------------------------------------------------------------------
 
     def poll(self, limit: int, timeout_s: float) -> Polled:
-        """Wait for the first record, take what else is there."""
+        """Wait for the first record, take what else is there, up to `limit` records or the settings' bytes."""
         polled = Polled()
         first = self._consumer.poll(timeout_s)
         if first is None:
             return polled
         self._sort_out(first, polled)
         deadline = time.monotonic() + self._kafka.linger_ms / 1000
-        while (room := limit - len(polled.records)) > 0:
+        size = len(first)
+        while (room := limit - len(polled.records)) > 0 and size < self._kafka.batch_bytes:
             wait = max(0.0, deadline - time.monotonic()) if polled.records else 0.0
-            more = self._consumer.consume(room, wait)
+            more = self._consumer.consume(min(room, _AT_ONCE), wait)
             self._sort_all_out(more, polled)
-            if not more or time.monotonic() >= deadline:
+            size += sum(map(len, more))
+            if len(more) < _AT_ONCE and time.monotonic() >= deadline:
                 break
         return polled
 

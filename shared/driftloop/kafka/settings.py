@@ -41,7 +41,10 @@ class KafkaSettings(BaseSettings):
     session_timeout_ms: int = Field(default=6_000, ge=1_000, description="classic protocol only")
     request_timeout_ms: int = Field(default=30_000, ge=1_000)
     replica: int = Field(default=0, ge=0, description="the slot that names the transactional id")
-    batch_size: int = Field(default=5_000, ge=1)
+    batch_size: int = Field(default=20_000, ge=1, description="most records of a transaction")
+    batch_bytes: int = Field(
+        default=16 << 20, ge=1, description="no more records are taken into a transaction that has so many bytes"
+    )
     poll_timeout_ms: int = Field(default=100, ge=1)
     fetch_wait_ms: int = Field(
         default=200, ge=1, description="how soon an end of the log is noticed (records are never kept waiting)"
