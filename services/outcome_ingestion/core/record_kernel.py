@@ -298,7 +298,7 @@ def _avro_value(data, at, end, kind, nullable):
         return (stop if first >= 0 else _UNFIT), 0.0, first, stop - first, _SOUND
     if kind == AVRO_MOMENT or kind == AVRO_WHOLE:
         at, whole = _long(data, at, end)
-        exact = kind == AVRO_MOMENT or -_EXACT_WHOLE <= whole <= _EXACT_WHOLE
+        exact = whole != NO_MOMENT if kind == AVRO_MOMENT else -_EXACT_WHOLE <= whole <= _EXACT_WHOLE
         return (at if exact else _UNFIT), np.float64(whole), whole, 0, _SOUND
     if nullable:
         branch = _byte(data, at) if at < end else _UNFIT

@@ -171,6 +171,13 @@ AVRO_SOUND = {
 }  # fmt: skip
 
 
+def in_avro(row):
+    written = io.BytesIO(OUTCOMES.header)
+    written.seek(len(OUTCOMES.header))
+    fastavro.schemaless_writer(written, PARSED, row)
+    return written.getvalue()
+
+
 @settings(max_examples=80)
 @given(
     st.lists(
@@ -183,14 +190,22 @@ def test_avro_is_read_quickly_to_the_rows_and_dead_letters_of_the_usual_way(fres
     def write(make):
         for number, (changes, damage) in enumerate(stories):
             row = AVRO_SOUND | {"prediction_id": f"p{number}"} | changes
-            written = io.BytesIO(OUTCOMES.header)
-            written.seek(len(OUTCOMES.header))
-            fastavro.schemaless_writer(written, PARSED, row)
-            value = written.getvalue() if damage is None else damaged(written.getvalue(), damage)
+            value = in_avro(row) if damage is None else damaged(in_avro(row), damage)
             yield make.raw(value, row["prediction_id"], kind=AVRO)
 
     quick, usual = both_ways(fresh_bench, AVRO, write)
     assert quick == usual
+
+
+def test_the_earliest_time_that_avro_can_write_is_no_missing_time(fresh_bench):
+    def write(make):
+        for number, labelled_at in enumerate([1_767_600_000_000_000, -(2**63), 1_767_600_000_000_001]):
+            row = AVRO_SOUND | {"prediction_id": f"p{number}", "label": 1.0, "labelled_at": labelled_at}
+            yield make.raw(in_avro(row), row["prediction_id"], kind=AVRO)
+
+    quick, usual = both_ways(fresh_bench, AVRO, write)
+    assert quick == usual
+    assert [error_class for _, _, error_class, _ in quick[1]] == ["TimeOutOfRange"]
 
 
 LISTS = st.tuples(
