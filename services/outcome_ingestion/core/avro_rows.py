@@ -16,9 +16,8 @@ from driftloop.codec.outcomes import DECODE_ERRORS, LabelRow, OutcomeRow
 from driftloop.contracts.topics import PREDICTION_LABELS, PREDICTION_OUTCOMES
 from outcome_ingestion.core.avro_shapes import learn_avro_shape
 from outcome_ingestion.core.framed_schemas import DATUM, FindSchema, FramedSchemas
-from outcome_ingestion.core.json_rows import Find, Row, RowReader, fit_row
+from outcome_ingestion.core.json_rows import Find, Lesson, Row, fit_row
 from outcome_ingestion.core.moments import text_of
-from outcome_ingestion.core.record_shapes import RecordShape
 from outcome_ingestion.core.refusal import Refusal, invalid, undecodable
 
 
@@ -73,7 +72,7 @@ class AvroRows:
         except DECODE_ERRORS as error:
             raise undecodable(error) from error
 
-    def learn(self, value: bytes, find: Find) -> tuple[RowReader, RecordShape] | None:
+    def learn(self, value: bytes, find: Find) -> Lesson | None:
         """The shape of a record of the current version in either framing, and the reader of its model."""
         is_own = value.startswith(self._outcomes.header)
         try:

@@ -18,11 +18,10 @@ from driftloop.codec.frames import FEATURE, LABEL, PREDICTION, ROW_COLUMNS, SEGM
 from driftloop.codec.outcomes import DECODE_ERRORS, model_decoder
 from driftloop.codec.scalars import category_text
 from outcome_ingestion.core.blocks import ROWS_A_RECORD, Block
-from outcome_ingestion.core.json_rows import Find, RowReader
+from outcome_ingestion.core.json_rows import Find, Lesson, RowReader
 from outcome_ingestion.core.json_shapes import learn_column_shape
 from outcome_ingestion.core.layout import ARROW_KINDS, Layout
 from outcome_ingestion.core.moments import parse_moments
-from outcome_ingestion.core.record_shapes import RecordShape
 from outcome_ingestion.core.refusal import Refusal, invalid, undecodable, unknown_model
 from outcome_ingestion.core.repeated_keys import repeated, repeated_in_columns
 from outcome_ingestion.core.values import fit
@@ -54,7 +53,7 @@ def column_blocks(records: Sequence[tuple[int, bytes]], find: Find) -> tuple[lis
     return [_block(reader, found) for reader, found in groups.values()], dead
 
 
-def learn_columns(value: bytes, find: Find) -> tuple[RowReader, RecordShape] | None:
+def learn_columns(value: bytes, find: Find) -> Lesson | None:
     """The shape of a columnar record and the reader of its model; None where it has something unusual."""
     try:
         batch, reader = _decode(value, find, None)

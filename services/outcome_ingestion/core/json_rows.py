@@ -113,6 +113,8 @@ def _tuple_or_none(layout: Layout) -> Any:
 
 
 Find = Callable[[str], "RowReader | None"]
+Lesson = tuple[RowReader, RecordShape]
+"""What a record teaches: its shape, and the reader of its model."""
 
 
 def read_row(value: bytes | None, find: Find) -> tuple[Row, RowReader]:
@@ -132,7 +134,7 @@ def read_row(value: bytes | None, find: Find) -> tuple[Row, RowReader]:
     return fit_row(row, find)
 
 
-def learn_row(value: bytes, find: Find) -> tuple[RowReader, RecordShape] | None:
+def learn_row(value: bytes, find: Find) -> Lesson | None:
     """The shape of a record and the reader of its model; None where it has something unusual."""
     try:
         reader = find(model_decoder.decode(value).model_id)

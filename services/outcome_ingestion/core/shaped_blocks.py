@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 from driftloop.codec.frames import FEATURE, LABEL, PREDICTION, ROW_COLUMNS, SEGMENT
 from driftloop.contracts.message import LONGEST_ID
 from outcome_ingestion.core.blocks import Ints, Mask, present
-from outcome_ingestion.core.json_rows import Find, RowReader
+from outcome_ingestion.core.json_rows import Find, Lesson, RowReader
 from outcome_ingestion.core.layout import ARROW_KINDS, Layout
 from outcome_ingestion.core.record_shapes import RecordShape
 from outcome_ingestion.core.shaped_rows import Records, Shaped
@@ -22,7 +22,6 @@ _BOUNDS = {"confidence": (0.0, 1.0), "weight": (0.0, np.inf), "latency_ms": (0.0
 _PLAIN = ("model_version", "weight", "confidence", "latency_ms", "status", "cost", "tokens")
 _NEVER_NULL = ("predicted_at", "label_source")
 
-Lesson = tuple[RowReader, RecordShape]
 Learn = Callable[[bytes, Find], Lesson | None]
 
 
@@ -47,7 +46,6 @@ class ShapedReader:
         self.fewest = fewest
         self._learn, self._read = learn, read
         self._shapes: list[Lesson] = []
-        self._records = Records((), np.arange(0))
         self._pause = self._paused = 0
 
     def read(self, values: Sequence[Any], find: Find) -> tuple[list[ShapedBlock], Ints]:
@@ -58,35 +56,35 @@ class ShapedReader:
         rows = np.flatnonzero(left) if usual else np.flatnonzero([type(value) is bytes for value in values])
         if len(rows) < self.fewest:
             return blocks, np.flatnonzero(left)
-        for reader, shape in self._to_try(values, rows, find):
-            found = self._read(self._records, shape)
-            block = None if found is None else _block(found, self._records.rows, reader)
+        records = Records(values, rows)
+        for reader, shape in self._to_try(records, values, find):
+            found = self._read(records, shape)
+            block = None if found is None else _block(found, records.rows, reader)
             if found is None or block is None or len(block.records) < self.fewest:
                 continue
             blocks.append(block)
             self._shapes.remove((reader, shape))
             self._shapes.insert(0, (reader, shape))
             left[block.records] = False
-            self._records.leave_out(found.fitting)
-            if len(self._records.rows) < self.fewest:
+            records.leave_out(found.fitting)
+            if len(records.rows) < self.fewest:
                 break
         return blocks, np.flatnonzero(left)
 
-    def _to_try(self, values: Sequence[Any], rows: Ints, find: Find) -> Iterator[Lesson]:
+    def _to_try(self, records: Records, values: Sequence[Any], find: Find) -> Iterator[Lesson]:
         """Known shapes, then new ones of the records that are left."""
-        self._records = Records(values, rows)
         self._shapes = [(reader, shape) for reader, shape in self._shapes if find(reader.layout.model_id) is reader]
         yield from list(self._shapes)
         self._paused += 1
         if self._paused <= self._pause:
             return
         for _ in range(_LESSONS):
-            before = len(self._records.rows)
-            lesson = self._learn(values[int(self._records.rows[before // 2])], find)
+            before = len(records.rows)
+            lesson = self._learn(values[int(records.rows[before // 2])], find)
             if lesson is not None:
                 self._shapes = [lesson, *self._shapes[: _MOST_SHAPES - 1]]
                 yield lesson
-        self._rest(learnt=len(self._records.rows) < before)
+        self._rest(learnt=len(records.rows) < before)
 
     def _rest(self, *, learnt: bool) -> None:
         """Where lessons teach nothing there is one in ever more batches: what a producer sends may have no shape."""

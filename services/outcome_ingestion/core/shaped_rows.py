@@ -7,6 +7,7 @@ it and reads the values into columns. Records that differ are left to the usual 
 """
 
 from collections.abc import Sequence
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -31,6 +32,11 @@ class Records:
         self.ends = np.cumsum(sizes)
         self.begins = self.ends - sizes
         self.rows = rows
+
+    @cached_property
+    def commas(self) -> int:
+        """How many there are: lists of one length hold at most so many rows, shared out among them, and one more."""
+        return int(np.count_nonzero(self.bytes == _COMMA))
 
     def leave_out(self, which: Ints) -> None:
         """These (by their places in `rows`) have been read."""
@@ -63,8 +69,8 @@ def shaped_rows(records: Records, shape: RecordShape) -> Shaped | None:
 
 def shaped_columns(records: Records, shape: RecordShape) -> Shaped | None:
     """The columnar records that have the shape; None where there are none, or where a number is too large."""
-    commas = int(np.count_nonzero(records.bytes == _COMMA))
-    counts, columns, too_large = _read(records, shape, commas // len(shape.slots) + len(records.rows), lists=True)
+    room = records.commas // len(shape.slots) + len(records.rows)
+    counts, columns, too_large = _read(records, shape, room, lists=True)
     fitting = np.flatnonzero(counts)
     return Shaped(fitting, counts[fitting], columns) if len(fitting) and not len(too_large) else None
 
