@@ -107,16 +107,20 @@ def _await(done: Callable[[], bool], watch: FlowWatch, check: Callable[[], None]
 def under_load(
     kafka: KafkaSettings, services: Services, watch: FlowWatch, rate: float, seconds: float
 ) -> dict[str, Any]:
-    """Latencies and rows per CPU-second beside `rate` events a second; the first seconds warm up and do not count."""
+    """Latencies and rows per CPU-second beside `rate` events a second.
+
+    The load is on until `seconds` have been measured: the clock starts with its first frame, and the first
+    seconds behind that warm up and do not count.
+    """
     before = watch.framed_rows
-    with steady(kafka, rate, _WARM_UP_S + seconds) as load:
+    with steady(kafka, rate) as load:
         _await(lambda: watch.framed_rows > before, watch, services.check, "no event of the load was framed")
         watch.measure_from(system_now() + timedelta(seconds=_WARM_UP_S))
         _look_on(watch, services, time.monotonic() + _WARM_UP_S)
         started, first = time.monotonic(), _taken(services, watch)
-        _look_on(watch, services, started + seconds - 0.5)
+        _look_on(watch, services, started + seconds)
         wall, last = time.monotonic() - started, _taken(services, watch)
-        sent = load.result(watch)
+        sent = load.stop(watch)
     wanted = before + int(sent["sent"])
     _await(lambda: watch.judged_rows >= wanted, watch, services.check, "the services did not keep up with the load")
     framed, judged, ingestion, detection = (new - old for new, old in zip(last, first, strict=True))
@@ -155,8 +159,11 @@ class Load:
         """Whether it still sends."""
         return self._process.poll() is None
 
-    def result(self, watch: FlowWatch) -> dict[str, float]:
+    def stop(self, watch: FlowWatch) -> dict[str, float]:
         """What it sent, once it is done; the watch goes on reading. Raises UserError where it failed."""
+        if self._process.stdin is not None:
+            self._process.stdin.close()
+            self._process.stdin = None  # else communicate() flushes what is closed
         while self.running:
             watch.look(0.02)
         said, complaint = self._process.communicate()
@@ -167,12 +174,15 @@ class Load:
 
 
 @contextmanager
-def steady(kafka: KafkaSettings, rate: float, seconds: float) -> Any:
+def steady(kafka: KafkaSettings, rate: float) -> Any:
     """A load of that many events a second in a process of its own, with ids that no earlier load had."""
     run = f"load-{time.monotonic_ns() // 1_000_000 % 10**9:09d}"
-    given = [kafka.bootstrap_servers, str(rate), str(seconds), run]
     process = subprocess.Popen(
-        [sys.executable, "-m", steady_load.__name__, *given], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [sys.executable, "-m", steady_load.__name__, kafka.bootstrap_servers, str(rate), run],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
     )
     try:
         yield Load(process)

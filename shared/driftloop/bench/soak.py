@@ -73,9 +73,9 @@ def _soak(
     kafka: KafkaSettings, services: Mapping[str, MeasuredService], watch: FlowWatch, rate: float, seconds: float
 ) -> dict[str, Any]:
     before = watch.framed_rows, watch.judged_rows
-    with steady(kafka, rate, seconds) as load:
-        samples = _samples(services, watch, load)
-        sent = load.result(watch)
+    with steady(kafka, rate) as load:
+        samples = _samples(services, watch, load, seconds)
+        sent = load.stop(watch)
     return {
         "seconds": seconds,
         "sent": int(sent["sent"]),
@@ -88,10 +88,10 @@ def _soak(
     }
 
 
-def _samples(services: Mapping[str, MeasuredService], watch: FlowWatch, load: Load) -> Samples:
+def _samples(services: Mapping[str, MeasuredService], watch: FlowWatch, load: Load, seconds: float) -> Samples:
     samples: Samples = {name: [] for name in ("seconds", *services)}
     started = due = time.monotonic()
-    while load.running:
+    while load.running and time.monotonic() < started + seconds:
         watch.look(0.05)
         if time.monotonic() < due:
             continue

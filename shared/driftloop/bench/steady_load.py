@@ -1,15 +1,16 @@
 """Single JSON events at a steady rate, each stamped with the moment of its publication; a process of its own.
 
-    python -m driftloop.bench.steady_load SERVERS RATE SECONDS RUN
+    python -m driftloop.bench.steady_load SERVERS RATE RUN
 
-prints as JSON how many were sent, in how many seconds, and by how much the slowest turn was late. The
-stamp is the event's `predicted_at`: it travels with the row, so a reader of frames knows how old a row is.
+sends until its standard input ends (so that it never outlives who started it), then prints as JSON how many
+were sent, in how many seconds, and by how much the slowest turn was late. The stamp is the event's `predicted_at`: it travels with the row, so a reader of frames knows how old a row is.
 """
 
 import json
+import select
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
@@ -69,28 +70,37 @@ def due(elapsed_s: float, rate: float, sent: int) -> int:
     return max(0, int(elapsed_s * rate) - sent)
 
 
-def publish(sender: Sender, events: Sequence[Event], rate: float, seconds: float, run: str) -> dict[str, float]:
-    """Send events of this run's ids; how many, for how long, and the most by which a turn was late (ms)."""
+def publish(
+    sender: Sender, events: Sequence[Event], rate: float, run: str, ended: Callable[[float], bool]
+) -> dict[str, float]:
+    """Send events of this run's ids; how many, for how long, and the most by which a turn was late (ms).
+
+    `ended` waits at most that many seconds and says whether to stop.
+    """
     started = turn = time.monotonic()
     sent, latest = 0, 0.0
-    while (now := time.monotonic()) - started < seconds:
+    while not ended(max(0.0, turn - time.monotonic())):
+        now = time.monotonic()
         at, latest = stamp(system_now()), max(latest, now - turn)
         for number in range(sent, sent + due(now - started, rate, sent)):
             name = f"{run}-{number:09d}".encode()
             sender.send(PREDICTION_OUTCOMES, name, events[number % len(events)].text(name, at))
             sent = number + 1
         turn = max(turn + _TURN_S, time.monotonic())
-        time.sleep(max(0.0, turn - time.monotonic()))
     return {"sent": sent, "seconds": round(time.monotonic() - started, 3), "latest_turn_ms": round(latest * 1000, 1)}
 
 
-def _main(servers: str, rate: float, seconds: float, run: str) -> None:
+def _input_ended(timeout_s: float) -> bool:
+    return bool(select.select([sys.stdin], [], [], timeout_s)[0])
+
+
+def _main(servers: str, rate: float, run: str) -> None:
     events = make_events(_DIFFERENT_ROWS)
     sender = Sender(KafkaSettings(bootstrap_servers=servers))
-    figures = publish(sender, events, rate, seconds, run)
+    figures = publish(sender, events, rate, run, _input_ended)
     sender.close(60)
     print(json.dumps(figures))  # noqa: T201
 
 
 if __name__ == "__main__":
-    _main(sys.argv[1], float(sys.argv[2]), float(sys.argv[3]), sys.argv[4])
+    _main(sys.argv[1], float(sys.argv[2]), sys.argv[3])

@@ -1,6 +1,7 @@
 """The pure parts of `driftloop bench pipeline` and `soak`."""
 
 import json
+import time
 from datetime import UTC, datetime
 
 import numpy as np
@@ -11,7 +12,7 @@ from driftloop.bench.ingest_rows import encode, make_rows, profile_record
 from driftloop.bench.latencies import Latencies, slope_an_hour
 from driftloop.bench.slow_archive import SlowSink
 from driftloop.bench.soak import trend
-from driftloop.bench.steady_load import due, make_events, stamp
+from driftloop.bench.steady_load import due, make_events, publish, stamp
 from driftloop.cli.bench_pipeline import parse_shares
 from driftloop.codec.frames import decode_frame
 from driftloop.contracts.model_profiles import ModelProfile
@@ -33,6 +34,28 @@ def test_the_rate_holds_after_a_late_turn():
         sent += due(elapsed, 1_000, sent)
     assert sent == 505
     assert due(0.5, 1_000, sent) == 0
+
+
+class Sent:
+    def __init__(self):
+        self.values = []
+
+    def send(self, topic, key, value):
+        self.values.append(value)
+
+
+def test_the_load_is_on_for_as_long_as_it_is_not_ended():
+    sent, waits = Sent(), []
+
+    def ended(timeout_s):
+        time.sleep(timeout_s)
+        waits.append(timeout_s)
+        return len(waits) > 40
+
+    figures = publish(sent, make_events(3), 5_000, "load", ended)
+    assert figures["sent"] == len(sent.values) > 0
+    assert figures["seconds"] >= sum(waits) > 0
+    assert len({json.loads(value)["prediction_id"] for value in sent.values}) == len(sent.values)
 
 
 def test_quantiles_are_within_a_step_of_the_exact_ones():
