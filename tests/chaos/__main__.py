@@ -51,6 +51,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--control", action="store_true", help="transactions off: must find doubles")
     parser.add_argument("--seconds", type=float, default=math.inf, help="no more faults after so long")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--keep", type=Path, metavar="FOLDER", help="where to leave the evidence of a loss")
     chosen = parser.parse_args()
     if unknown := [name for name in chosen.service.split(",") if name not in names]:
         parser.error(f"no such service: {unknown[0]} (there are {', '.join(names)})")
@@ -62,7 +63,13 @@ def _broker(chosen: argparse.Namespace) -> Verdict:
         case = catalogue.CASES[chosen.on]()
         return _told(
             run_broker_faults(
-                case, Path(folder), faults=chosen.faults, seed=chosen.seed, seconds=chosen.seconds, said=_say
+                case,
+                Path(folder),
+                faults=chosen.faults,
+                seed=chosen.seed,
+                seconds=chosen.seconds,
+                said=_say,
+                keep_in=chosen.keep,
             )
         )
 
@@ -77,7 +84,8 @@ def _with_broker(names: Sequence[str], chosen: argparse.Namespace) -> list[Verdi
 
 def _run(name: str, kafka: KafkaSettings, *, chosen: argparse.Namespace, alive: Callable[[], None]) -> Verdict:
     case = catalogue.CASES[chosen.on if name in KINDS else name]()
-    seed, limits = chosen.seed, {"faults": chosen.faults, "seconds": chosen.seconds, "alive": alive}
+    seed, kept = chosen.seed, chosen.keep and chosen.keep / name
+    limits = {"faults": chosen.faults, "seconds": chosen.seconds, "alive": alive, "keep_in": kept}
     if name == "rebalance":
         return _told(run_rebalances(case, kafka, **limits, said=_say))
     if name == "stop":

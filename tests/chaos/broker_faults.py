@@ -90,6 +90,7 @@ def run_broker_faults(
     seed: int = 1,
     seconds: float = math.inf,
     said: Callable[[str], None] = lambda _: None,
+    keep_in: Path | None = None,
 ) -> Verdict:
     """`case` while the broker suffers `faults` faults; the verdict says how long the slowest recovery took.
 
@@ -99,7 +100,7 @@ def run_broker_faults(
     random, end = Random(seed), time.monotonic() + seconds
     with cluster(folder) as (found, proxy):
         kinds = {"kill": lambda: _kill(found), "reset": proxy.reset, "delay": lambda: _delay(proxy, random)}
-        with world_of(case, found.kafka, verdict) as world:
+        with world_of(case, found.kafka, verdict, keep_in) as world:
             replicas = replicas_of(case, world, verdict)
             with load_on(case, world, replicas, found.alive):
                 recovery = _Recovery(case, world)

@@ -3,6 +3,7 @@
 import math
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from random import Random
 
 from tests.chaos.case import Case
@@ -55,11 +56,12 @@ def run_rebalances(
     seconds: float = math.inf,
     alive: Callable[[], None] = lambda: None,
     said: Callable[[str], None] = lambda _: None,
+    keep_in: Path | None = None,
 ) -> Verdict:
     """1 → 4 → 1 → 3 → 1 replicas and again, one by one, until `faults` have come or gone; the slowest join is told."""
     end = time.monotonic() + seconds
     verdict = Verdict(f"rebalance-{kafka.group_protocol}", faults, control=False)
-    with world_of(case, kafka, verdict) as world:
+    with world_of(case, kafka, verdict, keep_in) as world:
         running = replicas_of(case, world, verdict, 1)
         group, stops = Group(case, kafka), Stops()
         partitions = sum(4 for topics in case.groups.values() for _ in topics)
@@ -93,11 +95,12 @@ def run_stops(
     seconds: float = math.inf,
     alive: Callable[[], None] = lambda: None,
     said: Callable[[str], None] = lambda _: None,
+    keep_in: Path | None = None,
 ) -> Verdict:
     """Two replicas; again and again one of them gets SIGTERM, at any moment, and another takes its place."""
     end = time.monotonic() + seconds
     verdict, random = Verdict(f"stop-{kafka.group_protocol}", faults, control=False), Random(seed)
-    with world_of(case, kafka, verdict) as world:
+    with world_of(case, kafka, verdict, keep_in) as world:
         running = replicas_of(case, world, verdict)
         group, stops = Group(case, kafka), Stops()
         with load_on(case, world, running, alive):

@@ -13,6 +13,7 @@ from random import Random
 
 from confluent_kafka import KafkaError, Message
 from tests.chaos.case import PARTITIONS, Case, Input, World
+from tests.chaos.evidence import keep
 from tests.chaos.replicas import Nest, Replica, environment_of, inflict
 from tests.chaos.verdict import Verdict
 from tests.chaos.witness import aborted_records, read_all
@@ -117,13 +118,14 @@ def run(
     seed: int = 1,
     seconds: float = math.inf,
     alive: Callable[[], None] = lambda: None,
+    keep_in: Path | None = None,
 ) -> Verdict:
     """Run `case` through `faults` faults, or as many as `seconds` allow, and give the count.
 
     `alive` raises where the broker has ended.
     """
     verdict = Verdict(case.name, faults, control)
-    with world_of(case, kafka, verdict) as world:
+    with world_of(case, kafka, verdict, keep_in) as world:
         replicas = replicas_of(case, world, verdict)
         with load_on(case, world, replicas, alive):
             verdict.faults = inflict(replicas, faults, Random(seed), PAUSE_S, alive, seconds)
@@ -131,8 +133,11 @@ def run(
 
 
 @contextmanager
-def world_of(case: Case, kafka: KafkaSettings, verdict: Verdict) -> Iterator[World]:
-    """A prepared world; when the block ends, what came out of it is counted into the verdict."""
+def world_of(case: Case, kafka: KafkaSettings, verdict: Verdict, keep_in: Path | None = None) -> Iterator[World]:
+    """A prepared world; when the block ends, what came out of it is counted into the verdict.
+
+    Where that is not clean, the evidence is kept in `keep_in`.
+    """
     started = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="driftloop-chaos-") as folder:
         world = World(kafka, Path(folder))
@@ -143,6 +148,8 @@ def world_of(case: Case, kafka: KafkaSettings, verdict: Verdict) -> Iterator[Wor
         prefix = kafka.topic_prefix
         verdict.unwritten = _unwritten(world)
         case.check(world, verdict)
+        if keep_in is not None and not verdict.clean:
+            keep(case, world, keep_in)
         verdict.aborted_records = aborted_records(kafka.bootstrap_servers, [prefix + name for name in case.outputs])
     verdict.rows = len(world.sent)
     verdict.wall_seconds = round(time.monotonic() - started, 1)
