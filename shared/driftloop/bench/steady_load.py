@@ -3,7 +3,8 @@
     python -m driftloop.bench.steady_load SERVERS RATE RUN
 
 sends until its standard input ends (so that it never outlives who started it), then prints as JSON how many
-were sent, in how many seconds, and by how much the slowest turn was late. The stamp is the event's `predicted_at`: it travels with the row, so a reader of frames knows how old a row is.
+were sent, in how many seconds, and by how much the slowest turn was late. The stamp is the event's
+`predicted_at`: it travels with the row, so a reader of frames knows how old a row is.
 """
 
 import json

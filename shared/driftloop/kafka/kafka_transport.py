@@ -73,7 +73,13 @@ class KafkaTransport:
         return TopicPartition(self._prefix + position[0], position[1], offset)
 
     def _on_assign(self, rebalance: Rebalance, found: list[TopicPartition]) -> None:
-        parked = [TopicPartition(tp.topic, tp.partition, OFFSET_BEGINNING) for tp in found]
+        """Take them over, standing still at the group's offsets.
+
+        Why not at the beginning: the client then asks the broker where that is, and an answer that comes after
+        `begin_at` takes the partition back there. All of the log is then read once more to be thrown away.
+        """
+        places = self.committed(self._positions(found)) if found else {}
+        parked = [self._named(position, offset) for position, offset in places.items()]
         if self._kafka.group_protocol == "consumer":
             self._consumer.incremental_assign(parked)
         else:

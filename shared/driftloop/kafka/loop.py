@@ -20,7 +20,7 @@ from driftloop.kafka.kafka_transport import KafkaTransport
 from driftloop.kafka.metrics import LoopMetrics
 from driftloop.kafka.restore import restore
 from driftloop.kafka.settings import KafkaSettings, LoopSettings
-from driftloop.kafka.tasks import Tasks
+from driftloop.kafka.tasks import Gap, Tasks
 from driftloop.kafka.transactions import Transactions
 from driftloop.kafka.transport import AbortedError, Position, Transport
 from driftloop.processor import DeadLetter, Effects, Processor, Record, StaleTableError
@@ -113,11 +113,14 @@ class Loop:
         self._ticked = time.monotonic()
         self._take_tables(self._transport.poll_tables())
         polled = self._transport.poll(self._limit, self._patience())
-        self._restore_waiting()
-        records = self._tasks.accept(polled.records)
+        if restored := self._restore_waiting():
+            polled = polled.without(restored)  # it is from before: all behind the restored offsets is delivered again
+        records, gaps = self._tasks.accept(polled.records)
         self._tasks.reached(polled.ends)
         self._show_lag()
-        if records:
+        if any(map(self._left_out, gaps)):
+            self._start_over()
+        elif records:
             self._process(records)
         elif self._wake_at is not None and self._wake_at <= self._clock():
             self._wake()
@@ -154,8 +157,10 @@ class Loop:
                 self._transactions.forget(task.number)
         self.metrics.partitions(len(self._tasks.ready()))
 
-    def _restore_waiting(self) -> None:
-        for task in self._tasks.waiting():
+    def _restore_waiting(self) -> set[int]:
+        """Restore tasks that are complete; their numbers."""
+        waiting = self._tasks.waiting()
+        for task in waiting:
             started = time.monotonic()
             offsets, snapshot = restore(self._processor, self._settings, self._transport, task.number)
             self._transactions.restored(task.number, snapshot)
@@ -166,6 +171,7 @@ class Loop:
             self.metrics.partitions(len(self._tasks.ready()))
             self._ticked = time.monotonic()
             self._log.info("restored", partition=task.number, offsets=offsets, seconds=round(self._ticked - started, 3))
+        return {task.number for task in waiting}
 
     def _start_over(self) -> None:
         """Forget what is in memory and go back to the last commit."""
@@ -173,6 +179,15 @@ class Loop:
             self._processor.revoke(task.number)
             task.ready = False
         self._restore_waiting()
+
+    def _left_out(self, gap: Gap) -> bool:
+        """Whether the client left records out; a reader of its own is asked. Markers and aborted records are none."""
+        missing = sum(1 for _ in self._transport.read(*gap))
+        if missing:
+            topic, partition = gap.position
+            self._log.error("the client left records out", topic=topic, partition=partition, start=gap.start, n=missing)
+            self.metrics.left_out(missing)
+        return missing > 0
 
     # -- a batch --------------------------------------------------------------------------------
 

@@ -51,6 +51,12 @@ class LoopMetrics:
         self._restores = Counter(
             "driftloop_restores_total", "Partitions whose state was restored.", labels, registry=self.registry
         )
+        self._left_out = Counter(
+            "driftloop_left_out_records_total",
+            "Records that the Kafka client did not deliver in their turn and the loop went back for.",
+            labels,
+            registry=self.registry,
+        )
         self._partitions = Gauge("driftloop_partitions", "Partitions at work.", labels, registry=self.registry)
         self.service = service
 
@@ -75,6 +81,10 @@ class LoopMetrics:
     def restored(self) -> None:
         """A partition's state was restored."""
         self._restores.labels(self.service).inc()
+
+    def left_out(self, records: int) -> None:
+        """The client left records out; the loop goes back for them."""
+        self._left_out.labels(self.service).inc(records)
 
     def lag(self, topic: str, partition: int, records: int) -> None:
         """How far behind an input is."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +27,28 @@ class Task:
     ready: bool = False
     dirty: bool = False
     since_snapshot: int = 0
+
+
+class Gap(NamedTuple):
+    """Offsets from `start` up to `stop` of which no record came, though one behind them did."""
+
+    position: Position
+    start: int
+    stop: int
+
+
+class Accepted(NamedTuple):
+    """Records that come next, and the gaps between them (or before the first) that are longer than a marker.
+
+    A transaction's end takes up one offset, an aborted one as many as it had records: a gap says nothing
+    by itself. It may also be that the client left records out.
+    """
+
+    records: list[Record]
+    gaps: list[Gap]
+
+
+_MARKER = 1
 
 
 class Tasks:
@@ -71,38 +94,50 @@ class Tasks:
         task = self._tasks.get(number)
         return task if task is not None and task.ready else None
 
-    def accept(self, records: Iterable[Record]) -> list[Record]:
+    def accept(self, records: Iterable[Record]) -> Accepted:
         """The records that come next for a ready task, counted as read; others are leftovers of a move."""
         given = list(records)
-        return given if self._all_come_next(given) else self._those_that_come_next(given)
+        gaps = self._all_come_next(given)
+        return self._those_that_come_next(given) if gaps is None else Accepted(given, gaps)
 
-    def _all_come_next(self, records: Sequence[Record]) -> bool:
-        """Count all as read, where every one is to be accepted: the usual case, looked at a batch at a time."""
+    def _all_come_next(self, records: Sequence[Record]) -> list[Gap] | None:
+        """Count all as read, where every one is to be accepted: the usual case, looked at a batch at a time.
+
+        The gaps in them; None where some are leftovers.
+        """
         offsets = np.fromiter(map(OFFSET, records), np.int64, count=len(records))
         numbers = np.fromiter(map(PARTITION, records), np.int64, count=len(records))
         last: dict[Position, int] = {}
+        gaps: list[Gap] = []
         for topic, of_topic in _by_topic(records):
             for number in np.unique(numbers[of_topic]).tolist():
                 task = self._tasks.get(number)
+                if task is None or not task.ready:
+                    return None
                 own = offsets[of_topic][numbers[of_topic] == number]
-                if task is None or not task.ready or own[0] < task.next[topic] or np.any(np.diff(own) <= 0):
-                    return False
+                steps = np.diff(own, prepend=task.next[topic] - 1)
+                if np.any(steps <= 0):
+                    return None
+                far = np.flatnonzero(steps > 1 + _MARKER)
+                gaps += [Gap((topic, number), int(own[i] - steps[i] + 1), int(own[i])) for i in far.tolist()]
                 last[topic, number] = int(own[-1])
         for (topic, number), offset in last.items():
             task = self._tasks[number]
             task.next[topic], task.dirty = offset + 1, True
-        return True
+        return gaps
 
-    def _those_that_come_next(self, records: Iterable[Record]) -> list[Record]:
-        accepted = []
+    def _those_that_come_next(self, records: Iterable[Record]) -> Accepted:
+        accepted, gaps = [], []
         for record in records:
             topic, offset = str(record.topic()), int(record.offset() or 0)
             task = self._tasks.get(int(record.partition() or 0))
-            if task is not None and task.ready and offset >= task.next[topic]:
+            if task is not None and task.ready and offset >= (start := task.next[topic]):
+                if offset - start > _MARKER:
+                    gaps.append(Gap((topic, task.number), start, offset))
                 task.next[topic] = offset + 1
                 task.dirty = True
                 accepted.append(record)
-        return accepted
+        return Accepted(accepted, gaps)
 
     def reached(self, ends: dict[Position, int]) -> None:
         """Ends of partitions were reached: what lies before them is read."""

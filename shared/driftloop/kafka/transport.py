@@ -3,7 +3,7 @@
 All names are driftloop's own: a transport adds and removes the prefix of a shared cluster.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -41,6 +41,12 @@ class Polled:
 
     records: list[Record] = field(default_factory=list)
     ends: dict[Position, int] = field(default_factory=dict)
+
+    def without(self, partitions: Collection[int]) -> "Polled":
+        """The same, less what is of these partition numbers."""
+        records = [record for record in self.records if record.partition() not in partitions]
+        ends = {position: end for position, end in self.ends.items() if position[1] not in partitions}
+        return Polled(records, ends)
 
 
 class Rebalance(Protocol):

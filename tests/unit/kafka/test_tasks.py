@@ -1,4 +1,6 @@
-from driftloop.kafka.tasks import Tasks
+import pytest
+
+from driftloop.kafka.tasks import Gap, Tasks
 from driftloop.testing.records import FakeRecord
 
 
@@ -19,8 +21,8 @@ def test_a_task_waits_until_its_partition_of_every_input_is_here():
 def test_records_before_the_next_offset_or_of_others_are_not_accepted():
     tasks = ready_tasks(0)
     records = [FakeRecord("a", at_offset=9), FakeRecord("a", at_offset=10), FakeRecord("a", at_partition=1)]
-    assert [record.offset() for record in tasks.accept(records)] == [10]
-    assert tasks.accept(records) == []
+    assert [record.offset() for record in tasks.accept(records).records] == [10]
+    assert tasks.accept(records).records == []
 
 
 def test_an_end_behind_the_last_record_counts_as_read():
@@ -53,3 +55,13 @@ def test_commits_that_took_in_records_are_counted_for_the_snapshot():
     tasks.committed(tasks.uncommitted())
     tasks.committed({})
     assert [task.since_snapshot for task in tasks.ready()] == [1, 0]
+
+
+@pytest.mark.parametrize("leftover", [[], [FakeRecord("b", at_offset=-1)]], ids=["all at once", "one by one"])
+def test_a_gap_that_is_longer_than_a_marker_is_told(leftover):
+    tasks = ready_tasks(0, 1)
+    at = [(0, 11), (0, 13), (1, 13), (0, 16), (1, 14)]
+    records = [FakeRecord("a", at_partition=number, at_offset=offset) for number, offset in at]
+    accepted = tasks.accept([*leftover, *records])
+    assert accepted.records == records
+    assert sorted(accepted.gaps) == [Gap(("a", 0), 14, 16), Gap(("a", 1), 10, 13)]
