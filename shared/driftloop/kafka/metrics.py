@@ -58,6 +58,7 @@ class LoopMetrics:
             registry=self.registry,
         )
         self._partitions = Gauge("driftloop_partitions", "Partitions at work.", labels, registry=self.registry)
+        self._left_out.labels(service)  # shown from the start: an alert sees a rise, not a first value
         self.service = service
 
     def batch(self, processed: int, buried: int, ignored: dict[str, int], seconds: float) -> None:

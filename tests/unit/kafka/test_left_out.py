@@ -39,6 +39,10 @@ class Sly(MemoryTransport):
         self._rebalance.on_assigned(positions)
 
 
+def left_out(loop: Loop) -> float:
+    return loop.metrics.registry.get_sample_value("driftloop_left_out_records_total", {"service": "counter"})
+
+
 def skip(sly, polled):
     return Polled(polled.records[3:], polled.ends)
 
@@ -69,6 +73,7 @@ def test_records_that_the_client_leaves_out_are_gone_back_for(trick):
     while loop.step():
         pass
     assert core.counts[0] == {"k": ROWS}
+    assert left_out(loop) == (3 if trick in (skip, skip_between) else 0)
     assert [record.value() for record in log.records("drift-signals")] == [f"k={n + 1}".encode() for n in range(ROWS)]
 
 
@@ -83,4 +88,4 @@ def test_aborted_records_are_no_loss():
     log.append("outcome-frames", key="k", value=b"x")
     loop.settle()
     assert core.counts[0] == {"k": 2}
-    assert loop.metrics.registry.get_sample_value("driftloop_left_out_records_total", {"service": "counter"}) is None
+    assert left_out(loop) == 0
