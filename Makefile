@@ -31,6 +31,8 @@ else
 	@echo "installing driftloop and what it needs into $(VENV) with pip (minutes the first time)"
 	$(PY) -m pip install --quiet -c constraints.txt -e '.[dev]'
 endif
+	@echo "compiling the loops of ingestion, once (some ten seconds)"
+	@$(PY) -c 'import outcome_ingestion.core.id_kernel, outcome_ingestion.core.record_kernel'
 	@touch $@
 
 setup: $(STAMP) ## make .venv and install everything into it

@@ -116,7 +116,7 @@ class Loop:
         if restored := self._restore_waiting():
             polled = polled.without(restored)  # it is from before: all behind the restored offsets is delivered again
         records, gaps = self._tasks.accept(polled.records)
-        self._tasks.reached(polled.ends)
+        gaps += self._tasks.reached(polled.ends)
         self._show_lag()
         if any(map(self._left_out, gaps)):
             self._start_over()

@@ -30,7 +30,7 @@ class Task:
 
 
 class Gap(NamedTuple):
-    """Offsets from `start` up to `stop` of which no record came, though one behind them did."""
+    """Offsets from `start` up to `stop` of which no record came, though one behind them did, or the end."""
 
     position: Position
     start: int
@@ -139,12 +139,17 @@ class Tasks:
                 accepted.append(record)
         return Accepted(accepted, gaps)
 
-    def reached(self, ends: dict[Position, int]) -> None:
-        """Ends of partitions were reached: what lies before them is read."""
-        for (topic, number), offset in ends.items():
-            task = self._tasks.get(number)
-            if task is not None and task.ready:
-                task.next[topic] = max(task.next[topic], offset)
+    def reached(self, ends: Mapping[Position, int]) -> list[Gap]:
+        """Ends of partitions were reached: what lies before them is read. The gaps before them, as of `accept`."""
+        gaps = []
+        for (topic, number), end in ends.items():
+            task = self.get(number)
+            if task is None or end <= (start := task.next[topic]):
+                continue
+            if end - start > _MARKER:
+                gaps.append(Gap((topic, number), start, end))
+            task.next[topic] = end
+        return gaps
 
     def uncommitted(self) -> dict[Position, int]:
         """Next offsets that are ahead of what was committed."""

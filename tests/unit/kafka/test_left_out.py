@@ -51,6 +51,10 @@ def skip_between(sly, polled):
     return Polled(polled.records[:1] + polled.records[4:], polled.ends)
 
 
+def skip_to_the_end(sly, polled):
+    return Polled(polled.records[:-3], polled.ends)
+
+
 def forget_and_move(sly, polled):
     sly.move()
     return Polled(polled.records[3:], polled.ends)
@@ -61,7 +65,7 @@ def end_and_move(sly, polled):
     return Polled([], polled.ends)
 
 
-@pytest.mark.parametrize("trick", [skip, skip_between, forget_and_move, end_and_move])
+@pytest.mark.parametrize("trick", [skip, skip_between, skip_to_the_end, forget_and_move, end_and_move])
 def test_records_that_the_client_leaves_out_are_gone_back_for(trick):
     log = MemoryLog(partitions=1)
     core = Counter()
@@ -73,7 +77,7 @@ def test_records_that_the_client_leaves_out_are_gone_back_for(trick):
     while loop.step():
         pass
     assert core.counts[0] == {"k": ROWS}
-    assert left_out(loop) == (3 if trick in (skip, skip_between) else 0)
+    assert left_out(loop) == (3 if trick in (skip, skip_between, skip_to_the_end) else 0)
     assert [record.value() for record in log.records("drift-signals")] == [f"k={n + 1}".encode() for n in range(ROWS)]
 
 

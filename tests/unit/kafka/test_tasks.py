@@ -28,8 +28,8 @@ def test_records_before_the_next_offset_or_of_others_are_not_accepted():
 def test_an_end_behind_the_last_record_counts_as_read():
     tasks = ready_tasks(0)
     tasks.committed(tasks.uncommitted())
-    tasks.reached({("a", 0): 12, ("b", 5): 3})
-    assert tasks.uncommitted() == {("a", 0): 12}
+    assert tasks.reached({("a", 0): 12, ("b", 0): 1, ("b", 5): 3}) == [Gap(("a", 0), 10, 12)]
+    assert tasks.uncommitted() == {("a", 0): 12, ("b", 0): 1}
 
 
 def test_a_restored_task_states_its_offsets_once():
