@@ -32,7 +32,7 @@ else
 	$(PY) -m pip install --quiet -c constraints.txt -e '.[dev]'
 endif
 	@echo "compiling the loops of ingestion, once (some ten seconds)"
-	@$(PY) -c 'import outcome_ingestion.core.id_kernel, outcome_ingestion.core.record_kernel'
+	@$(PY) -c 'import outcome_ingestion.core.ingest'
 	@touch $@
 
 setup: $(STAMP) ## make .venv and install everything into it

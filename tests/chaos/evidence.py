@@ -10,6 +10,7 @@ was lost before the service could have seen it.
 
 import json
 import shutil
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +46,7 @@ def _line(message: Message, committed: bool) -> dict[str, Any]:
     }
 
 
-def _write(path: Path, lines: Any) -> None:
+def _write(path: Path, lines: Iterable[Mapping[str, Any]]) -> None:
     with path.open("w", encoding="utf-8") as file:
         for line in lines:
             file.write(json.dumps(line) + "\n")

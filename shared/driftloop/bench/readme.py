@@ -108,7 +108,12 @@ def speed(result: Result) -> str:
 
 def ingest(result: Result) -> str:
     """Rows per CPU-second of the service by encoding, beside the loops that ran on the same records."""
-    words = {"json": "JSON, one row a record", "columns": "columnar JSON, 500 rows", "arrow": "Arrow, 500 rows"}
+    words = {
+        "json": "JSON, one row a record",
+        "columns": "columnar JSON, 500 rows",
+        "arrow": "Arrow, 500 rows",
+        "avro": "Avro, one row a record",
+    }
     head = [
         "the service, exactly-once on",
         "rows per CPU-second",
@@ -118,7 +123,7 @@ def ingest(result: Result) -> str:
     ]
     rows = [
         [
-            words.get(name, "Avro, one row a record"),
+            words[name],
             f"{one['rows_per_cpu_second'] / 1e3:,.0f} k",
             f"{one['ratio_to_bare']:.1f}",
             "–" if one["ratio_to_faust"] is None else f"{one['ratio_to_faust']:.0f}",

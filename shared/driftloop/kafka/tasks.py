@@ -10,6 +10,17 @@ from numpy.typing import NDArray
 from driftloop.kafka.transport import Position
 from driftloop.processor import OFFSET, PARTITION, TOPIC, Record
 
+_MARKER = 1
+"""Offsets that the end of a transaction takes up."""
+
+
+class Gap(NamedTuple):
+    """Offsets from `start` up to `stop` of which no record came, though one behind them did, or the end."""
+
+    position: Position
+    start: int
+    stop: int
+
 
 @dataclass(slots=True)
 class Task:
@@ -28,13 +39,10 @@ class Task:
     dirty: bool = False
     since_snapshot: int = 0
 
-
-class Gap(NamedTuple):
-    """Offsets from `start` up to `stop` of which no record came, though one behind them did, or the end."""
-
-    position: Position
-    start: int
-    stop: int
+    def gap_before(self, topic: str, offset: int) -> list[Gap]:
+        """The gap between what is read next of a topic and an offset; none where no more than a marker fits in."""
+        start = self.next[topic]
+        return [Gap((topic, self.number), start, offset)] if offset - start > _MARKER else []
 
 
 class Accepted(NamedTuple):
@@ -46,9 +54,6 @@ class Accepted(NamedTuple):
 
     records: list[Record]
     gaps: list[Gap]
-
-
-_MARKER = 1
 
 
 class Tasks:
@@ -94,11 +99,10 @@ class Tasks:
         task = self._tasks.get(number)
         return task if task is not None and task.ready else None
 
-    def accept(self, records: Iterable[Record]) -> Accepted:
+    def accept(self, records: list[Record]) -> Accepted:
         """The records that come next for a ready task, counted as read; others are leftovers of a move."""
-        given = list(records)
-        gaps = self._all_come_next(given)
-        return self._those_that_come_next(given) if gaps is None else Accepted(given, gaps)
+        gaps = self._all_come_next(records)
+        return self._those_that_come_next(records) if gaps is None else Accepted(records, gaps)
 
     def _all_come_next(self, records: Sequence[Record]) -> list[Gap] | None:
         """Count all as read, where every one is to be accepted: the usual case, looked at a batch at a time.
@@ -127,13 +131,13 @@ class Tasks:
         return gaps
 
     def _those_that_come_next(self, records: Iterable[Record]) -> Accepted:
-        accepted, gaps = [], []
+        accepted: list[Record] = []
+        gaps: list[Gap] = []
         for record in records:
             topic, offset = str(record.topic()), int(record.offset() or 0)
             task = self._tasks.get(int(record.partition() or 0))
-            if task is not None and task.ready and offset >= (start := task.next[topic]):
-                if offset - start > _MARKER:
-                    gaps.append(Gap((topic, task.number), start, offset))
+            if task is not None and task.ready and offset >= task.next[topic]:
+                gaps += task.gap_before(topic, offset)
                 task.next[topic] = offset + 1
                 task.dirty = True
                 accepted.append(record)
@@ -141,14 +145,12 @@ class Tasks:
 
     def reached(self, ends: Mapping[Position, int]) -> list[Gap]:
         """Ends of partitions were reached: what lies before them is read. The gaps before them, as of `accept`."""
-        gaps = []
+        gaps: list[Gap] = []
         for (topic, number), end in ends.items():
             task = self.get(number)
-            if task is None or end <= (start := task.next[topic]):
-                continue
-            if end - start > _MARKER:
-                gaps.append(Gap((topic, number), start, end))
-            task.next[topic] = end
+            if task is not None:
+                gaps += task.gap_before(topic, end)
+                task.next[topic] = max(task.next[topic], end)
         return gaps
 
     def uncommitted(self) -> dict[Position, int]:
