@@ -10,7 +10,7 @@ from pathlib import Path
 import hypothesis
 import pytest
 
-from driftloop.kafka.embedded import Broker, embedded_broker
+from driftloop.kafka.embedded.broker import Broker, embedded_broker
 from driftloop.kafka.settings import KafkaSettings
 
 _numbers = itertools.count()

@@ -4,9 +4,9 @@ from drift_detection.core.processor import DriftDetection
 from drift_detection.metrics import DetectionMetrics
 from drift_detection.settings import Settings
 from driftloop.contracts import topics
-from driftloop.kafka.loop import Loop
-from driftloop.kafka.metrics import LoopMetrics
-from driftloop.kafka.service import Service
+from driftloop.kafka.loop.loop import Loop
+from driftloop.kafka.loop.metrics import LoopMetrics
+from driftloop.kafka.loop.service import Service
 from driftloop.kafka.settings import KafkaSettings, LoopSettings
 
 LOOP = LoopSettings(

@@ -5,9 +5,9 @@ import ctypes
 import gc
 
 from driftloop.contracts import topics
-from driftloop.kafka.loop import Loop
-from driftloop.kafka.metrics import LoopMetrics
-from driftloop.kafka.service import Service
+from driftloop.kafka.loop.loop import Loop
+from driftloop.kafka.loop.metrics import LoopMetrics
+from driftloop.kafka.loop.service import Service
 from driftloop.kafka.settings import KafkaSettings, LoopSettings
 from outcome_ingestion.adapters.delta import DeltaSink
 from outcome_ingestion.adapters.schema_registry import SchemaRegistry

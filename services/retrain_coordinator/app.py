@@ -1,9 +1,9 @@
 """Composition: the coordinator's core over the transactional loop."""
 
 from driftloop.contracts import topics
-from driftloop.kafka.loop import Loop
-from driftloop.kafka.metrics import LoopMetrics
-from driftloop.kafka.service import Service
+from driftloop.kafka.loop.loop import Loop
+from driftloop.kafka.loop.metrics import LoopMetrics
+from driftloop.kafka.loop.service import Service
 from driftloop.kafka.settings import KafkaSettings, LoopSettings
 from retrain_coordinator.core.processor import Coordinator
 from retrain_coordinator.metrics import CoordinatorMetrics, Counted, ModelGauges

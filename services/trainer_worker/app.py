@@ -1,9 +1,9 @@
 """Composition: the two roles of the trainer over the transactional loop."""
 
 from driftloop.contracts import topics
-from driftloop.kafka.loop import Loop
-from driftloop.kafka.metrics import LoopMetrics
-from driftloop.kafka.service import Service
+from driftloop.kafka.loop.loop import Loop
+from driftloop.kafka.loop.metrics import LoopMetrics
+from driftloop.kafka.loop.service import Service
 from driftloop.kafka.settings import KafkaSettings, LoopSettings
 from trainer_worker.adapters.executor import ChildProcesses, Places
 from trainer_worker.adapters.frame_log import KafkaFrames

@@ -13,6 +13,8 @@ class ExitCode(IntEnum):
     NOT_FOUND = 4
     TOO_MANY_DEAD_LETTERS = 5
     FENCED = 6
+    STUCK = 7
+    STATE_MISMATCH = 8
 
 
 class UserError(Exception):

@@ -24,7 +24,7 @@ from tests.chaos.run import SESSION, run
 from tests.chaos.verdict import Verdict
 
 from driftloop.errors import UserError
-from driftloop.kafka.embedded import Broker, embedded_broker
+from driftloop.kafka.embedded.broker import Broker, embedded_broker
 from driftloop.kafka.settings import KafkaSettings
 
 KINDS = ("broker", "rebalance", "stop")

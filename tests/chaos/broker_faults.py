@@ -16,8 +16,8 @@ from tests.chaos.run import SESSION, load_on, replicas_of, world_of
 from tests.chaos.verdict import Verdict
 
 from driftloop.errors import UserError
-from driftloop.kafka.embedded import Broker, embedded_broker
-from driftloop.kafka.offsets import EndOffsets, GroupOffsets
+from driftloop.kafka.clients.offsets import EndOffsets, GroupOffsets
+from driftloop.kafka.embedded.broker import Broker, embedded_broker
 from driftloop.kafka.settings import KafkaSettings
 
 DELAY_S = 0.2

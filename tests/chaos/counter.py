@@ -5,8 +5,8 @@ import sys
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from driftloop.kafka.loop import Loop
-from driftloop.kafka.service import Service
+from driftloop.kafka.loop.loop import Loop
+from driftloop.kafka.loop.service import Service
 from driftloop.kafka.settings import KafkaSettings, LoopSettings
 from driftloop.processor import Effects, Outgoing, Record, StateChange
 from driftloop.telemetry.logs import configure_logs

@@ -12,7 +12,7 @@ from tests.chaos.run import load_on, replicas_of, world_of
 from tests.chaos.verdict import Verdict
 
 from driftloop.errors import UserError
-from driftloop.kafka.clients import admin_client
+from driftloop.kafka.clients.clients import admin_client
 from driftloop.kafka.settings import KafkaSettings
 
 SIZES = (4, 1, 3, 1)

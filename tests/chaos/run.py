@@ -19,11 +19,11 @@ from tests.chaos.verdict import Verdict
 from tests.chaos.witness import aborted_records, read_all
 
 from driftloop.errors import UserError
-from driftloop.kafka.clients import plain_producer
-from driftloop.kafka.partitioner import partition_of
-from driftloop.kafka.quiescence import Quiescence
+from driftloop.kafka.admin.quiescence import Quiescence
+from driftloop.kafka.admin.topics import apply_topics
+from driftloop.kafka.clients.clients import plain_producer
+from driftloop.kafka.clients.partitioner import partition_of
 from driftloop.kafka.settings import KafkaSettings
-from driftloop.kafka.topics import apply_topics
 
 SESSION = {"group.consumer.session.timeout.ms": "3000", "group.consumer.heartbeat.interval.ms": "300"}
 """Of the broker: a killed replica's partitions move on after three seconds."""

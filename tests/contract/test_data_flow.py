@@ -9,10 +9,10 @@ import outcome_ingestion.app
 import retrain_coordinator.app
 import trainer_worker.app
 from driftloop.contracts.topics import DEAD_LETTERS, topics
-from driftloop.kafka.access import Grant, read_grants
+from driftloop.kafka.admin.access import Grant, read_grants
+from driftloop.kafka.admin.topics import STATEFUL_GROUPS
 from driftloop.kafka.settings import LoopSettings
-from driftloop.kafka.topics import STATEFUL_GROUPS
-from driftloop.local.programs import SERVICES
+from driftloop.tools.local.programs import SERVICES
 
 APPS = (outcome_ingestion.app, drift_detection.app, retrain_coordinator.app, trainer_worker.app)
 LOOPS = {

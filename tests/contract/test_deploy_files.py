@@ -12,9 +12,9 @@ import pytest
 import yaml
 from pydantic_settings import BaseSettings
 
+from driftloop.kafka.admin.topics import STATEFUL_GROUPS
 from driftloop.kafka.settings import KafkaSettings
-from driftloop.kafka.topics import STATEFUL_GROUPS
-from driftloop.local.programs import SERVICES
+from driftloop.tools.local.programs import SERVICES
 
 ROOT = Path(__file__).parents[2]
 COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text())

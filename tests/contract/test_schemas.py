@@ -8,10 +8,10 @@ import pytest
 from fastavro import parse_schema, schemaless_reader, schemaless_writer
 from pydantic import BaseModel
 
-from driftloop.contracts.avro import avro_schema
-from driftloop.contracts.schema_check import problems
-from driftloop.contracts.schema_files import contract_of
 from driftloop.contracts.topics import schemas_root, topics
+from driftloop.tools.schemas.avro import avro_schema
+from driftloop.tools.schemas.schema_check import problems
+from driftloop.tools.schemas.schema_files import contract_of
 
 ROOT = schemas_root()
 VALID = sorted(ROOT.glob("examples/*/v*/valid/*.json"))

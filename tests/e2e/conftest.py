@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from driftloop.local.loop import LocalLoop
-from driftloop.replay.options import ReplayOptions
-from driftloop.replay.result import result_json
-from driftloop.replay.run import replay
-from driftloop.verify.recorded import Recorded, read_recorded
+from driftloop.tools.local.loop import LocalLoop
+from driftloop.tools.replay.options import ReplayOptions
+from driftloop.tools.replay.result import result_json
+from driftloop.tools.replay.run import replay
+from driftloop.tools.verify.recorded import Recorded, read_recorded
 
 TRAIN_ROWS, DRIFT_ROW, ROWS = 400, 900, 1800
 

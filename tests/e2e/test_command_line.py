@@ -21,14 +21,14 @@ target: {price: {kind: number}}
 
 def driftloop(*arguments, seconds=60, cwd=None):
     environment = {name: value for name, value in os.environ.items() if not name.startswith("DRIFTLOOP_")}
-    command = [sys.executable, "-c", "from driftloop.cli.main import main; main()", *map(str, arguments)]
+    command = [sys.executable, "-c", "from driftloop.tools.cli.main import main; main()", *map(str, arguments)]
     return subprocess.run(
         command, capture_output=True, text=True, timeout=seconds, env=environment, cwd=cwd, check=False
     )
 
 
 def start_up(home: Path, log: Path) -> subprocess.Popen:
-    command = [sys.executable, "-c", "from driftloop.cli.main import main; main()", "up", "--home", str(home)]
+    command = [sys.executable, "-c", "from driftloop.tools.cli.main import main; main()", "up", "--home", str(home)]
     return subprocess.Popen(command, stdout=log.open("w"), stderr=subprocess.STDOUT)
 
 
@@ -87,7 +87,7 @@ def test_ctrl_c_stops_a_replay_cleanly_and_leaves_nothing_behind(tmp_path, drift
     options = [str(drift_csv), "--target", "target", "--home", str(home)]
     # A runner in the background hands an ignored SIGINT down; a person's terminal does not.
     listen = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
-    command = [sys.executable, "-c", f"{listen}; from driftloop.cli.main import main; main()", "replay", *options]
+    command = [sys.executable, "-c", f"{listen}; from driftloop.tools.cli.main import main; main()", "replay", *options]
     process = subprocess.Popen(command, stdout=log.open("w"), stderr=subprocess.STDOUT)
     await_line(log, "All services are ready", process)
     state = json.loads((home / "run" / "up.json").read_text())

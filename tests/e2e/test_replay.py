@@ -1,6 +1,6 @@
 import pytest
 
-from driftloop.verify.comparison import verify
+from driftloop.tools.verify.comparison import verify
 
 pytestmark = [pytest.mark.broker, pytest.mark.slow]
 

@@ -6,8 +6,8 @@ import pytest
 
 from driftloop.contracts import topics
 from driftloop.testing.records import FakeRecord
-from driftloop.verify.comparison import verify
-from driftloop.verify.recorded import INPUTS, OUTPUTS, Recorded, bytes_of, offset_of
+from driftloop.tools.verify.comparison import verify
+from driftloop.tools.verify.recorded import INPUTS, OUTPUTS, Recorded, bytes_of, offset_of
 
 pytestmark = [pytest.mark.broker, pytest.mark.slow]
 

@@ -1,12 +1,12 @@
 import pytest
 
 from driftloop.contracts.topics import DEAD_LETTERS, PREDICTION_OUTCOMES
-from driftloop.kafka.dead_letters_topic import delete_dead_letters, read_dead_letters, send_again
-from driftloop.kafka.log_reader import LogReader
-from driftloop.kafka.removal import remove_prefixed
-from driftloop.kafka.sender import Sender
+from driftloop.kafka.admin.dead_letters_topic import delete_dead_letters, read_dead_letters, send_again
+from driftloop.kafka.admin.removal import remove_prefixed
+from driftloop.kafka.admin.topics import apply_topics
+from driftloop.kafka.clients.log_reader import LogReader
+from driftloop.kafka.clients.sender import Sender
 from driftloop.kafka.settings import KafkaSettings
-from driftloop.kafka.topics import apply_topics
 
 pytestmark = pytest.mark.broker
 

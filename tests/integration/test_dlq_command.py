@@ -8,13 +8,13 @@ import pytest
 from tests.rubbish import good
 from typer.testing import CliRunner
 
-from driftloop.cli.dlq import app
 from driftloop.codec.frames import decode_frame
 from driftloop.contracts.topics import DEAD_LETTERS, MODEL_SPECS, OUTCOME_FRAMES, PREDICTION_OUTCOMES
-from driftloop.kafka.loop import Loop
-from driftloop.kafka.sender import Sender
-from driftloop.kafka.tail import Tail
-from driftloop.kafka.topics import apply_topics
+from driftloop.kafka.admin.topics import apply_topics
+from driftloop.kafka.clients.sender import Sender
+from driftloop.kafka.clients.tail import Tail
+from driftloop.kafka.loop.loop import Loop
+from driftloop.tools.cli.dlq import app
 from outcome_ingestion.app import INGEST
 from outcome_ingestion.core.ingest import Ingest
 

@@ -5,10 +5,10 @@ import json
 import pytest
 from typer.testing import CliRunner
 
-from driftloop.cli.topics import app
 from driftloop.contracts.topics import topics
 from driftloop.errors import ExitCode, UserError
 from driftloop.kafka.settings import KafkaSettings
+from driftloop.tools.cli.topics import app
 
 pytestmark = pytest.mark.broker
 

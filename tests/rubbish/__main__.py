@@ -12,7 +12,7 @@ from pathlib import Path
 
 from tests.rubbish.run import Plan, only_rubbish, run
 
-from driftloop.kafka.embedded import embedded_broker
+from driftloop.kafka.embedded.broker import embedded_broker
 from driftloop.kafka.settings import KafkaSettings
 
 

@@ -21,10 +21,10 @@ from driftloop.contracts.topics import (
     TRAINING_REQUESTS,
 )
 from driftloop.errors import ExitCode
-from driftloop.kafka.quiescence import Quiescence
-from driftloop.kafka.sender import Sender
+from driftloop.kafka.admin.quiescence import Quiescence
+from driftloop.kafka.admin.topics import apply_topics
+from driftloop.kafka.clients.sender import Sender
 from driftloop.kafka.settings import KafkaSettings
-from driftloop.kafka.topics import apply_topics
 
 MARK = "rubbish"
 """The header that names a bad record, so that it is known again among the dead letters."""

@@ -18,7 +18,7 @@ from driftloop.contracts.topics import (
     PREDICTION_LABELS,
     RETRAIN_DECISIONS,
 )
-from driftloop.kafka.log_reader import LogReader
+from driftloop.kafka.clients.log_reader import LogReader
 from driftloop.kafka.settings import KafkaSettings
 from driftloop.processor import Record
 

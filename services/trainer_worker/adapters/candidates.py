@@ -2,9 +2,9 @@
 
 import numpy as np
 
+from driftloop.artifacts.store import open_artifact
 from driftloop.contracts.training_requests import TrainingRequest
 from driftloop.contracts.training_results import TrainingCost, Validation
-from driftloop.registry.artifacts import open_artifact
 from driftloop.spec.model_spec import ModelSpec
 from trainer_worker.adapters.data_set import DataSet
 from trainer_worker.core.train.fitting import Champion, loss_bound, model_losses

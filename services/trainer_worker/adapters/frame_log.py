@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from driftloop.contracts.topics import OUTCOME_FRAMES
-from driftloop.kafka.log_reader import LogReader
+from driftloop.kafka.clients.log_reader import LogReader
 from driftloop.kafka.settings import KafkaSettings
 from driftloop.processor import Record
 

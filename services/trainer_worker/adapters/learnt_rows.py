@@ -2,9 +2,9 @@
 
 import structlog
 
+from driftloop.artifacts.store import verify_artifact
 from driftloop.errors import UserError
 from driftloop.learners.protocol import Rows
-from driftloop.registry.artifacts import verify_artifact
 from driftloop.spec.model_spec import ModelSpec
 from trainer_worker.adapters.data_set import data_set, rows_of_rule
 

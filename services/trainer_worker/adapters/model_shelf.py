@@ -5,8 +5,8 @@ from collections import OrderedDict
 
 import structlog
 
+from driftloop.artifacts.store import ArtifactError, load_model
 from driftloop.learners.protocol import Model, Predictions, Rows
-from driftloop.registry.artifacts import ArtifactError, load_model
 from trainer_worker.core.score.ports import RefusedArtifactError
 from trainer_worker.metrics import ScoreMetrics
 

@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from driftloop.artifacts.manifest import Manifest
+from driftloop.artifacts.store import ArtifactError, verify_artifact
 from driftloop.contracts.message import FramePosition
-from driftloop.registry.artifacts import ArtifactError, verify_artifact
-from driftloop.registry.manifest import Manifest
 from trainer_worker.adapters.job import Job
 from trainer_worker.adapters.train import train
 from trainer_worker.core.train.run_report import Reused, Run

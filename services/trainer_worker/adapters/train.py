@@ -9,14 +9,14 @@ from importlib.metadata import PackageNotFoundError, version
 import numpy as np
 from numpy.typing import NDArray
 
+from driftloop.artifacts.manifest import Manifest
+from driftloop.artifacts.store import Artifact, UnwritableError, artifact_uri, open_artifact, write_artifact
 from driftloop.contracts.message import derive_id
 from driftloop.contracts.model_profiles import ModelProfile
 from driftloop.contracts.training_requests import TrainingRequest
 from driftloop.contracts.training_results import TrainingCost
 from driftloop.learners.entry_points import make_learner
 from driftloop.learners.protocol import Model, Step
-from driftloop.registry.artifacts import Artifact, UnwritableError, artifact_uri, open_artifact, write_artifact
-from driftloop.registry.manifest import Manifest
 from driftloop.spec.model_spec import ModelSpec
 from driftloop.statistics.profiles import make_profile
 from trainer_worker.adapters.candidates import reuse

@@ -7,8 +7,8 @@ my-learner = "my_package.my_module:make"
 from collections.abc import Mapping
 from typing import Any, cast
 
-from driftloop.installed import NotInstalledError, installed, load
 from driftloop.learners.protocol import Learner, LearnerFactory
+from driftloop.plugins import NotInstalledError, installed, load
 from driftloop.spec.model_spec import ModelSpec
 
 GROUP = "driftloop.learners"

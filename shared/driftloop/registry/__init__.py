@@ -1,1 +1,1 @@
-"""The registry: artifacts of versions, and the view of `model-events`."""
+"""The registry: a view of `model-events` and the specs, for people and programs that ask about versions."""

@@ -5,9 +5,9 @@ from datetime import datetime
 from driftloop.contracts.message import derive_id
 from driftloop.contracts.model_specs import ModelSpecPublished
 from driftloop.contracts.topics import MODEL_SPECS
-from driftloop.kafka.sender import Sender
+from driftloop.kafka.clients.sender import Sender
+from driftloop.kafka.clients.tail import Tail
 from driftloop.kafka.settings import KafkaSettings
-from driftloop.kafka.tail import Tail
 from driftloop.spec.model_spec import ModelSpec
 
 

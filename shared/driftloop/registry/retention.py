@@ -11,12 +11,12 @@ from datetime import datetime
 
 import fsspec
 
+from driftloop.artifacts.store import delete_artifact
 from driftloop.contracts.message import derive_id
 from driftloop.contracts.model_commands import ModelCommand
 from driftloop.contracts.topics import MODEL_COMMANDS
-from driftloop.kafka.sender import Sender
+from driftloop.kafka.clients.sender import Sender
 from driftloop.kafka.settings import KafkaSettings
-from driftloop.registry.artifacts import delete_artifact
 from driftloop.registry.sync import sync
 from driftloop.registry.view import RegistryView, VersionInfo
 

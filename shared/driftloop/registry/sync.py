@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from driftloop.kafka.log_reader import LogReader, OffsetsGoneError
+from driftloop.kafka.clients.log_reader import LogReader, OffsetsGoneError
 from driftloop.kafka.settings import KafkaSettings
 from driftloop.registry.intake import TOPICS
 from driftloop.registry.view import RegistryView

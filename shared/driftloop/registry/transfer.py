@@ -13,10 +13,10 @@ from pathlib import Path, PurePosixPath
 
 import fsspec
 
+from driftloop.artifacts.store import MANIFEST, artifact_uri, verify_artifact
 from driftloop.contracts.message import derive_id
 from driftloop.contracts.model_commands import ModelCommand
 from driftloop.errors import ExitCode, UserError
-from driftloop.registry.artifacts import MANIFEST, artifact_uri, verify_artifact
 from driftloop.registry.lineage import Lineage, lineage
 from driftloop.registry.view import RegistryView
 from driftloop.spec.model_spec import ModelSpec

@@ -3,7 +3,7 @@
 `from driftloop.serving import OutcomePublisher, ChampionWatcher, TrafficRouter`
 """
 
-from driftloop.kafka.sender import DeliveryError
+from driftloop.kafka.clients.sender import DeliveryError
 from driftloop.serving.champion import Champion, ChampionWatcher
 from driftloop.serving.publisher import OutcomePublisher
 from driftloop.serving.router import TrafficRouter

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from driftloop.artifacts.store import open_artifact
 from driftloop.contracts.model_events import ModelEvent
 from driftloop.contracts.topics import MODEL_EVENTS
 from driftloop.errors import UserError
+from driftloop.kafka.clients.tail import Tail, TailRecord
 from driftloop.kafka.settings import KafkaSettings
-from driftloop.kafka.tail import Tail, TailRecord
 from driftloop.learners.protocol import Column, Model, Predictions, Rows
-from driftloop.registry.artifacts import open_artifact
 from driftloop.serving.router import canary_router
 from driftloop.spec.expressions import parse_expression
 from driftloop.spec.model_spec import ModelSpec

@@ -11,7 +11,7 @@ from driftloop.codec.content_types import ARROW, JSON, content_header
 from driftloop.contracts.prediction_labels import PredictionLabel
 from driftloop.contracts.prediction_outcomes import PredictionOutcome
 from driftloop.contracts.topics import PREDICTION_LABELS, PREDICTION_OUTCOMES
-from driftloop.kafka.sender import Delivered, Sender
+from driftloop.kafka.clients.sender import Delivered, Sender
 from driftloop.kafka.settings import KafkaSettings
 
 

@@ -8,9 +8,9 @@ from tests.chaos.counter import SINK, SOURCE, KeyCounter, settings
 from tests.chaos.verdict import Verdict
 from tests.chaos.witness import read_all
 
-from driftloop.kafka.clients import group_consumer
-from driftloop.kafka.kafka_transport import KafkaTransport
-from driftloop.kafka.restore import restore
+from driftloop.kafka.clients.clients import group_consumer
+from driftloop.kafka.loop.kafka_transport import KafkaTransport
+from driftloop.kafka.loop.restore import restore
 
 _KEYS = 97
 

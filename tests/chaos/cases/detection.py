@@ -12,7 +12,7 @@ from drift_detection.core.processor import DriftDetection
 from driftloop.contracts.drift_signals import DriftSignal
 from driftloop.contracts.drift_status import DriftStatus
 from driftloop.contracts.topics import DRIFT_SIGNALS, DRIFT_STATUS, MODEL_PROFILES, MODEL_SPECS, OUTCOME_FRAMES
-from driftloop.kafka.partitioner import partition_of
+from driftloop.kafka.clients.partitioner import partition_of
 
 Said = tuple[str, str, bytes]
 

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from deltalake import write_deltalake
 
 from driftloop.archive.schema import PARTITION_BY
-from driftloop.kafka.loop import Loop
-from driftloop.kafka.metrics import LoopMetrics
-from driftloop.kafka.service import Service
+from driftloop.kafka.loop.loop import Loop
+from driftloop.kafka.loop.metrics import LoopMetrics
+from driftloop.kafka.loop.service import Service
 from driftloop.kafka.settings import KafkaSettings
 from driftloop.telemetry.logs import configure_logs
 from outcome_ingestion.adapters.delta import DeltaSink

@@ -20,7 +20,7 @@ from driftloop.contracts.topics import (
     PREDICTION_LABELS,
     PREDICTION_OUTCOMES,
 )
-from driftloop.kafka.partitioner import partition_of
+from driftloop.kafka.clients.partitioner import partition_of
 from driftloop.spec.model_spec import ModelSpec
 from outcome_ingestion.core.ingest import Ingest
 

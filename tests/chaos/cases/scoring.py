@@ -11,6 +11,8 @@ from tests.chaos.cases.gates import MODELS, START, frames, prepared, spec_of
 from tests.chaos.verdict import Verdict
 from tests.chaos.witness import kept_entries, read_all
 
+from driftloop.artifacts.manifest import Manifest
+from driftloop.artifacts.store import Artifact, artifact_uri, load_model, write_artifact
 from driftloop.codec.frames import FEATURE, LABEL, PREDICTION, decode_frame
 from driftloop.contracts.challenge_scores import ChallengeScores
 from driftloop.contracts.message import derive_id
@@ -18,8 +20,6 @@ from driftloop.contracts.model_events import ModelEvent, ModelEventType
 from driftloop.contracts.topics import CHALLENGE_SCORES, MODEL_EVENTS, MODEL_SPECS, OUTCOME_FRAMES
 from driftloop.learners.entry_points import make_learner
 from driftloop.learners.protocol import Rows
-from driftloop.registry.artifacts import Artifact, artifact_uri, load_model, write_artifact
-from driftloop.registry.manifest import Manifest
 from trainer_worker.adapters.frame_log import KafkaFrames
 from trainer_worker.adapters.learnt_rows import ArchivedLearntRows
 from trainer_worker.adapters.model_shelf import LoadedModels

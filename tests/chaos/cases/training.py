@@ -16,12 +16,12 @@ from tests.chaos.verdict import Verdict
 from tests.chaos.witness import kept_entries, read_all
 
 from driftloop.archive.schema import ARCHIVE_SCHEMA, PARTITION_BY, app_id
+from driftloop.artifacts.store import verify_artifact
 from driftloop.contracts.message import FramePosition, derive_id
 from driftloop.contracts.topics import MODEL_PROFILES, TRAINING_REQUESTS, TRAINING_RESULTS
 from driftloop.contracts.training_requests import DataRule, TrainingRequest
 from driftloop.contracts.training_results import TrainingResult
 from driftloop.errors import UserError
-from driftloop.registry.artifacts import verify_artifact
 from trainer_worker.app import TRAIN
 from trainer_worker.core.train.processor import TrainingRuns
 

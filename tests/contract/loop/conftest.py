@@ -7,18 +7,18 @@ from typing import Any, Protocol
 import pytest
 from confluent_kafka.admin import NewTopic
 
-from driftloop.kafka.clients import admin_client, plain_producer
-from driftloop.kafka.kafka_transport import KafkaTransport
-from driftloop.kafka.log_reader import LogReader
-from driftloop.kafka.loop import Loop
-from driftloop.kafka.quiescence import Quiescence
+from driftloop.in_memory.log import KilledError, MemoryLog
+from driftloop.in_memory.loop import MemoryLoop
+from driftloop.kafka.admin.quiescence import Quiescence
+from driftloop.kafka.admin.topics import create_topics
+from driftloop.kafka.clients.clients import admin_client, plain_producer
+from driftloop.kafka.clients.log_reader import LogReader
+from driftloop.kafka.loop.kafka_transport import KafkaTransport
+from driftloop.kafka.loop.loop import Loop
+from driftloop.kafka.loop.transport import AbortedError, Position, Write
 from driftloop.kafka.settings import KafkaSettings, LoopSettings
-from driftloop.kafka.topics import create_topics
-from driftloop.kafka.transport import AbortedError, Position, Write
 from driftloop.processor import DeadLetter, Effects, Outgoing, Record, StaleTableError, StateChange
 from driftloop.testing.clock import FakeClock
-from driftloop.testing.memory_log import KilledError, MemoryLog
-from driftloop.testing.memory_loop import MemoryLoop
 
 PARTITIONS = 2
 TOPICS = ("outcome-frames", "model-commands", "drift-signals", "model-specs", "prediction-outcomes-dlq")

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from driftloop.errors import ExitCode, UserError
-from driftloop.kafka.transport import AbortedError, FencedError
+from driftloop.kafka.loop.transport import AbortedError, FencedError
 
 KEYS = [f"m{number % 5}" for number in range(40)]
 

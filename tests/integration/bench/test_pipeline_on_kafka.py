@@ -1,6 +1,6 @@
 import pytest
 
-from driftloop.bench.pipeline import bench_pipeline, pipeline_table
+from driftloop.tools.bench.pipeline import bench_pipeline, pipeline_table
 
 
 @pytest.mark.broker

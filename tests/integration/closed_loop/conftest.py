@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from driftloop.backtest.loop_in_memory import LoopInMemory
+from driftloop.artifacts.store import load_model
 from driftloop.codec.arrow import encode_batch
 from driftloop.codec.content_types import ARROW, content_header
 from driftloop.contracts import topics
@@ -18,10 +18,10 @@ from driftloop.contracts.model_events import ModelEvent
 from driftloop.contracts.retrain_decisions import RetrainDecision
 from driftloop.contracts.training_requests import TrainingRequest
 from driftloop.learners.protocol import Model, Rows
-from driftloop.registry.artifacts import load_model
 from driftloop.registry.declaring import spec_message
-from driftloop.replay.stream import EventTime, outcome_batch
 from driftloop.spec.model_spec import ModelSpec
+from driftloop.tools.backtest.loop_in_memory import LoopInMemory
+from driftloop.tools.replay.stream import EventTime, outcome_batch
 
 MODEL = "m"
 

@@ -11,10 +11,10 @@ import trustme
 from confluent_kafka.admin import AdminClient, ScramCredentialInfo, ScramMechanism, UserScramCredentialUpsertion
 from cryptography.hazmat.primitives import serialization
 
-from driftloop.kafka.access import Grant, apply_grants, read_grants
-from driftloop.kafka.embedded import embedded_broker
+from driftloop.kafka.admin.access import Grant, apply_grants, read_grants
+from driftloop.kafka.admin.topics import apply_topics
+from driftloop.kafka.embedded.broker import embedded_broker
 from driftloop.kafka.settings import KafkaSettings
-from driftloop.kafka.topics import apply_topics
 
 GRANTS = Path(__file__).parents[3] / "deploy" / "acls.yaml"
 

@@ -4,10 +4,10 @@ import pytest
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
 
 from driftloop.contracts.topics import topics
-from driftloop.kafka.clients import client_config, transactional_producer
+from driftloop.kafka.admin.topics import STATEFUL_GROUPS
+from driftloop.kafka.clients.clients import client_config, transactional_producer
 from driftloop.kafka.settings import KafkaSettings
-from driftloop.kafka.topics import STATEFUL_GROUPS
-from driftloop.local.programs import SERVICES
+from driftloop.tools.local.programs import SERVICES
 
 pytestmark = pytest.mark.broker
 

@@ -10,18 +10,19 @@ import psutil
 import pytest
 
 from driftloop.errors import ExitCode, UserError
-from driftloop.kafka import embedded, runtime_jars
-from driftloop.kafka.embedded import broker_or, embedded_broker
-from driftloop.kafka.log_reader import LogReader
-from driftloop.kafka.sender import Sender
+from driftloop.kafka.admin.topics import apply_topics
+from driftloop.kafka.clients.log_reader import LogReader
+from driftloop.kafka.clients.sender import Sender
+from driftloop.kafka.embedded import broker as embedded
+from driftloop.kafka.embedded import runtime_jars
+from driftloop.kafka.embedded.broker import broker_or, embedded_broker
 from driftloop.kafka.settings import KafkaSettings
-from driftloop.kafka.topics import apply_topics
 
 pytestmark = pytest.mark.broker
 
 OWNER = """
 import json, sys, time
-from driftloop.kafka.embedded import embedded_broker
+from driftloop.kafka.embedded.broker import embedded_broker
 with embedded_broker() as broker:
     print(json.dumps([broker.pid, str(broker.folder), broker.bootstrap_servers]), flush=True)
     time.sleep(600)

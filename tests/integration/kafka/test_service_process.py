@@ -11,10 +11,10 @@ from tests.chaos.run import Feeder, World, send
 from tests.chaos.witness import read_all
 
 from driftloop.errors import ExitCode
-from driftloop.kafka.clients import admin_client
-from driftloop.kafka.embedded import embedded_broker
-from driftloop.kafka.quiescence import Quiescence
-from driftloop.kafka.topics import apply_topics
+from driftloop.kafka.admin.quiescence import Quiescence
+from driftloop.kafka.admin.topics import apply_topics
+from driftloop.kafka.clients.clients import admin_client
+from driftloop.kafka.embedded.broker import embedded_broker
 
 pytestmark = pytest.mark.broker
 

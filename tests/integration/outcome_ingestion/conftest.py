@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from driftloop.kafka.runtime_jars import cache_folder, java
+from driftloop.kafka.embedded.runtime_jars import cache_folder, java
 
 VERSION = "2.6.13.Final"
 _START_SECONDS = 120.0

@@ -12,8 +12,8 @@ from tests.chaos.run import send
 
 from driftloop.contracts.topics import OUTCOME_FRAMES
 from driftloop.errors import ExitCode
-from driftloop.kafka.quiescence import Quiescence
-from driftloop.kafka.topics import apply_topics
+from driftloop.kafka.admin.quiescence import Quiescence
+from driftloop.kafka.admin.topics import apply_topics
 
 pytestmark = pytest.mark.broker
 

@@ -13,10 +13,10 @@ from driftloop.codec.frames import decode_frame
 from driftloop.contracts.message import derive_id
 from driftloop.contracts.model_specs import ModelSpecPublished
 from driftloop.contracts.topics import DEAD_LETTERS, MODEL_SPECS, OUTCOME_FRAMES, PREDICTION_LABELS, PREDICTION_OUTCOMES
-from driftloop.kafka.quiescence import Quiescence
-from driftloop.kafka.sender import Sender
-from driftloop.kafka.tail import Tail
-from driftloop.kafka.topics import apply_topics
+from driftloop.kafka.admin.quiescence import Quiescence
+from driftloop.kafka.admin.topics import apply_topics
+from driftloop.kafka.clients.sender import Sender
+from driftloop.kafka.clients.tail import Tail
 from driftloop.spec.model_spec import ModelSpec
 
 pytestmark = pytest.mark.broker

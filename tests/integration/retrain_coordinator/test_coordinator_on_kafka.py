@@ -15,9 +15,9 @@ from driftloop.contracts.message import FramePosition, derive_id
 from driftloop.contracts.model_commands import ModelCommand
 from driftloop.contracts.training_requests import TrainingRequest
 from driftloop.contracts.training_results import TrainingData, TrainingResult, Validation
-from driftloop.kafka.sender import Sender
-from driftloop.kafka.tail import Tail
-from driftloop.kafka.topics import apply_topics
+from driftloop.kafka.admin.topics import apply_topics
+from driftloop.kafka.clients.sender import Sender
+from driftloop.kafka.clients.tail import Tail
 from driftloop.registry.declaring import publish_spec
 from driftloop.registry.lineage import lineage
 from driftloop.registry.retention import prune

@@ -8,20 +8,20 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pytest
 
+from driftloop.artifacts.manifest import Manifest
+from driftloop.artifacts.store import Artifact, artifact_uri, write_artifact
 from driftloop.contracts import topics
 from driftloop.contracts.challenge_scores import ChallengeScores
 from driftloop.contracts.drift_status import DriftStatus
 from driftloop.contracts.message import FramePosition, derive_id
 from driftloop.contracts.model_commands import ModelCommand
 from driftloop.contracts.model_events import ModelEvent
-from driftloop.kafka.sender import Sender
-from driftloop.kafka.tail import Tail
-from driftloop.kafka.topics import apply_topics
+from driftloop.kafka.admin.topics import apply_topics
+from driftloop.kafka.clients.sender import Sender
+from driftloop.kafka.clients.tail import Tail
 from driftloop.learners.entry_points import make_learner
 from driftloop.learners.protocol import Rows
-from driftloop.registry.artifacts import Artifact, artifact_uri, write_artifact
 from driftloop.registry.declaring import publish_spec
-from driftloop.registry.manifest import Manifest
 from driftloop.serving import ChampionWatcher
 from driftloop.spec.model_spec import ModelSpec
 from retrain_coordinator.app import build

@@ -6,18 +6,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from driftloop.artifacts.manifest import Manifest
+from driftloop.artifacts.store import artifact_uri, write_artifact
 from driftloop.contracts.message import derive_id
 from driftloop.contracts.model_events import ModelEvent
 from driftloop.contracts.topics import MODEL_EVENTS, PREDICTION_LABELS, PREDICTION_OUTCOMES
 from driftloop.errors import UserError
-from driftloop.kafka.sender import Sender
+from driftloop.kafka.admin.topics import apply_topics
+from driftloop.kafka.clients.sender import Sender
+from driftloop.kafka.clients.tail import Tail
 from driftloop.kafka.settings import KafkaSettings
-from driftloop.kafka.tail import Tail
-from driftloop.kafka.topics import apply_topics
 from driftloop.learners.entry_points import make_learner
 from driftloop.learners.protocol import Rows
-from driftloop.registry.artifacts import artifact_uri, write_artifact
-from driftloop.registry.manifest import Manifest
 from driftloop.serving import ChampionWatcher, DeliveryError, OutcomePublisher
 from driftloop.spec.model_spec import Feature, LearnerChoice, ModelSpec, TargetField
 

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 from prometheus_client import CollectorRegistry
 
+from driftloop.artifacts.store import load_model, verify_artifact
 from driftloop.contracts.message import FramePosition
 from driftloop.contracts.training_requests import DataRule
-from driftloop.registry.artifacts import load_model, verify_artifact
 from driftloop.spec.model_spec import TrainingRule
 from trainer_worker.adapters.executor import ChildProcesses, Places
 from trainer_worker.adapters.rebuild import rebuild

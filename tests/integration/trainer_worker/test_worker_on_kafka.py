@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from driftloop.artifacts.store import verify_artifact
 from driftloop.contracts.message import FramePosition, derive_id
 from driftloop.contracts.model_commands import ModelCommand
 from driftloop.contracts.model_specs import ModelSpecPublished
@@ -20,10 +21,9 @@ from driftloop.contracts.topics import (
 )
 from driftloop.contracts.training_requests import DataRule
 from driftloop.contracts.training_results import TrainingResult
-from driftloop.kafka.sender import Sender
-from driftloop.kafka.tail import Tail
-from driftloop.kafka.topics import apply_topics
-from driftloop.registry.artifacts import verify_artifact
+from driftloop.kafka.admin.topics import apply_topics
+from driftloop.kafka.clients.sender import Sender
+from driftloop.kafka.clients.tail import Tail
 
 pytestmark = pytest.mark.broker
 

@@ -5,13 +5,13 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from driftloop.backtest.fits import Fits
-from driftloop.backtest.layout import Layout
-from driftloop.backtest.stream import Stream
-from driftloop.backtest.table import LossTable
 from driftloop.learners.entry_points import make_learner
 from driftloop.learners.protocol import Rows
 from driftloop.spec.model_spec import Feature, ModelSpec, TargetField
+from driftloop.tools.backtest.fits import Fits
+from driftloop.tools.backtest.layout import Layout
+from driftloop.tools.backtest.stream import Stream
+from driftloop.tools.backtest.table import LossTable
 
 MakeStream = Callable[..., Stream]
 

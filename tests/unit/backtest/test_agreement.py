@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from driftloop.backtest.agreement import Deed, agreement, deeds_of_replay
+from driftloop.tools.backtest.agreement import Deed, agreement, deeds_of_replay
 
 REPLAYED = {
     "rows": 3000,

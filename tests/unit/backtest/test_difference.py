@@ -3,10 +3,10 @@
 import pytest
 from typer.testing import CliRunner
 
-from driftloop.backtest.difference import difference
-from driftloop.backtest.options import BacktestOptions
-from driftloop.cli.main import app
 from driftloop.errors import UserError
+from driftloop.tools.backtest.difference import difference
+from driftloop.tools.backtest.options import BacktestOptions
+from driftloop.tools.cli.main import app
 
 
 @pytest.fixture(scope="module")

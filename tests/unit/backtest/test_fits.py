@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from driftloop.backtest.fits import Fits
-from driftloop.backtest.layout import Layout
-from driftloop.backtest.prefit import models_of, prefit
 from driftloop.learners.entry_points import make_learner
+from driftloop.tools.backtest.fits import Fits
+from driftloop.tools.backtest.layout import Layout
+from driftloop.tools.backtest.prefit import models_of, prefit
 
 
 class Counting:

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from driftloop.backtest.generated import GENERATED, generated
-from driftloop.backtest.opening import open_stream
 from driftloop.errors import UserError
+from driftloop.tools.backtest.generated import GENERATED, generated
+from driftloop.tools.backtest.opening import open_stream
 
 
 def right_of_first_rule(stream):

@@ -4,8 +4,8 @@ from itertools import product
 
 import pytest
 
-from driftloop.backtest.hindsight import best_calendar, calendars, oracle
-from driftloop.backtest.layout import Layout
+from driftloop.tools.backtest.hindsight import best_calendar, calendars, oracle
+from driftloop.tools.backtest.layout import Layout
 
 
 @pytest.fixture(scope="module")

@@ -7,13 +7,13 @@ import re
 import pytest
 from typer.testing import CliRunner
 
-from driftloop.backtest.markdown import main_table
-from driftloop.backtest.options import SHARES, BacktestOptions
-from driftloop.backtest.outcome import backtest, calendar_retrains_ratio, outcome_json
-from driftloop.backtest.pictures import frontier, write_pictures
-from driftloop.backtest.summary import summary
-from driftloop.cli.main import app
 from driftloop.errors import UserError
+from driftloop.tools.backtest.markdown import main_table
+from driftloop.tools.backtest.options import SHARES, BacktestOptions
+from driftloop.tools.backtest.outcome import backtest, calendar_retrains_ratio, outcome_json
+from driftloop.tools.backtest.pictures import frontier, write_pictures
+from driftloop.tools.backtest.summary import summary
+from driftloop.tools.cli.main import app
 
 
 @pytest.fixture(scope="module")

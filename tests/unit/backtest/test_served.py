@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from driftloop.backtest.layout import Layout
-from driftloop.backtest.moment import Train
-from driftloop.backtest.served import recording_of, run_served
+from driftloop.tools.backtest.layout import Layout
+from driftloop.tools.backtest.moment import Train
+from driftloop.tools.backtest.served import recording_of, run_served
 
 pytestmark = pytest.mark.slow
 LAYOUT = Layout(300, 100, (75, 150, 300))

@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from driftloop.backtest.layout import Layout
-from driftloop.backtest.moment import Reuse, Train
-from driftloop.backtest.policies import EveryBlock, Never
-from driftloop.backtest.simulate import simulate
-from driftloop.backtest.table import Fit
+from driftloop.tools.backtest.layout import Layout
+from driftloop.tools.backtest.moment import Reuse, Train
+from driftloop.tools.backtest.policies import EveryBlock, Never
+from driftloop.tools.backtest.simulate import simulate
+from driftloop.tools.backtest.table import Fit
 
 
 class Plan:

@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 from typer.testing import CliRunner
 
-from driftloop.bench.pictures import Point, bars, frontier
-from driftloop.bench.scoring import score
-from driftloop.bench.streams import RISES, change, losses
-from driftloop.cli.bench import app
+from driftloop.tools.bench.pictures import Point, bars, frontier
+from driftloop.tools.bench.scoring import score
+from driftloop.tools.bench.streams import RISES, change, losses
+from driftloop.tools.cli.bench import app
 
 
 def test_streams_are_the_same_for_a_seed_and_hold_what_they_say() -> None:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from driftloop.bench.online_fdr import ConstantLevel, OnlineRule
+from driftloop.tools.bench.online_fdr import ConstantLevel, OnlineRule
 
 RULES = [
     OnlineRule("LORD++", 0.1),

@@ -8,15 +8,15 @@ import numpy as np
 import pytest
 from tests.chaos.cases import gates
 
-from driftloop.bench.ingest_rows import encode, make_rows, profile_record
-from driftloop.bench.latencies import Latencies, slope_an_hour
-from driftloop.bench.slow_archive import SlowSink
-from driftloop.bench.soak import trend
-from driftloop.bench.steady_load import due, make_events, publish, stamp
-from driftloop.cli.bench_pipeline import parse_shares
 from driftloop.codec.frames import decode_frame
 from driftloop.contracts.model_profiles import ModelProfile
 from driftloop.errors import UserError
+from driftloop.tools.bench.ingest_rows import encode, make_rows, profile_record
+from driftloop.tools.bench.latencies import Latencies, slope_an_hour
+from driftloop.tools.bench.slow_archive import SlowSink
+from driftloop.tools.bench.soak import trend
+from driftloop.tools.bench.steady_load import due, make_events, publish, stamp
+from driftloop.tools.cli.bench_pipeline import parse_shares
 from outcome_ingestion.core.archive_rows import PlacedFrame
 
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from driftloop.bench.proof import NULLS, bench_proof, paired, peeked_z_test, proof_table
-from driftloop.cli.main import app
+from driftloop.tools.bench.proof import NULLS, bench_proof, paired, peeked_z_test, proof_table
+from driftloop.tools.cli.main import app
 
 
 @pytest.fixture(scope="module")

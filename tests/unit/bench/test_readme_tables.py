@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from driftloop.bench.readme import RESULTS, TABLES, with_tables
 from driftloop.errors import UserError
+from driftloop.tools.bench.readme import RESULTS, TABLES, with_tables
 
 README = (Path(__file__).parents[3] / "README.md").read_text(encoding="utf-8")
 

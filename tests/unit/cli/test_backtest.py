@@ -5,8 +5,8 @@ import json
 import pytest
 from typer.testing import CliRunner
 
-from driftloop.cli import main
 from driftloop.errors import UserError
+from driftloop.tools.cli import main
 
 
 def test_policies_may_be_named_by_comma_or_one_by_one(tmp_path):

@@ -1,6 +1,6 @@
 import json
 
-from driftloop.cli.figures import finish, say
+from driftloop.tools.cli.figures import finish, say
 
 
 def test_figures_go_into_a_folder_that_is_made_and_progress_beside_the_words(tmp_path, capsys):

@@ -2,7 +2,7 @@ from io import StringIO
 
 from rich.console import Console
 
-from driftloop.cli.live import LiveAudience, sparkline
+from driftloop.tools.cli.live import LiveAudience, sparkline
 
 
 def test_plain_lines_when_nobody_watches():

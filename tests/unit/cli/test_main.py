@@ -1,8 +1,8 @@
 import pytest
 from typer.testing import CliRunner
 
-from driftloop.cli import main
 from driftloop.errors import UserError
+from driftloop.tools.cli import main
 
 
 @pytest.mark.parametrize("name", [*main.COMMANDS, *main.GROUPS])

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from driftloop.cli import schemas
-from driftloop.cli import topics as topics_command
 from driftloop.contracts.topics import schemas_root, topics
 from driftloop.errors import UserError
+from driftloop.tools.cli import schemas
+from driftloop.tools.cli import topics as topics_command
 
 
 @pytest.fixture

@@ -3,13 +3,13 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from driftloop.cli.fleet import fleet_words, totals
-from driftloop.cli.status_model import print_model
-from driftloop.cli.status_words import sentences, worth_showing
 from driftloop.contracts.drift_signals import DriftSignal
 from driftloop.contracts.drift_status import DriftStatus
 from driftloop.contracts.drift_status import TestStatus as Statistic
 from driftloop.contracts.message import FramePosition, RowPosition, derive_id
+from driftloop.tools.cli.fleet import fleet_words, totals
+from driftloop.tools.cli.status_model import print_model
+from driftloop.tools.cli.status_words import sentences, worth_showing
 
 NOW = datetime(2026, 3, 4, 5, 6, tzinfo=UTC)
 POSITION = FramePosition(partition=0, offset=7)

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from driftloop.codec.golden import golden_file, golden_problems, write_golden
 from driftloop.contracts.topics import PREDICTION_LABELS, schemas_root, topics
+from driftloop.tools.schemas.golden import golden_file, golden_problems, write_golden
 
 
 @pytest.fixture

@@ -7,9 +7,9 @@ import pytest
 from fastavro import parse_schema, schemaless_reader, schemaless_writer
 from pydantic import AwareDatetime, BaseModel
 
-from driftloop.contracts.avro import avro_schema
 from driftloop.contracts.evolution import avro_breaks
 from driftloop.contracts.message import FramePosition, Scalar, Value
+from driftloop.tools.schemas.avro import avro_schema
 
 
 class Sample(BaseModel):

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from driftloop.contracts.compatibility import breaks
+from driftloop.tools.schemas.compatibility import breaks
 
 
 def an_object(required: tuple[str, ...] = (), **properties: Any) -> dict[str, Any]:

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from driftloop.contracts.schema_check import breaking_changes, problems
 from driftloop.contracts.topics import Topic, schemas_root, topics
+from driftloop.tools.schemas.schema_check import breaking_changes, problems
 
 TOPIC = "training-progress"
 

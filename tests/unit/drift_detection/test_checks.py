@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 from drift_detection.core.presets import PRESETS, check_detection
-from driftloop.bench.state import snapshot_growth
-from driftloop.cli.models import read_spec
 from driftloop.errors import UserError
 from driftloop.spec.model_spec import Detection, TargetField
 from driftloop.statistics.losses import field_losses
+from driftloop.tools.bench.state import snapshot_growth
+from driftloop.tools.cli.models import read_spec
 
 
 def test_an_unknown_preset_is_refused_with_the_presets_there_are() -> None:

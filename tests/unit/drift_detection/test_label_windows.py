@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 
 from drift_detection.core.budget import Budget
 from drift_detection.core.windows.rings import QUARTERS
-from driftloop.cli.status_words import sentences
 from driftloop.contracts.message import derive_id
 from driftloop.learners.protocol import Predictions, Rows
 from driftloop.spec.model_spec import MONITORS, Detection, TargetField
@@ -17,6 +16,7 @@ from driftloop.spec.policy import preset
 from driftloop.statistics.profiles import make_profile
 from driftloop.testing.clock import START
 from driftloop.testing.records import FakeRecord
+from driftloop.tools.cli.status_words import sentences
 
 
 def more_of_ones(rows: Any, start: int, share: float = 0.6) -> Any:

@@ -12,8 +12,8 @@ from drift_detection.core.windows.bins import ColumnBins, column_bins
 from drift_detection.core.windows.protocol import WindowTest, window_test, window_tests
 from drift_detection.core.windows.reference import Reference
 from drift_detection.core.windows.tallied import Basis, TalliedWindows
-from driftloop.bench.windows import Rows, monitor_of
 from driftloop.statistics.columns import column_profile
+from driftloop.tools.bench.windows import Rows, monitor_of
 
 NAMES = window_tests()
 WINDOW = 1000

@@ -8,9 +8,9 @@ import pytest
 
 from drift_detection.core.budget import Budget
 from drift_detection.core.presets import check_detection
-from driftloop.cli.models import read_spec
 from driftloop.errors import UserError
 from driftloop.spec.model_spec import MONITORS, Detection
+from driftloop.tools.cli.models import read_spec
 
 README = Path(__file__).parents[3] / "README.md"
 

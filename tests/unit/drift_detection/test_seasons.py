@@ -6,8 +6,6 @@ import numpy as np
 import pytest
 
 from drift_detection.core.windows.of_profile import reference_of
-from driftloop.bench.windows import Rows as BinnedRows
-from driftloop.bench.windows import against
 from driftloop.contracts.message import derive_id
 from driftloop.contracts.model_profiles import ModelProfile
 from driftloop.learners.protocol import Predictions, Rows
@@ -15,6 +13,8 @@ from driftloop.spec.model_spec import Feature
 from driftloop.statistics.profiles import make_profile
 from driftloop.testing.clock import START as MOMENT
 from driftloop.testing.records import FakeRecord
+from driftloop.tools.bench.windows import Rows as BinnedRows
+from driftloop.tools.bench.windows import against
 
 MINUTE, WEEK = 60_000, 10_080
 FIRST = 1_767_571_200_000

@@ -11,10 +11,10 @@ from drift_detection.core.presets import PRESETS
 from drift_detection.core.rules import RuleMonitor
 from drift_detection.core.windows.reference import FrameTallies
 from drift_detection.core.windows.rings import Rings
-from driftloop.bench.windows import Rows, monitor_of
 from driftloop.spec.policy import preset, preset_names
 from driftloop.statistics.scores import combined_score, health_grade, health_score, improvement, stability, trend
 from driftloop.statistics.two_samples import four_tests, psi, psi_of_samples
+from driftloop.tools.bench.windows import Rows, monitor_of
 
 
 def alarms(name: str, losses: np.ndarray, reference: float | None = None, *, rule: int = 0) -> list[int]:

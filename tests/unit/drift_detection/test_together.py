@@ -9,14 +9,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from drift_detection.core.windows.reference import JOINT
-from driftloop.bench.together import correlated, together
-from driftloop.bench.windows import Rows as BinnedRows
-from driftloop.bench.windows import against, alarm_rows
 from driftloop.contracts.message import derive_id
 from driftloop.learners.protocol import Predictions, Rows
 from driftloop.statistics.profiles import make_profile
 from driftloop.testing.clock import START
 from driftloop.testing.records import FakeRecord
+from driftloop.tools.bench.together import correlated, together
+from driftloop.tools.bench.windows import Rows as BinnedRows
+from driftloop.tools.bench.windows import against, alarm_rows
 
 
 def turning(rows: Any, at: int) -> Any:

@@ -11,10 +11,10 @@ import pytest
 from drift_detection.core.budget import Budget
 from drift_detection.core.windows.bins import numeric_bins
 from drift_detection.core.windows.rings import Rings
-from driftloop.bench.columns import KINDS, SHIFTS, stationary
-from driftloop.bench.windows import alarm_rows, monitor_of
 from driftloop.spec.model_spec import Detection
 from driftloop.statistics.columns import numeric_profile
+from driftloop.tools.bench.columns import KINDS, SHIFTS, stationary
+from driftloop.tools.bench.windows import alarm_rows, monitor_of
 
 
 def test_bins_looked_up_by_step_are_the_bins_searched_for() -> None:

@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from driftloop.kafka import clients
+from driftloop.kafka.clients import clients
 from driftloop.kafka.settings import KafkaSettings
 
 

@@ -4,9 +4,9 @@ import pytest
 from confluent_kafka import KafkaError
 
 from driftloop.errors import UserError
-from driftloop.kafka.clients import CLIENT_LOG
-from driftloop.kafka.consumer_errors import raise_lasting
-from driftloop.kafka.transport import FencedError
+from driftloop.kafka.clients.clients import CLIENT_LOG
+from driftloop.kafka.loop.consumer_errors import raise_lasting
+from driftloop.kafka.loop.transport import FencedError
 from driftloop.testing.records import FakeRecord
 
 RECORD = FakeRecord("prediction-labels", at_partition=2, at_offset=17)

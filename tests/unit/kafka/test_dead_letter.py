@@ -1,7 +1,7 @@
 import pytest
 
 from driftloop.errors import ExitCode, UserError
-from driftloop.kafka.dead_letter import Breaker, bury
+from driftloop.kafka.loop.dead_letter import Breaker, bury
 from driftloop.kafka.settings import LoopSettings
 from driftloop.processor import DeadLetter
 from driftloop.testing.records import FakeRecord

@@ -5,12 +5,12 @@ from collections.abc import Callable
 import pytest
 from tests.contract.loop.conftest import Counter
 
-from driftloop.kafka.loop import Loop
+from driftloop.in_memory.log import MemoryLog
+from driftloop.in_memory.loop import MemoryLoop, MemoryTransport
+from driftloop.kafka.loop.loop import Loop
+from driftloop.kafka.loop.transport import AbortedError, Polled, Write
 from driftloop.kafka.settings import KafkaSettings, LoopSettings
-from driftloop.kafka.transport import AbortedError, Polled, Write
 from driftloop.testing.clock import FakeClock
-from driftloop.testing.memory_log import MemoryLog
-from driftloop.testing.memory_loop import MemoryLoop, MemoryTransport
 
 SETTINGS = LoopSettings(
     service="counter", group="counter", inputs=("outcome-frames",), state="keyed", snapshot_every=1, attempts=1

@@ -1,6 +1,6 @@
 import pytest
 
-from driftloop.kafka.partitioner import murmur2, partition_of
+from driftloop.kafka.clients.partitioner import murmur2, partition_of
 
 # From org.apache.kafka.common.utils.UtilsTest, as unsigned numbers.
 JAVA = {

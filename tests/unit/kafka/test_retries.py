@@ -3,7 +3,7 @@
 import pytest
 from confluent_kafka import KafkaError, KafkaException
 
-from driftloop.kafka.retries import patiently
+from driftloop.kafka.clients.retries import patiently
 
 
 @pytest.mark.parametrize("code", [KafkaError.FENCED_LEADER_EPOCH, KafkaError._TRANSPORT, KafkaError.NOT_COORDINATOR])

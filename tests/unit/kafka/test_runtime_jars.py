@@ -5,7 +5,7 @@ import jgo
 import pytest
 
 from driftloop.errors import ExitCode, UserError
-from driftloop.kafka.runtime_jars import class_path
+from driftloop.kafka.embedded.runtime_jars import class_path
 
 
 @pytest.fixture

@@ -8,8 +8,8 @@ from driftloop.errors import ExitCode
 
 WAITING = """
 from confluent_kafka.admin import AdminClient
-from driftloop.kafka import service
-from driftloop.kafka.metrics import LoopMetrics
+from driftloop.kafka.loop import service
+from driftloop.kafka.loop.metrics import LoopMetrics
 
 class Waiting:
     metrics, tick_age, ready = LoopMetrics("waiting"), 0.0, True

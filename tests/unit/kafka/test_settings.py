@@ -1,7 +1,7 @@
 import pytest
 from pydantic import ValidationError
 
-from driftloop.kafka.clients import client_config, group_consumer
+from driftloop.kafka.clients.clients import client_config, group_consumer
 from driftloop.kafka.settings import KafkaSettings, LoopSettings
 
 

@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from driftloop.kafka.state import (
+from driftloop.in_memory.log import MemoryLog
+from driftloop.kafka.loop.state import (
     MANIFEST_KEY,
     DamagedStateError,
     entries_of,
@@ -14,7 +15,6 @@ from driftloop.kafka.state import (
     snapshot_writes,
 )
 from driftloop.processor import StateChange
-from driftloop.testing.memory_log import MemoryLog
 
 ENTRIES = st.dictionaries(st.text(min_size=1, max_size=5), st.binary(max_size=8), max_size=6)
 

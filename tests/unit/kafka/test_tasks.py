@@ -1,6 +1,6 @@
 import pytest
 
-from driftloop.kafka.tasks import Gap, Tasks
+from driftloop.kafka.loop.tasks import Gap, Tasks
 from driftloop.testing.records import FakeRecord
 
 

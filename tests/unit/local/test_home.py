@@ -1,7 +1,7 @@
 import pytest
 
 from driftloop.errors import UserError
-from driftloop.local.home import Home
+from driftloop.tools.local.home import Home
 
 
 def test_a_home_holds_one_loop_at_a_time(tmp_path):

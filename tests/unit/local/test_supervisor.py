@@ -6,8 +6,8 @@ import time
 import pytest
 
 from driftloop.errors import UserError
-from driftloop.local.programs import Program
-from driftloop.local.supervisor import RestartRule, Supervisor
+from driftloop.tools.local.programs import Program
+from driftloop.tools.local.supervisor import RestartRule, Supervisor
 
 FOREVER = "import signal, time\nsignal.signal(signal.SIGTERM, lambda *_: exit(0))\ntime.sleep(60)"
 QUICK = RestartRule(deaths=2, first_wait_seconds=0.01, longest_wait_seconds=0.02)
@@ -54,7 +54,7 @@ def test_stop_ends_every_process(tmp_path):
 
 def test_the_services_of_a_loop_are_still_when_their_own_inputs_are_read():
     from drift_detection import app as detection
-    from driftloop.local.programs import GROUP_INPUTS
+    from driftloop.tools.local.programs import GROUP_INPUTS
     from outcome_ingestion import app as ingestion
     from retrain_coordinator import app as coordinator
     from trainer_worker import app as trainer

@@ -4,8 +4,8 @@ import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 
 from driftloop.contracts.topics import MODEL_SPECS, OUTCOME_FRAMES, PREDICTION_LABELS, PREDICTION_OUTCOMES
-from driftloop.testing.memory_log import MemoryLog
-from driftloop.testing.memory_loop import MemoryLoop
+from driftloop.in_memory.log import MemoryLog
+from driftloop.in_memory.loop import MemoryLoop
 from outcome_ingestion.app import ARCHIVE, INGEST
 from outcome_ingestion.core.ingest import Ingest
 from outcome_ingestion.metrics import IngestMetrics

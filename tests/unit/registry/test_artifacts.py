@@ -6,10 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from driftloop.errors import ExitCode
-from driftloop.learners.entry_points import make_learner
-from driftloop.learners.protocol import Rows
-from driftloop.registry.artifacts import (
+from driftloop.artifacts.manifest import Manifest
+from driftloop.artifacts.store import (
     ArtifactError,
     artifact_uri,
     delete_artifact,
@@ -18,7 +16,9 @@ from driftloop.registry.artifacts import (
     verify_artifact,
     write_artifact,
 )
-from driftloop.registry.manifest import Manifest
+from driftloop.errors import ExitCode
+from driftloop.learners.entry_points import make_learner
+from driftloop.learners.protocol import Rows
 from driftloop.spec.model_spec import Feature, ModelSpec, TargetField
 
 SPEC = ModelSpec(model_id="plant", task="binary", features={"x": Feature()}, target={"y": TargetField()})

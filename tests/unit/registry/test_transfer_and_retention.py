@@ -9,6 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from driftloop.artifacts.manifest import Manifest
+from driftloop.artifacts.store import artifact_uri, verify_artifact, write_artifact
 from driftloop.contracts import topics
 from driftloop.contracts.message import derive_id
 from driftloop.contracts.model_events import ModelEvent
@@ -16,8 +18,6 @@ from driftloop.contracts.model_specs import ModelSpecPublished
 from driftloop.errors import UserError
 from driftloop.learners.entry_points import make_learner
 from driftloop.learners.protocol import Rows
-from driftloop.registry.artifacts import artifact_uri, verify_artifact, write_artifact
-from driftloop.registry.manifest import Manifest
 from driftloop.registry.retention import removable, storage_bytes
 from driftloop.registry.transfer import export_version, import_version
 from driftloop.registry.view import RegistryView

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from driftloop.replay.figures import is_accuracy, score, stream_losses
 from driftloop.spec.model_spec import Feature, ModelSpec, TargetField
+from driftloop.tools.replay.figures import is_accuracy, score, stream_losses
 
 
 def spec(kind, task):

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from driftloop.errors import UserError
-from driftloop.replay.inference import infer_features, infer_spec, infer_task
-from driftloop.replay.table import Table
+from driftloop.tools.replay.inference import infer_features, infer_spec, infer_task
+from driftloop.tools.replay.table import Table
 
 ROWS = 400
 NOISE = np.random.default_rng(1).normal(size=ROWS)

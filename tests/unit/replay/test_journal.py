@@ -5,9 +5,9 @@ from driftloop.contracts.model_events import ModelEvent
 from driftloop.contracts.topics import MODEL_EVENTS, TRAINING_REQUESTS, TRAINING_RESULTS
 from driftloop.contracts.training_requests import DataRule, TrainingRequest
 from driftloop.contracts.training_results import TrainingCost, TrainingResult
-from driftloop.kafka.tail import TailRecord
-from driftloop.replay.journal import Journal
-from driftloop.replay.lineage import lineage
+from driftloop.kafka.clients.tail import TailRecord
+from driftloop.tools.replay.journal import Journal
+from driftloop.tools.replay.lineage import lineage
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 

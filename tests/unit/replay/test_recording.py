@@ -5,10 +5,10 @@ import pytest
 
 from driftloop.codec.frames import FEATURE, LABEL, PREDICTION
 from driftloop.errors import UserError
-from driftloop.replay.options import ReplayOptions
-from driftloop.replay.recording import open_recording, record
-from driftloop.replay.stream import EventTime, outcome_batch, row_id
-from driftloop.replay.table import Table
+from driftloop.tools.replay.options import ReplayOptions
+from driftloop.tools.replay.recording import open_recording, record
+from driftloop.tools.replay.stream import EventTime, outcome_batch, row_id
+from driftloop.tools.replay.table import Table
 
 CLASSES = np.tile([0.0, 1.0], 150)
 TABLE = Table({"x": np.sin(np.arange(300.0)), "y": CLASSES})

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from driftloop.errors import UserError
-from driftloop.replay.table import read_table
+from driftloop.tools.replay.table import read_table
 
 
 def test_numbers_categories_and_missing_values_are_told_apart(tmp_path):

@@ -3,8 +3,8 @@ import xml.etree.ElementTree as ET
 import numpy as np
 import pytest
 
-from driftloop.reports.chart import Line, Mark, Span, line_chart, ticks
-from driftloop.reports.page import Listing, Page, Picture, page_html
+from driftloop.tools.reports.chart import Line, Mark, Span, line_chart, ticks
+from driftloop.tools.reports.page import Listing, Page, Picture, page_html
 
 ROWS = np.arange(5000.0)
 

@@ -1,7 +1,7 @@
 import numpy as np
 
-from driftloop.simulation.demo import demo_plant, demo_recording
-from driftloop.simulation.plant import Plant, plant_spec
+from driftloop.tools.simulation.demo import demo_plant, demo_recording
+from driftloop.tools.simulation.plant import Plant, plant_spec
 
 
 def test_rows_are_the_same_however_they_are_taken():

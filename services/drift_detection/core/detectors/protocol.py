@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from driftloop.contracts.model_profiles import LossProfile
-from driftloop.installed import installed, load
+from driftloop.plugins import installed, load
 
 Floats = NDArray[np.float64]
 State = dict[str, Any]

@@ -22,7 +22,7 @@ takes a `Basis`, and must pass the conformance suite in `tests/unit/drift_detect
 ...
 ...     def p_value(self, column, value):
 ...         return float(min(2 * np.exp(-value), 1.0))
->>> from driftloop.bench.windows import monitor_of
+>>> from driftloop.tools.bench.windows import monitor_of
 >>> column = np.random.default_rng(0).normal(size=2000)
 >>> basis = Basis(monitor_of({"x": column}, 1.0, 1).battery.reference, level=0.001, smallest_window=500)
 >>> as_before = np.rint(basis.reference.shares * 1000).astype(np.int64)
@@ -38,7 +38,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from drift_detection.core.windows.tallied import Basis, TalliedWindows
-from driftloop.installed import installed, load
+from driftloop.plugins import installed, load
 
 Floats = NDArray[np.float64]
 

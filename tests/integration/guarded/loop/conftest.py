@@ -17,15 +17,15 @@ from typing import Any
 import pytest
 import yaml
 
-from driftloop.kafka.access import apply_grants
-from driftloop.kafka.topics import apply_topics
-from driftloop.local.home import Home
-from driftloop.local.programs import SERVICES, free_ports, service_programs
-from driftloop.local.supervisor import Supervisor
-from driftloop.replay.options import ReplayOptions
-from driftloop.replay.player import Pace, Played, Player
-from driftloop.replay.recording import open_recording
-from driftloop.replay.wire import KafkaWire
+from driftloop.kafka.admin.access import apply_grants
+from driftloop.kafka.admin.topics import apply_topics
+from driftloop.tools.local.home import Home
+from driftloop.tools.local.programs import SERVICES, free_ports, service_programs
+from driftloop.tools.local.supervisor import Supervisor
+from driftloop.tools.replay.options import ReplayOptions
+from driftloop.tools.replay.player import Pace, Played, Player
+from driftloop.tools.replay.recording import open_recording
+from driftloop.tools.replay.wire import KafkaWire
 
 PREFIX = "guarded."
 PROMETHEUS = shutil.which("prometheus")

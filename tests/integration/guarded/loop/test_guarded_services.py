@@ -2,7 +2,7 @@
 
 import pytest
 
-from driftloop.local.programs import SERVICES
+from driftloop.tools.local.programs import SERVICES
 
 pytestmark = [pytest.mark.broker, pytest.mark.slow]
 

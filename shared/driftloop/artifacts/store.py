@@ -1,0 +1,195 @@
+"""Artifacts: a folder a version, written whole or not at all, verified before a byte of it is used.
+
+    <artifact_uri>/<model_id>/<version>/manifest.json   (written last: without it there is no artifact)
+                                        model.json, model.safetensors, …
+
+The address is any that fsspec knows (`/folder`, `file://`, `s3://`, `memory://`).
+"""
+
+import hashlib
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import fsspec
+from fsspec.implementations.local import LocalFileSystem
+
+from driftloop.artifacts.manifest import Manifest
+from driftloop.errors import ExitCode, UserError
+from driftloop.learners.entry_points import make_learner
+from driftloop.learners.protocol import Model
+from driftloop.spec.model_spec import ModelSpec
+
+MANIFEST = "manifest.json"
+
+
+class ArtifactError(UserError):
+    """An artifact that is not there, or is not what was published: it must not be used."""
+
+
+class UnwritableError(ArtifactError):
+    """The store takes nothing now: trying again later may help."""
+
+
+@dataclass(frozen=True, slots=True)
+class Artifact:
+    """A written or verified artifact: its address, its hash, and its manifest."""
+
+    uri: str
+    sha256: str
+    manifest: Manifest
+
+
+def artifact_uri(root: str, model_id: str, version: str) -> str:
+    """Where the artifact of a version lies under `root`.
+
+    >>> artifact_uri("memory://artifacts/", "plant", "1.0.0")
+    'memory://artifacts/plant/1.0.0'
+    """
+    return f"{root.rstrip('/')}/{model_id}/{version}"
+
+
+def write_artifact(uri: str, manifest: Manifest, model: Model, extras: Mapping[str, bytes] | None = None) -> Artifact:
+    """Save `model` under `uri`; the hash is that of the manifest, completed with the files' hashes.
+
+    `extras` are further files by name (a report on the data).
+
+    Files of an earlier attempt are replaced; its manifest goes first and the new one comes last, so
+    that a reader sees a whole artifact or none. The same model and manifest give the same hash.
+    Raises `UnwritableError` where the store refuses (a full disk, a read-only folder).
+    """
+    fs, path = _filesystem(uri)
+    with tempfile.TemporaryDirectory(prefix="driftloop-artifact-") as scratch:
+        folder = Path(scratch)
+        model.save(folder)
+        contents = {str(file.relative_to(folder).as_posix()): file.read_bytes() for file in _files(folder)}
+    contents |= extras or {}
+    complete = manifest.model_copy(update={"files": {name: _sha256(data) for name, data in contents.items()}})
+    vouched = complete.to_bytes()
+    if _read(fs, f"{path}/{MANIFEST}") != vouched or not _intact(fs, path, complete):
+        try:
+            _replace(fs, path, {**contents, MANIFEST: vouched})
+        except OSError as error:
+            raise UnwritableError(f"the artifact {uri} cannot be written: {error.strerror or error}") from error
+    return Artifact(uri, _sha256(vouched), complete)
+
+
+def verify_artifact(uri: str, sha256: str | None = None) -> Artifact:
+    """The artifact, after every file's hash was found to be right; raises `ArtifactError` otherwise."""
+    artifact, _ = _verified(uri, sha256)
+    return artifact
+
+
+def load_model(uri: str, sha256: str | None = None, spec: ModelSpec | None = None) -> Model:
+    """The model of a verified artifact.
+
+    `sha256` is the hash that was published; without it the artifact is only held against itself.
+    `spec` defaults to the one that the version was trained under. Raises `ArtifactError`.
+    """
+    return open_artifact(uri, sha256, spec)[1]
+
+
+def open_artifact(uri: str, sha256: str | None = None, spec: ModelSpec | None = None) -> tuple[Artifact, Model]:
+    """The verified artifact and its model. The bytes that were verified are the bytes that are loaded."""
+    artifact, contents = _verified(uri, sha256)
+    manifest = artifact.manifest
+    with tempfile.TemporaryDirectory(prefix="driftloop-artifact-") as scratch:
+        for name, data in contents.items():
+            file = Path(scratch, name)
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_bytes(data)
+        try:
+            learner = make_learner(spec or manifest.spec, manifest.learner, manifest.parameters)
+            return artifact, learner.load(Path(scratch))
+        except ValueError as error:
+            raise ArtifactError(f"the artifact {uri} cannot be loaded: {error}") from error
+
+
+def delete_artifact(uri: str) -> None:
+    """Remove an artifact, its manifest first; one that is not there is no error."""
+    fs, path = _filesystem(uri)
+    if fs.exists(path):
+        _remove_manifest(fs, path)
+        fs.rm(path, recursive=True)
+
+
+def _verified(uri: str, sha256: str | None) -> tuple[Artifact, dict[str, bytes]]:
+    fs, path = _filesystem(uri)
+    vouched = _read(fs, f"{path}/{MANIFEST}")
+    if vouched is None:
+        raise ArtifactError(f"there is no artifact at {uri}: {MANIFEST} is missing", ExitCode.NOT_FOUND)
+    found = _sha256(vouched)
+    if sha256 is not None and found != sha256:
+        raise ArtifactError(f"the artifact {uri} is damaged: {MANIFEST} has SHA-256 {found}, published was {sha256}")
+    try:
+        manifest = Manifest.model_validate_json(vouched)
+    except ValueError as error:
+        raise ArtifactError(f"the artifact {uri} is damaged: {MANIFEST} cannot be read: {error}") from error
+    return Artifact(uri, found, manifest), _contents(fs, path, uri, manifest)
+
+
+def _contents(fs: Any, path: str, uri: str, manifest: Manifest) -> dict[str, bytes]:
+    contents = {}
+    for name, expected in manifest.files.items():
+        if PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts:
+            raise ArtifactError(f"the artifact {uri} is refused: the file {name!r} lies outside of it")
+        data = _read(fs, f"{path}/{name}")
+        if data is None:
+            raise ArtifactError(f"the artifact {uri} is damaged: the file {name} is missing")
+        if _sha256(data) != expected:
+            raise ArtifactError(f"the artifact {uri} is damaged: the file {name} is not the one that was written")
+        contents[name] = data
+    return contents
+
+
+def _intact(fs: Any, path: str, manifest: Manifest) -> bool:
+    found = ((_read(fs, f"{path}/{name}"), expected) for name, expected in manifest.files.items())
+    return all(data is not None and _sha256(data) == expected for data, expected in found)
+
+
+def _filesystem(uri: str) -> tuple[Any, str]:
+    try:
+        fs, path = fsspec.core.url_to_fs(uri)
+    except (ImportError, ValueError) as error:
+        raise ArtifactError(f"the artifact address {uri} cannot be used: {error}") from error
+    return fs, str(path).rstrip("/")
+
+
+def _read(fs: Any, path: str) -> bytes | None:
+    try:
+        return bytes(fs.cat_file(path))
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+        return None
+
+
+def _put(fs: Any, path: str, data: bytes) -> None:
+    fs.makedirs(path.rsplit("/", 1)[0], exist_ok=True)
+    if isinstance(fs, LocalFileSystem):
+        fs.pipe_file(f"{path}.part", data)
+        Path(f"{path}.part").replace(path)
+    else:
+        fs.pipe_file(path, data)
+
+
+def _replace(fs: Any, path: str, contents: Mapping[str, bytes]) -> None:
+    """What was there goes, its manifest first; what comes is written in the order given."""
+    if fs.exists(path):
+        _remove_manifest(fs, path)
+        fs.rm(path, recursive=True)
+    for name, data in contents.items():
+        _put(fs, f"{path}/{name}", data)
+
+
+def _remove_manifest(fs: Any, path: str) -> None:
+    if fs.exists(f"{path}/{MANIFEST}"):
+        fs.rm_file(f"{path}/{MANIFEST}")
+
+
+def _files(folder: Path) -> list[Path]:
+    return sorted(file for file in folder.rglob("*") if file.is_file())
+
+
+def _sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()

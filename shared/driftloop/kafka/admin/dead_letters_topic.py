@@ -1,0 +1,98 @@
+"""Dead letters as an operator handles them: read, sent once more, deleted."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from confluent_kafka import KafkaException, TopicPartition
+
+from driftloop.contracts.topics import DEAD_LETTERS
+from driftloop.errors import ExitCode, UserError
+from driftloop.kafka.clients.clients import admin_client
+from driftloop.kafka.clients.log_reader import LogReader
+from driftloop.kafka.clients.sender import Sender
+from driftloop.kafka.loop.dead_letter import as_bytes
+from driftloop.kafka.settings import KafkaSettings
+from driftloop.processor import Record
+
+_PREFIX = "dlq.error."
+_TIMEOUT_S = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class BuriedRecord:
+    """A dead letter: the record as it was received, and why it is here (`error`, by short name)."""
+
+    partition: int
+    offset: int
+    key: bytes | None
+    value: bytes | None
+    headers: tuple[tuple[str, bytes], ...]
+    error: dict[str, str]
+    timestamp_ms: int
+
+    @property
+    def topic(self) -> str:
+        """Where it was received."""
+        return self.error.get("topic", "")
+
+
+def read_dead_letters(kafka: KafkaSettings) -> list[BuriedRecord]:
+    """Every dead letter that is kept, in the order of partition and offset."""
+    reader = LogReader(kafka, [DEAD_LETTERS])
+    try:
+        letters = [_buried(record) for record in reader.read_to(reader.ends())]
+    finally:
+        reader.close()
+    return sorted(letters, key=lambda letter: (letter.partition, letter.offset))
+
+
+def send_again(kafka: KafkaSettings, letters: Iterable[BuriedRecord]) -> int:
+    """Send records to the topic they came from, with their own key and headers; how many.
+
+    Sending one twice does no harm: ingestion knows a prediction id that it has seen. Raises
+    UserError where a letter does not say where it came from, or where one is not delivered.
+    """
+    sender = Sender(kafka)
+    count = 0
+    try:
+        for letter in letters:
+            if not letter.topic:
+                raise UserError(f"Dead letter {letter.partition}:{letter.offset} does not say which topic it is from.")
+            sender.send(letter.topic, letter.key, letter.value, letter.headers)
+            count += 1
+    finally:
+        sender.close()
+    return count
+
+
+def delete_dead_letters(kafka: KafkaSettings, letters: Sequence[BuriedRecord]) -> None:
+    """Delete these letters, and all that lie before them in their partitions."""
+    last: dict[int, int] = {}
+    for letter in letters:
+        last[letter.partition] = max(letter.offset, last.get(letter.partition, -1))
+    positions = [TopicPartition(kafka.topic_prefix + DEAD_LETTERS, p, offset + 1) for p, offset in last.items()]
+    if not positions:
+        return
+    admin = admin_client(kafka)  # held: an answer never comes to a client that was let go
+    try:
+        for done in admin.delete_records(positions, request_timeout=_TIMEOUT_S).values():
+            done.result(_TIMEOUT_S)
+    except KafkaException as error:
+        raise UserError(f"Kafka refused to delete: {error.args[0].str()}", ExitCode.BROKER_AWAY) from error
+
+
+def _buried(record: Record) -> BuriedRecord:
+    headers = record.headers() or ()
+    return BuriedRecord(
+        partition=int(record.partition() or 0),
+        offset=int(record.offset() or 0),
+        key=as_bytes(record.key()),
+        value=as_bytes(record.value()),
+        headers=tuple((name, value) for name, value in headers if not name.startswith(_PREFIX)),
+        error={
+            name.removeprefix(_PREFIX): (value or b"").decode("utf-8", "replace")
+            for name, value in headers
+            if name.startswith(_PREFIX)
+        },
+        timestamp_ms=record.timestamp()[1],
+    )

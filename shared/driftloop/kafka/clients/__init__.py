@@ -1,0 +1,1 @@
+"""Kafka clients outside the loop: senders, readers, followers, and the one place that configures them."""

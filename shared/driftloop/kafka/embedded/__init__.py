@@ -1,0 +1,1 @@
+"""The real Apache Kafka, started from Python alone."""

@@ -1,0 +1,1 @@
+"""The transactional loop: one batch, one transaction; its state, dead letters and metrics."""

@@ -1,0 +1,279 @@
+"""The transactional loop: read a batch, hand it to the core, write all that it wants in one transaction.
+
+Why a batch is a transaction: outputs, state and input offsets become visible together or not at all,
+so an input counts exactly once whatever dies in between. A core that raises is given its state back
+and the batch in ever smaller parts, until the record that it cannot take stands alone and is buried.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from functools import partial
+
+import structlog
+
+from driftloop.clock import Clock, system_now
+from driftloop.errors import UserError
+from driftloop.kafka.loop.dead_letter import Breaker
+from driftloop.kafka.loop.kafka_transport import KafkaTransport
+from driftloop.kafka.loop.metrics import LoopMetrics
+from driftloop.kafka.loop.restore import restore
+from driftloop.kafka.loop.tasks import Gap, Tasks
+from driftloop.kafka.loop.transactions import Transactions
+from driftloop.kafka.loop.transport import AbortedError, Position, Transport
+from driftloop.kafka.settings import KafkaSettings, LoopSettings
+from driftloop.processor import DeadLetter, Effects, Processor, Record, StaleTableError
+
+_LAG_EVERY_S = 1.0
+_NO_SHARE_AFTER_S = 5.0
+
+
+class Loop:
+    """Runs a core over Kafka. `run` returns when `stop` was called; what it raises is the end of the process.
+
+        Loop(core, LoopSettings(service="drift_detection", group="drift_detection",
+                                inputs=("outcome-frames",), state="snapshot"), KafkaSettings()).run()
+
+    After each restore the core's `wake` is called once, so that it can state its wish again.
+    """
+
+    def __init__(
+        self,
+        processor: Processor,
+        settings: LoopSettings,
+        kafka: KafkaSettings | None = None,
+        *,
+        clock: Clock = system_now,
+        metrics: LoopMetrics | None = None,
+        transport: Transport | None = None,
+    ) -> None:
+        self._kafka = kafka or KafkaSettings()
+        self._processor, self._settings, self._clock = processor, settings, clock
+        self.metrics = metrics or LoopMetrics(settings.service)
+        self._transport: Transport = transport or KafkaTransport(settings, self._kafka)
+        self._tasks = Tasks(settings.inputs)
+        self._transactions = Transactions(processor, settings, self._transport, self._tasks, self.metrics)
+        self._breaker = Breaker(settings)
+        self._limit = self._kafka.batch_size
+        self._failures: dict[tuple[str, int, int], int] = {}
+        self._wake_at: datetime | None = None
+        self._stopping = threading.Event()
+        self._log = structlog.get_logger(service=settings.service)
+        self._ticked = time.monotonic()
+        self._lag_at = 0.0
+        self._assigned = self._broken = False
+        self._joined_at: float | None = None
+
+    # -- what others see ----------------------------------------------------------------------
+
+    def stop(self) -> None:
+        """Ask for the end; safe from signal handlers and other threads."""
+        self._stopping.set()
+
+    @property
+    def tick_age(self) -> float:
+        """Seconds since the loop last turned: liveness."""
+        return time.monotonic() - self._ticked
+
+    @property
+    def ready(self) -> bool:
+        """Whether the group has given us our share (which may be nothing) and all of it is restored."""
+        joined = self._joined_at is not None and time.monotonic() - self._joined_at > _NO_SHARE_AFTER_S
+        return (self._assigned or joined) and not self._tasks.waiting()
+
+    def run(self) -> None:
+        """Run until `stop`. Raises UserError, FencedError, or what the core's `wake` raised."""
+        try:
+            self.start()
+            while not self._stopping.is_set():
+                self.step()
+            self.finish()
+        finally:
+            self._transport.close()
+
+    def start(self) -> None:
+        """Join the group."""
+        self._transport.open(self)
+        self._joined_at = time.monotonic()
+
+    def finish(self) -> None:
+        """Write down what only memory holds."""
+        self._transacted(lambda: self._transactions.snapshots(self._tasks.ready()))
+
+    def step(self) -> bool:
+        """One turn; whether it did anything. After it raised, nothing in memory is ever written down."""
+        try:
+            return self._turn()
+        except BaseException:
+            self._broken = True
+            raise
+
+    def _turn(self) -> bool:
+        self._ticked = time.monotonic()
+        self._take_tables(self._transport.poll_tables())
+        polled = self._transport.poll(self._limit, self._patience())
+        if restored := self._restore_waiting():
+            polled = polled.without(restored)  # it is from before: all behind the restored offsets is delivered again
+        records, gaps = self._tasks.accept(polled.records)
+        gaps += self._tasks.reached(polled.ends)
+        self._show_lag()
+        if any(map(self._left_out, gaps)):
+            self._start_over()
+        elif records:
+            self._process(records)
+        elif self._wake_at is not None and self._wake_at <= self._clock():
+            self._wake()
+        elif self._tasks.uncommitted():
+            self._transacted(self._transactions.offsets_only)
+        else:
+            return False
+        return True
+
+    # -- partitions come and go -------------------------------------------------------------
+
+    def on_assigned(self, positions: Sequence[Position]) -> None:
+        """Partitions came; they are restored before the next batch."""
+        self._log.info("partitions assigned", partitions=sorted(positions))
+        self._tasks.assigned(positions)
+        self._assigned = True
+
+    def on_revoked(self, positions: Sequence[Position]) -> None:
+        """Partitions go: write their state down while they are ours."""
+        numbers = {number for _, number in positions}
+        mine = [task for task in self._tasks.ready() if task.number in numbers]
+        try:
+            self._transactions.snapshots([] if self._broken else mine)
+        except AbortedError as error:
+            self._log.warning("the last snapshot of leaving partitions was aborted", reason=str(error))
+        self.on_lost(positions)
+
+    def on_lost(self, positions: Sequence[Position]) -> None:
+        """Partitions went."""
+        self._log.info("partitions gone", partitions=sorted(positions))
+        for task in self._tasks.gone(positions):
+            if task.ready:
+                self._processor.revoke(task.number)
+                self._transactions.forget(task.number)
+        self.metrics.partitions(len(self._tasks.ready()))
+
+    def _restore_waiting(self) -> set[int]:
+        """Restore tasks that are complete; their numbers."""
+        waiting = self._tasks.waiting()
+        for task in waiting:
+            started = time.monotonic()
+            offsets, snapshot = restore(self._processor, self._settings, self._transport, task.number)
+            self._transactions.restored(task.number, snapshot)
+            self._tasks.start(task, offsets)
+            self._transport.begin_at({(topic, task.number): offset for topic, offset in offsets.items()})
+            self._wake_at = self._clock()
+            self.metrics.restored()
+            self.metrics.partitions(len(self._tasks.ready()))
+            self._ticked = time.monotonic()
+            self._log.info("restored", partition=task.number, offsets=offsets, seconds=round(self._ticked - started, 3))
+        return {task.number for task in waiting}
+
+    def _start_over(self) -> None:
+        """Forget what is in memory and go back to the last commit."""
+        for task in self._tasks.ready():
+            self._processor.revoke(task.number)
+            task.ready = False
+        self._restore_waiting()
+
+    def _left_out(self, gap: Gap) -> bool:
+        """Whether the client left records out; a reader of its own is asked. Markers and aborted records are none."""
+        missing = sum(1 for _ in self._transport.read(*gap))
+        if missing:
+            topic, partition = gap.position
+            self._log.error("the client left records out", topic=topic, partition=partition, start=gap.start, n=missing)
+            self.metrics.left_out(missing)
+        return missing > 0
+
+    # -- a batch --------------------------------------------------------------------------------
+
+    def _process(self, records: list[Record]) -> None:
+        now = self._clock()
+        try:
+            effects = self._with_tables(partial(self._processor.process, records, now))
+        except UserError:
+            raise  # what the core needs is away (a full disk, a store): no record is to blame
+        except Exception as error:  # noqa: BLE001  (whatever a record does to a core, the service lives)
+            self._isolate(records, error)
+            return
+        if self._write(effects, len(records)):
+            self._limit = min(self._kafka.batch_size, self._limit * 2)
+            self._failures.clear()
+
+    def _wake(self) -> None:
+        self._wake_at = None
+        now = self._clock()
+        effects = self._processor.wake(now)
+        if effects.outgoing or effects.state_changes or effects.dead_letters:
+            self._transactions.write_down_all()
+        self._write(effects, 0)
+
+    def _with_tables(self, process: Callable[..., Effects]) -> Effects:
+        try:
+            return process()
+        except StaleTableError:
+            self._take_tables(self._transport.catch_up_tables())
+            return process(tables_current=True)
+
+    def _take_tables(self, rows: list[tuple[str, list[Record]]]) -> None:
+        for topic, records in rows:
+            self._processor.take_table(topic, records)
+
+    def _isolate(self, records: list[Record], error: Exception) -> None:
+        """Halve the batch until the culprit stands alone, then bury it."""
+        self._log.warning("a batch failed", records=len(records), error=repr(error))
+        self._start_over()
+        if len(records) > 1:
+            self._limit = max(1, len(records) // 2)
+            return
+        record = records[0]
+        place = str(record.topic()), int(record.partition() or 0), int(record.offset() or 0)
+        self._failures[place] = self._failures.get(place, 0) + 1
+        if self._failures[place] >= self._settings.attempts:
+            self._bury(record, error, self._failures.pop(place))
+
+    def _bury(self, record: Record, error: Exception, attempts: int) -> None:
+        """Step over a record that no core can take; state written down so that no replay meets it."""
+        letter = DeadLetter(record, "process", type(error).__name__, str(error))
+        topic, number, after = str(record.topic()), int(record.partition() or 0), int(record.offset() or 0) + 1
+        task = self._tasks.get(number)
+        if task is None:
+            return
+        task.next[topic] = after
+        task.since_snapshot = self._settings.snapshot_every
+        self._breaker.check(1, 1)
+        if self._transacted(lambda: self._transactions.buried(letter, attempts)):
+            self._transport.begin_at({(topic, number): after})
+
+    def _write(self, effects: Effects, records: int) -> bool:
+        """Commit what a core wants; where it was aborted, go back to the last commit."""
+        if effects.wake_at is not None:
+            self._wake_at = min(self._wake_at or effects.wake_at, effects.wake_at)
+        self._breaker.check(records, len(effects.dead_letters))
+        return self._transacted(lambda: self._transactions.effects(effects, records))
+
+    def _transacted(self, transaction: Callable[[], None]) -> bool:
+        try:
+            transaction()
+        except AbortedError as error:
+            self._log.warning("a transaction was aborted", reason=str(error))
+            self._start_over()
+            return False
+        return True
+
+    def _show_lag(self) -> None:
+        if self._ticked - self._lag_at > _LAG_EVERY_S:
+            self._lag_at = self._ticked
+            for (topic, number), records in self._transport.lag().items():
+                self.metrics.lag(topic, number, records)
+
+    def _patience(self) -> float:
+        """How long a poll may wait: less where a wish of the core comes due earlier."""
+        longest = self._kafka.poll_timeout_ms / 1000
+        if self._wake_at is None:
+            return longest
+        return min(longest, max(0.0, (self._wake_at - self._clock()).total_seconds()))

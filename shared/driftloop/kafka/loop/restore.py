@@ -1,0 +1,71 @@
+"""Gives a core the state of a partition back, as it was at the last commit."""
+
+import heapq
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+from driftloop.kafka.loop.state import Snapshot, entries_of, latest_values, read_snapshot
+from driftloop.kafka.loop.transport import Transport
+from driftloop.kafka.settings import LoopSettings
+from driftloop.processor import Processor, Record, StaleTableError
+
+_REPLAY_BATCH = 5_000
+
+
+def restore(
+    processor: Processor, settings: LoopSettings, transport: Transport, number: int
+) -> tuple[dict[str, int], Snapshot | None]:
+    """Restore partition `number`; the offsets to go on from, and the snapshot it came from.
+
+    The committed offsets are asked first (that waits for open transactions), and the changelog is
+    then read behind every transaction that may still be open in it: state and offsets agree.
+    """
+    offsets = {
+        topic: offset for (topic, _), offset in transport.committed([(t, number) for t in settings.inputs]).items()
+    }
+    if settings.state == "none":
+        processor.restore(number, ())
+        return offsets, None
+    latest = latest_values(transport.read((settings.changelog, number), None, None))
+    if settings.state == "keyed":
+        processor.restore(number, entries_of(latest))
+        return offsets, None
+    snapshot = read_snapshot(latest)
+    entries = snapshot.entries if snapshot else {}
+    processor.restore(number, ((key.decode(), value) for key, value in entries.items()))
+    start = snapshot.offsets if snapshot else {}
+    _replay(processor, [transport.read((t, number), start.get(t), offsets[t]) for t in settings.inputs])
+    return offsets, snapshot and Snapshot(dict.fromkeys(entries, b""), snapshot.generation, snapshot.offsets)
+
+
+def _replay(processor: Processor, logs: list[Iterator[Record]]) -> None:
+    """Process what was committed after the snapshot once more, and drop the effects."""
+    batch: list[Record] = []
+    for record in _merged(logs):
+        batch.append(record)
+        if len(batch) >= _REPLAY_BATCH:
+            _again(processor, batch)
+            batch = []
+    if batch:
+        _again(processor, batch)
+
+
+def _again(processor: Processor, batch: list[Record]) -> None:
+    now = datetime.fromtimestamp(max(record.timestamp()[1] for record in batch) / 1000, UTC)
+    try:
+        processor.process(batch, now)
+    except StaleTableError:
+        processor.process(batch, now, tables_current=True)
+
+
+def _merged(logs: list[Iterator[Record]]) -> Iterator[Record]:
+    """By the records' timestamps, and at the same moment in the order of the inputs."""
+
+    def in_order(place: int, log: Iterator[Record]) -> Iterator[tuple[tuple[int, int], Record]]:
+        latest = 0
+        for record in log:
+            latest = max(latest, record.timestamp()[1])
+            yield (latest, place), record
+
+    streams = [in_order(place, log) for place, log in enumerate(logs)]
+    return (record for _, record in heapq.merge(*streams, key=lambda pair: pair[0]))

@@ -1,0 +1,96 @@
+"""A loop as a process: signals, the health server, and what its end is called."""
+
+import os
+import signal
+import socket
+import sys
+import threading
+from collections.abc import Callable
+
+import structlog
+from prometheus_client import CollectorRegistry, ProcessCollector
+
+from driftloop.errors import ExitCode, UserError
+from driftloop.kafka.loop.loop import Loop
+from driftloop.kafka.loop.transport import FencedError
+from driftloop.telemetry.health import HealthServer
+
+_STUCK_AFTER_S = 120.0
+_STOP_WITHIN_S = 9.0
+
+
+class Service:
+    """What `app.build` gives and `__main__` runs.
+
+    `metrics_port=None` serves nothing, 0 takes a free port. `before` and `after` are called around
+    the loop (a child process to stop, a connection to close).
+    """
+
+    def __init__(
+        self,
+        loop: Loop,
+        *,
+        metrics_port: int | None = None,
+        metrics_host: str = "127.0.0.1",
+        before: Callable[[], None] = lambda: None,
+        after: Callable[[], None] = lambda: None,
+    ) -> None:
+        self.loop = loop
+        self._port, self._host, self._before, self._after = metrics_port, metrics_host, before, after
+
+    @property
+    def registry(self) -> CollectorRegistry:
+        """Where the service's own metrics belong."""
+        return self.loop.metrics.registry
+
+    def run(self) -> int:
+        """Run until SIGTERM or SIGINT; the exit code. Errors are said in one sentence."""
+        log = structlog.get_logger(service=self.loop.metrics.service)
+        ProcessCollector(registry=self.registry)
+        self._listen_to_signals()
+        health = HealthServer(
+            self.registry, alive=lambda: self.loop.tick_age < _STUCK_AFTER_S, ready=lambda: self.loop.ready
+        )
+        try:
+            if self._port is not None:
+                log.info("metrics served", port=health.start(self._host, self._port))
+            self._before()
+            self.loop.run()
+        except UserError as error:
+            log.error("stopped", reason=error.sentence)  # noqa: TRY400  (a sentence is enough)
+            print(error.sentence, file=sys.stderr)  # noqa: T201
+            return int(error.exit_code)
+        except FencedError as error:
+            log.error("fenced", reason=str(error))  # noqa: TRY400  (a sentence is enough)
+            return int(ExitCode.FENCED)
+        except Exception:
+            log.exception("stopped by an error of its own")
+            return int(ExitCode.ERROR)
+        finally:
+            self._after()
+            health.stop()
+        log.info("stopped")
+        return int(ExitCode.OK)
+
+    def _listen_to_signals(self) -> None:
+        """A thread hears them: the main one may be inside a call to the broker that takes a minute to give up."""
+        if threading.current_thread() is not threading.main_thread():
+            return
+        heard, rung = socket.socketpair()
+        rung.settimeout(0)
+        signal.set_wakeup_fd(rung.detach())
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: None)
+        threading.Thread(target=self._wait_for_signal, args=(heard,), daemon=True).start()
+
+    def _wait_for_signal(self, heard: socket.socket) -> None:
+        while heard.recv(1)[0] not in (signal.SIGTERM, signal.SIGINT):
+            continue
+        self._stop()
+
+    def _stop(self) -> None:
+        """Ask the loop to end; a loop that cannot (its broker is away) is left behind: no harm, only a redo."""
+        self.loop.stop()
+        last_resort = threading.Timer(_STOP_WITHIN_S, os._exit, (int(ExitCode.BROKER_AWAY),))
+        last_resort.daemon = True
+        last_resort.start()

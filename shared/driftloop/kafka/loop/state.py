@@ -1,0 +1,96 @@
+"""State on a compacted changelog, one partition of it per input partition.
+
+*Keyed*: each changed key is a record, written in the transaction that changed it. *Snapshot*: the
+whole state is written now and then, in one transaction, closed by a manifest that says how many
+entries there are, of which generation, and from which input offsets to go on; keys of the generation
+before that are no more are deleted in the same transaction. Restoring checks the manifest, so half a
+snapshot can never be taken for a whole one.
+"""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from driftloop.kafka.loop.dead_letter import as_bytes
+from driftloop.kafka.loop.transport import Write
+from driftloop.processor import Record, StateChange
+
+MANIFEST_KEY = b"\x00manifest"
+_GENERATION = "driftloop.generation"
+
+
+class DamagedStateError(Exception):
+    """A changelog does not hold what its manifest promises."""
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """A restored snapshot: its entries, and the next input offset of each topic."""
+
+    entries: dict[bytes, bytes]
+    generation: int
+    offsets: Mapping[str, int]
+
+
+def keyed_writes(changelog: str, changes: Iterable[StateChange]) -> list[Write]:
+    """The records of keyed state that changed; of a key that changed twice, the last."""
+    last = {(change.partition, change.key): change.value for change in changes}
+    return [Write(changelog, key.encode(), value, (), partition) for (partition, key), value in last.items()]
+
+
+def latest_values(records: Iterable[Record]) -> dict[bytes, Record]:
+    """What a compacted partition holds: the last record of each key, deleted keys left out."""
+    latest: dict[bytes, Record] = {}
+    for record in records:
+        key = as_bytes(record.key()) or b""
+        latest.pop(key, None)
+        if record.value() is not None:
+            latest[key] = record
+    return latest
+
+
+def entries_of(latest: dict[bytes, Record]) -> Iterator[tuple[str, bytes]]:
+    """The entries for a core's `restore`; each is let go of as it is handed over."""
+    for key in list(latest):
+        yield key.decode(), as_bytes(latest.pop(key).value()) or b""
+
+
+def snapshot_writes(
+    changelog: str,
+    partition: int,
+    entries: Iterable[tuple[str, bytes]],
+    before: Snapshot | None,
+    offsets: Mapping[str, int],
+) -> tuple[list[Write], Snapshot]:
+    """The records of a new snapshot, and what will be `before` for the next one."""
+    generation = (before.generation if before else 0) + 1
+    headers = ((_GENERATION, str(generation).encode()),)
+    now = {key.encode(): value for key, value in entries}
+    gone = [key for key in (before.entries if before else ()) if key not in now]
+    manifest = json.dumps({"generation": generation, "entries": len(now), "offsets": dict(offsets)}).encode()
+    writes = [Write(changelog, key, value, headers, partition) for key, value in now.items()]
+    writes += [Write(changelog, key, None, headers, partition) for key in gone]
+    writes.append(Write(changelog, MANIFEST_KEY, manifest, headers, partition))
+    return writes, Snapshot(dict.fromkeys(now, b""), generation, dict(offsets))
+
+
+def read_snapshot(latest: dict[bytes, Record]) -> Snapshot | None:
+    """The snapshot on a changelog partition, or None where none was ever written.
+
+    Raises DamagedStateError where the entries are not those of the manifest.
+    """
+    manifest_record = latest.pop(MANIFEST_KEY, None)
+    if manifest_record is None:
+        if latest:
+            raise DamagedStateError(f"{len(latest)} entries without a manifest")
+        return None
+    manifest = json.loads(manifest_record.value() or b"{}")
+    generation = str(manifest["generation"]).encode()
+    entries = {
+        key: as_bytes(record.value()) or b""
+        for key, record in latest.items()
+        if dict(record.headers() or ()).get(_GENERATION) == generation
+    }
+    if len(entries) != manifest["entries"] or len(entries) != len(latest):
+        raise DamagedStateError(f"{len(latest)} entries, {len(entries)} of them of generation {generation.decode()}")
+    return Snapshot(entries, manifest["generation"], manifest["offsets"])

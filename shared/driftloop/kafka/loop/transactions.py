@@ -1,0 +1,101 @@
+"""Puts together what one transaction holds: outputs, state, dead letters, snapshots, input offsets."""
+
+import time
+from collections.abc import Sequence
+
+from driftloop.kafka.clients.partitioner import partition_of
+from driftloop.kafka.loop.dead_letter import bury
+from driftloop.kafka.loop.metrics import LoopMetrics
+from driftloop.kafka.loop.state import Snapshot, keyed_writes, snapshot_writes
+from driftloop.kafka.loop.tasks import Task, Tasks
+from driftloop.kafka.loop.transport import Transport, Write
+from driftloop.kafka.settings import LoopSettings
+from driftloop.processor import DeadLetter, Effects, Outgoing, Processor
+
+
+class Transactions:
+    """Every method is one transaction and raises AbortedError where it did not go through."""
+
+    def __init__(
+        self, processor: Processor, settings: LoopSettings, transport: Transport, tasks: Tasks, metrics: LoopMetrics
+    ) -> None:
+        self._processor, self._settings, self._transport = processor, settings, transport
+        self._tasks, self._metrics = tasks, metrics
+        self._before: dict[int, Snapshot | None] = {}
+
+    def restored(self, number: int, snapshot: Snapshot | None) -> None:
+        """The snapshot that a partition was restored from: the next one replaces it."""
+        self._before[number] = snapshot
+
+    def forget(self, number: int) -> None:
+        """A partition went."""
+        self._before.pop(number, None)
+
+    def effects(self, effects: Effects, records: int) -> None:
+        """All that a core wants done after `records` records."""
+        if effects.state_changes and self._settings.state != "keyed":
+            raise TypeError(f"{self._settings.service} keeps {self._settings.state} state, its core changed a key")
+        started = time.monotonic()
+        writes = [self._outgoing(wish) for wish in effects.outgoing]
+        writes += keyed_writes(self._settings.changelog, effects.state_changes)
+        writes += [bury(letter, self._settings.service) for letter in effects.dead_letters]
+        self._commit(writes, self._due())
+        self._metrics.batch(records, len(effects.dead_letters), effects.ignored, time.monotonic() - started)
+
+    def buried(self, letter: DeadLetter, attempts: int) -> None:
+        """A record that the core cannot take."""
+        self._commit([bury(letter, self._settings.service, attempts)], self._due())
+        self._metrics.batch(1, 1, {}, 0.0)
+
+    def offsets_only(self) -> None:
+        """Say how far was read where there was nothing to process: markers take up offsets too."""
+        self._commit([], [])
+
+    def snapshots(self, tasks: Sequence[Task]) -> None:
+        """Write down the state of tasks that changed since they last were."""
+        changed = [task for task in tasks if task.since_snapshot or task.dirty]
+        if self._settings.state == "snapshot" and changed:
+            self._commit([], changed)
+
+    def write_down_all(self) -> None:
+        """Make the next transaction hold snapshots of every task: replay could not find this state again."""
+        for task in self._tasks.ready():
+            task.since_snapshot = self._settings.snapshot_every
+
+    def _due(self) -> list[Task]:
+        """Tasks whose snapshot is due with this commit."""
+        if self._settings.state != "snapshot":
+            return []
+        every = self._settings.snapshot_every
+        return [task for task in self._tasks.ready() if task.since_snapshot + task.dirty >= every]
+
+    def _commit(self, writes: list[Write], snapshot_of: Sequence[Task]) -> None:
+        offsets = self._tasks.uncommitted()
+        fresh: dict[int, Snapshot] = {}
+        for task in snapshot_of:
+            entries = self._processor.snapshot(task.number)
+            before = self._before.get(task.number)
+            more, fresh[task.number] = snapshot_writes(
+                self._settings.changelog, task.number, entries, before, task.next
+            )
+            writes += more
+        if not writes and not offsets:
+            return
+        try:
+            self._transport.commit(writes, offsets)
+        except Exception:
+            self._metrics.transaction("aborted")
+            raise
+        self._metrics.transaction("committed")
+        self._tasks.committed(offsets)
+        self._before |= fresh
+        for task in snapshot_of:
+            task.since_snapshot = 0
+        for write in writes:
+            self._metrics.published(write.topic)
+
+    def _outgoing(self, wish: Outgoing) -> Write:
+        partition = None
+        if wish.partition_by is not None:
+            partition = partition_of(wish.partition_by, self._transport.partitions(wish.topic))
+        return Write(wish.topic, wish.key.encode(), wish.value, wish.headers, partition)

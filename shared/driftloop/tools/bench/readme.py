@@ -1,0 +1,143 @@
+"""The README's tables of figures: made from the committed results, never typed."""
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from driftloop.errors import UserError
+from driftloop.tools.bench.proof import proof_table
+from driftloop.tools.bench.tables import cell, table
+
+RESULTS = Path(__file__).parent / "results"
+"""What `driftloop bench NAME --json` wrote last: one file for each table."""
+
+_MARKED = re.compile(r"(<!-- bench (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
+
+Result = Mapping[str, Any]
+
+
+def with_tables(text: str, results: Path = RESULTS) -> str:
+    """The text with a fresh table between `<!-- bench NAME -->` and `<!-- end -->`, for each NAME in it.
+
+    Raises UserError for a name without a table or without a committed result.
+    """
+
+    def fresh(found: re.Match[str]) -> str:
+        return f"{found[1]}\n{_table(found[2], results)}\n\n{found[3]}"
+
+    return _MARKED.sub(fresh, text)
+
+
+def _table(name: str, results: Path) -> str:
+    path = results / f"{name}.json"
+    if name not in TABLES or not path.is_file():
+        raise UserError(f"there is no table {name!r}: it needs a maker and {path.name} in {path.parent.name}/")
+    return TABLES[name](json.loads(path.read_text(encoding="utf-8")))
+
+
+def detectors(result: Result) -> str:
+    """Delay, misses and false alarms on made and on recorded streams."""
+    entries, real = result["detectors"], result["real"]
+    head = [
+        "detector", ".1→.3", ".1→.2", ".1→.15", "missed", "false alarms per 1M rows at .02 / .1 / .3",
+        "five recorded drifts: median delay, false alarms",
+    ]  # fmt: skip
+    rows = [
+        [
+            f"**{name}**" if name == result["default"] else name,
+            *(one["delay"][rise] for rise in ("0.1->0.3", "0.1->0.2", "0.1->0.15")),
+            f"{sum(one['missed'].values()) / (len(one['missed']) * one['seeds']):.0%}",
+            " / ".join(cell(rate) for rate in one["false_alarms_per_million"].values()),
+            _recorded(real.get(name)),
+        ]
+        for name, one in entries.items()
+    ]
+    return table(head, rows)
+
+
+def _recorded(one: Mapping[str, Any] | None) -> str:
+    if one is None:
+        return "–"
+    known = sorted(delay if delay is not None else float("inf") for delay in one["delays"])
+    median = known[len(known) // 2]
+    return f"{'not found' if median == float('inf') else cell(median)}, {one['false_alarms']}"
+
+
+def windows(result: Result) -> str:
+    """Power on each kind of shift, and false alarms beside the budget, with 100 columns."""
+    shifts = [
+        [
+            f"shift of {name}",
+            f"found in {one['100']['power']:.1%} of {one['100']['runs']} runs, after {one['100']['delay']:,.0f} rows",
+        ]
+        for name, one in result["shifts"].items()
+    ]
+    still = [
+        [
+            f"no drift, {kind}",
+            f"{one['100']['alarms']} false alarms in {one['100']['rows']:,} rows, {_declared(one['100']):.0f} declared",
+        ]
+        for kind, one in result["stationary"].items()
+    ]
+    rules = [
+        [f"{name} as written", f"false alarm at {one['false_alarms_a_check']:.0%} of checks"]
+        for name, one in result["rules_as_written"].items()
+    ]
+    return table(["100 columns, one of them shifted", "within 10,000 rows"], [*shifts, *still, *rules])
+
+
+def _declared(one: Mapping[str, Any]) -> float:
+    return float(one["declared_per_million"] * one["rows"] / 1e6)
+
+
+def speed(result: Result) -> str:
+    """Rows per second and milliseconds, on one core."""
+    millions, thousands = result["error_detector_rows_per_second"] / 1e6, result["core_rows_per_second"] / 1e3
+    adwin, scipy, large = (result[f"ratio_to_{name}"] for name in ("river_adwin", "scipy", "scipy_10000x100"))
+    rows = [
+        ["error detector", f"{millions:.1f} M rows/s, {adwin:.1f} × river's ADWIN"],
+        ["report of 1,000 rows × 10 columns", f"{result['report_1000x10_ms']:.2f} ms, {scipy:.1f} × scipy's KS alone"],
+        ["report of 10,000 rows × 100 columns", f"{result['report_10000x100_ms']:.0f} ms, {large:.1f} × scipy's"],
+        ["all of detection, 10 features, 3 segments", f"{thousands:,.0f} k rows/s"],
+        ["state of that model, as it is kept", f"{result['snapshot_bytes_10_features'] / 1024:.0f} KB"],
+    ]
+    return table(["on one core", ""], rows)
+
+
+def ingest(result: Result) -> str:
+    """Rows per CPU-second of the service by encoding, beside the loops that ran on the same records."""
+    words = {
+        "json": "JSON, one row a record",
+        "columns": "columnar JSON, 500 rows",
+        "arrow": "Arrow, 500 rows",
+        "avro": "Avro, one row a record",
+    }
+    head = [
+        "the service, exactly-once on",
+        "rows per CPU-second",
+        "× `json.loads` alone",
+        "× a Faust agent",
+        "peak memory",
+    ]
+    rows = [
+        [
+            words[name],
+            f"{one['rows_per_cpu_second'] / 1e3:,.0f} k",
+            f"{one['ratio_to_bare']:.1f}",
+            "–" if one["ratio_to_faust"] is None else f"{one['ratio_to_faust']:.0f}",
+            f"{one['peak_rss_mb']:,} MB",
+        ]
+        for name, one in result["encodings"].items()
+    ]
+    return table(head, rows)
+
+
+TABLES: Mapping[str, Callable[[Result], str]] = {
+    "detectors": detectors,
+    "windows": windows,
+    "speed": speed,
+    "ingest": ingest,
+    "proof": proof_table,
+}

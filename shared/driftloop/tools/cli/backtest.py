@@ -1,0 +1,176 @@
+"""`driftloop backtest FILE…|DIR`: policies on recorded streams, beside calendars and hindsight."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from driftloop.errors import ExitCode, UserError
+from driftloop.tools.cli.lists import names_of
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from driftloop.tools.backtest.options import BacktestOptions
+
+
+def backtest(
+    files: Annotated[
+        list[str],
+        typer.Argument(
+            help="CSV files with a header in stream order, folders of them, or made streams: recurring, gradual, "
+            "rising-noise, stationary (NAME:ROWS for another length)."
+        ),
+    ],
+    target: Annotated[str | None, typer.Option(help="The column to predict. Default: the last.")] = None,
+    task: Annotated[str | None, typer.Option(help="binary, multiclass or regression. Default: inferred.")] = None,
+    features: Annotated[
+        list[str] | None, typer.Option(help="Columns to learn from, by comma. Default: inferred.")
+    ] = None,
+    train_rows: Annotated[int | None, typer.Option(min=10, help="First rows, for the first model.")] = None,
+    block: Annotated[int | None, typer.Option(min=1, help="Rows predicted before a decision.")] = None,
+    windows: Annotated[
+        list[str] | None,
+        typer.Option(help="Rows to train on, by comma. Default: a quarter, half, all of the first rows."),
+    ] = None,
+    learner: Annotated[str, typer.Option(help="An installed learner.")] = "random-forest",
+    label_delay: Annotated[int, typer.Option(min=0, help="Rows until a label is known.")] = 0,
+    policies: Annotated[list[str] | None, typer.Option("--policy", help="Policies, by comma. Default: all.")] = None,
+    served: Annotated[
+        bool,
+        typer.Option(
+            "--served", help="Every preset in the services' own cores too, proof and probation included (slower)."
+        ),
+    ] = False,
+    price: Annotated[
+        float | None, typer.Option(min=0.0, help="One more price of a training, in units of loss.")
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of every fit.")] = 0,
+    jobs: Annotated[int, typer.Option(min=1, help="Processes that fit models.")] = 1,
+    cache: Annotated[Path, typer.Option(help="Fits are kept here.")] = Path(".driftloop/tools/backtest"),
+    json_file: Annotated[Path | None, typer.Option("--json", help="Write the result here; - for stdout.")] = None,
+    markdown: Annotated[Path | None, typer.Option(help="Write the main table as Markdown here.")] = None,
+    report: Annotated[Path | None, typer.Option(help="Write a page with pictures here.")] = None,
+) -> None:
+    """Say what each policy would have cost on a recorded stream, before one is trusted.
+
+    A policy predicts a block, then learns its labels and decides. Costs are losses and a price for
+    each training: 0.2, 1 and 5 % of what never retraining loses. Stopped, a run goes on from its cache.
+    """
+    from rich.console import Console
+
+    from driftloop.telemetry.logs import configure_logs
+    from driftloop.tools.backtest.opening import open_stream
+    from driftloop.tools.backtest.options import BacktestOptions
+    from driftloop.tools.backtest.outcome import backtest as run
+    from driftloop.tools.backtest.outcome import outcome_json
+    from driftloop.tools.backtest.pictures import write_pictures
+
+    options = BacktestOptions(
+        target=target,
+        task=task,
+        features=names_of(features),
+        first=train_rows,
+        block=block,
+        windows=_numbers(windows),
+        learner=learner,
+        label_delay=label_delay,
+        seed=seed,
+        policies=names_of(policies),
+        served=served,
+        price=price,
+        cache=cache,
+        jobs=jobs,
+    )
+    if markdown is not None and options.policies and "default" not in options.policies:
+        raise UserError("--markdown shows the policy default: name it in --policy too.", ExitCode.USAGE)
+    configure_logs("backtest", level="ERROR")
+    console = Console(stderr=True)
+    outcomes, said = [], []
+    for name in _streams(files):
+        with console.status(name) as status:
+            stream = open_stream(name, target=target, task=task, features=options.features, seed=seed)
+            outcome = run(stream, options, lambda text, name=name: status.update(f"{name}: {text}"))  # type: ignore[misc]
+        outcomes.append(outcome)
+        said.append(outcome_json(outcome, options))
+        _print(Console(stderr=str(json_file) == "-"), said[-1])
+    _write(said, options, json_file)
+    _say_together(said, markdown, Console(stderr=str(json_file) == "-"))
+    if report:
+        write_pictures(outcomes, report)
+
+
+def _streams(names: Sequence[str]) -> list[str]:
+    """The names with each folder replaced by the CSV files in it."""
+    streams: list[str] = []
+    for name in names:
+        path = Path(name)
+        found = sorted([*path.glob("*.csv"), *path.glob("*.csv.gz")]) if path.is_dir() else [path]
+        if not found:
+            raise UserError(f"There is no CSV file in {path}.", ExitCode.NOT_FOUND)
+        streams += map(str, found)
+    return streams
+
+
+def _numbers(texts: Sequence[str] | None) -> tuple[int, ...]:
+    try:
+        numbers = tuple(int(name) for name in names_of(texts))
+    except ValueError as error:
+        raise UserError(
+            f"--windows wants whole numbers by comma, not {','.join(texts or ())!r}.", ExitCode.USAGE
+        ) from error
+    if any(number < 10 for number in numbers):
+        raise UserError("A window has at least 10 rows.", ExitCode.USAGE)
+    return numbers
+
+
+def _print(console: "Console", said: dict[str, Any]) -> None:
+    from rich.table import Table
+
+    measure = "mae" if "mae" in next(iter(said["best_calendar"].values())) else "accuracy"
+    table = Table(
+        title=f"{said['data']}: never {said['never']:.4g}, no change {said['no_change']:.4g} ({measure}), "
+        f"windows {', '.join(map(str, said['windows']))}, block {said['block']}"
+    )
+    shares = list(said["best_calendar"])
+    for heading in ("policy", measure, "retrains", "reuses", *(f"{float(s):.1%}" for s in shares)):
+        table.add_column(heading, justify="left" if heading == "policy" else "right")
+    for name, entry in said["policies"].items():
+        costs = [f"{entry['by_price'][s]['times_best_calendar']:.3f}" for s in shares]
+        table.add_row(name, f"{entry[measure]:.4g}", str(entry["retrains"]), str(entry["reuses"]), *costs)
+    best = {s: said["best_calendar"][s]["cost"] for s in shares}
+    table.add_row("oracle", "", "", "", *(f"{said['oracle'][s]['cost'] / best[s]:.3f}" for s in shares))
+    table.caption = "Right: cost over the best calendar in hindsight, by the price of a training (never = 100 %)."
+    console.print(table)
+
+
+def _say_together(said: list[dict[str, Any]], markdown: Path | None, console: "Console") -> None:
+    from driftloop.tools.backtest.markdown import main_table
+    from driftloop.tools.backtest.summary import summary
+
+    if len(said) > 1:
+        for name, entry in summary(said).items():
+            figures = " / ".join(f"{one['times_best_calendar']:.3f}" for one in entry.values())
+            console.print(f"{name:>28}  {figures}  of the best calendar (geometric mean over the streams)")
+    if markdown is not None:
+        markdown.write_text(main_table(said) + "\n", encoding="utf-8")
+
+
+def _write(said: list[dict[str, Any]], options: "BacktestOptions", json_file: Path | None) -> None:
+    from driftloop.tools.backtest.summary import retrains_saved, summary
+
+    if json_file is None:
+        return
+    whole = said[0]
+    if len(said) > 1:
+        whole = {"streams": said, "summary": summary(said), "seed": options.seed}
+        if all("default" in each["policies"] for each in said):
+            whole["retrains_saved"] = retrains_saved(said)
+    text = json.dumps(whole, indent=2) + "\n"
+    if str(json_file) == "-":
+        typer.echo(text, nl=False)
+        return
+    json_file.parent.mkdir(parents=True, exist_ok=True)
+    json_file.write_text(text, encoding="utf-8")

@@ -1,0 +1,172 @@
+"""What a person may ask of the coordinator: retrain, promote, roll back, freeze, approve, veto, cancel.
+
+Each sends one message on `model-commands` and waits for the decision that answers it.
+"""
+
+import json
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from driftloop.errors import UserError
+from driftloop.tools.cli.connection import DEFAULT_HOME, AsJson, BootstrapServers, HomeFolder, asked_by, find_kafka
+
+if TYPE_CHECKING:
+    from driftloop.contracts.model_commands import ModelCommand
+    from driftloop.contracts.retrain_decisions import RetrainDecision
+    from driftloop.kafka.settings import KafkaSettings
+
+Model = Annotated[str, typer.Argument(help="The model's id.")]
+Reason = Annotated[str, typer.Option(help="Why: it is written into the decision.")]
+Wait = Annotated[float, typer.Option(min=0, help="Seconds to wait for the answer; 0 only sends.")]
+Command = Literal["retrain", "promote", "roll_back", "freeze", "unfreeze", "approve", "veto", "cancel"]
+
+
+def retrain(
+    model: Model,
+    reason: Reason = "asked for on the command line",
+    incremental: Annotated[bool, typer.Option("--incremental", help="Go on from the champion.")] = False,
+    wait: Wait = 15.0,
+    as_json: AsJson = False,
+    bootstrap_servers: BootstrapServers = None,
+    home: HomeFolder = DEFAULT_HOME,
+) -> None:
+    """Ask for a retraining of a model; the safeguards still hold."""
+    _ask(find_kafka(bootstrap_servers, home), model, "retrain", reason, wait, as_json, full=not incremental)
+
+
+def promote(
+    model: Model,
+    version: Annotated[str, typer.Argument(help="The version that shall serve.")],
+    reason: Reason = "asked for on the command line",
+    wait: Wait = 15.0,
+    as_json: AsJson = False,
+    bootstrap_servers: BootstrapServers = None,
+    home: HomeFolder = DEFAULT_HOME,
+) -> None:
+    """Let a version serve, proven or not."""
+    _ask(find_kafka(bootstrap_servers, home), model, "promote", reason, wait, as_json, version=version)
+
+
+def _plain(command: Command, words: str) -> Callable[..., None]:
+    """A command that names a model and nothing else; `words` is its help."""
+
+    def ask(
+        model: Model,
+        reason: Reason = "asked for on the command line",
+        wait: Wait = 15.0,
+        as_json: AsJson = False,
+        bootstrap_servers: BootstrapServers = None,
+        home: HomeFolder = DEFAULT_HOME,
+    ) -> None:
+        _ask(find_kafka(bootstrap_servers, home), model, command, reason, wait, as_json)
+
+    ask.__doc__ = words
+    return ask
+
+
+def _of_a_version(command: Command, words: str, otherwise: str) -> Callable[..., None]:
+    """A command that may name a version; `otherwise` is the one that is meant where it does not."""
+
+    def ask(
+        model: Model,
+        version: Annotated[str | None, typer.Argument(help=f"Default: {otherwise}.")] = None,
+        reason: Reason = "asked for on the command line",
+        wait: Wait = 15.0,
+        as_json: AsJson = False,
+        bootstrap_servers: BootstrapServers = None,
+        home: HomeFolder = DEFAULT_HOME,
+    ) -> None:
+        _ask(find_kafka(bootstrap_servers, home), model, command, reason, wait, as_json, version=version)
+
+    ask.__doc__ = words
+    return ask
+
+
+rollback = _of_a_version(
+    "roll_back", "Let the predecessor (or another version) serve again.", otherwise="the predecessor"
+)
+approve = _of_a_version(
+    "approve",
+    "Let what waits for a person go on: a run, or a proven challenger.",
+    otherwise="the challenger, or the run, that waits",
+)
+veto = _of_a_version(
+    "veto",
+    "Refuse a challenger, or a run that waits for approval.",
+    otherwise="the newest challenger, or the run that waits",
+)
+freeze = _plain("freeze", "Stop every automatic change of a model, until `unfreeze`.")
+unfreeze = _plain("unfreeze", "Allow automatic changes again.")
+cancel = _plain("cancel", "End the training run that is in progress.")
+
+
+def _ask(
+    kafka: "KafkaSettings",
+    model: str,
+    command: Command,
+    reason: str,
+    wait: float,
+    as_json: bool,
+    version: str | None = None,
+    full: bool = True,
+) -> None:
+    message = _message(model, command, reason, version, full, asked_by(kafka))
+    decision = _send(kafka, message, wait)
+    if as_json:
+        answer = decision.model_dump(mode="json") if decision else None
+        typer.echo(json.dumps({"command": str(message.message_id), "decision": answer}, indent=2))
+    elif decision is None:
+        typer.echo(f"Sent; no answer after {wait:g} s. Is the coordinator running?" if wait else "Sent.")
+    else:
+        typer.echo(f"{decision.action.replace('_', ' ')}: {decision.reason}")
+    if decision is not None and decision.action == "refuse":
+        raise typer.Exit(1)
+
+
+def _message(
+    model: str, command: Command, reason: str, version: str | None, full: bool, requested_by: str
+) -> "ModelCommand":
+    from pydantic import ValidationError
+
+    from driftloop.clock import system_now
+    from driftloop.contracts.message import derive_id
+    from driftloop.contracts.model_commands import ModelCommand
+
+    now = system_now()
+    try:
+        return ModelCommand(
+            message_id=derive_id("command", model, command, version, now.isoformat()),
+            model_id=model,
+            occurred_at=now,
+            command=command,
+            version=version,
+            full=full,
+            reason=reason,
+            requested_by=requested_by,
+        )
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise UserError(f"{first['loc'][0]} {first['input']!r}: {first['msg']}.", 2) from error
+
+
+def _send(kafka: "KafkaSettings", message: "ModelCommand", wait: float) -> "RetrainDecision | None":
+    from driftloop.contracts.retrain_decisions import RetrainDecision
+    from driftloop.contracts.topics import MODEL_COMMANDS, RETRAIN_DECISIONS
+    from driftloop.kafka.clients.sender import Sender
+    from driftloop.kafka.clients.tail import Tail
+
+    with Tail(kafka, [RETRAIN_DECISIONS]) as tail:
+        tail.read_to_end()
+        sender = Sender(kafka)
+        sender.send(MODEL_COMMANDS, message.model_id, message.to_json())
+        sender.close()
+        deadline = time.monotonic() + wait
+        while time.monotonic() < deadline:
+            for record in tail.read(0.1):
+                decision = RetrainDecision.from_json(record.value or b"")
+                if message.message_id in decision.caused_by:
+                    return decision
+    return None

@@ -1,0 +1,76 @@
+"""The door: registers every command, and turns errors into one sentence and an exit code.
+
+A group of commands is a module with a Typer `app`; a single command is a module with a function of
+its own name. Modules import what is heavy inside their functions: `driftloop --help` answers at once.
+"""
+
+import signal
+import sys
+from importlib import import_module
+from types import FrameType
+
+import typer
+
+from driftloop.errors import UserError
+
+COMMANDS = {
+    "demo": "demo",
+    "replay": "replay",
+    "up": "up",
+    "status": "status",
+    "retrain": "commands",
+    "promote": "commands",
+    "rollback": "commands",
+    "freeze": "commands",
+    "unfreeze": "commands",
+    "approve": "commands",
+    "veto": "commands",
+    "cancel": "commands",
+    "backtest": "backtest",
+    "verify": "verify",
+    "readings": "readings",
+}
+"""Command → the module whose function of that name it is."""
+
+GROUPS = ("models", "versions", "dlq", "topics", "schemas", "bench", "policy")
+"""Modules whose Typer `app` is a group of that name."""
+
+app = typer.Typer(
+    name="driftloop",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Watches models in production over Kafka, retrains when that pays, proves the result.",
+)
+
+
+def _register() -> None:
+    for name, module in COMMANDS.items():
+        app.command(name)(getattr(import_module(f"driftloop.tools.cli.{module}"), name))
+    for name in GROUPS:
+        app.add_typer(import_module(f"driftloop.tools.cli.{name}").app, name=name)
+
+
+_register()
+
+
+def main() -> None:
+    """Run the command line; ends the process with 0, or with what the error asks for.
+
+    130 after Ctrl-C, 143 after SIGTERM: both stop what was started, and remove what was temporary.
+    """
+    signal.signal(signal.SIGTERM, _end)
+    try:
+        app()
+    except UserError as error:
+        print(f"driftloop: {error.sentence}", file=sys.stderr)
+        sys.exit(int(error.exit_code))
+    except KeyboardInterrupt:
+        print("driftloop: stopped.", file=sys.stderr)
+        sys.exit(130)
+    except BrokenPipeError:
+        sys.exit(0)
+
+
+def _end(_number: int, _frame: FrameType | None) -> None:
+    sys.exit(143)

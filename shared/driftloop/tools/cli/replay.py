@@ -1,0 +1,118 @@
+"""`driftloop replay FILE.csv`: the real loop on a recorded stream."""
+
+import json
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from driftloop.tools.cli.connection import BootstrapServers
+from driftloop.tools.cli.lists import names_of
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from driftloop.tools.replay.result import ReplayResult
+
+
+def replay(
+    file: Annotated[Path, typer.Argument(help="A CSV with a header, rows in the order in which they happened.")],
+    target: Annotated[str, typer.Option(help="The column to predict.")],
+    task: Annotated[str | None, typer.Option(help="binary, multiclass or regression. Default: inferred.")] = None,
+    features: Annotated[
+        list[str] | None, typer.Option(help="Columns to learn from, by comma. Default: inferred.")
+    ] = None,
+    train_rows: Annotated[
+        int | None, typer.Option(help="First rows, for the first version. Default: a fifth, 50 to 2,000.")
+    ] = None,
+    learner: Annotated[str, typer.Option(help="An installed learner.")] = "random-forest",
+    policy: Annotated[str, typer.Option(help="The policy preset that decides.")] = "default",
+    label_delay: Annotated[int, typer.Option(min=0, help="Rows until a label is known.")] = 0,
+    pace: Annotated[str, typer.Option(help="lockstep, max, or rows a second.")] = "lockstep",
+    block: Annotated[
+        int | None, typer.Option(min=1, help="Rows predicted at a time. Default: 25 to 250, by the file's size.")
+    ] = None,
+    interval: Annotated[float, typer.Option(min=0.001, help="Seconds of event time between rows.")] = 60.0,
+    json_file: Annotated[Path | None, typer.Option("--json", help="Write the result here.")] = None,
+    report: Annotated[Path | None, typer.Option(help="Write a page with pictures here.")] = None,
+    bootstrap_servers: BootstrapServers = None,
+    home: Annotated[Path | None, typer.Option(help="Keep everything in this new folder.")] = None,
+) -> None:
+    """Send a recorded CSV through the real loop and see what driftloop would have been worth on it.
+
+    The first rows train version 1.0.0; the rest are predicted block by block with whatever version
+    is champion, and go through the real services over a real Kafka.
+    """
+    from rich.console import Console
+
+    from driftloop.tools.cli.live import LiveAudience
+    from driftloop.tools.replay.options import ReplayOptions
+    from driftloop.tools.replay.recording import open_recording
+    from driftloop.tools.replay.run import replay as run_replay
+
+    options = ReplayOptions(
+        file=file,
+        target=target,
+        task=task,
+        features=names_of(features),
+        train_rows=train_rows,
+        learner=learner,
+        policy=policy,
+        label_delay_rows=label_delay,
+        pace=pace,
+        block_rows=block,
+        interval=timedelta(seconds=interval),
+    )
+    console = Console()
+    recording = open_recording(options)
+    if recording.left_out:
+        console.print(f"Left out as features: {', '.join(recording.left_out)} (they tell the time, or nothing).")
+    if recording.unlabelled_rows:
+        console.print(f"Left out {recording.unlabelled_rows:,} rows without a {target}.")
+    word = "mean absolute error" if recording.spec.task == "regression" else "error rate"
+    with LiveAudience(console, len(recording), error_word=word) as audience:
+        result = run_replay(options, audience, home=home, bootstrap_servers=bootstrap_servers, recording=recording)
+    _print(console, result)
+    _write(result, json_file, report)
+
+
+def _print(console: "Console", result: "ReplayResult") -> None:
+    from driftloop.tools.replay.lineage import lineage
+    from driftloop.tools.replay.result import result_json
+    from driftloop.tools.reports.replay_page import count, figure, sentence
+
+    said = result_json(result)
+    console.print()
+    console.print(sentence(result), highlight=False)
+    for name, words in ((result.measure, "live champion"), ("never_retrained", "first model, never retrained")):
+        console.print(f"  {figure(result, said[name]):>10}  {words}", highlight=False)
+    console.print(f"  {figure(result, said['no_change']):>10}  no-change predictor", highlight=False)
+    harmful = [signal for signal in said["signals"] if signal["harmful"]]
+    console.print(f"Signals: {len(said['signals'])}, of which harmful: {len(harmful)}", highlight=False)
+    for signal in harmful:
+        console.print(
+            f"  row {signal['row']:>7,}  {signal['kind']} by {signal['detector']}, since about row {signal['onset']:,}",
+            highlight=False,
+        )
+    console.print("Versions:")
+    for line in lineage(result.played.journal):
+        console.print(f"  {line}", highlight=False, markup=False, soft_wrap=True)
+    console.print(
+        f"{count(said['retrains'], 'retraining')}, {count(said['promotions'], 'promotion')}, "
+        f"{said['rejected']} rejected, {count(said['rollbacks'], 'roll-back')}; "
+        f"{said['training_seconds']:.1f} s of training, {said['wall_seconds']:.0f} s in all.",
+        highlight=False,
+    )
+
+
+def _write(result: "ReplayResult", json_file: Path | None, report: Path | None) -> None:
+    from driftloop.tools.replay.result import result_json
+    from driftloop.tools.reports.page import write_page
+    from driftloop.tools.reports.replay_page import replay_page
+
+    if json_file:
+        json_file.parent.mkdir(parents=True, exist_ok=True)
+        json_file.write_text(json.dumps(result_json(result), indent=2) + "\n")
+    if report:
+        write_page(replay_page(result), report)

@@ -1,0 +1,132 @@
+"""`driftloop status`: what runs here, and how the models are doing."""
+
+import json
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from driftloop.tools.cli.connection import DEFAULT_HOME, AsJson, BootstrapServers, HomeFolder, find_kafka
+
+if TYPE_CHECKING:
+    from driftloop.contracts.drift_status import DriftStatus
+    from driftloop.kafka.settings import KafkaSettings
+    from driftloop.registry.view import RegistryView
+
+
+def status(
+    model: Annotated[str | None, typer.Argument(help="One model, in full.")] = None,
+    as_json: AsJson = False,
+    bootstrap_servers: BootstrapServers = None,
+    home: HomeFolder = DEFAULT_HOME,
+) -> None:
+    """Show what runs here and how every model is doing; with a model, all that is measured about it."""
+    from driftloop.tools.cli.fleet import totals
+    from driftloop.tools.cli.models import open_view, require_model
+
+    kafka = find_kafka(bootstrap_servers, home)
+    view = open_view(bootstrap_servers, home)
+    newest = read_statuses(kafka)
+    if model is not None:
+        require_model(view, model)
+        _show_model(view, model, {segment: one for (name, segment), one in newest.items() if name == model}, as_json)
+        return
+    facts = {
+        "kafka": kafka.bootstrap_servers,
+        "services": services(home) if bootstrap_servers is None else {},
+        "models": [_facts(view, info.model_id, newest.get((info.model_id, ""))) for info in view.models()],
+        "fleet": totals(one for (_, segment), one in newest.items() if not segment),
+    }
+    if as_json:
+        typer.echo(json.dumps(facts, indent=2))
+    else:
+        _print(facts)
+
+
+def services(home: Path) -> dict[str, Any]:
+    """The processes of the loop that runs in `home`: pid, metrics port, and whether they are alive."""
+    from driftloop.tools.local.home import Home
+
+    running = Home(home).running() or {"services": {}}
+    return {name: {**facts, "alive": _is_alive(facts["pid"])} for name, facts in running["services"].items()}
+
+
+def read_statuses(kafka: "KafkaSettings") -> "dict[tuple[str, str], DriftStatus]":
+    """The newest status of every model and segment (\"\" is the whole model)."""
+    from driftloop.contracts.drift_status import DriftStatus
+    from driftloop.contracts.topics import DRIFT_STATUS
+    from driftloop.kafka.clients.tail import Tail
+
+    with Tail(kafka, [DRIFT_STATUS]) as tail:
+        found = [DriftStatus.from_json(record.value) for record in tail.read_to_end() if record.value is not None]
+    return {(one.model_id, one.segment): one for one in found}
+
+
+def _is_alive(pid: int | None) -> bool:
+    if pid is None:
+        return False
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def _facts(view: "RegistryView", model: str, newest: "DriftStatus | None") -> dict[str, Any]:
+    info, counts = view.model(model), view.statistics(model)
+    return {
+        "model": model,
+        "champion": info.champion if info else None,
+        "rows": newest.rows if newest else 0,
+        "labelled_rows": newest.labelled_rows if newest else 0,
+        "active_signals": list(newest.active_signals) if newest else [],
+        "signals": counts.signals,
+        "runs": counts.runs,
+        "promotions": counts.promotions,
+        "as_of": newest.as_of.isoformat() if newest else None,
+    }
+
+
+def _print(facts: dict[str, Any]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    from driftloop.tools.cli.fleet import fleet_words
+
+    console = Console()
+    console.print(f"Kafka: {facts['kafka']}", highlight=False)
+    if facts["services"]:
+        table = Table("service", "pid", "metrics", box=None)
+        for name, one in facts["services"].items():
+            pid = str(one["pid"]) if one["alive"] else "[red]not running[/]"
+            table.add_row(name, pid, f"http://127.0.0.1:{one['port']}/metrics")
+        console.print(table)
+    if not facts["models"]:
+        console.print("No model is declared: see `driftloop models apply`.")
+        return
+    table = Table("model", "champion", "labelled rows", "runs", "promotions", "active signals", "as of", box=None)
+    for one in facts["models"]:
+        signals = ", ".join(one["active_signals"]) or "none"
+        counts = (f"{one['labelled_rows']:,}", str(one["runs"]), str(one["promotions"]))
+        table.add_row(one["model"], one["champion"] or "–", *counts, signals, (one["as_of"] or "–")[:19])
+    console.print(table)
+    words = fleet_words(facts["fleet"])
+    if words:
+        console.print(words, highlight=False, soft_wrap=True)
+
+
+def _show_model(view: "RegistryView", model: str, newest: "dict[str, DriftStatus]", as_json: bool) -> None:
+    from driftloop.tools.cli.status_model import print_model
+
+    facts = _facts(view, model, newest.get(""))
+    signals, decisions = view.signals(model, limit=5), view.decisions(model, limit=10)
+    if not as_json:
+        print_model(facts, newest, signals, decisions)
+        return
+    facts["status"] = {segment or "all": one.model_dump(mode="json") for segment, one in newest.items()}
+    facts["last_signals"] = [signal.model_dump(mode="json") for signal in signals]
+    facts["decisions"] = [decision.model_dump(mode="json") for decision in decisions]
+    typer.echo(json.dumps(facts, indent=2))

@@ -1,0 +1,123 @@
+"""`driftloop topics`: creates the declared topics on a cluster, and says what differs there."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from driftloop.contracts.topics import Topic, topics
+from driftloop.errors import ExitCode, UserError
+
+app = typer.Typer(help="The topics that driftloop declares.", no_args_is_help=True)
+
+Servers = Annotated[
+    str | None,
+    typer.Option("--bootstrap-servers", help="The cluster; else DRIFTLOOP_KAFKA_BOOTSTRAP_SERVERS."),
+]
+Partitions = Annotated[
+    int | None,
+    typer.Option("--partitions", min=1, help="Partitions of every topic, in place of the topic files' own."),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
+
+
+@app.command("list")
+def list_(as_json: AsJson = False) -> None:
+    """Show every declared topic: who writes it, who reads it, how it is kept."""
+    declared = list(topics().values())
+    if as_json:
+        typer.echo(json.dumps([topic.model_dump(mode="json") for topic in declared], indent=2))
+        return
+    table = Table("topic", "key", "written by", "read by", "encodings", "partitions", "kept", title="topics")
+    for topic in declared:
+        writers, readers = ", ".join(topic.producers), ", ".join(topic.consumers)
+        encodings = ", ".join(topic.encodings)
+        table.add_row(topic.name, topic.key, writers, readers, encodings, str(topic.partitions), kept(topic))
+    Console().print(table)
+
+
+@app.command()
+def apply(
+    bootstrap_servers: Servers = None,
+    partitions: Partitions = None,
+    replication: Annotated[int | None, typer.Option(min=1, help="Replicas; else the broker's default.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Create the topics that are missing, and give the others their declared settings."""
+    from driftloop.kafka.admin.topics import apply_topics
+    from driftloop.kafka.clients.clients import require_broker
+    from driftloop.kafka.settings import KafkaSettings
+
+    kafka = KafkaSettings() if bootstrap_servers is None else KafkaSettings(bootstrap_servers=bootstrap_servers)
+    require_broker(kafka)
+    created = apply_topics(kafka, partitions=partitions, replication=replication)
+    if as_json:
+        typer.echo(json.dumps({"created": created}))
+        return
+    for name in created:
+        typer.echo(f"created {name}")
+    typer.echo(f"{len(created)} topics created, the others were there")
+
+
+@app.command()
+def check(bootstrap_servers: Servers = None, partitions: Partitions = None, as_json: AsJson = False) -> None:
+    """Compare a cluster with the declared topics; ends with 1 where they differ."""
+    from driftloop.kafka.admin.topics import check_topics
+    from driftloop.kafka.clients.clients import require_broker
+    from driftloop.kafka.settings import KafkaSettings
+
+    kafka = KafkaSettings() if bootstrap_servers is None else KafkaSettings(bootstrap_servers=bootstrap_servers)
+    require_broker(kafka)
+    found = [
+        difference
+        for difference in check_topics(kafka)
+        if not (difference.setting == "partitions" and difference.found == str(partitions))
+    ]
+    if as_json:
+        typer.echo(
+            json.dumps(
+                [{"topic": d.topic, "setting": d.setting, "declared": d.declared, "found": d.found} for d in found]
+            )
+        )
+    else:
+        for d in found:
+            typer.echo(
+                f"{d.topic}: " + (f"{d.setting} is {d.found}, {d.declared} is declared" if d.found else "missing")
+            )
+    if found:
+        raise UserError(f"{len(found)} differences from the declared topics", ExitCode.ERROR)
+    if not as_json:
+        typer.echo("the cluster has every topic as declared")
+
+
+@app.command()
+def grant(
+    file: Annotated[Path, typer.Argument(help="Who may do what, as in deploy/acls.yaml.")],
+    bootstrap_servers: Servers = None,
+) -> None:
+    """Give every principal in FILE the access that it lists, and nothing more."""
+    from driftloop.kafka.admin.access import apply_grants, read_grants
+    from driftloop.kafka.clients.clients import require_broker
+    from driftloop.kafka.settings import KafkaSettings
+
+    grants = read_grants(file)
+    kafka = KafkaSettings() if bootstrap_servers is None else KafkaSettings(bootstrap_servers=bootstrap_servers)
+    require_broker(kafka)
+    entries = apply_grants(kafka, grants)
+    typer.echo(f"{len(grants)} principals, {entries} access control entries")
+
+
+def kept(topic: Topic) -> str:
+    """How long a topic's messages stay.
+
+    >>> kept(topics()["drift-status"]), kept(topics()["training-progress"])
+    ('the last of each key', '1 day')
+    """
+    if topic.cleanup == "compact":
+        return "the last of each key"
+    if topic.retention_days is None:
+        return "for ever"
+    return f"{topic.retention_days:g} day" + ("" if topic.retention_days == 1 else "s")

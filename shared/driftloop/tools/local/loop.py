@@ -1,0 +1,126 @@
+"""A running loop on this machine: broker, topics and services, from start to a graceful stop."""
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from driftloop.errors import ExitCode, UserError
+from driftloop.kafka.admin.topics import apply_topics
+from driftloop.kafka.clients.clients import require_broker
+from driftloop.kafka.embedded.broker import Broker, embedded_broker
+from driftloop.kafka.settings import KafkaSettings
+from driftloop.tools.local.home import Home
+from driftloop.tools.local.programs import SERVICES, free_ports, service_programs
+from driftloop.tools.local.supervisor import Supervisor
+
+READY_SECONDS = 180.0
+
+Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class LocalLoop:
+    """What runs: where it lives, how to reach its Kafka, and who keeps it alive."""
+
+    home: Home
+    kafka: KafkaSettings
+    broker: Broker
+    supervisor: Supervisor
+    ports: dict[str, int]
+
+    def check(self) -> None:
+        """Raises UserError where a service was given up, or where the broker of ours has ended."""
+        self.supervisor.check()
+        pid = self.broker.pid
+        if pid is not None and os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None:
+            raise UserError(
+                f"The embedded broker has ended; its last words are in {self.broker.folder}.", ExitCode.BROKER_AWAY
+            )
+
+
+@contextmanager
+def local_loop(
+    home: Home,
+    *,
+    bootstrap_servers: str | None = None,
+    topic_prefix: str = "",
+    port: int | None = None,
+    partitions: int = 1,
+    keep_kafka: bool = True,
+    warm: tuple[str, ...] = (),
+    fetch_wait_ms: int | None = None,
+    progress: Progress = lambda _line: None,
+) -> Iterator[LocalLoop]:
+    """A loop that is ready when the block starts and stopped when it ends.
+
+    Without `bootstrap_servers` it runs its own broker with one partition a topic: a total order, so
+    that results do not depend on this machine's speed. `warm` names learners to make ready at once;
+    `fetch_wait_ms` stands in for that of `KafkaSettings` where who runs it waits for ends of the log.
+    Raises UserError where something does not start, with the last words of what failed.
+    """
+    home = home.make()
+    with ExitStack() as stack:
+        stack.enter_context(home.locked())
+        broker = stack.enter_context(_broker(home, bootstrap_servers, port, keep_kafka, progress))
+        kafka = KafkaSettings(bootstrap_servers=broker.bootstrap_servers, topic_prefix=topic_prefix)
+        if fetch_wait_ms is not None:
+            kafka = kafka.model_copy(update={"fetch_wait_ms": fetch_wait_ms})
+        require_broker(kafka)
+        apply_topics(kafka, partitions=partitions if broker.embedded or topic_prefix else None)
+        progress("The broker is up; the services are starting.")
+        ports = dict(zip(SERVICES, free_ports(len(SERVICES)), strict=True))
+        programs = service_programs(home, _environment(kafka), tuple(ports.values()), warm)
+        running = _Running(home, broker, topic_prefix, ports)
+        stack.callback(home.clear_running)
+        supervisor = stack.enter_context(Supervisor(programs, home.logs, on_start=running.started))
+        supervisor.wait_ready(READY_SECONDS)
+        progress("All services are ready.")
+        yield LocalLoop(home, kafka, broker, supervisor, ports)
+
+
+@contextmanager
+def _broker(
+    home: Home, bootstrap_servers: str | None, port: int | None, keep: bool, progress: Progress
+) -> Iterator[Broker]:
+    if bootstrap_servers:
+        yield Broker(bootstrap_servers, embedded=False)
+        return
+    folder: Path | None = home.kafka if keep else None
+    with embedded_broker(folder, port=port, progress=progress) as broker:
+        yield broker
+
+
+def _environment(kafka: KafkaSettings) -> dict[str, str]:
+    ours = {
+        "DRIFTLOOP_KAFKA_BOOTSTRAP_SERVERS": kafka.bootstrap_servers,
+        "DRIFTLOOP_KAFKA_TOPIC_PREFIX": kafka.topic_prefix,
+        "DRIFTLOOP_KAFKA_FETCH_WAIT_MS": str(kafka.fetch_wait_ms),
+    }
+    return {**{name: value for name, value in os.environ.items() if name.startswith("DRIFTLOOP_KAFKA_")}, **ours}
+
+
+@dataclass(slots=True)
+class _Running:
+    """Keeps the home's word on what runs in it up to date as processes come and go."""
+
+    home: Home
+    broker: Broker
+    topic_prefix: str
+    ports: dict[str, int]
+    state: dict[str, Any] | None = None
+
+    def started(self, name: str, pid: int) -> None:
+        if self.state is None:
+            self.state = {
+                "pid": os.getpid(),
+                "bootstrap_servers": self.broker.bootstrap_servers,
+                "topic_prefix": self.topic_prefix,
+                "kafka_version": self.broker.version,
+                "broker_pid": self.broker.pid,
+                "services": {service: {"pid": None, "port": port} for service, port in self.ports.items()},
+            }
+        self.state["services"][name]["pid"] = pid
+        self.home.write_running(self.state)

@@ -1,0 +1,90 @@
+"""The six processes of a local loop, and the settings that tie them together."""
+
+import json
+import os
+import socket
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from driftloop.contracts import topics as topic
+from driftloop.tools.local.home import Home
+
+SERVICES: Mapping[str, tuple[str, ...]] = {
+    "outcome_ingestion": ("outcome_ingestion", "--role", "ingest"),
+    "outcome_archive": ("outcome_ingestion", "--role", "archive"),
+    "drift_detection": ("drift_detection",),
+    "retrain_coordinator": ("retrain_coordinator",),
+    "trainer_worker": ("trainer_worker", "--role", "train"),
+    "challenge_scoring": ("trainer_worker", "--role", "score"),
+}
+"""Process → module and arguments. The names are those of the consumer groups."""
+
+GROUP_INPUTS: Mapping[str, tuple[str, ...]] = {
+    "outcome_ingestion": (topic.PREDICTION_OUTCOMES, topic.PREDICTION_LABELS),
+    "outcome_archive": (topic.OUTCOME_FRAMES,),
+    "drift_detection": (topic.OUTCOME_FRAMES,),
+    "retrain_coordinator": (
+        topic.DRIFT_SIGNALS,
+        topic.DRIFT_STATUS,
+        topic.CHALLENGE_SCORES,
+        topic.TRAINING_RESULTS,
+        topic.MODEL_COMMANDS,
+    ),
+    "trainer_worker": (topic.TRAINING_REQUESTS, topic.MODEL_COMMANDS),
+    "challenge_scoring": (topic.MODEL_EVENTS, topic.OUTCOME_FRAMES),
+}
+"""Consumer group → the topics it commits offsets of: a loop is still when all are at their ends."""
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """A command to keep running, and the port where it says that it is ready."""
+
+    name: str
+    command: Sequence[str]
+    environment: Mapping[str, str]
+    port: int
+
+
+def service_programs(
+    home: Home, kafka_environment: Mapping[str, str], ports: Sequence[int], warm: Sequence[str] = ()
+) -> tuple[Program, ...]:
+    """The services of a loop that lives in `home`; `ports` are for their metrics, one each.
+
+    `warm` names the learners that the trainer makes ready before the first run.
+    """
+    return tuple(
+        Program(
+            name,
+            (sys.executable, "-m", *arguments),
+            {**os.environ, **kafka_environment, **_settings(arguments[0], home, port, warm)},
+            port,
+        )
+        for (name, arguments), port in zip(SERVICES.items(), ports, strict=True)
+    )
+
+
+def _settings(service: str, home: Home, port: int, warm: Sequence[str]) -> dict[str, str]:
+    prefix = f"DRIFTLOOP_{service.upper()}_"
+    single_threaded = {f"{library}_NUM_THREADS": "1" for library in ("OMP", "OPENBLAS", "MKL")}
+    ready = {f"{prefix}WARM": json.dumps(list(warm))} if service == "trainer_worker" and warm else {}
+    return {
+        **single_threaded,
+        **ready,
+        f"{prefix}METRICS_PORT": str(port),
+        f"{prefix}ARCHIVE_URI": str(home.lake),
+        f"{prefix}ARTIFACT_URI": str(home.artifacts),
+    }
+
+
+def free_ports(count: int) -> tuple[int, ...]:
+    """Ports that nobody listens on now, all different."""
+    sockets = [socket.socket() for _ in range(count)]
+    try:
+        for one in sockets:
+            one.bind(("127.0.0.1", 0))
+        return tuple(one.getsockname()[1] for one in sockets)
+    finally:
+        for one in sockets:
+            one.close()

@@ -1,0 +1,181 @@
+"""Plays a recording through a running loop: predict a block, tell the loop, let it think, go on.
+
+Why lockstep is the default: a loop that is still busy with block 17 while block 18 is predicted
+gives other results on a slower machine. In lockstep every service has come to the end of its input
+before the next block, so the result is a function of the recording alone.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import pyarrow as pa
+
+from driftloop.contracts.message import ControlMessage, derive_id
+from driftloop.contracts.model_commands import ModelCommand
+from driftloop.contracts.topics import MODEL_COMMANDS, MODEL_SPECS
+from driftloop.errors import UserError
+from driftloop.learners.protocol import Column, Predictions
+from driftloop.registry.declaring import spec_message
+from driftloop.serving.champion import Champion
+from driftloop.statistics.losses import row_losses
+from driftloop.tools.replay.journal import Journal
+from driftloop.tools.replay.options import LOCKSTEP
+from driftloop.tools.replay.recording import Recording
+from driftloop.tools.replay.stream import label_message, outcome_batch, row_id
+from driftloop.tools.replay.wire import Wire
+
+EXAMPLE_ROWS = 1000
+CHAMPION_SECONDS = 600.0
+
+
+class Audience(Protocol):
+    """Who is told how a replay gets on."""
+
+    def stage(self, sentence: str) -> None:
+        """Something began."""
+        ...
+
+    def message(self, message: ControlMessage) -> None:
+        """The loop said something about the model."""
+        ...
+
+    def block(self, rows: slice, version: str, loss: float, frozen_loss: float) -> None:
+        """Rows were predicted; the mean losses of the champion and of the first version."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Played:
+    """What came of it. `served` and `frozen` hold the streamed rows' predictions by target field."""
+
+    served: dict[str, Column]
+    frozen: dict[str, Column]
+    versions: list[str]
+    journal: Journal
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How rows are streamed: lockstep, or at most so many rows a second (None: as fast as possible)."""
+
+    name: str
+    rows_per_second: float | None = None
+    label_delay_rows: int = 0
+
+
+class Player:
+    """Plays one recording; use once."""
+
+    def __init__(self, recording: Recording, wire: Wire, pace: Pace, audience: Audience) -> None:
+        self._recording, self._wire, self._pace, self._audience = recording, wire, pace, audience
+        self._model_id = recording.spec.model_id
+        self._labelled = recording.train_rows
+
+    def play(self) -> Played:
+        """Train the first version, stream the rest; raises UserError where the loop gives up."""
+        return self._stream(self._train_first())
+
+    def _train_first(self) -> Champion:
+        recording, wire = self._recording, self._wire
+        self._audience.stage(f"Training the first version on {recording.train_rows:,} rows.")
+        wire.control(MODEL_SPECS, spec_message(recording.spec, recording.time.start))
+        for start in range(0, recording.train_rows, EXAMPLE_ROWS):
+            rows = slice(start, min(start + EXAMPLE_ROWS, recording.train_rows))
+            self._publish(rows, labelled=True)
+        wire.flush()
+        wire.settle()
+        wire.control(MODEL_COMMANDS, _first_training(recording))
+        wire.settle()
+        wire.refresh()
+        failure = next((result.failure for result in wire.journal.results.values() if result.failure), None)
+        if failure and wire.champion() is None:
+            raise UserError(f"The first version could not be trained: {failure}")
+        return wire.wait_for_champion(CHAMPION_SECONDS)
+
+    def _stream(self, first: Champion) -> Played:
+        served: list[Predictions] = []
+        frozen: list[Predictions] = []
+        versions: list[str] = []
+        lockstep = self._pace.name == LOCKSTEP
+        started = time.monotonic()
+        self._audience.stage("Streaming.")
+        for rows in self._recording.blocks():
+            champion = self._wire.champion() or first
+            served.append(self._predict(champion, rows))
+            frozen.append(served[-1] if champion.version == first.version else self._predict(first, rows))
+            versions += [champion.version] * (rows.stop - rows.start)
+            self._tell(rows, champion, served[-1], self._wire.settle if lockstep else self._wire.flush)
+            if lockstep:
+                self._wire.refresh()
+            self._keep_pace(started, rows.stop)
+            self._audience.block(rows, champion.version, self._loss(served[-1], rows), self._loss(frozen[-1], rows))
+        self._publish_labels(len(self._recording))
+        self._wire.settle()
+        return Played(_joined(served), _joined(frozen), versions, self._wire.journal)
+
+    def _tell(self, rows: slice, champion: Champion, said: Predictions, settle: Callable[[], None]) -> None:
+        delay = self._pace.label_delay_rows
+        self._publish(rows, labelled=delay == 0, champion=champion, said=said)
+        self._wire.flush()
+        settle()
+        if delay:
+            self._publish_labels(rows.stop - delay)
+            settle()
+
+    def _publish(
+        self, rows: slice, *, labelled: bool, champion: Champion | None = None, said: Predictions | None = None
+    ) -> None:
+        batch: pa.RecordBatch = outcome_batch(
+            self._model_id,
+            self._recording.time,
+            rows.start,
+            self._recording.features_of(rows),
+            labels=self._recording.labels_of(rows) if labelled else None,
+            predictions=said.fields if said else None,
+            confidence=said.confidence if said else None,
+            model_version=champion.version if champion else None,
+        )
+        self._wire.publish(row_id(rows.start), batch)
+
+    def _publish_labels(self, until: int) -> None:
+        """Labels of rows before `until` that were held back, all at once."""
+        recording, delay = self._recording, self._pace.label_delay_rows
+        until = min(until, len(recording))
+        if delay == 0 or until <= self._labelled:
+            return
+        rows = range(self._labelled, until)
+        self._wire.label(
+            [label_message(self._model_id, recording.time, row, recording.label_of(row), delay) for row in rows]
+        )
+        self._labelled = until
+
+    def _predict(self, champion: Champion, rows: slice) -> Predictions:
+        return champion.predict(self._recording.features_of(rows))
+
+    def _loss(self, said: Predictions, rows: slice) -> float:
+        return float(np.nanmean(row_losses(self._recording.spec.target, said.fields, self._recording.labels_of(rows))))
+
+    def _keep_pace(self, started: float, row: int) -> None:
+        if self._pace.rows_per_second:
+            due = started + (row - self._recording.train_rows) / self._pace.rows_per_second
+            while (left := due - time.monotonic()) > 0:
+                self._wire.check()
+                time.sleep(min(left, 0.2))
+
+
+def _first_training(recording: Recording) -> ModelCommand:
+    return ModelCommand(
+        message_id=derive_id("first-training", recording.spec.model_id),
+        model_id=recording.spec.model_id,
+        occurred_at=recording.time.at(recording.train_rows),
+        command="retrain",
+        reason=f"the first version, from the first {recording.train_rows} rows",
+        requested_by="replay",
+    )
+
+
+def _joined(parts: list[Predictions]) -> dict[str, Column]:
+    return {name: np.concatenate([part.fields[name] for part in parts]) for name in parts[0].fields}

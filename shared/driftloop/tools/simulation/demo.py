@@ -1,0 +1,119 @@
+"""The demo: the plant's history as a recording, and what is said about it in the end."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import numpy as np
+
+from driftloop.tools.replay.recording import Recording
+from driftloop.tools.replay.result import ReplayResult, in_order
+from driftloop.tools.replay.stream import EventTime, row_of
+from driftloop.tools.simulation.plant import NOISE_D50_UM, NOISE_LOD_PERCENT, Plant, plant_spec
+
+TRAIN_ROWS = 1500
+FOULING_STARTS, FOULING_FULL, LOT_CHANGE, ROWS = 2500, 3700, 5000, 6500
+LAST_ROWS = 500
+
+
+@dataclass(frozen=True, slots=True)
+class DemoFigures:
+    """Mean errors in units of an ordinary day's (1 = as good as the healthy plant allows, about)."""
+
+    before_drift: float
+    frozen_model: float
+    after: float
+
+
+def demo_plant() -> Plant:
+    """The plant of the demo: healthy, then fouled slowly, then fed with another raw material."""
+    return Plant(ROWS, fouling_starts=FOULING_STARTS, fouling_full=FOULING_FULL, lot_change=LOT_CHANGE)
+
+
+def demo_recording(plant: Plant, block_rows: int = 100) -> Recording:
+    """The plant's history; the first version learns from its healthy first day."""
+    rows = plant.take(0, plant.rows)
+    return Recording(
+        spec=plant_spec(),
+        features=rows.features,
+        labels=rows.labels,
+        train_rows=TRAIN_ROWS,
+        block_rows=block_rows,
+        time=EventTime(plant.started_at, timedelta(minutes=1)),
+    )
+
+
+def demo_figures(result: ReplayResult) -> DemoFigures:
+    """Errors of the served models before the drift, and of both at the very end."""
+    first = result.recording.train_rows
+    served, frozen = result.losses.served, result.losses.never_retrained
+    return DemoFigures(
+        before_drift=float(np.mean(served[: FOULING_STARTS - first])),
+        frozen_model=float(np.mean(frozen[-LAST_ROWS:])),
+        after=float(np.mean(served[-LAST_ROWS:])),
+    )
+
+
+def demo_json(result: ReplayResult, wall_seconds: float) -> dict[str, Any]:
+    """The demo for a script; the first version's own run and promotion are not counted."""
+    journal, errors = result.played.journal, demo_figures(result)
+    return {
+        "kafka": {"version": result.broker.version, "embedded": result.broker.embedded},
+        "rows": len(result.recording),
+        "signals": [
+            {"row": row_of(s.raised.prediction_id), "kind": s.kind, "detector": s.detector, "harmful": s.harmful}
+            for s in in_order(journal.signals)
+        ],
+        "decisions": [{"action": d.action, "reason": d.reason, "row": d.row} for d in journal.decisions],
+        "runs": len(journal.retrain_results),
+        "promotions": len(journal.events_of("promoted")),
+        "rollbacks": len(journal.events_of("rolled_back")),
+        "error_before_drift": round(errors.before_drift, 4),
+        "error_frozen_model": round(errors.frozen_model, 4),
+        "error_after": round(errors.after, 4),
+        "wall_seconds": round(wall_seconds, 1),
+    }
+
+
+def demo_story(result: ReplayResult) -> list[str]:
+    """What happened, for somebody who never heard of drift."""
+    journal, errors = result.played.journal, demo_figures(result)
+    harmful = [s for s in in_order(journal.signals) if s.harmful]
+    promoted = len(journal.events_of("promoted"))
+    d50 = {name: _mean_error(result, name) for name in ("served", "frozen")}
+    return [
+        (
+            "A model predicts the size and the moisture of granules from the settings of a plant. At first it is as "
+            f"good as the noise of the laboratory allows: its mean error is {errors.before_drift:.2f}, where 1 is one "
+            f"noise of the measurement ({NOISE_D50_UM:.0f} µm and {NOISE_LOD_PERCENT:.2f} % moisture)."
+        ),
+        (
+            f"From row {FOULING_STARTS:,} on the nozzles foul, too slowly to be noticed in an hour; at row "
+            f"{LOT_CHANGE:,} a new lot of raw material arrives. Nobody tells the software."
+        ),
+        (
+            f"driftloop raised {_count(len(harmful), 'alarm')} that the error had really risen, retrained "
+            f"{_count(len(journal.retrain_results), 'time')}, and let {_count(promoted, 'new version')} serve, "
+            "each only after it had beaten its predecessor on the same labelled rows."
+        ),
+        (
+            f"In the last {LAST_ROWS} rows the error is {errors.after:.2f}. The first model, left alone, would be at "
+            f"{errors.frozen_model:.2f}: it would miss the particle size by {d50['frozen']:.0f} µm on average instead "
+            f"of {d50['served']:.0f} µm."
+        ),
+    ]
+
+
+def _mean_error(result: ReplayResult, which: str) -> float:
+    said = result.played.served if which == "served" else result.played.frozen
+    truth = result.recording.labels["d50"][-LAST_ROWS:]
+    return float(np.mean(np.abs(said["d50"][-LAST_ROWS:] - truth)))
+
+
+def _count(number: int, noun: str) -> str:
+    """A number with its noun.
+
+    >>> _count(1, "alarm"), _count(2, "alarm")
+    ('1 alarm', '2 alarms')
+    """
+    return f"{number} {noun}" + ("" if number == 1 else "s")

@@ -1,0 +1,36 @@
+"""Every way in which a model or a service can wait, and what shows it.
+
+Why a table: what waits without a word looks like what has nothing to do. Each wait names the metric,
+the line of `driftloop status` and the alert that show it; a test holds the table to all three.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """One way to wait. `metric` is a Prometheus series, `status` the words shown, `alert` a rule's name."""
+
+    name: str
+    service: str
+    waits_for: str
+    metric: str
+    status: str
+    alert: str
+
+
+INGESTION: tuple[Wait, ...] = ()
+
+ARCHIVE: tuple[Wait, ...] = ()
+
+DETECTION: tuple[Wait, ...] = ()
+
+COORDINATOR: tuple[Wait, ...] = ()
+
+TRAINER: tuple[Wait, ...] = ()
+
+SCORING: tuple[Wait, ...] = ()
+
+RUNTIME: tuple[Wait, ...] = ()
+
+WAITS = INGESTION + ARCHIVE + DETECTION + COORDINATOR + TRAINER + SCORING + RUNTIME
