@@ -1,0 +1,60 @@
+"""Settings of the console; environment `DRIFTLOOP_OPERATIONS_CONSOLE_*`."""
+
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Self
+
+from pydantic import Field, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from operations_console.core.access import Role
+
+
+class Settings(BaseSettings):
+    """What a deployment may choose.
+
+    Without `tokens_file` and `oidc_issuer` everybody may do everything, which is allowed on loopback only.
+    `metrics_host` and `metrics_port` are those of the page: it answers `/metrics`, `/livez` and `/readyz` too.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="DRIFTLOOP_OPERATIONS_CONSOLE_", frozen=True, extra="forbid")
+
+    metrics_port: int = Field(default=8484, ge=0, le=65_535, description="the page's port; 0: any that is free")
+    metrics_host: str = "127.0.0.1"
+    data_folder: Path = Field(default=Path(".driftloop/console"), description="what Faust keeps; may be thrown away")
+    tokens_file: Path | None = Field(default=None, description="made by `driftloop tokens create`")
+    hosts: tuple[str, ...] = Field(default=(), description="names besides loopback's under which open access is served")
+    requests_per_second: float = Field(default=50.0, gt=0, description="of one caller, in the long run")
+    requests_at_once: float = Field(default=200.0, ge=1)
+    wrong_tokens_per_minute: float = Field(default=10.0, gt=0, description="from one address")
+    dead_letters_read: int = Field(default=2_000, ge=0, description="the newest of a partition, at the start")
+    oidc_issuer: str | None = None
+    oidc_audience: str = "driftloop"
+    oidc_jwks_url: str | None = None
+    oidc_claim: str = Field(default="groups", description="the claim that names a person's groups")
+    oidc_roles: dict[str, Role] = Field(default_factory=dict, description="group → role")
+
+    @model_validator(mode="after")
+    def _open_on_loopback_only(self) -> Self:
+        if self.tokens_file is None and self.oidc_issuer is None and not is_loopback(self.metrics_host):
+            raise ValueError(
+                f"access is open on loopback only, and {self.metrics_host} is not: name a tokens_file "
+                "(`driftloop tokens create` makes one) or an oidc_issuer"
+            )
+        if self.oidc_issuer is not None and self.oidc_jwks_url is None:
+            raise ValueError("oidc_issuer needs oidc_jwks_url, where the issuer's keys are")
+        return self
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach an address.
+
+    >>> is_loopback("127.0.0.1"), is_loopback("localhost"), is_loopback("0.0.0.0")
+    (True, True, False)
+    """
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
