@@ -99,7 +99,7 @@ class Console:
         try:
             return asyncio.run(self.serve())
         except UserError as error:
-            log.error("console ends", why=error.sentence)
+            log.error("console ends", why=error.sentence)  # noqa: TRY400  (a sentence for a person)
             return int(error.exit_code)
 
     async def serve(self) -> int:

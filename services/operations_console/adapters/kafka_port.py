@@ -29,9 +29,7 @@ class KafkaPort:
 
     async def publish(self, outgoing: Sequence[Outgoing]) -> None:
         """Write records; returns once the broker has them all."""
-        await asyncio.to_thread(
-            self._send, [(one.topic, one.key.encode(), one.value, one.headers) for one in outgoing]
-        )
+        await asyncio.to_thread(self._send, [(one.topic, one.key.encode(), one.value, one.headers) for one in outgoing])
 
     async def letters(self, places: Sequence[str]) -> list[Letter]:
         """Dead letters whole."""
@@ -46,9 +44,7 @@ class KafkaPort:
         """Let the producer go; nothing is owed, since every request has waited for its own records."""
         self._sender = None
 
-    def _send(
-        self, records: Sequence[tuple[str, bytes | None, bytes | None, tuple[tuple[str, bytes], ...]]]
-    ) -> None:
+    def _send(self, records: Sequence[tuple[str, bytes | None, bytes | None, tuple[tuple[str, bytes], ...]]]) -> None:
         """Flush is of the whole producer, so one request at a time: an error is then its own."""
         with self._lock:
             self._sender = self._sender or Sender(self._kafka)

@@ -6,9 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from driftloop.contracts.message import LONGEST_ID, Label, Name, Scalar, Version
 
-CommandName = Literal[
-    "retrain", "promote", "roll_back", "freeze", "unfreeze", "approve", "veto", "cancel", "register"
-]
+CommandName = Literal["retrain", "promote", "roll_back", "freeze", "unfreeze", "approve", "veto", "cancel", "register"]
 
 APPROVER: frozenset[str] = frozenset({"promote", "roll_back", "approve", "veto", "register"})
 """Commands that decide which version serves."""

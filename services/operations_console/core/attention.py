@@ -85,7 +85,9 @@ def _challengers(model: ModelView) -> list[Waits]:
         known = model.versions.get(version)
         under_proof = known is not None and known.status == "challenger"
         if decision.action == "wait" and decision.trigger in ("approval", "veto_window") and under_proof:
-            kind: Literal["challenger", "veto_window"] = "challenger" if decision.trigger == "approval" else "veto_window"
+            kind: Literal["challenger", "veto_window"] = (
+                "challenger" if decision.trigger == "approval" else "veto_window"
+            )
             found.append(Waits(kind, version, decision.reason, decision.occurred_at, decision.message_id))
     return found
 
@@ -99,4 +101,3 @@ def _run(model: ModelView) -> list[Waits]:
         if decision.action in ("wait", "refuse") and refused_by == {"approval"}:
             return [Waits("run", None, decision.reason, decision.occurred_at, decision.message_id)]
     return []
-

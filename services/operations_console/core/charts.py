@@ -15,7 +15,13 @@ WIDTH, HEIGHT = 960, 300
 LEFT, RIGHT, TOP, BOTTOM = 56, 14, 18, 36
 SMOOTHED = 8
 """Blocks in the mean that is drawn over them."""
-_MARKED = {"retrain": "retrain", "reuse": "retrain", "promote": "promotion", "reject": "rejection", "roll_back": "rollback"}
+_MARKED = {
+    "retrain": "retrain",
+    "reuse": "retrain",
+    "promote": "promotion",
+    "reject": "rejection",
+    "roll_back": "rollback",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +91,11 @@ def loss_chart(model: ModelView) -> str:
 def _curves(blocks: Sequence[Block], losses: Sequence[float], across: _Scale, up: _Scale) -> Iterator[str]:
     ends = [block.first_row + block.rows for block in blocks]
     yield _line("raw", zip(ends, losses, strict=True), across, up)
-    means = [sum(part) / len(part) for index in range(len(losses)) if (part := losses[max(0, index - SMOOTHED + 1) : index + 1])]
+    means = [
+        sum(part) / len(part)
+        for index in range(len(losses))
+        if (part := losses[max(0, index - SMOOTHED + 1) : index + 1])
+    ]
     yield _line("mean", zip(ends, means, strict=True), across, up)
 
 

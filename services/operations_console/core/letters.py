@@ -43,7 +43,10 @@ class LetterHeads:
     def newest(self, error_class: str | None = None, limit: int = 100) -> list[LetterHead]:
         """The newest first, of one class or of all."""
         found = (
-            head for kept in self.heads.values() for head in kept if error_class is None or head.error_class == error_class
+            head
+            for kept in self.heads.values()
+            for head in kept
+            if error_class is None or head.error_class == error_class
         )
         return sorted(found, key=lambda head: (-head.at_ms, head.place))[:limit]
 

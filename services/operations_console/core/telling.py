@@ -141,7 +141,7 @@ def run_told(model: ModelView, run: RunView, *, steps: bool = False) -> told.Run
         run_id=run.run_id,
         model_id=model.model_id,
         version=(result.version if result else None) or (request.version if request else None),
-        status=run.status,  # type: ignore[arg-type]  # its property lists them
+        status=run.status,
         mode=request.mode if request else None,
         learner=request.learner if request else None,
         reason=request.reason if request else None,
@@ -207,7 +207,11 @@ def challenges_told(model: ModelView) -> told.ChallengesTold:
 
 def _challenge(model: ModelView, version: VersionView, waits: Waits | None) -> told.ChallengeTold | None:
     since = next(
-        (e.head.occurred_at for e in model.events if e.head.event == "challenged" and e.head.version == version.version),
+        (
+            e.head.occurred_at
+            for e in model.events
+            if e.head.event == "challenged" and e.head.version == version.version
+        ),
         None,
     )
     words = [e for e in model.decisions.newest() if e.head.candidate == version.version and e.head.action in PROOFS]
@@ -271,4 +275,3 @@ def adaptation_told(model: ModelView) -> told.AdaptationTold:
         feedback_rows=(whole.metrics.get("feedback_rows") if whole else None) or 0.0,
         monitoring=model.spec is not None,
     )
-

@@ -236,9 +236,7 @@ class Served:
     address: str = ""
     loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.new_event_loop)
 
-    def __call__(
-        self, method: str, path: str, body: Any = None, *, token: str | None = None, **headers: str
-    ) -> Answer:
+    def __call__(self, method: str, path: str, body: Any = None, *, token: str | None = None, **headers: str) -> Answer:
         """Ask; `body` goes as JSON, text as a form."""
         sent = {name.replace("_", "-"): value for name, value in headers.items()}
         data = None
@@ -284,7 +282,9 @@ def serve() -> Iterator[Callable[..., Served]]:
     """Start consoles; `open_access` needs no token."""
     started: list[tuple[Served, threading.Thread, web.AppRunner]] = []
 
-    def start(messages: Story | None = None, *, open_access: bool = False, clock: Any = None, rate: float = 1e6) -> Served:
+    def start(
+        messages: Story | None = None, *, open_access: bool = False, clock: Any = None, rate: float = 1e6
+    ) -> Served:
         log = MemoryLog()
         fold_story(log, story() if messages is None else messages)
         for number in range(3):

@@ -117,7 +117,10 @@ def test_the_same_key_of_somebody_else_is_another_command(serve: Serve):
 def test_nothing_is_accepted_while_the_broker_is_away(serve: Serve):
     served = serve()
     served.port.away = True
-    for path, body in ((COMMANDS, BODIES["/api/models/{model_id}/commands"]), ("/api/feedback", BODIES["/api/feedback"])):
+    for path, body in (
+        (COMMANDS, BODIES["/api/models/{model_id}/commands"]),
+        ("/api/feedback", BODIES["/api/feedback"]),
+    ):
         answer = served("POST", path, body, token=OPERATOR)
         assert (answer.status, answer.headers["Retry-After"]) == (503, "5")
 
@@ -159,7 +162,9 @@ def test_document_extraction_job_is_followed_from_the_command_to_the_run(serve: 
     job = served("POST", "/api/continuous-learning/plant/trigger", {"reason": "psi"}, token=OPERATOR).json
     assert served("GET", f"/api/jobs/{job['job_id']}", token=VIEWER).json["status"] == "waiting"
     cause = served.commands()[0].message_id
-    served.say(topics.RETRAIN_DECISIONS, decision("plant", 41, "retrain", "manual", "ok", caused_by=(cause,), run_id=RUN))
+    served.say(
+        topics.RETRAIN_DECISIONS, decision("plant", 41, "retrain", "manual", "ok", caused_by=(cause,), run_id=RUN)
+    )
     told = served("GET", f"/api/jobs/{job['job_id']}", token=VIEWER).json
     assert (told["status"], told["run"]["version"]) == ("succeeded", "1.0.1")
 

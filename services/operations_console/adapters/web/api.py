@@ -57,6 +57,7 @@ async def understood(request: web.Request, route: Route) -> Call:
 
 
 def understood_path(request: web.Request) -> dict[str, str]:
+    """The parameters in the path; one that has not got its form names nothing that is there."""
     found = dict(request.match_info)
     for name, value in found.items():
         pattern = PATH_SCHEMAS[name].get("pattern")

@@ -69,4 +69,3 @@ def model_of(desk: Desk, call: Call, name: str | None = None) -> ModelView:
 def visible(desk: Desk, call: Call) -> list[ModelView]:
     """The models that the caller may see."""
     return [model for model in desk.view.models.values() if call.principal.sees(model.model_id)]
-

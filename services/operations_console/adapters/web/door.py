@@ -157,9 +157,7 @@ def look_at_origin(request: web.Request) -> None:
 def require(principal: Principal, role: Role) -> None:
     """Raises 403 where the caller has not got the role."""
     if not principal.may(role):
-        raise ProblemError(
-            403, "Not allowed", f"{principal.name} has not got the role {role}: ask for another token."
-        )
+        raise ProblemError(403, "Not allowed", f"{principal.name} has not got the role {role}: ask for another token.")
 
 
 def remote_of(request: web.Request) -> str:

@@ -1,9 +1,8 @@
 """Passes changes on to all that follow them: event streams, and requests that wait for an answer."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
-from collections.abc import Iterator
 
 from operations_console.core.fleet import Change
 from operations_console.core.history import History

@@ -105,9 +105,7 @@ def _job(model: ModelView, job_id: str, decision: Any) -> told.JobTold:
         return told.JobTold(job_id=job_id, model_type=model.model_id, status="refused", message=found.reason)
     told_run = run_told(model, run) if run else None
     status: Any = told_run.status if told_run else "asked"
-    return told.JobTold(
-        job_id=job_id, model_type=model.model_id, status=status, message=found.reason, run=told_run
-    )
+    return told.JobTold(job_id=job_id, model_type=model.model_id, status=status, message=found.reason, run=told_run)
 
 
 async def statistics(desk: Desk, call: Call) -> told.StatisticsTold:
@@ -126,4 +124,3 @@ async def roll_back(desk: Desk, call: Call) -> told.CommandTold:
     asked: ReasonAsked = call.body
     wish = CommandAsked(command="roll_back", reason=asked.reason, wait_seconds=ANSWER_SECONDS)
     return await send_command(desk, call, model_of(desk, call), wish)
-

@@ -49,9 +49,7 @@ class DecisionsQuery(NewestQuery):
     """Which decisions."""
 
     action: (
-        Literal[
-            "retrain", "reuse", "wait", "refuse", "promote", "reject", "roll_back", "freeze", "unfreeze", "cancel"
-        ]
+        Literal["retrain", "reuse", "wait", "refuse", "promote", "reject", "roll_back", "freeze", "unfreeze", "cancel"]
         | None
     ) = None
 
@@ -66,9 +64,7 @@ class LettersQuery(Query):
 async def fleet(desk: Desk, call: Call) -> told.FleetTold:
     """The fleet, what needs a person first."""
     query: FleetQuery = call.query
-    return desk.glances.fleet(
-        desk.view, visible(desk, call), whole=desk.whole, limit=query.limit, health=query.health
-    )
+    return desk.glances.fleet(desk.view, visible(desk, call), whole=desk.whole, limit=query.limit, health=query.health)
 
 
 async def model(desk: Desk, call: Call) -> told.ModelDetailTold:

@@ -20,7 +20,8 @@ def begin_group_at(kafka: KafkaSettings, group: str, offsets: Mapping[Position, 
     if not offsets:
         return
     wanted = [
-        TopicPartition(kafka.topic_prefix + topic, number, max(0, offset)) for (topic, number), offset in offsets.items()
+        TopicPartition(kafka.topic_prefix + topic, number, max(0, offset))
+        for (topic, number), offset in offsets.items()
     ]
     admin = admin_client(kafka)  # it must outlive its futures
 

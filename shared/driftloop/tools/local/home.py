@@ -42,6 +42,11 @@ class Home:
         return self.root / "registry.db"
 
     @property
+    def console(self) -> Path:
+        """What the console's Faust keeps; it may be thrown away."""
+        return self.root / "console"
+
+    @property
     def logs(self) -> Path:
         """One file a service."""
         return self.root / "logs"

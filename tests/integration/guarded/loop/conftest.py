@@ -130,7 +130,7 @@ def guarded_loop(guarded, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     environment = {"DRIFTLOOP_KAFKA_TOPIC_PREFIX": PREFIX}
     programs = [
         replace(program, environment={**program.environment, **guarded.environment(program.name)})
-        for program in service_programs(Home(folder / "home").make(), environment, tuple(ports.values()))
+        for program in service_programs(Home(folder / "home").make(), environment, ports)
     ]
     stream = turning_stream(folder)
     with ExitStack() as stack:
