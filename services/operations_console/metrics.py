@@ -38,10 +38,10 @@ class ViewGauges(Collector):
     def collect(self) -> Iterator[GaugeMetricFamily]:
         """One family after the other."""
         for name, words, value in (
-            ("console_models", "Models in the view.", len(self._view.models)),
-            ("console_view_whole", "1 once the view holds all that the log held at the start.", self._whole()),
-            ("console_followers", "Event streams that are open.", self._followers()),
-            ("approvals_waiting", "Models of which something waits for a person.", self._waiting()),
-            ("console_unreadable_records", "Records passed over.", sum(self._view.unreadable.values())),
+            ("driftloop_console_models", "Models in the view.", len(self._view.models)),
+            ("driftloop_console_view_whole", "1 once the view holds all that the log held at the start.", self._whole()),
+            ("driftloop_console_followers", "Event streams that are open.", self._followers()),
+            ("driftloop_approvals_waiting", "Models of which something waits for a person.", self._waiting()),
+            ("driftloop_console_unreadable_records", "Records passed over.", sum(self._view.unreadable.values())),
         ):
-            yield GaugeMetricFamily(f"driftloop_{name}", words, value=float(value))
+            yield GaugeMetricFamily(name, words, value=float(value))

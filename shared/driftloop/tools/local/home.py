@@ -47,6 +47,11 @@ class Home:
         return self.root / "console"
 
     @property
+    def tokens(self) -> Path:
+        """Who may enter the console; everybody on this machine where it is not there."""
+        return self.root / "console-tokens.yaml"
+
+    @property
     def logs(self) -> Path:
         """One file a service."""
         return self.root / "logs"

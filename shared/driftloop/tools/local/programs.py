@@ -75,6 +75,8 @@ def _settings(service: str, home: Home, port: int, warm: Sequence[str]) -> dict[
     prefix = f"DRIFTLOOP_{service.upper()}_"
     single_threaded = {f"{library}_NUM_THREADS": "1" for library in ("OMP", "OPENBLAS", "MKL")}
     ready = {f"{prefix}WARM": json.dumps(list(warm))} if service == "trainer_worker" and warm else {}
+    if service == CONSOLE and home.tokens.is_file():
+        ready[f"{prefix}TOKENS_FILE"] = str(home.tokens)
     return {
         **single_threaded,
         **ready,
