@@ -20,17 +20,17 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="DRIFTLOOP_OPERATIONS_CONSOLE_", frozen=True, extra="forbid")
 
     metrics_port: int = Field(default=8484, ge=0, le=65_535, description="the page's port; 0: any that is free")
-    metrics_host: str = "127.0.0.1"
+    metrics_host: str = Field(default="127.0.0.1", description="the address that the page listens at")
     data_folder: Path = Field(default=Path(".driftloop/console"), description="what Faust keeps; may be thrown away")
     tokens_file: Path | None = Field(default=None, description="made by `driftloop tokens create`")
     hosts: tuple[str, ...] = Field(default=(), description="names besides loopback's under which open access is served")
     requests_per_second: float = Field(default=50.0, gt=0, description="of one caller, in the long run")
-    requests_at_once: float = Field(default=200.0, ge=1)
+    requests_at_once: float = Field(default=200.0, ge=1, description="of one caller, in a burst")
     wrong_tokens_per_minute: float = Field(default=10.0, gt=0, description="from one address")
     dead_letters_read: int = Field(default=2_000, ge=0, description="the newest of a partition, at the start")
-    oidc_issuer: str | None = None
-    oidc_audience: str = "driftloop"
-    oidc_jwks_url: str | None = None
+    oidc_issuer: str | None = Field(default=None, description="whose JSON Web Tokens are taken")
+    oidc_audience: str = Field(default="driftloop", description="for whom they must be")
+    oidc_jwks_url: str | None = Field(default=None, description="where the issuer's keys are")
     oidc_claim: str = Field(default="groups", description="the claim that names a person's groups")
     oidc_roles: dict[str, Role] = Field(default_factory=dict, description="group → role")
 

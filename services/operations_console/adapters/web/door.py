@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+import structlog
 from aiohttp import web
 
 from driftloop.clock import Clock
@@ -34,6 +35,7 @@ _HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
 }
+log = structlog.get_logger()
 Next = Callable[[web.Request], Awaitable[web.StreamResponse]]
 PRINCIPAL: web.RequestKey[Principal] = web.RequestKey("principal", Principal)
 BY_COOKIE: web.RequestKey[bool] = web.RequestKey("by_cookie", bool)
@@ -101,6 +103,11 @@ class Door:
             return refused(wrong)
         except web.HTTPNotFound:
             return refused(ProblemError(404, "Not found", f"There is nothing at {request.path}: see /openapi.json."))
+        except web.HTTPException:
+            raise
+        except Exception:  # noqa: BLE001  (a caller is told that it failed, the log why)
+            log.exception("a request failed", method=request.method, path=request.path)
+            return refused(ProblemError(500, "Failed", "The console failed on this request; its log says why."))
 
     async def _let_in(self, request: web.Request) -> None:
         principal, by_cookie = await self._who(request)

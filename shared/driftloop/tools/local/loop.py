@@ -34,7 +34,7 @@ class LocalLoop:
     @property
     def console(self) -> str | None:
         """The address of the operations console, where it runs."""
-        return f"http://127.0.0.1:{self.ports[CONSOLE]}/" if CONSOLE in self.ports else None
+        return f"http://127.0.0.1:{self.ports[CONSOLE]}" if CONSOLE in self.ports else None
 
     def check(self) -> None:
         """Raises UserError where a service was given up, or where the broker of ours has ended."""
