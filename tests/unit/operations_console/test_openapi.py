@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable
 
 import jsonschema
+import pytest
 import schemathesis
 from hypothesis import HealthCheck, Phase, settings
 
@@ -27,8 +28,9 @@ def test_every_schema_is_one():
         jsonschema.Draft202012Validator.check_schema(schema)
 
 
+@pytest.mark.slow
 def test_the_server_keeps_to_its_document(serve: Serve):
-    served = serve()
+    served = serve(wrong=1e6)
     schema = schemathesis.openapi.from_dict(json.loads(served("GET", "/openapi.json").body))
     left_out = {"events"}  # its stream does not end
     for operation in schema.get_all_operations():
@@ -39,13 +41,18 @@ def test_the_server_keeps_to_its_document(serve: Serve):
 
 
 def ask_everything(operation: object, served: Served) -> None:
+    # The document knows that a spec is text; whether that text is a spec is for the answer to say.
+    judged = operation.definition.raw["operationId"] == "apply_spec"  # type: ignore[attr-defined]
+    left_out = [schemathesis.checks.CHECKS.get_one("positive_data_acceptance")] if judged else []
+
     @settings(
-        max_examples=8, deadline=None, derandomize=True, database=None, phases=[Phase.explicit, Phase.generate],
+        max_examples=5, deadline=None, derandomize=True, database=None, phases=[Phase.explicit, Phase.generate],
         suppress_health_check=list(HealthCheck),
     )  # fmt: skip
     @schemathesis_given(operation)
     def ask(case: schemathesis.Case) -> None:
-        case.call_and_validate(base_url=served.address, headers={"Authorization": f"Bearer {TOKENS['approver']}"})
+        headers = {"Authorization": f"Bearer {TOKENS['approver']}"}
+        case.call_and_validate(base_url=served.address, headers=headers, excluded_checks=left_out)
 
     ask()
 
