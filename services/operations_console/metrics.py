@@ -39,7 +39,11 @@ class ViewGauges(Collector):
         """One family after the other."""
         for name, words, value in (
             ("driftloop_console_models", "Models in the view.", len(self._view.models)),
-            ("driftloop_console_view_whole", "1 once the view holds all that the log held at the start.", self._whole()),
+            (
+                "driftloop_console_view_whole",
+                "1 once the view holds all that the log held at the start.",
+                self._whole(),
+            ),
             ("driftloop_console_followers", "Event streams that are open.", self._followers()),
             ("driftloop_approvals_waiting", "Models of which something waits for a person.", self._waiting()),
             ("driftloop_console_unreadable_records", "Records passed over.", sum(self._view.unreadable.values())),

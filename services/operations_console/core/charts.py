@@ -146,4 +146,5 @@ def _mark(mark: Mark, across: _Scale) -> str:
     x = across(mark.row)
     line = f'<line x1="{x}" x2="{x}" y1="{TOP}" y2="{HEIGHT - BOTTOM}"/><circle cx="{x}" cy="{TOP}" r="5"/>'
     words = escape(f"row {mark.row:,}: {mark.text}")
-    return f'<a class="mark {mark.style}" href="#{escape(mark.target)}" aria-label="{words}"><title>{words}</title>{line}</a>'
+    link = f'class="mark {mark.style}" href="#{escape(mark.target)}" aria-label="{words}"'
+    return f"<a {link}><title>{words}</title>{line}</a>"

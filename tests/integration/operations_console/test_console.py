@@ -12,6 +12,7 @@ from typing import Any
 
 import psutil
 import pytest
+from tests.unit.operations_console.conftest import bury, story
 
 from driftloop.contracts import topics
 from driftloop.contracts.message import ControlMessage
@@ -25,7 +26,6 @@ from driftloop.tools.local.programs import free_ports
 from operations_console.adapters.loading import load
 from operations_console.core.fleet import FleetView
 from operations_console.core.telling import Glances
-from tests.unit.operations_console.conftest import bury, story
 
 pytestmark = pytest.mark.broker
 

@@ -283,7 +283,12 @@ def serve() -> Iterator[Callable[..., Served]]:
     started: list[tuple[Served, threading.Thread, web.AppRunner]] = []
 
     def start(
-        messages: Story | None = None, *, open_access: bool = False, clock: Any = None, rate: float = 1e6, wrong: float = 5
+        messages: Story | None = None,
+        *,
+        open_access: bool = False,
+        clock: Any = None,
+        rate: float = 1e6,
+        wrong: float = 5,
     ) -> Served:
         log = MemoryLog()
         fold_story(log, story() if messages is None else messages)
@@ -296,7 +301,8 @@ def serve() -> Iterator[Callable[..., Served]]:
         port.follow()
         desk.whole = desk.live = True
         door = Door(
-            None if open_access else tokens(), Sessions(ticking), ticking, RateLimit(rate, rate), RateLimit(1 / 60, wrong),
+            None if open_access else tokens(), Sessions(ticking), ticking, RateLimit(rate, rate),
+            RateLimit(1 / 60, wrong),
             hosts=frozenset({"127.0.0.1", "localhost"}) if open_access else None,
         )  # fmt: skip
         served = Served(desk, port, door)

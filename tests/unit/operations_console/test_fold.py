@@ -31,7 +31,16 @@ from operations_console.core.telling import Glances
 
 from .conftest import START, Story, decision, event, story
 
-RUBBISH = [b"", b"{", b"null", b"[]", b'{"model_id": 7}', b"\xff\xfe", b'{"message_id": "x", "model_id": "m"}', b"1" * 99]
+RUBBISH = [
+    b"",
+    b"{",
+    b"null",
+    b"[]",
+    b'{"model_id": 7}',
+    b"\xff\xfe",
+    b'{"message_id": "x", "model_id": "m"}',
+    b"1" * 99,
+]
 
 
 def queues(messages: Story) -> dict[str, list[FakeRecord]]:
@@ -132,9 +141,11 @@ def test_a_topic_that_is_sent_again_changes_nothing():
 
 def test_the_champion_is_the_last_on_the_log_whatever_the_clocks_say():
     early = event("plant", 1, "promoted", "1.0.1", previous_version="1.0.0")
-    view = folded(queues([(topics.MODEL_EVENTS, event("plant", 9, "promoted", "1.0.0")), (topics.MODEL_EVENTS, early)])[
-        topics.MODEL_EVENTS
-    ])
+    view = folded(
+        queues([(topics.MODEL_EVENTS, event("plant", 9, "promoted", "1.0.0")), (topics.MODEL_EVENTS, early)])[
+            topics.MODEL_EVENTS
+        ]
+    )
     model = view.models["plant"]
     assert (model.champion, model.versions["1.0.0"].status) == ("1.0.1", "archived")
 

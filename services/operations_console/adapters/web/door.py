@@ -105,7 +105,7 @@ class Door:
             return refused(ProblemError(404, "Not found", f"There is nothing at {request.path}: see /openapi.json."))
         except web.HTTPException:
             raise
-        except Exception:  # noqa: BLE001  (a caller is told that it failed, the log why)
+        except Exception:
             log.exception("a request failed", method=request.method, path=request.path)
             return refused(ProblemError(500, "Failed", "The console failed on this request; its log says why."))
 

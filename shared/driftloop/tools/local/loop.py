@@ -63,8 +63,9 @@ def local_loop(
     """A loop that is ready when the block starts and stopped when it ends.
 
     Without `bootstrap_servers` it runs its own broker with one partition a topic: a total order, so
-    that results do not depend on this machine's speed. `console` runs the operations console too. `warm` names learners to make ready at once;
-    `fetch_wait_ms` stands in for that of `KafkaSettings` where who runs it waits for ends of the log.
+    that results do not depend on this machine's speed. `console` runs the operations console too. `warm` names
+    learners to make ready at once; `fetch_wait_ms` stands in for that of `KafkaSettings` where who runs it waits
+    for ends of the log.
     Raises UserError where something does not start, with the last words of what failed.
     """
     home = home.make()
