@@ -13,7 +13,7 @@ from operations_console.core.model_view import ModelView
 
 WIDTH, HEIGHT = 960, 300
 LEFT, RIGHT, TOP, BOTTOM = 56, 14, 18, 36
-SMOOTHED = 8
+SMOOTHED = 4
 """Blocks in the mean that is drawn over them."""
 _MARKED = {
     "retrain": "retrain",
@@ -76,7 +76,7 @@ def loss_chart(model: ModelView) -> str:
     words = f"Loss of {model.model_id} over labelled rows {first:,} to {last:,}"
     return "\n".join(
         [
-            f'<svg class="chart" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(words)}">',
+            f'<svg class="chart" viewBox="0 0 {WIDTH} {HEIGHT}" role="group" aria-label="{escape(words)}">',
             *_grid(across, up),
             *_reference(reference, up),
             *_versions(blocks, across),

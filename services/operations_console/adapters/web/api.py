@@ -1,6 +1,7 @@
 """Answers the table of routes over HTTP: understands a request, calls its handler, writes the answer."""
 
 import asyncio
+import contextlib
 import json
 import re
 from typing import Any
@@ -10,8 +11,10 @@ from pydantic import BaseModel, ValidationError
 
 from operations_console.adapters.web.desk import Call, Desk
 from operations_console.adapters.web.door import BY_COOKIE, PRINCIPAL, remote_of, require
+from operations_console.adapters.web.hub import Numbered
 from operations_console.adapters.web.openapi import EVENTS_PATH, KEY_PATTERN, PATH_SCHEMAS, document
 from operations_console.adapters.web.routes import ROUTES, Route
+from operations_console.core.access import Principal
 from operations_console.core.problems import ProblemError, not_found, unprocessable
 from operations_console.core.told import EventTold
 
@@ -104,36 +107,38 @@ def _key(request: web.Request) -> str | None:
 
 
 async def events(request: web.Request) -> web.StreamResponse:
-    """Changes as server-sent events, from `Last-Event-ID` on."""
+    """Changes as server-sent events, from `Last-Event-ID` on, until the client goes or the console ends."""
     desk, principal = request.app[DESK], request[PRINCIPAL]
     wanted = request.query.get("model_id")
     response = web.StreamResponse(headers={"Content-Type": "text/event-stream", "X-Accel-Buffering": "no"})
-    with desk.hub.follow() as queue:
+    with desk.hub.follow() as queue, contextlib.suppress(ConnectionResetError):
         missed = desk.hub.history.since(request.headers.get("Last-Event-ID"))
         await response.prepare(request)
         await response.write(b"retry: 1000\n\n")
         if not missed:
             await response.write(_event(desk.hub.history.last_id, "reset" if missed is None else "hello", "{}"))
-        for number, change in missed or []:
-            if principal.sees(change.model_id) and wanted in (None, change.model_id):
-                await response.write(_event(number, "change", EventTold(**_facts(change)).model_dump_json()))
+        for numbered in missed or []:
+            await _tell(response, principal, wanted, numbered)
         while True:
             try:
-                numbered = await asyncio.wait_for(queue.get(), HEARTBEAT_SECONDS)
+                news = await asyncio.wait_for(queue.get(), HEARTBEAT_SECONDS)
             except TimeoutError:
                 await response.write(b": still here\n\n")
                 continue
-            if numbered is None:
-                return response
-            number, change = numbered
-            if principal.sees(change.model_id) and wanted in (None, change.model_id):
-                await response.write(_event(number, "change", EventTold(**_facts(change)).model_dump_json()))
+            if news is None:
+                break
+            await _tell(response, principal, wanted, news)
+    return response
 
 
-def _facts(change: Any) -> dict[str, str]:
-    return {
-        "topic": change.topic, "model_id": change.model_id, "message_id": change.message_id, "line": change.line
-    }  # fmt: skip
+async def _tell(response: web.StreamResponse, principal: Principal, wanted: str | None, numbered: Numbered) -> None:
+    """Write a change, if its model may be seen and is asked for."""
+    number, change = numbered
+    if principal.sees(change.model_id) and wanted in (None, change.model_id):
+        told = EventTold(
+            topic=change.topic, model_id=change.model_id, message_id=change.message_id, line=change.line
+        )  # fmt: skip
+        await response.write(_event(number, "change", told.model_dump_json()))
 
 
 def _event(number: str, kind: str, data: str) -> bytes:
