@@ -11,6 +11,14 @@ Role `console`
               that the same key sent twice is one command
   state       none: the view is folded from the log anew at each start
 
+Role `notify`
+  consumes    drift-signals, drift-status, retrain-decisions, model-events, training-results
+  produces    nothing on the log: it tells people, by the rules in a file
+  keyed by    model_id
+  guarantees  every incident is told, once to a receiver that knows idempotency keys, else at most once more
+              for each kill in the middle of a delivery; a receiver that is away is tried again for three days
+  state       incidents that stand, and what is still to be told of them (keyed changelog)
+
 Why Faust and our own reader: the view is loaded by the reader (85 times less CPU, and it knows when the
 view is whole) and handed over at exact offsets to Faust's agents, which keep it live and run the
 schedules. Nothing that must not be lost passes through Faust.

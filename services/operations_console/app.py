@@ -21,8 +21,12 @@ from aiohttp import web
 from driftloop.clock import Clock, system_now
 from driftloop.errors import ExitCode, UserError
 from driftloop.kafka.admin.handover import begin_group_at, remove_group
-from driftloop.kafka.settings import KafkaSettings
+from driftloop.kafka.loop.loop import Loop
+from driftloop.kafka.loop.metrics import LoopMetrics
+from driftloop.kafka.loop.service import Service
+from driftloop.kafka.settings import KafkaSettings, LoopSettings
 from driftloop.processor import Record
+from operations_console.adapters.deliverer import Delivery, read_rules
 from operations_console.adapters.kafka_port import KafkaPort
 from operations_console.adapters.loading import load
 from operations_console.adapters.tail import tail_app
@@ -35,28 +39,50 @@ from operations_console.core.access import RateLimit
 from operations_console.core.attention import standing
 from operations_console.core.fleet import FleetView
 from operations_console.core.history import History
-from operations_console.metrics import ConsoleMetrics, ViewGauges
+from operations_console.core.notify.incidents import INPUTS
+from operations_console.core.notify.processor import Notifier
+from operations_console.metrics import ConsoleMetrics, IncidentGauges, ViewGauges
 from operations_console.settings import Settings, is_loopback
 
 GROUP = "operations_console"
+NOTIFY = LoopSettings(service="operations_notify", group="operations_notify", inputs=INPUTS, state="keyed")
 STOP_SECONDS = 8.0
 _LOOPBACK = frozenset({"127.0.0.1", "localhost", "[::1]"})
 _RETRY_SECONDS = 2.0
 log = structlog.get_logger()
 
 
-def build(settings: Settings, kafka: KafkaSettings | None = None, clock: Clock = system_now) -> "Console":
-    """The console, ready to run."""
+def build(settings: Settings, kafka: KafkaSettings | None = None, clock: Clock = system_now) -> "Console | Service":
+    """The role that the settings name, ready to run."""
+    if settings.role == "notify":
+        return _build_notify(settings, kafka or KafkaSettings())
+    return _build_console(settings, kafka or KafkaSettings(), clock)
+
+
+def _build_notify(settings: Settings, kafka: KafkaSettings) -> Service:
+    metrics = LoopMetrics(NOTIFY.service)
+    rules = read_rules(settings.rules_file)
+    delivery = Delivery(rules.channels, metrics.registry)
+    core = Notifier(rules, delivery)
+    metrics.registry.register(IncidentGauges(lambda: core.standing))
+    return Service(
+        Loop(core, NOTIFY, kafka, metrics=metrics),
+        metrics_port=settings.metrics_port,
+        metrics_host=settings.metrics_host,
+        after=delivery.close,
+    )
+
+
+def _build_console(settings: Settings, kafka: KafkaSettings, clock: Clock) -> "Console":
     view, metrics = FleetView(), ConsoleMetrics()
     hub = Hub(History(secrets.token_hex(4)))
-    found = kafka or KafkaSettings()
-    desk = Desk(view, hub, KafkaPort(found), clock)
+    desk = Desk(view, hub, KafkaPort(kafka), clock)
     gauges = ViewGauges(
         view, lambda: sum(bool(standing(one).waits) for one in list(view.models.values())),
         lambda: hub.followers, lambda: desk.whole,
     )  # fmt: skip
     metrics.registry.register(gauges)
-    return Console(settings, found, desk, metrics, door_of(settings, clock))
+    return Console(settings, kafka, desk, metrics, door_of(settings, clock))
 
 
 def door_of(settings: Settings, clock: Clock) -> Door:

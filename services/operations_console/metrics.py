@@ -7,6 +7,7 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from operations_console.core.fleet import FleetView
+from operations_console.core.notify.outbox import Incident
 
 
 class ConsoleMetrics:
@@ -47,5 +48,31 @@ class ViewGauges(Collector):
             ("driftloop_console_followers", "Event streams that are open.", self._followers()),
             ("driftloop_approvals_waiting", "Models of which something waits for a person.", self._waiting()),
             ("driftloop_console_unreadable_records", "Records passed over.", sum(self._view.unreadable.values())),
+        ):
+            yield GaugeMetricFamily(name, words, value=float(value))
+
+
+class IncidentGauges(Collector):
+    """Gauges of role `notify`, read from its incidents whenever Prometheus asks."""
+
+    def __init__(self, standing: Callable[[], list[Incident]]) -> None:
+        self._standing = standing
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        """One family after the other."""
+        incidents = self._standing()
+        queues = [queue for one in incidents for queue in one.queues.values() if queue.pending]
+        for name, words, value in (
+            (
+                "driftloop_incidents_standing",
+                "Incidents that are not over.",
+                sum(one.over is None for one in incidents),
+            ),
+            ("driftloop_notifications_waiting", "Notifications that have still to be delivered.", len(queues)),
+            (
+                "driftloop_notifications_failing",
+                "Notifications that a receiver has refused, or not answered, and that are tried again.",
+                sum(queue.attempts > 0 for queue in queues),
+            ),
         ):
             yield GaugeMetricFamily(name, words, value=float(value))

@@ -2,12 +2,14 @@
 
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Self
+from typing import Literal, Self
 
 from pydantic import Field, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from operations_console.core.access import Role
+from operations_console.core.access import Role as AccessRole
+
+Role = Literal["console", "notify"]
 
 
 class Settings(BaseSettings):
@@ -19,6 +21,8 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="DRIFTLOOP_OPERATIONS_CONSOLE_", frozen=True, extra="forbid")
 
+    role: Role = Field(default="console", description="console: page and REST; notify: tells people of incidents")
+    rules_file: Path = Field(default=Path("notifications.yaml"), description="role notify: who is told of what")
     metrics_port: int = Field(default=8484, ge=0, le=65_535, description="the page's port; 0: any that is free")
     metrics_host: str = Field(default="127.0.0.1", description="the address that the page listens at")
     data_folder: Path = Field(default=Path(".driftloop/console"), description="what Faust keeps; may be thrown away")
@@ -32,10 +36,12 @@ class Settings(BaseSettings):
     oidc_audience: str = Field(default="driftloop", description="for whom they must be")
     oidc_jwks_url: str | None = Field(default=None, description="where the issuer's keys are")
     oidc_claim: str = Field(default="groups", description="the claim that names a person's groups")
-    oidc_roles: dict[str, Role] = Field(default_factory=dict, description="group → role")
+    oidc_roles: dict[str, AccessRole] = Field(default_factory=dict, description="group → role")
 
     @model_validator(mode="after")
     def _open_on_loopback_only(self) -> Self:
+        if self.role == "notify":
+            return self
         if self.tokens_file is None and self.oidc_issuer is None and not is_loopback(self.metrics_host):
             raise ValueError(
                 f"access is open on loopback only, and {self.metrics_host} is not: name a tokens_file "

@@ -14,9 +14,9 @@ from driftloop.contracts.topics import DEAD_LETTERS, topics
 from driftloop.kafka.admin.access import Grant, read_grants
 from driftloop.kafka.admin.topics import STATEFUL_GROUPS
 from driftloop.kafka.settings import LoopSettings
-from driftloop.tools.local.programs import SERVICES
+from driftloop.tools.local.programs import NOTIFY, SERVICES
 
-APPS = (outcome_ingestion.app, drift_detection.app, retrain_coordinator.app, trainer_worker.app)
+APPS = (outcome_ingestion.app, drift_detection.app, retrain_coordinator.app, trainer_worker.app, operations_console.app)
 LOOPS = {
     loop.group: (app.__name__.partition(".")[0], loop)
     for app in APPS
@@ -36,7 +36,7 @@ def test_the_console_is_granted_what_its_view_is_folded_from():
 
 
 def test_every_process_has_one_loop_named_as_its_group():
-    assert set(LOOPS) == set(SERVICES)
+    assert set(LOOPS) == {*SERVICES, NOTIFY}
 
 
 @pytest.mark.parametrize("topic", topics())

@@ -14,12 +14,17 @@ from pydantic_settings import BaseSettings
 
 from driftloop.kafka.admin.topics import STATEFUL_GROUPS
 from driftloop.kafka.settings import KafkaSettings
-from driftloop.tools.local.programs import PROCESSES, SERVICES
+from driftloop.tools.local.programs import NOTIFY, PROCESSES, SERVICES
+from operations_console.core.notify.rules import Rules
 
 ROOT = Path(__file__).parents[2]
 COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
 BASE = ROOT / "deploy" / "k8s" / "base"
 PRODUCTION = ROOT / "deploy" / "k8s" / "overlays" / "production"
+
+
+def test_the_rules_that_are_shipped_are_rules():
+    Rules.model_validate(yaml.safe_load((ROOT / "deploy" / "notifications.yaml").read_text()))
 
 
 def documents(path: Path) -> list[dict[str, Any]]:
@@ -76,7 +81,7 @@ def test_a_deployed_process_is_one_of_ours_and_knows_its_variables(
 
 def test_compose_and_kubernetes_run_every_process():
     assert set(PROCESSES) <= set(COMPOSE["services"])
-    assert set(SERVICES) == {name.replace("-", "_") for name in stateful_sets()}
+    assert {*SERVICES, NOTIFY} == {name.replace("-", "_") for name in stateful_sets()}
     assert set(PROCESSES) == {name.replace("-", "_") for name in workloads()}
 
 
@@ -154,7 +159,9 @@ def test_the_production_overlay_patches_what_is_there():
 
 def test_shared_configuration_is_understood_by_the_kafka_settings():
     for resource in [*resources(), *documents(PRODUCTION / "kafka.yaml")]:
-        if resource["kind"] == "ConfigMap":
+        if resource["kind"] == "ConfigMap" and "notifications.yaml" in resource["data"]:
+            Rules.model_validate(yaml.safe_load(resource["data"]["notifications.yaml"]))
+        elif resource["kind"] == "ConfigMap":
             assert set(resource["data"]) <= kafka_variables()
 
 

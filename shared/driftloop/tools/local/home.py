@@ -52,6 +52,11 @@ class Home:
         return self.root / "console-tokens.yaml"
 
     @property
+    def notifications(self) -> Path:
+        """Who is told of what; nobody where it is not there."""
+        return self.root / "notifications.yaml"
+
+    @property
     def logs(self) -> Path:
         """One file a service."""
         return self.root / "logs"

@@ -13,7 +13,7 @@ from driftloop.kafka.clients.clients import require_broker
 from driftloop.kafka.embedded.broker import Broker, embedded_broker
 from driftloop.kafka.settings import KafkaSettings
 from driftloop.tools.local.home import Home
-from driftloop.tools.local.programs import CONSOLE, SERVICES, console_port, free_ports, service_programs
+from driftloop.tools.local.programs import CONSOLE, NOTIFY, SERVICES, console_port, free_ports, service_programs
 from driftloop.tools.local.supervisor import Supervisor
 
 READY_SECONDS = 180.0
@@ -63,7 +63,8 @@ def local_loop(
     """A loop that is ready when the block starts and stopped when it ends.
 
     Without `bootstrap_servers` it runs its own broker with one partition a topic: a total order, so
-    that results do not depend on this machine's speed. `console` runs the operations console too. `warm` names
+    that results do not depend on this machine's speed. `console` runs the operations console too, and
+    the notifier where the home has its rules. `warm` names
     learners to make ready at once; `fetch_wait_ms` stands in for that of `KafkaSettings` where who runs it waits
     for ends of the log.
     Raises UserError where something does not start, with the last words of what failed.
@@ -80,6 +81,7 @@ def local_loop(
         progress("The broker is up; the services are starting.")
         ports = dict(zip(SERVICES, free_ports(len(SERVICES)), strict=True))
         ports |= {CONSOLE: console_port()} if console else {}
+        ports |= {NOTIFY: free_ports(1)[0]} if console and home.notifications.is_file() else {}
         programs = service_programs(home, _environment(kafka), ports, warm)
         running = _Running(home, broker, topic_prefix, ports)
         stack.callback(home.clear_running)

@@ -21,8 +21,9 @@ SERVICES: Mapping[str, tuple[str, ...]] = {
 """Process → module and arguments. The names are those of the consumer groups."""
 
 CONSOLE = "operations_console"
-PROCESSES: Mapping[str, tuple[str, ...]] = {**SERVICES, CONSOLE: (CONSOLE,)}
-"""The services, and the console that shows them; a replay runs without it."""
+NOTIFY = "operations_notify"
+PROCESSES: Mapping[str, tuple[str, ...]] = {**SERVICES, CONSOLE: (CONSOLE,), NOTIFY: (CONSOLE, "--role", "notify")}
+"""The services, the console that shows them, and the notifier; a replay runs without these two."""
 CONSOLE_PORT = 8484
 """Where the console is, if nobody listens there yet."""
 
@@ -75,8 +76,9 @@ def _settings(service: str, home: Home, port: int, warm: Sequence[str]) -> dict[
     prefix = f"DRIFTLOOP_{service.upper()}_"
     single_threaded = {f"{library}_NUM_THREADS": "1" for library in ("OMP", "OPENBLAS", "MKL")}
     ready = {f"{prefix}WARM": json.dumps(list(warm))} if service == "trainer_worker" and warm else {}
-    if service == CONSOLE and home.tokens.is_file():
-        ready[f"{prefix}TOKENS_FILE"] = str(home.tokens)
+    if service == CONSOLE:
+        ready[f"{prefix}RULES_FILE"] = str(home.notifications)
+        ready |= {f"{prefix}TOKENS_FILE": str(home.tokens)} if home.tokens.is_file() else {}
     return {
         **single_threaded,
         **ready,
