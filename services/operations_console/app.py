@@ -29,7 +29,8 @@ from driftloop.processor import Record
 from operations_console.adapters.deliverer import Delivery, read_rules
 from operations_console.adapters.kafka_port import KafkaPort
 from operations_console.adapters.loading import load
-from operations_console.adapters.tail import tail_app
+from operations_console.adapters.reports import ScheduledReports
+from operations_console.adapters.tail import add_schedule, tail_app
 from operations_console.adapters.web.desk import Desk
 from operations_console.adapters.web.door import Door, Sessions
 from operations_console.adapters.web.hub import Hub
@@ -41,6 +42,7 @@ from operations_console.core.fleet import FleetView
 from operations_console.core.history import History
 from operations_console.core.notify.incidents import INPUTS
 from operations_console.core.notify.processor import Notifier
+from operations_console.core.report import report, span_of
 from operations_console.metrics import ConsoleMetrics, IncidentGauges, ViewGauges
 from operations_console.settings import Settings, is_loopback
 
@@ -199,7 +201,22 @@ class Console:
     def _handed_over(self, offsets: dict[tuple[str, int], int]) -> faust.App:
         begin_group_at(self.kafka, self.group, offsets)
         self.settings.data_folder.mkdir(parents=True, exist_ok=True)
-        return tail_app(self.kafka, self.group, self.settings.data_folder.absolute(), self._take)
+        app = tail_app(self.kafka, self.group, self.settings.data_folder.absolute(), self._take)
+        if self.settings.report_schedule is not None:
+            add_schedule(app, self.settings.report_schedule, self._serve_report)
+        return app
+
+    def _serve_report(self) -> None:
+        settings = self.settings
+        assert settings.report_schedule is not None
+        reports = ScheduledReports(
+            settings.report_folder, settings.report_schedule, span_of(settings.report_span),
+            lambda since, until: report(list(self.desk.view.models.values()), since, until),
+        )  # fmt: skip
+        try:
+            reports.serve(self.desk.clock())
+        except OSError as error:
+            log.error("the report was not written", why=str(error))  # noqa: TRY400  (the reason is enough)
 
     def _count(self, topic: str, records: int) -> None:
         self.metrics.records.labels(topic).inc(records)

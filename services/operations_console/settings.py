@@ -7,7 +7,9 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from driftloop.spec.cron import cron_problem
 from operations_console.core.access import Role as AccessRole
+from operations_console.core.report import span_of
 
 Role = Literal["console", "notify"]
 
@@ -32,6 +34,9 @@ class Settings(BaseSettings):
     requests_at_once: float = Field(default=200.0, ge=1, description="of one caller, in a burst")
     wrong_tokens_per_minute: float = Field(default=10.0, gt=0, description="from one address")
     dead_letters_read: int = Field(default=2_000, ge=0, description="the newest of a partition, at the start")
+    report_schedule: str | None = Field(default=None, description="cron (UTC) of a report on the fleet: `0 6 * * 1`")
+    report_span: str = Field(default="7d", description="what a report looks back on: 12h, 7d, 4w")
+    report_folder: Path = Field(default=Path(".driftloop/reports"), description="where reports are written")
     oidc_issuer: str | None = Field(default=None, description="whose JSON Web Tokens are taken")
     oidc_audience: str = Field(default="driftloop", description="for whom they must be")
     oidc_jwks_url: str | None = Field(default=None, description="where the issuer's keys are")
@@ -47,6 +52,9 @@ class Settings(BaseSettings):
                 f"access is open on loopback only, and {self.metrics_host} is not: name a tokens_file "
                 "(`driftloop tokens create` makes one) or an oidc_issuer"
             )
+        if self.report_schedule is not None and (problem := cron_problem(self.report_schedule)):
+            raise ValueError(f"report_schedule: {problem}")
+        span_of(self.report_span)
         if self.oidc_issuer is not None and self.oidc_jwks_url is None:
             raise ValueError("oidc_issuer needs oidc_jwks_url, where the issuer's keys are")
         return self

@@ -5,10 +5,12 @@ transactions to agents. `_CommittedThread` is the only place that touches its in
 pinned to one minor version, and a test with an aborted transaction guards it.
 """
 
+import asyncio
 import logging
 import ssl
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
+from datetime import UTC
 from pathlib import Path
 from typing import Any, cast
 
@@ -113,6 +115,16 @@ def tail_app(kafka: KafkaSettings, group: str, folder: Path, take: Take) -> faus
         stream = app.topic(kafka.topic_prefix + topic, key_serializer="raw", value_serializer="raw")
         app.agent(stream, name=f"tail-{topic}")(_agent(kafka.topic_prefix, take))
     return app
+
+
+def add_schedule(app: faust.App, cron: str, serve: Callable[[], None]) -> None:
+    """Call `serve` in a thread at the start, for a slot that was missed, and whenever the schedule fires."""
+
+    async def fire() -> None:
+        await asyncio.to_thread(serve)
+
+    app.task()(fire)
+    app.crontab(cron, timezone=UTC)(fire)
 
 
 def _agent(prefix: str, take: Take) -> Any:

@@ -11,6 +11,7 @@ from operations_console.core import told
 from operations_console.core.attention import Health
 from operations_console.core.model_view import ModelView
 from operations_console.core.problems import away, not_found
+from operations_console.core.report import Report, report, span_of
 from operations_console.core.telling import (
     challenges_told,
     command_told,
@@ -52,6 +53,12 @@ class DecisionsQuery(NewestQuery):
         Literal["retrain", "reuse", "wait", "refuse", "promote", "reject", "roll_back", "freeze", "unfreeze", "cancel"]
         | None
     ) = None
+
+
+class ReportQuery(Query):
+    """Over which span."""
+
+    since: str = Field(default="7d", pattern=r"^[1-9][0-9]{0,2}[hdw]$")
 
 
 class LettersQuery(Query):
@@ -194,6 +201,21 @@ async def opened(desk: Desk, places: tuple[str, ...]) -> list[Letter]:
         return await desk.port.letters(places)
     except AwayError as error:
         raise away(f"{error}; try again.") from error
+
+
+async def fleet_report(desk: Desk, call: Call) -> Report:
+    """A report on the fleet."""
+    return _report(desk, call, visible(desk, call))
+
+
+async def model_report(desk: Desk, call: Call) -> Report:
+    """A report on a model."""
+    return _report(desk, call, [model_of(desk, call)])
+
+
+def _report(desk: Desk, call: Call, models: list[ModelView]) -> Report:
+    now = desk.clock()
+    return report(models, now - span_of(call.query.since), now)
 
 
 async def spec(desk: Desk, call: Call) -> told.SpecTold:

@@ -10,6 +10,7 @@ from operations_console.adapters.web import asking, presets, reading
 from operations_console.adapters.web.desk import Call, Desk
 from operations_console.core import asked, told
 from operations_console.core.access import Role
+from operations_console.core.report import Report
 
 Handler = Callable[[Desk, Call], Awaitable[BaseModel]]
 
@@ -74,6 +75,10 @@ ROUTES: tuple[Route, ...] = (
     Route("POST", "/api/dead-letters/replay", "Send dead letters once more", "operator", asking.replay,
           told.ReplayTold, body=asked.ReplayAsked, status=202, tag="dead letters"),
     Route("GET", f"{MODEL}/spec", "The declared spec", "viewer", reading.spec, told.SpecTold, tag="specs"),
+    Route("GET", "/api/report", "A report on the fleet", "viewer", reading.fleet_report, Report,
+          query=reading.ReportQuery, tag="reports"),
+    Route("GET", f"{MODEL}/report", "A report on a model", "viewer", reading.model_report, Report,
+          query=reading.ReportQuery, tag="reports"),
     Route("POST", "/api/specs/validate", "Whether a spec makes sense", "viewer", asking.validate_spec,
           told.SpecCheckedTold, body=asked.SpecAsked, tag="specs"),
     Route("POST", "/api/specs/diff", "What a spec changes", "viewer", asking.diff_spec, told.SpecCheckedTold,

@@ -16,7 +16,8 @@ from operations_console.core.notify.outbox import GIVEN_UP_AFTER, Incident, Queu
 from operations_console.core.notify.rules import Kind, Rules
 from operations_console.core.notify.wording import Telling, telling
 
-_POLL = timedelta(milliseconds=200)
+_POLL = timedelta(milliseconds=20)
+"""How soon an ended delivery is committed: a kill before that sends it again."""
 SILENT_AFTER = timedelta(days=1)
 """Nobody is told of what has been on the log for longer: a notifier that starts for the first time reads it all."""
 
