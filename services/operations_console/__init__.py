@@ -2,7 +2,7 @@
 
 Role `console`
   consumes    drift-signals, drift-status, retrain-decisions, model-events, model-commands, model-specs,
-              training-requests, training-progress, training-results, and the heads of the dead letters
+              training-requests, training-progress, training-results; the newest challenge-scores and dead letters
   produces    model-commands, model-specs, prediction-labels; the input topics again, where a dead letter
               is replayed
   keyed by    nothing: every replica reads everything

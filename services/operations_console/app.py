@@ -187,7 +187,7 @@ class Console:
             began = time.monotonic()
             try:
                 offsets = await asyncio.to_thread(
-                    load, self.desk.view, self.kafka, self.settings.dead_letters_read, self._count
+                    load, self.desk.view, self.kafka, self.settings.newest_read, self._count
                 )
             except UserError as error:
                 log.warning("the view cannot be loaded yet", why=error.sentence)

@@ -33,7 +33,11 @@ class Settings(BaseSettings):
     requests_per_second: float = Field(default=50.0, gt=0, description="of one caller, in the long run")
     requests_at_once: float = Field(default=200.0, ge=1, description="of one caller, in a burst")
     wrong_tokens_per_minute: float = Field(default=10.0, gt=0, description="from one address")
-    dead_letters_read: int = Field(default=2_000, ge=0, description="the newest of a partition, at the start")
+    newest_read: int = Field(
+        default=2_000,
+        ge=0,
+        description="dead letters, and challenge scores, of each partition that are read at the start",
+    )
     report_schedule: str | None = Field(default=None, description="cron (UTC) of a report on the fleet: `0 6 * * 1`")
     report_span: str = Field(default="7d", description="what a report looks back on: 12h, 7d, 4w")
     report_folder: Path = Field(default=Path(".driftloop/reports"), description="where reports are written")

@@ -2,27 +2,26 @@
 
 from collections.abc import Callable
 
-from driftloop.contracts.topics import DEAD_LETTERS
+from driftloop.contracts.topics import CHALLENGE_SCORES, DEAD_LETTERS
 from driftloop.kafka.clients.log_reader import LogReader, OffsetsGoneError
 from driftloop.kafka.settings import KafkaSettings
 from driftloop.processor import Record
 from operations_console.core.fleet import TOPICS, FleetView, Position
 
-_READ_AT_ONCE = 5_000
+NEWEST_ONLY = (DEAD_LETTERS, CHALLENGE_SCORES)
+"""Topics with large values, of which the newest records are enough."""
 
 
-def load(
-    view: FleetView, kafka: KafkaSettings, dead_letters_read: int, count: Callable[[str, int], None]
-) -> dict[Position, int]:
+def load(view: FleetView, kafka: KafkaSettings, newest: int, count: Callable[[str, int], None]) -> dict[Position, int]:
     """Fold the whole log into the view; the next offset of every partition.
 
-    Of the dead letters the newest `dead_letters_read` of each partition are read: their values are large.
+    Of dead letters and challenge scores the `newest` of each partition are read: their values are large.
     Raises UserError where the broker is away or a topic is missing.
     """
     offsets: dict[Position, int] = {}
     for topics, start in (
-        ([topic for topic in TOPICS if topic != DEAD_LETTERS], {}),
-        ([], _newest_letters(kafka, dead_letters_read)),
+        ([topic for topic in TOPICS if topic not in NEWEST_ONLY], {}),
+        ([], _newest(kafka, newest)),
     ):
         reader = LogReader(kafka, topics, start=start)
         try:
@@ -35,8 +34,8 @@ def load(
     return offsets
 
 
-def _newest_letters(kafka: KafkaSettings, most: int) -> dict[Position, int]:
-    reader = LogReader(kafka, [DEAD_LETTERS])
+def _newest(kafka: KafkaSettings, most: int) -> dict[Position, int]:
+    reader = LogReader(kafka, NEWEST_ONLY)
     try:
         first, ends = reader.beginnings(), reader.ends()
     finally:

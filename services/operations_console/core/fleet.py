@@ -17,6 +17,7 @@ from driftloop.processor import Record
 from operations_console.core import heads
 from operations_console.core.letters import LetterHeads
 from operations_console.core.model_view import ModelView
+from operations_console.core.paired import take_scores
 
 Position = tuple[str, int]
 H = TypeVar("H", bound=heads.Head)
@@ -158,6 +159,11 @@ _TAKERS: Mapping[str, Taker] = {
     ),
     topics.MODEL_COMMANDS: _taker(
         heads.CommandHead, _command, lambda head: f"{head.command.replace('_', ' ')} by {head.requested_by}"
+    ),
+    topics.CHALLENGE_SCORES: _taker(
+        heads.ScoresHead,
+        lambda model, head, _raw, _record: take_scores(model.paired, head),
+        lambda head: f"{len(head.losses.get(head.champion, ())):,} rows scored",
     ),
     topics.MODEL_SPECS: _taker(heads.SpecHead, _spec, lambda head: f"spec version {head.spec_version}"),
     topics.TRAINING_REQUESTS: _taker(

@@ -146,6 +146,21 @@ class StatusHead(Head, frozen=True, gc=False, kw_only=True):
     attribution: dict[str, float | None] = {}
 
 
+class Place(msgspec.Struct, frozen=True, gc=False):
+    """A frame's place on its log: the model's logical clock."""
+
+    partition: int
+    offset: int
+
+
+class ScoresHead(Head, frozen=True, gc=False, kw_only=True):
+    """Of `ChallengeScores`: losses of several versions on the same rows."""
+
+    position: Place
+    champion: str
+    losses: dict[str, tuple[float, ...]]
+
+
 class SpecHead(Head, frozen=True, gc=False, kw_only=True):
     """Of `ModelSpecPublished`; the spec itself stays as it is on the wire."""
 

@@ -16,6 +16,7 @@ from operations_console.core.heads import (
     StatusHead,
 )
 from operations_console.core.kept import Entry, Kept
+from operations_console.core.paired import Paired
 
 MOST = 400
 """Messages kept of each kind and model; the log has them all."""
@@ -102,6 +103,8 @@ class ModelView:
     decisions: Kept[DecisionHead] = field(default_factory=lambda: Kept(MOST))
     events: Kept[EventHead] = field(default_factory=lambda: Kept(MOST))
     commands: Kept[CommandHead] = field(default_factory=lambda: Kept(MOST))
+    paired: dict[str, Paired] = field(default_factory=dict)
+    """Version → how it does beside the champion."""
     means: dict[str, dict[str, str]] = field(default_factory=dict)
     """Command → by which means and from where it came (headers of its record)."""
     changes: int = 0

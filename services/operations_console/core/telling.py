@@ -17,6 +17,7 @@ from operations_console.core.heads import CommandHead
 from operations_console.core.kept import Entry
 from operations_console.core.letters import LetterHead
 from operations_console.core.model_view import ModelView, RunView, VersionView
+from operations_console.core.paired import Paired
 
 PROOFS = frozenset({"promote", "reject", "wait"})
 
@@ -217,15 +218,29 @@ def _challenge(model: ModelView, version: VersionView, waits: Waits | None) -> t
     words = [e for e in model.decisions.newest() if e.head.candidate == version.version and e.head.action in PROOFS]
     if since is None and not words:
         return None
-    newest = _decision(words[0]) if words else None
+    newest, paired = _decision(words[0]) if words else None, model.paired.get(version.version)
     return told.ChallengeTold(
         version=version.version,
         status=version.status,
         since=since,
+        **_scored(paired),
         evidence=newest.evidence if newest else {},
         last_word=newest.reason if newest else "under proof",
         waits=wait_told(waits) if waits else None,
     )
+
+
+def _scored(paired: Paired | None) -> dict[str, Any]:
+    if paired is None or not paired.rows:
+        return dict.fromkeys(("champion", "champion_loss", "challenger_loss", "gain", "gain_error")) | {"rows": 0}
+    return {
+        "champion": paired.champion,
+        "rows": paired.rows,
+        "champion_loss": paired.champion_loss / paired.rows,
+        "challenger_loss": paired.challenger_loss / paired.rows,
+        "gain": paired.gain,
+        "gain_error": paired.error,
+    }
 
 
 def command_told(model: ModelView, head: CommandHead, *, repeated: bool = False) -> told.CommandTold:

@@ -177,6 +177,12 @@ class ChallengeTold(Told):
     version: str
     status: str
     since: datetime | None
+    champion: str | None = Field(description="What it was scored beside last.")
+    rows: int = Field(description="Rows scored beside that champion, of those that the console has read.")
+    champion_loss: float | None
+    challenger_loss: float | None
+    gain: float | None = Field(description="By how much its mean loss is lower than the champion's.")
+    gain_error: float | None = Field(description="The gain's standard error.")
     evidence: dict[str, float | str | None]
     last_word: str
     waits: WaitTold | None

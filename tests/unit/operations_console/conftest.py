@@ -15,6 +15,7 @@ from aiohttp import web
 from prometheus_client import CollectorRegistry
 
 from driftloop.contracts import topics
+from driftloop.contracts.challenge_scores import ChallengeScores
 from driftloop.contracts.drift_signals import DriftSignal
 from driftloop.contracts.drift_status import DriftStatus, LossBlock
 from driftloop.contracts.message import ControlMessage, FramePosition, RowPosition, derive_id
@@ -91,6 +92,13 @@ def event(model: str, number: int, kind: Any, version: str, **more: Any) -> Mode
     )  # fmt: skip
 
 
+def scores(model: str, number: int, champion: str = "1.0.0") -> ChallengeScores:
+    return ChallengeScores(
+        **envelope(model, "scores", number), position=FramePosition(partition=0, offset=number), champion=champion,
+        losses={champion: (0.4, 0.2), "1.0.1": (0.1, 0.1)},
+    )  # fmt: skip
+
+
 Story = list[tuple[str, ControlMessage]]
 
 
@@ -124,6 +132,7 @@ def story(model: str = "plant") -> Story:
                                                  cost=TrainingCost(seconds=3.5, cpu_seconds=3.0))),
         (topics.MODEL_EVENTS, event(model, 27, "registered", "1.0.1", run_id=run)),
         (topics.MODEL_EVENTS, event(model, 28, "challenged", "1.0.1")),
+        *((topics.CHALLENGE_SCORES, scores(model, number)) for number in (28, 29)),
         (topics.RETRAIN_DECISIONS, decision(model, 29, "wait", "approval", "1.0.1 is proven; it waits for a person",
                                             candidate="1.0.1", caused_by=(cause,))),
         (topics.RETRAIN_DECISIONS, decision(model, 30, "refuse", "drift", "too soon", safeguards=(

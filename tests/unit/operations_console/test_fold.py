@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from driftloop.contracts import topics
+from driftloop.contracts.challenge_scores import ChallengeScores
 from driftloop.contracts.drift_signals import DriftSignal
 from driftloop.contracts.drift_status import DriftStatus, LossBlock
 from driftloop.contracts.message import derive_id
@@ -29,7 +30,7 @@ from operations_console.core.fleet import FleetView
 from operations_console.core.kept import Kept
 from operations_console.core.telling import Glances
 
-from .conftest import START, Story, decision, event, story
+from .conftest import START, Story, decision, event, scores, story
 
 RUBBISH = [
     b"",
@@ -201,7 +202,7 @@ def test_the_newest_are_kept_in_whatever_order_they_come(order: list[int], again
         (heads.SignalHead, DriftSignal), (heads.DecisionHead, RetrainDecision), (heads.EventHead, ModelEvent),
         (heads.CommandHead, ModelCommand), (heads.RequestHead, TrainingRequest), (heads.ProgressHead, TrainingProgress),
         (heads.ResultHead, TrainingResult), (heads.StatusHead, DriftStatus), (heads.SpecHead, ModelSpecPublished),
-        (heads.Block, LossBlock), (heads.Cost, TrainingCost),
+        (heads.Block, LossBlock), (heads.ScoresHead, ChallengeScores), (heads.Cost, TrainingCost),
     ],
     ids=lambda kind: kind.__name__,
 )  # fmt: skip
@@ -209,6 +210,19 @@ def test_heads_ask_for_nothing_that_the_contract_does_not_give(head: Any, contra
     required = {field.name for field in msgspec.structs.fields(head) if field.required}
     assert set(typing.get_type_hints(head)) <= set(contract.model_fields)
     assert {name for name in required if not contract.model_fields[name].is_required()} == set()
+
+
+def test_a_challenge_is_summed_up_frame_by_frame_each_once():
+    told = [(topics.CHALLENGE_SCORES, scores("plant", number)) for number in (1, 2, 1, 3)]
+    paired = folded(queues(told)[topics.CHALLENGE_SCORES]).models["plant"].paired["1.0.1"]
+    assert (paired.rows, round(paired.gain, 6), round(paired.error, 6)) == (6, 0.2, round((0.01 / 5) ** 0.5, 6))
+
+
+def test_a_new_champion_begins_a_challenge_anew():
+    told = [scores("plant", 1), scores("plant", 2, champion="1.0.2")]
+    line = queues([(topics.CHALLENGE_SCORES, one) for one in told])[topics.CHALLENGE_SCORES]
+    paired = folded(line).models["plant"].paired["1.0.1"]
+    assert (paired.champion, paired.rows) == ("1.0.2", 2)
 
 
 def test_figures_that_are_no_numbers_are_none():
