@@ -37,7 +37,6 @@ from operations_console.adapters.web.hub import Hub
 from operations_console.adapters.web.identity import FileTokens, Identity, OpenIdConnect, Several
 from operations_console.adapters.web.server import web_app
 from operations_console.core.access import RateLimit
-from operations_console.core.attention import standing
 from operations_console.core.fleet import FleetView
 from operations_console.core.history import History
 from operations_console.core.notify.incidents import INPUTS
@@ -80,7 +79,7 @@ def _build_console(settings: Settings, kafka: KafkaSettings, clock: Clock) -> "C
     hub = Hub(History(secrets.token_hex(4)))
     desk = Desk(view, hub, KafkaPort(kafka), clock)
     gauges = ViewGauges(
-        view, lambda: sum(bool(standing(one).waits) for one in list(view.models.values())),
+        view, lambda: sum(bool(desk.glances.of(one)[1].waits) for one in list(view.models.values())),
         lambda: hub.followers, lambda: desk.whole,
     )  # fmt: skip
     metrics.registry.register(gauges)
@@ -136,7 +135,7 @@ class Console:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stopping.set)
         runner = web.AppRunner(
-            web_app(self.desk, self.door, self.metrics.registry, self.is_alive), access_log=None, shutdown_timeout=1.0
+            web_app(self.desk, self.door, self.metrics, self.is_alive), access_log=None, shutdown_timeout=1.0
         )
         await runner.setup()
         await self._listen(runner)

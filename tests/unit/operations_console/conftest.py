@@ -12,7 +12,6 @@ from typing import Any
 
 import pytest
 from aiohttp import web
-from prometheus_client import CollectorRegistry
 
 from driftloop.contracts import topics
 from driftloop.contracts.challenge_scores import ChallengeScores
@@ -37,6 +36,7 @@ from operations_console.adapters.web.server import web_app
 from operations_console.core.access import RateLimit, TokenEntry, hashed, principal_of
 from operations_console.core.fleet import TOPICS, FleetView
 from operations_console.core.history import History
+from operations_console.metrics import ConsoleMetrics
 
 START = datetime(2026, 3, 2, 8, tzinfo=UTC)
 RUN = derive_id("run", "plant", 1)
@@ -315,7 +315,7 @@ def serve() -> Iterator[Callable[..., Served]]:
             hosts=frozenset({"127.0.0.1", "localhost"}) if open_access else None,
         )  # fmt: skip
         served = Served(desk, port, door)
-        runner = web.AppRunner(web_app(desk, door, CollectorRegistry(), lambda: True), shutdown_timeout=0.1)
+        runner = web.AppRunner(web_app(desk, door, ConsoleMetrics(), lambda: True), shutdown_timeout=0.1)
 
         async def listen() -> None:
             await runner.setup()

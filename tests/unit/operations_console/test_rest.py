@@ -239,6 +239,15 @@ def test_every_answer_carries_the_headers_that_protect_it(serve: Serve):
         assert headers["X-Content-Type-Options"] == "nosniff"
 
 
+def test_requests_are_counted(serve: Serve):
+    served = serve()
+    served("GET", "/api/fleet", token=VIEWER)
+    served("GET", "/api/fleet")
+    shown = served("GET", "/metrics").text
+    assert 'driftloop_console_requests_total{method="GET",status="200"} 1.0' in shown
+    assert 'driftloop_console_requests_total{method="GET",status="401"} 1.0' in shown
+
+
 def test_health_is_answered_without_a_token(serve: Serve):
     served = serve()
     assert [served("GET", path).status for path in ("/livez", "/readyz", "/openapi.json", "/metrics")] == [200] * 4

@@ -1,23 +1,30 @@
 """The web application: API, pages, health and metrics behind one door."""
 
+import time
 from collections.abc import Callable
+from typing import Any
 
 from aiohttp import web
-from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client import generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
 from operations_console.adapters.web.api import DESK, add_api
 from operations_console.adapters.web.desk import Desk
 from operations_console.adapters.web.door import PRINCIPAL, Door, Next, add_headers
+from operations_console.adapters.web.openapi import EVENTS_PATH
 from operations_console.adapters.web.pages import DOOR, add_pages, show_problems
 from operations_console.core.problems import ProblemError
+from operations_console.metrics import ConsoleMetrics
 
 LARGEST_REQUEST = 1 << 20
 
 
-def web_app(desk: Desk, door: Door, registry: CollectorRegistry, alive: Callable[[], bool]) -> web.Application:
-    """All that answers over HTTP. `alive` says whether the tail of the log turns."""
-    app = web.Application(middlewares=[show_problems, door.middleware, when_whole], client_max_size=LARGEST_REQUEST)
+def web_app(desk: Desk, door: Door, metrics: ConsoleMetrics, alive: Callable[[], bool]) -> web.Application:
+    """All that answers over HTTP. `alive` says whether the process does its work."""
+    counted = _counted(metrics)
+    app = web.Application(
+        middlewares=[counted, show_problems, door.middleware, when_whole], client_max_size=LARGEST_REQUEST
+    )
     app[DESK], app[DOOR] = desk, door
     app.on_response_prepare.append(add_headers)
     add_api(app)
@@ -29,13 +36,33 @@ def web_app(desk: Desk, door: Door, registry: CollectorRegistry, alive: Callable
     async def readyz(_request: web.Request) -> web.Response:
         return _yes_or_no(desk.whole and desk.live, "the view is still being loaded")
 
-    async def metrics(_request: web.Request) -> web.Response:
-        return web.Response(body=generate_latest(registry), headers={"Content-Type": CONTENT_TYPE_LATEST})
+    async def shown_metrics(_request: web.Request) -> web.Response:
+        return web.Response(body=generate_latest(metrics.registry), headers={"Content-Type": CONTENT_TYPE_LATEST})
 
     app.router.add_get("/livez", livez)
     app.router.add_get("/readyz", readyz)
-    app.router.add_get("/metrics", metrics)
+    app.router.add_get("/metrics", shown_metrics)
     return app
+
+
+def _counted(metrics: ConsoleMetrics) -> Any:
+    @web.middleware
+    async def count(request: web.Request, handler: Next) -> web.StreamResponse:
+        began, status = time.monotonic(), 500
+        try:
+            answer = await handler(request)
+            status = answer.status
+        except web.HTTPException as error:
+            status = error.status
+            raise
+        else:
+            return answer
+        finally:
+            metrics.requests.labels(request.method, str(status)).inc()
+            if request.path != EVENTS_PATH:
+                metrics.request_seconds.observe(time.monotonic() - began)
+
+    return count
 
 
 @web.middleware
