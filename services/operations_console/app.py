@@ -79,11 +79,17 @@ def _build_console(settings: Settings, kafka: KafkaSettings, clock: Clock) -> "C
     hub = Hub(History(secrets.token_hex(4)))
     desk = Desk(view, hub, KafkaPort(kafka), clock)
     gauges = ViewGauges(
-        view, lambda: sum(bool(desk.glances.of(one)[1].waits) for one in list(view.models.values())),
+        view, lambda: _waiting(desk),
         lambda: hub.followers, lambda: desk.whole,
     )  # fmt: skip
     metrics.registry.register(gauges)
     return Console(settings, kafka, desk, metrics, door_of(settings, clock))
+
+
+def _waiting(desk: Desk) -> int:
+    """Models of which something waits; 0 while the view is loaded in another thread."""
+    models = list(desk.view.models.values()) if desk.whole else []
+    return sum(bool(desk.glances.of(one)[1].waits) for one in models)
 
 
 def door_of(settings: Settings, clock: Clock) -> Door:
@@ -210,7 +216,7 @@ class Console:
         assert settings.report_schedule is not None
         reports = ScheduledReports(
             settings.report_folder, settings.report_schedule, span_of(settings.report_span),
-            lambda since, until: report(list(self.desk.view.models.values()), since, until),
+            lambda since, until: report(self.desk.view.models.values(), since, until),
         )  # fmt: skip
         try:
             reports.serve(self.desk.clock())
