@@ -23,7 +23,7 @@ from driftloop.kafka.loop.tasks import Gap, Tasks
 from driftloop.kafka.loop.transactions import Transactions
 from driftloop.kafka.loop.transport import AbortedError, Position, Transport
 from driftloop.kafka.settings import KafkaSettings, LoopSettings
-from driftloop.processor import DeadLetter, Effects, Processor, Record, StaleTableError
+from driftloop.processor import DeadLetter, Effects, KnowsLog, Processor, Record, StaleTableError
 
 _LAG_EVERY_S = 1.0
 _NO_SHARE_AFTER_S = 5.0
@@ -95,6 +95,8 @@ class Loop:
     def start(self) -> None:
         """Join the group."""
         self._transport.open(self)
+        if isinstance(self._processor, KnowsLog):
+            self._processor.take_log(self._transport.identity())
         self._joined_at = time.monotonic()
 
     def finish(self) -> None:

@@ -4,7 +4,8 @@
 whole state is written now and then, in one transaction, closed by a manifest that says how many
 entries there are, of which generation, and from which input offsets to go on; keys of the generation
 before that are no more are deleted in the same transaction. Restoring checks the manifest, so half a
-snapshot can never be taken for a whole one.
+snapshot can never be taken for a whole one. Beside either stands a mark, which says of which log and of which
+offsets the state is (see `identity`).
 """
 
 import json
@@ -12,6 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from driftloop.kafka.loop.dead_letter import as_bytes
+from driftloop.kafka.loop.identity import MARK_KEY, Mark
 from driftloop.kafka.loop.transport import Write
 from driftloop.processor import Record, StateChange
 
@@ -47,6 +49,12 @@ def latest_values(records: Iterable[Record]) -> dict[bytes, Record]:
         if record.value() is not None:
             latest[key] = record
     return latest
+
+
+def take_mark(latest: dict[bytes, Record]) -> Mark | None:
+    """The mark that stands beside the state; it is no entry, and is taken out."""
+    record = latest.pop(MARK_KEY, None)
+    return None if record is None else Mark.from_json(record.value() or b"{}")
 
 
 def entries_of(latest: dict[bytes, Record]) -> Iterator[tuple[str, bytes]]:
