@@ -73,6 +73,19 @@ class DeadLetter:
     message: str
 
 
+WRONG_PARTITION = "WrongPartition"
+"""The error class of a record that is not in its key's partition."""
+
+
+def wrong_partition(found: int, right: int, count: int) -> str:
+    """Why a record in partition `found` is buried, whose key belongs in `right`, and what to do."""
+    return (
+        f"the record is in partition {found}, and its key belongs in {right} of {count}: its producer spreads keys "
+        "another way. Set partitioner=murmur2_random there (librdkafka, so confluent-kafka and kcat; Java's clients do "
+        f"so by themselves), then send it on with `driftloop dlq replay --class {WRONG_PARTITION}`"
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Effects:
     """All that a step wants done, in one transaction.

@@ -75,11 +75,16 @@ def snapshot_writes(
     headers = ((_GENERATION, str(generation).encode()),)
     now = {key.encode(): value for key, value in entries}
     gone = [key for key in (before.entries if before else ()) if key not in now]
-    manifest = json.dumps({"generation": generation, "entries": len(now), "offsets": dict(offsets)}).encode()
     writes = [Write(changelog, key, value, headers, partition) for key, value in now.items()]
     writes += [Write(changelog, key, None, headers, partition) for key in gone]
-    writes.append(Write(changelog, MANIFEST_KEY, manifest, headers, partition))
+    writes.append(manifest_write(changelog, partition, generation, len(now), offsets))
     return writes, Snapshot(dict.fromkeys(now, b""), generation, dict(offsets))
+
+
+def manifest_write(changelog: str, partition: int, generation: int, entries: int, offsets: Mapping[str, int]) -> Write:
+    """What closes a snapshot: its generation, how many entries it has, and the input offsets that it is of."""
+    manifest = json.dumps({"generation": generation, "entries": entries, "offsets": dict(offsets)}).encode()
+    return Write(changelog, MANIFEST_KEY, manifest, ((_GENERATION, str(generation).encode()),), partition)
 
 
 def read_snapshot(latest: dict[bytes, Record]) -> Snapshot | None:

@@ -42,11 +42,13 @@ class Transactions:
         writes += [bury(letter, self._settings.service) for letter in effects.dead_letters]
         self._commit(writes, self._due())
         self._metrics.batch(records, len(effects.dead_letters), effects.ignored, time.monotonic() - started)
+        self._metrics.buried(effects.dead_letters)
 
     def buried(self, letter: DeadLetter, attempts: int) -> None:
         """A record that the core cannot take."""
         self._commit([bury(letter, self._settings.service, attempts)], self._due())
         self._metrics.batch(1, 1, {}, 0.0)
+        self._metrics.buried([letter])
 
     def offsets_only(self) -> None:
         """Say how far was read where there was nothing to process: markers take up offsets too."""
