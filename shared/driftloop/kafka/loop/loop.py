@@ -52,6 +52,7 @@ class Loop:
         self._kafka = kafka or KafkaSettings()
         self._processor, self._settings, self._clock = processor, settings, clock
         self.metrics = metrics or LoopMetrics(settings.service)
+        self.metrics.reads(settings.inputs)
         self._transport: Transport = transport or KafkaTransport(settings, self._kafka)
         self._tasks = Tasks(settings.inputs)
         self._transactions = Transactions(processor, settings, self._transport, self._tasks, self.metrics)
