@@ -1,7 +1,6 @@
 """One run: good records with rubbish among them through the real services, and the count after it."""
 
 import tempfile
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import islice
