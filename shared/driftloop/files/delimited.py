@@ -15,6 +15,7 @@ from driftloop.files.spool import Spooled
 
 MISSING_WORDS = ("", "NA", "N/A", "n/a", "NaN", "nan", "NULL", "null", "<NA>", "#N/A", "#NA", "#NULL!")
 """Missing in every column, where they are not quoted."""
+END = "driftloop: this is the end"
 LONGEST_LINE = 1 << 28
 _QUERY = (
     "SELECT * FROM read_csv($path, auto_detect = false, columns = $columns, delim = $separator, quote = $quote, "
@@ -42,28 +43,43 @@ def read_delimited(spooled: Spooled, name: str, options: FileOptions) -> TextTab
         raise UserError(f"{name} cannot be read as CSV: it has no rows.", ExitCode.USAGE)
     header = header_of(records, dialect.fields if len(records) > 1 else len(records[0]), options.header)
     path = _without_comments(spooled.path, dialect) if dialect.comments else spooled.path
+    _close(path, dialect, len(header.names))
     data = _query(path, name, dialect, header, options.rows)
     if data.num_rows == 0:
         raise UserError(f"{name} has a header and no rows.", ExitCode.USAGE)
     notes = header.notes
     if dialect.skip:
-        notes = (f"The first {dialect.skip} lines stand before the table and are left out.", *notes)
+        lines = "line stands" if dialect.skip == 1 else f"{dialect.skip} lines stand"
+        notes = (f"The first {lines} before the table: left out.", *notes)
     if dialect.comments:
         notes = ("Lines that begin with # are comments.", *notes)
     return TextTable(data, dialect, notes)
 
 
+def _close(path: Path, dialect: Dialect, fields: int) -> None:
+    """Put a row of ours at the end: read without threads, DuckDB leaves out silently what follows an open quote."""
+    with path.open("r+b") as text:
+        text.seek(-1, 2)
+        ended = text.read(1) == b"\n"
+        text.write(("" if ended else "\n").encode() + (END + dialect.separator * (fields - 1) + "\n").encode())
+
+
 def _query(path: Path, name: str, dialect: Dialect, header: Header, rows: int | None) -> pa.Table:
-    attempts = [(not dialect.lines_in_quotes, None), (False, LONGEST_LINE)]
-    places = {f"c{place}": "VARCHAR" for place in range(len(header.names))}
-    for parallel, longest in attempts:
+    """The rows; in threads first where no value has a line break, then without, then with room for long lines."""
+    attempts = [(True, None), (False, None), (False, LONGEST_LINE)]
+    reason = ""
+    for parallel, longest in attempts[dialect.lines_in_quotes :]:
         try:
-            data = _attempt(path, dialect, header, rows, places, parallel=parallel, longest=longest)
+            data = _attempt(path, dialect, header, rows, parallel=parallel, longest=longest)
         except UnreadableError as error:
-            failure = error
-        else:
-            return data.rename_columns(list(header.names))
-    raise UserError(f"{name} cannot be read as CSV: {_reason(failure, dialect, header)}.", ExitCode.USAGE) from None
+            reason = reason or _reason(error, dialect, header)
+            continue
+        if data.num_rows and data.column(0)[data.num_rows - 1].as_py() == END:
+            return data.slice(0, data.num_rows - 1)
+        if data.num_rows == rows:
+            return data
+        reason = reason or "a quote is opened that never ends"
+    raise UserError(f"{name} cannot be read as CSV: {reason}.", ExitCode.USAGE)
 
 
 def _attempt(
@@ -71,7 +87,6 @@ def _attempt(
     dialect: Dialect,
     header: Header,
     rows: int | None,
-    places: dict[str, str],
     *,
     parallel: bool,
     longest: int | None,
@@ -80,7 +95,7 @@ def _attempt(
     query += ")" if rows is None else f") LIMIT {int(rows)}"
     words = {
         "path": str(path),
-        "columns": places,
+        "columns": {f"c{place}": "VARCHAR" for place in range(len(header.names))},
         "separator": dialect.separator,
         "quote": dialect.quote,
         "escape": dialect.escape,
@@ -89,7 +104,7 @@ def _attempt(
         "missing": list(MISSING_WORDS),
         "parallel": parallel,
     }
-    return answer(query, words)
+    return answer(query, words).rename_columns(list(header.names))
 
 
 def _reason(error: Exception, dialect: Dialect, header: Header) -> str:

@@ -110,11 +110,11 @@ def _tried(body: str, dialect: Dialect) -> tuple[Dialect, float]:
 
 
 def _before_header(records: list[tuple[list[str], int]], fields: int) -> int:
-    """Lines before the first record that has as many fields as most have (one fewer: R's row names)."""
-    for record, line in records:
-        if fields == 1 or (len(record) > 1 and abs(len(record) - fields) <= 1):
-            return line
-    return 0
+    """Lines before the first record that has as many fields as most have (the very first: one fewer, too)."""
+    first, line = records[0]
+    if len(first) == fields - 1 and fields > 2:
+        return line
+    return next(line for record, line in records if len(record) == fields)
 
 
 def _rating(tried: tuple[Dialect, float]) -> tuple[bool, float, bool, int]:

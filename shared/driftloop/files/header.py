@@ -48,6 +48,8 @@ def unique_names(cells: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]
     ('a', 'a_3', 'a_2')
     """
     wanted = [" ".join(cell.split()) for cell in cells]
+    if wanted and wanted[0].startswith("#"):
+        wanted[0] = wanted[0].lstrip("# ")
     taken, names = set(wanted), list[str]()
     empty, doubled = 0, list[str]()
     for place, name in enumerate(wanted, 1):

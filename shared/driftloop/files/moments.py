@@ -28,7 +28,8 @@ _SHAPE = re.compile(
     rf"|(?P<d>\d{{1,2}})(?P<s2>[-/. ]|\. )(?P<month>{_WORD})(?P<s3>[-/. ]|, )(?P<y>\d{{2,4}})"
     rf"|(?P<month2>{_WORD}) (?P<d2>\d{{1,2}})(?P<s4>,? )(?P<y2>\d{{4}})"
     r"|(?P<compact>(?:19|20)\d{6}))"
-    r"(?:(?P<join>T|,? +|:)?(?P<clock>\d{1,2}(?P<cs>[:.])\d{2}(?:(?P=cs)\d{2}(?P<fraction>[.,]\d{1,9})?)?|\d{6}|\d{4})"
+    r"(?:(?P<join>T|,? +|:|-)?"
+    r"(?P<clock>\d{1,2}(?P<cs>[:.])\d{2}(?:(?P=cs)\d{2}(?P<fraction>[.,]\d{1,9})?)?|\d{6}|\d{4})"
     r"(?P<half>\s?[AaPp][Mm])?(?P<zone>Z| ?UTC| ?GMT| ?[+-]\d{2}(?::?\d{2})?)?)?$"
 )
 _MONTH = re.compile(
@@ -81,24 +82,27 @@ def number_moments(numbers: pa.ChunkedArray, name: str) -> pa.ChunkedArray | Non
 
     Seconds must be called a time, or hardly ever fall: any other number may look like them.
     """
-    if not pa.types.is_integer(numbers.type) or numbers.null_count == len(numbers):
+    if numbers.null_count == len(numbers) or not (pa.types.is_integer(numbers.type) or _NAME_OF_TIME.search(name)):
         return None
     extremes = pc.min_max(numbers).as_py()
     low, high = extremes["min"], extremes["max"]
     if low >= 19_000_101 and high <= 21_001_231:
-        return _compact_days(numbers)
+        return _compact_days(numbers) if pa.types.is_integer(numbers.type) else None
     for parts, earliest, latest in _EPOCHS:
-        if earliest * parts <= low and high <= latest * parts and low < high:
-            called = _NAME_OF_TIME.search(name) is not None
-            if not called and not _hardly_falls(numbers):
-                return None
-            micros = (
-                pc.multiply(numbers, 1_000_000 // parts)
-                if parts <= 1_000_000
-                else pc.divide(numbers, parts // 1_000_000)
-            )
-            return micros.cast(pa.int64()).cast(MOMENT)
+        if earliest * parts <= low < high <= latest * parts:
+            told = _NAME_OF_TIME.search(name) is not None or _hardly_falls(numbers)
+            return _since_1970(numbers, parts) if told else None
     return None
+
+
+def _since_1970(numbers: pa.ChunkedArray, parts: int) -> pa.ChunkedArray:
+    if pa.types.is_floating(numbers.type):
+        micros = pc.round(pc.multiply(numbers, 1_000_000 / parts))
+    elif parts <= 1_000_000:
+        micros = pc.multiply(numbers, 1_000_000 // parts)
+    else:
+        micros = pc.divide(numbers, parts // 1_000_000)
+    return micros.cast(pa.int64()).cast(MOMENT)
 
 
 def _hardly_falls(numbers: pa.ChunkedArray) -> bool:

@@ -1,6 +1,7 @@
 """JSON lines, and a JSON array of objects."""
 
 import json
+import re
 from pathlib import Path
 
 import pyarrow as pa
@@ -10,6 +11,11 @@ from driftloop.files.duck import UnreadableError, answer
 from driftloop.files.spool import Spooled
 
 LARGEST_OBJECT = 1 << 26
+_READ = (
+    "read_json($path, format = $form, sample_size = -1, maximum_object_size = $largest, "
+    "convert_strings_to_integers = false, dateformat = 'never', timestampformat = 'never', "
+    "map_inference_threshold = -1)"
+)
 
 
 def looks_like_json(sample: str) -> str | None:
@@ -21,33 +27,39 @@ def looks_like_json(sample: str) -> str | None:
     text = sample.lstrip()
     if text.startswith("{"):
         return "jsonl"
-    return "json" if text.startswith("[") and text[1:].lstrip().startswith("{") else None
+    return "json" if re.match(r"\[\s*[\[{\d\"-]", text) else None
 
 
 def read_json(spooled: Spooled, name: str, form: str, rows: int | None) -> pa.Table:
-    """Columns by key: numbers, booleans and text as they are written; an object in an object as `outer.inner`."""
-    if _is_one_object(spooled):
+    """Columns by key: numbers, booleans and text as they are written.
+
+    Keys whose values are of several kinds are text. Raises UserError, without a value of the file.
+    """
+    if _is_one_object(spooled) or (form == "json" and not re.match(r"\s*\[\s*\{", spooled.sample)):
         raise UserError(
-            f"{name} is one JSON object, not a table: write a line for each row, or an array of rows.", ExitCode.USAGE
+            f"{name} is JSON, but no table: write one object a line, or an array of objects.", ExitCode.USAGE
         )
-    query = (
-        "SELECT * FROM read_json($path, format = $form, sample_size = -1, maximum_object_size = $largest, "
-        "convert_strings_to_integers = false, dateformat = 'never', timestampformat = 'never', "
-        "map_inference_threshold = -1)"
-    )
-    query += f" LIMIT {int(rows)}" if rows is not None else ""
     words = {
         "path": str(spooled.path),
         "form": "newline_delimited" if form == "jsonl" else "array",
         "largest": LARGEST_OBJECT,
     }
     try:
-        table = answer(query, words)
+        kinds = answer(f"DESCRIBE SELECT * FROM {_READ}", words).to_pylist()  # noqa: S608  (no word of a person is in it)
+        columns = ", ".join(_selected(one["column_name"], one["column_type"]) for one in kinds)
+        limit = "" if rows is None else f" LIMIT {int(rows)}"
+        table = answer(f"SELECT {columns} FROM {_READ}{limit}", words)  # noqa: S608  (names are quoted)
     except UnreadableError as error:
         raise UserError(f"{name} cannot be read as JSON: {_reason(spooled.path, form)}.", ExitCode.USAGE) from error
     if table.num_rows == 0 or table.num_columns == 0:
         raise UserError(f"{name} has no rows.", ExitCode.USAGE)
     return table
+
+
+def _selected(name: str, kind: str) -> str:
+    """A column of the result; where values are of several kinds, their text (without JSON's quotes)."""
+    quoted = '"' + name.replace('"', '""') + '"'
+    return f"{quoted} ->> '$' AS {quoted}" if kind == "JSON" else quoted
 
 
 def _is_one_object(spooled: Spooled) -> bool:
