@@ -115,7 +115,7 @@ def _is_usable(table: Table, name: str) -> bool:
 def _share_in_order(column: Column) -> float:
     """Of all changes from row to row, how many go one way."""
     steps = np.diff(column[~np.isnan(column)])
-    falls, rises = np.count_nonzero(steps < 0), np.count_nonzero(steps > 0)
+    falls, rises = int(np.count_nonzero(steps < 0)), int(np.count_nonzero(steps > 0))
     return float(max(falls, rises) / max(1, falls + rises))
 
 

@@ -47,6 +47,15 @@ class Recording:
         """Rows of the file that were left out because they have no label."""
         return 0 if self.history is None else self.history.unlabelled_rows
 
+    def sentences(self) -> list[str]:
+        """What was read, inferred and cut, for a person."""
+        said = [] if self.history is None else self.history.sentences()
+        said.append(
+            f"The first {self.train_rows:,} rows train the first version; {len(self) - self.train_rows:,} are "
+            f"streamed, {self.block_rows} at a time."
+        )
+        return [*said, *one_class_at_first(self.labels, self.train_rows)]
+
     def features_of(self, rows: slice) -> dict[str, Column]:
         """The features of some rows."""
         return {name: column[rows] for name, column in self.features.items()}
@@ -120,6 +129,16 @@ def _patient(spec: ModelSpec, time: EventTime, rows: int, delay: int) -> ModelSp
     longest = float(np.max(time.microseconds(late) - time.moments)) / 1e6
     patience = max(spec.label_delay.give_up_seconds, 2 * longest)
     return spec.model_copy(update={"label_delay": LabelDelay(give_up_seconds=patience)})
+
+
+def one_class_at_first(labels: Mapping[str, Column], train_rows: int) -> list[str]:
+    """A sentence for each target whose first rows are all of one class: what they train knows no other."""
+    return [
+        f"The first {train_rows:,} rows have one class of {name} only, so that the first version can say nothing "
+        "else: give it more of them with --train-rows."
+        for name, column in labels.items()
+        if column.dtype == object and len(set(column[:train_rows])) == 1
+    ]
 
 
 def spoken_every(policy: str, block_rows: int) -> str | dict[str, Any]:

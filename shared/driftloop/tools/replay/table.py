@@ -102,7 +102,7 @@ def _shared_texts(column: pa.ChunkedArray) -> Column:
     """Equal texts are one object: a column of few texts and many rows is small."""
     coded = column.combine_chunks().dictionary_encode()
     texts = np.array([*coded.dictionary.to_pylist(), None], dtype=object)
-    return texts[coded.indices.fill_null(len(texts) - 1).to_numpy()]
+    return np.asarray(texts[coded.indices.fill_null(len(texts) - 1).to_numpy()], dtype=object)
 
 
 def _texts(column: Column) -> Column:
