@@ -203,7 +203,8 @@ def _model(result: ReplayResult) -> tuple[str, ...]:
     names = list(spec.features)
     features = f"{len(names)}: {', '.join(names[:12])}{' …' if len(names) > 12 else ''}"
     first, block = f"{result.recording.train_rows:,} rows", f"{result.recording.block_rows} rows"
-    return spec.task, ", ".join(spec.target), features, spec.learner.name, str(spec.policy), first, block
+    policy = spec.policy if isinstance(spec.policy, str) else str(spec.policy.get("name", "custom"))
+    return spec.task, ", ".join(spec.target), features, spec.learner.name, policy, first, block
 
 
 def _decision(decision: dict[str, Any]) -> tuple[str, ...]:
