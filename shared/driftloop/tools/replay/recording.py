@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -93,7 +94,7 @@ def record(source: Table | History, options: ReplayOptions) -> Recording:
             2,
         )
     block_rows = options.block_rows or default_block_rows(rows)
-    time = _event_time(history, options)
+    time = event_time_of(history, options.interval)
     spec = spec_of(
         history.inferred,
         options.target,
@@ -105,7 +106,7 @@ def record(source: Table | History, options: ReplayOptions) -> Recording:
     )
     _refuse_unusable(spec)
     return Recording(
-        spec=_patient(spec, time, rows, options.label_delay_rows),
+        spec=patient(spec, time, rows, options.label_delay_rows),
         features=history.features,
         labels={options.target: history.labels},
         train_rows=train_rows,
@@ -115,13 +116,14 @@ def record(source: Table | History, options: ReplayOptions) -> Recording:
     )
 
 
-def _event_time(history: History, options: ReplayOptions) -> EventTime:
-    if options.interval is not None or history.time is None or not history.time.dates:
-        return replace(EventTime(), interval=options.interval or EventTime().interval)
+def event_time_of(history: History, interval: timedelta | None = None) -> EventTime:
+    """When the rows of a history happened: by its own time, where it has one and no interval is given."""
+    if interval is not None or history.time is None or not history.time.dates:
+        return replace(EventTime(), interval=interval or EventTime().interval)
     return event_time(history.time.seconds)
 
 
-def _patient(spec: ModelSpec, time: EventTime, rows: int, delay: int) -> ModelSpec:
+def patient(spec: ModelSpec, time: EventTime, rows: int, delay: int) -> ModelSpec:
     """A spec that waits for labels as long as they take by the file's own time."""
     if not delay or time.moments is None:
         return spec
