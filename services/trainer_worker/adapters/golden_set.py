@@ -7,7 +7,8 @@ import numpy as np
 import pyarrow as pa
 
 from driftloop.codec.scalars import category_text
-from driftloop.errors import UserError
+from driftloop.errors import ExitCode, UserError
+from driftloop.files.faults import NoRowsError
 from driftloop.files.opening import open_table
 from driftloop.learners.protocol import Column, Rows
 from driftloop.learners.targets import known_labels
@@ -21,8 +22,11 @@ def read_golden_set(uri: str, spec: ModelSpec) -> GoldenSet:
         table = open_table(uri).data
         with fsspec.open(uri, "rb") as file:
             data = file.read()
+    except NoRowsError as error:
+        raise ValueError(f"the golden set {uri} needs rows, and every label of each") from error
     except UserError as error:
-        raise ValueError(f"the golden set {uri} cannot be read: {error.sentence.rstrip('.')}") from error
+        what = "is neither CSV nor Parquet nor JSON" if error.exit_code == ExitCode.USAGE else "cannot be read"
+        raise ValueError(f"the golden set {uri} {what}: {error.sentence.rstrip('.')}") from error
     except OSError as error:
         raise ValueError(f"the golden set {uri} cannot be read: {error}") from error
     lacking = [name for name in (*spec.features, *spec.target) if name not in table.column_names]
