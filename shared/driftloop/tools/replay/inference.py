@@ -76,7 +76,10 @@ def infer(table: Table, choices: Choices, times: Sequence[str] = ()) -> Inferred
     task = _checked_task(table, choices)
     features, left_out = _judged(table, choices, task, times)
     if not features:
-        raise UserError("No column is left to learn from: name some with --features.", ExitCode.USAGE)
+        why = "; ".join(f"{name}: {reason}" for name, reason in list(left_out.items())[:5])
+        raise UserError(
+            f"No column is left to learn from{f' ({why})' if why else ''}: name some with --features.", ExitCode.USAGE
+        )
     return Inferred(task, features, left_out)
 
 
