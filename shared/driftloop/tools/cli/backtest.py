@@ -31,6 +31,10 @@ if TYPE_CHECKING:
     from driftloop.tools.replay.choices import Choices
 
 
+WIDTH_OF_A_TABLE = 140
+"""Where nobody watches, a table is not cut to the width of a terminal."""
+
+
 def backtest(
     files: Annotated[
         list[str],
@@ -131,6 +135,8 @@ def _run(
 
     configure_logs("backtest", level="ERROR")
     console, words = Console(stderr=True), Console(stderr=str(json_file) == "-")
+    if not words.is_terminal:
+        words.width = max(words.width, WIDTH_OF_A_TABLE)
     outcomes, said = [], []
     for name in _streams(files):
         with progress(console, name) as tell:
