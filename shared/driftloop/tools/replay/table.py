@@ -108,4 +108,6 @@ def _shared_texts(column: pa.ChunkedArray) -> Column:
 def _texts(column: Column) -> Column:
     if column.dtype == object:
         return column
-    return np.array([None if np.isnan(value) else category_text(float(value)) for value in column], dtype=object)
+    values, places = np.unique(column, return_inverse=True)
+    texts = np.array([None if np.isnan(value) else category_text(float(value)) for value in values], dtype=object)
+    return np.asarray(texts[places], dtype=object)
