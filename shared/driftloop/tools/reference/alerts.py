@@ -18,8 +18,8 @@ def alerts_page() -> str:
     root = schemas_root().parent
     rows = [_row(rule, root) for group in _groups(root) for rule in group["rules"]]
     intro = (
-        "# Alerts\n\nThe rules are in `deploy/prometheus/rules.yml`. A `page` wakes somebody; a `ticket` waits for the\n"
-        "morning. Each alert's `runbook_url` names its page.\n\n"
+        "# Alerts\n\nThe rules are in `deploy/prometheus/rules.yml`. A `page` wakes somebody; a `ticket` waits for\n"
+        "the morning. Each alert's `runbook_url` names its page.\n\n"
     )
     return NOTICE + intro + table(("alert", "severity", "what it means"), rows)
 
