@@ -15,6 +15,7 @@ from driftloop.contracts.training_requests import TrainingRequest
 from driftloop.processor import Outgoing
 from driftloop.spec.model_spec import ModelSpec
 from driftloop.spec.policy import Policy
+from retrain_coordinator.core.specs import Declared
 from retrain_coordinator.core.state import ModelState
 
 CHAIN_KEPT = 24
@@ -37,6 +38,11 @@ class Step:
     outgoing: list[Outgoing] = field(default_factory=list)
     decisions: list[RetrainDecision] = field(default_factory=list)
     events: list[ModelEvent] = field(default_factory=list)
+
+    @property
+    def known(self) -> Declared:
+        """What is declared of the model."""
+        return Declared(self.spec_version, self.spec, self.policy)
 
     @property
     def position(self) -> FramePosition | None:
