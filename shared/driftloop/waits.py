@@ -75,7 +75,7 @@ COORDINATOR: tuple[Wait, ...] = (
     _model("payoff", "a harm to cost as much as a run", _LONG,
            "The loss that a run would avoid reaches its price; `driftloop retrain` does not wait for it."),
     _model("policy", "a person, because the policy does not act on the harm", _PERSON,
-           "`driftloop retrain`, or another policy in the spec; the log of the decision says if the policy is unusable."),
+           "`driftloop retrain`, or another policy in the spec; the decision says if the policy is unusable."),
     _model("version", "a first version", _PERSON,
            "`driftloop retrain` trains one from the labelled rows, `driftloop models register` brings one in; "
            "`first_version_rows` in the policy starts the first run by itself."),

@@ -37,7 +37,8 @@ def answer(step: Step, signals: Sequence[DriftSignal], decision: Decision, word:
         return
     found = obstacle_to_acting(state, step.known, decision, word)
     served = any(made.action in _SERVES for made in step.decisions)
-    told_now = served or any(made.action == "retrain" or (made.trigger == decision.trigger != "") for made in step.decisions)
+    asked = [made for made in step.decisions if made.trigger == decision.trigger != ""]
+    told_now = served or bool(asked) or any(made.action == "retrain" for made in step.decisions)
     if harmful and not served:
         _open(step, harmful)
         if not told_now:

@@ -179,7 +179,7 @@ def _predecessor(step: Step) -> Version | None:
         return state.probation.predecessor
     earlier = [version for version in state.champions[:-1] if version in state.versions]
     fit = [version for version in earlier if obstacle(state, version, step.spec) is None]
-    return (fit or state.champions[:-1] or [None])[-1]
+    return next(reversed(fit or state.champions[:-1]), None)
 
 
 _RIGHTS = {"promote": "promote", "approve": "promote", "register": "promote", "roll_back": "roll_back"}

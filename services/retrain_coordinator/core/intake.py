@@ -1,5 +1,7 @@
 """Taking a complete frame in: scores first, then signals, then the status and its loss blocks."""
 
+from datetime import datetime
+
 from driftloop.contracts.drift_status import LossBlock
 from retrain_coordinator.core import (
     answers,
@@ -11,7 +13,6 @@ from retrain_coordinator.core import (
     payoff_feed,
     probation,
     quarantine,
-    retarget,
     runs,
     scoring,
     windows,
@@ -21,11 +22,12 @@ from retrain_coordinator.core.evidence import Command, evidence_of, history_of
 from retrain_coordinator.core.figures import completed
 from retrain_coordinator.core.merge import FrameEvidence
 from retrain_coordinator.core.segments import by_segment
-from retrain_coordinator.core.state import SIGNALS_KEPT
+from retrain_coordinator.core.specs import Declared
+from retrain_coordinator.core.state import SIGNALS_KEPT, ModelState
 from retrain_coordinator.core.step import Step
 from retrain_coordinator.core.target import obstacle, opponent
 from retrain_coordinator.core.triggers import asking
-from retrain_coordinator.core.waiting import waits_of
+from retrain_coordinator.core.waiting import FRAMES, of_frames, of_model
 
 _BACK_AGAIN = 4.0
 """Standard errors by which the predecessor must be better to come back within the champion's probation:
@@ -56,12 +58,20 @@ def take_in(step: Step, frame: FrameEvidence) -> None:
     decision, word = consider(step), payoff_word(step)
     answers.answer(step, frame.signals, decision, word)
     answers.remind(step, decision, word)
+    note_waits(step)
 
 
 def note_waits(step: Step) -> None:
     """Keep what the model waits for now, and since when."""
-    before, names = step.state.waits, waits_of(step.state, step.known, step.now, payoff_word(step), step.fleet)
-    step.state.waits = {name: before.get(name, step.now) for name in names}
+    state = step.state
+    names = (*of_model(state, step.known, step.now, payoff_word(step), step.fleet), *(FRAMES & state.waits.keys()))
+    state.waits = {name: state.waits.get(name, step.now) for name in names}
+
+
+def note_frames(state: ModelState, known: Declared, at: datetime) -> None:
+    """Keep what the oldest frame waits for since `at`: that hangs on how topics interleave, so not on frames."""
+    others = {name: since for name, since in state.waits.items() if name not in FRAMES}
+    state.waits = others | {name: state.waits.get(name, at) for name in of_frames(state, known)}
 
 
 def remind(step: Step) -> None:
@@ -70,6 +80,7 @@ def remind(step: Step) -> None:
     history = history_of(step.state, step.spec, step.fleet)
     decision = decide(evidence_of(step.state, word), history, step.policy, step.now)
     answers.remind(step, decision, word)
+    note_waits(step)
 
 
 def _take_former(step: Step, frame: FrameEvidence) -> None:
@@ -79,6 +90,7 @@ def _take_former(step: Step, frame: FrameEvidence) -> None:
     state.target_row = status.labelled_rows
     state.rows_at_run = status.labelled_rows
     answers.answer_former(step, frame.signals)
+    note_waits(step)
 
 
 def consider(step: Step, command: Command | None = None) -> Decision:

@@ -21,7 +21,7 @@ from driftloop.contracts.drift_status import DriftStatus
 from driftloop.contracts.message import FramePosition, Version
 from driftloop.spec.model_spec import ModelSpec
 from retrain_coordinator.core.corrections import corrected_of
-from retrain_coordinator.core.state import ModelState, Waiting
+from retrain_coordinator.core.state import VERSIONS_KEPT, ModelState, Waiting
 from retrain_coordinator.core.target import opponent
 
 FRAMES_WAITING = 2_000
@@ -85,7 +85,8 @@ def add(state: ModelState, message: ChallengeScores | DriftSignal | DriftStatus,
         waiting.scores.append(raw)
         state.scores_at = at if state.scores_at is None else max(state.scores_at, at)
         told = {version: max(offset, state.told.get(version, -1)) for version in (*message.losses, *message.refused)}
-        state.told = {version: newest for version, newest in {**state.told, **told}.items() if version in state.versions}
+        newest = sorted((state.told | told).items(), key=lambda entry: (entry[1], entry[0]))
+        state.told = dict(newest[-VERSIONS_KEPT:])
     elif isinstance(message, DriftSignal):
         waiting.signals.append(raw)
     elif message.segment == "":
@@ -142,7 +143,9 @@ def next_complete(
     scores = found.scores
     longest = _longest(scores)
     losses = _united(scores)
-    refused = {version: why for message in scores for version, why in message.refused.items() if not losses.get(version)}
+    refused = {
+        version: why for message in scores for version, why in message.refused.items() if not losses.get(version)
+    }
     return FrameEvidence(
         found.status.position, losses, dict(longest.segments) if longest else {},
         dict(longest.served) if longest else {}, corrected_of(scores), scores, tuple(signals), found.status,

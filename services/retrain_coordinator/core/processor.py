@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from uuid import UUID
 
 from driftloop.contracts import topics
-from driftloop.contracts.message import NAMESPACE, derive_id
+from driftloop.contracts.message import derive_id
 from driftloop.contracts.model_commands import ModelCommand
 from driftloop.contracts.model_specs import ModelSpecPublished
 from driftloop.contracts.training_results import TrainingResult
@@ -76,6 +76,7 @@ class Coordinator:
                 state.retry_at = None
                 lifecycle.settle(step)
                 intake.consider(step)
+                intake.note_waits(step)
                 batch.done(place, step)
             due = reminds_at(state, known)
             if due is not None and due <= now:
@@ -165,6 +166,7 @@ class Coordinator:
         moment = (state.as_of or place.at) if known.spec.clock == "event" else place.at
         step = self._step(place, moment, derive_id("target", state.model_id, known.spec_version))
         retarget.notice(step)
+        intake.note_waits(step)
         batch.done(place, step)
 
     def _step(self, place: "_Place", moment: datetime, cause: UUID) -> Step:
@@ -185,18 +187,16 @@ class Coordinator:
         else:
             commands.obey(step, message)
         state.commands = [*state.commands, message.message_id][-COMMANDS_KEPT:]
+        intake.note_waits(step)
         batch.done(place, step)
         self._drain(batch, place)
 
     def _effects(self, batch: "_Batch", keys: Sequence[Key]) -> Effects:
         """What the batch wants done; what each touched model waits for is brought up to now."""
         for key, at in batch.touched.items():
-            state, known = self._states[key], self._specs.get(key[1])
+            known = self._specs.get(key[1])
             if known is not None:
-                moment = (state.as_of or at) if known.spec.clock == "event" else at
-                fleet = self._fleet(key[0])
-                step = Step(state, known.spec, known.spec_version, known.policy, moment, NAMESPACE, fleet=fleet)
-                intake.note_waits(step)
+                intake.note_frames(self._states[key], known, at)
         return batch.effects(self._wishes(keys), self._states)
 
     def _refuse_unknown(self, batch: "_Batch", message: Incoming) -> None:

@@ -1,6 +1,6 @@
 """Runs: asking for one, and what becomes of its result."""
 
-from driftloop.contracts.message import Version, derive_id
+from driftloop.contracts.message import derive_id
 from driftloop.contracts.retrain_decisions import RetrainDecision
 from driftloop.contracts.training_requests import Candidate, TrainingRequest
 from driftloop.contracts.training_results import TrainingResult

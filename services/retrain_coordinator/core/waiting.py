@@ -9,15 +9,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
+from driftloop.contracts.retrain_decisions import SafeguardState
 from retrain_coordinator.core.decide import Decision, decide
 from retrain_coordinator.core.evidence import evidence_of, history_of
-from retrain_coordinator.core.merge import Head, head
+from retrain_coordinator.core.merge import head
 from retrain_coordinator.core.payoff import Verdict
-from retrain_coordinator.core.safeguards import SafeguardState
 from retrain_coordinator.core.specs import Declared
 from retrain_coordinator.core.state import ModelState
 from retrain_coordinator.core.target import opponent
 
+FRAMES = frozenset({"detection", "scores", "signals"})
+"""Waits for evidence about a frame."""
 _BY_SAFEGUARD = {
     "freeze": "freeze",
     "automation": "automation",
@@ -44,34 +46,38 @@ class Obstacle:
     reason: str
 
 
-def obstacle_to_acting(
-    state: ModelState, known: Declared, decision: Decision, word: Verdict | None
-) -> Obstacle:
+def obstacle_to_acting(state: ModelState, known: Declared, decision: Decision, word: Verdict | None) -> Obstacle:
     """What stands between a harm and a run, given what was decided."""
     if decision.trigger:
         in_the_way = next((one for one in decision.safeguards if not one.passed), None)
         return Obstacle(_name_of(in_the_way), decision.reason)
+    return _without_a_judge(state, known) or _without_a_wish(state, known, word)
+
+
+def _without_a_judge(state: ModelState, known: Declared) -> Obstacle | None:
+    """Where there is no version that the policy could act on: which one is missing."""
+    ask = f"`driftloop retrain {state.model_id}`"
     if state.champion is None:
-        return Obstacle(
-            "version",
+        reason = (
             "no version of the model is registered with driftloop, so the policy's triggers have nothing to act on: "
-            f"train a first one (`driftloop retrain {state.model_id}`) or bring yours in (`driftloop models register`)",
+            f"train a first one ({ask}) or bring yours in (`driftloop models register`)"
         )
+        return Obstacle("version", reason)
     if opponent(state, known.spec) is None:
-        return Obstacle(
-            "target",
-            f"champion {state.champion} predicts another target than is declared: `driftloop retrain {state.model_id}`",
-        )
+        return Obstacle("target", f"champion {state.champion} predicts another target than is declared: {ask}")
+    return None
+
+
+def _without_a_wish(state: ModelState, known: Declared, word: Verdict | None) -> Obstacle:
+    """Where nothing asks for a run: what is under way already, or why the policy does not ask."""
     if state.run is not None:
         return Obstacle("run", f"the run for {state.run.version} has not ended")
     if state.challenges:
         return Obstacle("proof", f"challenger {', '.join(state.challenges)} is under proof")
     if word is not None:
         return Obstacle("payoff", word.reason)
-    return Obstacle(
-        "policy",
-        f"policy '{known.policy.name}' does not go by this signal: `driftloop retrain {state.model_id}` asks for a run",
-    )
+    ask = f"`driftloop retrain {state.model_id}` asks for a run"
+    return Obstacle("policy", f"policy '{known.policy.name}' does not go by this signal: {ask}")
 
 
 def waits_of(
@@ -81,20 +87,25 @@ def waits_of(
 
     `word` is what the payoff rule says, where the policy has one.
     """
-    found = decide(evidence_of(state, word), history_of(state, known.spec, fleet), known.policy, now)
-    return tuple(sorted({*_of_frames(state, known), *_of_versions(state, known), *_of_wishes(state, known, found, word)}))
+    return (*of_frames(state, known), *of_model(state, known, now, word, fleet))
 
 
-def _of_frames(state: ModelState, known: Declared) -> Iterator[str]:
+def of_frames(state: ModelState, known: Declared) -> tuple[str, ...]:
+    """What the oldest frame that is not taken in yet waits for."""
     if not state.waiting:
-        return
-    first: Head | None = head(state, known.spec, scored_always=known.scored_always)
+        return ()
+    first = head(state, known.spec, scored_always=known.scored_always)
     if first is None:
-        yield "detection"
-    elif first.signals_missing > 0:
-        yield "signals"
-    elif first.missing:
-        yield "scores"
+        return ("detection",)
+    return ("signals",) if first.signals_missing > 0 else ("scores",) if first.missing else ()
+
+
+def of_model(
+    state: ModelState, known: Declared, now: datetime, word: Verdict | None, fleet: tuple[int, int] | None
+) -> tuple[str, ...]:
+    """What a model waits for apart from frames: versions, runs, people, and whatever holds back an answer to a harm."""
+    found = decide(evidence_of(state, word), history_of(state, known.spec, fleet), known.policy, now)
+    return tuple(sorted({*_of_versions(state, known), *_of_wishes(state, known, found, word)}))
 
 
 def _of_versions(state: ModelState, known: Declared) -> Iterator[str]:
