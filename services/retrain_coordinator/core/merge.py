@@ -138,6 +138,7 @@ def next_complete(
         if until is None or due is None or due > until:
             return None
     del state.waiting[found.offset]
+    _pass_over(state)
     raws = (*found.waiting.carried, *found.waiting.signals)
     signals = sorted((DriftSignal.from_json(raw) for raw in raws), key=_signal_order)
     scores = found.scores

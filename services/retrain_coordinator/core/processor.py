@@ -123,11 +123,14 @@ class Coordinator:
 
     def _take(self, batch: "_Batch", record: Record, message: Incoming) -> None:
         known = self._specs.get(message.model_id)
+        key = record.partition() or 0, message.model_id
+        at = datetime.fromtimestamp(record.timestamp()[1] / 1000, UTC)
         if known is None:
+            if key in self._states:
+                _note_withdrawn(batch, key, self._states[key], at)
             self._refuse_unknown(batch, message)
             return
-        at = datetime.fromtimestamp(record.timestamp()[1] / 1000, UTC)
-        place = _Place((record.partition() or 0, message.model_id), known, at)
+        place = _Place(key, known, at)
         self._states.setdefault(place.key, ModelState(model_id=message.model_id))
         self._notice(batch, place)
         if isinstance(message, ModelCommand | TrainingResult):
@@ -162,6 +165,9 @@ class Coordinator:
         """Where the spec declares another target than the last one that was seen, forget and say so."""
         state, known = self._states[place.key], place.known
         if not retarget.is_new(state, known.target):
+            if state.waits.pop("spec", None) is not None:
+                intake.note_waits(Step.of(state, known, state.as_of or place.at))
+                batch.touched[place.key] = place.at
             return
         moment = (state.as_of or place.at) if known.spec.clock == "event" else place.at
         step = self._step(place, moment, derive_id("target", state.model_id, known.spec_version))
@@ -281,4 +287,4 @@ def _key_of(record: Record) -> str:
 
 def _step(state: ModelState, known: Declared, moment: datetime, cause: UUID) -> Step:
     state.as_of = moment if state.as_of is None else max(state.as_of, moment)
-    return Step(state, known.spec, known.spec_version, known.policy, state.as_of, cause)
+    return Step.of(state, known, state.as_of, cause)

@@ -8,7 +8,7 @@ been taken in.
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from driftloop.contracts import topics
@@ -16,10 +16,10 @@ from driftloop.processor import Outgoing, Record
 from driftloop.testing.records import FakeRecord
 from driftloop.tools.verify.detection import Answer
 from driftloop.tools.verify.recorded import Recorded, bytes_of, milliseconds_of, offset_of
-from retrain_coordinator.core.merge import SILENT
 from retrain_coordinator.core.processor import Coordinator
 
 _BEFORE_ALL = -1
+_FOR_EVER = timedelta(days=36_500)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,7 @@ def coordinate_again(recorded: Recorded, model: str, detected: Sequence[Answer])
         now = datetime.fromtimestamp(at_ms / 1000, UTC)
         said.extend(core.process(evidence, now, tables_current=True).outgoing)
         if without.speaks_of(offset_of(frame)):
-            said.extend(core.go_on(now + SILENT).outgoing)
+            said.extend(core.go_on(now + _FOR_EVER).outgoing)
     let_arrive(2**63)
     return said
 
@@ -138,7 +138,7 @@ def _arrivals(recorded: Recorded, model: str, detected: Sequence[Answer], caused
             yield _Arrival(after, milliseconds_of(record), record)
     known |= {json.loads(answer.value)["message_id"] for _, answers in detected for answer in answers}
     for message in caused.decisions:
-        if "action" in message and not known & set(message["caused_by"]):
+        if "action" in message and message["caused_by"][-1] not in known:  # the last cause is the step's own
             at = datetime.fromisoformat(message["occurred_at"])
             yield _Arrival(message["after"], int(at.timestamp() * 1000), None)
 
