@@ -210,6 +210,8 @@ class ModelState(_Part):
 
     target: str = ""
     """What the newest spec that was seen declares to be predicted; empty in entries of earlier releases."""
+    spec_seen: int = 0
+    """The newest spec version that was seen."""
     target_row: int = 0
     """Labelled rows before it: they tell another target."""
     target_spec: int = 0
