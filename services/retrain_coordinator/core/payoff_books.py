@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict
 
 Floats = NDArray[np.float64]
 _FAR = 50.0
-"""A loss counts for no more than so many usual ones: fewer than the least debt that buys a run at an automatic price."""
+"""A loss counts for no more than so many usual ones: less than the least debt that buys a run by itself."""
 _MEMORY_ROWS = 500.0
 """Losses above zero after which a level weighs 1/e."""
 
