@@ -130,6 +130,10 @@ class Waiting(_Part):
     signals: list[str] = Field(default_factory=list)
     status: str | None = None
     at: datetime | None = None
+    told: list[Version] = Field(default_factory=list)
+    """Versions that scoring has told of; empty in entries of earlier releases."""
+    signals_raised: int | None = None
+    """How many signals the status counts; None where it has not come, and in entries of earlier releases."""
     carried: list[str] = Field(default_factory=list)
     """Signals of earlier frames that no status came of."""
 

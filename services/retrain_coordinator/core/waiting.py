@@ -87,7 +87,8 @@ def waits_of(
 
     `word` is what the payoff rule says, where the policy has one.
     """
-    return (*of_frames(state, known), *of_model(state, known, now, word, fleet))
+    found = decide(evidence_of(state, word), history_of(state, known.spec, fleet), known.policy, now)
+    return (*of_frames(state, known), *of_model(state, known, found, word))
 
 
 def of_frames(state: ModelState, known: Declared) -> tuple[str, ...]:
@@ -100,11 +101,11 @@ def of_frames(state: ModelState, known: Declared) -> tuple[str, ...]:
     return ("signals",) if first.signals_missing > 0 else ("scores",) if first.missing else ()
 
 
-def of_model(
-    state: ModelState, known: Declared, now: datetime, word: Verdict | None, fleet: tuple[int, int] | None
-) -> tuple[str, ...]:
-    """What a model waits for apart from frames: versions, runs, people, and whatever holds back an answer to a harm."""
-    found = decide(evidence_of(state, word), history_of(state, known.spec, fleet), known.policy, now)
+def of_model(state: ModelState, known: Declared, found: Decision, word: Verdict | None) -> tuple[str, ...]:
+    """What a model waits for apart from frames: versions, runs, people, and whatever holds back an answer to a harm.
+
+    `found` is what would be decided now.
+    """
     return tuple(sorted({*_of_versions(state, known), *_of_wishes(state, known, found, word)}))
 
 
