@@ -17,6 +17,7 @@ import fsspec
 from fsspec.implementations.local import LocalFileSystem
 
 from driftloop.artifacts.manifest import Manifest
+from driftloop.contracts.reading import read_message
 from driftloop.errors import ExitCode, UserError
 from driftloop.learners.entry_points import make_learner
 from driftloop.learners.protocol import Model
@@ -124,7 +125,7 @@ def _verified(uri: str, sha256: str | None) -> tuple[Artifact, dict[str, bytes]]
     if sha256 is not None and found != sha256:
         raise ArtifactError(f"the artifact {uri} is damaged: {MANIFEST} has SHA-256 {found}, published was {sha256}")
     try:
-        manifest = Manifest.model_validate_json(vouched)
+        manifest = read_message(Manifest, vouched).message
     except ValueError as error:
         raise ArtifactError(f"the artifact {uri} is damaged: {MANIFEST} cannot be read: {error}") from error
     return Artifact(uri, found, manifest), _contents(fs, path, uri, manifest)

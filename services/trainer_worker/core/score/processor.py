@@ -10,10 +10,15 @@ from datetime import datetime
 
 from driftloop.codec.frames import Frame, decode_frame
 from driftloop.contracts.challenge_scores import ChallengeScores
-from driftloop.contracts.message import FramePosition, derive_id
+from driftloop.contracts.message import derive_id
 from driftloop.contracts.model_events import ModelEvent
+from driftloop.contracts.reading import read_message
 from driftloop.contracts.topics import CHALLENGE_SCORES, MODEL_EVENTS, MODEL_SPECS, OUTCOME_FRAMES
-from driftloop.processor import DeadLetter, Effects, Outgoing, Record, StaleTableError, StateChange
+from driftloop.cores.decode_each import dead_letter, decode_messages, of_topic
+from driftloop.cores.effects_builder import EffectsBuilder
+from driftloop.cores.record_fields import key_text, partition_of, position_of, value_bytes
+from driftloop.cores.spec_table import SpecTable
+from driftloop.processor import DeadLetter, Effects, KeptOut, Outgoing, Record, StaleTableError, StateChange
 from driftloop.spec.model_spec import ModelSpec
 from trainer_worker.core.score.attainable import Attainable, Floats, Place, Progress, goes_by_attainable
 from trainer_worker.core.score.corrections import Corrections
@@ -21,7 +26,6 @@ from trainer_worker.core.score.frame_rows import judged_rows, labelled_rows
 from trainer_worker.core.score.losses import paired_losses
 from trainer_worker.core.score.ports import FrameLog, LearntRows, ModelShelf, RefusedArtifactError
 from trainer_worker.core.score.versions import Scored, ScoredVersions
-from trainer_worker.core.specs import Specs
 
 _SEEN = "@frames"
 """The state entry that holds how far a partition's frames were read (no model id begins with @)."""
@@ -35,7 +39,7 @@ class ChallengeScoring:
     def __init__(self, shelf: ModelShelf, log: FrameLog, learnt: LearntRows) -> None:
         self._shelf = shelf
         self._log = log
-        self._specs = Specs()
+        self._specs = SpecTable()
         self._attainable = Attainable(log, learnt)
         self._corrections = Corrections(shelf, log)
         self._versions: dict[int, dict[str, ScoredVersions]] = {}
@@ -43,16 +47,18 @@ class ChallengeScoring:
         self._seen: dict[int, int] = {}
 
     def process(self, records: Sequence[Record], now: datetime, *, tables_current: bool = False) -> Effects:  # noqa: ARG002
-        frames = [record for record in records if record.topic() == OUTCOME_FRAMES]
-        events, refused = _read_events([record for record in records if record.topic() == MODEL_EVENTS])
-        if not tables_current and any(self._specs.newest(model) is None for model in map(_key, frames)):
+        frames = of_topic(records, OUTCOME_FRAMES)
+        events = decode_messages(of_topic(records, MODEL_EVENTS), ModelEvent)
+        if not tables_current and any(self._specs.newest(model) is None for model in map(key_text, frames)):
             raise StaleTableError
-        effects = Effects(dead_letters=refused)
-        for partition, event in events:
-            effects += self._take_event(partition, event)
+        done = EffectsBuilder()
+        done.bury(*events.dead)
+        done.count_unknown_fields(events.unknown_fields)
+        for record, event in events.messages:
+            done.add(self._take_event(partition_of(record), event))
         for record in frames:
-            effects += self._take_frame(record)
-        return effects
+            done.add(self._take_frame(record))
+        return done.effects()
 
     def wake(self, now: datetime) -> Effects:  # noqa: ARG002  (nothing here waits for a moment)
         return Effects()
@@ -64,9 +70,9 @@ class ChallengeScoring:
         self._versions[partition] = {}
         for key, value in entries.items():
             if key.startswith(_ROWS):
-                self._progress[partition, key.removeprefix(_ROWS)] = Progress.model_validate_json(value)
+                self._progress[partition, key.removeprefix(_ROWS)] = read_message(Progress, value).message
             else:
-                self._versions[partition][key] = ScoredVersions.model_validate_json(value)
+                self._versions[partition][key] = read_message(ScoredVersions, value).message
 
     def snapshot(self, partition: int) -> Iterable[tuple[str, bytes]]:  # noqa: ARG002  (state is keyed)
         return ()
@@ -79,9 +85,8 @@ class ChallengeScoring:
         for key in [key for key in self._progress if key[0] == partition]:
             del self._progress[key]
 
-    def take_table(self, topic: str, records: Sequence[Record]) -> None:
-        if topic == MODEL_SPECS:
-            self._specs.take(records)
+    def take_table(self, topic: str, records: Sequence[Record]) -> Sequence[KeptOut]:
+        return self._specs.take(records) if topic == MODEL_SPECS else ()
 
     def _take_event(self, partition: int, event: ModelEvent) -> Effects:
         models = self._versions.setdefault(partition, {})
@@ -103,7 +108,7 @@ class ChallengeScoring:
             return Effects()
         effects = Effects()
         for record in self._log.between(event.model_id, start.partition, start.offset + 1, seen):
-            position = _position(record)
+            position = position_of(record)
             versions = after.at(position, always=always)
             known = {scored.version for scored in before.at(position, always=always)}
             if not {scored.version for scored in versions} <= known or before.champion != after.champion:
@@ -113,10 +118,10 @@ class ChallengeScoring:
     def _always(self, model_id: str) -> bool:
         """Whether every frame of a model is scored: its policy goes by what is attainable."""
         newest = self._specs.newest(model_id)
-        return newest is not None and goes_by_attainable(newest[1])
+        return newest is not None and goes_by_attainable(newest.spec)
 
     def _take_frame(self, record: Record) -> Effects:
-        position, model = _position(record), _key(record)
+        position, model = position_of(record), key_text(record)
         before = self._seen.get(position.partition, -1)
         found = self._versions.get(position.partition, {}).get(model)
         always = self._always(model)
@@ -131,10 +136,9 @@ class ChallengeScoring:
     def _score(self, record: Record, versions: tuple[Scored, ...], *, read_until: int | None = None) -> Effects:
         """Score a frame; with `read_until`, its rows go to the cheap models too (a frame does so once)."""
         try:
-            value = record.value()
-            frame = decode_frame(value if isinstance(value, bytes) else b"", record.headers())
+            frame = decode_frame(value_bytes(record), record.headers())
         except ValueError as error:
-            return Effects(dead_letters=(DeadLetter(record, "decode", type(error).__name__, str(error)),))
+            return Effects(dead_letters=(dead_letter(record, "decode", error),))
         spec = self._spec_of(frame)
         if spec is None:
             reason = f"no spec of {frame.header.model_id} is known: apply it"
@@ -147,7 +151,7 @@ class ChallengeScoring:
         judged = judged_rows(frame, spec)
         try:
             paired = paired_losses(self._shelf, spec, versions, judged)
-            corrected = self._corrections.take(_position(record), frame, spec, versions)
+            corrected = self._corrections.take(position_of(record), frame, spec, versions)
         except RefusedArtifactError as error:
             return effects + self._refuse(record, frame, versions, error)
         told: dict[str, object] = {"losses": paired.losses, "segments": paired.segments, "served": paired.served}
@@ -163,7 +167,7 @@ class ChallengeScoring:
         self, record: Record, frame: Frame, spec: ModelSpec, read_until: int, champion: Scored | None
     ) -> tuple[Effects, dict[int, Floats]]:
         """Take the labelled rows of a frame in, and what cheap models lose on the judged ones."""
-        position, model = _position(record), frame.header.model_id
+        position, model = position_of(record), frame.header.model_id
         key = position.partition, model
         progress = self._progress.get(key) or Progress(oldest=position.offset)
         place = Place(position.partition, position.offset, read_until)
@@ -185,12 +189,12 @@ class ChallengeScoring:
         """The spec that the frame was made under, else the newest (older ones are compacted away)."""
         header = frame.header
         newest = self._specs.newest(header.model_id)
-        return self._specs.get(header.model_id, header.spec_version) or (newest[1] if newest else None)
+        return self._specs.get(header.model_id, header.spec_version) or (newest.spec if newest else None)
 
 
 def _scores(record: Record, frame: Frame, versions: tuple[Scored, ...]) -> ChallengeScores:
     """The message with no row in it yet."""
-    position, names = _position(record), [scored.version for scored in versions]
+    position, names = position_of(record), [scored.version for scored in versions]
     parts = (frame.header.model_id, position.partition, position.offset, *names)
     return ChallengeScores(
         message_id=derive_id("challenge-scores", *parts),
@@ -200,22 +204,3 @@ def _scores(record: Record, frame: Frame, versions: tuple[Scored, ...]) -> Chall
         champion=names[0],
         losses=dict.fromkeys(names, ()),
     )
-
-
-def _position(record: Record) -> FramePosition:
-    return FramePosition(partition=int(record.partition() or 0), offset=int(record.offset() or 0))
-
-
-def _key(record: Record) -> str:
-    key = record.key() or b""
-    return key.decode() if isinstance(key, bytes) else key
-
-
-def _read_events(records: Sequence[Record]) -> tuple[list[tuple[int, ModelEvent]], tuple[DeadLetter, ...]]:
-    read, refused = [], []
-    for record in records:
-        try:
-            read.append((int(record.partition() or 0), ModelEvent.from_json(record.value() or b"")))
-        except ValueError as error:
-            refused.append(DeadLetter(record, "decode", type(error).__name__, str(error)))
-    return read, tuple(refused)
