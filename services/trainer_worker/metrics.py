@@ -24,6 +24,12 @@ class TrainMetrics:
             "driftloop_training_runs_running", "Training runs that are running now.", registry=registry
         )
         self.rows = Counter("driftloop_training_rows", "Rows that successful runs learnt from.", registry=registry)
+        self.left_out = Counter(
+            "driftloop_training_rows_left_out",
+            "Labelled rows that successful runs did not learn from: their labels lie absurdly far from all others.",
+            ["model"],
+            registry=registry,
+        )
 
 
 class ScoreMetrics:

@@ -72,6 +72,8 @@ def train(job: Job, progress: Callable[[Step], None]) -> Succeeded | Reused:
         data=data.described,
         cost=_cost(wall, cpu),
         profile=_profile(request, spec, data, split, fitted),
+        remarks=data.quality.remarks(),
+        left_out=data.quality.left_out,
     )
 
 

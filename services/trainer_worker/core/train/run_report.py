@@ -49,6 +49,10 @@ class Succeeded(Part):
     data: TrainingData
     cost: TrainingCost
     profile: ModelProfile
+    remarks: tuple[str, ...] = ()
+    """What the rows were like: sentences for a person."""
+    left_out: int = 0
+    """Labelled rows that were not learnt from, because their labels cannot be meant."""
 
 
 class Reused(Part):
