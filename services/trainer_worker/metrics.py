@@ -43,6 +43,9 @@ class ScoreMetrics:
         self.refused = Counter(
             "driftloop_scoring_models_refused", "Artifacts that were missing or damaged.", registry=registry
         )
+        self.store_away = Gauge(
+            "driftloop_scoring_store_away", "1 while the artifact store does not answer scoring.", registry=registry
+        )
         self.seconds = Histogram(
             "driftloop_scoring_predict_seconds",
             "Seconds to run one version on the labelled rows of a frame.",

@@ -93,6 +93,8 @@ def _numbers(rows: Rows, name: str) -> Matrix:
     column = rows.features.get(name)
     if column is None:
         return np.full(len(rows), np.nan)
+    if column.dtype == object:  # the spec has made a number of it since: it is a category in these rows
+        return np.full(len(rows), np.nan)
     values = np.asarray(column, dtype=np.float64)
     return np.where(np.abs(values) <= LARGEST, values, np.nan)
 
@@ -108,7 +110,7 @@ def _fit_number(name: str, values: Matrix) -> NumberColumn:
 
 def _categories_of(rows: Rows, name: str) -> Column:
     column = rows.features.get(name)
-    return np.full(len(rows), None, dtype=object) if column is None else column
+    return np.full(len(rows), None, dtype=object) if column is None or column.dtype != object else column
 
 
 def _fit_category(name: str, rows: Rows) -> CategoryColumn:

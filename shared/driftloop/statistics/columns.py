@@ -87,7 +87,9 @@ def _rounded(values: Floats) -> tuple[float, ...]:
     """Values to a ten-thousandth of their span: half of the bytes, and far below the resolution."""
     span = float(values[-1] - values[0])
     decimals = 4 - int(np.floor(np.log10(span))) if span > 0 else 12
-    return tuple(np.round(values, decimals).tolist()) if 0 < span and decimals < _MOST_DECIMALS else tuple(values.tolist())
+    return (
+        tuple(np.round(values, decimals).tolist()) if span > 0 and decimals < _MOST_DECIMALS else tuple(values.tolist())
+    )
 
 
 def categorical_profile(values: Column) -> CategoricalProfile:

@@ -89,8 +89,8 @@ def absurd_findings(spec: ModelSpec, labels: Mapping[str, Column], wrong: NDArra
             out, total = np.abs(values[wrong]), float(np.abs(values).sum())
             share = float(out.sum()) / total if total else 0.0
             detail = (
-                f"{int(wrong.sum())} of {len(values)} rows were left out, their labels lie absurdly far from all others: "
-                f"{values[wrong].min():g} to {values[wrong].max():g}, {share:.1%} of the total of all labels"
+                f"{int(wrong.sum())} of {len(values)} rows were left out, their labels lie absurdly far from the "
+                f"others: {values[wrong].min():g} to {values[wrong].max():g}, {share:.1%} of the total of all labels"
             )
             found.append(Finding(kind="absurd labels", subject=name, detail=detail))
     return found
