@@ -55,7 +55,7 @@ def reuse_message(request: TrainingRequest, report: Reused) -> Outgoing:
         status="succeeded",
         version=request.version,
         reused_version=report.version,
-        **{name: getattr(report, name) for name in ("metrics", "validation", "loss_bound", "data", "cost")},
+        **{name: getattr(report, name) for name in ("metrics", "validation", "loss_bound", "data", "cost", "remarks")},
     )
     return Outgoing(TRAINING_RESULTS, request.model_id, result.to_json())
 

@@ -65,6 +65,7 @@ class Reused(Part):
     loss_bound: float = Field(gt=0)
     data: TrainingData
     cost: TrainingCost
+    remarks: tuple[str, ...] = ()
 
 
 class Failed(Part):
