@@ -10,6 +10,7 @@ import hashlib
 import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any, TypeVar
 
@@ -95,7 +96,7 @@ def check_artifact(uri: str, sha256: str | None = None) -> None:
     """
     fs, path = _filesystem(uri)
     for name in _manifest(fs, path, uri, sha256).manifest.files:
-        if not _asked(uri, lambda name=name: fs.exists(f"{path}/{name}")):
+        if not _asked(uri, partial(fs.exists, f"{path}/{name}")):
             raise ArtifactError(f"the artifact {uri} is damaged: the file {name} is missing")
 
 

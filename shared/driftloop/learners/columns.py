@@ -93,9 +93,10 @@ def _numbers(rows: Rows, name: str) -> Matrix:
     column = rows.features.get(name)
     if column is None:
         return np.full(len(rows), np.nan)
-    if column.dtype == object:  # the spec has made a number of it since: it is a category in these rows
+    try:
+        values = np.asarray(column, dtype=np.float64)
+    except (ValueError, TypeError):  # text: the spec has made a category of it since
         return np.full(len(rows), np.nan)
-    values = np.asarray(column, dtype=np.float64)
     return np.where(np.abs(values) <= LARGEST, values, np.nan)
 
 

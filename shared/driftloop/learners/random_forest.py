@@ -97,8 +97,9 @@ class RandomForest:
             labels = np.asarray(lesson.labels, dtype=np.float64)
             forest = RandomForestRegressor(**settings)
             forest.fit(lesson.matrix, labels, sample_weight=lesson.weights)
-            for tree in forest.estimators_ if quantile is not None else ():
-                set_leaf_quantiles(tree, lesson.matrix, labels, lesson.mass, quantile)
+            if quantile is not None:
+                for tree in forest.estimators_:
+                    set_leaf_quantiles(tree, lesson.matrix, labels, lesson.mass, quantile)
             return forest_part(forest.estimators_, np.zeros(1, dtype=np.intp), 1)
         codes = class_codes(lesson.labels, classes)
         forest = RandomForestClassifier(**settings).fit(lesson.matrix, codes, sample_weight=lesson.weights)
