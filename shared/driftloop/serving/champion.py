@@ -65,7 +65,9 @@ def with_derived(spec: ModelSpec, features: Mapping[str, Column]) -> dict[str, C
         raise ValueError("no feature is given: nothing says how many rows there are")
     rows = len(next(iter(features.values())))
     given = {name: features.get(name, _missing(spec.features[name], rows)) for name in spec.raw_features}
-    numbers = {n: np.asarray(c, dtype=np.float64) for n, c in {**features, **given}.items() if c.dtype.kind not in "OUS"}
+    numbers = {
+        n: np.asarray(c, dtype=np.float64) for n, c in {**features, **given}.items() if c.dtype.kind not in "OUS"
+    }
     columns: dict[str, Column] = {}
     for name, feature in spec.features.items():
         if feature.expression is None:
