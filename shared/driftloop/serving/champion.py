@@ -88,7 +88,8 @@ class ChampionWatcher:
 
     `champion()` never blocks and never touches the log: a new version is loaded and verified in the
     background and swapped in whole. Where an artifact is damaged the old champion goes on serving
-    and `error(model_id)` says why; a store that does not answer is asked again until it does. `on_change` is called (in the background thread) with each new one.
+    and `error(model_id)` says why; a store that does not answer is asked again until it does.
+    `on_change` is called (in the background thread) with each new champion.
 
         with ChampionWatcher(["pricing"], KafkaSettings(bootstrap_servers="broker:9092")) as watcher:
             champion = watcher.wait_for_champion("pricing", seconds=60)
