@@ -57,6 +57,8 @@ class NoExecutor:
 
 
 class NoSink:
+    def belongs_to(self, cluster: str, frames: str) -> None: ...
+
     def archived_until(self, partition: int) -> int:
         return 0
 
