@@ -87,9 +87,32 @@ COORDINATOR: tuple[Wait, ...] = (
            "`driftloop models apply`."),
 )  # fmt: skip
 
-TRAINER: tuple[Wait, ...] = ()
+TRAINER: tuple[Wait, ...] = (
+    Wait("queue", "trainer_worker", "a free place for a run", "driftloop_training_runs_waiting",
+         "runs wait for a free place", "DriftloopTrainingQueueStands",
+         "The runs in progress end; more workers, or `DRIFTLOOP_TRAINER_WORKER_RUNS_AT_ONCE`."),
+    Wait("child", "trainer_worker", "the end of a run in progress", "driftloop_training_oldest_run_seconds",
+         "a run is in progress", "DriftloopTrainingRunIsLong",
+         "The run ends, at `training.time_limit_seconds` at the latest; `driftloop cancel` ends it at once."),
+    Wait("archive", "trainer_worker", "the archive to hold the rows of a run", "driftloop_training_waits_for_archive",
+         "a run waits for the archive", "DriftloopTrainingWaitsForArchive",
+         "The archive gets there; after `archive_wait_seconds` the run fails with that reason. Does the archive run?"),
+    Wait("store", "trainer_worker", "the artifact store", "driftloop_training_waits_for_store",
+         "a run waits for the artifact store", "DriftloopArtifactStoreAway",
+         "The store answers and takes files; after `archive_wait_seconds` the run fails with that reason."),
+)  # fmt: skip
 
-SCORING: tuple[Wait, ...] = ()
+SCORING: tuple[Wait, ...] = (
+    Wait("store", "challenge_scoring", "the artifact store", "driftloop_scoring_store_away",
+         "scoring waits for the artifact store", "DriftloopArtifactStoreAway",
+         "The store answers. Until then the process ends every 20 seconds and is started again where it was."),
+    Wait("version", "challenge_scoring", "a version that can be scored", "driftloop_scoring_versions_refused",
+         "a version cannot be scored", "DriftloopVersionNotScored",
+         "Its artifact is put back, or it is archived; the scores name the reason, as does the log."),
+    Wait("frames", "challenge_scoring", "the frames that it is behind", "driftloop_lag_records",
+         "frames wait to be scored", "DriftloopFallsBehind",
+         "Scoring catches up; more replicas, up to one a partition."),
+)  # fmt: skip
 
 RUNTIME: tuple[Wait, ...] = (
     Wait(

@@ -68,11 +68,15 @@ def refused(kafka: "KafkaSettings") -> list[dict[str, Any]]:
 
 
 def services(home: Path) -> dict[str, Any]:
-    """The processes of the loop that runs in `home`: pid, metrics port, and whether they are alive."""
+    """The processes of the loop that runs in `home`: pid, metrics port, whether they are alive, what they wait for."""
+    from driftloop.tools.cli.service_waits import waits_of
     from driftloop.tools.local.home import Home
 
     running = Home(home).running() or {"services": {}}
-    return {name: {**facts, "alive": _is_alive(facts["pid"])} for name, facts in running["services"].items()}
+    alive = {name: {**facts, "alive": _is_alive(facts["pid"])} for name, facts in running["services"].items()}
+    return {
+        name: {**facts, "waits": waits_of(facts["port"]) if facts["alive"] else []} for name, facts in alive.items()
+    }
 
 
 def read_statuses(kafka: "KafkaSettings") -> "dict[tuple[str, str], DriftStatus]":
@@ -128,6 +132,9 @@ def _print(facts: dict[str, Any]) -> None:
             pid = str(one["pid"]) if one["alive"] else "[red]not running[/]"
             table.add_row(name, pid, f"http://127.0.0.1:{one['port']}/metrics")
         console.print(table)
+        for name, one in facts["services"].items():
+            for words in one["waits"]:
+                console.print(f"{name}: {words}", highlight=False, soft_wrap=True)
     for one in facts["refused"][:_REFUSED_SHOWN]:
         console.print(refused_words(one), highlight=False, markup=False, soft_wrap=True)
     if not facts["models"]:
