@@ -13,12 +13,14 @@ import threading
 import time
 import uuid
 from dataclasses import dataclass, field
+from functools import partial
 
 import faust
 import structlog
 from aiohttp import web
 
 from driftloop.clock import Clock, system_now
+from driftloop.contracts.signed_commands import signed
 from driftloop.errors import ExitCode, UserError
 from driftloop.kafka.admin.handover import begin_group_at, remove_group
 from driftloop.kafka.loop.loop import Loop
@@ -78,6 +80,8 @@ def _build_console(settings: Settings, kafka: KafkaSettings, clock: Clock) -> "C
     view, metrics = FleetView(), ConsoleMetrics()
     hub = Hub(History(secrets.token_hex(4)))
     desk = Desk(view, hub, KafkaPort(kafka), clock)
+    if settings.signing_key_file is not None:
+        desk.sign = partial(signed, private_key=settings.signing_key_file.read_text(encoding="utf-8"))
     gauges = ViewGauges(
         view, lambda: _waiting(desk),
         lambda: hub.followers, lambda: desk.whole,

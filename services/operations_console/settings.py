@@ -4,7 +4,7 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, FilePath, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from driftloop.spec.cron import cron_problem
@@ -41,6 +41,9 @@ class Settings(BaseSettings):
     report_schedule: str | None = Field(default=None, description="cron (UTC) of a report on the fleet: `0 6 * * 1`")
     report_span: str = Field(default="7d", description="what a report looks back on: 12h, 7d, 4w")
     report_folder: Path = Field(default=Path(".driftloop/reports"), description="where reports are written")
+    signing_key_file: FilePath | None = Field(
+        default=None, description="an Ed25519 key in PEM that commands are signed with: `driftloop tokens signing-key`"
+    )
     oidc_issuer: str | None = Field(default=None, description="whose JSON Web Tokens are taken")
     oidc_audience: str = Field(default="driftloop", description="for whom they must be")
     oidc_jwks_url: str | None = Field(default=None, description="where the issuer's keys are")

@@ -9,11 +9,11 @@ Partitions: the inputs of a service are co-partitioned, so partition number `p` 
 State belongs to a partition and moves with it. A core keeps the state of each partition apart.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from operator import methodcaller
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 
 class Record(Protocol):
@@ -73,11 +73,34 @@ class DeadLetter:
     message: str
 
 
+WRONG_PARTITION = "WrongPartition"
+"""The error class of a record that is not in its key's partition."""
+
+
+def wrong_partition(found: int, right: int, count: int) -> str:
+    """Why a record in partition `found` is buried, whose key belongs in `right`, and what to do."""
+    return (
+        f"the record is in partition {found}, and its key belongs in {right} of {count}: its producer spreads keys "
+        "another way. Set partitioner=murmur2_random there (librdkafka, so confluent-kafka and kcat; Java's clients do "
+        f"so by themselves), then send it on with `driftloop dlq replay --class {WRONG_PARTITION}`"
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class KeptOut:
+    """A row of a table that was not taken as it stands: `reason` is a word for a metric, `sentence` for a person."""
+
+    record: Record
+    reason: str
+    sentence: str
+
+
 @dataclass(frozen=True, slots=True)
 class Effects:
     """All that a step wants done, in one transaction.
 
     `ignored` counts records that were right to drop (duplicates, unknown ids), by reason.
+    `unknown_fields` counts fields of a newer release that were left out of what was read.
     `wake_at` asks for `wake(now)` no earlier than that moment; None leaves an earlier wish.
     """
 
@@ -86,6 +109,7 @@ class Effects:
     dead_letters: tuple[DeadLetter, ...] = ()
     ignored: dict[str, int] = field(default_factory=dict)
     wake_at: datetime | None = None
+    unknown_fields: int = 0
 
     def __add__(self, other: "Effects") -> "Effects":
         wishes = [wish for wish in (self.wake_at, other.wake_at) if wish is not None]
@@ -96,7 +120,28 @@ class Effects:
             self.dead_letters + other.dead_letters,
             {why: self.ignored.get(why, 0) + other.ignored.get(why, 0) for why in reasons},
             min(wishes, default=None),
+            self.unknown_fields + other.unknown_fields,
         )
+
+
+@dataclass(frozen=True, slots=True)
+class LogIdentity:
+    """Which log the input is of: the cluster's id, each topic's id ("" where the cluster gives none), and how many
+    partitions each topic has. `exact`: state and offsets are written together, so they can be held to each other."""
+
+    cluster: str
+    topics: Mapping[str, str]
+    partitions: Mapping[str, int]
+    exact: bool = True
+
+
+@runtime_checkable
+class KnowsLog(Protocol):
+    """A core that is told before its first record which log its input is of."""
+
+    def take_log(self, log: LogIdentity) -> None:
+        """Raises UserError where the core keeps something that is of another log."""
+        ...
 
 
 class StaleTableError(Exception):
@@ -134,6 +179,10 @@ class Processor(Protocol):
         """Forget a partition."""
         ...
 
-    def take_table(self, topic: str, records: Sequence[Record]) -> None:
-        """Rows of a table topic (read in full, by every replica, outside the group)."""
+    def take_table(self, topic: str, records: Sequence[Record]) -> Sequence[KeptOut] | None:
+        """Rows of a table topic (read in full, by every replica, outside the group).
+
+        What was kept out is given back: the loop counts it and writes it to the log. A row that raises is kept
+        out by the loop itself, so a core may rely on being called with one row at a time after a failure.
+        """
         ...

@@ -33,9 +33,9 @@ def command_of(asked: CommandAsked, model_id: str, principal: str, message_id: U
 
 
 def is_same(known: bytes, wanted: ModelCommand) -> bool:
-    """Whether a command on the log asks for the same as this one, the moment aside."""
-    first = ModelCommand.from_json(known)
-    return first.model_copy(update={"occurred_at": wanted.occurred_at}) == wanted
+    """Whether a command on the log asks for the same as this one, moment and signature aside."""
+    aside = {"occurred_at": wanted.occurred_at, "signature": wanted.signature}
+    return ModelCommand.from_json(known).model_copy(update=aside) == wanted
 
 
 def label_of(asked: FeedbackAsked, now: datetime) -> PredictionLabel:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from driftloop.artifacts.manifest import Manifest
-from driftloop.artifacts.store import Artifact, UnwritableError, artifact_uri, open_artifact, write_artifact
+from driftloop.artifacts.store import Artifact, StoreAwayError, UnwritableError, artifact_uri, write_artifact
 from driftloop.contracts.message import derive_id
 from driftloop.contracts.model_profiles import ModelProfile
 from driftloop.contracts.training_requests import TrainingRequest
@@ -24,9 +24,10 @@ from trainer_worker.adapters.checkpoints import RunCheckpoints
 from trainer_worker.adapters.data_set import DataSet, read_data_set
 from trainer_worker.adapters.golden_set import read_golden_set
 from trainer_worker.adapters.job import Job
+from trainer_worker.adapters.other_versions import Store
 from trainer_worker.core.train.fitting import Champion, Fitted, fit_and_validate
 from trainer_worker.core.train.golden import golden_metrics
-from trainer_worker.core.train.run_report import Reused, Succeeded
+from trainer_worker.core.train.run_report import Reused, Succeeded, WaitsFor
 from trainer_worker.core.train.split import Split, split_rows
 
 QUALITY_FILE = "quality.json"
@@ -34,18 +35,24 @@ _LOOK_AGAIN_SECONDS = 0.5
 _LIBRARIES = ("driftloop", "numpy", "river", "scikit-learn", "torch")
 
 
-def train(job: Job, progress: Callable[[Step], None]) -> Succeeded | Reused:
+def train(job: Job, progress: Callable[[Step], None], waits: WaitsFor = lambda _what: None) -> Succeeded | Reused:
     """Train one version, unless an archived one does. The same job on the same rows gives the same artifact.
+
+    `waits` is told what the run waits for: the archive, the artifact store, or nothing any more.
 
     Raises ValueError or `ArtifactError`, with a sentence, where it cannot be done.
     """
     wall, cpu = time.perf_counter(), _cpu_seconds()
     request, spec = job.run.request, job.run.spec
+    waits("archive")
     data = read_data_set(job.archive_uri, request, spec, job.archive_wait_seconds)
-    champion = _champion(request, data)
-    reused = reuse(request, spec, data, champion) if champion is not None else None
+    waits("")
+    store = Store(job.archive_wait_seconds, waits)
+    champion = _champion(store, request, spec, data)
+    reused = reuse(store, request, spec, data, champion) if champion is not None else None
+    remarks = (*store.remarks, *data.quality.remarks())
     if reused is not None:
-        return reused.model_copy(update={"cost": _cost(wall, cpu)})
+        return reused.model_copy(update={"cost": _cost(wall, cpu), "remarks": remarks})
     split = split_rows(request.data, data.pseudo, None if champion is None else int(champion.unseen.sum()))
     checkpoints = RunCheckpoints(job.artifact_uri, request, job.checkpoint_seconds)
     checkpoints.begin()
@@ -54,14 +61,14 @@ def train(job: Job, progress: Callable[[Step], None]) -> Succeeded | Reused:
         spec,
         data.rows,
         split,
-        base=_base(request),
+        base=_base(store, request),
         champion=champion,
         seed=request.seed,
         progress=progress,
         checkpoint=lambda phase: checkpoints.at(phase, data.described.sha256),
     )
     golden = _golden(spec, fitted.model, champion)
-    artifact = _write(job, data, fitted, golden)
+    artifact = _write(job, data, fitted, golden, waits)
     checkpoints.end()
     return Succeeded(
         artifact=artifact.uri,
@@ -72,22 +79,25 @@ def train(job: Job, progress: Callable[[Step], None]) -> Succeeded | Reused:
         data=data.described,
         cost=_cost(wall, cpu),
         profile=_profile(request, spec, data, split, fitted),
+        remarks=remarks,
+        left_out=data.quality.left_out,
     )
 
 
-def _base(request: TrainingRequest) -> Model | None:
+def _base(store: Store, request: TrainingRequest) -> Model | None:
     if request.mode != "incremental":
         return None
     if request.base_artifact is None:
         raise ValueError("an incremental run needs the artifact of its base version")
-    return open_artifact(request.base_artifact, request.base_sha256)[1]
+    return store.open(request.base_artifact, request.base_sha256)[1]
 
 
-def _champion(request: TrainingRequest, data: DataSet) -> Champion | None:
+def _champion(store: Store, request: TrainingRequest, spec: ModelSpec, data: DataSet) -> Champion | None:
+    """The version to beat; None, and a remark, where it predicts another target."""
     if request.champion_artifact is None:
         return None
-    artifact, model = open_artifact(request.champion_artifact, request.champion_sha256)
-    return Champion(model, _unseen(artifact, data))
+    found = store.comparable("the champion", request.champion_artifact, request.champion_sha256, spec)
+    return None if found is None else Champion(found[1], _unseen(found[0], data))
 
 
 def _unseen(champion: Artifact, data: DataSet) -> NDArray[np.bool_]:
@@ -113,7 +123,7 @@ def _golden(spec: ModelSpec, model: Model, champion: Champion | None) -> _Golden
     return _Golden(metrics, golden.sha256)
 
 
-def _write(job: Job, data: DataSet, fitted: Fitted, golden: _Golden) -> Artifact:
+def _write(job: Job, data: DataSet, fitted: Fitted, golden: _Golden, waits: WaitsFor) -> Artifact:
     request = job.run.request
     manifest = Manifest(
         model_id=request.model_id,
@@ -136,16 +146,19 @@ def _write(job: Job, data: DataSet, fitted: Fitted, golden: _Golden) -> Artifact
     )
     report = (data.quality.model_dump_json(indent=1) + "\n").encode()
     uri = artifact_uri(job.artifact_uri, request.model_id, request.version)
-    return _written(uri, manifest, fitted.model, report, job.archive_wait_seconds)
+    return _written(uri, manifest, fitted.model, report, wait_seconds=job.archive_wait_seconds, waits=waits)
 
 
-def _written(uri: str, manifest: Manifest, model: Model, report: bytes, wait_seconds: float) -> Artifact:
+def _written(
+    uri: str, manifest: Manifest, model: Model, report: bytes, *, wait_seconds: float, waits: WaitsFor
+) -> Artifact:
     """The artifact, once the store takes it: a model that took hours to train waits for a disk to be mended."""
     deadline = time.monotonic() + wait_seconds
     while True:
         try:
             return write_artifact(uri, manifest, model, {QUALITY_FILE: report})
-        except UnwritableError:
+        except (UnwritableError, StoreAwayError):
+            waits("store")
             if time.monotonic() + _LOOK_AGAIN_SECONDS > deadline:
                 raise
             time.sleep(_LOOK_AGAIN_SECONDS)

@@ -8,12 +8,24 @@ what is asked for, of which model and by whom, so that it is good for that one c
 from collections.abc import Iterable
 
 import jwt
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from jwt.algorithms import OKPAlgorithm
 
 from driftloop.contracts.model_commands import ModelCommand
 
 ALGORITHM = "EdDSA"
-_SIGNED = ("message_id", "model_id", "command", "version", "artifact", "artifact_sha256", "full", "reason", "requested_by")
+_SIGNED = (
+    "message_id",
+    "model_id",
+    "command",
+    "version",
+    "artifact",
+    "artifact_sha256",
+    "full",
+    "reason",
+    "requested_by",
+)
 
 
 def signed(command: ModelCommand, private_key: str) -> ModelCommand:
@@ -28,6 +40,12 @@ def signed(command: ModelCommand, private_key: str) -> ModelCommand:
 def is_signed(command: ModelCommand, public_keys: Iterable[str]) -> bool:
     """Whether one of these keys (base64url, as `public_key` gives it) has signed exactly this command."""
     return command.signature is not None and any(_says(command, key) for key in public_keys)
+
+
+def drawn_key() -> str:
+    """A new private key in PEM."""
+    made = Ed25519PrivateKey.generate()
+    return made.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
 
 
 def public_key(private_key: str) -> str:

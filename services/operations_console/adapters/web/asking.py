@@ -46,7 +46,7 @@ async def send_command(desk: Desk, call: Call, model: ModelView, asked: CommandA
     head = known.head if known else _head(message.command, message, asked)
     with desk.hub.follow() as queue:
         if known is None:
-            await publish(desk, call, [(topics.MODEL_COMMANDS, model.model_id, message.to_json())])
+            await publish(desk, call, [(topics.MODEL_COMMANDS, model.model_id, desk.sign(message).to_json())])
         if asked.wait_seconds and next(model.answers(head.message_id), None) is None:
             async for change in changes(queue, asked.wait_seconds):
                 if change.topic == topics.RETRAIN_DECISIONS and next(model.answers(head.message_id), None):

@@ -1,10 +1,11 @@
 """What every handler works with: the view, the log, the moment, and the request as it was understood."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from driftloop.clock import Clock
+from driftloop.contracts.model_commands import ModelCommand
 from operations_console.adapters.ports import LogPort
 from operations_console.adapters.web.hub import Hub
 from operations_console.core.access import Principal, Role
@@ -22,6 +23,8 @@ class Desk:
     hub: Hub
     port: LogPort
     clock: Clock
+    sign: Callable[[ModelCommand], ModelCommand] = lambda command: command
+    """Puts the console's signature to a command, where it has a key."""
     whole: bool = False
     live: bool = False
     """Whether the tail of the log is being followed."""

@@ -1,6 +1,6 @@
 """What is said across the wall between the worker and the process that trains."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Literal, Protocol
 from uuid import UUID
 
@@ -49,6 +49,10 @@ class Succeeded(Part):
     data: TrainingData
     cost: TrainingCost
     profile: ModelProfile
+    remarks: tuple[str, ...] = ()
+    """What the rows were like: sentences for a person."""
+    left_out: int = 0
+    """Labelled rows that were not learnt from, because their labels cannot be meant."""
 
 
 class Reused(Part):
@@ -61,6 +65,7 @@ class Reused(Part):
     loss_bound: float = Field(gt=0)
     data: TrainingData
     cost: TrainingCost
+    remarks: tuple[str, ...] = ()
 
 
 class Failed(Part):
@@ -83,7 +88,18 @@ class Progress(Part):
     seconds_left: float | None = None
 
 
+class Waiting(Part):
+    """What a run waits for, or nothing any more. It is for metrics and goes no further than the executor."""
+
+    kind: Literal["waiting"] = "waiting"
+    waits_for: Literal["archive", "store", ""]
+
+
 Report = Progress | Succeeded | Reused | Failed
+Told = Report | Waiting
+"""What a child says."""
+WaitsFor = Callable[[Literal["archive", "store", ""]], None]
+"""Is told what a run waits for; "" where it goes on."""
 
 
 class Executor(Protocol):

@@ -26,16 +26,16 @@ class EndOffsets:
 
     def ask(self, positions: Sequence[Position]) -> dict[Position, int]:
         """The offset that the next record of each partition will have; raises UserError after a minute."""
-        return self._asked(positions, OFFSET_END)
+        return self._ask(positions, OFFSET_END)
 
-    def beginnings(self, positions: Sequence[Position]) -> dict[Position, int]:
-        """The offset of the first record that each partition still holds; raises UserError after a minute."""
-        return self._asked(positions, OFFSET_BEGINNING)
+    def starts(self, positions: Sequence[Position]) -> dict[Position, int]:
+        """The first offset that each partition still has; raises UserError after a minute."""
+        return self._ask(positions, OFFSET_BEGINNING)
 
-    def _asked(self, positions: Sequence[Position], which: int) -> dict[Position, int]:
+    def _ask(self, positions: Sequence[Position], where: int) -> dict[Position, int]:
         if not positions:
             return {}
-        asked = [TopicPartition(self._prefix + topic, number, which) for topic, number in positions]
+        asked = [TopicPartition(self._prefix + topic, number, where) for topic, number in positions]
         return _asked(lambda: self._consumer.offsets_for_times(asked, timeout=_TIMEOUT_S), self._prefix)
 
     def close(self) -> None:

@@ -32,6 +32,7 @@ COMMANDS = {
     "verify": "verify",
     "readings": "readings",
     "report": "report",
+    "recover": "recover",
 }
 """Command → the module whose function of that name it is."""
 

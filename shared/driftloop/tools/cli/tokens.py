@@ -83,6 +83,25 @@ def revoke(name: Name, file: TokensFile = None, home: HomeFolder = DEFAULT_HOME)
     typer.echo(f"{name} has no token any more.")
 
 
+@app.command("signing-key")
+def signing_key(
+    file: Annotated[Path, typer.Argument(help="The console's private key (PEM); drawn where it is not there.")],
+    as_json: AsJson = False,
+) -> None:
+    """Show the public key that a spec names in `permissions.signed_by`; draw the private one at the first call."""
+    from driftloop.contracts.signed_commands import drawn_key, public_key
+
+    try:
+        if not file.exists():
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.touch(mode=0o600)
+            file.write_text(drawn_key(), encoding="utf-8")
+        shown = public_key(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise UserError(f"{file}: {error}.", ExitCode.USAGE) from error
+    typer.echo(json.dumps({"public_key": shown, "file": str(file)}) if as_json else shown)
+
+
 def _path(file: Path | None, home: Path) -> Path:
     from driftloop.tools.local.home import Home
 
