@@ -38,6 +38,12 @@ def test_once_does_nothing_the_second_time(tmp_path):
     assert (tmp_path / "t.yaml").read_text() == before
 
 
+def test_a_signing_key_is_drawn_once_and_shown_again(tmp_path):
+    shown = [run("signing-key", str(tmp_path / "key.pem")) for _ in range(2)]
+    assert shown[0] == shown[1]
+    assert stat.S_IMODE((tmp_path / "key.pem").stat().st_mode) == 0o600
+
+
 def test_a_name_has_one_token(tmp_path):
     run("create", "ann", "--file", str(tmp_path / "t.yaml"))
     with pytest.raises(UserError, match="revoke ann"):

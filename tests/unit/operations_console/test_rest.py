@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from driftloop.contracts import topics
 from driftloop.contracts.model_commands import ModelCommand
 from driftloop.contracts.prediction_labels import PredictionLabel
 from driftloop.contracts.retrain_decisions import RetrainDecision
+from driftloop.contracts.signed_commands import drawn_key, is_signed, public_key, signed
 from operations_console.adapters.web.routes import ROUTES
 
 from .conftest import RUN, SPEC, START, TOKENS, Served, decision
@@ -87,6 +89,15 @@ def test_a_command_is_on_the_log_with_who_asked_from_where_and_by_which_means(se
     }  # fmt: skip
     (told,) = served("GET", COMMANDS, token=VIEWER).json["commands"]
     assert (told["came_from"], told["means"]) == ("127.0.0.1", "console REST, token")
+
+
+def test_a_command_is_signed_where_the_console_has_a_key(serve: Serve):
+    served, key = serve(), drawn_key()
+    served.desk.sign = partial(signed, private_key=key)
+    for _ in range(2):
+        served("POST", COMMANDS, {"command": "freeze", "reason": "r"}, token=OPERATOR, Idempotency_Key="k")
+    (sent,) = served.commands()
+    assert is_signed(sent, [public_key(key)])
 
 
 def test_the_same_key_twice_is_one_command(serve: Serve):
