@@ -6,6 +6,7 @@ from driftloop.contracts.message import derive_id
 from driftloop.contracts.model_commands import ModelCommand
 from driftloop.contracts.signed_commands import drawn_key, public_key, signed
 from driftloop.contracts.topics import MODEL_COMMANDS
+from driftloop.spec.model_spec import Permissions
 
 HARMFUL = {"triggers": {"harmful_drift": True, "payoff": None}}
 KEY = drawn_key()
@@ -57,7 +58,8 @@ def test_only_who_is_listed_may_let_a_version_serve_or_roll_one_back(story, comm
 
 
 def test_where_signatures_are_asked_for_an_unsigned_command_is_not_obeyed(story):
-    told = story(permissions={"signed_by": [public_key(KEY)]}).first_version()
+    told = story().first_version()
+    told.apply(told.spec.model_copy(update={"permissions": Permissions(signed_by=(public_key(KEY),))}), 2)
     told.command("freeze", "ada")
     assert "signed_by" in told.decisions[-1].reason
     for number, key in enumerate((drawn_key(), KEY)):
