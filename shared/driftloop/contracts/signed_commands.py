@@ -63,7 +63,7 @@ def _claims(command: ModelCommand) -> dict[str, object]:
 
 def _says(command: ModelCommand, key: str) -> bool:
     try:
-        made = OKPAlgorithm.from_jwk({"kty": "OKP", "crv": "Ed25519", "x": key})
+        made = jwt.PyJWK({"kty": "OKP", "crv": "Ed25519", "x": key, "alg": ALGORITHM})
         claims = jwt.decode(command.signature or "", made, algorithms=[ALGORITHM], options={"verify_exp": False})
     except (jwt.PyJWTError, ValueError):
         return False
