@@ -94,7 +94,9 @@ class DriftDetection:
         signals += [change_signal(model, change, position) for change in found.changes]
         self.signals.update((model_id, signal.kind, signal.harmful) for signal in signals)
         out = [_signal_record(signal) for signal in sorted(signals, key=lambda signal: signal.raised.row)]
-        out += [status_record(model, segment, position) for segment in sorted(found.segments - {""})]
+        out += [
+            status_record(model, segment, position) for segment in sorted(found.segments & model.monitors.keys() - {""})
+        ]
         out.append(status_record(model, "", position, found.blocks, signals=len(signals)))
         model.end()
         return out
