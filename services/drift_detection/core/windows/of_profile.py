@@ -28,7 +28,8 @@ def reference_of(profile: ModelProfile) -> Reference:
     for name, said in profile.predictions.items():
         found[f"prediction.{name}"] = column_bins(f"prediction.{name}", said)
     if profile.confidence is not None:
-        found["confidence"] = numeric_bins("confidence", profile.confidence)
+        confidence = numeric_bins("confidence", profile.confidence)
+        found["confidence"] = confidence and replace(confidence, optional=True)
     joint = None
     if profile.joint is not None:
         joint = Joint(Directions.of(profile.joint), _places(profile.joint.features, found))
