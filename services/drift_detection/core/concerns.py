@@ -39,6 +39,7 @@ WORDS: Mapping[str, str] = {
     "target": "another target: losses, labels and predictions are learnt anew",
     "error detector": "another error detector or preset: losses are watched anew",
     "windows": "other windows or monitors: columns and labels are watched anew",
+    "snapshot": "a snapshot of a layout that cannot be read: all is learnt anew",
     "segments": "other segment fields: segments of new fields are watched from here on",
 }
 """What is said of the parts whose change makes something begin anew; of the others nothing does."""

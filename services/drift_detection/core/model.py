@@ -12,14 +12,12 @@ from drift_detection.core.concerns import WORDS, changed_parts
 from drift_detection.core.found import Findings, References
 from drift_detection.core.label_delays import LabelDelays
 from drift_detection.core.losses import LossWatch
+from drift_detection.core.migrations import LAYOUT
 from drift_detection.core.monitor import ModelMonitor
 from drift_detection.core.roster import Roster
 from drift_detection.core.rows import FrameRows
 from drift_detection.core.trail import Step, Trail
 from driftloop.spec.model_spec import ModelSpec
-
-LAYOUT = 5
-"""Of snapshots. One of another layout gives its counts; what watches begins anew, as with a new spec."""
 
 
 class WatchedModel:
@@ -121,12 +119,13 @@ class WatchedModel:
     def restore(self, state: dict[str, Any], references: References) -> None:
         """Take up where `snapshot` left off.
 
-        A snapshot of another layout gives the number of labelled rows and the newest moment, which signals
-        are named by: rows must not be numbered twice. All else begins anew.
+        A snapshot of a layout that cannot be read gives the number of labelled rows and the newest moment, which
+        signals are named by: rows must not be numbered twice. All else begins anew, and the status says so.
         """
         if state.get("layout") != LAYOUT:
             counts = state.get("counts") or [state.get("labelled_rows", 0), 0, 0, state.get("watermark", 0)]
             self.labelled_rows, self.watermark = counts[0], counts[3]
+            self.begun_anew["snapshot"] = self.spec_version, self.labelled_rows
             return
         self.labelled_rows, self.feedback_rows, self.corrections, self.watermark = state["counts"]
         self.trail.restore(state["trail"])

@@ -8,6 +8,7 @@ from datetime import datetime
 import msgspec
 
 from drift_detection.core.knowledge import Knowledge
+from drift_detection.core.migrations import migrated
 from drift_detection.core.model import WatchedModel
 from drift_detection.core.rows import FrameRows
 from drift_detection.core.signals import change_signal, harm_signal
@@ -62,13 +63,23 @@ class DriftDetection:
 
     def _require(self, frames: Sequence[tuple[Record, Frame]]) -> None:
         """Raise while a frame speaks of a spec or a version that has not been read."""
+        lacking = []
         for _, frame in frames:
             model_id = frame.header.model_id
+            if not self._knowledge.has_spec(model_id, frame.header.spec_version):
+                lacking.append((model_id, None))
+                continue
             versions = frame.batch.column("model_version").unique().to_pylist()
-            if not self._knowledge.has_spec(model_id, frame.header.spec_version) or any(
-                not self._knowledge.has_profile(model_id, version) for version in versions if version is not None
-            ):
-                raise StaleTableError(f"frames of {model_id} speak of what the tables lack")
+            lacking += [
+                (model_id, version)
+                for version in versions
+                if version is not None and not self._knowledge.has_profile(model_id, version)
+            ]
+        for model_id, version in lacking:
+            if version is not None:
+                self._knowledge.is_absent(model_id, version)
+        if lacking:
+            raise StaleTableError(f"frames of {lacking[0][0]} speak of what the tables lack")
 
     def _model(self, record: Record, frame: Frame) -> WatchedModel | None:
         models = self._models.setdefault(record.partition() or 0, {})
@@ -107,10 +118,14 @@ class DriftDetection:
     def restore(self, partition: int, state: Iterable[tuple[str, bytes]]) -> None:
         models = self._models[partition] = {}
         for model_id, packed in state:
+            if model_id in self._knowledge.withdrawn:
+                continue
             kept = msgspec.json.decode(zlib.decompress(packed))
             spec = ModelSpec.model_validate(kept["spec"])
             model = models[model_id] = WatchedModel(spec, kept["model"]["spec_version"])
-            model.restore(kept["model"], self._knowledge.references(model_id))
+            model.restore(
+                migrated(kept["model"], self._knowledge.references(model_id)), self._knowledge.references(model_id)
+            )
 
     def snapshot(self, partition: int) -> Iterable[tuple[str, bytes]]:
         for model_id, model in self._models.get(partition, {}).items():
@@ -120,10 +135,15 @@ class DriftDetection:
     def revoke(self, partition: int) -> None:
         self._models.pop(partition, None)
 
+    def _forget(self, model_id: str | None) -> None:
+        """A spec was withdrawn: its model is watched no longer."""
+        for models in self._models.values():
+            models.pop(model_id or "", None)
+
     def take_table(self, topic: str, records: Sequence[Record]) -> None:
         for record in records:
             if topic == MODEL_SPECS:
-                self._knowledge.take_spec(record.value())
+                self._forget(self._knowledge.take_spec(record.key(), record.value()))
             elif topic == MODEL_PROFILES:
                 self._knowledge.take_profile(record.key(), record.value())
 

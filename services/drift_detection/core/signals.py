@@ -115,9 +115,10 @@ def _harm_words(harm: Harm) -> str:
     where = f" in segment {harm.segment}" if harm.segment else ""
     named = next(iter(harm.parts.items()), None)
     carried = f"; segment {named[0]} carries {named[1]:.0%} of the added loss" if named else ""
+    evidence = harm.detector if harm.by_rule else "evidence"
     beside = "; this version shares traffic with the one that is judged" if harm.beside else ""
     return (
         f"mean loss of version {harm.version}{where} rose from {alarm.reference:.4g} to {alarm.current:.4g}"
         f" over the last {alarm.onset_rows_ago} labelled rows, since {moment(harm.onset.at):%Y-%m-%d %H:%M} UTC"
-        f" ({harm.detector if harm.by_rule else 'evidence'} {alarm.statistic:.3g}, limit {alarm.threshold:.3g}){carried}{beside}"
+        f" ({evidence} {alarm.statistic:.3g}, limit {alarm.threshold:.3g}){carried}{beside}"
     )

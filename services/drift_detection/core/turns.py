@@ -17,7 +17,8 @@ class Turn:
     """Rows up to where the versions change over (or to the end), by their places.
 
     `current` are of the judged version, `aside` of others. `kept` are the last ones, of a version that may become
-    the judged one: it does where `new` names it, with row `believed`. Who takes such a turn lets `serving` see that row.
+    the judged one: it does where `new` names it, with row `believed`. Who takes such a turn lets `serving` see
+    that row.
     """
 
     current: Which

@@ -50,7 +50,10 @@ def fitting(reference: Reference, spec: ModelSpec, target_since: int) -> Referen
     otherwise since (`target_since`, a spec version), losses are of another kind.
     """
     profile = reference.profile
-    no_losses: dict[str, Any] = {"loss": LossProfile(rows=0, mean=0, variance=0, bound=profile.loss.bound), "loss_by_prediction": {}}
+    no_losses: dict[str, Any] = {
+        "loss": LossProfile(rows=0, mean=0, variance=0, bound=profile.loss.bound),
+        "loss_by_prediction": {},
+    }
     if not _of_target(profile, spec):
         none: dict[str, Any] = {"predictions": {}, "labels": {}, "confidence": None, "calibration": ()}
         return reference_of(profile.model_copy(update=no_losses | none))
