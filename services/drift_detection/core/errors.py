@@ -155,6 +155,11 @@ class ErrorMonitor:
             self._detector.declare(rate)
 
     @property
+    def is_learning(self) -> bool:
+        """Whether losses are not judged yet, because too few are known to compare with."""
+        return self._detector is None or (isinstance(self._detector, WatchingDetector) and self._detector.is_learning)
+
+    @property
     def alarmed(self) -> bool:
         """Whether an alarm stands."""
         own = getattr(self._detector, "latched", None)

@@ -9,10 +9,9 @@ from typing import Any
 
 from drift_detection.core.errors import ErrorMonitor
 from drift_detection.core.found import References
-from drift_detection.core.ledger import Ledger
+from drift_detection.core.roster import Roster
 from drift_detection.core.selection import LabelledClasses
 from driftloop.contracts.model_profiles import LossProfile
-from driftloop.spec.model_spec import ModelSpec
 
 MOST = 8
 GONE_ROWS = 20_000
@@ -32,12 +31,11 @@ class OtherVersion:
 class OtherVersions:
     """The versions beside the judged one, by their names."""
 
-    def __init__(self) -> None:
+    def __init__(self, roster: Roster) -> None:
+        self._roster = roster
         self.watched: dict[str, OtherVersion] = {}
 
-    def of(
-        self, version: str, row: int, spec: ModelSpec, rate: float, ledger: Ledger, references: References
-    ) -> OtherVersion | None:
+    def of(self, version: str, row: int, references: References) -> OtherVersion | None:
         """The one called `version`, at the model's labelled row `row`; a new one where there is room, else None."""
         known = self.watched.get(version)
         if known is not None:
@@ -47,17 +45,25 @@ class OtherVersions:
             if row - self.watched[oldest].last_row < GONE_ROWS:
                 return None
             del self.watched[oldest]
-        made = self.watched[version] = _made(version, spec, rate, ledger, references)
+        made = self.watched[version] = self._made(version, references)
         return made
+
+    def _made(self, version: str, references: References) -> OtherVersion:
+        roster = self._roster
+        reference = roster.fitting(references[version])
+        profile = None if reference is None else reference.profile
+        loss = profile.loss if profile is not None and profile.loss.rows else None
+        known = {} if profile is None else dict(profile.loss_by_prediction)
+        return OtherVersion(ErrorMonitor(roster.spec, loss, roster.budget.error_rate(""), roster.ledger), known)
 
     def forget(self, version: str) -> None:
         """This version is judged from here on."""
         self.watched.pop(version, None)
 
-    def declare(self, rate: float) -> None:
+    def declare(self) -> None:
         """Another number of false alarms per row is accepted."""
         for one in self.watched.values():
-            one.errors.declare(rate)
+            one.errors.declare(self._roster.budget.error_rate(""))
 
     def snapshot(self) -> dict[str, Any]:
         """Monitors and counts."""
@@ -66,20 +72,10 @@ class OtherVersions:
             for version, one in self.watched.items()
         }
 
-    def restore(
-        self, state: dict[str, Any], spec: ModelSpec, rate: float, ledger: Ledger, references: References
-    ) -> None:
+    def restore(self, state: dict[str, Any], references: References) -> None:
         """Take up where `snapshot` left off."""
         for version, (errors, labelled, last_row) in state.items():
-            one = self.watched[version] = _made(version, spec, rate, ledger, references)
+            one = self.watched[version] = self._made(version, references)
             one.errors.restore(errors)
             one.labelled.restore(labelled)
             one.last_row = last_row
-
-
-def _made(version: str, spec: ModelSpec, rate: float, ledger: Ledger, references: References) -> OtherVersion:
-    reference = references[version]
-    profile = None if reference is None else reference.profile
-    loss = profile.loss if profile is not None and profile.loss.rows else None
-    known = {} if profile is None else dict(profile.loss_by_prediction)
-    return OtherVersion(ErrorMonitor(spec, loss, rate, ledger), known)

@@ -29,7 +29,7 @@ class DriftDetection:
     """
 
     def __init__(self) -> None:
-        self._knowledge = Knowledge()
+        self.knowledge = Knowledge()
         self._models: dict[int, dict[str, WatchedModel]] = {}
         self.signals: Counter[tuple[str, str, bool]] = Counter()
         """Signals raised since the start, by model, kind and harm."""
@@ -66,18 +66,18 @@ class DriftDetection:
         lacking = []
         for _, frame in frames:
             model_id = frame.header.model_id
-            if not self._knowledge.has_spec(model_id, frame.header.spec_version):
+            if not self.knowledge.has_spec(model_id, frame.header.spec_version):
                 lacking.append((model_id, None))
                 continue
             versions = frame.batch.column("model_version").unique().to_pylist()
             lacking += [
                 (model_id, version)
                 for version in versions
-                if version is not None and not self._knowledge.has_profile(model_id, version)
+                if version is not None and not self.knowledge.has_profile(model_id, version)
             ]
         for model_id, version in lacking:
             if version is not None:
-                self._knowledge.is_absent(model_id, version)
+                self.knowledge.is_absent(model_id, version)
         if lacking:
             raise StaleTableError(f"frames of {lacking[0][0]} speak of what the tables lack")
 
@@ -87,7 +87,7 @@ class DriftDetection:
         known = models.get(model_id)
         if known is not None and known.spec_version >= version:
             return known
-        spec = self._knowledge.spec(model_id, version)
+        spec = self.knowledge.spec(model_id, version)
         if spec is None:
             return known
         if known is None:
@@ -100,7 +100,7 @@ class DriftDetection:
         """The frame's signals by row, then a status for each segment with rows in it and, last, the whole model's."""
         position = FramePosition(partition=record.partition() or 0, offset=record.offset() or 0)
         model_id = model.spec.model_id
-        found = model.take(FrameRows(frame, model.spec), self._knowledge.references(model_id))
+        found = model.take(FrameRows(frame, model.spec), self.knowledge.references(model_id))
         signals = [harm_signal(model, harm, position) for harm in found.harms]
         signals += [change_signal(model, change, position) for change in found.changes]
         self.signals.update((model_id, signal.kind, signal.harmful) for signal in signals)
@@ -118,13 +118,13 @@ class DriftDetection:
     def restore(self, partition: int, state: Iterable[tuple[str, bytes]]) -> None:
         models = self._models[partition] = {}
         for model_id, packed in state:
-            if model_id in self._knowledge.withdrawn:
+            if model_id in self.knowledge.withdrawn:
                 continue
             kept = msgspec.json.decode(zlib.decompress(packed))
             spec = ModelSpec.model_validate(kept["spec"])
             model = models[model_id] = WatchedModel(spec, kept["model"]["spec_version"])
             model.restore(
-                migrated(kept["model"], self._knowledge.references(model_id)), self._knowledge.references(model_id)
+                migrated(kept["model"], self.knowledge.references(model_id)), self.knowledge.references(model_id)
             )
 
     def snapshot(self, partition: int) -> Iterable[tuple[str, bytes]]:
@@ -143,9 +143,9 @@ class DriftDetection:
     def take_table(self, topic: str, records: Sequence[Record]) -> None:
         for record in records:
             if topic == MODEL_SPECS:
-                self._forget(self._knowledge.take_spec(record.key(), record.value()))
+                self._forget(self.knowledge.take_spec(record.key(), record.value()))
             elif topic == MODEL_PROFILES:
-                self._knowledge.take_profile(record.key(), record.value())
+                self.knowledge.take_profile(record.key(), record.value())
 
 
 def _signal_record(signal: DriftSignal) -> Outgoing:

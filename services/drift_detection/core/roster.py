@@ -17,7 +17,7 @@ from drift_detection.core.segment_slots import SEGMENTS, SegmentSlots
 from drift_detection.core.traffic import Traffic
 from drift_detection.core.versions import ServingVersion
 from drift_detection.core.windows.battery import Battery
-from drift_detection.core.windows.of_profile import fitting
+from drift_detection.core.windows.of_profile import fitting as reference_fitting
 from drift_detection.core.windows.reference import Reference
 from driftloop.spec.model_spec import ModelSpec
 
@@ -51,6 +51,11 @@ class Roster:
     def budget(self) -> Budget:
         """The model's budget of false alarms at the rows that come."""
         return Budget.of(self.spec).at(rows=self.traffic.rows_per_month, labelled_rows=self.labels.rows_per_month)
+
+    @property
+    def has_profile(self) -> bool:
+        """Whether the version that serves has a profile of the target that the spec declares."""
+        return self.reference is not None and self.reference is self._profiles[1]
 
     def monitor(self, segment: str) -> ModelMonitor | None:
         """The monitor of a segment, a new one where it is seen first; None where there are too many."""
@@ -115,7 +120,7 @@ class Roster:
         if self.judged.current is None:
             self.monitors[""].quality = RecentQuality(measures_of(self.spec), self.classes)
         before = self.reference
-        self.reference, self._battery_of = self._fitting(serving), {}
+        self.reference, self._battery_of = self.fitting(serving), {}
         if before is not None and self.reference is not None and before.columns != self.reference.columns:
             self._begin_windows()
 
@@ -126,20 +131,21 @@ class Roster:
             if self.judged.current is not None:
                 monitor.begin_labels(self.judged_reference, self.budget)
 
-    def _fitting(self, profile: Reference | None) -> Reference | None:
-        return None if profile is None else fitting(profile, self.spec, self.target_since)
+    def fitting(self, profile: Reference | None) -> Reference | None:
+        """As much of a version's profile as is of the target that the spec declares."""
+        return None if profile is None else reference_fitting(profile, self.spec, self.target_since)
 
     def judge(self, profile: Reference | None) -> None:
         """Losses of another version follow, whose profile this is."""
         self._profiles = profile, self._profiles[1]
-        self.judged_reference = self._fitting(profile)
+        self.judged_reference = self.fitting(profile)
         for monitor in self.monitors.values():
             monitor.judge_version(self.judged_reference, self.budget)
 
     def serve(self, profile: Reference | None) -> None:
         """Predictions of another version follow, whose profile this is."""
         self._profiles = self._profiles[0], profile
-        self.reference, self._battery_of = self._fitting(profile), {}
+        self.reference, self._battery_of = self.fitting(profile), {}
         for segment, monitor in self.monitors.items():
             monitor.serve_version(self._battery(segment))
 
@@ -204,7 +210,7 @@ class Roster:
         )
         self.slots.restore(state["slots"])
         self.target_since = state["target_since"]
-        self.judged_reference, self.reference = (self._fitting(profile) for profile in self._profiles)
+        self.judged_reference, self.reference = (self.fitting(profile) for profile in self._profiles)
         for segment, kept in state["monitors"].items():
             monitor = self.monitors[segment] = self._set_up(segment)
             monitor.restore(kept)

@@ -42,7 +42,7 @@ class VersionSharing:
 
     def __init__(self, roster: Roster) -> None:
         self._roster = roster
-        self.others = OtherVersions()
+        self.others = OtherVersions(roster)
         self.unjudged: Counter[str] = Counter()
         self._predicted = PredictedClasses()
         self._labelled = LabelledClasses()
@@ -73,14 +73,14 @@ class VersionSharing:
         """The roster has another spec, in these parts."""
         self._asks = self._applies()
         if {"target", "error detector"} & {*changed}:
-            self.others = OtherVersions()
+            self.others = OtherVersions(self._roster)
         if "target" in changed:
             self._predicted, self._labelled = PredictedClasses(), LabelledClasses()
         self.declare_errors()
 
     def declare_errors(self) -> None:
         """Another number of labelled rows a month is to be expected."""
-        self.others.declare(self._roster.budget.error_rate(""))
+        self.others.declare()
 
     def count(self, judged: Judged) -> None:
         """Rows of the judged version were dealt with."""
@@ -97,8 +97,7 @@ class VersionSharing:
         if not len(judged):
             return
         newest = int(judged.rows[-1])
-        rate = roster.budget.error_rate("")
-        one = self.others.of(version, newest, roster.spec, rate, roster.ledger, self._references)
+        one = self.others.of(version, newest, self._references)
         if one is None:
             self.unjudged["versions"] += len(judged)
             return
@@ -173,9 +172,7 @@ class VersionSharing:
 
     def restore(self, state: dict[str, Any], references: References) -> None:
         """Take up where `snapshot` left off; the roster must have been restored before."""
-        roster = self._roster
-        rate = roster.budget.error_rate("")
-        self.others.restore(state["others"], roster.spec, rate, roster.ledger, references)
+        self.others.restore(state["others"], references)
         self.unjudged.update(state["unjudged"])
         self._predicted.restore(state["predicted"])
         self._labelled.restore(state["labelled"])
