@@ -121,7 +121,7 @@ class Roster:
             self.monitors[""].quality = RecentQuality(measures_of(self.spec), self.classes)
         before = self.reference
         self.reference, self._battery_of = self.fitting(serving), {}
-        if before is not None and self.reference is not None and before.columns != self.reference.columns:
+        if self.reference is not before:
             self._begin_windows()
 
     def _begin_windows(self) -> None:
