@@ -2,7 +2,7 @@
 
 Why sums and not losses: an onset may lie a hundred thousand rows back. Sums of 5 rows are kept of late, sums
 of 25, 125, 625 and 3,125 further back, each with the row that it begins at. An onset is moved back to the
-nearest of these rows, at most a thirtieth of the rows since it; mean, number of rows, row and time are all of
+nearest of these rows, by at most a sixth of the rows since it; mean, number of rows, row and time are all of
 the rows from there on.
 
 Why sums of five times five: sums of floats depend on their order. A sum is of its five parts, one after the

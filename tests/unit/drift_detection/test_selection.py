@@ -103,7 +103,7 @@ def test_more_of_a_hard_class_is_harm_where_all_rows_are_labelled(detection: Any
     assert [signal.model_version for signal in watched.harms()] == ["1.0.0"]
 
 
-@settings(max_examples=6, deadline=None)
+@settings(max_examples=4, deadline=None)
 @given(cuts=st.lists(st.integers(1, 3999), max_size=5, unique=True).map(sorted))
 def test_a_selection_is_found_at_the_same_rows_however_they_are_cut(
     cuts: list[int], detection: Any, stream: Any, make_spec: Any
@@ -125,8 +125,6 @@ def test_labels_that_come_at_random_are_seldom_taken_for_selected_ones() -> None
         rows = int(rng.integers(200, 5000))
         positive = rng.random(rows) < rng.uniform(0.02, 0.5)
         labelled = rng.random(rows) < rng.uniform(0.05, 0.9)
-        counts = [
-            {"1": int(of.sum()), "0": int((~of).sum())} for of in (positive[labelled], positive)
-        ]
+        counts = [{"1": int(of.sum()), "0": int((~of).sum())} for of in (positive[labelled], positive)]
         found += is_selected(counts[0], counts[1])
     assert found <= 3

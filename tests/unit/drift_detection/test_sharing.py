@@ -47,7 +47,7 @@ def test_late_labels_of_a_version_that_was_replaced_are_counted_and_no_harm(dete
     assert watched.statuses[-1].metrics["unjudged_rows:late"] == len(range(1500, 2900, 3))
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=4, deadline=None)
 @given(cuts=st.lists(st.integers(1, 3999), max_size=6, unique=True).map(sorted))
 def test_versions_that_share_traffic_are_judged_the_same_however_rows_are_cut(
     cuts: list[int], detection: Any, stream: Any
@@ -96,9 +96,11 @@ def test_segments_that_nobody_watches_are_counted(detection: Any, stream: Any) -
 
 
 @pytest.mark.slow
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=5, deadline=None)
 @given(cuts=st.lists(st.integers(1, 5999), max_size=6, unique=True).map(sorted))
-def test_places_change_hands_at_the_same_rows_however_they_are_cut(cuts: list[int], detection: Any, stream: Any) -> None:
+def test_places_change_hands_at_the_same_rows_however_they_are_cut(
+    cuts: list[int], detection: Any, stream: Any
+) -> None:
     rows = many_segments(stream, 6000, 60)
     whole, parts = detection(), detection()
     whole.feed(rows)

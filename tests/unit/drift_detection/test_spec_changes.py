@@ -131,5 +131,3 @@ def test_a_restored_core_goes_on_after_a_change_of_the_target(detection: Any, st
         one.raw.clear()
         one.take(*more.frame(0, 2000, 2))
     assert second.raw == whole.raw
-
-
