@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.unit.drift_detection.test_detection import without_position
 
 from drift_detection.core.selection import is_selected
 from driftloop.contracts.message import derive_id
 from driftloop.learners.protocol import Predictions, Rows
 from driftloop.statistics.profiles import make_profile
 from driftloop.testing.records import FakeRecord
-from tests.unit.drift_detection.test_detection import without_position
 
 ERRORS = {"1": 0.25, "0": 0.03}
 """Errors by what was predicted."""

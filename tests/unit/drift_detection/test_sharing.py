@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.unit.drift_detection.test_detection import without_position
 
 from drift_detection.core.segment_slots import SEGMENTS
-from tests.unit.drift_detection.test_detection import without_position
 
 
 def shared(stream: Any, rows: int, *, every: int, share: float, seed: int = 51) -> Any:

@@ -75,7 +75,7 @@ def test_an_edit_that_does_not_concern_detection_changes_no_signal(
         ({"target": {"ok": TargetField(kind="number")}, "task": "regression"}, False, False, "learnt anew"),
     ],
 )
-def test_only_what_a_change_concerns_begins_anew_and_the_status_says_so(  # noqa: PLR0917
+def test_only_what_a_change_concerns_begins_anew_and_the_status_says_so(
     change: dict[str, Any],
     errors: bool,
     windows: bool,
