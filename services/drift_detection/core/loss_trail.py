@@ -23,6 +23,8 @@ RATIO = 5
 STRIDES = tuple(RATIO**power for power in range(1, 6))
 KEPT = 30
 """Sums of a length that are looked back on, before the next longer ones are."""
+MOST_STEPS = 1_500
+"""Rows that are named before those that nobody can ask for any more are let go."""
 _HELD = KEPT + RATIO + 1
 _NO_LOSSES = np.zeros(0)
 
@@ -114,12 +116,12 @@ class LossTrail:
         """Keep the names of those of the rows since `begin` that may be asked for later."""
         fresh: set[int] = set()
         for stride in STRIDES:
-            oldest = max(self._first, self.rows - _HELD * stride)
+            oldest = max(self._first, self.rows - (KEPT + 1) * stride)
             fresh.update(range(-(-oldest // stride) * stride, self.rows, stride))
         if fresh:
             places = sorted(fresh)
             self._steps.update(zip(places, self._names(places), strict=True))
-        if len(self._steps) > 3 * KEPT * len(STRIDES):
+        if len(self._steps) > MOST_STEPS:
             self._steps = {place: step for place, step in self._steps.items() if self._may_be_asked_for(place)}
         self._first, self._names = self.rows, _nameless
 
