@@ -10,7 +10,7 @@ EXIT_CODES = {
     ExitCode.USAGE: "A wrong option or argument.",
     ExitCode.BROKER_AWAY: "Kafka does not answer. A service is to be started again; nothing is lost.",
     ExitCode.NOT_FOUND: "A file, a model, a version or a topic that was named is not there.",
-    ExitCode.TOO_MANY_DEAD_LETTERS: "Nearly all input is refused: the last log line names the source and the reason.",
+    ExitCode.TOO_MANY_DEAD_LETTERS: "The service itself fails on all that comes: the last log line says how.",
     ExitCode.FENCED: "Another process took this replica's place. A supervisor starts it again.",
     ExitCode.STUCK: "A call into the Kafka client did not return: the watchdog ended the process. Start it again.",
     ExitCode.STATE_MISMATCH: "State, offsets and log do not belong together: see `driftloop recover`.",
