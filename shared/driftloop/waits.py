@@ -35,7 +35,40 @@ INGESTION: tuple[Wait, ...] = ()
 
 ARCHIVE: tuple[Wait, ...] = ()
 
-DETECTION: tuple[Wait, ...] = ()
+DETECTION: tuple[Wait, ...] = (
+    Wait(
+        name="losses without a reference",
+        service="drift_detection",
+        waits_for="labels enough to compare the next ones with",
+        metric="driftloop_detection_learning",
+        status="losses are not judged yet",
+        alert="DriftloopLossesNotJudged",
+    ),
+    Wait(
+        name="a version without a profile",
+        service="drift_detection",
+        waits_for="a version that learnt the target of today's spec",
+        metric="driftloop_version_without_profile",
+        status="has no profile",
+        alert="DriftloopVersionWithoutProfile",
+    ),
+    Wait(
+        name="rows that nobody judges",
+        service="drift_detection",
+        waits_for="predictions and labels of the spec's target",
+        metric="driftloop_unjudged_rows_total",
+        status="labelled rows are not judged",
+        alert="DriftloopRowsUnjudged",
+    ),
+    Wait(
+        name="segments that nobody watches",
+        service="drift_detection",
+        waits_for="a place among the fifty segments with the most rows",
+        metric="driftloop_unwatched_segments_ratio",
+        status="of the rows are in segments that are not",
+        alert="DriftloopSegmentsUnwatched",
+    ),
+)
 
 COORDINATOR: tuple[Wait, ...] = (
     _model("detection", "detection to report a frame", _EVIDENCE,
