@@ -11,10 +11,9 @@ from confluent_kafka import OFFSET_END, KafkaException, TopicPartition
 
 from driftloop.kafka.clients.clients import offset_reader
 from driftloop.kafka.clients.retries import patiently
+from driftloop.kafka.deadlines import DEADLINES
 from driftloop.kafka.loop.transport import Position
 from driftloop.kafka.settings import KafkaSettings
-
-_TIMEOUT_S = 10.0
 
 
 class EndOffsets:
@@ -29,7 +28,7 @@ class EndOffsets:
         if not positions:
             return {}
         asked = [TopicPartition(self._prefix + topic, number, OFFSET_END) for topic, number in positions]
-        return _asked(lambda: self._consumer.offsets_for_times(asked, timeout=_TIMEOUT_S), self._prefix)
+        return _asked(lambda: self._consumer.offsets_for_times(asked, timeout=DEADLINES.call_s), self._prefix)
 
     def close(self) -> None:
         """Let the connection go."""
@@ -46,7 +45,7 @@ class GroupOffsets:
     def ask(self, positions: Sequence[Position]) -> dict[Position, int]:
         """One answer for each partition; raises UserError after a minute."""
         asked = [TopicPartition(self._prefix + topic, number) for topic, number in positions]
-        return _asked(lambda: self._consumer.committed(asked, timeout=_TIMEOUT_S), self._prefix)
+        return _asked(lambda: self._consumer.committed(asked, timeout=DEADLINES.call_s), self._prefix)
 
     def close(self) -> None:
         """Let the connection go."""

@@ -1,10 +1,10 @@
 """The loop's transport over Kafka: one group member, one transactional producer, table readers."""
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, suppress
 from operator import methodcaller
-from typing import cast
+from typing import ClassVar, cast
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Message, TopicPartition
 from confluent_kafka.admin import NewTopic  # type: ignore[attr-defined]
@@ -15,6 +15,7 @@ from driftloop.kafka.clients.clients import admin_client, group_consumer, requir
 from driftloop.kafka.clients.log_reader import LogReader, partition_count, unprefixed
 from driftloop.kafka.clients.offsets import EndOffsets
 from driftloop.kafka.clients.retries import patiently
+from driftloop.kafka.deadlines import Deadlines
 from driftloop.kafka.loop.consumer_errors import raise_lasting
 from driftloop.kafka.loop.table import Tables
 from driftloop.kafka.loop.transport import Polled, Position, Rebalance, Write
@@ -23,15 +24,23 @@ from driftloop.kafka.settings import KafkaSettings, LoopSettings
 from driftloop.processor import Record
 
 _ERROR = methodcaller("error")
+_LAG_S = 1.0
 _AT_ONCE = 500
 """Records asked for between two looks at how many bytes there are."""
 
 
 class KafkaTransport:
-    """See `driftloop.kafka.loop.transport.Transport`. One thread."""
+    """See `driftloop.kafka.loop.transport.Transport`. One thread.
+
+    `new_writer` opens the slot's producer. It is a class attribute and no setting: only a test that starts services
+    from an entry point of its own can put another one there.
+    """
+
+    new_writer: ClassVar[Callable[[KafkaSettings, str], Writer]] = Writer
 
     def __init__(self, settings: LoopSettings, kafka: KafkaSettings) -> None:
         self._settings, self._kafka = settings, kafka
+        self._deadlines = Deadlines.of(kafka)
         self._prefix = kafka.topic_prefix
         self._admin = admin_client(kafka)
         self._consumer: Consumer
@@ -44,7 +53,7 @@ class KafkaTransport:
         """Check the topics, fence an earlier incarnation, subscribe."""
         require_broker(self._kafka)
         self._prepare_topics()
-        self.writer = Writer(self._kafka, f"{self._settings.group}-{self._kafka.replica}")
+        self.writer = type(self).new_writer(self._kafka, f"{self._settings.group}-{self._kafka.replica}")
         self._consumer = group_consumer(self._kafka, self._settings.group, inputs=len(self._settings.inputs))
         self._consumer.subscribe(
             [self._prefix + topic for topic in self._settings.inputs],
@@ -61,7 +70,7 @@ class KafkaTransport:
             partition_count(self._admin, self._kafka, topic)
         if self._settings.state != "none":
             name, count = self._prefix + self._settings.changelog, next(iter(counts.values()))
-            if name not in self._admin.list_topics(timeout=30).topics:
+            if name not in self._admin.list_topics(timeout=self._deadlines.call_s).topics:
                 create_topics(self._admin, [NewTopic(name, count, config=changelog_config())])
 
     # -- partitions come and go -------------------------------------------------------------
@@ -111,7 +120,9 @@ class KafkaTransport:
         }
 
     def _ask_committed(self, positions: Sequence[Position]) -> list[TopicPartition]:
-        found = self._consumer.committed([self._named(position) for position in positions], timeout=30)
+        found = self._consumer.committed(
+            [self._named(position) for position in positions], timeout=self._deadlines.call_s
+        )
         for tp in found:
             if tp.error is not None:
                 raise KafkaException(tp.error)
@@ -123,7 +134,7 @@ class KafkaTransport:
         return low
 
     def _watermarks(self, place: TopicPartition) -> tuple[int, int]:
-        return self._consumer.get_watermark_offsets(place, timeout=30)
+        return self._consumer.get_watermark_offsets(place, timeout=self._deadlines.call_s)
 
     def begin_at(self, offsets: Mapping[Position, int]) -> None:
         """Seek and deliver."""
@@ -203,15 +214,21 @@ class KafkaTransport:
         """Rows up to the end of the log as of now."""
         return self._tables.catch_up()
 
-    def lag(self) -> dict[Position, int]:
-        """From what the client last heard of each partition's end."""
+    def lag(self, positions: Mapping[Position, int | None]) -> dict[Position, int]:
+        """From what the client last heard of each partition's end; one that stands still is asked for."""
         lags: dict[Position, int] = {}
-        for tp in self._consumer.position(self._consumer.assignment()):
-            with suppress(KafkaException):
-                _, high = self._consumer.get_watermark_offsets(tp, cached=True)
-                if high >= 0 and tp.offset >= 0:
-                    lags[tp.topic.removeprefix(self._prefix), tp.partition] = max(0, high - tp.offset)
+        for position, safe in positions.items():
+            with suppress(KafkaException):  # not known now: the last figure stands
+                tp = self._named(position)
+                low, high = self._consumer.get_watermark_offsets(tp, cached=True)
+                if safe is None or high < 0:
+                    low, high = self._consumer.get_watermark_offsets(tp, timeout=_LAG_S)
+                lags[position] = max(0, high - (self._safe(tp, low) if safe is None else safe))
         return lags
+
+    def _safe(self, tp: TopicPartition, low: int) -> int:
+        (found,) = self._consumer.committed([tp], timeout=_LAG_S)
+        return int(found.offset) if found.offset >= 0 else low
 
     def partitions(self, topic: str) -> int:
         """How many partitions a topic has; asked of the cluster once."""

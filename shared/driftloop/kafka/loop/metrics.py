@@ -1,5 +1,7 @@
 """What every loop shows of itself."""
 
+from collections.abc import Callable
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 _BUCKETS = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30)
@@ -31,7 +33,7 @@ class LoopMetrics:
         )
         self._lag = Gauge(
             "driftloop_lag_records",
-            "Records between the last read and the end of an input.",
+            "Offsets between the last commit and the end of an input: what a successor would have to read.",
             ("service", "topic", "partition"),
             registry=self.registry,
         )
@@ -58,6 +60,24 @@ class LoopMetrics:
             registry=self.registry,
         )
         self._partitions = Gauge("driftloop_partitions", "Partitions at work.", labels, registry=self.registry)
+        self._incomplete = Gauge(
+            "driftloop_incomplete_partitions",
+            "Partition numbers of which not every input is assigned: nothing of them is read.",
+            labels,
+            registry=self.registry,
+        )
+        self._aborts = Gauge(
+            "driftloop_consecutive_aborts",
+            "Transactions aborted since the last that was committed.",
+            labels,
+            registry=self.registry,
+        )
+        self._standstill = Gauge(
+            "driftloop_standstill_seconds",
+            "Time since the loop last began or ended a call into Kafka: nearly 0 while all is well.",
+            labels,
+            registry=self.registry,
+        )
         self._left_out.labels(service)  # shown from the start: an alert sees a rise, not a first value
         self.service = service
 
@@ -91,10 +111,19 @@ class LoopMetrics:
         """How far behind an input is."""
         self._lag.labels(self.service, topic, str(partition)).set(records)
 
-    def partitions(self, count: int) -> None:
-        """How many partitions are at work; lag of partitions that went is forgotten by the caller."""
-        self._partitions.labels(self.service).set(count)
+    def partitions(self, at_work: int, incomplete: int) -> None:
+        """How many partitions are at work, and how many wait for their twin of another input."""
+        self._partitions.labels(self.service).set(at_work)
+        self._incomplete.labels(self.service).set(incomplete)
+
+    def aborted_in_a_row(self, count: int) -> None:
+        """Transactions aborted since one went through."""
+        self._aborts.labels(self.service).set(count)
+
+    def watch_standstill(self, seconds: Callable[[], float]) -> None:
+        """Ask for the age of the last progress at each scrape: a loop that hangs cannot tell it."""
+        self._standstill.labels(self.service).set_function(seconds)
 
     def forget(self, topic: str, partition: int) -> None:
-        """A partition went."""
+        """A partition went; its lag is told by whoever has it now."""
         self._lag.remove(self.service, topic, str(partition))

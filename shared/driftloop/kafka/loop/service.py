@@ -11,19 +11,19 @@ import structlog
 from prometheus_client import CollectorRegistry, ProcessCollector
 
 from driftloop.errors import ExitCode, UserError
+from driftloop.kafka.deadlines import Deadlines
 from driftloop.kafka.loop.loop import Loop
 from driftloop.kafka.loop.transport import FencedError
+from driftloop.kafka.loop.watchdog import Watchdog
 from driftloop.telemetry.health import HealthServer
-
-_STUCK_AFTER_S = 120.0
-_STOP_WITHIN_S = 9.0
 
 
 class Service:
     """What `app.build` gives and `__main__` runs.
 
     `metrics_port=None` serves nothing, 0 takes a free port. `before` and `after` are called around
-    the loop (a child process to stop, a connection to close).
+    the loop (a child process to stop, a connection to close). A loop that hangs is ended by a watchdog, with
+    ExitCode.STUCK, and is to be started again by whoever started it.
     """
 
     def __init__(
@@ -34,8 +34,10 @@ class Service:
         metrics_host: str = "127.0.0.1",
         before: Callable[[], None] = lambda: None,
         after: Callable[[], None] = lambda: None,
+        deadlines: Deadlines | None = None,
     ) -> None:
         self.loop = loop
+        self._deadlines = deadlines or loop.deadlines
         self._port, self._host, self._before, self._after = metrics_port, metrics_host, before, after
 
     @property
@@ -48,9 +50,12 @@ class Service:
         log = structlog.get_logger(service=self.loop.metrics.service)
         ProcessCollector(registry=self.registry)
         self._listen_to_signals()
+        watchdog = Watchdog(self._deadlines)
+        self.loop.metrics.watch_standstill(lambda: watchdog.standstill_s)
         health = HealthServer(
-            self.registry, alive=lambda: self.loop.tick_age < _STUCK_AFTER_S, ready=lambda: self.loop.ready
+            self.registry, alive=lambda: watchdog.alive, ready=lambda: watchdog.in_time and self.loop.ready
         )
+        watchdog.start()
         try:
             if self._port is not None:
                 log.info("metrics served", port=health.start(self._host, self._port))
@@ -68,6 +73,7 @@ class Service:
             return int(ExitCode.ERROR)
         finally:
             self._after()
+            watchdog.stop()
             health.stop()
         log.info("stopped")
         return int(ExitCode.OK)
@@ -91,6 +97,6 @@ class Service:
     def _stop(self) -> None:
         """Ask the loop to end; a loop that cannot (its broker is away) is left behind: no harm, only a redo."""
         self.loop.stop()
-        last_resort = threading.Timer(_STOP_WITHIN_S, os._exit, (int(ExitCode.BROKER_AWAY),))
+        last_resort = threading.Timer(self._deadlines.stop_s, os._exit, (int(ExitCode.BROKER_AWAY),))
         last_resort.daemon = True
         last_resort.start()

@@ -1,0 +1,69 @@
+"""Writers for fault tests, put in place by the tests' own entry point: no setting of the product reaches them.
+
+`CHAOS_HOLD_IN_TRANSACTION_MS`: how long each transaction stays open with its records at the broker, so that faults
+land there. `CHAOS_WITHOUT_TRANSACTIONS`: write without any, as the control that shows that a run can fail.
+"""
+
+import time
+from collections.abc import Mapping, Sequence
+
+from confluent_kafka import Consumer, KafkaException, TopicPartition
+
+from driftloop.kafka.clients.clients import plain_producer
+from driftloop.kafka.loop.kafka_transport import KafkaTransport
+from driftloop.kafka.loop.transport import AbortedError, Write
+from driftloop.kafka.loop.writer import Writer
+from driftloop.kafka.settings import KafkaSettings, is_changelog
+
+HOLD, WITHOUT = "CHAOS_HOLD_IN_TRANSACTION_MS", "CHAOS_WITHOUT_TRANSACTIONS"
+
+
+def put_in_place(environment: Mapping[str, str]) -> None:
+    """Let every transport of this process write as the environment says."""
+    hold_s = float(environment.get(HOLD, "0")) / 1000
+    if environment.get(WITHOUT):
+        KafkaTransport.new_writer = lambda kafka, slot: WithoutTransactions(kafka, slot, hold_s)
+    elif hold_s:
+        KafkaTransport.new_writer = lambda kafka, slot: HoldingWriter(kafka, slot, hold_s)
+
+
+class HoldingWriter(Writer):
+    """Stays in each transaction for a while, its records already at the broker."""
+
+    def __init__(self, kafka: KafkaSettings, slot: str, hold_s: float) -> None:
+        self._hold_s = hold_s
+        super().__init__(kafka, slot)
+
+    def close(self, offsets: list[TopicPartition], consumer: Consumer) -> None:
+        """Hold, then close."""
+        self.flush()
+        time.sleep(self._hold_s)
+        super().close(offsets, consumer)
+
+
+class WithoutTransactions(HoldingWriter):
+    """What a careful service without transactions does: outputs, then its state, then how far it has read.
+
+    Any other order would lose. A fault test that finds no doubles here proves nothing.
+    """
+
+    def open(self) -> None:
+        """An idempotent producer and no more."""
+        self._producer = plain_producer(self._kafka)
+
+    def commit(self, writes: Sequence[Write], offsets: list[TopicPartition], consumer: Consumer) -> None:
+        """One after the other."""
+        for write in writes:
+            if not is_changelog(write.topic):
+                self.produce(write)
+        self.flush()
+        time.sleep(self._hold_s)
+        for write in writes:
+            if is_changelog(write.topic):
+                self.produce(write)
+        self.flush()
+        try:
+            if offsets:
+                consumer.commit(offsets=offsets, asynchronous=False)
+        except KafkaException as error:
+            raise AbortedError(error.args[0].str()) from error
