@@ -6,6 +6,7 @@ land there. `CHAOS_WITHOUT_TRANSACTIONS`: write without any, as the control that
 
 import time
 from collections.abc import Mapping, Sequence
+from typing import ClassVar
 
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 
@@ -13,31 +14,29 @@ from driftloop.kafka.clients.clients import plain_producer
 from driftloop.kafka.loop.kafka_transport import KafkaTransport
 from driftloop.kafka.loop.transport import AbortedError, Write
 from driftloop.kafka.loop.writer import Writer
-from driftloop.kafka.settings import KafkaSettings, is_changelog
+from driftloop.kafka.settings import is_changelog
 
 HOLD, WITHOUT = "CHAOS_HOLD_IN_TRANSACTION_MS", "CHAOS_WITHOUT_TRANSACTIONS"
 
 
 def put_in_place(environment: Mapping[str, str]) -> None:
     """Let every transport of this process write as the environment says."""
-    hold_s = float(environment.get(HOLD, "0")) / 1000
+    HoldingWriter.hold_s = float(environment.get(HOLD, "0")) / 1000
     if environment.get(WITHOUT):
-        KafkaTransport.new_writer = lambda kafka, slot: WithoutTransactions(kafka, slot, hold_s)
-    elif hold_s:
-        KafkaTransport.new_writer = lambda kafka, slot: HoldingWriter(kafka, slot, hold_s)
+        KafkaTransport.new_writer = WithoutTransactions
+    elif HoldingWriter.hold_s:
+        KafkaTransport.new_writer = HoldingWriter
 
 
 class HoldingWriter(Writer):
     """Stays in each transaction for a while, its records already at the broker."""
 
-    def __init__(self, kafka: KafkaSettings, slot: str, hold_s: float) -> None:
-        self._hold_s = hold_s
-        super().__init__(kafka, slot)
+    hold_s: ClassVar[float] = 0.0
 
     def close(self, offsets: list[TopicPartition], consumer: Consumer) -> None:
         """Hold, then close."""
         self.flush()
-        time.sleep(self._hold_s)
+        time.sleep(self.hold_s)
         super().close(offsets, consumer)
 
 
@@ -57,7 +56,7 @@ class WithoutTransactions(HoldingWriter):
             if not is_changelog(write.topic):
                 self.produce(write)
         self.flush()
-        time.sleep(self._hold_s)
+        time.sleep(self.hold_s)
         for write in writes:
             if is_changelog(write.topic):
                 self.produce(write)

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, suppress
 from operator import methodcaller
-from typing import ClassVar, cast
+from typing import cast
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Message, TopicPartition
 from confluent_kafka.admin import NewTopic  # type: ignore[attr-defined]
@@ -32,11 +32,11 @@ _AT_ONCE = 500
 class KafkaTransport:
     """See `driftloop.kafka.loop.transport.Transport`. One thread.
 
-    `new_writer` opens the slot's producer. It is a class attribute and no setting: only a test that starts services
-    from an entry point of its own can put another one there.
+    `new_writer` opens the slot's producer. It is an attribute and no setting: only a test that starts services from
+    an entry point of its own can put another class there.
     """
 
-    new_writer: ClassVar[Callable[[KafkaSettings, str], Writer]] = Writer
+    new_writer: Callable[[KafkaSettings, str], Writer] = Writer
 
     def __init__(self, settings: LoopSettings, kafka: KafkaSettings) -> None:
         self._settings, self._kafka = settings, kafka
@@ -53,7 +53,7 @@ class KafkaTransport:
         """Check the topics, fence an earlier incarnation, subscribe."""
         require_broker(self._kafka)
         self._prepare_topics()
-        self.writer = type(self).new_writer(self._kafka, f"{self._settings.group}-{self._kafka.replica}")
+        self.writer = self.new_writer(self._kafka, f"{self._settings.group}-{self._kafka.replica}")
         self._consumer = group_consumer(self._kafka, self._settings.group, inputs=len(self._settings.inputs))
         self._consumer.subscribe(
             [self._prefix + topic for topic in self._settings.inputs],

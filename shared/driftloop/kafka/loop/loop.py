@@ -32,6 +32,8 @@ from driftloop.processor import DeadLetter, Effects, Processor, Record, StaleTab
 _LAG_EVERY_S = 1.0
 _UNABLE_AFTER_ABORTS = 3
 """Transactions aborted in a row from which on a replica is not able to commit: not ready, its batches made smaller."""
+_MOST_SAID = 300
+"""Characters of an error that are logged: some hold the whole record."""
 _WAKE_AGAIN_AFTER = timedelta(seconds=60)
 
 
@@ -64,7 +66,7 @@ class Loop:
         self._transactions = Transactions(processor, settings, self._watched, self._tasks, self.metrics)
         self._breaker = Breaker(settings)
         self._size = BatchSize(self._kafka.batch_size)
-        self._aborts = 0
+        self._aborts, self._batch_aborted = 0, False
         self._failures: dict[tuple[str, int, int], int] = {}
         self._wake_at: datetime | None = None
         self._stopping = threading.Event()
@@ -168,6 +170,7 @@ class Loop:
                 self._transactions.forget(task.number)
         for position in positions:
             self.metrics.forget(*position)
+        self._count_aborts(0)
         self._show_partitions()
 
     def _show_partitions(self) -> None:
@@ -249,7 +252,7 @@ class Loop:
 
     def _isolate(self, records: list[Record], error: Exception) -> None:
         """Halve the batch until the culprit stands alone, then bury it."""
-        self._log.warning("a batch failed", records=len(records), error=repr(error))
+        self._log.warning("a batch failed", records=len(records), error=repr(error)[:_MOST_SAID])
         self._start_over()
         if len(records) > 1:
             self._size.halve(len(records), too_large=isinstance(error, TooLargeError))
@@ -273,7 +276,7 @@ class Loop:
         task.next[topic] = after
         task.since_snapshot = self._settings.snapshot_every
         self._breaker.check(1, 1)
-        if self._transacted(lambda: self._transactions.buried(letter, attempts), self._no_way_on):
+        if self._transacted(lambda: self._transactions.buried(letter, attempts), self._no_way_on, 1):
             self._watched.begin_at({(topic, number): after})
 
     def _no_way_on(self, error: TooLargeError) -> None:
@@ -288,26 +291,33 @@ class Loop:
         if effects.wake_at is not None:
             self._wake_at = min(self._wake_at or effects.wake_at, effects.wake_at)
         self._breaker.check(records, len(effects.dead_letters))
-        return self._transacted(lambda: self._transactions.effects(effects, records), too_large)
+        return self._transacted(lambda: self._transactions.effects(effects, records), too_large, records)
 
     def _transacted(
-        self, transaction: Callable[[], None], too_large: Callable[[TooLargeError], None] | None = None
+        self,
+        transaction: Callable[[], None],
+        too_large: Callable[[TooLargeError], None] | None = None,
+        records: int = 0,
     ) -> bool:
         """Whether it went through. Where not, `too_large` is told why if it never will; else all starts over."""
         try:
             transaction()
         except AbortedError as error:
-            self._aborts += 1
-            self.metrics.aborted_in_a_row(self._aborts)
+            self._batch_aborted |= records > 0
+            self._count_aborts(self._aborts + 1)
             self._log.warning("a transaction was aborted", reason=str(error), in_a_row=self._aborts)
             if isinstance(error, TooLargeError) and too_large is not None:
                 too_large(error)
             else:
                 self._start_over()
             return False
-        self._aborts = 0
-        self.metrics.aborted_in_a_row(0)
+        if records or not self._batch_aborted:  # one without records says nothing about the batch that failed
+            self._count_aborts(0)
         return True
+
+    def _count_aborts(self, in_a_row: int) -> None:
+        self._aborts, self._batch_aborted = in_a_row, self._batch_aborted and in_a_row > 0
+        self.metrics.aborted_in_a_row(in_a_row)
 
     def _show_lag(self) -> None:
         if self._ticked - self._lag_at > _LAG_EVERY_S:
