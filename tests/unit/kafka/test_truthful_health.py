@@ -90,3 +90,15 @@ def test_lag_counts_what_was_read_and_is_not_committed():
     transport.poll(10, 0.0)
     assert transport.lag({("outcome-frames", 0): None}) == {("outcome-frames", 0): 3}
     assert transport.lag({("outcome-frames", 0): 2}) == {("outcome-frames", 0): 1}
+
+
+def test_a_transaction_that_only_says_how_far_was_read_is_no_progress():
+    """Between two aborts of the same batch some go through that hold nothing: an alert must not take them for work."""
+    log = MemoryLog()
+    loop = MemoryLoop(Counter(), ONE, log)
+    loop.settle()
+    ends = {end: value(loop, "driftloop_transactions_total", end=end) for end in ("committed", "empty")}
+    assert ends == {"committed": None, "empty": 1}
+    log.append("outcome-frames", key="k", value=b"x")
+    loop.settle()
+    assert value(loop, "driftloop_transactions_total", end="committed") == 1

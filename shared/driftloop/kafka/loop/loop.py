@@ -28,6 +28,7 @@ from driftloop.kafka.loop.transport import AbortedError, Position, TooLargeError
 from driftloop.kafka.loop.watched import WatchedTransport
 from driftloop.kafka.settings import KafkaSettings, LoopSettings
 from driftloop.processor import DeadLetter, Effects, Processor, Record, StaleTableError
+from driftloop.waits import ABORTS, JOINS, RESTORES, UNREAD
 
 _LAG_EVERY_S = 1.0
 _UNABLE_AFTER_ABORTS = 3
@@ -90,9 +91,19 @@ class Loop:
     @property
     def ready(self) -> bool:
         """Whether the group has given us our share (which may be nothing), all of it is restored, and we can commit."""
+        return not self.waits_for
+
+    @property
+    def waits_for(self) -> str:
+        """Why it is not ready, in the words of `driftloop.waits`; empty where it is."""
         joined = self._joined_at is not None and time.monotonic() - self._joined_at > self.deadlines.share_s
-        idle = self._tasks.waiting() or self._tasks.incomplete()
-        return (self._assigned or joined) and not idle and self._aborts < _UNABLE_AFTER_ABORTS
+        if not (self._assigned or joined):
+            return JOINS
+        if self._tasks.waiting():
+            return RESTORES
+        if self._tasks.incomplete():
+            return UNREAD
+        return ABORTS if self._aborts >= _UNABLE_AFTER_ABORTS else ""
 
     def run(self) -> None:
         """Run until `stop`. Raises UserError, FencedError, or what the core's `wake` raised."""

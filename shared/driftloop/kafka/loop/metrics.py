@@ -39,7 +39,7 @@ class LoopMetrics:
         )
         self._transactions = Counter(
             "driftloop_transactions_total",
-            "Transactions by how they ended.",
+            "Transactions by how they ended: committed, aborted, or empty (they said how far was read, and no more).",
             ("service", "end"),
             registry=self.registry,
         )
@@ -50,6 +50,7 @@ class LoopMetrics:
             registry=self.registry,
             buckets=_BUCKETS,
         )
+        self._ready = Gauge("driftloop_ready", "1 where /readyz says yes.", labels, registry=self.registry)
         self._restores = Counter(
             "driftloop_restores_total", "Partitions whose state was restored.", labels, registry=self.registry
         )
@@ -96,7 +97,7 @@ class LoopMetrics:
         self._outgoing.labels(self.service, topic).inc()
 
     def transaction(self, end: str) -> None:
-        """A transaction ended: "committed" or "aborted"."""
+        """A transaction ended: "committed", "aborted" or "empty"."""
         self._transactions.labels(self.service, end).inc()
 
     def restored(self) -> None:
@@ -120,9 +121,10 @@ class LoopMetrics:
         """Transactions aborted since one went through."""
         self._aborts.labels(self.service).set(count)
 
-    def watch_standstill(self, seconds: Callable[[], float]) -> None:
-        """Ask for the age of the last progress at each scrape: a loop that hangs cannot tell it."""
-        self._standstill.labels(self.service).set_function(seconds)
+    def watch(self, standstill_s: Callable[[], float], ready: Callable[[], bool]) -> None:
+        """Ask for the age of the last progress, and readiness, at each scrape: a loop that hangs cannot tell them."""
+        self._standstill.labels(self.service).set_function(standstill_s)
+        self._ready.labels(self.service).set_function(lambda: float(ready()))
 
     def forget(self, topic: str, partition: int) -> None:
         """A partition went; its lag is told by whoever has it now."""

@@ -16,6 +16,7 @@ from driftloop.kafka.loop.loop import Loop
 from driftloop.kafka.loop.transport import FencedError
 from driftloop.kafka.loop.watchdog import Watchdog
 from driftloop.telemetry.health import HealthServer
+from driftloop.waits import HANGS
 
 
 class Service:
@@ -51,10 +52,7 @@ class Service:
         ProcessCollector(registry=self.registry)
         self._listen_to_signals()
         watchdog = Watchdog(self._deadlines)
-        self.loop.metrics.watch_standstill(lambda: watchdog.standstill_s)
-        health = HealthServer(
-            self.registry, alive=lambda: watchdog.alive, ready=lambda: watchdog.in_time and self.loop.ready
-        )
+        health = self._health(watchdog)
         watchdog.start()
         try:
             if self._port is not None:
@@ -77,6 +75,16 @@ class Service:
             health.stop()
         log.info("stopped")
         return int(ExitCode.OK)
+
+    def _health(self, watchdog: Watchdog) -> HealthServer:
+        def waits_for() -> str:
+            return self.loop.waits_for if watchdog.in_time else HANGS
+
+        def ready() -> bool:
+            return not waits_for()
+
+        self.loop.metrics.watch(lambda: watchdog.standstill_s, ready)
+        return HealthServer(self.registry, alive=lambda: watchdog.alive, ready=ready, waits_for=waits_for)
 
     def _listen_to_signals(self) -> None:
         """A thread hears them: the main one may be inside a call to the broker that takes a minute to give up."""

@@ -81,12 +81,13 @@ class Transactions:
             writes += more
         if not writes and not offsets:
             return
+        holds_records = any(task.dirty for task in self._tasks.ready())
         try:
             self._transport.commit(writes, offsets)
         except Exception:
             self._metrics.transaction("aborted")
             raise
-        self._metrics.transaction("committed")
+        self._metrics.transaction("committed" if writes or holds_records else "empty")
         self._tasks.committed(offsets)
         self._before |= fresh
         for task in snapshot_of:
