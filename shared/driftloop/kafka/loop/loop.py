@@ -15,19 +15,20 @@ from functools import partial
 import structlog
 
 from driftloop.clock import Clock, system_now
-from driftloop.errors import UserError
+from driftloop.errors import ExitCode, UserError
 from driftloop.kafka.deadlines import Deadlines
 from driftloop.kafka.loop.batch_size import BatchSize
-from driftloop.kafka.loop.dead_letter import Breaker
+from driftloop.kafka.loop.breaker import Breaker
 from driftloop.kafka.loop.kafka_transport import KafkaTransport
 from driftloop.kafka.loop.metrics import LoopMetrics
+from driftloop.kafka.loop.placement import in_place
 from driftloop.kafka.loop.restore import restore
 from driftloop.kafka.loop.tasks import Gap, Tasks
 from driftloop.kafka.loop.transactions import Transactions
 from driftloop.kafka.loop.transport import AbortedError, Position, TooLargeError, Transport
 from driftloop.kafka.loop.watched import WatchedTransport
 from driftloop.kafka.settings import KafkaSettings, LoopSettings
-from driftloop.processor import DeadLetter, Effects, Processor, Record, StaleTableError
+from driftloop.processor import DeadLetter, Effects, KnowsLog, Processor, Record, StaleTableError
 from driftloop.waits import ABORTS, JOINS, RESTORES, UNREAD
 
 _LAG_EVERY_S = 1.0
@@ -68,6 +69,7 @@ class Loop:
         self._breaker = Breaker(settings)
         self._size = BatchSize(self._kafka.batch_size)
         self._aborts, self._batch_aborted = 0, False
+        self._partition_count = 1
         self._failures: dict[tuple[str, int, int], int] = {}
         self._wake_at: datetime | None = None
         self._stopping = threading.Event()
@@ -118,6 +120,9 @@ class Loop:
     def start(self) -> None:
         """Join the group."""
         self._watched.open(self)
+        self._partition_count = self._watched.partitions(self._settings.inputs[0])
+        if isinstance(self._processor, KnowsLog):
+            self._processor.take_log(self._watched.identity())
         self._joined_at = time.monotonic()
 
     def finish(self) -> None:
@@ -223,14 +228,19 @@ class Loop:
 
     def _process(self, records: list[Record]) -> None:
         now = self._clock()
+        taken, misplaced = in_place(records, self._settings.keyed, self._partition_count)
         try:
-            effects = self._with_tables(partial(self._processor.process, records, now))
+            effects = self._with_tables(partial(self._processor.process, taken, now)) if taken else Effects()
         except UserError:
             raise  # what the core needs is away (a full disk, a store): no record is to blame
         except Exception as error:  # noqa: BLE001  (whatever a record does to a core, the service lives)
             self._isolate(records, error)
             return
-        if self._write(effects, len(records), partial(self._isolate, records)):
+        if self._write(
+            effects + Effects(dead_letters=misplaced) if misplaced else effects,
+            records,
+            partial(self._isolate, records),
+        ):
             self._size.went_well()
             self._failures.clear()
         elif self._aborts >= _UNABLE_AFTER_ABORTS and self._size.limit >= len(records):
@@ -242,7 +252,7 @@ class Loop:
         effects = self._processor.wake(now)
         if effects.outgoing or effects.state_changes or effects.dead_letters:
             self._transactions.write_down_all()
-        self._write(effects, 0, self._wake_later)
+        self._write(effects, [], self._wake_later)
 
     def _wake_later(self, error: TooLargeError) -> None:
         """What the core wished for by itself can never be written: go on with the records, and try it now and then."""
@@ -286,9 +296,9 @@ class Loop:
             return
         task.next[topic] = after
         task.since_snapshot = self._settings.snapshot_every
-        self._breaker.check(1, 1)
         if self._transacted(lambda: self._transactions.buried(letter, attempts), self._no_way_on, 1):
             self._watched.begin_at({(topic, number): after})
+            self._count([record], [letter])
 
     def _no_way_on(self, error: TooLargeError) -> None:
         """Not even the dead letter and the state beside it can be written."""
@@ -297,12 +307,26 @@ class Loop:
             f"than the broker takes ({error}): raise `max.message.bytes` of that topic and start it again"
         ) from error
 
-    def _write(self, effects: Effects, records: int, too_large: Callable[[TooLargeError], None]) -> bool:
+    def _count(self, records: Sequence[Record], letters: Sequence[DeadLetter]) -> None:
+        """Look at who is refused, once that is committed; raises UserError where the service is to blame itself."""
+        news = self._breaker.count(records, letters)
+        for source, reason in news.refused.items():
+            self._log.error("a source is refused", source=str(source), reason=reason, see="driftloop dlq list")
+        for source in news.taken_again:
+            self._log.info("a source is taken again", source=str(source))
+        if news.refused or news.taken_again:
+            self.metrics.refused(map(str, self._breaker.refused))
+        if news.stop is not None:
+            raise UserError(news.stop, ExitCode.TOO_MANY_DEAD_LETTERS)
+
+    def _write(self, effects: Effects, records: Sequence[Record], too_large: Callable[[TooLargeError], None]) -> bool:
         """Commit what a core wants; where it was aborted, go back to the last commit."""
         if effects.wake_at is not None:
             self._wake_at = min(self._wake_at or effects.wake_at, effects.wake_at)
-        self._breaker.check(records, len(effects.dead_letters))
-        return self._transacted(lambda: self._transactions.effects(effects, records), too_large, records)
+        done = self._transacted(lambda: self._transactions.effects(effects, len(records)), too_large, len(records))
+        if done:
+            self._count(records, effects.dead_letters)
+        return done
 
     def _transacted(
         self,

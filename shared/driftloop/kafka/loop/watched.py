@@ -3,8 +3,9 @@
 from collections.abc import Iterator, Mapping, Sequence
 
 from driftloop.kafka.clients.under_way import CALLS, OWN_CODE
+from driftloop.kafka.loop.identity import Stand
 from driftloop.kafka.loop.transport import Polled, Position, Rebalance, Transport, Write
-from driftloop.processor import Record
+from driftloop.processor import LogIdentity, Record
 
 
 class WatchedTransport:
@@ -37,6 +38,16 @@ class WatchedTransport:
         """How many."""
         with CALLS.under_way("partitions"):
             return self._transport.partitions(topic)
+
+    def identity(self) -> LogIdentity:
+        """Which log this is."""
+        with CALLS.under_way("identity"):
+            return self._transport.identity()
+
+    def stands(self, positions: Sequence[Position]) -> dict[Position, Stand]:
+        """How the group stands."""
+        with CALLS.under_way("stands"):
+            return self._transport.stands(positions)
 
     def commit(self, writes: Sequence[Write], offsets: Mapping[Position, int]) -> None:
         """One transaction."""

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Sequence
+from typing import ClassVar
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
 
@@ -18,7 +19,12 @@ _TAKEN_BACK = frozenset({KafkaError.INVALID_PRODUCER_EPOCH, KafkaError.PRODUCER_
 
 
 class Writer:
-    """The producer of one replica slot. Opening it fences the slot's earlier owner."""
+    """The producer of one replica slot. Opening it fences the slot's earlier owner.
+
+    `exact`: records, state and offsets go together; false only of a writer that a fault test puts in place.
+    """
+
+    exact: ClassVar[bool] = True
 
     def __init__(self, kafka: KafkaSettings, slot: str) -> None:
         self._kafka, self._slot = kafka, slot
