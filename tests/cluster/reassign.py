@@ -1,6 +1,7 @@
-"""Moves partitions between brokers: no Python client has the request, so it is written down here byte by byte.
+"""Moves partitions between brokers, and elects their leaders, with requests written down byte by byte.
 
-`AlterPartitionReassignments` (key 45, version 0) is answered by every broker; the format is Kafka's own
+Why: no Python client has `AlterPartitionReassignments` (key 45, version 0), and `elect_leaders` of confluent-kafka
+2.16 raises a SystemError (`ElectLeaders` is key 43, version 2). The formats are Kafka's own
 (`AlterPartitionReassignmentsRequest.json`): compact arrays and strings, each structure closed by its tags.
 """
 
@@ -9,13 +10,13 @@ import struct
 import time
 from collections.abc import Mapping, Sequence
 
-from confluent_kafka import ElectionType  # type: ignore[attr-defined]
-
 from driftloop.errors import UserError
 from driftloop.kafka.clients.clients import admin_client
 from driftloop.kafka.settings import KafkaSettings
 
-_KEY, _VERSION, _TIMEOUT_MS = 45, 0, 30_000
+_REASSIGN, _ELECT = (45, 0), (43, 2)
+_PREFERRED, _ALL_PARTITIONS = b"\x00", b"\x00"
+_TIMEOUT_MS = 30_000
 _MOVED_S = 120.0
 _NO_TAGS = b"\x00"
 
@@ -30,16 +31,9 @@ def replicas_of(kafka: KafkaSettings) -> dict[tuple[str, int], list[int]]:
 
 def reassign(kafka: KafkaSettings, wanted: Replicas) -> None:
     """Return once every partition is on the brokers that are wanted, and nowhere else."""
-    host, port = kafka.bootstrap_servers.split(",")[0].split(":")
-    with socket.create_connection((host, int(port)), timeout=30) as connection:
-        connection.sendall(_request(wanted))
-        size = struct.unpack(">i", _exactly(connection, 4))[0]
-        answer = _exactly(connection, size)
-    error = struct.unpack(">h", answer[9:11])[0]  # behind the correlation id, its tags and the throttle time
-    if error:
-        raise UserError(f"Kafka refused to move partitions: error {error}")
+    _asked(kafka, _REASSIGN, struct.pack(">i", _TIMEOUT_MS) + _moves(wanted))
     deadline = time.monotonic() + _MOVED_S
-    while any(set(replicas_of(kafka)[place]) != set(brokers) for place, brokers in wanted.items()):
+    while any(set(there) != set(wanted[place]) for place, there in replicas_of(kafka).items() if place in wanted):
         if time.monotonic() > deadline:
             raise UserError(f"the partitions have not moved after {_MOVED_S:.0f} s")
         time.sleep(0.2)
@@ -47,18 +41,28 @@ def reassign(kafka: KafkaSettings, wanted: Replicas) -> None:
 
 def elect_preferred_leaders(kafka: KafkaSettings) -> None:
     """Give every partition back to the broker that should lead it."""
-    admin = admin_client(kafka)
-    admin.elect_leaders(ElectionType.PREFERRED, None, request_timeout=30).result()
+    _asked(kafka, _ELECT, _PREFERRED + _ALL_PARTITIONS + struct.pack(">i", _TIMEOUT_MS))
 
 
-def _request(wanted: Replicas) -> bytes:
+def _asked(kafka: KafkaSettings, request: tuple[int, int], body: bytes) -> None:
+    host, port = kafka.bootstrap_servers.split(",")[0].split(":")
+    message = struct.pack(">hhih", *request, 1, -1) + _NO_TAGS + body + _NO_TAGS
+    with socket.create_connection((host, int(port)), timeout=60) as connection:
+        connection.sendall(struct.pack(">i", len(message)) + message)
+        size = struct.unpack(">i", _exactly(connection, 4))[0]
+        answer = _exactly(connection, size)
+    error = struct.unpack(">h", answer[9:11])[0]  # behind the correlation id, its tags and the throttle time
+    if error:
+        raise UserError(f"Kafka refused a change of its partitions: error {error}")
+
+
+def _moves(wanted: Replicas) -> bytes:
     by_topic: dict[str, list[tuple[int, Sequence[int]]]] = {}
     for (topic, number), brokers in wanted.items():
         by_topic.setdefault(topic, []).append((number, brokers))
-    topics = [_text(topic) + _array([_partition(*one) for one in ps]) + _NO_TAGS for topic, ps in by_topic.items()]
-    header = struct.pack(">hhih", _KEY, _VERSION, 1, -1) + _NO_TAGS
-    message = header + struct.pack(">i", _TIMEOUT_MS) + _array(topics) + _NO_TAGS
-    return struct.pack(">i", len(message)) + message
+    return _array(
+        [_text(topic) + _array([_partition(*one) for one in ps]) + _NO_TAGS for topic, ps in by_topic.items()]
+    )
 
 
 def _partition(number: int, brokers: Sequence[int]) -> bytes:

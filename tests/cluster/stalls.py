@@ -4,6 +4,8 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 
+from confluent_kafka import KafkaException
+
 from driftloop.errors import UserError
 from driftloop.kafka.clients.clients import admin_client
 from driftloop.kafka.clients.log_reader import partition_count
@@ -54,13 +56,14 @@ class StallWatch(threading.Thread):
         self._groups = {group: GroupOffsets(kafka, group) for group in groups}
         self._stopping = threading.Event()
         self.stalls = Stalls()
+        self.unanswered: list[str] = []
 
     def run(self) -> None:
         while not self._stopping.wait(_EVERY_S):
             try:
                 self._look()
-            except UserError:  # no answer for a minute: the next one counts from the last
-                continue
+            except (UserError, KafkaException) as error:  # no answer now: the next one counts from the last
+                self.unanswered.append(str(error))
 
     def stop(self) -> None:
         """Look no more."""

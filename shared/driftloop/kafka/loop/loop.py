@@ -36,6 +36,8 @@ _UNABLE_AFTER_ABORTS = 3
 """Transactions aborted in a row from which on a replica is not able to commit: not ready, its batches made smaller."""
 _MOST_SAID = 300
 """Characters of an error that are logged: some hold the whole record."""
+_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.01, 1.0
+"""Before what was aborted is tried again, doubled with each abort in a row."""
 _WAKE_AGAIN_AFTER = timedelta(seconds=60)
 
 
@@ -344,6 +346,7 @@ class Loop:
             if isinstance(error, TooLargeError) and too_large is not None:
                 too_large(error)
             else:
+                self._stopping.wait(min(_LONGEST_PAUSE_S, _FIRST_PAUSE_S * 2 ** (self._aborts - 1)))
                 self._start_over()
             return False
         if records or not self._batch_aborted:  # one without records says nothing about the batch that failed
