@@ -45,7 +45,7 @@ sys.exit(Service(loop, deadlines=quick).run())
 
 
 @pytest.mark.parametrize(
-    "method", ["commit", "poll", *(pytest.param(m, marks=pytest.mark.slow) for m in ("committed", "poll_tables"))]
+    "method", ["commit", "poll", *(pytest.param(m, marks=pytest.mark.slow) for m in ("stands", "poll_tables"))]
 )
 def test_a_call_that_never_returns_ends_the_process_with_its_name_its_age_and_all_stacks(method):
     started = [sys.executable, "-c", HANGING.format(method=method)]
