@@ -89,6 +89,30 @@ RUNTIME: tuple[Wait, ...] = (
         "A call into Kafka is waited for 45 s, a core's own work for `max_poll_interval_ms` and 45 s: then the process "
         "ends with exit code 7 and is started again.",
     ),
+    Wait(
+        "refused source",
+        "every service",
+        "a producer or a spec to be mended: all that it sends is buried, and the others go on",
+        "driftloop_refused_sources",
+        "Refused in the last day",
+        "DriftloopSourceRefused",
+    ),
+    Wait(
+        "wrong partition",
+        "outcome_ingestion, retrain_coordinator, trainer_worker",
+        "a producer to be given the right partitioner: its records are buried",
+        "driftloop_dead_letters_total",
+        "WrongPartition",
+        "DriftloopWrongPartition",
+    ),
+    Wait(
+        "state that does not belong to the log",
+        "every service",
+        "a person to run `driftloop recover`: the service has stopped with exit code 8",
+        "up",
+        "not running",
+        "DriftloopProcessDown",
+    ),
 )
 
 WAITS = INGESTION + ARCHIVE + DETECTION + COORDINATOR + TRAINER + SCORING + RUNTIME

@@ -1,37 +1,30 @@
-"""What a case of the cluster is: a situation that a person gets into, and the sentence that it must end in.
+"""What a case of the cluster is: a situation that people bring about, and how the product must end in it.
 
-A case is a module in `tests.cluster.cases` with a `CASE`; the harness finds it there and runs it after the faults, on
-the same three brokers, under a topic prefix of its own.
+A module `cases_*.py` beside this one has `CASES`, name → function. The harness finds it there and runs each case after
+the faults, on the same three brokers, under a topic prefix of its own. A case raises where the product is silently
+wrong, or does not end in its sentence.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+import traceback
+from collections.abc import Callable, Mapping
 from importlib import import_module
 from pathlib import Path
-from pkgutil import iter_modules
-from typing import Protocol
 
 from driftloop.kafka.settings import KafkaSettings
 
-
-@dataclass(frozen=True, slots=True)
-class Ended:
-    """How a case ended: as it must, and in which words."""
-
-    ok: bool
-    said: str
+Case = Callable[[KafkaSettings], None]
 
 
-class ClusterCase(Protocol):
-    """`name` is its key in the report. `run` brings the situation about and never raises for what it finds."""
-
-    name: str
-
-    def run(self, kafka: KafkaSettings, folder: Path) -> Ended: ...
+def cases() -> Mapping[str, Case]:
+    """All there are."""
+    modules = sorted(path.stem for path in Path(__file__).parent.glob("cases_*.py"))
+    return {name: case for module in modules for name, case in import_module(f"tests.cluster.{module}").CASES.items()}
 
 
-def cases() -> Iterator[ClusterCase]:
-    """All there are, by their modules' names."""
-    folder = Path(__file__).parent / "cases"
-    for module in sorted(iter_modules([str(folder)]), key=lambda found: found.name):
-        yield import_module(f"tests.cluster.cases.{module.name}").CASE
+def wrong_with(case: Case, kafka: KafkaSettings, prefix: str) -> str:
+    """What is wrong in a case; empty where it ends as it must."""
+    try:
+        case(kafka.model_copy(update={"topic_prefix": prefix}))
+    except Exception:  # noqa: BLE001  (whatever ends it is what it found)
+        return traceback.format_exc()
+    return ""

@@ -9,6 +9,7 @@ down. Whoever changes one number is told here which other one it collides with.
     stop           <  unready < stuck           a replica that hangs is not ready before it is ended
     revoke         <  poll interval             leaving partitions are written down while they are ours
     session + stuck + restart <= stall          the longest that a hung replica keeps its partitions
+    patience + leave + restart <= stall         the same of one that asks in vain, gives up and cannot leave
 
 Progress is the beginning or the end of a call into the Kafka client, not a turn of the loop: a restore of an
 hour makes thousands of calls, and none of them may last. The work of a core between two calls (a batch, a
@@ -30,14 +31,16 @@ class Deadlines:
     """Seconds. Raises UserError where they contradict each other.
 
     `session_s`, `poll_interval_s`: the broker's view of a group's member. `transaction_s`: the broker takes an open
-    transaction back. `call_s`: the time-out given to one call. `close_s`: tries of a transaction's end, offsets
+    transaction back. `ask_s`: the time-out given to a question that is asked anew through a new
+    client. `call_s`: the time-out given to any other call. `close_s`: tries of a transaction's end, offsets
     and commit together. `patience_s`: tries of anything else whose errors pass by themselves. `delivery_s`: a
     reader that knows of records and gets none. `share_s`: a member of a group that was given nothing for so long has
     no share. `unready_s`: from when on a replica without progress is not ready.
-    `stuck_s`: from when on a call is taken for hung and the process ended. `stop_s`: from SIGTERM to the end.
+    `stuck_s`: from when on a call is taken for hung and the process ended. `leave_s`: the same for `close`, which is a
+    courtesy. `stop_s`: from SIGTERM to the end.
 
     >>> Deadlines().revoke_s
-    160.0
+    120.0
     >>> Deadlines(call_s=60)
     Traceback (most recent call last):
         ...
@@ -47,11 +50,13 @@ class Deadlines:
     session_s: float = 6.0
     transaction_s: float = 30.0
     poll_interval_s: float = 600.0
-    call_s: float = 20.0
-    close_s: float = 40.0
-    patience_s: float = 60.0
+    ask_s: float = 5.0
+    call_s: float = 15.0
+    close_s: float = 30.0
+    patience_s: float = 45.0
     delivery_s: float = 30.0
     share_s: float = 5.0
+    leave_s: float = 15.0
     stop_s: float = 9.0
     unready_s: float = 15.0
     stuck_s: float = 45.0
@@ -59,6 +64,8 @@ class Deadlines:
 
     def __post_init__(self) -> None:
         self._require("call_s", self.call_s, "stuck_s", self.stuck_s)
+        self._require("ask_s", self.ask_s, "call_s", self.call_s, or_equal=True)
+        self._require("leave_s", self.leave_s, "stuck_s", self.stuck_s, or_equal=True)
         self._require("session_s", self.session_s, "stuck_s", self.stuck_s)
         self._require("call_s", self.call_s, "close_s", self.close_s, or_equal=True)
         self._require("stop_s", self.stop_s, "unready_s", self.unready_s)
@@ -66,6 +73,8 @@ class Deadlines:
         self._require("revoke_s", self.revoke_s, "max.poll.interval.ms", self.poll_interval_s)
         self._require("transaction.timeout.ms", self.transaction_s, "max.poll.interval.ms", self.poll_interval_s)
         longest = self.session_s + self.stuck_s + RESTART_S
+        in_vain = self.patience_s + self.leave_s + RESTART_S
+        self._require("patience_s + leave_s + restart", in_vain, "stall_s", self.stall_s, or_equal=True)
         self._require("session_s + stuck_s + restart", longest, "stall_s", self.stall_s, or_equal=True)
 
     @classmethod

@@ -25,7 +25,10 @@ KAFKA_ROOM = Path(inspect.getfile(loop_room)).parents[1]
         ({"close_s": 10.0}, "close_s"),
         ({"stop_s": 15.0}, "stop_s"),
         ({"unready_s": 45.0}, "unready_s"),
-        ({"poll_interval_s": 160.0}, "revoke_s"),
+        ({"poll_interval_s": 120.0}, "revoke_s"),
+        ({"ask_s": 16.0}, "ask_s"),
+        ({"leave_s": 46.0}, "leave_s"),
+        ({"patience_s": 50.0}, "patience_s"),
         ({"transaction_s": 600.0}, "transaction.timeout.ms"),
         ({"stuck_s": 55.0}, "stall_s"),
     ],
@@ -53,6 +56,8 @@ def test_whatever_is_accepted_keeps_every_inequality(given_seconds):
     assert found.call_s <= found.close_s
     assert max(found.call_s, found.session_s, found.unready_s) < found.stuck_s
     assert found.revoke_s < found.poll_interval_s
+    assert found.ask_s <= found.call_s
+    assert found.patience_s + found.leave_s + RESTART_S <= found.stall_s
     assert found.session_s + found.stuck_s + RESTART_S <= found.stall_s <= 90
 
 

@@ -13,7 +13,9 @@ from driftloop.kafka.clients.under_way import OWN_CODE, Calls, Step
 from driftloop.kafka.deadlines import Deadlines
 from driftloop.kafka.loop.watchdog import Standstill, Standstills, Watchdog
 
-QUICK = Deadlines(call_s=0.1, close_s=0.2, session_s=0.1, stop_s=0.1, unready_s=0.2, stuck_s=0.5)
+QUICK = Deadlines(
+    ask_s=0.1, call_s=0.1, close_s=0.2, leave_s=0.3, session_s=0.1, stop_s=0.1, unready_s=0.2, stuck_s=0.5
+)
 LOOP = 1
 
 HANGING = """
@@ -39,7 +41,9 @@ settings = LoopSettings(service="counter", group="counter", inputs=("outcome-fra
 log = MemoryLog()
 loop = Loop(Counter(), settings, KafkaSettings(), transport=Hanging(settings, log))
 log.append("outcome-frames", key="k", value=b"x")
-quick = Deadlines(call_s=0.1, close_s=0.2, session_s=0.1, stop_s=0.1, unready_s=0.2, stuck_s=1.0)
+quick = Deadlines(
+    ask_s=0.1, call_s=0.1, close_s=0.2, leave_s=0.3, session_s=0.1, stop_s=0.1, unready_s=0.2, stuck_s=1.0
+)
 sys.exit(Service(loop, deadlines=quick).run())
 """
 
@@ -147,3 +151,10 @@ def test_a_callback_within_a_call_is_our_own_code_and_the_call_goes_on_after_it(
                 assert [step.call for step in calls.steps().values()] == ["commit_transaction"]
             assert [step.call for step in calls.steps().values()] == [None]
         assert [step.call for step in calls.steps().values()] == ["poll"]
+
+
+def test_leaving_the_group_is_a_courtesy_and_waited_for_less():
+    standstills, deadlines = Standstills(LOOP), Deadlines()
+    (step,) = steps_of("close")
+    look_on(standstills, step, 17)
+    assert standstills.stuck(deadlines) == Standstill("close", 16.0)

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 
-from confluent_kafka import Consumer, KafkaException, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, NewPartitions, NewTopic  # type: ignore[attr-defined]
 
 from driftloop.errors import UserError
@@ -78,6 +78,7 @@ class Recoverer:
 
     def apply(self, recovery: Recovery) -> None:
         """Do it: more partitions first, then all else in one transaction. Raises UserError where members still run."""
+        self._require_stopped()
         if recovery.grow:
             wanted = [NewPartitions(self._kafka.topic_prefix + topic, count) for topic, count in recovery.grow.items()]
             with_results(self._admin.create_partitions(wanted, operation_timeout=_TIMEOUT_S))
@@ -94,10 +95,22 @@ class Recoverer:
             with closing(group_reader(self._kafka, self._group)) as consumer:
                 Writer(self._kafka, f"{self._group}-{self._kafka.replica}").commit(writes, offsets, consumer)
         except AbortedError as error:
+            raise UserError(f"{self._group} was left as it is: {error}") from error
+
+    def _require_stopped(self) -> None:
+        """A transaction may move the offsets of a group that is at work: it has to be asked for."""
+        name = self._kafka.topic_prefix + self._group
+        try:
+            found = self._admin.describe_consumer_groups([name], request_timeout=_TIMEOUT_S)[name].result(_TIMEOUT_S)
+        except KafkaException as error:
+            if error.args[0].code() == KafkaError.GROUP_ID_NOT_FOUND:
+                return
+            raise UserError(f"{self._group} could not be asked for: {error.args[0].str()}") from error
+        if found.members:
             raise UserError(
-                f"{self._group} was left as it is: {error}; stop its service first, and wait a minute for its session "
-                "to end"
-            ) from error
+                f"{self._group} has {len(found.members)} members at work: stop its service first (after a kill its "
+                "session takes up to a minute to end)"
+            )
 
     def _topics(self) -> list[str]:
         if not self._stateful:

@@ -97,6 +97,7 @@ class KafkaTransport:
         Why not at the beginning: the client then asks the broker where that is, and an answer that comes after
         `begin_at` takes the partition back there. All of the log is then read once more to be thrown away.
         """
+        self._watch.require_known(self._positions(found))
         places = self.committed(self._positions(found)) if found else {}
         parked = [self._named(position, offset) for position, offset in places.items()]
         if self._kafka.group_protocol == "consumer":

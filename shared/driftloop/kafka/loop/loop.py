@@ -64,6 +64,7 @@ class Loop:
         self._processor, self._settings, self._clock = processor, settings, clock
         self.metrics = metrics or LoopMetrics(settings.service)
         self.deadlines = Deadlines.of(self._kafka)
+        self.metrics.reads(settings.inputs)
         self._transport: Transport = transport or KafkaTransport(settings, self._kafka)
         self._watched = WatchedTransport(self._transport)
         self._tasks = Tasks(settings.inputs)
@@ -116,6 +117,9 @@ class Loop:
             while not self._stopping.is_set():
                 self.step()
             self.finish()
+        except Exception as error:
+            self._log.warning("leaving", reason=str(error)[:_MOST_SAID])  # said before `close`, which may hang
+            raise
         finally:
             self._watched.close()
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
-from driftloop.processor import DeadLetter
+from driftloop.processor import WRONG_PARTITION, DeadLetter
 
 _BUCKETS = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30)
 
@@ -105,6 +105,11 @@ class LoopMetrics:
         for reason, count in ignored.items():
             self._ignored.labels(self.service, reason).inc(count)
         self._step.labels(self.service).observe(seconds)
+
+    def reads(self, topics: Iterable[str]) -> None:
+        """The inputs: what an alert waits for is shown from the start, since it sees a rise, not a first value."""
+        for topic in topics:
+            self._letters.labels(self.service, topic, WRONG_PARTITION)
 
     def buried(self, letters: Iterable[DeadLetter]) -> None:
         """Letters went out in a committed transaction."""

@@ -25,10 +25,18 @@ class Source(NamedTuple):
         return f"{of} on {self.topic}" + (f" from {self.producer}" if self.producer else "")
 
 
+Raw = bytes | str | None
+Headers = Sequence[tuple[str, bytes]] | None
+
+
 def source_of(record: Record) -> Source:
     """Where a record is from."""
-    topic = str(record.topic())
-    return Source(topic, _model_of(record, topic), _producer_of(record))
+    return source_of_letter(str(record.topic()), record.key(), record.value(), record.headers())
+
+
+def source_of_letter(topic: str, key: Raw, value: Raw, headers: Headers) -> Source:
+    """Where a record was from, by what a dead letter keeps of it."""
+    return Source(topic, _model_of(topic, key, value), _producer_of(headers))
 
 
 def sampled(records: Sequence[Record]) -> Iterator[tuple[Record, float]]:
@@ -38,9 +46,8 @@ def sampled(records: Sequence[Record]) -> Iterator[tuple[Record, float]]:
     return ((record, len(records) / len(chosen)) for record in chosen)
 
 
-def _model_of(record: Record, topic: str) -> str:
+def _model_of(topic: str, key: Raw, value: Raw) -> str:
     declared = topics().get(topic)
-    key, value = record.key(), record.value()
     if declared is not None and declared.key.startswith("model_id") and key:
         return (key.decode("utf-8", "replace") if isinstance(key, bytes) else key).partition("/")[0][:200]
     raw = value.encode() if isinstance(value, str) else value or b""
@@ -48,7 +55,7 @@ def _model_of(record: Record, topic: str) -> str:
     return found.group(1).decode("utf-8", "replace") if found else ""
 
 
-def _producer_of(record: Record) -> str:
-    headers = dict(record.headers() or ())
-    named = next((headers[name] for name in _PRODUCER_HEADERS if headers.get(name)), b"")
+def _producer_of(headers: Headers) -> str:
+    known = dict(headers or ())
+    named = next((known[name] for name in _PRODUCER_HEADERS if known.get(name)), b"")
     return named.decode("utf-8", "replace")[:100] if isinstance(named, bytes) else str(named)[:100]

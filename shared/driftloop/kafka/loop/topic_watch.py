@@ -5,7 +5,7 @@ line or a lag. One request a while, answered in the background: a turn of the lo
 """
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from typing import Any
 
@@ -16,6 +16,7 @@ from driftloop.errors import ExitCode, UserError
 from driftloop.kafka.clients.clients import CLIENT_LOG
 from driftloop.kafka.clients.retries import patiently
 from driftloop.kafka.deadlines import DEADLINES
+from driftloop.kafka.loop.transport import Position
 from driftloop.kafka.settings import KafkaSettings, LoopSettings
 from driftloop.processor import LogIdentity
 
@@ -37,7 +38,7 @@ class TopicWatch:
         exact: bool = True,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._admin, self._settings, self._prefix = admin, settings, kafka.topic_prefix
+        self._kafka, self._admin, self._settings, self._prefix = kafka, admin, settings, kafka.topic_prefix
         self._topics, self._clock = list(topics), clock
         self._asked: dict[str, Future[Any]] = {}
         self._due = clock() + LOOK_EVERY_S
@@ -51,6 +52,12 @@ class TopicWatch:
                 self._judge()
         elif self._clock() >= self._due:
             self._asked = _describe(self._admin, self._prefix, self._topics)
+
+    def require_known(self, positions: Iterable[Position]) -> None:
+        """Raises UserError where a partition is handed over that was not there at the start: the client knows
+        nothing of it yet, and to ask for its offsets would fail for as long as it is asked."""
+        if any(number >= self.identity.partitions.get(topic, 0) for topic, number in positions):
+            self._check(identity_of(self._kafka, self._admin, self._topics))
 
     def _judge(self) -> None:
         asked, self._asked = self._asked, {}

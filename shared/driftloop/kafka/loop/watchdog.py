@@ -61,7 +61,7 @@ class Standstills:
             own = step.call is None
             if own and thread != self._loop:
                 continue
-            if seconds > (deadlines.core_s if own else deadlines.stuck_s):
+            if seconds > _limit_s(step.call, deadlines):
                 return Standstill(step.call, seconds)
         return None
 
@@ -137,15 +137,21 @@ class Watchdog:
         last_resort = threading.Timer(_LAST_WORDS_S, self._end, (int(ExitCode.STUCK),))
         last_resort.daemon = True
         last_resort.start()
-        limit = self._deadlines.core_s if stuck.call is None else self._deadlines.stuck_s
         self._log.critical(
             "stuck",
             call=stuck.words,
             seconds=round(stuck.seconds, 1),
-            limit_seconds=limit,
+            limit_seconds=_limit_s(stuck.call, self._deadlines),
             reason=f"{stuck.words} has not come back for {stuck.seconds:.0f} s; the process ends with exit code "
             f"{int(ExitCode.STUCK)} and is to be started again: nothing is lost, its input waits in Kafka",
         )
         faulthandler.dump_traceback(file=sys.stderr, all_threads=True)
         sys.stderr.flush()
         self._end(int(ExitCode.STUCK))
+
+
+def _limit_s(call: str | None, deadlines: Deadlines) -> float:
+    """How long a step may last: a core's own work, leaving, any other call."""
+    if call is None:
+        return deadlines.core_s
+    return deadlines.leave_s if call == "close" else deadlines.stuck_s

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from driftloop.kafka.settings import KafkaSettings
     from driftloop.registry.view import RegistryView
 
+_REFUSED_SHOWN = 10
+
 
 def status(
     model: Annotated[str | None, typer.Argument(help="One model, in full.")] = None,
@@ -36,12 +38,27 @@ def status(
         "kafka": kafka.bootstrap_servers,
         "services": services(home) if bootstrap_servers is None else {},
         "models": [_facts(view, info.model_id, newest.get((info.model_id, ""))) for info in view.models()],
+        "refused": refused(kafka),
         "fleet": totals(one for (_, segment), one in newest.items() if not segment),
     }
     if as_json:
         typer.echo(json.dumps(facts, indent=2))
     else:
         _print(facts)
+
+
+def refused(kafka: "KafkaSettings") -> list[dict[str, Any]]:
+    """Whose records were buried in the last day, and why, by the newest dead letters."""
+    from datetime import timedelta
+
+    from driftloop.clock import system_now
+    from driftloop.kafka.admin.dead_letters_topic import recently_refused
+
+    since = int((system_now() - timedelta(days=1)).timestamp() * 1000)
+    return [
+        {"source": one.source, "class": one.error_class, "count": one.count, "message": one.message}
+        for one in recently_refused(kafka, since)
+    ]
 
 
 def services(home: Path) -> dict[str, Any]:
@@ -104,6 +121,8 @@ def _print(facts: dict[str, Any]) -> None:
             pid = str(one["pid"]) if one["alive"] else "[red]not running[/]"
             table.add_row(name, pid, f"http://127.0.0.1:{one['port']}/metrics")
         console.print(table)
+    for one in facts["refused"][:_REFUSED_SHOWN]:
+        console.print(refused_words(one), highlight=False, markup=False, soft_wrap=True)
     if not facts["models"]:
         console.print("No model is declared: see `driftloop models apply`.")
         return
@@ -116,6 +135,18 @@ def _print(facts: dict[str, Any]) -> None:
     words = fleet_words(facts["fleet"])
     if words:
         console.print(words, highlight=False, soft_wrap=True)
+
+
+def refused_words(one: dict[str, Any]) -> str:
+    """What is said of a source whose records are buried.
+
+    >>> refused_words({"source": "model flags", "class": "BadType", "count": 600, "message": "x is true"})
+    'Refused in the last day: 600 × BadType, model flags: x is true (see `driftloop dlq list`)'
+    """
+    return (
+        f"Refused in the last day: {one['count']:,} × {one['class']}, {one['source']}: {one['message'][:200]} "
+        "(see `driftloop dlq list`)"
+    )
 
 
 def _show_model(view: "RegistryView", model: str, newest: "dict[str, DriftStatus]", as_json: bool) -> None:
