@@ -20,6 +20,7 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.mark.broker
 @pytest.mark.slow
+@pytest.mark.timeout(600)
 def test_a_broker_killed_and_a_rolling_restart_lose_and_double_nothing_and_need_no_hand(tmp_path):
     try:
         require_memory()

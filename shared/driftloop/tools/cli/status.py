@@ -62,11 +62,19 @@ def refused(kafka: "KafkaSettings") -> list[dict[str, Any]]:
 
 
 def services(home: Path) -> dict[str, Any]:
-    """The processes of the loop that runs in `home`: pid, metrics port, and whether they are alive."""
+    """The processes of the loop that runs in `home`: pid, metrics port, whether they are alive, and their state.
+
+    The state is `ready`, `not running`, or what a service says that it waits for.
+    """
     from driftloop.tools.local.home import Home
+    from driftloop.tools.local.readiness import readiness
 
     running = Home(home).running() or {"services": {}}
-    return {name: {**facts, "alive": _is_alive(facts["pid"])} for name, facts in running["services"].items()}
+    found = {name: {**facts, "alive": _is_alive(facts["pid"])} for name, facts in running["services"].items()}
+    return {
+        name: {**facts, "state": readiness(facts["port"]) if facts["alive"] else "not running"}
+        for name, facts in found.items()
+    }
 
 
 def read_statuses(kafka: "KafkaSettings") -> "dict[tuple[str, str], DriftStatus]":
@@ -116,10 +124,11 @@ def _print(facts: dict[str, Any]) -> None:
     console = Console()
     console.print(f"Kafka: {facts['kafka']}", highlight=False)
     if facts["services"]:
-        table = Table("service", "pid", "metrics", box=None)
+        table = Table("service", "pid", "state", "metrics", box=None)
         for name, one in facts["services"].items():
-            pid = str(one["pid"]) if one["alive"] else "[red]not running[/]"
-            table.add_row(name, pid, f"http://127.0.0.1:{one['port']}/metrics")
+            pid = str(one["pid"]) if one["alive"] else "–"
+            state = one["state"] if one["state"] == "ready" else f"[red]{one['state']}[/]"
+            table.add_row(name, pid, state, f"http://127.0.0.1:{one['port']}/metrics")
         console.print(table)
     for one in facts["refused"][:_REFUSED_SHOWN]:
         console.print(refused_words(one), highlight=False, markup=False, soft_wrap=True)
