@@ -30,7 +30,7 @@ def partitions_of(ids: pa.StringArray | pa.BinaryArray, count: int) -> NDArray[n
     """The partition that each key belongs to, of `count`.
 
     >>> partitions_of(pa.array(["21", "foobar"]), 12).tolist()
-    [0, 0]
+    [0, 6]
     """
     offsets, data = text_parts(ids)
     found = np.empty(len(ids), dtype=np.int64)

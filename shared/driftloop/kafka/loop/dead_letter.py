@@ -1,5 +1,6 @@
 """What cannot be processed: how it is buried."""
 
+from functools import cache
 from importlib.metadata import version
 
 from driftloop.contracts.topics import DEAD_LETTERS
@@ -30,10 +31,16 @@ def bury(letter: DeadLetter, service: str, attempt: int = 1) -> Write:
         "timestamp": record.timestamp()[1],
         "attempt": attempt,
         "service": service,
-        "version": version("driftloop"),
+        "version": _version(),
     }
     own = tuple((f"dlq.error.{name}", str(value).encode()[:_HEADER_LIMIT]) for name, value in facts.items())
     return Write(DEAD_LETTERS, as_bytes(record.key()), as_bytes(record.value()), (*_received(record), *own))
+
+
+@cache
+def _version() -> str:
+    """Read once: to look it up takes a millisecond, and there may be thousands of letters."""
+    return version("driftloop")
 
 
 def _received(record: Record) -> tuple[tuple[str, bytes], ...]:

@@ -107,7 +107,7 @@ class LoopMetrics:
         self._step.labels(self.service).observe(seconds)
 
     def reads(self, topics: Iterable[str]) -> None:
-        """The inputs: what an alert waits for is shown from the start, since it sees a rise, not a first value."""
+        """The inputs: what an alert waits for is there from the start, since it sees a rise, not a first value."""
         for topic in topics:
             self._letters.labels(self.service, topic, WRONG_PARTITION)
 
