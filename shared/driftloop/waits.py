@@ -147,7 +147,60 @@ SCORING: tuple[Wait, ...] = (
          "Scoring catches up; more replicas, up to one a partition."),
 )  # fmt: skip
 
+JOINS = "waits for its share of the partitions"
+RESTORES = "waits for its state to be restored"
+UNREAD = "waits for the same partition of its other input"
+ABORTS = "waits for a transaction to go through"
+HANGS = "waits for a call to come back"
+
 RUNTIME: tuple[Wait, ...] = (
+    Wait(
+        "join",
+        "every service",
+        "its share of the partitions",
+        "driftloop_ready",
+        JOINS,
+        "DriftloopNotReady",
+        "Kafka gives the share, or says that there is none; is the broker there?",
+    ),
+    Wait(
+        "restore",
+        "every service",
+        "its state to be restored",
+        "driftloop_ready",
+        RESTORES,
+        "DriftloopNotReady",
+        "The changelog is read to its end; the log of the service says `restored` for each partition.",
+    ),
+    Wait(
+        "unread",
+        "every service",
+        "the same partition of its other input",
+        "driftloop_incomplete_partitions",
+        UNREAD,
+        "DriftloopPartitionUnread",
+        "All inputs of the service get the same number of partitions.",
+    ),
+    Wait(
+        "abort",
+        "every service",
+        "a transaction to go through",
+        "driftloop_consecutive_aborts",
+        ABORTS,
+        "DriftloopCannotCommit",
+        "Its batches get smaller, and a record that can never be written is buried; else the broker is to be mended: "
+        "the log of the service says what it answers.",
+    ),
+    Wait(
+        "hang",
+        "every service",
+        "a call to come back",
+        "driftloop_standstill_seconds",
+        HANGS,
+        "DriftloopHangs",
+        "A call into Kafka is waited for 45 s, a core's own work for `max_poll_interval_ms` and 45 s: then the process "
+        "ends with exit code 7 and is started again.",
+    ),
     Wait(
         "refused source",
         "every service",

@@ -68,14 +68,23 @@ def refused(kafka: "KafkaSettings") -> list[dict[str, Any]]:
 
 
 def services(home: Path) -> dict[str, Any]:
-    """The processes of the loop that runs in `home`: pid, metrics port, whether they are alive, what they wait for."""
+    """The processes of the loop that runs in `home`: pid, metrics port, whether they are alive, state and waits.
+
+    The state is `ready`, `not running`, or what a service says that it waits for.
+    """
     from driftloop.tools.cli.service_waits import waits_of
     from driftloop.tools.local.home import Home
+    from driftloop.tools.local.readiness import readiness
 
     running = Home(home).running() or {"services": {}}
     alive = {name: {**facts, "alive": _is_alive(facts["pid"])} for name, facts in running["services"].items()}
     return {
-        name: {**facts, "waits": waits_of(facts["port"]) if facts["alive"] else []} for name, facts in alive.items()
+        name: {
+            **facts,
+            "state": readiness(facts["port"]) if facts["alive"] else "not running",
+            "waits": waits_of(facts["port"]) if facts["alive"] else [],
+        }
+        for name, facts in alive.items()
     }
 
 
@@ -127,10 +136,11 @@ def _print(facts: dict[str, Any]) -> None:
     console = Console()
     console.print(f"Kafka: {facts['kafka']}", highlight=False)
     if facts["services"]:
-        table = Table("service", "pid", "metrics", box=None)
+        table = Table("service", "pid", "state", "metrics", box=None)
         for name, one in facts["services"].items():
-            pid = str(one["pid"]) if one["alive"] else "[red]not running[/]"
-            table.add_row(name, pid, f"http://127.0.0.1:{one['port']}/metrics")
+            pid = str(one["pid"]) if one["alive"] else "–"
+            state = one["state"] if one["state"] == "ready" else f"[red]{one['state']}[/]"
+            table.add_row(name, pid, state, f"http://127.0.0.1:{one['port']}/metrics")
         console.print(table)
         for name, one in facts["services"].items():
             for words in one["waits"]:
