@@ -9,6 +9,7 @@ import pyarrow as pa
 from driftloop.codec.frames import Frame
 from outcome_ingestion.core.admission import Admission, admit
 from outcome_ingestion.core.blocks import Block, Ints, microseconds
+from outcome_ingestion.core.classes import respelled
 from outcome_ingestion.core.completion import complete
 from outcome_ingestion.core.consolidation import consolidate
 from outcome_ingestion.core.counts import DelayHistogram, IngestCounts
@@ -130,7 +131,7 @@ def _with_earlier_labels(batch: pa.RecordBatch, joined: Joined, layout: Layout) 
     labels = {
         row: (item, "example" if events[row].as_py() == "example" else "outcome") for row, item in joined.before.items()
     }
-    return with_labels(batch, labels, list(layout.target))
+    return respelled(with_labels(batch, labels, list(layout.target)), layout)
 
 
 def _remember(memory: PartitionMemory, model_id: str, batch: pa.RecordBatch, new: NewRows) -> list[Piece]:

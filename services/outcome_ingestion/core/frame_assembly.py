@@ -10,6 +10,7 @@ from driftloop.contracts.outcome_frames import FrameHeader
 from driftloop.contracts.topics import OUTCOME_FRAMES
 from driftloop.processor import Outgoing
 from outcome_ingestion.core.blocks import Ints, nulls_for
+from outcome_ingestion.core.classes import respelled
 from outcome_ingestion.core.joining import Join, with_labels
 from outcome_ingestion.core.layout import Layout
 
@@ -32,9 +33,8 @@ def label_pieces(joins: list[Join], new: pa.RecordBatch | None, layout: Layout) 
 def _label_piece(group: list[Join], source: pa.RecordBatch, layout: Layout) -> Piece:
     rows = conform(source.take(pa.array([join.row for join in group])), layout.schema)
     labels = {i: (join.item, join.event) for i, join in enumerate(group)}
-    return Piece(
-        np.array([join.item.place for join in group], dtype=np.int64), with_labels(rows, labels, list(layout.target))
-    )
+    labelled = respelled(with_labels(rows, labels, list(layout.target)), layout)
+    return Piece(np.array([join.item.place for join in group], dtype=np.int64), labelled)
 
 
 def conform(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:

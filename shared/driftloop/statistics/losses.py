@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
+from driftloop.codec.scalars import same_class
 from driftloop.spec.model_spec import TargetField
 
 Floats = NDArray[np.float64]
@@ -17,8 +18,7 @@ def field_losses(field: TargetField, predictions: NDArray[np.generic], labels: N
     array([0., 1.])
     """
     if field.kind == "category":
-        wrong: Floats = np.not_equal(predictions, labels).astype(np.float64)
-        return wrong
+        return _misses(predictions, labels)
     gap = labels.astype(np.float64) - predictions.astype(np.float64)
     if field.tolerance is None and field.quantile is not None:
         return pinball_losses(gap, field.quantile) / field.scale
@@ -26,6 +26,16 @@ def field_losses(field: TargetField, predictions: NDArray[np.generic], labels: N
     if field.tolerance is None:
         return distance / field.scale
     return np.where(np.isnan(distance), np.nan, (distance > field.tolerance).astype(np.float64))
+
+
+def _misses(predictions: NDArray[np.generic], labels: NDArray[np.generic]) -> Floats:
+    """1 where two classes differ; two spellings of one class do not (a version may spell them as its rows did)."""
+    wrong: Floats = np.not_equal(predictions, labels).astype(np.float64)
+    for row in np.flatnonzero(wrong).tolist():
+        said, true = predictions[row], labels[row]
+        if isinstance(said, str) and isinstance(true, str) and same_class(true, said):
+            wrong[row] = 0.0
+    return wrong
 
 
 def pinball_losses(gaps: Floats, quantile: float) -> Floats:
