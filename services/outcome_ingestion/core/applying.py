@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from itertools import zip_longest
 
 import numpy as np
 import pyarrow as pa
@@ -15,11 +16,13 @@ from outcome_ingestion.core.consolidation import consolidate
 from outcome_ingestion.core.counts import DelayHistogram, IngestCounts
 from outcome_ingestion.core.decoding import Decoded
 from outcome_ingestion.core.frame_assembly import Piece, assemble, label_pieces
+from outcome_ingestion.core.frame_sizes import cut
 from outcome_ingestion.core.id_index import Known
 from outcome_ingestion.core.joining import Joined, Joiner, NewRows, with_labels
 from outcome_ingestion.core.label_items import LabelItem
 from outcome_ingestion.core.layout import Layout
 from outcome_ingestion.core.memory import PartitionMemory
+from outcome_ingestion.core.memory_entries import in_parts
 from outcome_ingestion.core.repeats import labels_of_repeats
 from outcome_ingestion.core.room import expire, make_room
 from outcome_ingestion.core.rules import IngestRules
@@ -57,7 +60,7 @@ def apply(
         for model_id in {*share.blocks, *share.labels}:
             expire(memory, model_id, layouts[model_id].give_up_us)
         make_room(memory)
-    frames = [frame for m, found in pieces.items() if found for frame in assemble(layouts[m], found, rules.frame_rows)]
+    frames = [frame for m, found in pieces.items() if found for frame in assemble(layouts[m], found, rules.most)]
     return frames, memories
 
 
@@ -136,13 +139,13 @@ def _with_earlier_labels(batch: pa.RecordBatch, joined: Joined, layout: Layout) 
 
 def _remember(memory: PartitionMemory, model_id: str, batch: pa.RecordBatch, new: NewRows) -> list[Piece]:
     """Write the new rows down, as many at a time as a frame has: its bytes then serve as state too."""
-    pieces, most = [], memory.rules.frame_rows
-    for start in range(0, len(batch), most):
-        rows = batch if len(batch) <= most else batch.slice(start, most)
-        part, seq = slice(start, start + most), memory.take_seq()
-        memory.remember(model_id, seq, Known(new.ids.slice(start, most), new.ordinals[part]))
+    pieces, end = [], 0
+    for rows in cut(batch, memory.rules.most):
+        start, end = end, end + len(rows)
+        part, seq = slice(start, end), memory.take_seq()
+        memory.remember(model_id, seq, Known(new.ids.slice(start, len(rows)), new.ordinals[part]))
         _hold(memory, model_id, seq, rows, new.ordinals[part])
-        pieces.append(Piece(new.places[part], rows))
+        pieces.append(Piece(new.places[part], rows, full=end < len(batch) or len(rows) == memory.rules.frame_rows))
         consolidate(memory, model_id)
     return pieces
 
@@ -158,9 +161,10 @@ def _hold(memory: PartitionMemory, model_id: str, seq: int, batch: pa.RecordBatc
 
 
 def _write_down(memory: PartitionMemory, model_id: str, new: NewRows, joined: Joined) -> None:
-    seq = memory.take_seq()
-    if joined.early:
-        memory.keep_early(model_id, seq, list(joined.early.values()))
+    seq, most = memory.take_seq(), memory.rules.frame_bytes // 2
+    early = in_parts(list(joined.early.values()), most)
+    for part, items in enumerate(early):
+        memory.keep_early(model_id, memory.take_seq() if part else seq, items)
     if not joined.joins and not joined.found:
         return
     for join in joined.joins:
@@ -168,5 +172,7 @@ def _write_down(memory: PartitionMemory, model_id: str, new: NewRows, joined: Jo
             place = memory.of(model_id).held.find(int(new.ordinals[join.row]))
             if place is not None:
                 memory.label(*place, join.item.at)
-    labelled = [(join.item.prediction_id, join.item.at) for join in joined.joins]
-    memory.mark(model_id, seq, labelled, joined.found)
+    marks = in_parts([(join.item.prediction_id, join.item.at) for join in joined.joins], most)
+    parts = zip_longest(marks, in_parts(joined.found, most), fillvalue=())
+    for part, (labelled, found) in enumerate(parts):
+        memory.mark(model_id, memory.take_seq() if part else seq, list(labelled), list(found))

@@ -34,6 +34,8 @@ def _lay_together(memory: PartitionMemory, model_id: str, seqs: list[int]) -> No
     chunks = [memory.chunks[old][1] for old in seqs if old in memory.chunks]
     if len({chunk.batch.schema for chunk in chunks}) > 1:
         return
+    if sum(chunk.batch.nbytes for chunk in chunks) > memory.rules.frame_bytes // 2:
+        return
     parts = [memory.seen[old][1] for old in seqs]
     ids = pa.concat_arrays([part.known.ids for part in parts])
     ordinals = np.concatenate([part.known.ordinals for part in parts])

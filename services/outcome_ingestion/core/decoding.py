@@ -24,6 +24,7 @@ from outcome_ingestion.core.moments import LATEST_US
 from outcome_ingestion.core.refusal import Refusal, invalid, unknown_kind, unknown_model
 from outcome_ingestion.core.repeated_keys import repeated_in_rows
 from outcome_ingestion.core.row_columns import columns_of
+from outcome_ingestion.core.rules import IngestRules
 from outcome_ingestion.core.shaped_blocks import ShapedReader
 from outcome_ingestion.core.shaped_rows import shaped_columns, shaped_rows
 
@@ -57,9 +58,9 @@ class Decoded:
 class BatchDecoder:
     """Decodes batches. `find` gives the reader of a model, None where it has no spec."""
 
-    def __init__(self, find: Find, future_seconds: float, find_schema: FindSchema | None = None) -> None:
+    def __init__(self, find: Find, rules: IngestRules, find_schema: FindSchema | None = None) -> None:
         self._find = find
-        self._future_us = int(future_seconds * 1e6)
+        self._future_us, self._most_bytes = int(rules.future_seconds * 1e6), rules.frame_bytes
         self._last: RowReader | None = None
         self._avro = AvroRows(find_schema)
         self.shaped = {
@@ -206,7 +207,7 @@ class BatchDecoder:
         if block.layout.spec.clock == "wall":
             stamps = np.array([record.timestamp()[1] for record in records], dtype=np.int64)
             latest = stamps[block.places // ROWS_A_RECORD] * 1000 + self._future_us
-        check_rows(block, latest)
+        check_rows(block, latest, self._most_bytes)
         for row, refusal in sorted(block.refusals.items()):
             index, within = divmod(int(block.places[row]), ROWS_A_RECORD)
             whole = refusal if within == 0 else Refusal(refusal.stage, refusal.error_class, f"row {within}: {refusal}")

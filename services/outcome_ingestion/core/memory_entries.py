@@ -2,6 +2,7 @@
 
 from collections import OrderedDict, deque
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 import msgspec
 import numpy as np
@@ -11,6 +12,8 @@ from outcome_ingestion.core.held_rows import HeldRows
 from outcome_ingestion.core.id_index import IdIndex, Known
 from outcome_ingestion.core.label_items import LabelItem
 from outcome_ingestion.core.text_hashes import text_parts
+
+Item = TypeVar("Item")
 
 
 class SeenEntry(msgspec.Struct, array_like=True, gc=False):
@@ -86,5 +89,17 @@ class ModelMemory:
     """(seq, rows) of the newest batches, as far back as they are small."""
 
 
+def in_parts(items: list[Item], most: int) -> list[list[Item]]:
+    """The items in as few lists as may be, none of which takes more than `most` bytes; a single one always may."""
+    if not items:
+        return []
+    if len(items) == 1 or len(items) * _LARGE_ITEM <= most or len(_encode(items)) <= most:
+        return [items]
+    half = len(items) // 2
+    return [*in_parts(items[:half], most), *in_parts(items[half:], most)]
+
+
+_LARGE_ITEM = 4_096
+"""More than a label takes."""
 _encode = msgspec.msgpack.encode
 _seen_decoder = msgspec.msgpack.Decoder(SeenEntry)
