@@ -31,7 +31,7 @@ def plain(given: pa.Array, name: str) -> pa.Array:
         return plain(pc.run_end_decode(given), name)
     if kinds.is_string_view(kind) or kinds.is_large_string(kind):
         return given.cast(pa.string())
-    return given.cast(pa.binary()) if kinds.is_binary_view(kind) else given
+    return given
 
 
 def _extension(given: pa.Array, name: str) -> pa.Array:
