@@ -9,12 +9,13 @@ import pyarrow as pa
 
 from driftloop.codec.frames import Frame
 from outcome_ingestion.core.admission import Admission, admit
-from outcome_ingestion.core.blocks import Block, Ints, microseconds
+from outcome_ingestion.core.blocks import ROWS_A_RECORD, Block, Ints, microseconds
 from outcome_ingestion.core.classes import respelled
 from outcome_ingestion.core.completion import complete
 from outcome_ingestion.core.consolidation import consolidate
 from outcome_ingestion.core.counts import DelayHistogram, IngestCounts
 from outcome_ingestion.core.decoding import Decoded
+from outcome_ingestion.core.event_clock import EventClock
 from outcome_ingestion.core.frame_assembly import Piece, assemble, label_pieces
 from outcome_ingestion.core.frame_sizes import cut
 from outcome_ingestion.core.id_index import Known
@@ -22,11 +23,14 @@ from outcome_ingestion.core.joining import Joined, Joiner, NewRows, with_labels
 from outcome_ingestion.core.label_items import LabelItem
 from outcome_ingestion.core.layout import Layout
 from outcome_ingestion.core.memory import PartitionMemory
-from outcome_ingestion.core.memory_entries import in_parts
+from outcome_ingestion.core.memory_entries import ModelMemory, in_parts
 from outcome_ingestion.core.repeats import labels_of_repeats
 from outcome_ingestion.core.room import expire, make_room
 from outcome_ingestion.core.rules import IngestRules
 
+_PLACE, _AT = LabelItem._fields.index("place"), LabelItem._fields.index("at")
+_AHEAD_US = 60_000_000
+"""A time so far after its record's is of a clock that is ahead, and not of one that is a little out."""
 _NO_ROWS = NewRows(pa.array([], pa.string()), *(np.empty(0, dtype=np.int64) for _ in range(4)))
 
 
@@ -55,6 +59,7 @@ def apply(
         memories.append(memory)
         _admit(share, memory)
         for model_id in dict.fromkeys([*share.blocks, *share.labels]):
+            _advance(share, memory.of(model_id), layouts[model_id], decoded.stamps, counts)
             pieces[model_id] += _apply_model(share, memory, layouts[model_id], counts)
         memory.total += len(share.places)
         for model_id in {*share.blocks, *share.labels}:
@@ -91,16 +96,41 @@ def _admit(share: Share, memory: PartitionMemory) -> None:
         share.places = np.sort(np.concatenate(admitted))
 
 
+def _advance(share: Share, model: ModelMemory, layout: Layout, stamps: Ints, counts: IngestCounts) -> None:
+    """Move the clocks of a model's rows and labels, and count times that are ahead.
+
+    A model on the wall clock: no record moves its clock past the time of the log. One that goes by event
+    time: ahead is what lies further before all others than a label may come late.
+    """
+    block, admission = share.blocks.get(layout.model_id), share.admissions.get(layout.model_id)
+    items = sorted(share.labels.get(layout.model_id, ()))
+    if block is not None and admission is not None and len(admission.rows):
+        times = block.times("predicted_at")[admission.rows]
+        _take(model.row_clock, times, block.places[admission.rows], layout, stamps, counts)
+    if items:
+        times, places = (np.array([item[i] for item in items], dtype=np.int64) for i in (_AT, _PLACE))
+        _take(model.label_clock, times, places, layout, stamps, counts)
+
+
+def _take(clock: EventClock, times: Ints, places: Ints, layout: Layout, stamps: Ints, counts: IngestCounts) -> None:
+    if layout.spec.clock == "wall":
+        log = stamps[places // ROWS_A_RECORD]
+        ahead = np.count_nonzero(times > log + _AHEAD_US)
+        clock.take(np.minimum(times, log), trusted=True)
+    else:
+        clock.take(times, trusted=False)
+        ahead = np.count_nonzero(times > clock.value + layout.give_up_us) if clock.value else 0
+    if ahead:
+        counts.ahead[layout.model_id] = counts.ahead.get(layout.model_id, 0) + int(ahead)
+
+
 def _apply_model(share: Share, memory: PartitionMemory, layout: Layout, counts: IngestCounts) -> list[Piece]:
     """One model in one partition: what is remembered, and the rows that go out."""
     model_id = layout.model_id
     model, items = memory.of(model_id), share.labels.get(model_id, [])
     batch, new = _new_rows(share, model_id)
-    if batch is not None:
-        model.row_clock = max(model.row_clock, int(new.predicted_at.max()))
     joined = Joined()
     if items or model.early:
-        model.label_clock = max([model.label_clock, *(item.at for item in items)])
         joined = Joiner(model_id, memory, new, layout.give_up_us, share.places).run(items)
     pieces = []
     if batch is not None:

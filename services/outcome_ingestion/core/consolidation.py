@@ -39,7 +39,7 @@ def _lay_together(memory: PartitionMemory, model_id: str, seqs: list[int]) -> No
     parts = [memory.seen[old][1] for old in seqs]
     ids = pa.concat_arrays([part.known.ids for part in parts])
     ordinals = np.concatenate([part.known.ordinals for part in parts])
-    memory.remember_together(model_id, seqs, seq, Seen(Known(ids, ordinals), max(part.clock for part in parts)))
+    memory.remember_together(model_id, seqs, seq, Seen(Known(ids, ordinals), parts[-1].times))
     if chunks:
         _replace_chunks(memory, model_id, chunks, seq)
 

@@ -30,5 +30,7 @@ class IngestCounts:
     frames: int = 0
     frame_bytes: int = 0
     missing_features: int = 0
+    ahead: dict[str, int] = field(default_factory=dict)
+    """Rows and labels, by model, whose time is ahead of the log's, or of all others'."""
     delays: dict[str, DelayHistogram] = field(default_factory=dict)
     """By model."""

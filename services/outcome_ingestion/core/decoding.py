@@ -53,6 +53,8 @@ class Decoded:
     labels: list[PlacedLabel] = field(default_factory=list)
     dead: dict[int, Refusal] = field(default_factory=dict)
     """Refusals by index of the record."""
+    stamps: Ints = field(default_factory=lambda: np.empty(0, dtype=np.int64))
+    """The time of each record on the log, in microseconds."""
 
 
 class BatchDecoder:
@@ -73,6 +75,7 @@ class BatchDecoder:
     def decode(self, records: Sequence[Record]) -> Decoded:
         """Everything in a batch that can be used, and why the rest cannot."""
         decoded = Decoded()
+        decoded.stamps = np.fromiter((record.timestamp()[1] for record in records), np.int64, len(records)) * 1000
         kinds = self._sorted_out(records, decoded)
         blocks = self._rows(records, JSON, kinds.pop(JSON, []), decoded)
         if AVRO in kinds:
@@ -85,7 +88,7 @@ class BatchDecoder:
         partitions = np.fromiter(map(PARTITION, records), np.int64, count=len(records))
         for block in blocks:
             block.partitions = partitions[block.places // ROWS_A_RECORD]
-            self._check(block, records, decoded)
+            self._check(block, decoded)
         decoded.blocks = _by_model([block.without_refused() for block in blocks])
         return decoded
 
@@ -201,12 +204,11 @@ class BatchDecoder:
         decoded.dead.update(dead)
         return blocks + more
 
-    def _check(self, block: Block, records: Sequence[Record], decoded: Decoded) -> None:
+    def _check(self, block: Block, decoded: Decoded) -> None:
         """Times of the rows, and the dead letters of those that are wrong."""
         latest = None
         if block.layout.spec.clock == "wall":
-            stamps = np.array([record.timestamp()[1] for record in records], dtype=np.int64)
-            latest = stamps[block.places // ROWS_A_RECORD] * 1000 + self._future_us
+            latest = decoded.stamps[block.places // ROWS_A_RECORD] + self._future_us
         check_rows(block, latest, self._most_bytes)
         for row, refusal in sorted(block.refusals.items()):
             index, within = divmod(int(block.places[row]), ROWS_A_RECORD)

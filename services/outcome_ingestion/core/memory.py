@@ -11,6 +11,7 @@ needs them any more. One entry a row would cost more than all the rest of ingest
 
 from collections import OrderedDict, deque
 from collections.abc import Mapping, Sequence
+from heapq import heapify, heappop, heappush
 
 import msgspec
 import pyarrow as pa
@@ -25,6 +26,8 @@ from outcome_ingestion.core.memory_entries import Marks, ModelMemory, Seen
 from outcome_ingestion.core.rules import IngestRules
 
 _encode = msgspec.msgpack.encode
+_STALE = 1_000
+"""Entries of a heap that may be out of date before it is made anew."""
 
 
 class PartitionMemory:
@@ -91,7 +94,7 @@ class PartitionMemory:
 
     def remember(self, model_id: str, seq: int, known: Known) -> None:
         """These ids have been seen."""
-        seen = Seen(known, self.of(model_id).row_clock)
+        seen = Seen(known, self.of(model_id).row_clock.dump())
         self.add_seen(seq, model_id, seen)
         self.put("ids", model_id, seq, seen.encode())
 
@@ -114,7 +117,7 @@ class PartitionMemory:
     def keep_early(self, model_id: str, seq: int, items: list[LabelItem]) -> None:
         """These labels wait for their row; a newer one takes the place of an older one."""
         self.add_early(model_id, seq, items)
-        self.put("early", model_id, seq, pack_labels(items))
+        self.put("early", model_id, seq, pack_labels(items, self.of(model_id).label_clock.dump()))
 
     def find_early(self, model_id: str, prediction_id: str) -> LabelItem | None:
         """The waiting label of a row that has come; it waits no longer."""
@@ -124,11 +127,22 @@ class PartitionMemory:
         self._early_gone(model_id, waiting[0])
         return waiting[1]
 
+    def next_early(self, model_id: str) -> LabelItem | None:
+        """The waiting label that was made first."""
+        model = self.of(model_id)
+        while model.early_due:
+            at, prediction_id = model.early_due[0]
+            waiting = model.early.get(prediction_id)
+            if waiting is not None and waiting[1].at == at:
+                return waiting[1]
+            heappop(model.early_due)
+        return None
+
     def mark(self, model_id: str, seq: int, labelled: list[tuple[str, int]], found: list[str]) -> None:
         """Write down what the labels of a batch did, for a restore."""
         model = self.of(model_id)
         model.marks.append(seq)
-        self.put("marks", model_id, seq, _encode(Marks(labelled, found, model.label_clock)))
+        self.put("marks", model_id, seq, _encode(Marks(labelled, found, 0, model.label_clock.dump())))
         self._drop_marks(model_id)
 
     def label(self, chunk: Chunk, row: int, at: int) -> None:
@@ -156,6 +170,12 @@ class PartitionMemory:
         if parked is not None:
             self.forget_seen(chunk.seq, model_id, parked)
         self._drop_marks(model_id)
+
+    def shrink(self, model_id: str, chunk: Chunk, rows: Ints) -> None:
+        """Only these rows of a chunk, which wait, are held from now on."""
+        self.waiting -= chunk.waiting - len(rows)
+        self.models[model_id].held.shrink(chunk, rows)
+        self.put("rows", model_id, chunk.seq, chunk.batch)
 
     def _drop_marks(self, model_id: str) -> None:
         """Marks are needed while an entry that is older than they are is there."""
@@ -194,9 +214,13 @@ class PartitionMemory:
 
     def add_early(self, model_id: str, seq: int, items: list[LabelItem]) -> None:
         """Take up waiting labels without writing them down."""
-        early = self.of(model_id).early
+        model = self.of(model_id)
         for item in items:
             self.find_early(model_id, item.prediction_id)
-            early[item.prediction_id] = (seq, item)
+            model.early[item.prediction_id] = (seq, item)
+            heappush(model.early_due, (item.at, item.prediction_id))
             self.early_labels += 1
             self.early_left[seq] = self.early_left.get(seq, 0) + 1
+        if len(model.early_due) > 2 * len(model.early) + _STALE:
+            model.early_due = [(item.at, prediction_id) for prediction_id, (_, item) in model.early.items()]
+            heapify(model.early_due)

@@ -8,6 +8,7 @@ import msgspec
 import numpy as np
 import pyarrow as pa
 
+from outcome_ingestion.core.event_clock import EventClock
 from outcome_ingestion.core.held_rows import HeldRows
 from outcome_ingestion.core.id_index import IdIndex, Known
 from outcome_ingestion.core.label_items import LabelItem
@@ -20,7 +21,8 @@ class SeenEntry(msgspec.Struct, array_like=True, gc=False):
     """The ids of a batch of one model and their ordinals (`first` where they follow one another).
 
     `ids` are their bytes end to end, with the length of each in `sizes` (four bytes); entries that
-    were written before that have a list of texts.
+    were written before that have a list of texts. `times` is the clock of the model's rows (`EventClock.dump`);
+    nothing reads `clock` any more.
     """
 
     ids: bytes | list[str]
@@ -28,14 +30,15 @@ class SeenEntry(msgspec.Struct, array_like=True, gc=False):
     ordinals: list[int] | None
     clock: int
     sizes: bytes = b""
+    times: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """Ids of a batch that are known, and the clock of their model's rows at that time."""
+    """Ids of a batch that are known, and the clock of their model's rows at that time (`EventClock.dump`)."""
 
     known: Known
-    clock: int
+    times: bytes
 
     def encode(self) -> bytes:
         """The state entry."""
@@ -47,8 +50,9 @@ class Seen:
                 data[offsets[0] : offsets[-1]].tobytes(),
                 known.first,
                 None if in_a_row else known.ordinals.tolist(),
-                self.clock,
+                0,
                 np.diff(offsets).astype("<i4").tobytes(),
+                self.times,
             )
         )
 
@@ -64,7 +68,7 @@ class Seen:
         else:
             ids = pa.array(entry.ids, pa.string())
         ordinals = np.arange(entry.first, entry.first + len(ids)) if entry.ordinals is None else entry.ordinals
-        return cls(Known(ids, np.asarray(ordinals, dtype=np.int64)), entry.clock)
+        return cls(Known(ids, np.asarray(ordinals, dtype=np.int64)), entry.times)
 
 
 class Marks(msgspec.Struct, array_like=True, gc=False):
@@ -73,18 +77,23 @@ class Marks(msgspec.Struct, array_like=True, gc=False):
     labelled: list[tuple[str, int]]
     found: list[str]
     clock: int
+    """Nothing reads it any more."""
+    times: bytes = b""
+    """The clock of the model's labels."""
 
 
 @dataclass(slots=True)
 class ModelMemory:
-    """One model in one partition. Clocks are watermarks in microseconds since 1970."""
+    """One model in one partition."""
 
     ids: IdIndex = field(default_factory=IdIndex)
     held: HeldRows = field(default_factory=HeldRows)
     early: OrderedDict[str, tuple[int, LabelItem]] = field(default_factory=OrderedDict)
     marks: deque[int] = field(default_factory=deque)
-    row_clock: int = 0
-    label_clock: int = 0
+    row_clock: EventClock = field(default_factory=EventClock)
+    label_clock: EventClock = field(default_factory=EventClock)
+    early_due: list[tuple[int, str]] = field(default_factory=list)
+    """A heap of (time of a waiting label, id); those that wait no longer are found out when they are met."""
     recent: list[tuple[int, int]] = field(default_factory=list)
     """(seq, rows) of the newest batches, as far back as they are small."""
 
