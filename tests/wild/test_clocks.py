@@ -56,7 +56,8 @@ def _story(out, odd, batch, restart):
     return joined, {p for p, event in late.events() if event == "label"} - joined, waits
 
 
-@settings(max_examples=15, deadline=None)
+@pytest.mark.slow
+@settings(max_examples=10, deadline=None)
 @given(WILD, st.sampled_from([7, 40, 400]), st.booleans())
 def test_whatever_times_a_tenth_of_the_records_carry_the_others_are_joined_and_given_up_alike(wild, batch, restart):
     odd = {10 * group + place: seconds for group, (place, seconds) in enumerate(wild)}
