@@ -1,6 +1,6 @@
 """The stateful half of ingestion: decoded rows and labels to frames, partition by partition."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import zip_longest
 
@@ -8,13 +8,13 @@ import numpy as np
 import pyarrow as pa
 
 from driftloop.codec.frames import Frame
-from outcome_ingestion.core.admission import Admission, admit
+from outcome_ingestion.core.admission import Admission, LabelPlaces, admit
 from outcome_ingestion.core.blocks import ROWS_A_RECORD, Block, Ints, microseconds
 from outcome_ingestion.core.classes import respelled
 from outcome_ingestion.core.completion import complete
 from outcome_ingestion.core.consolidation import consolidate
 from outcome_ingestion.core.counts import DelayHistogram, IngestCounts
-from outcome_ingestion.core.decoding import Decoded
+from outcome_ingestion.core.decoding import Decoded, bury
 from outcome_ingestion.core.event_clock import EventClock
 from outcome_ingestion.core.frame_assembly import Piece, assemble, label_pieces
 from outcome_ingestion.core.frame_sizes import cut
@@ -24,7 +24,9 @@ from outcome_ingestion.core.label_items import LabelItem
 from outcome_ingestion.core.layout import Layout
 from outcome_ingestion.core.memory import PartitionMemory
 from outcome_ingestion.core.memory_entries import ModelMemory, in_parts
+from outcome_ingestion.core.refusal import Refusal
 from outcome_ingestion.core.repeats import labels_of_repeats
+from outcome_ingestion.core.reuse import stamps_of, used_again
 from outcome_ingestion.core.room import expire, make_room
 from outcome_ingestion.core.rules import IngestRules
 
@@ -44,6 +46,18 @@ class Share:
     places: Ints = field(default_factory=lambda: np.empty(0, dtype=np.int64))
     """Places of the admitted rows of all models, ascending."""
 
+    def before(self, place: int) -> "Share":
+        """What came before a place."""
+        blocks = {m: b.take(np.flatnonzero(b.places < place)) for m, b in self.blocks.items() if b.places[0] < place}
+        labels = {m: [i for i in items if i.place < place] for m, items in self.labels.items()}
+        return Share(blocks, {m: items for m, items in labels.items() if items})
+
+    def since(self, place: int) -> "Share":
+        """What came there and later."""
+        blocks = {m: b.take(np.flatnonzero(b.places >= place)) for m, b in self.blocks.items() if b.places[-1] >= place}
+        labels = {m: [i for i in items if i.place >= place] for m, items in self.labels.items()}
+        return Share(blocks, {m: items for m, items in labels.items() if items})
+
 
 def apply(
     decoded: Decoded, memory_of: Callable[[int], PartitionMemory], rules: IngestRules, counts: IngestCounts
@@ -57,11 +71,11 @@ def apply(
     for partition, share in sorted(_shares(decoded).items()):
         memory = memory_of(partition)
         memories.append(memory)
-        _admit(share, memory)
-        for model_id in dict.fromkeys([*share.blocks, *share.labels]):
-            _advance(share, memory.of(model_id), layouts[model_id], decoded.stamps, counts)
-            pieces[model_id] += _apply_model(share, memory, layouts[model_id], counts)
-        memory.total += len(share.places)
+        for part in _admitted(share, memory, decoded.dead, counts):
+            for model_id in dict.fromkeys([*part.blocks, *part.labels]):
+                _advance(part, memory.of(model_id), layouts[model_id], decoded.stamps, counts)
+                pieces[model_id] += _apply_model(part, memory, layouts[model_id], counts)
+            memory.total += len(part.places)
         for model_id in {*share.blocks, *share.labels}:
             expire(memory, model_id, layouts[model_id].give_up_us)
         make_room(memory)
@@ -82,18 +96,53 @@ def _shares(decoded: Decoded) -> dict[int, Share]:
     return shares
 
 
-def _admit(share: Share, memory: PartitionMemory) -> None:
-    blocks = list(share.blocks.values())
-    for block, admission in zip(blocks, admit(blocks, memory), strict=True):
+def _admitted(
+    share: Share, memory: PartitionMemory, dead: dict[int, Refusal], counts: IngestCounts
+) -> Iterator[Share]:
+    """The share, admitted; in parts where an id that comes again has a label before it, which is to be joined first."""
+    rest: Share | None = share
+    while rest is not None:
+        part, rest = rest, None
+        blocks = list(part.blocks.values())
+        admissions, stop = admit(blocks, memory, _label_places(part) if blocks else {})
+        if stop is not None:
+            part, rest = part.before(stop), part.since(stop)
+            blocks = list(part.blocks.values())
+            admissions, _ = admit(blocks, memory, {})
+        _take_admissions(part, list(zip(blocks, admissions, strict=True)), memory, dead, counts)
+        yield part
+
+
+def _label_places(share: Share) -> LabelPlaces:
+    places: LabelPlaces = {}
+    for model_id, items in share.labels.items():
+        of_model = places.setdefault(model_id, {})
+        for item in items:
+            of_model.setdefault(item.prediction_id, []).append(item.place)
+    return places
+
+
+def _take_admissions(
+    share: Share,
+    admitted: Sequence[tuple[Block, Admission]],
+    memory: PartitionMemory,
+    dead: dict[int, Refusal],
+    counts: IngestCounts,
+) -> None:
+    for block, admission in admitted:
         model_id = block.layout.model_id
         share.admissions[model_id] = admission
+        if admission.again:
+            counts.reused_ids[model_id] = counts.reused_ids.get(model_id, 0) + len(admission.again)
+        for row in admission.refused:
+            bury(block, row, used_again(block.ids[row].as_py()), dead)
         labels = labels_of_repeats(block, admission.repeated)
         memory.ignore("duplicate", len(admission.repeated) - len(labels))
         if labels:
             share.labels.setdefault(model_id, []).extend(labels)
-    if blocks:
-        admitted = [share.blocks[m].places[admission.rows] for m, admission in share.admissions.items()]
-        share.places = np.sort(np.concatenate(admitted))
+    if admitted:
+        places = [block.places[admission.rows] for block, admission in admitted]
+        share.places = np.sort(np.concatenate(places))
 
 
 def _advance(share: Share, model: ModelMemory, layout: Layout, stamps: Ints, counts: IngestCounts) -> None:
@@ -135,7 +184,7 @@ def _apply_model(share: Share, memory: PartitionMemory, layout: Layout, counts: 
     pieces = []
     if batch is not None:
         batch = _with_earlier_labels(batch, joined, layout)
-        pieces += _remember(memory, model_id, batch, new)
+        pieces += _remember(memory, model_id, batch, new, dict(share.admissions[model_id].again))
     pieces += label_pieces(joined.joins, batch, layout)
     _write_down(memory, model_id, new, joined)
     for delay in joined.delays_us:
@@ -167,13 +216,20 @@ def _with_earlier_labels(batch: pa.RecordBatch, joined: Joined, layout: Layout) 
     return respelled(with_labels(batch, labels, list(layout.target)), layout)
 
 
-def _remember(memory: PartitionMemory, model_id: str, batch: pa.RecordBatch, new: NewRows) -> list[Piece]:
-    """Write the new rows down, as many at a time as a frame has: its bytes then serve as state too."""
-    pieces, end = [], 0
+def _remember(
+    memory: PartitionMemory, model_id: str, batch: pa.RecordBatch, new: NewRows, again: dict[int, int]
+) -> list[Piece]:
+    """Write the new rows down, as many at a time as a frame has: its bytes then serve as state too.
+
+    `again` has, by ordinal, the ordinal of the prediction that had the id before.
+    """
+    pieces, end, stamps = [], 0, stamps_of(new.predicted_at)
     for rows in cut(batch, memory.rules.most):
         start, end = end, end + len(rows)
         part, seq = slice(start, end), memory.take_seq()
-        memory.remember(model_id, seq, Known(new.ids.slice(start, len(rows)), new.ordinals[part]))
+        own = new.ordinals[part]
+        before = tuple((row, again[at]) for row, at in enumerate(own.tolist()) if at in again) if again else ()
+        memory.remember(model_id, seq, Known(new.ids.slice(start, len(rows)), own, stamps[part]), before)
         _hold(memory, model_id, seq, rows, new.ordinals[part])
         pieces.append(Piece(new.places[part], rows, full=end < len(batch) or len(rows) == memory.rules.frame_rows))
         consolidate(memory, model_id)

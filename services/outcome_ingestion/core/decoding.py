@@ -211,9 +211,7 @@ class BatchDecoder:
             latest = decoded.stamps[block.places // ROWS_A_RECORD] + self._future_us
         check_rows(block, latest, self._most_bytes)
         for row, refusal in sorted(block.refusals.items()):
-            index, within = divmod(int(block.places[row]), ROWS_A_RECORD)
-            whole = refusal if within == 0 else Refusal(refusal.stage, refusal.error_class, f"row {within}: {refusal}")
-            decoded.dead.setdefault(index, whole)
+            bury(block, row, refusal, decoded.dead)
 
     def _take_label(self, index: int, record: Record, decoded: Decoded) -> None:
         try:
@@ -238,6 +236,13 @@ class BatchDecoder:
         event_time = reader.layout.spec.clock == "event"
         latest = LATEST_US if event_time else record.timestamp()[1] * 1000 + self._future_us
         return reader.layout, fit_label(row, reader.layout, place, latest)
+
+
+def bury(block: Block, row: int, refusal: Refusal, dead: dict[int, Refusal]) -> None:
+    """The record of a row is buried; of several rows that are wrong the first is named."""
+    index, within = divmod(int(block.places[row]), ROWS_A_RECORD)
+    whole = refusal if within == 0 else Refusal(refusal.stage, refusal.error_class, f"row {within}: {refusal}")
+    dead.setdefault(index, whole)
 
 
 def _looks_framed(record: Record) -> bool:

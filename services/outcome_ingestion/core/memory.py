@@ -92,9 +92,9 @@ class PartitionMemory:
         """Set or delete a state entry; rows are encoded when the changes are taken."""
         self._changes[f"{kind}/{model_id}/{seq:012d}"] = value
 
-    def remember(self, model_id: str, seq: int, known: Known) -> None:
-        """These ids have been seen."""
-        seen = Seen(known, self.of(model_id).row_clock.dump())
+    def remember(self, model_id: str, seq: int, known: Known, again: tuple[tuple[int, int], ...] = ()) -> None:
+        """These ids have been seen; `again` has (row, ordinal of the prediction that had its id before)."""
+        seen = Seen(known, self.of(model_id).row_clock.dump(), again)
         self.add_seen(seq, model_id, seen)
         self.put("ids", model_id, seq, seen.encode())
 
@@ -156,7 +156,9 @@ class PartitionMemory:
 
     def forget_seen(self, seq: int, model_id: str, seen: Seen) -> None:
         """Ids of a batch are out of the window; those that came again since stay."""
-        self.models[model_id].ids.drop(seen.known)
+        model = self.models[model_id]
+        model.ids.drop(seen.known)
+        model.forget_earlier(seen.known)
         self.put("ids", model_id, seq, None)
 
     def drop_chunk(self, model_id: str, chunk: Chunk) -> None:
@@ -197,7 +199,10 @@ class PartitionMemory:
 
     def add_seen(self, seq: int, model_id: str, seen: Seen) -> None:
         """Take up ids without writing them down."""
-        self.of(model_id).ids.add(seen.known)
+        model = self.of(model_id)
+        model.ids.add(seen.known)
+        for row, ordinal in seen.again:
+            model.earlier.setdefault(seen.known.ids[row].as_py(), []).append(ordinal)
         self._list_seen(seq, model_id, seen)
 
     def _list_seen(self, seq: int, model_id: str, seen: Seen) -> None:

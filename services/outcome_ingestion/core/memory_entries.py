@@ -31,6 +31,10 @@ class SeenEntry(msgspec.Struct, array_like=True, gc=False):
     clock: int
     sizes: bytes = b""
     times: bytes = b""
+    stamps: bytes = b""
+    """Four bytes for the time of each row (`reuse.stamps_of`)."""
+    again: list[tuple[int, int]] = []
+    """(Row of the entry, ordinal) of the prediction that had the row's id before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +43,7 @@ class Seen:
 
     known: Known
     times: bytes
+    again: tuple[tuple[int, int], ...] = ()
 
     def encode(self) -> bytes:
         """The state entry."""
@@ -53,6 +58,8 @@ class Seen:
                 0,
                 np.diff(offsets).astype("<i4").tobytes(),
                 self.times,
+                b"" if known.stamps is None else known.stamps.astype("<u4").tobytes(),
+                list(self.again),
             )
         )
 
@@ -68,7 +75,8 @@ class Seen:
         else:
             ids = pa.array(entry.ids, pa.string())
         ordinals = np.arange(entry.first, entry.first + len(ids)) if entry.ordinals is None else entry.ordinals
-        return cls(Known(ids, np.asarray(ordinals, dtype=np.int64)), entry.times)
+        stamps = np.frombuffer(entry.stamps, dtype="<u4") if entry.stamps else None
+        return cls(Known(ids, np.asarray(ordinals, dtype=np.int64), stamps), entry.times, tuple(entry.again))
 
 
 class Marks(msgspec.Struct, array_like=True, gc=False):
@@ -94,8 +102,22 @@ class ModelMemory:
     label_clock: EventClock = field(default_factory=EventClock)
     early_due: list[tuple[int, str]] = field(default_factory=list)
     """A heap of (time of a waiting label, id); those that wait no longer are found out when they are met."""
+    earlier: dict[str, list[int]] = field(default_factory=dict)
+    """Id → ordinals of the predictions that had it before the newest, oldest first."""
     recent: list[tuple[int, int]] = field(default_factory=list)
     """(seq, rows) of the newest batches, as far back as they are small."""
+
+    def was_made(self, prediction_id: str, at: int) -> bool:
+        """Whether one of the earlier predictions with this id was made at that time."""
+        ordinals = self.earlier.get(prediction_id) if self.earlier else None
+        return any(self.ids.was_made(ordinal, at) for ordinal in ordinals or ())
+
+    def forget_earlier(self, known: Known) -> None:
+        """Predictions of a batch that is forgotten had no id before another."""
+        for prediction_id in known.ids.to_pylist() if self.earlier else ():
+            left = [ordinal for ordinal in self.earlier.pop(prediction_id, ()) if ordinal >= known.end]
+            if left:
+                self.earlier[prediction_id] = left
 
 
 def in_parts(items: list[Item], most: int) -> list[list[Item]]:
