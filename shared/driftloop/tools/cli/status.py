@@ -24,6 +24,7 @@ def status(
     """Show what runs here and how every model is doing; with a model, all that is measured about it."""
     from driftloop.tools.cli.fleet import totals
     from driftloop.tools.cli.models import open_view, require_model
+    from driftloop.tools.cli.status_ignored import left_out
 
     kafka = find_kafka(bootstrap_servers, home)
     view = open_view(bootstrap_servers, home)
@@ -32,9 +33,11 @@ def status(
         require_model(view, model)
         _show_model(view, model, {segment: one for (name, segment), one in newest.items() if name == model}, as_json)
         return
+    running = services(home) if bootstrap_servers is None else {}
     facts = {
         "kafka": kafka.bootstrap_servers,
-        "services": services(home) if bootstrap_servers is None else {},
+        "services": running,
+        "left_out": left_out(running),
         "models": [_facts(view, info.model_id, newest.get((info.model_id, ""))) for info in view.models()],
         "fleet": totals(one for (_, segment), one in newest.items() if not segment),
     }
@@ -95,6 +98,7 @@ def _print(facts: dict[str, Any]) -> None:
     from rich.table import Table
 
     from driftloop.tools.cli.fleet import fleet_words
+    from driftloop.tools.cli.status_ignored import lines
 
     console = Console()
     console.print(f"Kafka: {facts['kafka']}", highlight=False)
@@ -104,6 +108,8 @@ def _print(facts: dict[str, Any]) -> None:
             pid = str(one["pid"]) if one["alive"] else "[red]not running[/]"
             table.add_row(name, pid, f"http://127.0.0.1:{one['port']}/metrics")
         console.print(table)
+    for line in lines(facts["left_out"]):
+        console.print(line, highlight=False, markup=False)
     if not facts["models"]:
         console.print("No model is declared: see `driftloop models apply`.")
         return
