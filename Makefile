@@ -15,7 +15,7 @@ UNLESS_CHECKED := $(if $(CHECKED), and slow)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check format chaos fuzz bench clean
+.PHONY: help setup demo test check format docs chaos fuzz bench clean
 
 help: ## show this help
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{split($$1, name, ":"); printf "  make %-8s %s\n", name[1], $$2}'
@@ -50,11 +50,16 @@ check: $(STAMP) ## format, lint, types, import contracts, schemas, unit tests (u
 	$(PY) -m mypy --num-workers 2
 	$(VENV)/bin/lint-imports
 	$(VENV)/bin/driftloop schemas check
+	$(PY) -m driftloop.tools.reference check
 	$(QUICK) -m 'not broker and not slow'
 
 format: $(STAMP) ## put the code in order
 	$(PY) -m ruff format .
 	$(PY) -m ruff check --fix .
+
+docs: $(STAMP) ## build the documentation site into site/
+	$(PY) -m driftloop.tools.reference write
+	$(PY) -m mkdocs build --strict
 
 chaos: $(STAMP) ## kill services at random and count: make chaos FAULTS=100 SERVICE=drift_detection OUT=chaos.json
 	$(PY) -m tests.chaos --faults $(FAULTS) --service $(SERVICE) --out $(OUT)
@@ -68,5 +73,5 @@ bench: $(STAMP) ## measure detectors, windows and speed
 	$(VENV)/bin/driftloop bench speed
 
 clean: ## remove what was built and run here (.venv, caches, .driftloop)
-	rm -rf $(VENV) .driftloop .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis build dist
+	rm -rf $(VENV) .driftloop site .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis build dist
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

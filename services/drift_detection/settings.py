@@ -11,4 +11,6 @@ class Settings(BaseSettings):
 
     snapshot_every: int = Field(default=200, ge=1, description="commits between two snapshots of a partition's models")
     metrics_port: int | None = Field(default=None, ge=0, le=65_535)
+    """Port of `/metrics`, `/livez` and `/readyz`; 0: any free one; none: not served."""
     metrics_host: str = "127.0.0.1"
+    """Address that they listen on."""

@@ -16,6 +16,7 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="DRIFTLOOP_OUTCOME_INGESTION_", frozen=True, extra="forbid")
 
     role: Role = "ingest"
+    """What this process does."""
     archive_uri: str = Field(default=".driftloop/lake", description="the Delta table of labelled rows")
     frame_rows: int = Field(default=5_000, ge=1, description="most rows of a frame")
     frame_bytes: int = Field(
@@ -43,10 +44,14 @@ class Settings(BaseSettings):
         description="Confluent's API, for framed Avro; Apicurio: …/apis/ccompat/v7",
     )
     schema_registry_username: str | None = None
+    """The user, if the registry asks for one."""
     schema_registry_password_file: FilePath | None = Field(default=None, description="read at the start, never shown")
     schema_registry_ca_file: FilePath | None = None
+    """Certificates that are trusted for the registry, as PEM."""
     metrics_port: int | None = Field(default=None, ge=0, le=65_535)
+    """Port of `/metrics`, `/livez` and `/readyz`; 0: any free one; none: not served."""
     metrics_host: str = "127.0.0.1"
+    """Address that they listen on."""
 
     @property
     def rules(self) -> IngestRules:

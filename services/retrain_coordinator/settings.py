@@ -17,5 +17,8 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="DRIFTLOOP_RETRAIN_COORDINATOR_", frozen=True, extra="forbid")
 
     metrics_port: int | None = Field(default=None, ge=0, le=65_535)
+    """Port of `/metrics`, `/livez` and `/readyz`; 0: any free one; none: not served."""
     metrics_host: str = "127.0.0.1"
+    """Address that they listen on."""
     runs_at_once: int | None = Field(default=None, ge=1)
+    """Most training runs asked for and not ended, over the models of a partition; none: no bound."""

@@ -18,6 +18,7 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="DRIFTLOOP_TRAINER_WORKER_", frozen=True, extra="forbid")
 
     role: Role = "train"
+    """What this process does."""
     archive_uri: str = Field(default=".driftloop/lake", description="the Delta table of labelled rows")
     artifact_uri: str = Field(default=".driftloop/artifacts", description="where versions are written")
     archive_wait_seconds: float = Field(
@@ -26,9 +27,12 @@ class Settings(BaseSettings):
         description="how long a run waits for the archive, and for a place that refuses its artifact",
     )
     runs_at_once: int = Field(default=1, ge=1, le=64)
+    """Runs that this worker executes side by side."""
     checkpoint_seconds: float = Field(default=2.0, gt=0, description="training that a kill may cost at most")
     starts_per_run: int = Field(default=3, ge=1, description="starts of a run whose process is killed")
     warm: tuple[str, ...] = Field(default=(), description="learners made ready before the first run")
     models_in_memory: int = Field(default=64, ge=2, description="role score: models kept loaded")
     metrics_port: int | None = Field(default=None, ge=0, le=65_535)
+    """Port of `/metrics`, `/livez` and `/readyz`; 0: any free one; none: not served."""
     metrics_host: str = "127.0.0.1"
+    """Address that they listen on."""

@@ -1,4 +1,4 @@
-"""`python -m tests.chaos.table [REPORT…]`: adds reports to the measured ones and writes the README's table.
+"""`python -m tests.chaos.table [REPORT…]`: adds reports to the measured ones and writes the table of the documentation.
 
 The measured reports are in `docs/measurements/chaos.json`, one a run, as `python -m tests.chaos` wrote them.
 Runs of the same service are added up.
@@ -12,7 +12,7 @@ from typing import Any
 
 ROOT = Path(__file__).parents[2]
 MEASURED = ROOT / "docs" / "measurements" / "chaos.json"
-README = ROOT / "README.md"
+PAGE = ROOT / "docs" / "reliability.md"
 BEGIN, END = "<!-- chaos: begin (python -m tests.chaos.table) -->\n", "<!-- chaos: end -->\n"
 
 Report = Mapping[str, Any]
@@ -55,9 +55,9 @@ def _longest(runs: Iterable[Report]) -> str:
     return f" ({', '.join(found)})" if found else ""
 
 
-def in_readme(readme: str, reports: Sequence[Report]) -> str:
-    """The README with the table of these reports."""
-    before, _, rest = readme.partition(BEGIN)
+def in_page(page: str, reports: Sequence[Report]) -> str:
+    """The page with the table of these reports."""
+    before, _, rest = page.partition(BEGIN)
     _, _, after = rest.partition(END)
     return before + BEGIN + table(reports) + END + after
 
@@ -74,7 +74,7 @@ def main(files: Sequence[str]) -> None:
         reports += found if isinstance(found, list) else [found]
     MEASURED.parent.mkdir(parents=True, exist_ok=True)
     MEASURED.write_text("[\n" + ",\n".join("  " + json.dumps(report) for report in reports) + "\n]\n")
-    README.write_text(in_readme(README.read_text(), reports))
+    PAGE.write_text(in_page(PAGE.read_text(), reports))
 
 
 if __name__ == "__main__":

@@ -1,40 +1,69 @@
-"""The README's code is code: it compiles, its learner learns, its spec is a spec."""
+"""The code in README and documentation is code: it compiles, its learner learns, its spec is a spec."""
 
 import re
+import tomllib
 from pathlib import Path
 
 import numpy as np
 import pytest
 import yaml
+from typer.testing import CliRunner
 
 from driftloop.contracts.prediction_labels import PredictionLabel
 from driftloop.contracts.prediction_outcomes import PredictionOutcome
 from driftloop.learners.protocol import Rows
 from driftloop.spec.model_spec import ModelSpec
+from driftloop.tools.cli.main import app
 
-README = (Path(__file__).parents[2] / "README.md").read_text()
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text()
+PAGES = [ROOT / "README.md", *sorted(path for path in ROOT.glob("docs/**/*.md") if "reference" not in path.parts)]
 
 
-def blocks(language: str) -> list[str]:
-    return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
+def blocks(language: str, text: str) -> list[str]:
+    fences = re.findall(r"^```(\w*)\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
+    return [code for name, code in fences if name == language]
 
 
-@pytest.mark.parametrize("code", blocks("python"))
+def every_block(language: str) -> list:
+    return [
+        pytest.param(code, id=f"{path.relative_to(ROOT)}-{number}")
+        for path in PAGES
+        for number, code in enumerate(blocks(language, path.read_text()))
+    ]
+
+
+@pytest.mark.parametrize("code", every_block("python"))
 def test_python_compiles(code):
-    compile(code, "README.md", "exec")
+    compile(code, "page.md", "exec")
+
+
+@pytest.mark.parametrize("code", every_block("yaml"))
+def test_yaml_is_yaml(code):
+    assert yaml.safe_load(code)
+
+
+@pytest.mark.parametrize("code", every_block("toml"))
+def test_toml_is_toml(code):
+    assert tomllib.loads(code)
 
 
 def test_the_learner_learns_predicts_and_comes_back(tmp_path):
     names: dict = {}
-    exec(compile(next(code for code in blocks("python") if "def make" in code), "README.md", "exec"), names)
+    page = (ROOT / "docs" / "extending.md").read_text()
+    exec(compile(next(code for code in blocks("python", page) if "def make" in code), "extending.md", "exec"), names)
     rows = Rows({"x": np.arange(4.0)}, {"y": np.array([1.0, 2.0, 3.0, 6.0])})
     learner = names["make"](None, {})
     learner.fit(rows, None, warm_start=None, seed=0, progress=lambda _step: None).save(tmp_path)
     assert learner.load(tmp_path).predict(rows).fields["y"].tolist() == [3.0] * 4
 
 
-def test_the_spec_is_valid_and_so_are_the_messages():
-    assert ModelSpec.model_validate(yaml.safe_load(blocks("yaml")[0])).model_id == "pricing"
+def test_the_spec_is_valid():
+    assert ModelSpec.model_validate(yaml.safe_load(blocks("yaml", README)[0])).model_id == "pricing"
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/producers.md"])
+def test_the_messages_of_the_producer_are_valid(page):
     said: list = []
 
     class Publisher:
@@ -50,15 +79,51 @@ def test_the_spec_is_valid_and_so_are_the_messages():
         def label(self, label):
             said.append(PredictionLabel.model_validate(label))
 
-    code = next(code for code in blocks("python") if "OutcomePublisher" in code)
+    code = next(code for code in blocks("python", (ROOT / page).read_text()) if "OutcomePublisher" in code)
     body = code[code.index("with ") :]
-    exec(compile(body, "README.md", "exec"), {"OutcomePublisher": lambda _: Publisher(), "KafkaSettings": dict})
+    exec(compile(body, page, "exec"), {"OutcomePublisher": lambda _: Publisher(), "KafkaSettings": dict})
     assert len(said) == 2
 
 
-def test_paths_that_are_named_are_there():
-    root = Path(__file__).parents[2]
-    named = re.findall(r"`((?:shared|services|schemas|deploy|tests)/[\w/.]*)`", README)
-    assert named
-    for path in named:
-        assert (root / path).exists(), path
+@pytest.mark.parametrize("page", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_paths_that_are_named_are_there(page):
+    for path in re.findall(r"`((?:shared|services|schemas|deploy|tests|docs)/[\w/.]*)`", page.read_text()):
+        assert (ROOT / path).exists(), path
+
+
+def commands() -> list[str]:
+    """Each `driftloop COMMAND [SUBCOMMAND]` in a code block or in backticks."""
+    found: set[str] = set()
+    for path in PAGES:
+        text = path.read_text()
+        prose = re.sub(r"```.*?```", "", text, flags=re.DOTALL)
+        code = [*blocks("", text), *blocks("bash", text), *re.findall(r"`([^`\n]+)`", prose)]
+        found |= {match for part in code for match in re.findall(r"\bdriftloop ((?:[a-z][a-z-]+ ?){1,2})", part)}
+    return sorted({command.strip() for command in found})
+
+
+@pytest.mark.parametrize("command", commands())
+def test_commands_that_are_named_exist(command):
+    result = CliRunner().invoke(app, [*known(command), "--help"])
+    assert result.exit_code == 0, result.output
+
+
+def known(command: str) -> list[str]:
+    """The command without what is an argument of it, such as a model's name."""
+    words = command.split()
+    group = CliRunner().invoke(app, [words[0], "--help"]).output
+    return words if len(words) > 1 and "COMMAND" in group else words[:1]
+
+
+def test_the_readme_is_short():
+    assert len(README.encode()) <= 7 * 1024
+
+
+def test_the_readmes_tree_names_every_room():
+    tree = README[README.index("## The tree") :]
+    rooms = {path.name for path in (ROOT / "shared" / "driftloop").iterdir() if (path / "__init__.py").exists()}
+    rooms |= {path.name for path in (ROOT / "services").iterdir() if (path / "__init__.py").exists()}
+    rooms |= {
+        path.name for path in (ROOT / "shared" / "driftloop" / "tools").iterdir() if (path / "__init__.py").exists()
+    }
+    assert {room for room in rooms if room not in tree} == set()

@@ -24,28 +24,45 @@ class KafkaSettings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="DRIFTLOOP_KAFKA_", frozen=True, extra="forbid")
 
     bootstrap_servers: str = "localhost:9092"
+    """Brokers to start from, as host:port, by comma."""
     topic_prefix: str = ""
+    """Goes before every topic, group and transactional id."""
     group_protocol: Literal["consumer", "classic"] = "consumer"
+    """`consumer` is KIP-848; `classic` for brokers or policies that lack it."""
     security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
+    """How the connection is secured."""
     sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = "SCRAM-SHA-512"
+    """How the user is authenticated."""
     sasl_username: str | None = None
+    """The user."""
     sasl_password: SecretStr | None = None
+    """The password; prefer the file."""
     sasl_password_file: FilePath | None = None
+    """A file with the password."""
     ssl_ca_file: FilePath | None = None
+    """Certificates that are trusted, as PEM; none: the system's."""
     ssl_certificate_file: FilePath | None = None
+    """Our certificate, as PEM."""
     ssl_key_file: FilePath | None = None
+    """Its private key, as PEM."""
     ssl_key_password: SecretStr | None = None
+    """The key's password; prefer the file."""
     ssl_key_password_file: FilePath | None = None
+    """A file with the key's password."""
     transaction_timeout_ms: int = Field(default=30_000, ge=1_000)
+    """The broker aborts a transaction that is open for longer."""
     max_poll_interval_ms: int = Field(default=600_000, ge=10_000)
+    """A member that does not poll for longer leaves the group."""
     session_timeout_ms: int = Field(default=6_000, ge=1_000, description="classic protocol only")
     request_timeout_ms: int = Field(default=30_000, ge=1_000)
+    """Longest wait for an answer of the broker."""
     replica: int = Field(default=0, ge=0, description="the slot that names the transactional id")
     batch_size: int = Field(default=20_000, ge=1, description="most records of a transaction")
     batch_bytes: int = Field(
         default=16 << 20, ge=1, description="no more records are taken into a transaction that has so many bytes"
     )
     poll_timeout_ms: int = Field(default=100, ge=1)
+    """Longest wait for the first record of a batch."""
     fetch_wait_ms: int = Field(
         default=200, ge=1, description="how soon an end of the log is noticed (records are never kept waiting)"
     )

@@ -1,4 +1,4 @@
-"""What a learner promises. Twenty lines are enough for one's own: see the README."""
+"""What a learner promises. Twenty lines are enough for one's own: see docs/extending.md."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field

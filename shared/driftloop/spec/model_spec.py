@@ -20,8 +20,11 @@ class Feature(SpecPart):
     """An input column. `expression` derives it from other features (`spray_rate * speed / 1000`)."""
 
     kind: Literal["number", "category"] = "number"
+    """A number, or a category (text, or a boolean)."""
     expression: str | None = None
+    """Derived from other features at ingestion: `spray_rate * speed / 1000`."""
     monitored: bool = True
+    """Whether detection watches its distribution."""
     season: Literal["hour-of-week"] | None = None
     """Where given, windows of a number are compared with what it was at those hours of the week (UTC), and not
     with all of its hours together: for inputs that nights and week-ends change."""
@@ -42,9 +45,13 @@ class TargetField(SpecPart):
     """
 
     kind: Literal["number", "category"] = "category"
+    """A number, or a class."""
     tolerance: float | None = Field(default=None, ge=0)
+    """A number within this of the label is right (loss 0), any other is wrong (loss 1)."""
     quantile: float | None = Field(default=None, gt=0, lt=1)
+    """The prediction is of this quantile; the loss is the pinball loss."""
     scale: float = Field(default=1.0, gt=0)
+    """The unit of the loss: an error of `scale` loses 1."""
 
     @model_validator(mode="after")
     def _one_rule_for_the_loss(self) -> Self:
@@ -59,7 +66,9 @@ class LabelDelay(SpecPart):
     """How late labels come: what is usual, and when a prediction is given up on."""
 
     expected_seconds: float = Field(default=0.0, ge=0)
+    """Usual time from a prediction to its label."""
     give_up_seconds: float = Field(default=7 * 86_400.0, gt=0)
+    """A prediction without a label is given up on after this time."""
 
     @model_validator(mode="after")
     def _labels_come_before_they_are_given_up(self) -> Self:
@@ -75,13 +84,17 @@ class Detection(SpecPart):
     """How a model is watched: a preset, and what differs from it."""
 
     preset: str = "default"
+    """The detection preset that the other fields change."""
     error_detector: str | None = None
+    """The detector of the loss (an entry point of group `driftloop.detectors`); none: the preset's."""
     error_parameters: dict[str, float] = Field(default_factory=dict)
+    """Parameters of that detector."""
     monitors: tuple[Name, ...] = Field(default=MONITORS, min_length=1)
     """Tests of a window's columns (entry points of group `driftloop.monitors`); the budget is split over them."""
     windows: Literal["sliding", "tumbling"] = "sliding"
     """Sliding windows move on by a quarter; tumbling ones follow one another, no row in two of a length."""
     window_rows: int = Field(default=1000, ge=50)
+    """Rows of a window."""
     window_seconds: float | None = Field(default=None, gt=0)
     """Where given, windows close by the rows' own time (`predicted_at`; of labels `labelled_at`) instead of by their
     count."""
@@ -95,6 +108,7 @@ class Detection(SpecPart):
     """Rows that count as a month. None: those that come, by event time; a million at least, and until a day has
     passed."""
     loss_block_rows: int = Field(default=25, ge=1)
+    """Losses are judged in blocks of this many rows."""
     tolerance: float = Field(default=0.0, ge=0)
     """The rise of the mean loss that the owner does not mind."""
 
@@ -103,15 +117,20 @@ class LearnerChoice(SpecPart):
     """Which learner trains the model (an entry point of group `driftloop.learners`)."""
 
     name: Name = "random-forest"
+    """The entry point's name."""
     parameters: dict[str, Any] = Field(default_factory=dict)
+    """Passed to the learner; it refuses unknown ones."""
 
 
 class TrainingRule(SpecPart):
     """Which rows a training run gets."""
 
     maximum_rows: int = Field(default=20_000, ge=10)
+    """Most rows of a run, the newest ones."""
     minimum_rows: int = Field(default=100, ge=10)
+    """A run with fewer rows fails."""
     validation_share: float = Field(default=0.2, gt=0, lt=1)
+    """The newest rows are held out for validation in this share."""
     refit: bool = True
     """After validation, fit once more on training and held-out rows together."""
     golden_set: str | None = None
@@ -119,7 +138,9 @@ class TrainingRule(SpecPart):
     golden_tolerance: float = Field(default=0.0, ge=0)
     """The rise of the mean loss on the golden set that is allowed all the same."""
     time_limit_seconds: float = Field(default=8 * 3600.0, gt=0)
+    """A run that takes longer is ended and fails."""
     memory_limit_mb: int = Field(default=8192, ge=128)
+    """Address space of the training process."""
 
     @model_validator(mode="after")
     def _the_least_is_no_more_than_the_most(self) -> Self:
@@ -142,11 +163,17 @@ class ChallengeRule(SpecPart):
     """
 
     mode: Literal["e-process", "z-test", "canary", "none"] = "e-process"
+    """`e-process`: proof on logged rows; `z-test`: one look; `canary`: live traffic; `none`: promoted unproven."""
     minimum_effect: float = Field(default=0.0, ge=0)
+    """Least gain that a promotion needs, in shares of the loss bound."""
     risk: float = Field(default=0.05, gt=0, lt=1)
+    """Chance of promoting a version that lacks it."""
     maximum_rows: int = Field(default=20_000, ge=1)
+    """A proof ends undecided after so many rows."""
     look_rows: int = Field(default=1000, ge=30)
+    """Rows after which mode z-test or canary looks, once."""
     traffic_share: float = Field(default=0.1, gt=0, lt=1)
+    """The challenger's share of traffic in mode canary."""
     non_inferiority: float | None = Field(default=None, ge=0)
     """Where given, a promotion needs no gain, only the proof that the loss is not worse by as much as this."""
     segment_tolerance: float | None = Field(default=0.02, ge=0)
@@ -155,14 +182,18 @@ class ChallengeRule(SpecPart):
     challengers: int = Field(default=1, ge=1, le=8)
     """How many may be under proof at once; they share the risk."""
     probation_rows: int = Field(default=5000, ge=0)
+    """Rows after a promotion on which the predecessor is scored too, ready to come back."""
 
 
 class Automation(SpecPart):
     """What may happen without a person."""
 
     retrain: bool = True
+    """Runs may start."""
     promote: bool = True
+    """A proven challenger may serve."""
     roll_back: bool = True
+    """A champion that fails its probation may be replaced by its predecessor."""
 
 
 class Permissions(SpecPart):
@@ -175,7 +206,9 @@ class Permissions(SpecPart):
     """
 
     promote: tuple[str, ...] | None = None
+    """Names that may let a version serve; none: anybody."""
     roll_back: tuple[str, ...] | None = None
+    """Names that may roll back; none: anybody."""
 
 
 _NUMBER = {"required": ["kind"], "properties": {"kind": {"const": "number"}}}
@@ -198,19 +231,31 @@ class ModelSpec(SpecPart):
     model_config = ConfigDict(json_schema_extra={"allOf": _TASK_RULES})
 
     model_id: Name
+    """The name of the model in all messages."""
     task: Task
+    """What is predicted; it decides how loss and figures are computed."""
     features: dict[str, Feature] = Field(min_length=1)
     target: dict[str, TargetField] = Field(min_length=1)
     segments: tuple[str, ...] = ()
+    """Names of segment keys of an outcome: each of their values is watched by itself."""
     clock: Literal["wall", "event"] = "wall"
+    """Whether time passes by the wall or by the newest event of the model (for recorded streams)."""
     label_delay: LabelDelay = LabelDelay()
+    """How late labels come."""
     detection: Detection = Detection()
+    """How the model is watched."""
     policy: str | dict[str, Any] = "default"
+    """A preset's name, or a preset with differences."""
     learner: LearnerChoice = LearnerChoice()
+    """What trains the model."""
     training: TrainingRule = TrainingRule()
+    """Which rows a run gets, and its limits."""
     challenge: ChallengeRule = ChallengeRule()
+    """How a new version is proven."""
     automation: Automation = Automation()
+    """What may happen without a person."""
     permissions: Permissions = Permissions()
+    """Who may ask for what."""
 
     @model_validator(mode="after")
     def _fields_fit_the_task(self) -> Self:

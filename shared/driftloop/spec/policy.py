@@ -28,11 +28,17 @@ class MetricRule(SpecPart):
     """
 
     name: str
+    """The trigger that a decision names."""
     metric: str
+    """A metric of `drift-status`, or a statistic of its tests."""
     above: float | None = None
+    """Broken by any value above this."""
     below: float | None = None
+    """Broken by any value below this; give exactly one of the two limits."""
     minimum_rows: int = Field(default=0, ge=0)
+    """Rows that the metric must rest on."""
     mode: Mode | None = None
+    """The kind of run; none: the policy's."""
 
     @model_validator(mode="after")
     def _has_one_limit(self) -> Self:
@@ -58,7 +64,9 @@ class Schedule(SpecPart):
     """A calendar: five cron fields in UTC, and what kind of run it asks for."""
 
     cron: str
+    """Five fields, in UTC: minute, hour, day of month, month, day of week."""
     mode: Mode = "full"
+    """The kind of run that it asks for."""
 
     @field_validator("cron")
     @classmethod
@@ -77,36 +85,50 @@ class Triggers(SpecPart):
     """
 
     harmful_drift: bool = True
+    """A harmful drift signal asks for a run."""
     signals: tuple[str, ...] = ()
     """Kinds of `drift-signals` that ask even where the loss did not rise."""
     metrics: tuple[MetricRule, ...] = ()
+    """Metrics beyond a limit ask for a run."""
     payoff: dict[str, float | str] | None = None
     """Parameters of the payoff rule; None switches it off."""
     attainable: bool = False
     """Scoring tells on every frame what is attainable now and what archived versions lose; the payoff
     rule goes by that instead of by the champion's loss alone."""
     new_rows: int | None = Field(default=None, ge=1)
+    """Ask once so many labelled rows have come since the last run."""
     feedback_rows: int | None = Field(default=None, ge=1)
+    """Ask once so many labels by users have come since the last run."""
     schedule: Schedule | None = None
+    """Ask by the calendar."""
     forced_age_seconds: float | None = Field(default=None, gt=0)
+    """Ask once the champion is as old as this, whatever it loses."""
     first_version_rows: int | None = Field(default=None, ge=2)
+    """Ask for a model's first version once so many labelled rows are there."""
 
 
 class QuietRule(SpecPart):
     """A host's figure that must be below a limit, and how old a reading may be to count."""
 
     reading: str
+    """The name of a reading (`driftloop readings`)."""
     below: float
+    """Quiet means below this."""
     maximum_age_seconds: float = Field(default=900.0, gt=0)
+    """An older reading does not count, so the rule refuses."""
 
 
 class Safeguards(SpecPart):
     """What can only refuse. Freeze, one run at a time and the automation switches always hold."""
 
     least_gap_seconds: float = Field(default=0.0, ge=0)
+    """Least time between the starts of two runs."""
     maximum_runs: int | None = Field(default=None, ge=1)
+    """Most runs within `span_seconds`."""
     span_seconds: float = Field(default=7 * DAY_SECONDS, gt=0)
+    """The span in which runs are counted."""
     quiet: tuple[QuietRule, ...] = ()
+    """Figures of a host that must all be below their limits."""
     minimum_rows: int = Field(default=0, ge=0)
     """Labelled rows of the model before a run."""
     minimum_new_rows: int = Field(default=0, ge=0)
@@ -133,19 +155,28 @@ class Window(SpecPart):
     `seconds`. With `onset`, rows since the drift began are learnt from first."""
 
     rows: int | None = Field(default=None, ge=2)
+    """Most rows; none: `training.maximum_rows` of the spec."""
     seconds: float | None = Field(default=None, gt=0)
+    """Greatest age of a row."""
     onset: bool = True
+    """Learn first from the rows since the drift began."""
 
 
 class Policy(SpecPart):
     """When to retrain, on what, and what must hold before."""
 
     name: str = "custom"
+    """How decisions call the policy."""
     description: str = ""
+    """One sentence for people."""
     triggers: Triggers = Triggers()
+    """What asks for a run."""
     safeguards: Safeguards = Safeguards()
+    """What can only refuse one."""
     mode: Mode = "full"
+    """How a run trains unless its trigger says otherwise: anew, or on from the champion."""
     window: Window = Window()
+    """Which rows a run learns from."""
 
 
 @cache

@@ -47,7 +47,9 @@ def _registry() -> Path:
             fresh = folder.with_suffix(".new")
             shutil.rmtree(fresh, ignore_errors=True)
             with tarfile.open(_download()) as archive:
-                archive.extractall(fresh, filter="data")
+                # Debian 12's Python 3.11.2 has no filters yet
+                safely = {"filter": "data"} if hasattr(tarfile, "data_filter") else {}
+                archive.extractall(fresh, **safely)
             fresh.rename(folder)
     return folder
 

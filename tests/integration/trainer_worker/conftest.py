@@ -150,9 +150,9 @@ def end_of(executor, until):
 
 
 def readme_learner() -> str:
-    """The learner that the README shows, as it stands there."""
-    readme = (Path(__file__).parents[3] / "README.md").read_text()
-    return readme.split("## Bring your own learner")[1].split("```python\n")[1].split("```")[0]
+    """The learner that the documentation shows, as it stands there."""
+    page = (Path(__file__).parents[3] / "docs" / "extending.md").read_text()
+    return page.split("## Bring your own learner")[1].split("```python\n")[1].split("```")[0]
 
 
 @pytest.fixture(scope="module")

@@ -12,13 +12,13 @@ from driftloop.errors import UserError
 from driftloop.spec.model_spec import MONITORS, Detection
 from driftloop.tools.cli.models import read_spec
 
-README = Path(__file__).parents[3] / "README.md"
+PAGE = Path(__file__).parents[3] / "docs" / "extending.md"
 
 
 @pytest.fixture
 def own_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Installs the detector and the monitor that the README shows, as they stand there."""
-    shown = README.read_text(encoding="utf-8").split("## Bring your own detector or monitor")[1]
+    """Installs the detector and the monitor that the documentation shows, as they stand there."""
+    shown = PAGE.read_text(encoding="utf-8").split("## Bring your own detector or monitor")[1]
     code, points = (shown.split(f"```{language}\n")[1].split("```")[0] for language in ("python", "toml"))
     info = tmp_path / "my_package-1.0.dist-info"
     info.mkdir()

@@ -1,4 +1,4 @@
-"""The README's tables of figures: made from the committed results, never typed."""
+"""The tables of figures in the documentation: made from the committed results, never typed."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""Benchmark results as Markdown tables: for a terminal, and for the README."""
+"""Benchmark results as Markdown tables: for a terminal, and for the documentation."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

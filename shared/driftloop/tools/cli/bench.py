@@ -101,12 +101,12 @@ def budget(
 
 @app.command()
 def readme(
-    file: Annotated[Path, typer.Option(help="The file with the marked tables.")] = Path("README.md"),
+    file: Annotated[Path, typer.Option(help="The file with the marked tables.")] = Path("docs/measurements/index.md"),
     check: Annotated[
         bool, typer.Option("--check", help="Write nothing; end with 1 where a table is not current.")
     ] = False,
 ) -> None:
-    """Write the README's tables anew from the committed results."""
+    """Write the documentation's tables anew from the committed results."""
     from driftloop.tools.bench.readme import with_tables
 
     if not file.is_file():

@@ -7,7 +7,9 @@ its own name. Modules import what is heavy inside their functions: `driftloop --
 import signal
 import sys
 from importlib import import_module
+from importlib.metadata import version
 from types import FrameType
+from typing import Annotated
 
 import typer
 
@@ -42,6 +44,19 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Watches models in production over Kafka, retrains when that pays, proves the result.",
 )
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"driftloop {version('driftloop')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    _: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")] = False,
+) -> None:
+    pass
 
 
 def _register() -> None:

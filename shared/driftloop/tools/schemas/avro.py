@@ -7,6 +7,7 @@ then integer, then double); and what has no Avro type, a learner's free paramete
 """
 
 from datetime import datetime
+from inspect import cleandoc
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from uuid import UUID
@@ -98,4 +99,5 @@ def _union(kinds: list[Any]) -> Any:
 
 
 def _first_sentence(doc: str | None) -> str:
-    return (doc or "").strip().partition("\n\n")[0].replace("\n    ", " ")
+    # from Python 3.13 on the compiler takes the indentation out of docstrings
+    return cleandoc(doc or "").partition("\n\n")[0].replace("\n", " ")

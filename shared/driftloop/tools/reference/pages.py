@@ -1,0 +1,23 @@
+"""All generated pages by file name."""
+
+from functools import cache
+
+from driftloop.tools.reference.command_line import command_line_page
+from driftloop.tools.reference.declared import exit_codes_page, topics_page
+from driftloop.tools.reference.metrics import metrics_page
+from driftloop.tools.reference.models import policy_page, spec_page
+from driftloop.tools.reference.settings import settings_page
+
+
+@cache
+def pages() -> dict[str, str]:
+    """File name → text of each page."""
+    return {
+        "cli.md": command_line_page(),
+        "exit-codes.md": exit_codes_page(),
+        "metrics.md": metrics_page(),
+        "policy.md": policy_page(),
+        "settings.md": settings_page(),
+        "spec.md": spec_page(),
+        "topics.md": topics_page(),
+    }
