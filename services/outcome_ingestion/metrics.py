@@ -34,12 +34,16 @@ class IngestMetrics(Collector):
         yield CounterMetricFamily(
             "driftloop_extra_features", "Values of features that no spec names.", self._core.extra_features
         )
-        yield _by_model(
-            "driftloop_ahead_records", "Rows and labels whose time is ahead of the log's, or of all others'.", counts.ahead
+        ahead = CounterMetricFamily(
+            "driftloop_ahead_records",
+            "Rows and labels whose time is ahead of the log or of all others.",
+            labels=["model"],
         )
-        yield _by_model(
-            "driftloop_reused_prediction_ids", "Predictions whose id an earlier one had.", counts.reused_ids
+        yield _by_model(ahead, counts.ahead)
+        again = CounterMetricFamily(
+            "driftloop_reused_prediction_ids", "Predictions whose id an earlier one had.", labels=["model"]
         )
+        yield _by_model(again, counts.reused_ids)
         yield from self._gauges()
         yield _delays(dict(counts.delays))
 
@@ -58,8 +62,7 @@ class IngestMetrics(Collector):
         yield apart
 
 
-def _by_model(name: str, documentation: str, counts: dict[str, int]) -> Metric:
-    family = CounterMetricFamily(name, documentation, labels=["model"])
+def _by_model(family: CounterMetricFamily, counts: dict[str, int]) -> Metric:
     for model_id, number in list(counts.items()):
         family.add_metric([model_id], number)
     return family

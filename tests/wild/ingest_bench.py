@@ -66,7 +66,10 @@ def stamp(seconds: float = 3_600) -> int:
 
 
 def json_rows(rows: Rows) -> list[FakeRecord]:
-    return [FakeRecord(PREDICTION_OUTCOMES, key=r["prediction_id"], value=json.dumps(r).encode(), at_ms=stamp()) for r in rows]
+    return [
+        FakeRecord(PREDICTION_OUTCOMES, key=r["prediction_id"], value=json.dumps(r).encode(), at_ms=stamp())
+        for r in rows
+    ]
 
 
 def avro_rows(rows: Rows) -> list[FakeRecord]:
@@ -153,7 +156,11 @@ def bench(spec: dict[str, Any] | None = None, *, quick: bool = False, **rules: A
     core = Ingest(IngestRules(**rules))
     made = ModelSpec.model_validate(spec or CHURN)
     published = ModelSpecPublished(
-        message_id=derive_id("spec", made.model_id), model_id=made.model_id, occurred_at=START, spec_version=1, spec=made
+        message_id=derive_id("spec", made.model_id),
+        model_id=made.model_id,
+        occurred_at=START,
+        spec_version=1,
+        spec=made,
     )
     core.take_table(MODEL_SPECS, [FakeRecord(MODEL_SPECS, key=made.model_id, value=published.to_json())])
     for shaped in core.shaped.values() if quick else ():

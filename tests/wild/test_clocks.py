@@ -27,7 +27,9 @@ WILD = st.lists(
 
 def _outcome(number, seconds, log=None):
     made = row(number, prediction=1, predicted_at=_at(seconds))
-    return FakeRecord(PREDICTION_OUTCOMES, key=f"p{number}", value=json.dumps(made).encode(), at_ms=stamp(log or seconds))
+    return FakeRecord(
+        PREDICTION_OUTCOMES, key=f"p{number}", value=json.dumps(made).encode(), at_ms=stamp(log or seconds)
+    )
 
 
 def _label(number, seconds, log=None):
@@ -41,7 +43,7 @@ def _at(seconds):
 
 
 def _story(out, odd, batch, restart):
-    """A row a minute, half of them labelled ten minutes after; `odd` has the rows and labels with times of their own."""
+    """A row a minute, half of them labelled ten minutes after; `odd` has times of their own."""
     for start in range(0, _ROWS, batch):
         records = []
         for n in range(start, min(start + batch, _ROWS)):
@@ -72,7 +74,9 @@ def test_whatever_times_a_tenth_of_the_records_carry_the_others_are_joined_and_g
     assert (waiting - touched) & young == (plain_waiting - touched) & young
 
 
-@pytest.mark.wild(area="ingestion", given="one label from a host whose clock is 2 h ahead", right="the others' labels join")
+@pytest.mark.wild(
+    area="ingestion", given="one label from a host whose clock is 2 h ahead", right="the others' labels join"
+)
 @pytest.mark.parametrize("spec", [EVENT, WALL], ids=["event", "wall"])
 def test_one_label_ahead_gives_up_on_nothing(spec):
     out = bench(spec).feed([_outcome(n, 0, 600) for n in range(50)])
@@ -91,7 +95,9 @@ def test_one_prediction_of_2062_gives_up_on_nothing():
     assert out.core.counts.ahead == {"churn": 1}
 
 
-@pytest.mark.wild(area="ingestion", given="a row of 2062 beside rows without labels", right="they are given up in their time")
+@pytest.mark.wild(
+    area="ingestion", given="a row of 2062 beside rows without labels", right="they are given up in their time"
+)
 def test_rows_beside_one_of_another_century_are_given_up_in_their_time_and_it_waits_on():
     out = bench(EVENT).feed([_outcome(n, n) for n in range(20)] + [_outcome(99, CENTURY)])
     for start in range(3):

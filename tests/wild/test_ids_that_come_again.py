@@ -12,14 +12,16 @@ def _scored(month, **fields):
     return [row(n, **(made | fields)) for n in range(20)]
 
 
-@pytest.mark.wild(area="ingestion", given="a customer's number as id, scored monthly", right="each counts, each label finds its month")
+@pytest.mark.wild(
+    area="ingestion", given="a customer's number as id, scored monthly", right="each counts, each label finds its month"
+)
 @pytest.mark.parametrize("restart", [False, True])
 @pytest.mark.parametrize("at_once", [False, True])
 def test_each_month_counts_and_its_labels_find_its_rows(restart, at_once):
     out, batches = bench(), []
     for month in range(6):
         batches += [ENCODINGS["json"](_scored(month)), [label(n, 1, month * MONTH + DAY) for n in range(20)]]
-    for batch in [sum(batches, [])] if at_once else batches:
+    for batch in [[one for part in batches for one in part]] if at_once else batches:
         out.feed(batch)
         out = out.restarted() if restart else out
     events = [(one["event"], one["feature.x"]) for one in out.rows()]
@@ -29,7 +31,11 @@ def test_each_month_counts_and_its_labels_find_its_rows(restart, at_once):
     assert out.ignored == {"duplicate": 20}, "the same prediction again"
 
 
-@pytest.mark.wild(area="ingestion", given="a month's label that comes after the next month's row", right="it joins the month it was made in")
+@pytest.mark.wild(
+    area="ingestion",
+    given="a month's label that comes after the next month's row",
+    right="it joins the month it was made in",
+)
 def test_a_label_made_before_the_newest_prediction_is_of_the_one_before():
     out = bench(CHURN | {"label_delay": {"give_up_seconds": 20 * DAY}})
     out.feed(ENCODINGS["json"](_scored(0))).feed(ENCODINGS["json"](_scored(1)))
@@ -39,7 +45,9 @@ def test_a_label_made_before_the_newest_prediction_is_of_the_one_before():
     ]  # fmt: skip
 
 
-@pytest.mark.wild(area="ingestion", given="an id used anew while its prediction waits for a label", right="buried with the reason")
+@pytest.mark.wild(
+    area="ingestion", given="an id used anew while its prediction waits for a label", right="buried with the reason"
+)
 def test_an_id_used_for_another_prediction_before_the_label_came_is_buried():
     out = bench().feed(ENCODINGS["json"]([row(1, prediction=1)]))
     out.feed(ENCODINGS["json"]([row(1, prediction=0, predicted_at=at(DAY), features={"x": 9.0})]))

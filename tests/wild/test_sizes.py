@@ -39,7 +39,9 @@ def test_however_long_the_texts_are_every_frame_fits_and_every_row_goes_out_or_i
     assert all(len(value) <= most for value in out.state.values())
 
 
-@pytest.mark.wild(area="ingestion", given="one row larger than a frame may be", right="buried with its size, its neighbours go on")
+@pytest.mark.wild(
+    area="ingestion", given="one row larger than a frame may be", right="buried with its size, its neighbours go on"
+)
 @pytest.mark.parametrize("encoding", ENCODINGS)
 def test_a_row_that_is_too_large_by_itself_is_buried(encoding):
     spec = CHURN | {"features": {"x": {"kind": "category"}}}
@@ -50,7 +52,9 @@ def test_a_row_that_is_too_large_by_itself_is_buried(encoding):
     assert "the limit is 65,536 (frame_bytes)" in out.dead[0].message
 
 
-@pytest.mark.wild(area="ingestion", given="thousands of labels with long ids that wait", right="state entries under the limit")
+@pytest.mark.wild(
+    area="ingestion", given="thousands of labels with long ids that wait", right="state entries under the limit"
+)
 def test_labels_that_wait_are_written_down_in_parts():
     out = bench(frame_bytes=64 * _KB)
     ids = [f"{n:0200}" for n in range(900)]
@@ -64,7 +68,9 @@ def test_labels_that_wait_are_written_down_in_parts():
     assert not [key for key in again.state if key.startswith("early")]
 
 
-@pytest.mark.wild(area="ingestion", given="numbers beyond float32's range", right="the same doubles in the frame, to the last bit")
+@pytest.mark.wild(
+    area="ingestion", given="numbers beyond float32's range", right="the same doubles in the frame, to the last bit"
+)
 @pytest.mark.parametrize("encoding", ENCODINGS)
 @pytest.mark.parametrize("value", [1.7976931348623157e308, -1e39, 3.5e38, 5e-324, 0.1])
 def test_a_finite_double_is_kept_to_the_last_bit_whatever_its_size(encoding, value):

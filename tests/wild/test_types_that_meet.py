@@ -52,7 +52,9 @@ def test_what_differs_stays_different(said, true):
     for encode in ENCODINGS.values():
         (one,) = bench().feed(encode([row(0, prediction=said, label=true, labelled_at=at(9))])).rows()
         assert one["prediction.y"] != one["label.y"]
-    losses = field_losses(TargetField(), np.array([category_text(said)], object), np.array([category_text(true)], object))
+    losses = field_losses(
+        TargetField(), np.array([category_text(said)], object), np.array([category_text(true)], object)
+    )
     assert losses.tolist() == [1.0]
 
 
@@ -64,7 +66,9 @@ def test_what_both_sides_spell_alike_keeps_its_name():
 
 
 def test_shadow_predictions_are_spelled_as_the_prediction_is():
-    out = bench().feed(ENCODINGS["json"]([row(0, prediction=1, shadow={"1.0.1": True}, label="1.0", labelled_at=at(9))]))
+    out = bench().feed(
+        ENCODINGS["json"]([row(0, prediction=1, shadow={"1.0.1": True}, label="1.0", labelled_at=at(9))])
+    )
     (one,) = out.rows()
     assert (one["prediction.y"], one["shadow.1.0.1.y"], one["label.y"]) == ("1", "1", "1")
 
@@ -91,13 +95,15 @@ def test_a_whole_number_beyond_two_to_the_53rd_is_not_rounded_in_a_feature():
     assert json.loads(outcome.model_dump_json(exclude_unset=True))["features"] == {"x": 2**60 + 1, "z": 2.0}
 
 
-_NOON = datetime(2026, 1, 5, 12)
+_NOON = datetime(2026, 1, 5, 12)  # noqa: DTZ001  (without a zone, as producers send it)
 _UUID = UUID(int=7)
 READ = [
     pytest.param(pa.array(["a", "b"], pa.string_view()), ["a", "b"], id="string_view"),
     pytest.param(pa.array(["a", "b"], pa.large_string()), ["a", "b"], id="large_string"),
     pytest.param(pa.array(["a", "b"]).dictionary_encode(), ["a", "b"], id="dictionary"),
-    pytest.param(pa.array(["a", "b"], pa.string_view()).cast(pa.string()).dictionary_encode(), ["a", "b"], id="dictionary 2"),
+    pytest.param(
+        pa.array(["a", "b"], pa.string_view()).cast(pa.string()).dictionary_encode(), ["a", "b"], id="dictionary 2"
+    ),
     pytest.param(pa.RunEndEncodedArray.from_arrays([1, 2], ["a", "b"]), ["a", "b"], id="run_end_encoded"),
     pytest.param(pa.array([0.1, 3.0], pa.float32()), ["0.1", "3"], id="float32"),
     pytest.param(pa.array([Decimal("0.25"), Decimal("3.00")], pa.decimal128(10, 2)), ["0.25", "3"], id="decimal128"),
@@ -108,7 +114,9 @@ READ = [
 ]
 
 
-@pytest.mark.wild(area="ingestion", given="an Arrow column as polars, pandas or DuckDB write it", right="its values are read")
+@pytest.mark.wild(
+    area="ingestion", given="an Arrow column as polars, pandas or DuckDB write it", right="its values are read"
+)
 @pytest.mark.parametrize(("column", "words"), READ)
 def test_an_arrow_column_of_categories_is_read_for_what_it_says(column, words):
     spec = CHURN | {"features": {"x": {"kind": "category"}}}
@@ -136,7 +144,9 @@ def test_what_is_no_category_is_buried_with_its_type(kind):
     assert f"is {REFUSED[kind].type}: a category is text" in out.dead[0].message
 
 
-@pytest.mark.wild(area="ingestion", given="NaN in a float32 column of categories", right="that row is buried, the others go on")
+@pytest.mark.wild(
+    area="ingestion", given="NaN in a float32 column of categories", right="that row is buried, the others go on"
+)
 def test_nan_is_no_category():
     spec = CHURN | {"features": {"x": {"kind": "category"}}}
     out = bench(spec).feed([_arrow(**{"feature.x": pa.array([float("nan"), 2.0], pa.float32())})])
@@ -144,11 +154,17 @@ def test_nan_is_no_category():
     assert [d.error_class for d in out.dead] == ["NotFinite"]
 
 
-@pytest.mark.wild(area="ingestion", given="times without a zone, UUIDs as ids and decimals in Arrow", right="read as UTC, text, numbers")
+@pytest.mark.wild(
+    area="ingestion",
+    given="times without a zone, UUIDs as ids and decimals in Arrow",
+    right="read as UTC, text, numbers",
+)
 def test_naive_times_uuids_and_decimals_are_read():
     ids = pa.array([UUID(int=n).bytes for n in (1, 2)], pa.uuid())
     cost = pa.array([Decimal("0.25"), Decimal("1.50")], pa.decimal128(10, 2))
-    out = bench().feed([_arrow(prediction_id=ids, predicted_at=pa.array([_NOON] * 2), cost=cost, **{"feature.x": cost})])
+    out = bench().feed(
+        [_arrow(prediction_id=ids, predicted_at=pa.array([_NOON] * 2), cost=cost, **{"feature.x": cost})]
+    )
     assert not out.dead
     first, second = out.rows()
     assert first["prediction_id"] == str(UUID(int=1))
@@ -187,7 +203,9 @@ def test_probabilities_where_the_labels_are_classes_are_said_within_two_hundred_
 
 def test_classes_of_which_none_is_on_both_sides_are_said_and_the_first_that_is_ends_it():
     out = bench()
-    out.feed(ENCODINGS["json"]([row(n, prediction=f"c{n % 2}", label="ab"[n % 2], labelled_at=at(n)) for n in range(200)]))
+    out.feed(
+        ENCODINGS["json"]([row(n, prediction=f"c{n % 2}", label="ab"[n % 2], labelled_at=at(n)) for n in range(200)])
+    )
     assert "both predicted ('c0', 'c1') and true ('a', 'b')" in out.core.classes_apart["churn", "y"]
     out.feed(ENCODINGS["json"]([row(300, prediction="a", label="b", labelled_at=at(301))]))
     assert not out.core.classes_apart

@@ -17,7 +17,7 @@ class SpokenIngest(Ingest):
     def process(self, records: Sequence[Record], now: datetime, *, tables_current: bool = False) -> Effects:
         """As the core does."""
         effects = super().process(records, now, tables_current=tables_current)
-        self._say({sentence: "predictions and labels never meet" for sentence in self.classes_apart.values()})
+        self._say(dict.fromkeys(self.classes_apart.values(), "predictions and labels never meet"))
         return effects
 
     def take_table(self, topic: str, records: Sequence[Record]) -> None:

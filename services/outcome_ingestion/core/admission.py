@@ -46,13 +46,10 @@ class _Found:
 
     def admission(self) -> Admission:
         pairs = np.array(self.kept, dtype=np.int64).reshape(-1, 2)
-        parts = map(tuple, (self.repeated, self.again, self.refused))
-        return Admission(pairs[:, 0], pairs[:, 1], *parts)
+        return Admission(pairs[:, 0], pairs[:, 1], tuple(self.repeated), tuple(self.again), tuple(self.refused))
 
 
-def admit(
-    blocks: Sequence[Block], memory: PartitionMemory, labels: LabelPlaces
-) -> tuple[list[Admission], int | None]:
+def admit(blocks: Sequence[Block], memory: PartitionMemory, labels: LabelPlaces) -> tuple[list[Admission], int | None]:
     """One admission a block (a block is one model's rows of the batch in this partition), and where to stop.
 
     A row is repeated where its id is among the newest `remembered_rows` of the partition, or where the row

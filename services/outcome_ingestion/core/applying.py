@@ -96,9 +96,7 @@ def _shares(decoded: Decoded) -> dict[int, Share]:
     return shares
 
 
-def _admitted(
-    share: Share, memory: PartitionMemory, dead: dict[int, Refusal], counts: IngestCounts
-) -> Iterator[Share]:
+def _admitted(share: Share, memory: PartitionMemory, dead: dict[int, Refusal], counts: IngestCounts) -> Iterator[Share]:
     """The share, admitted; in parts where an id that comes again has a label before it, which is to be joined first."""
     rest: Share | None = share
     while rest is not None:
@@ -155,22 +153,22 @@ def _advance(share: Share, model: ModelMemory, layout: Layout, stamps: Ints, cou
     items = sorted(share.labels.get(layout.model_id, ()))
     if block is not None and admission is not None and len(admission.rows):
         times = block.times("predicted_at")[admission.rows]
-        _take(model.row_clock, times, block.places[admission.rows], layout, stamps, counts)
+        log = stamps[block.places[admission.rows] // ROWS_A_RECORD]
+        _take(model.row_clock, times, log, layout, counts)
     if items:
         times, places = (np.array([item[i] for item in items], dtype=np.int64) for i in (_AT, _PLACE))
-        _take(model.label_clock, times, places, layout, stamps, counts)
+        _take(model.label_clock, times, stamps[places // ROWS_A_RECORD], layout, counts)
 
 
-def _take(clock: EventClock, times: Ints, places: Ints, layout: Layout, stamps: Ints, counts: IngestCounts) -> None:
+def _take(clock: EventClock, times: Ints, log: Ints, layout: Layout, counts: IngestCounts) -> None:
     if layout.spec.clock == "wall":
-        log = stamps[places // ROWS_A_RECORD]
-        ahead = np.count_nonzero(times > log + _AHEAD_US)
+        ahead = int(np.count_nonzero(times > log + _AHEAD_US))
         clock.take(np.minimum(times, log), trusted=True)
     else:
         clock.take(times, trusted=False)
-        ahead = np.count_nonzero(times > clock.value + layout.give_up_us) if clock.value else 0
+        ahead = int(np.count_nonzero(times > clock.value + layout.give_up_us)) if clock.value else 0
     if ahead:
-        counts.ahead[layout.model_id] = counts.ahead.get(layout.model_id, 0) + int(ahead)
+        counts.ahead[layout.model_id] = counts.ahead.get(layout.model_id, 0) + ahead
 
 
 def _apply_model(share: Share, memory: PartitionMemory, layout: Layout, counts: IngestCounts) -> list[Piece]:

@@ -72,8 +72,8 @@ def _sentence(model_id: str, name: str, said: Mapping[str, None], true: Mapping[
         any(same_class(word, digit) for digit in ("0", "1")) for word in true
     ):
         return (
-            f"the predictions of '{name}' of {model_id} are probabilities ({shown}), its labels are classes ({labels}): "
-            "send the class as prediction, and how sure the model is of it as confidence"
+            f"the predictions of '{name}' of {model_id} are probabilities ({shown}), its labels are "
+            f"classes ({labels}): send the class as prediction, and how sure the model is of it as confidence"
         )
     return (
         f"no class of '{name}' of {model_id} is both predicted ({shown}) and true ({labels}): "

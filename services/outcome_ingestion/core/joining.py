@@ -88,10 +88,14 @@ class Joiner:
         if not ordinals:
             return False
         place = model.held.find(older[item.prediction_id]) if row is None else None
-        made = int(self.new.predicted_at[row]) if row is not None else int(place[0].predicted_at[place[1]]) if place else 0
+        made = (
+            int(self.new.predicted_at[row]) if row is not None else int(place[0].predicted_at[place[1]]) if place else 0
+        )
         if item.at >= made:
             return False
-        held = [ordinal for ordinal in ordinals if (at := model.held.find(ordinal)) and at[0].predicted_at[at[1]] <= item.at]
+        held = [
+            ordinal for ordinal in ordinals if (at := model.held.find(ordinal)) and at[0].predicted_at[at[1]] <= item.at
+        ]
         if held:
             self._join_older(item, model, held[-1])
         else:

@@ -16,7 +16,7 @@ def expire(memory: PartitionMemory, model_id: str, give_up_us: int) -> None:
     rows_at, labels_at = model.row_clock.value, model.label_clock.value
     passed = max(labels_at - give_up_us, rows_at - 2 * give_up_us)
     while (due := model.held.first_due()) is not None and due[0] < passed:
-        _give_up_rows(memory, model_id, *due, passed, give_up_us)
+        _give_up_rows(memory, model_id, due, passed, give_up_us)
     while (item := memory.next_early(model_id)) is not None:
         latest = item.at + give_up_us
         if rows_at <= latest and labels_at <= latest + give_up_us:
@@ -25,11 +25,9 @@ def expire(memory: PartitionMemory, model_id: str, give_up_us: int) -> None:
         memory.ignore("label_gave_up")
 
 
-def _give_up_rows(
-    memory: PartitionMemory, model_id: str, time: int, chunk: Chunk, passed: int, give_up_us: int
-) -> None:
+def _give_up_rows(memory: PartitionMemory, model_id: str, due: tuple[int, Chunk], passed: int, give_up_us: int) -> None:
     """Give up on a chunk whose rows were made before `passed`; those that lie far after the others wait on."""
-    held = memory.of(model_id).held
+    (time, chunk), held = due, memory.of(model_id).held
     held.looked_at()
     waits = chunk.labelled_at == 0
     near = waits & (chunk.predicted_at <= time + give_up_us)

@@ -7,7 +7,17 @@ message, so that a reader can tell a repeat from a second event.
 from typing import Annotated, Self
 from uuid import UUID, uuid5
 
-from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, StringConstraints, ValidatorFunctionWrapHandler, WrapValidator
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    StringConstraints,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+)
 
 NAMESPACE = UUID("6d1f2a52-6f0e-5c0b-9b1e-0d4a4c9f7a11")
 """The uuid5 namespace of every id that driftloop derives."""

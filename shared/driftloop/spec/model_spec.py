@@ -263,8 +263,6 @@ class ModelSpec(SpecPart):
             raise ValueError(f"task {self.task} has one target field, the spec names {len(self.target)}")
         if len(set(self.segments)) < len(self.segments):
             raise ValueError("a segment is named twice")
-        if not self.raw_features:
-            raise ValueError("every feature has an expression: at least one must be sent by producers")
         if self.task in ("regression", "forecast") and any(f.kind != "number" for f in self.target.values()):
             raise ValueError(f"task {self.task} needs a target of kind number")
         return self

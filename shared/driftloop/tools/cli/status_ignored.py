@@ -32,7 +32,7 @@ def lines(found: Mapping[str, Mapping[str, int]]) -> list[str]:
 
 def _read(port: int) -> str:
     try:
-        with urlopen(f"http://127.0.0.1:{port}/metrics", timeout=_SECONDS) as answer:  # noqa: S310  (our own service)
+        with urlopen(f"http://127.0.0.1:{port}/metrics", timeout=_SECONDS) as answer:
             return str(answer.read().decode())
     except (URLError, TimeoutError, OSError):
         return ""
