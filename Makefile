@@ -9,7 +9,7 @@ SERVICE ?= all
 OUT ?= chaos.json
 SECONDS ?= 60
 # Tests without a broker run side by side; a thread of numerics each, so that they do not wait for one another's.
-QUICK := OMP_NUM_THREADS=1 $(PY) -m pytest -n 2 --dist loadfile tests/unit tests/contract services shared
+QUICK := OMP_NUM_THREADS=1 $(PY) -m pytest -n 2 --dist loadfile tests/unit tests/contract tests/wild services shared
 # `make test CHECKED=yes` leaves out what `make check` has just run on the same tree.
 UNLESS_CHECKED := $(if $(CHECKED), and slow)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1

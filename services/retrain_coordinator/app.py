@@ -19,6 +19,7 @@ LOOP = LoopSettings(
         topics.TRAINING_RESULTS,
         topics.MODEL_COMMANDS,
     ),
+    keyed=(topics.TRAINING_RESULTS, topics.MODEL_COMMANDS),
     tables=(topics.MODEL_SPECS,),
     state="keyed",
 )

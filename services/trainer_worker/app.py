@@ -18,6 +18,7 @@ TRAIN = LoopSettings(
     service="trainer_worker",
     group="trainer_worker",
     inputs=(topics.TRAINING_REQUESTS, topics.MODEL_COMMANDS),
+    keyed=(topics.MODEL_COMMANDS,),
     tables=(topics.MODEL_SPECS,),
     state="keyed",
 )

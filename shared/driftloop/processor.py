@@ -9,11 +9,11 @@ Partitions: the inputs of a service are co-partitioned, so partition number `p` 
 State belongs to a partition and moves with it. A core keeps the state of each partition apart.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from operator import methodcaller
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 
 class Record(Protocol):
@@ -73,6 +73,19 @@ class DeadLetter:
     message: str
 
 
+WRONG_PARTITION = "WrongPartition"
+"""The error class of a record that is not in its key's partition."""
+
+
+def wrong_partition(found: int, right: int, count: int) -> str:
+    """Why a record in partition `found` is buried, whose key belongs in `right`, and what to do."""
+    return (
+        f"the record is in partition {found}, and its key belongs in {right} of {count}: its producer spreads keys "
+        "another way. Set partitioner=murmur2_random there (librdkafka, so confluent-kafka and kcat; Java's clients do "
+        f"so by themselves), then send it on with `driftloop dlq replay --class {WRONG_PARTITION}`"
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Effects:
     """All that a step wants done, in one transaction.
@@ -97,6 +110,26 @@ class Effects:
             {why: self.ignored.get(why, 0) + other.ignored.get(why, 0) for why in reasons},
             min(wishes, default=None),
         )
+
+
+@dataclass(frozen=True, slots=True)
+class LogIdentity:
+    """Which log the input is of: the cluster's id, each topic's id ("" where the cluster gives none), and how many
+    partitions each topic has. `exact`: state and offsets are written together, so they can be held to each other."""
+
+    cluster: str
+    topics: Mapping[str, str]
+    partitions: Mapping[str, int]
+    exact: bool = True
+
+
+@runtime_checkable
+class KnowsLog(Protocol):
+    """A core that is told before its first record which log its input is of."""
+
+    def take_log(self, log: LogIdentity) -> None:
+        """Raises UserError where the core keeps something that is of another log."""
+        ...
 
 
 class StaleTableError(Exception):

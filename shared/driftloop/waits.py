@@ -9,7 +9,11 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """One way to wait. `metric` is a Prometheus series, `status` the words shown, `alert` a rule's name."""
+    """One way to wait. `metric` is a Prometheus series, `status` the words shown, `alert` a rule's name.
+
+    Waits of the coordinator are series of one metric, told apart by the label `waits_for`, which is `name`.
+    `ends` says what ends the wait, and what a person can do.
+    """
 
     name: str
     service: str
@@ -17,7 +21,15 @@ class Wait:
     metric: str
     status: str
     alert: str
+    ends: str = ""
 
+
+def _model(name: str, waits_for: str, alert: str, ends: str) -> Wait:
+    return Wait(name, "retrain_coordinator", waits_for, "driftloop_model_waits", f"waits for {waits_for}", alert, ends)
+
+
+_EVIDENCE, _PERSON = "DriftloopModelWaitsForEvidence", "DriftloopModelWaitsForPerson"
+_RUN, _LONG = "DriftloopModelWaitsForRun", "DriftloopModelWaitsLong"
 
 INGESTION: tuple[Wait, ...] = (
     Wait(
@@ -58,12 +70,85 @@ ARCHIVE: tuple[Wait, ...] = ()
 
 DETECTION: tuple[Wait, ...] = ()
 
-COORDINATOR: tuple[Wait, ...] = ()
+COORDINATOR: tuple[Wait, ...] = (
+    _model("detection", "detection to report a frame", _EVIDENCE,
+           "drift_detection reports it; is it running, and has it lag?"),
+    _model("scores", "the scores of a frame", _EVIDENCE,
+           "Scoring tells them, or why it cannot. 2 minutes after it told of a later frame, or after 30 minutes of "
+           "silence, the frame is taken in without, and a decision with trigger `scores` says so."),
+    _model("signals", "the signals of a frame", _EVIDENCE,
+           "They come; after 30 minutes the frame is taken in without those that do not."),
+    _model("run", "the end of a training run", _RUN,
+           "The trainer ends the run; `driftloop cancel` gives it up."),
+    _model("fleet", "a run of another model to end", _RUN,
+           "One of the runs in progress ends; the setting `runs_at_once` bounds them."),
+    _model("proof", "the proof of a challenger", _LONG,
+           "Labelled rows prove it better or worse, at `challenge.maximum_rows` at the latest; `driftloop promote` or "
+           "`driftloop veto`."),
+    _model("approval", "a person's approval", _PERSON,
+           "`driftloop approve` or `driftloop veto`."),
+    _model("veto_window", "the end of the veto window", _LONG,
+           "It ends by itself; `driftloop approve` or `driftloop veto` end it at once."),
+    _model("freeze", "the end of a freeze", _PERSON,
+           "`driftloop unfreeze`."),
+    _model("automation", "a person, because automatic retraining is off", _PERSON,
+           "`driftloop retrain`, or `automation.retrain: true` in the spec."),
+    _model("quiet", "a quiet period of the host", _LONG,
+           "A reading below the policy's limit comes; `driftloop readings` sends them."),
+    _model("disk", "free disk space", _LONG,
+           "A reading of `free_disk_gb` above the policy's limit comes."),
+    _model("cool_down", "the end of a cool-down", _LONG,
+           "`least_gap_seconds` or the span of `maximum_runs` passes; `driftloop retrain` passes it."),
+    _model("rows", "more labelled rows", _LONG,
+           "Labels come: do they? The policy's `minimum_rows` and `minimum_new_rows` say how many."),
+    _model("retry", "more labelled rows after a failed run", _LONG,
+           "Rows come; `driftloop models history` says why the run failed."),
+    _model("quarantine", "a second window to confirm a drift", _LONG,
+           "`quarantine_rows` more labelled rows come."),
+    _model("payoff", "a harm to cost as much as a run", _LONG,
+           "The loss that a run would avoid reaches its price; `driftloop retrain` does not wait for it."),
+    _model("policy", "a person, because the policy does not act on the harm", _PERSON,
+           "`driftloop retrain`, or another policy in the spec; the decision says if the policy is unusable."),
+    _model("version", "a first version", _PERSON,
+           "`driftloop retrain` trains one from the labelled rows, `driftloop models register` brings one in; "
+           "`first_version_rows` in the policy starts the first run by itself."),
+    _model("target", "a version that predicts the declared target", _PERSON,
+           "`driftloop retrain` trains one; a spec with the former target takes the change back."),
+    _model("artifact", "a champion that can be run", _PERSON,
+           "Put the artifact back, `driftloop rollback`, or `driftloop retrain`."),
+    _model("spec", "its spec, which was withdrawn", _PERSON,
+           "`driftloop models apply`."),
+)  # fmt: skip
 
 TRAINER: tuple[Wait, ...] = ()
 
 SCORING: tuple[Wait, ...] = ()
 
-RUNTIME: tuple[Wait, ...] = ()
+RUNTIME: tuple[Wait, ...] = (
+    Wait(
+        "refused source",
+        "every service",
+        "a producer or a spec to be mended: all that it sends is buried, and the others go on",
+        "driftloop_refused_sources",
+        "Refused in the last day",
+        "DriftloopSourceRefused",
+    ),
+    Wait(
+        "wrong partition",
+        "outcome_ingestion, retrain_coordinator, trainer_worker",
+        "a producer to be given the right partitioner: its records are buried",
+        "driftloop_dead_letters_total",
+        "WrongPartition",
+        "DriftloopWrongPartition",
+    ),
+    Wait(
+        "state that does not belong to the log",
+        "every service",
+        "a person to run `driftloop recover`: the service has stopped with exit code 8",
+        "up",
+        "not running",
+        "DriftloopProcessDown",
+    ),
+)
 
 WAITS = INGESTION + ARCHIVE + DETECTION + COORDINATOR + TRAINER + SCORING + RUNTIME

@@ -4,6 +4,8 @@ from collections.abc import Iterable
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, Message, TopicPartition
 
+from driftloop.kafka.loop.identity import MARK_KEY
+
 
 def read_all(servers: str, topics: Iterable[str], *, committed: bool = True) -> list[Message]:
     """Every record of some topics, partition by partition; aborted ones too unless `committed`."""
@@ -47,6 +49,7 @@ def aborted_records(servers: str, topics: Iterable[str]) -> int:
 
 
 def kept_entries(changelog: Iterable[Message], partition: int) -> list[tuple[str, bytes]]:
-    """What a compacted partition holds: each key's last value, deleted keys left out."""
+    """What a compacted partition holds: each key's last value, deleted keys and the mark beside the state left out."""
     last = {record.key(): record.value() for record in changelog if record.partition() == partition}
+    last.pop(MARK_KEY, None)
     return [(key.decode(), value) for key, value in last.items() if value is not None]

@@ -1,7 +1,6 @@
 """One run: good records with rubbish among them through the real services, and the count after it."""
 
 import tempfile
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import islice
@@ -20,7 +19,7 @@ from driftloop.contracts.topics import (
     PREDICTION_OUTCOMES,
     TRAINING_REQUESTS,
 )
-from driftloop.errors import ExitCode
+from driftloop.kafka.admin.dead_letters_topic import read_dead_letters
 from driftloop.kafka.admin.quiescence import Quiescence
 from driftloop.kafka.admin.topics import apply_topics
 from driftloop.kafka.clients.sender import Sender
@@ -152,9 +151,10 @@ def _sent_in_parts(kafka: KafkaSettings, plan: Plan, found: Found) -> Iterator[s
 
 
 def only_rubbish(kafka: KafkaSettings, seconds: float = 300.0) -> dict[str, Any]:
-    """Nothing but rubbish: each service stops, and says why. Exit codes and last words by service."""
+    """Nothing but rubbish: each service reads all of it, buries all of it, says whom it refuses, and goes on."""
     apply_topics(kafka, partitions=1)
     plan = Plan(4_000, good_each=1)
+    sent = 0
     with tempfile.TemporaryDirectory() as scratch:
         sender = Sender(kafka)
         sender.send(*good.spec()[:3])
@@ -162,14 +162,17 @@ def only_rubbish(kafka: KafkaSettings, seconds: float = 300.0) -> dict[str, Any]
             if not record.says and len(record.value or b"") < 100_000:
                 for _ in range(3):
                     sender.send(record.topic, record.key, record.value, record.headers)
+                    sent += record.topic != MODEL_COMMANDS
         sender.close()
         services = start(kafka, Path(scratch), MODULES[:2])
-        deadline = time.monotonic() + seconds
-        while not all(service.crashed for service in services) and time.monotonic() < deadline:
-            time.sleep(0.1)
-        codes = {service.name: service.process.poll() for service in services}
-        said = {service.name: service.log.read_text().strip().splitlines()[-1:] for service in services}
-        for service in services:
-            service.stop()
-    tripped = all(code == ExitCode.TOO_MANY_DEAD_LETTERS for code in codes.values())
-    return {"tripped": tripped, "exit_codes": codes, "last_words": said}
+        groups = {name: topics for name, topics in GROUPS.items() if name != "trainer_worker"}
+        try:
+            Quiescence(kafka, groups).wait(seconds, pause_s=0.2, alive=lambda: _alive(services))
+            refused = {service.name: service.said("a source is refused") for service in services}
+        finally:
+            codes = {service.name: service.process.poll() for service in services}
+            for service in services:
+                service.stop()
+    letters = sum(letter.topic != MODEL_COMMANDS for letter in read_dead_letters(kafka))
+    went_on = all(code is None for code in codes.values()) and letters == sent and all(refused.values())
+    return {"went_on": went_on, "exit_codes": codes, "sent": sent, "letters": letters, "refused": refused}

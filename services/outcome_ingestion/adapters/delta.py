@@ -19,6 +19,7 @@ import structlog
 from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
 from deltalake.exceptions import DeltaError, TableNotFoundError
 
+from driftloop.archive.owner import hold
 from driftloop.archive.schema import ARCHIVE_SCHEMA, CORRECTED, PARTITION_BY, app_id
 from driftloop.errors import UserError
 from outcome_ingestion.core.archive_rows import ArchiveBatch, PlacedFrame, archive_batch
@@ -52,7 +53,13 @@ class DeltaSink:
         self._pause = pause or threading.Event().wait
         self._table: DeltaTable | None = None
         self._commits = 0
+        self._owner: tuple[str, str] | None = None
         self._log = structlog.get_logger(service="outcome_archive")
+
+    def belongs_to(self, cluster: str, topic_id: str) -> None:
+        """Say which log the rows are of, now and in future; raises UserError where the table has another log's."""
+        self._owner = cluster, topic_id
+        self._persistently(self._fresh)
 
     def archived_until(self, partition: int) -> int:
         """The next frame offset that the table lacks in a partition."""
@@ -97,6 +104,12 @@ class DeltaSink:
         return self._table
 
     def _opened(self) -> DeltaTable:
+        table = self._found_or_made()
+        if self._owner is not None:
+            hold(table, self._uri, *self._owner)
+        return table
+
+    def _found_or_made(self) -> DeltaTable:
         try:
             return DeltaTable(self._uri, storage_options=self._options)
         except TableNotFoundError:

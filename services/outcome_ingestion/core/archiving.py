@@ -7,7 +7,8 @@ from typing import Protocol
 import pyarrow as pa
 
 from driftloop.codec.frames import decode_frame
-from driftloop.processor import DeadLetter, Effects, Record
+from driftloop.contracts.topics import OUTCOME_FRAMES
+from driftloop.processor import DeadLetter, Effects, LogIdentity, Record
 from outcome_ingestion.core.archive_rows import PlacedFrame
 
 ROWS_A_WRITE = 50_000
@@ -17,6 +18,10 @@ and an archive that is taken for stuck and started anew goes on after the last w
 
 class Sink(Protocol):
     """Where rows are kept."""
+
+    def belongs_to(self, cluster: str, topic_id: str) -> None:
+        """Say which log its rows are of; raises UserError where it has another's."""
+        ...
 
     def archived_until(self, partition: int) -> int:
         """The next frame offset that it lacks in a partition."""
@@ -38,6 +43,10 @@ class Archive:
     def __init__(self, sink: Sink) -> None:
         self._sink = sink
         self._until: dict[int, int] = {}
+
+    def take_log(self, log: LogIdentity) -> None:
+        """The sink's offsets are of one log and mean nothing in another."""
+        self._sink.belongs_to(log.cluster, log.topics[OUTCOME_FRAMES])
 
     def process(self, records: Sequence[Record], now: datetime, *, tables_current: bool = False) -> Effects:  # noqa: ARG002
         """Write the labelled rows of the batch; what is no frame is buried."""

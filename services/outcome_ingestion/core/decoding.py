@@ -17,11 +17,11 @@ from outcome_ingestion.core.checks import check_rows
 from outcome_ingestion.core.column_records import column_blocks, learn_columns
 from outcome_ingestion.core.framed_schemas import ZERO, FindSchema
 from outcome_ingestion.core.json_rows import Find, RowReader, learn_row, read_rows
-from outcome_ingestion.core.keys import wrong_keys
+from outcome_ingestion.core.keys import partitions_of, wrong_keys
 from outcome_ingestion.core.label_items import LabelItem, decode_label, fit_label
 from outcome_ingestion.core.layout import Layout
 from outcome_ingestion.core.moments import LATEST_US
-from outcome_ingestion.core.refusal import Refusal, invalid, unknown_kind, unknown_model
+from outcome_ingestion.core.refusal import Refusal, invalid, misplaced, unknown_kind, unknown_model
 from outcome_ingestion.core.repeated_keys import repeated_in_rows
 from outcome_ingestion.core.row_columns import columns_of
 from outcome_ingestion.core.rules import IngestRules
@@ -71,6 +71,8 @@ class BatchDecoder:
             COLUMNS: ShapedReader(learn_columns, shaped_columns),
         }
         self._has_registry = find_schema is not None
+        self.partition_count = 1
+        """How many partitions each input has; with one, every key is where it belongs."""
 
     def decode(self, records: Sequence[Record]) -> Decoded:
         """Everything in a batch that can be used, and why the rest cannot."""
@@ -83,12 +85,15 @@ class BatchDecoder:
         framed = sorted([*kinds.pop(CONFLUENT_AVRO, ()), *self._framed(records, decoded)])
         if framed:
             blocks += self._rows(records, AVRO, framed, decoded, self._avro.read_framed)
-        for kind, indices in kinds.items():
-            blocks += self._many(records, kind, indices, decoded)
         partitions = np.fromiter(map(PARTITION, records), np.int64, count=len(records))
+        for block in blocks:
+            self._refuse_misplaced(block, partitions)
+        for kind, indices in kinds.items():
+            blocks += self._many(records, kind, self._in_place(records, indices, decoded), decoded)
         for block in blocks:
             block.partitions = partitions[block.places // ROWS_A_RECORD]
             self._check(block, decoded)
+        self._bury_misplaced_labels(decoded)
         decoded.blocks = _by_model([block.without_refused() for block in blocks])
         return decoded
 
@@ -203,6 +208,38 @@ class BatchDecoder:
         more, dead = _MANY_ROWS[kind](values, self._find) if values else ([], {})
         decoded.dead.update(dead)
         return blocks + more
+
+    def _refuse_misplaced(self, block: Block, partitions: Ints) -> None:
+        """Rows of records with one row each, whose key is the id: is it where the key belongs?"""
+        if self.partition_count > 1:
+            found = partitions[block.places // ROWS_A_RECORD]
+            right = partitions_of(block.ids, self.partition_count)
+            for row in np.flatnonzero(found != right).tolist():
+                refusal = misplaced(int(found[row]), int(right[row]), self.partition_count)
+                block.refusals.setdefault(row, refusal)
+
+    def _in_place(self, records: Sequence[Record], indices: Sequence[int], decoded: Decoded) -> Sequence[int]:
+        """Those of the records with many rows that are where their key belongs; the others are buried whole."""
+        keyed = [index for index in indices if records[index].key()] if self.partition_count > 1 else []
+        keys = [key.encode() if isinstance(key := records[index].key(), str) else key for index in keyed]
+        right = partitions_of(pa.array(keys, pa.binary()), self.partition_count)
+        for index, number in zip(keyed, right.tolist(), strict=True):
+            if (found := records[index].partition() or 0) != number:
+                decoded.dead[index] = misplaced(found, number, self.partition_count)
+        return [index for index in indices if index not in decoded.dead]
+
+    def _bury_misplaced_labels(self, decoded: Decoded) -> None:
+        if self.partition_count == 1 or not decoded.labels:
+            return
+        ids = pa.array([label.item.prediction_id for label in decoded.labels], pa.string())
+        right, labels = partitions_of(ids, self.partition_count).tolist(), decoded.labels
+        decoded.labels = []
+        for label, number in zip(labels, right, strict=True):
+            if label.partition == number:
+                decoded.labels.append(label)
+            else:
+                refusal = misplaced(label.partition, number, self.partition_count)
+                decoded.dead[label.item.place // ROWS_A_RECORD] = refusal
 
     def _check(self, block: Block, decoded: Decoded) -> None:
         """Times of the rows, and the dead letters of those that are wrong."""

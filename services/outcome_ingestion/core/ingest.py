@@ -8,8 +8,8 @@ from pydantic import ValidationError
 
 from driftloop.codec.frames import FEATURE, Frame
 from driftloop.contracts.model_specs import ModelSpecPublished
-from driftloop.contracts.topics import MODEL_SPECS
-from driftloop.processor import DeadLetter, Effects, Outgoing, Record, StaleTableError
+from driftloop.contracts.topics import MODEL_SPECS, PREDICTION_OUTCOMES
+from driftloop.processor import DeadLetter, Effects, LogIdentity, Outgoing, Record, StaleTableError
 from outcome_ingestion.core.applying import apply
 from outcome_ingestion.core.class_watch import ClassWatch
 from outcome_ingestion.core.counts import IngestCounts
@@ -63,6 +63,10 @@ class Ingest:
         return self._classes.apart
 
     # -- the processor's protocol ----------------------------------------------------------------
+
+    def take_log(self, log: LogIdentity) -> None:
+        """From now on each record is to be in the partition of its key: its label and its repeats come there."""
+        self._decoder.partition_count = log.partitions[PREDICTION_OUTCOMES]
 
     def process(self, records: Sequence[Record], now: datetime, *, tables_current: bool = False) -> Effects:  # noqa: ARG002
         """Frames of the batch. Raises StaleTableError for a model without a spec, before any state is touched."""

@@ -1,10 +1,12 @@
-"""A record's key is its prediction id: all records of the id are on one partition then."""
+"""A record's key is its prediction id, and its partition the key's: all records of the id are in one partition then."""
 
 from collections.abc import Sequence
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
+from outcome_ingestion.core.partition_kernel import key_partitions
 from outcome_ingestion.core.text_hashes import text_parts
 
 
@@ -22,3 +24,15 @@ def wrong_keys(keys: Sequence[bytes | str | None], ids: pa.StringArray) -> list[
     given = [key.encode() if isinstance(key, str) else key for key in keys]
     own = [prediction_id.encode() for prediction_id in ids.to_pylist()]
     return [row for row, (key, name) in enumerate(zip(given, own, strict=True)) if key != name]
+
+
+def partitions_of(ids: pa.StringArray | pa.BinaryArray, count: int) -> NDArray[np.int64]:
+    """The partition that each key belongs to, of `count`.
+
+    >>> partitions_of(pa.array(["21", "foobar"]), 12).tolist()
+    [0, 6]
+    """
+    offsets, data = text_parts(ids)
+    found = np.empty(len(ids), dtype=np.int64)
+    key_partitions(data, offsets, count, found)
+    return found

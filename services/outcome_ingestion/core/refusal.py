@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from driftloop.processor import WRONG_PARTITION, wrong_partition
+
 
 @dataclass(slots=True)
 class Refusal(Exception):  # noqa: N818  (a fate, not an accident)
@@ -33,6 +35,11 @@ def invalid(error_class: str, sentence: str) -> Refusal:
 def unknown_model(model_id: str) -> Refusal:
     """The refusal of a row whose model has no spec."""
     return invalid("UnknownModel", f"no spec is applied for the model '{model_id[:120]}'")
+
+
+def misplaced(found: int, right: int, count: int) -> Refusal:
+    """The refusal of a record that is not in its key's partition: its label, or its repeat, would be in another."""
+    return invalid(WRONG_PARTITION, wrong_partition(found, right, count))
 
 
 def unknown_kind(kind: str) -> Refusal:

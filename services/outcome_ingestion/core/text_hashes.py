@@ -25,7 +25,7 @@ def text_hashes(texts: pa.StringArray) -> Hashes:
     return hashes
 
 
-def text_parts(texts: pa.StringArray) -> tuple[NDArray[np.int32], NDArray[np.uint8]]:
+def text_parts(texts: pa.StringArray | pa.BinaryArray) -> tuple[NDArray[np.int32], NDArray[np.uint8]]:
     """Offsets (one more than texts) and bytes of a column, without a copy."""
     _, offsets, data = texts.buffers()
     numbers = np.frombuffer(offsets, dtype=np.int32) if offsets is not None else np.zeros(1, dtype=np.int32)

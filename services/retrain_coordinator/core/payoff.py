@@ -29,7 +29,7 @@ from typing import Literal
 import numpy as np
 from pydantic import Field
 
-from retrain_coordinator.core.payoff_books import Account, Floats, Part, Recent, Settling, Twin
+from retrain_coordinator.core.payoff_books import Account, Floats, Part, Recent, Settling, Twin, Usual
 
 Action = Literal["retrain", "reuse", "wait"]
 _FIRST_ROWS = 2000
@@ -46,7 +46,8 @@ class PayoffRule(Part):
 
     `price` is what a run costs, in units of loss: a run that is worth 40 wrong answers has price 40.
     `auto` takes `price_share` of what the model would lose over `price_horizon` times the rows that
-    its first version learned (1,000 at least), at its mean loss so far.
+    its first version learned (1,000 at least), at its mean loss over the last so many rows. Older rows are
+    forgotten, and a loss far beyond the usual is cut (`payoff_books.Usual`).
     """
 
     price: float | Literal["auto"] = "auto"
@@ -103,7 +104,9 @@ class PayoffState(Part):
     """Rows of the newest evidence."""
     first_rows: int = 0
     loss: float = 0.0
-    rows: int = 0
+    rows: float = 0.0
+    """The losses that the price goes by, and the rows that they weigh: the horizon's at most."""
+    usual: Usual = Usual()
     twin: Twin = Twin()
     settling: Settling = Settling()
     debts: dict[int, Account] = Field(default_factory=dict)
@@ -144,9 +147,12 @@ def observe(state: PayoffState, rule: PayoffRule, evidence: Evidence) -> PayoffS
 
     Give rows in blocks of a fixed length (25 do well): accounts are settled once a block.
     """
-    losses = evidence.losses
-    if not len(losses) or (state.version is not None and evidence.version != state.version):
+    if not len(evidence.losses) or (state.version is not None and evidence.version != state.version):
         return state
+    usual = state.usual.knowing(evidence.losses)
+    evidence = _cut(evidence, usual.cap)
+    losses = evidence.losses
+    loss, rows = _within_horizon(state, rule, len(losses))
     twin = state.twin if evidence.twin is None else state.twin.after(losses, evidence.twin)
     settling = state.settling.after(losses, rule.settling_rows or _share(state, 4))
     memory = float(rule.memory_rows or _share(state, 2))
@@ -157,8 +163,9 @@ def observe(state: PayoffState, rule: PayoffRule, evidence: Evidence) -> PayoffS
         "version": evidence.version,
         "served_rows": state.served_rows + len(losses),
         "block_rows": len(losses),
-        "loss": state.loss + float(losses.sum()),
-        "rows": state.rows + len(losses),
+        "loss": loss + float(losses.sum()),
+        "rows": rows + len(losses),
+        "usual": usual.after(losses),
         "twin": twin,
         "settling": settling,
         "debts": {
@@ -176,6 +183,32 @@ def observe(state: PayoffState, rule: PayoffRule, evidence: Evidence) -> PayoffS
     return state.model_copy(update=update)
 
 
+def _horizon(state: PayoffState, rule: PayoffRule) -> float:
+    """Rows over which a run has to pay for itself."""
+    return rule.price_horizon * max(state.first_rows or _FIRST_ROWS, _LEAST_PRICED_ROWS)
+
+
+def _within_horizon(state: PayoffState, rule: PayoffRule, more: int) -> tuple[float, float]:
+    """Loss and rows that the price still goes by when `more` rows come: older ones lose weight past the horizon."""
+    room = max(0.0, _horizon(state, rule) - more)
+    if state.rows <= room:
+        return state.loss, state.rows
+    return state.loss * room / state.rows, room
+
+
+def _cut(evidence: Evidence, cap: float) -> Evidence:
+    """The evidence with every loss beyond the cap counted as the cap."""
+    if not cap < float("inf"):
+        return evidence
+    return Evidence(
+        evidence.version,
+        np.minimum(evidence.losses, cap),
+        {version: np.minimum(losses, cap) for version, losses in evidence.archived.items()},
+        {window: np.minimum(losses, cap) for window, losses in evidence.fresh.items()},
+        None if evidence.twin is None else np.minimum(evidence.twin, cap),
+    )
+
+
 def verdict(state: PayoffState, rule: PayoffRule, *, maximum_rows: int) -> Verdict:
     """What would pay now, given that at most `maximum_rows` rows may be trained on.
 
@@ -188,7 +221,7 @@ def verdict(state: PayoffState, rule: PayoffRule, *, maximum_rows: int) -> Verdi
     """
     every = rule.decision_rows or _share(state, 8)
     if state.served_rows // every == (state.served_rows - state.block_rows) // every:
-        return Verdict(action="wait", reason=f"the rule speaks every {every} rows of a champion", silent=True)
+        return Verdict(action="wait", reason=f"{_stands(state, rule)} (decided every {every} rows)", silent=True)
     price = price_of(state, rule)
     switch = rule.switch_share * (price or 0.0)
     better = {version: rival for version, rival in state.rivals.items() if rival.stands_out(rule.reuse_certainty)}
@@ -207,13 +240,25 @@ def verdict(state: PayoffState, rule: PayoffRule, *, maximum_rows: int) -> Verdi
         evidence |= {"switch_price": switch, "switch_worth": max(rival.loss for rival in better.values())}
     if price is None:
         return Verdict(action="wait", reason="no labelled row of the champion has been seen", evidence=evidence)
-    owed = f"{debt.loss:.4g} of the champion's loss over {debt.rows} rows was avoidable"
+    owed = _owed(debt)
     if debt.loss <= rule.patience * price:
         return Verdict(action="wait", reason=f"{owed}; a run costs {price:.4g}", evidence=evidence)
     if not debt.stands_out(rule.certainty):
         return Verdict(action="wait", reason=f"{owed}, which may still be chance", evidence=evidence)
     rows = min(_window_of(state, rule) or maximum_rows, maximum_rows)
     return Verdict(action="retrain", reason=f"{owed}; a run costs {price:.4g}", rows=rows, evidence=evidence)
+
+
+def _stands(state: PayoffState, rule: PayoffRule) -> str:
+    """How the books stand, in a sentence."""
+    debt, price = max(state.debts.values(), key=lambda account: account.loss, default=Account()), price_of(state, rule)
+    if price is None:
+        return "no labelled row of the champion has been seen"
+    return f"{_owed(debt)}; a run costs {price:.4g}"
+
+
+def _owed(debt: Account) -> str:
+    return f"{debt.loss:.4g} of the champion's loss over {debt.rows} rows was avoidable"
 
 
 def _share(state: PayoffState, parts: int) -> int:

@@ -5,10 +5,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from driftloop.clock import Clock
 from driftloop.in_memory.group import MemoryGroup
 from driftloop.in_memory.log import MemoryLog
+from driftloop.kafka.loop.identity import Stand, note_of
 from driftloop.kafka.loop.loop import Loop
 from driftloop.kafka.loop.transport import Polled, Position, Rebalance, Write
 from driftloop.kafka.settings import KafkaSettings, LoopSettings
-from driftloop.processor import Processor, Record
+from driftloop.processor import LogIdentity, Processor, Record
 from driftloop.testing.clock import FakeClock
 
 
@@ -69,6 +70,19 @@ class MemoryTransport:
     def begin_at(self, offsets: Mapping[Position, int]) -> None:
         """Deliver from here on."""
         self._next.update(offsets)
+
+    def identity(self) -> LogIdentity:
+        """A log in memory is the same as long as it lives."""
+        topics = (*self._settings.inputs, self._settings.changelog)
+        return LogIdentity("memory", dict.fromkeys(topics, "memory"), dict.fromkeys(topics, self._log.partitions))
+
+    def stands(self, positions: Sequence[Position]) -> dict[Position, Stand]:
+        """Offsets, and where the logs end: nothing is ever deleted here."""
+        offsets, note = self._log.offsets[self._settings.group], note_of(self.identity(), self._settings.changelog)
+        return {
+            position: Stand(offsets.get(position), note, 0, max(self._log.end(position), offsets.get(position, 0)))
+            for position in positions
+        }
 
     def partitions(self, topic: str) -> int:  # noqa: ARG002  (all topics are alike here)
         """The log's partition count."""

@@ -88,7 +88,8 @@ class LoopSettings(BaseModel):
     (changed keys go to the changelog), "snapshot" (every `snapshot_every` commits the whole state does,
     and the input since is replayed), or "none". Replay merges several inputs by their records' times and
     then in the order given here, which need not be how they came: a core with snapshot state must not
-    depend on how its inputs interleave. `service` names the process in logs and dead letters.
+    depend on how its inputs interleave. `service` names the process in logs and dead letters. `keyed` are inputs
+    that others write to, whose records are buried where they are not in their key's partition.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -97,17 +98,29 @@ class LoopSettings(BaseModel):
     group: str
     inputs: tuple[str, ...] = Field(min_length=1)
     tables: tuple[str, ...] = ()
+    keyed: tuple[str, ...] = ()
     state: StateKind = "none"
     snapshot_every: int = Field(default=200, ge=1)
     attempts: int = Field(default=2, ge=1, description="tries of a record that raises, before it is buried")
-    breaker_consecutive: int = Field(default=500, ge=1)
-    breaker_ratio: float = Field(default=0.5, gt=0, le=1)
-    breaker_window: int = Field(default=2_000, ge=1, description="records that the ratio looks back on")
+    breaker_consecutive: int = Field(
+        default=500, ge=1, description="buried records in a row after which a source is shown as refused"
+    )
+    breaker_ratio: float = Field(default=0.5, gt=0, le=1, description="or this share of its newest records")
+    breaker_window: int = Field(default=2_000, ge=1, description="records of a source that the ratio looks back on")
 
     @property
     def changelog(self) -> str:
         """The topic that holds the group's state."""
-        return self.group + _CHANGELOG
+        return changelog_of(self.group)
+
+
+def changelog_of(group: str) -> str:
+    """The topic that holds a group's state.
+
+    >>> changelog_of("drift_detection")
+    'drift_detection-changelog'
+    """
+    return group + _CHANGELOG
 
 
 def is_changelog(topic: str) -> bool:

@@ -87,7 +87,7 @@ class World(Protocol):
 
     clock: FakeClock
 
-    def send(self, topic: str, key: str, value: bytes) -> None: ...
+    def send(self, topic: str, key: str, value: bytes, partition: int | None = None) -> None: ...
     def loop(self, core: Counter, settings: LoopSettings, replica: int = 0, batch_size: int = 100) -> Loop: ...
     def fail_next(self, loop: Loop, *faults: BaseException) -> None: ...
     def settle(self, *loops: Loop, until: Callable[[], bool] = lambda: True) -> None: ...
@@ -101,8 +101,8 @@ class MemoryWorld:
     def __init__(self) -> None:
         self.log, self.clock = MemoryLog(PARTITIONS), FakeClock()
 
-    def send(self, topic: str, key: str, value: bytes) -> None:
-        self.log.append(topic, key=key, value=value)
+    def send(self, topic: str, key: str, value: bytes, partition: int | None = None) -> None:
+        self.log.append(topic, key=key, value=value, partition=partition)
 
     def loop(self, core: Counter, settings: LoopSettings, replica: int = 0, batch_size: int = 100) -> Loop:
         loop = MemoryLoop(core, settings, self.log, clock=self.clock, replica=replica, batch_size=batch_size)
@@ -160,8 +160,8 @@ class KafkaWorld:
         create_topics(admin, [NewTopic(kafka.topic_prefix + topic, PARTITIONS, 1) for topic in TOPICS])
         self._groups: dict[str, tuple[str, ...]] = {}
 
-    def send(self, topic: str, key: str, value: bytes) -> None:
-        self._producer.produce(self.kafka.topic_prefix + topic, value, key)
+    def send(self, topic: str, key: str, value: bytes, partition: int | None = None) -> None:
+        self._producer.produce(self.kafka.topic_prefix + topic, value, key, -1 if partition is None else partition)
         self._producer.flush(10)
 
     def loop(self, core: Counter, settings: LoopSettings, replica: int = 0, batch_size: int = 100) -> Loop:

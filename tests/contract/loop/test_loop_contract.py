@@ -8,6 +8,7 @@ import pytest
 from driftloop.errors import ExitCode, UserError
 from driftloop.kafka.loop.transport import AbortedError, FencedError
 
+LETTERS = {"service": "counter", "topic": "outcome-frames", "error_class": "ValueError"}
 KEYS = [f"m{number % 5}" for number in range(40)]
 
 
@@ -160,14 +161,48 @@ def test_a_record_that_makes_the_core_raise_is_found_buried_and_stepped_over(wor
     assert restored.total == Tally(KEYS * 2)
 
 
-def test_a_service_that_buries_everything_stops(world, stateful, new_core):
+def test_one_model_that_is_all_rubbish_is_buried_whole_and_stops_nobody(world, stateful, new_core):
     loop = world.loop(new_core(), stateful.model_copy(update={"breaker_consecutive": 20}), batch_size=5)
     for _ in range(50):
         world.send("outcome-frames", "m1", b"rubbish")
+    send_all(world, ["m2"])
+    world.settle(loop)
+    assert len(world.read("prediction-outcomes-dlq")) == 50
+    assert said(world) == counts_of(["m2"])
+    shown = loop.metrics.registry.get_sample_value
+    source = {"service": "counter", "source": "model m1 on outcome-frames"}
+    assert shown("driftloop_refused_sources", source) == 1
+    assert shown("driftloop_dead_letters_total", LETTERS) == 50
+    send_all(world, ["m1"] * 120)
+    world.settle(loop)
+    assert shown("driftloop_refused_sources", source) is None
+
+
+def test_a_service_whose_core_fails_on_everything_stops_and_comes_further_each_time(world, stateful, new_core):
+    settings = stateful.model_copy(update={"breaker_consecutive": 20, "attempts": 1})
+    for place in range(30):
+        world.send("outcome-frames", f"m{place % 3}", b"poison")
+    loop = world.loop(new_core(), settings, batch_size=1)
     with pytest.raises(UserError, match="20 records in a row could not be processed") as stop:
         world.settle(loop)
     assert stop.value.exit_code == ExitCode.TOO_MANY_DEAD_LETTERS
-    assert len(world.read("prediction-outcomes-dlq")) < 20
+    assert len(world.read("prediction-outcomes-dlq")) == 20
+    world.kill(loop)
+    world.settle(world.loop(new_core(), settings, batch_size=1))
+    assert len(world.read("prediction-outcomes-dlq")) == 30
+
+
+def test_a_record_outside_its_keys_partition_is_buried_where_others_write(world, stateful, new_core):
+    loop = world.loop(new_core(), stateful.model_copy(update={"keyed": ("model-commands",)}))
+    for number in (0, 1):
+        world.send("model-commands", "m1", b"row", partition=number)
+        world.send("outcome-frames", "m1", b"row", partition=number)
+    world.settle(loop)
+    (letter,) = world.read("prediction-outcomes-dlq")
+    headers = dict(letter.headers())
+    assert (headers["dlq.error.class"], headers["dlq.error.topic"]) == (b"WrongPartition", b"model-commands")
+    assert b"partitioner=murmur2_random" in headers["dlq.error.message"]
+    assert sum(said(world).values()) == 3
 
 
 def test_tables_are_read_before_the_first_record_and_caught_up_when_stale(world, stateful, new_core):

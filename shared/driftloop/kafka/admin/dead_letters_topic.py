@@ -1,6 +1,7 @@
 """Dead letters as an operator handles them: read, sent once more, deleted."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 
 from confluent_kafka import KafkaException, TopicPartition
@@ -9,8 +10,11 @@ from driftloop.contracts.topics import DEAD_LETTERS
 from driftloop.errors import ExitCode, UserError
 from driftloop.kafka.clients.clients import admin_client
 from driftloop.kafka.clients.log_reader import LogReader
+from driftloop.kafka.clients.offsets import EndOffsets
 from driftloop.kafka.clients.sender import Sender
 from driftloop.kafka.loop.dead_letter import as_bytes
+from driftloop.kafka.loop.sources import source_of_letter
+from driftloop.kafka.loop.transport import Position
 from driftloop.kafka.settings import KafkaSettings
 from driftloop.processor import Record
 
@@ -44,6 +48,55 @@ def read_dead_letters(kafka: KafkaSettings) -> list[BuriedRecord]:
     finally:
         reader.close()
     return sorted(letters, key=lambda letter: (letter.partition, letter.offset))
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """Records of one source that were buried for one reason: how many of the newest letters, and the last of them."""
+
+    source: str
+    error_class: str
+    count: int
+    message: str
+    last_ms: int
+
+
+def recently_refused(kafka: KafkaSettings, since_ms: int, most: int = 5_000) -> list[Refused]:
+    """Who is refused and why, by the newest letters: those since a moment, at most `most` a partition."""
+    reader = LogReader(kafka, [DEAD_LETTERS])
+    try:
+        ends = reader.ends()
+    finally:
+        reader.close()
+    begin = {position: max(0, end - most) for position, end in ends.items() if end}
+    return summed(_read_from(kafka, begin, ends), since_ms) if begin else []
+
+
+def _read_from(kafka: KafkaSettings, begin: Mapping[Position, int], ends: Mapping[Position, int]) -> list[Record]:
+    with closing(EndOffsets(kafka)) as edges:
+        starts = edges.starts(list(begin))
+    there = {position: max(offset, starts[position]) for position, offset in begin.items()}
+    there = {position: offset for position, offset in there.items() if offset < ends[position]}
+    if not there:
+        return []
+    with closing(LogReader(kafka, start=there)) as reader:
+        return list(reader.read_to({position: ends[position] for position in there}))
+
+
+def summed(records: Iterable[Record], since_ms: int) -> list[Refused]:
+    """Letters by source and error class, the most first."""
+    found: dict[tuple[str, str], Refused] = {}
+    for record in records:
+        letter = _buried(record)
+        if letter.timestamp_ms < since_ms:
+            continue
+        source = str(source_of_letter(letter.topic, letter.key, letter.value, letter.headers))
+        error_class = letter.error.get("class", "?")
+        before = found.get((source, error_class))
+        count = 1 + (before.count if before else 0)
+        last = max(letter.timestamp_ms, before.last_ms if before else 0)
+        found[source, error_class] = Refused(source, error_class, count, letter.error.get("message", ""), last)
+    return sorted(found.values(), key=lambda one: (-one.count, one.source, one.error_class))
 
 
 def send_again(kafka: KafkaSettings, letters: Iterable[BuriedRecord]) -> int:

@@ -104,6 +104,11 @@ def plain_reader(kafka: KafkaSettings) -> Consumer:
     return Consumer({**_reader_config(kafka), "group.id": f"{kafka.topic_prefix}driftloop-reader"})
 
 
+def group_reader(kafka: KafkaSettings, group: str) -> Consumer:
+    """Asks for the offsets of a group, its open transactions awaited; it neither joins the group nor reads."""
+    return Consumer({**_reader_config(kafka), "group.id": kafka.topic_prefix + group})
+
+
 def offset_reader(kafka: KafkaSettings, group: str) -> Consumer:
     """Asks for offsets as they are, open transactions included; it neither joins the group nor reads."""
     return Consumer(

@@ -7,7 +7,7 @@ the whole process down (an assertion in librdkafka 2.16) when the broker's conne
 
 from collections.abc import Callable, Sequence
 
-from confluent_kafka import OFFSET_END, KafkaException, TopicPartition
+from confluent_kafka import OFFSET_BEGINNING, OFFSET_END, KafkaException, TopicPartition
 
 from driftloop.kafka.clients.clients import offset_reader
 from driftloop.kafka.clients.retries import patiently
@@ -26,9 +26,16 @@ class EndOffsets:
 
     def ask(self, positions: Sequence[Position]) -> dict[Position, int]:
         """The offset that the next record of each partition will have; raises UserError after a minute."""
+        return self._ask(positions, OFFSET_END)
+
+    def starts(self, positions: Sequence[Position]) -> dict[Position, int]:
+        """The first offset that each partition still has; raises UserError after a minute."""
+        return self._ask(positions, OFFSET_BEGINNING)
+
+    def _ask(self, positions: Sequence[Position], where: int) -> dict[Position, int]:
         if not positions:
             return {}
-        asked = [TopicPartition(self._prefix + topic, number, OFFSET_END) for topic, number in positions]
+        asked = [TopicPartition(self._prefix + topic, number, where) for topic, number in positions]
         return _asked(lambda: self._consumer.offsets_for_times(asked, timeout=_TIMEOUT_S), self._prefix)
 
     def close(self) -> None:

@@ -26,10 +26,10 @@ def murmur2(data: bytes) -> int:
 
 
 @lru_cache(maxsize=65_536)
-def partition_of(key: str, partitions: int) -> int:
+def partition_of(key: str | bytes, partitions: int) -> int:
     """The partition of `key` in a topic of that many.
 
     >>> partition_of("plant", 12) == partition_of("plant", 12)
     True
     """
-    return (murmur2(key.encode()) & 0x7FFFFFFF) % partitions
+    return (murmur2(key.encode() if isinstance(key, str) else key) & 0x7FFFFFFF) % partitions

@@ -1,12 +1,10 @@
-"""What cannot be processed: how it is buried, and when burying has to stop."""
+"""What cannot be processed: how it is buried."""
 
-from collections import deque
+from functools import cache
 from importlib.metadata import version
 
 from driftloop.contracts.topics import DEAD_LETTERS
-from driftloop.errors import ExitCode, UserError
 from driftloop.kafka.loop.transport import Write
-from driftloop.kafka.settings import LoopSettings
 from driftloop.processor import DeadLetter, Record
 
 _HEADER_LIMIT = 2_000
@@ -33,46 +31,17 @@ def bury(letter: DeadLetter, service: str, attempt: int = 1) -> Write:
         "timestamp": record.timestamp()[1],
         "attempt": attempt,
         "service": service,
-        "version": version("driftloop"),
+        "version": _version(),
     }
     own = tuple((f"dlq.error.{name}", str(value).encode()[:_HEADER_LIMIT]) for name, value in facts.items())
     return Write(DEAD_LETTERS, as_bytes(record.key()), as_bytes(record.value()), (*_received(record), *own))
 
 
+@cache
+def _version() -> str:
+    """Read once: to look it up takes a millisecond, and there may be thousands of letters."""
+    return version("driftloop")
+
+
 def _received(record: Record) -> tuple[tuple[str, bytes], ...]:
     return tuple((name, value) for name, value in record.headers() or () if not name.startswith("dlq.error."))
-
-
-class Breaker:
-    """Stops a service that buries too much: then the fault is in it or in all its input.
-
-    Trips when `breaker_consecutive` records in a row are buried, or more than `breaker_ratio` of the
-    last `breaker_window` (once that many were seen).
-    """
-
-    def __init__(self, settings: LoopSettings) -> None:
-        self._settings = settings
-        self._recent: deque[tuple[int, int]] = deque()
-        self._seen = self._dead = self._in_a_row = 0
-
-    def check(self, records: int, dead: int) -> None:
-        """Count a batch in before it is committed; raises UserError where it is one too many."""
-        self._recent.append((records, dead))
-        self._seen += records
-        self._dead += dead
-        while self._seen - self._recent[0][0] >= self._settings.breaker_window:
-            old_records, old_dead = self._recent.popleft()
-            self._seen -= old_records
-            self._dead -= old_dead
-        self._in_a_row = self._in_a_row + dead if dead == records else 0
-        if self._in_a_row >= self._settings.breaker_consecutive:
-            self._trip(f"{self._in_a_row} records in a row")
-        if self._seen >= self._settings.breaker_window and self._dead > self._settings.breaker_ratio * self._seen:
-            self._trip(f"{self._dead} of the last {self._seen} records")
-
-    def _trip(self, what: str) -> None:
-        raise UserError(
-            f"{self._settings.service} stops: {what} could not be processed; "
-            f"see why with `driftloop dlq list`, mend the producer or the spec, and start it again",
-            ExitCode.TOO_MANY_DEAD_LETTERS,
-        )

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, suppress
+from dataclasses import replace
 from operator import methodcaller
 from typing import cast
 
@@ -16,11 +17,13 @@ from driftloop.kafka.clients.log_reader import LogReader, partition_count, unpre
 from driftloop.kafka.clients.offsets import EndOffsets
 from driftloop.kafka.clients.retries import patiently
 from driftloop.kafka.loop.consumer_errors import raise_lasting
+from driftloop.kafka.loop.identity import Facts, Stand, Trouble, Verdict, judge, note_of, sentence
 from driftloop.kafka.loop.table import Tables
+from driftloop.kafka.loop.topic_watch import TopicWatch
 from driftloop.kafka.loop.transport import Polled, Position, Rebalance, Write
 from driftloop.kafka.loop.writer import Writer
 from driftloop.kafka.settings import KafkaSettings, LoopSettings
-from driftloop.processor import Record
+from driftloop.processor import LogIdentity, Record
 
 _ERROR = methodcaller("error")
 _AT_ONCE = 500
@@ -54,23 +57,30 @@ class KafkaTransport:
         )
 
     def _prepare_topics(self) -> None:
-        counts = {topic: partition_count(self._admin, self._kafka, topic) for topic in self._settings.inputs}
-        if len(set(counts.values())) > 1:
-            raise UserError(f"{self._settings.service} needs inputs of one partition count, not {counts}")
-        for topic in self._settings.tables:
+        """Know the topics; make the changelog where there is none."""
+        settings = self._settings
+        counts = {topic: partition_count(self._admin, self._kafka, topic) for topic in settings.inputs}
+        for topic in settings.tables:
             partition_count(self._admin, self._kafka, topic)
-        if self._settings.state != "none":
-            name, count = self._prefix + self._settings.changelog, next(iter(counts.values()))
+        side_by_side = list(settings.inputs)
+        if settings.state != "none":
+            side_by_side.append(settings.changelog)
+            name = self._prefix + settings.changelog
             if name not in self._admin.list_topics(timeout=30).topics:
-                create_topics(self._admin, [NewTopic(name, count, config=changelog_config())])
+                create_topics(self._admin, [NewTopic(name, max(counts.values()), config=changelog_config())])
+        self._watch = TopicWatch(self._kafka, self._admin, settings, side_by_side)
+
+    def identity(self) -> LogIdentity:
+        """As of the start; while running the watch sees to it that it stays so."""
+        return self._watch.identity
 
     # -- partitions come and go -------------------------------------------------------------
 
     def _positions(self, found: list[TopicPartition]) -> list[Position]:
         return [(tp.topic.removeprefix(self._prefix), tp.partition) for tp in found]
 
-    def _named(self, position: Position, offset: int = -1001) -> TopicPartition:
-        return TopicPartition(self._prefix + position[0], position[1], offset)
+    def _named(self, position: Position, offset: int = -1001, note: str = "") -> TopicPartition:
+        return TopicPartition(self._prefix + position[0], position[1], offset, note)
 
     def _on_assign(self, rebalance: Rebalance, found: list[TopicPartition]) -> None:
         """Take them over, standing still at the group's offsets.
@@ -78,6 +88,7 @@ class KafkaTransport:
         Why not at the beginning: the client then asks the broker where that is, and an answer that comes after
         `begin_at` takes the partition back there. All of the log is then read once more to be thrown away.
         """
+        self._watch.require_known(self._positions(found))
         places = self.committed(self._positions(found)) if found else {}
         parked = [self._named(position, offset) for position, offset in places.items()]
         if self._kafka.group_protocol == "consumer":
@@ -104,11 +115,24 @@ class KafkaTransport:
 
     def committed(self, positions: Sequence[Position]) -> dict[Position, int]:
         """The group's next offsets, or the first ones there are."""
-        found = patiently(lambda: self._ask_committed(positions), "asking for the group's offsets")
+        found = self._found(positions)
+        none = [position for position, tp in found.items() if tp.offset < 0]
+        starts = self._ends.starts(none)
+        return {position: starts.get(position, tp.offset) for position, tp in found.items()}
+
+    def stands(self, positions: Sequence[Position]) -> dict[Position, Stand]:
+        """Offsets, the notes beside them, and where the logs begin and end."""
+        found, starts, ends = self._found(positions), self._ends.starts(positions), self._ends.ask(positions)
         return {
-            (tp.topic.removeprefix(self._prefix), tp.partition): tp.offset if tp.offset >= 0 else self._first_offset(tp)
-            for tp in found
+            position: Stand(
+                None if tp.offset < 0 else int(tp.offset), str(tp.metadata or ""), starts[position], ends[position]
+            )
+            for position, tp in found.items()
         }
+
+    def _found(self, positions: Sequence[Position]) -> dict[Position, TopicPartition]:
+        found = patiently(lambda: self._ask_committed(positions), "asking for the group's offsets")
+        return {(tp.topic.removeprefix(self._prefix), tp.partition): tp for tp in found}
 
     def _ask_committed(self, positions: Sequence[Position]) -> list[TopicPartition]:
         found = self._consumer.committed([self._named(position) for position in positions], timeout=30)
@@ -116,14 +140,6 @@ class KafkaTransport:
             if tp.error is not None:
                 raise KafkaException(tp.error)
         return found
-
-    def _first_offset(self, tp: TopicPartition) -> int:
-        place = TopicPartition(tp.topic, tp.partition)
-        low, _ = patiently(lambda: self._watermarks(place), "asking for the start of the log")
-        return low
-
-    def _watermarks(self, place: TopicPartition) -> tuple[int, int]:
-        return self._consumer.get_watermark_offsets(place, timeout=30)
 
     def begin_at(self, offsets: Mapping[Position, int]) -> None:
         """Seek and deliver."""
@@ -147,6 +163,7 @@ class KafkaTransport:
 
     def poll(self, limit: int, timeout_s: float) -> Polled:
         """Wait for the first record, take what else is there, up to `limit` records or the settings' bytes."""
+        self._watch.look()
         polled = Polled()
         first = self._consumer.poll(timeout_s)
         if first is None:
@@ -178,13 +195,17 @@ class KafkaTransport:
             position = str(message.topic()).removeprefix(self._prefix), int(message.partition() or 0)
             polled.ends[position] = int(message.offset() or 0)
         elif error.code() == KafkaError._AUTO_OFFSET_RESET:
-            raise UserError(
-                f"{self._settings.service} stops: the log of {message.topic()} no longer holds the records "
-                f"after its last commit ({error.str()}); give the topic a longer retention and reset the group",
-                ExitCode.NOT_FOUND,
-            )
+            self._refuse_gone(str(message.topic()).removeprefix(self._prefix), int(message.partition() or 0), error)
         else:
             raise_lasting(cast("Record", message), error)
+
+    def _refuse_gone(self, topic: str, number: int, error: KafkaError) -> None:
+        """Say how many records went before they were read, and the way on."""
+        stands = {topic: self.stands([(topic, number)])[topic, number]}
+        verdict = judge(Facts(replace(self.identity(), exact=False), self._settings.changelog, stands))
+        gone = verdict or Verdict(Trouble.RETENTION, f"{topic} lacks the records after the last commit ({error.str()})")
+        words = sentence(self._settings.service, self._settings.group, number, gone)
+        raise UserError(words, ExitCode.STATE_MISMATCH)
 
     def read(self, position: Position, start: int | None, stop: int | None) -> Iterator[Record]:
         """A reader of its own for one partition."""
@@ -220,8 +241,10 @@ class KafkaTransport:
         return self._counts[topic]
 
     def commit(self, writes: Sequence[Write], offsets: Mapping[Position, int]) -> None:
-        """Writes and offsets in one transaction."""
-        self.writer.commit(writes, [self._named(*pair) for pair in offsets.items()], self._consumer)
+        """Writes and offsets in one transaction; beside the offsets stands which state they belong to."""
+        note = note_of(self._watch.identity, self._settings.changelog) if self._settings.state != "none" else ""
+        named = [self._named(position, offset, note) for position, offset in offsets.items()]
+        self.writer.commit(writes, named, self._consumer)
 
     def close(self) -> None:
         """Leave the group."""

@@ -14,16 +14,17 @@ from functools import partial
 import structlog
 
 from driftloop.clock import Clock, system_now
-from driftloop.errors import UserError
-from driftloop.kafka.loop.dead_letter import Breaker
+from driftloop.errors import ExitCode, UserError
+from driftloop.kafka.loop.breaker import Breaker
 from driftloop.kafka.loop.kafka_transport import KafkaTransport
 from driftloop.kafka.loop.metrics import LoopMetrics
+from driftloop.kafka.loop.placement import in_place
 from driftloop.kafka.loop.restore import restore
 from driftloop.kafka.loop.tasks import Gap, Tasks
 from driftloop.kafka.loop.transactions import Transactions
 from driftloop.kafka.loop.transport import AbortedError, Position, Transport
 from driftloop.kafka.settings import KafkaSettings, LoopSettings
-from driftloop.processor import DeadLetter, Effects, Processor, Record, StaleTableError
+from driftloop.processor import DeadLetter, Effects, KnowsLog, Processor, Record, StaleTableError
 
 _LAG_EVERY_S = 1.0
 _NO_SHARE_AFTER_S = 5.0
@@ -51,10 +52,12 @@ class Loop:
         self._kafka = kafka or KafkaSettings()
         self._processor, self._settings, self._clock = processor, settings, clock
         self.metrics = metrics or LoopMetrics(settings.service)
+        self.metrics.reads(settings.inputs)
         self._transport: Transport = transport or KafkaTransport(settings, self._kafka)
         self._tasks = Tasks(settings.inputs)
         self._transactions = Transactions(processor, settings, self._transport, self._tasks, self.metrics)
         self._breaker = Breaker(settings)
+        self._partition_count = 1
         self._limit = self._kafka.batch_size
         self._failures: dict[tuple[str, int, int], int] = {}
         self._wake_at: datetime | None = None
@@ -95,6 +98,9 @@ class Loop:
     def start(self) -> None:
         """Join the group."""
         self._transport.open(self)
+        self._partition_count = self._transport.partitions(self._settings.inputs[0])
+        if isinstance(self._processor, KnowsLog):
+            self._processor.take_log(self._transport.identity())
         self._joined_at = time.monotonic()
 
     def finish(self) -> None:
@@ -193,14 +199,15 @@ class Loop:
 
     def _process(self, records: list[Record]) -> None:
         now = self._clock()
+        taken, misplaced = in_place(records, self._settings.keyed, self._partition_count)
         try:
-            effects = self._with_tables(partial(self._processor.process, records, now))
+            effects = self._with_tables(partial(self._processor.process, taken, now)) if taken else Effects()
         except UserError:
             raise  # what the core needs is away (a full disk, a store): no record is to blame
         except Exception as error:  # noqa: BLE001  (whatever a record does to a core, the service lives)
             self._isolate(records, error)
             return
-        if self._write(effects, len(records)):
+        if self._write(effects + Effects(dead_letters=misplaced) if misplaced else effects, records):
             self._limit = min(self._kafka.batch_size, self._limit * 2)
             self._failures.clear()
 
@@ -210,7 +217,7 @@ class Loop:
         effects = self._processor.wake(now)
         if effects.outgoing or effects.state_changes or effects.dead_letters:
             self._transactions.write_down_all()
-        self._write(effects, 0)
+        self._write(effects, [])
 
     def _with_tables(self, process: Callable[..., Effects]) -> Effects:
         try:
@@ -245,16 +252,30 @@ class Loop:
             return
         task.next[topic] = after
         task.since_snapshot = self._settings.snapshot_every
-        self._breaker.check(1, 1)
         if self._transacted(lambda: self._transactions.buried(letter, attempts)):
             self._transport.begin_at({(topic, number): after})
+            self._count([record], [letter])
 
-    def _write(self, effects: Effects, records: int) -> bool:
+    def _count(self, records: Sequence[Record], letters: Sequence[DeadLetter]) -> None:
+        """Look at who is refused, once that is committed; raises UserError where the service is to blame itself."""
+        news = self._breaker.count(records, letters)
+        for source, reason in news.refused.items():
+            self._log.error("a source is refused", source=str(source), reason=reason, see="driftloop dlq list")
+        for source in news.taken_again:
+            self._log.info("a source is taken again", source=str(source))
+        if news.refused or news.taken_again:
+            self.metrics.refused(map(str, self._breaker.refused))
+        if news.stop is not None:
+            raise UserError(news.stop, ExitCode.TOO_MANY_DEAD_LETTERS)
+
+    def _write(self, effects: Effects, records: Sequence[Record]) -> bool:
         """Commit what a core wants; where it was aborted, go back to the last commit."""
         if effects.wake_at is not None:
             self._wake_at = min(self._wake_at or effects.wake_at, effects.wake_at)
-        self._breaker.check(records, len(effects.dead_letters))
-        return self._transacted(lambda: self._transactions.effects(effects, records))
+        done = self._transacted(lambda: self._transactions.effects(effects, len(records)))
+        if done:
+            self._count(records, effects.dead_letters)
+        return done
 
     def _transacted(self, transaction: Callable[[], None]) -> bool:
         try:

@@ -1,6 +1,10 @@
 """What every loop shows of itself."""
 
+from collections.abc import Iterable
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+from driftloop.processor import WRONG_PARTITION, DeadLetter
 
 _BUCKETS = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30)
 
@@ -57,6 +61,18 @@ class LoopMetrics:
             labels,
             registry=self.registry,
         )
+        self._letters = Counter(
+            "driftloop_dead_letters_total",
+            "Records buried, by topic and error class.",
+            ("service", "topic", "error_class"),
+            registry=self.registry,
+        )
+        self._refused = Gauge(
+            "driftloop_refused_sources",
+            "1 for a model and producer whose records are buried one after the other.",
+            ("service", "source"),
+            registry=self.registry,
+        )
         self._partitions = Gauge("driftloop_partitions", "Partitions at work.", labels, registry=self.registry)
         self._left_out.labels(service)  # shown from the start: an alert sees a rise, not a first value
         self.service = service
@@ -70,6 +86,22 @@ class LoopMetrics:
         for reason, count in ignored.items():
             self._ignored.labels(self.service, reason).inc(count)
         self._step.labels(self.service).observe(seconds)
+
+    def reads(self, topics: Iterable[str]) -> None:
+        """The inputs: what an alert waits for is there from the start, since it sees a rise, not a first value."""
+        for topic in topics:
+            self._letters.labels(self.service, topic, WRONG_PARTITION)
+
+    def buried(self, letters: Iterable[DeadLetter]) -> None:
+        """Letters went out in a committed transaction."""
+        for letter in letters:
+            self._letters.labels(self.service, str(letter.record.topic()), letter.error_class).inc()
+
+    def refused(self, sources: Iterable[str]) -> None:
+        """All sources that are refused now."""
+        self._refused.clear()
+        for source in sources:
+            self._refused.labels(self.service, source).set(1)
 
     def published(self, topic: str) -> None:
         """A record went out in a committed transaction."""

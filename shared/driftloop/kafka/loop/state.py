@@ -4,7 +4,8 @@
 whole state is written now and then, in one transaction, closed by a manifest that says how many
 entries there are, of which generation, and from which input offsets to go on; keys of the generation
 before that are no more are deleted in the same transaction. Restoring checks the manifest, so half a
-snapshot can never be taken for a whole one.
+snapshot can never be taken for a whole one. Beside either stands a mark, which says of which log and of which
+offsets the state is (see `identity`).
 """
 
 import json
@@ -12,6 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from driftloop.kafka.loop.dead_letter import as_bytes
+from driftloop.kafka.loop.identity import MARK_KEY, Mark
 from driftloop.kafka.loop.transport import Write
 from driftloop.processor import Record, StateChange
 
@@ -49,6 +51,12 @@ def latest_values(records: Iterable[Record]) -> dict[bytes, Record]:
     return latest
 
 
+def take_mark(latest: dict[bytes, Record]) -> Mark | None:
+    """The mark that stands beside the state; it is no entry, and is taken out."""
+    record = latest.pop(MARK_KEY, None)
+    return None if record is None else Mark.from_json(record.value() or b"{}")
+
+
 def entries_of(latest: dict[bytes, Record]) -> Iterator[tuple[str, bytes]]:
     """The entries for a core's `restore`; each is let go of as it is handed over."""
     for key in list(latest):
@@ -67,11 +75,16 @@ def snapshot_writes(
     headers = ((_GENERATION, str(generation).encode()),)
     now = {key.encode(): value for key, value in entries}
     gone = [key for key in (before.entries if before else ()) if key not in now]
-    manifest = json.dumps({"generation": generation, "entries": len(now), "offsets": dict(offsets)}).encode()
     writes = [Write(changelog, key, value, headers, partition) for key, value in now.items()]
     writes += [Write(changelog, key, None, headers, partition) for key in gone]
-    writes.append(Write(changelog, MANIFEST_KEY, manifest, headers, partition))
+    writes.append(manifest_write(changelog, partition, generation, len(now), offsets))
     return writes, Snapshot(dict.fromkeys(now, b""), generation, dict(offsets))
+
+
+def manifest_write(changelog: str, partition: int, generation: int, entries: int, offsets: Mapping[str, int]) -> Write:
+    """What closes a snapshot: its generation, how many entries it has, and the input offsets that it is of."""
+    manifest = json.dumps({"generation": generation, "entries": entries, "offsets": dict(offsets)}).encode()
+    return Write(changelog, MANIFEST_KEY, manifest, ((_GENERATION, str(generation).encode()),), partition)
 
 
 def read_snapshot(latest: dict[bytes, Record]) -> Snapshot | None:

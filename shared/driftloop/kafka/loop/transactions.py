@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from driftloop.kafka.clients.partitioner import partition_of
 from driftloop.kafka.loop.dead_letter import bury
+from driftloop.kafka.loop.identity import mark_of, mark_write
 from driftloop.kafka.loop.metrics import LoopMetrics
 from driftloop.kafka.loop.state import Snapshot, keyed_writes, snapshot_writes
 from driftloop.kafka.loop.tasks import Task, Tasks
@@ -41,11 +42,13 @@ class Transactions:
         writes += [bury(letter, self._settings.service) for letter in effects.dead_letters]
         self._commit(writes, self._due())
         self._metrics.batch(records, len(effects.dead_letters), effects.ignored, time.monotonic() - started)
+        self._metrics.buried(effects.dead_letters)
 
     def buried(self, letter: DeadLetter, attempts: int) -> None:
         """A record that the core cannot take."""
         self._commit([bury(letter, self._settings.service, attempts)], self._due())
         self._metrics.batch(1, 1, {}, 0.0)
+        self._metrics.buried([letter])
 
     def offsets_only(self) -> None:
         """Say how far was read where there was nothing to process: markers take up offsets too."""
@@ -81,6 +84,7 @@ class Transactions:
             writes += more
         if not writes and not offsets:
             return
+        writes += self._marks({number for _, number in offsets})
         try:
             self._transport.commit(writes, offsets)
         except Exception:
@@ -93,6 +97,14 @@ class Transactions:
             task.since_snapshot = 0
         for write in writes:
             self._metrics.published(write.topic)
+
+    def _marks(self, numbers: set[int]) -> list[Write]:
+        """What stands beside the state of each partition from now on: of which log it is, and of which offsets."""
+        log = self._transport.identity()
+        if self._settings.state == "none" or not log.exact:
+            return []
+        tasks = [task for task in self._tasks.ready() if task.number in numbers]
+        return [mark_write(self._settings.changelog, task.number, mark_of(log, task.next)) for task in tasks]
 
     def _outgoing(self, wish: Outgoing) -> Write:
         partition = None

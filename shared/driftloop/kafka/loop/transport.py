@@ -5,9 +5,12 @@ All names are driftloop's own: a transport adds and removes the prefix of a shar
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from driftloop.processor import Record
+from driftloop.processor import LogIdentity, Record
+
+if TYPE_CHECKING:
+    from driftloop.kafka.loop.identity import Stand
 
 Position = tuple[str, int]
 """Topic and partition."""
@@ -86,6 +89,14 @@ class Transport(Protocol):
 
     def partitions(self, topic: str) -> int:
         """How many partitions a topic has."""
+        ...
+
+    def identity(self) -> LogIdentity:
+        """Which log this is."""
+        ...
+
+    def stands(self, positions: Sequence[Position]) -> "dict[Position, Stand]":
+        """How the group stands in each partition (open transactions of its own awaited)."""
         ...
 
     def commit(self, writes: Sequence[Write], offsets: Mapping[Position, int]) -> None:

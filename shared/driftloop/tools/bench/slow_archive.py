@@ -34,6 +34,10 @@ class SlowSink:
     ) -> None:
         self._sink, self._rate, self._say, self._sleep = sink, rows_per_second, say, sleep
 
+    def belongs_to(self, cluster: str, topic_id: str) -> None:
+        """As the sink has it."""
+        self._sink.belongs_to(cluster, topic_id)
+
     def archived_until(self, partition: int) -> int:
         """As the sink has it."""
         return self._sink.archived_until(partition)

@@ -31,6 +31,7 @@ COMMANDS = {
     "backtest": "backtest",
     "verify": "verify",
     "readings": "readings",
+    "recover": "recover",
 }
 """Command → the module whose function of that name it is."""
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
     from driftloop.kafka.settings import KafkaSettings
     from driftloop.registry.view import RegistryView
 
+_REFUSED_SHOWN = 10
+
 
 def status(
     model: Annotated[str | None, typer.Argument(help="One model, in full.")] = None,
@@ -25,26 +28,46 @@ def status(
     from driftloop.tools.cli.fleet import totals
     from driftloop.tools.cli.models import open_view, require_model
     from driftloop.tools.cli.status_ignored import left_out
+    from driftloop.tools.cli.waits_shown import read_waits
 
     kafka = find_kafka(bootstrap_servers, home)
     view = open_view(bootstrap_servers, home)
-    newest = read_statuses(kafka)
+    newest, waits = read_statuses(kafka), read_waits(kafka)
     if model is not None:
         require_model(view, model)
-        _show_model(view, model, {segment: one for (name, segment), one in newest.items() if name == model}, as_json)
+        mine = {segment: one for (name, segment), one in newest.items() if name == model}
+        _show_model(view, model, mine, waits.get(model, {}), as_json)
         return
     running = services(home) if bootstrap_servers is None else {}
     facts = {
         "kafka": kafka.bootstrap_servers,
         "services": running,
         "left_out": left_out(running),
-        "models": [_facts(view, info.model_id, newest.get((info.model_id, ""))) for info in view.models()],
+        "models": [
+            _facts(view, info.model_id, newest.get((info.model_id, "")), waits.get(info.model_id, {}))
+            for info in view.models()
+        ],
+        "refused": refused(kafka),
         "fleet": totals(one for (_, segment), one in newest.items() if not segment),
     }
     if as_json:
         typer.echo(json.dumps(facts, indent=2))
     else:
         _print(facts)
+
+
+def refused(kafka: "KafkaSettings") -> list[dict[str, Any]]:
+    """Whose records were buried in the last day, and why, by the newest dead letters."""
+    from datetime import timedelta
+
+    from driftloop.clock import system_now
+    from driftloop.kafka.admin.dead_letters_topic import recently_refused
+
+    since = int((system_now() - timedelta(days=1)).timestamp() * 1000)
+    return [
+        {"source": one.source, "class": one.error_class, "count": one.count, "message": one.message}
+        for one in recently_refused(kafka, since)
+    ]
 
 
 def services(home: Path) -> dict[str, Any]:
@@ -78,7 +101,7 @@ def _is_alive(pid: int | None) -> bool:
     return True
 
 
-def _facts(view: "RegistryView", model: str, newest: "DriftStatus | None") -> dict[str, Any]:
+def _facts(view: "RegistryView", model: str, newest: "DriftStatus | None", waits: Mapping[str, str]) -> dict[str, Any]:
     info, counts = view.model(model), view.statistics(model)
     return {
         "model": model,
@@ -90,6 +113,7 @@ def _facts(view: "RegistryView", model: str, newest: "DriftStatus | None") -> di
         "runs": counts.runs,
         "promotions": counts.promotions,
         "as_of": newest.as_of.isoformat() if newest else None,
+        "waits": dict(waits),
     }
 
 
@@ -110,24 +134,43 @@ def _print(facts: dict[str, Any]) -> None:
         console.print(table)
     for line in lines(facts["left_out"]):
         console.print(line, highlight=False, markup=False)
+    for one in facts["refused"][:_REFUSED_SHOWN]:
+        console.print(refused_words(one), highlight=False, markup=False, soft_wrap=True)
     if not facts["models"]:
         console.print("No model is declared: see `driftloop models apply`.")
         return
-    table = Table("model", "champion", "labelled rows", "runs", "promotions", "active signals", "as of", box=None)
+    table = Table(
+        "model", "champion", "labelled rows", "runs", "promotions", "active signals", "waits for", "as of", box=None
+    )
     for one in facts["models"]:
         signals = ", ".join(one["active_signals"]) or "none"
         counts = (f"{one['labelled_rows']:,}", str(one["runs"]), str(one["promotions"]))
-        table.add_row(one["model"], one["champion"] or "–", *counts, signals, (one["as_of"] or "–")[:19])
+        waits = ", ".join(one["waits"]) or "nothing"
+        table.add_row(one["model"], one["champion"] or "–", *counts, signals, waits, (one["as_of"] or "–")[:19])
     console.print(table)
     words = fleet_words(facts["fleet"])
     if words:
         console.print(words, highlight=False, soft_wrap=True)
 
 
-def _show_model(view: "RegistryView", model: str, newest: "dict[str, DriftStatus]", as_json: bool) -> None:
+def refused_words(one: dict[str, Any]) -> str:
+    """What is said of a source whose records are buried.
+
+    >>> refused_words({"source": "model flags", "class": "BadType", "count": 600, "message": "x is true"})
+    'Refused in the last day: 600 × BadType, model flags: x is true (see `driftloop dlq list`)'
+    """
+    return (
+        f"Refused in the last day: {one['count']:,} × {one['class']}, {one['source']}: {one['message'][:200]} "
+        "(see `driftloop dlq list`)"
+    )
+
+
+def _show_model(
+    view: "RegistryView", model: str, newest: "dict[str, DriftStatus]", waits: Mapping[str, str], as_json: bool
+) -> None:
     from driftloop.tools.cli.status_model import print_model
 
-    facts = _facts(view, model, newest.get(""))
+    facts = _facts(view, model, newest.get(""), waits)
     signals, decisions = view.signals(model, limit=5), view.decisions(model, limit=10)
     if not as_json:
         print_model(facts, newest, signals, decisions)

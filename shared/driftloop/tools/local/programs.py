@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from driftloop.contracts import topics as topic
+from driftloop.kafka.settings import StateKind
 from driftloop.tools.local.home import Home
 
 SERVICES: Mapping[str, tuple[str, ...]] = {
@@ -35,6 +36,16 @@ GROUP_INPUTS: Mapping[str, tuple[str, ...]] = {
     "challenge_scoring": (topic.MODEL_EVENTS, topic.OUTCOME_FRAMES),
 }
 """Consumer group → the topics it commits offsets of: a loop is still when all are at their ends."""
+
+GROUP_STATES: Mapping[str, StateKind] = {
+    "outcome_ingestion": "keyed",
+    "outcome_archive": "none",
+    "drift_detection": "snapshot",
+    "retrain_coordinator": "keyed",
+    "trainer_worker": "keyed",
+    "challenge_scoring": "keyed",
+}
+"""Consumer group → the kind of state that it keeps on a changelog."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,8 @@ from driftloop.errors import ExitCode, UserError
 from driftloop.tools.local.programs import Program
 
 _PR_SET_PDEATHSIG = 1
+_FOR_A_PERSON = (ExitCode.TOO_MANY_DEAD_LETTERS, ExitCode.STATE_MISMATCH)
+"""Ends that another start does not mend."""
 _LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
 
 
@@ -150,7 +152,7 @@ class Supervisor:
         child.process = None
         child.deaths = [moment for moment in child.deaths if now - moment < self._rule.within_seconds] + [now]
         child.start_at = now + self._rule.wait(len(child.deaths))
-        if code == ExitCode.TOO_MANY_DEAD_LETTERS or len(child.deaths) > self._rule.deaths:
+        if code in _FOR_A_PERSON or len(child.deaths) > self._rule.deaths:
             name = child.program.name
             self._failure = UserError(f"{name} stopped (exit code {code}): {self._last_words(name)}")
 

@@ -3,6 +3,7 @@
 from driftloop.contracts.topics import topics
 from driftloop.errors import ExitCode
 from driftloop.tools.reference.tables import NOTICE, table
+from driftloop.waits import WAITS
 
 EXIT_CODES = {
     ExitCode.OK: "The command did what it was asked for; a service was asked to stop and did.",
@@ -10,7 +11,7 @@ EXIT_CODES = {
     ExitCode.USAGE: "A wrong option or argument.",
     ExitCode.BROKER_AWAY: "Kafka does not answer. A service is to be started again; nothing is lost.",
     ExitCode.NOT_FOUND: "A file, a model, a version or a topic that was named is not there.",
-    ExitCode.TOO_MANY_DEAD_LETTERS: "Nearly all input is refused: the last log line names the source and the reason.",
+    ExitCode.TOO_MANY_DEAD_LETTERS: "The service itself fails on all that comes: the last log line says how.",
     ExitCode.FENCED: "Another process took this replica's place. A supervisor starts it again.",
     ExitCode.STUCK: "A call into the Kafka client did not return: the watchdog ended the process. Start it again.",
     ExitCode.STATE_MISMATCH: "State, offsets and log do not belong together: see `driftloop recover`.",
@@ -40,6 +41,28 @@ def topics_page() -> str:
     ]
     titles = ("topic", "key", "encodings", "kept", "written by", "read by", "what")
     return NOTICE + "# Topics\n\n`driftloop topics apply` creates and checks them.\n\n" + table(titles, rows)
+
+
+def waits_page() -> str:
+    """The page of all ways to wait."""
+    rows = [
+        (
+            f"`{wait.name}`",
+            wait.service,
+            wait.status,
+            f"`{wait.metric}`",
+            f"[{wait.alert}](../operations/alerts/{wait.alert}.md)",
+            wait.ends,
+        )
+        for wait in WAITS
+    ]
+    titles = ("wait", "who", "in `driftloop status`", "metric", "alert", "what ends it")
+    return (
+        NOTICE
+        + "# Waits\n\nNothing waits in silence: each way in which a model or a service can wait is shown by a line "
+        "of `driftloop status`, a metric and, after a while, an alert. A model can wait for several things at once; "
+        "`driftloop_model_waits` has one series for each, with the name as label `waits_for`.\n\n" + table(titles, rows)
+    )
 
 
 def _retention(days: float | None) -> str:

@@ -1,0 +1,181 @@
+"""Looks at what a group's state, offsets and log say, and brings them together in one transaction."""
+
+from collections.abc import Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field, replace
+
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
+from confluent_kafka.admin import AdminClient, NewPartitions, NewTopic  # type: ignore[attr-defined]
+
+from driftloop.errors import UserError
+from driftloop.kafka.admin.recovery_plan import Start, Step, plan
+from driftloop.kafka.admin.topics import changelog_config, create_topics, with_results
+from driftloop.kafka.clients.clients import admin_client, group_reader
+from driftloop.kafka.clients.log_reader import LogReader
+from driftloop.kafka.clients.offsets import EndOffsets
+from driftloop.kafka.clients.retries import patiently
+from driftloop.kafka.loop.identity import Facts, Mark, Stand, mark_of, mark_write, note_of
+from driftloop.kafka.loop.state import MANIFEST_KEY, latest_values, manifest_write, read_snapshot, take_mark
+from driftloop.kafka.loop.topic_watch import identity_of
+from driftloop.kafka.loop.transport import AbortedError, Position, Write
+from driftloop.kafka.loop.writer import Writer
+from driftloop.kafka.settings import KafkaSettings, StateKind, changelog_of
+from driftloop.processor import LogIdentity
+
+_TIMEOUT_S = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Recovery:
+    """What would be done. `grow`: the topics that get more partitions, and how many they have then."""
+
+    group: str
+    log: LogIdentity
+    grow: Mapping[str, int] = field(default_factory=dict)
+    steps: tuple[Step, ...] = ()
+
+    @property
+    def needed(self) -> bool:
+        """Whether there is anything to do."""
+        return bool(self.grow or self.steps)
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """What a changelog partition holds."""
+
+    mark: Mark | None = None
+    keys: tuple[bytes, ...] = ()
+    generation: int = 0
+    entries: int = 0
+    snapshot_offsets: Mapping[str, int] = field(default_factory=dict)
+
+
+class Recoverer:
+    """Looks after one group; `inputs` are the topics that it reads side by side."""
+
+    def __init__(self, kafka: KafkaSettings, group: str, inputs: Sequence[str], state: StateKind) -> None:
+        self._kafka, self._group, self._inputs = kafka, group, tuple(inputs)
+        self._stateful, self._rebuilds = state != "none", state == "snapshot"
+        self._changelog = changelog_of(group)
+        self._admin: AdminClient = admin_client(kafka)
+        self._kept: dict[int, _Kept] = {}
+
+    def look(self, start: Start | None = None, *, forget: bool = False) -> Recovery:
+        """What would be done; changes nothing. Raises UserError where a person has to choose."""
+        topics = self._topics()
+        there = identity_of(self._kafka, self._admin, topics)
+        most = max(there.partitions.values())
+        grow = {topic: most for topic, count in there.partitions.items() if count < most}
+        log = replace(there, partitions=dict.fromkeys(topics, most))
+        steps = []
+        for number in range(min(there.partitions.values())):
+            facts = self._facts(log, number)
+            step = plan(number, facts, start, forget=forget, rebuilds=self._rebuilds)
+            if step is not None:
+                steps.append(step)
+        return Recovery(self._group, log, grow, tuple(steps))
+
+    def apply(self, recovery: Recovery) -> None:
+        """Do it: more partitions first, then all else in one transaction. Raises UserError where members still run."""
+        self._require_stopped()
+        if recovery.grow:
+            wanted = [NewPartitions(self._kafka.topic_prefix + topic, count) for topic, count in recovery.grow.items()]
+            with_results(self._admin.create_partitions(wanted, operation_timeout=_TIMEOUT_S))
+        writes = [write for step in recovery.steps for write in self._writes(recovery.log, step)]
+        note = note_of(recovery.log, self._changelog) if self._stateful else ""
+        offsets = [
+            TopicPartition(self._kafka.topic_prefix + topic, step.partition, offset, note)
+            for step in recovery.steps
+            for topic, offset in step.offsets.items()
+        ]
+        if not offsets:
+            return
+        try:
+            with closing(group_reader(self._kafka, self._group)) as consumer:
+                Writer(self._kafka, f"{self._group}-{self._kafka.replica}").commit(writes, offsets, consumer)
+        except AbortedError as error:
+            raise UserError(f"{self._group} was left as it is: {error}") from error
+
+    def _require_stopped(self) -> None:
+        """A transaction may move the offsets of a group that is at work: it has to be asked for."""
+        name = self._kafka.topic_prefix + self._group
+        try:
+            found = self._admin.describe_consumer_groups([name], request_timeout=_TIMEOUT_S)[name].result(_TIMEOUT_S)
+        except KafkaException as error:
+            if error.args[0].code() == KafkaError.GROUP_ID_NOT_FOUND:
+                return
+            raise UserError(f"{self._group} could not be asked for: {error.args[0].str()}") from error
+        if found.members:
+            raise UserError(
+                f"{self._group} has {len(found.members)} members at work: stop its service first (after a kill its "
+                "session takes up to a minute to end)"
+            )
+
+    def _topics(self) -> list[str]:
+        if not self._stateful:
+            return list(self._inputs)
+        there = self._admin.list_topics(timeout=_TIMEOUT_S).topics
+        name = self._kafka.topic_prefix + self._changelog
+        if name not in there:
+            count = max(len(there[self._kafka.topic_prefix + topic].partitions) for topic in self._inputs)
+            create_topics(self._admin, [NewTopic(name, count, config=changelog_config())])
+        return [*self._inputs, self._changelog]
+
+    def _facts(self, log: LogIdentity, number: int) -> Facts:
+        stands = self._stands([(topic, number) for topic in self._inputs])
+        if not self._stateful:
+            return Facts(replace(log, exact=False), self._changelog, stands)
+        kept = self._kept[number] = self._read(number)
+        return Facts(log, self._changelog, stands, kept.mark, bool(kept.keys), kept.snapshot_offsets)
+
+    def _stands(self, positions: Sequence[Position]) -> dict[str, Stand]:
+        prefix = self._kafka.topic_prefix
+        with closing(group_reader(self._kafka, self._group)) as consumer, closing(EndOffsets(self._kafka)) as edges:
+            asked = [TopicPartition(prefix + topic, number) for topic, number in positions]
+            found = patiently(lambda: _committed(consumer, asked), "asking for the group's offsets")
+            starts, ends = edges.starts(positions), edges.ask(positions)
+        by_topic = {tp.topic.removeprefix(prefix): tp for tp in found}
+        return {
+            topic: Stand(
+                None if by_topic[topic].offset < 0 else int(by_topic[topic].offset),
+                str(by_topic[topic].metadata or ""),
+                starts[topic, number],
+                ends[topic, number],
+            )
+            for topic, number in positions
+        }
+
+    def _read(self, number: int) -> _Kept:
+        position = self._changelog, number
+        with closing(EndOffsets(self._kafka)) as edges:
+            start, end = edges.starts([position])[position], edges.ask([position])[position]
+        if start >= end:
+            return _Kept()
+        with closing(LogReader(self._kafka, start={position: start})) as reader:
+            latest = latest_values(reader.read_to({position: end}))
+        mark, keys = take_mark(latest), tuple(latest)
+        if MANIFEST_KEY not in latest:
+            return _Kept(mark, keys)
+        snapshot = read_snapshot(latest)
+        assert snapshot is not None
+        return _Kept(mark, keys, snapshot.generation, len(snapshot.entries), snapshot.offsets)
+
+    def _writes(self, log: LogIdentity, step: Step) -> list[Write]:
+        if not self._stateful:
+            return []
+        kept, number = self._kept.get(step.partition, _Kept()), step.partition
+        writes = [mark_write(self._changelog, number, mark_of(log, step.offsets))]
+        if step.forget:
+            writes += [Write(self._changelog, key, None, (), number) for key in kept.keys]
+        elif step.snapshot_offsets is not None:
+            writes.append(manifest_write(self._changelog, number, kept.generation, kept.entries, step.snapshot_offsets))
+        return writes
+
+
+def _committed(consumer: Consumer, asked: list[TopicPartition]) -> list[TopicPartition]:
+    found: list[TopicPartition] = consumer.committed(asked, timeout=_TIMEOUT_S)
+    for tp in found:
+        if tp.error is not None:
+            raise KafkaException(tp.error)
+    return found
