@@ -31,7 +31,40 @@ def _model(name: str, waits_for: str, alert: str, ends: str) -> Wait:
 _EVIDENCE, _PERSON = "DriftloopModelWaitsForEvidence", "DriftloopModelWaitsForPerson"
 _RUN, _LONG = "DriftloopModelWaitsForRun", "DriftloopModelWaitsLong"
 
-INGESTION: tuple[Wait, ...] = ()
+INGESTION: tuple[Wait, ...] = (
+    Wait(
+        "row without a label",
+        "outcome_ingestion",
+        "its label, until the spec's give_up_seconds have passed",
+        "driftloop_rows_waiting",
+        "predictions that wait for their label",
+        "DriftloopIgnoresMuch",
+    ),
+    Wait(
+        "label without a row",
+        "outcome_ingestion",
+        "its prediction, until the spec's give_up_seconds have passed",
+        "driftloop_labels_waiting",
+        "labels that wait for their prediction",
+        "DriftloopLabelsWait",
+    ),
+    Wait(
+        "model with a spec that cannot be used",
+        "outcome_ingestion",
+        "a spec that does not contradict itself",
+        "driftloop_refused_specs",
+        "models whose newest spec cannot be used",
+        "DriftloopSpecRefused",
+    ),
+    Wait(
+        "model whose classes never meet",
+        "outcome_ingestion",
+        "predictions and labels of the same classes",
+        "driftloop_classes_apart",
+        "predictions and labels of",
+        "DriftloopClassesApart",
+    ),
+)
 
 ARCHIVE: tuple[Wait, ...] = ()
 

@@ -27,6 +27,7 @@ def status(
     """Show what runs here and how every model is doing; with a model, all that is measured about it."""
     from driftloop.tools.cli.fleet import totals
     from driftloop.tools.cli.models import open_view, require_model
+    from driftloop.tools.cli.status_ignored import left_out
     from driftloop.tools.cli.waits_shown import read_waits
 
     kafka = find_kafka(bootstrap_servers, home)
@@ -37,9 +38,11 @@ def status(
         mine = {segment: one for (name, segment), one in newest.items() if name == model}
         _show_model(view, model, mine, waits.get(model, {}), as_json)
         return
+    running = services(home) if bootstrap_servers is None else {}
     facts = {
         "kafka": kafka.bootstrap_servers,
-        "services": services(home) if bootstrap_servers is None else {},
+        "services": running,
+        "left_out": left_out(running),
         "models": [
             _facts(view, info.model_id, newest.get((info.model_id, "")), waits.get(info.model_id, {}))
             for info in view.models()
@@ -132,6 +135,7 @@ def _print(facts: dict[str, Any]) -> None:
     from rich.table import Table
 
     from driftloop.tools.cli.fleet import fleet_words
+    from driftloop.tools.cli.status_ignored import lines
 
     console = Console()
     console.print(f"Kafka: {facts['kafka']}", highlight=False)
@@ -145,6 +149,8 @@ def _print(facts: dict[str, Any]) -> None:
         for name, one in facts["services"].items():
             for words in one["waits"]:
                 console.print(f"{name}: {words}", highlight=False, soft_wrap=True)
+    for line in lines(facts["left_out"]):
+        console.print(line, highlight=False, markup=False)
     for one in facts["refused"][:_REFUSED_SHOWN]:
         console.print(refused_words(one), highlight=False, markup=False, soft_wrap=True)
     if not facts["models"]:
