@@ -94,7 +94,9 @@ def _wanted(table: dict[str, pa.Array], layout: Layout) -> dict[str, pa.DataType
         version, _, field = name.removeprefix(SHADOW).rpartition(".")
         if name.startswith(SHADOW) and field in layout.target:
             if not VERSION.fullmatch(version):
-                raise invalid("BadVersion", f"the shadow version '{version[:40]}' is not major.minor.patch")
+                raise invalid(
+                    "BadVersion", f"the shadow version '{version[:40]}' may hold letters, digits and ._:+@=- only"
+                )
             prefixes.append(f"{SHADOW}{version}.")
     for prefix in prefixes:
         wanted |= {prefix + name: ARROW_KINDS[field.kind] for name, field in layout.target.items()}

@@ -65,4 +65,4 @@ def _version_findings(block: Block) -> Iterator[Finding]:
             wrong = (
                 pc.equal(column, pa.scalar(version)).fill_null(pa.scalar(value=False)).to_numpy(zero_copy_only=False)
             )
-            yield wrong, "BadVersion", f"the version '{version[:40]}' is not major.minor.patch"
+            yield wrong, "BadVersion", f"the version '{version[:40]}' may hold letters, digits and ._:+@=- only"

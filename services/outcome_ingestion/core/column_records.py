@@ -131,7 +131,9 @@ def _lists(batch: ColumnBatch, reader: RowReader) -> Lists:
     lists |= {SEGMENT + name: batch.segment.get(name) for name in layout.spec.segments}
     for version, prediction in batch.shadow.items():
         if not VERSION.fullmatch(version):
-            raise invalid("BadVersion", f"the shadow version '{version[:40]}' is not major.minor.patch")
+            raise invalid(
+                "BadVersion", f"the shadow version '{version[:40]}' may hold letters, digits and ._:+@=- only"
+            )
         lists |= _target_lists(prediction, f"{SHADOW}{version}.", layout)
     for name, values in [*lists.items(), *batch.attributes.items()]:
         if isinstance(values, list) and len(values) != rows:

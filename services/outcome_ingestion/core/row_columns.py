@@ -102,5 +102,7 @@ def _shadows(given: Sequence[Any], layout: Layout, refused: Refused) -> Columns:
 def _add_shadow(shadow: dict[str, Any], row: int, rows: int, layout: Layout, values: dict[str, list[Any]]) -> None:
     for version, prediction in shadow.items():
         if not VERSION.fullmatch(version):
-            raise invalid("BadVersion", f"the shadow version '{version[:40]}' is not major.minor.patch")
+            raise invalid(
+                "BadVersion", f"the shadow version '{version[:40]}' may hold letters, digits and ._:+@=- only"
+            )
         values.setdefault(version, [None] * rows)[row] = fit_target(prediction, layout.target, f"shadow of {version}")

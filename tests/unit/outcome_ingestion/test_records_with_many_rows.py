@@ -82,7 +82,7 @@ def test_records_of_all_encodings_stand_in_one_frame_in_the_order_of_arrival(ben
         (columns(features={"speed": [1.0, "fast", 3.0]}), "WrongType"),
         (columns(predicted_at=[GOOD_TIME, "1970-01-01T00:00:00Z", GOOD_TIME]), "TimeOutOfRange"),
         (columns(predicted_at=[GOOD_TIME, "noon", GOOD_TIME]), "BadTime"),
-        (columns(model_version=["1.0.0", "v2", "1.0.0"]), "BadVersion"),
+        (columns(model_version=["1.0.0", "v 2", "1.0.0"]), "BadVersion"),
         (columns(prediction=[1.0, None, 1.0]), "HalfPrediction"),
         (columns(features={"speed": [1.0, True, 2.0]}), "WrongType"),
         (arrow(**{"feature.speed": pa.array([1.0, float("nan"), 2.0])}), "NotFinite"),
