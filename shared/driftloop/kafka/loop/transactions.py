@@ -41,6 +41,7 @@ class Transactions:
         writes += [bury(letter, self._settings.service) for letter in effects.dead_letters]
         self._commit(writes, self._due())
         self._metrics.batch(records, len(effects.dead_letters), effects.ignored, time.monotonic() - started)
+        self._metrics.unknown_fields(effects.unknown_fields)
 
     def buried(self, letter: DeadLetter, attempts: int) -> None:
         """A record that the core cannot take."""

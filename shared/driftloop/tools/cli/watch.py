@@ -18,12 +18,10 @@ _SHOWN = 20
 
 
 def watch(
-    file: Annotated[
-        str, typer.Argument(help="A file of rows, or a folder or address of several (CSV, Parquet, JSON …).")
-    ],
+    file: Annotated[str, typer.Argument(help="A file, or a folder or address of several (CSV, Parquet, JSON …).")],
     prediction: Annotated[str, typer.Option(help="The column with the model's predictions.")],
     label: Annotated[
-        str | None, typer.Option(help="The column with the truth. Without: only columns are watched.")
+        str | None, typer.Option(help="The column with the truth; without it only columns are watched.")
     ] = None,
     id_column: Annotated[str | None, typer.Option("--id", help="The column that names a prediction.")] = None,
     time: Annotated[str | None, typer.Option(help="When a row was predicted. Default: a minute apart.")] = None,
@@ -34,12 +32,10 @@ def watch(
     features: Annotated[list[str] | None, typer.Option(help="Columns to watch, by comma. Default: all others.")] = None,
     without: Annotated[list[str] | None, typer.Option(help="Columns not to watch, by comma.")] = None,
     task: Annotated[str | None, typer.Option(help="binary, multiclass or regression. Default: inferred.")] = None,
-    threshold: Annotated[
-        float, typer.Option(min=0, max=1, help="Where probabilities turn into the second class.")
-    ] = 0.5,
+    threshold: Annotated[float, typer.Option(min=0, max=1, help="Where probabilities become the second class.")] = 0.5,
     baseline_rows: Annotated[
         int | None,
-        typer.Option(min=100, help="First rows of a version that are its reference. Default: a fifth, 200 to 5,000."),
+        typer.Option(min=100, help="First rows of a version: its reference. Default: a fifth, 200 to 5,000."),
     ] = None,
     false_alarms: Annotated[float, typer.Option(min=0.001, help="False alarms that you accept in a month.")] = 1.0,
     form: Annotated[

@@ -10,6 +10,7 @@ from driftloop.tools.reports.chart import Line, Mark, line_chart
 from driftloop.tools.reports.page import Listing, Page, Picture
 from driftloop.tools.watch.result import WatchResult, result_json
 
+_MEASURES = {"accuracy": "accuracy", "mae": "mean absolute error"}
 _LEGEND = (("live", "the model"), ("frozen", "mean of the reference rows"), ("signal", "harmful drift signal"))
 
 

@@ -23,7 +23,7 @@ from driftloop.tools.watch.outcomes import (
 
 MOST_CLASSES = 50
 """A column of whole numbers with more different ones is a regression unless `--task` says otherwise."""
-TASKS = ("binary", "multiclass", "regression")
+TASKS: dict[str, Task] = {"binary": "binary", "multiclass": "multiclass", "regression": "regression"}
 
 
 @dataclass(slots=True)
@@ -72,7 +72,7 @@ def _versions(data: pa.Table, options: WatchOptions) -> pa.Array:
 
 def _task(data: pa.Table, options: WatchOptions) -> Task:
     if options.task is not None:
-        return options.task  # type: ignore[return-value]  (checked above)
+        return TASKS[options.task]
     column = data.column(options.label or options.prediction).combine_chunks().drop_null()
     if len(column) == 0:
         raise UserError(f"The column {options.label or options.prediction} is empty.", ExitCode.USAGE)
