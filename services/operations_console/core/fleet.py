@@ -5,6 +5,7 @@ and whatever rubbish stands between them. Records that cannot be read are counte
 that stops at one shows nothing.
 """
 
+import re
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -21,6 +22,7 @@ from operations_console.core.paired import take_scores
 
 Position = tuple[str, int]
 H = TypeVar("H", bound=heads.Head)
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,119}", re.ASCII)
 MEANS = ("driftloop.from", "driftloop.means")
 """Headers of a command's record: where it came from, and by which means."""
 
@@ -53,20 +55,22 @@ class FleetView:
         if offset < self.next.get(position, 0):
             return None
         self.next[position] = offset + 1
+        try:
+            return self._taken(topic, record)
+        except Exception:  # noqa: BLE001  (whatever is wrong with one record: a console that stops at it shows nothing)
+            self.unreadable[topic] += 1
+            return None
+
+    def _taken(self, topic: str, record: Record) -> Change | None:
         if topic == topics.DEAD_LETTERS:
             line = self.letters.take(record)
-            return Change(topic, "", f"{position[1]}:{offset}", line)
-        taker = _TAKERS.get(topic)
-        value = record.value()
+            return Change(topic, "", f"{record.partition()}:{record.offset()}", line)
+        taker, value = _TAKERS.get(topic), record.value()
         if taker is None:
             return None
         if value is None:
             return self._erase(topic, record)
-        try:
-            return taker(self, topic, record, value.encode() if isinstance(value, str) else value)
-        except (msgspec.MsgspecError, UnicodeDecodeError, ValueError):
-            self.unreadable[topic] += 1
-            return None
+        return taker(self, topic, record, value.encode() if isinstance(value, str) else value)
 
     def model(self, model_id: str) -> ModelView:
         """The model of that name, made where it is not known yet."""
@@ -99,8 +103,8 @@ def _taker(kind: type[H], take: Callable[[ModelView, H, bytes, Record], bool], s
 
     def taker(view: FleetView, topic: str, record: Record, value: bytes) -> Change | None:
         head = decode(value)
-        if head.occurred_at.tzinfo is None:
-            raise ValueError("a moment without a zone")
+        if head.occurred_at.tzinfo is None or _NAME.fullmatch(head.model_id) is None:
+            raise ValueError("a moment without a zone, or a name that is none")
         model = view.model(head.model_id)
         new = take(model, head, value, record)
         model.changes += 1

@@ -126,13 +126,8 @@ def version_told(version: VersionView) -> told.VersionTold:
 
 
 def versions_told(model: ModelView) -> told.VersionsTold:
-    """A model's versions, the newest first."""
-    ordered = sorted(model.versions.values(), key=lambda one: _parts(one.version), reverse=True)
-    return told.VersionsTold(versions=[version_told(one) for one in ordered])
-
-
-def _parts(version: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in version.split(".") if part.isdigit())
+    """A model's versions, the newest first: in the order in which the log first names them."""
+    return told.VersionsTold(versions=[version_told(one) for one in reversed(model.versions.values())])
 
 
 def run_told(model: ModelView, run: RunView, *, steps: bool = False) -> told.RunTold:
@@ -200,7 +195,7 @@ def challenges_told(model: ModelView) -> told.ChallengesTold:
     pending = {one.version: one for one in standing(model).waits if one.version}
     found = [
         challenge
-        for version in sorted(model.versions.values(), key=lambda one: _parts(one.version), reverse=True)
+        for version in reversed(model.versions.values())
         if (challenge := _challenge(model, version, pending.get(version.version))) is not None
     ]
     return told.ChallengesTold(challenges=found)

@@ -14,10 +14,11 @@ from operations_console.core.told import EventTold
 
 _REF = "#/components/schemas/{model}"
 KEY_PATTERN = r"^[\x21-\x7e]{1,200}$"
+VERSION_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._:+@=-]{0,119}$"
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,119}$"
 PATH_SCHEMAS: dict[str, dict[str, Any]] = {
     "model_id": {"type": "string", "pattern": NAME_PATTERN},
-    "version": {"type": "string", "pattern": r"^\d+\.\d+\.\d+$"},
+    "version": {"type": "string", "pattern": VERSION_PATTERN},
     "run_id": {"type": "string", "format": "uuid"},
     "command_id": {"type": "string", "format": "uuid"},
     "job_id": {"type": "string", "format": "uuid"},
