@@ -99,6 +99,15 @@ def test_prometheus_scrapes_every_process_of_the_compose_file():
     }
 
 
+def test_alerts_go_to_an_alertmanager_whose_receivers_are_declared():
+    config = yaml.safe_load((ROOT / "deploy" / "alertmanager" / "alertmanager.yml").read_text())
+    named = {config["route"]["receiver"], *(route["receiver"] for route in config["route"]["routes"])}
+    assert named <= {receiver["name"] for receiver in config["receivers"]}
+    prometheus = yaml.safe_load((ROOT / "deploy" / "prometheus" / "prometheus.yml").read_text())
+    (targets,) = prometheus["alerting"]["alertmanagers"][0]["static_configs"]
+    assert {target.partition(":")[0] for target in targets["targets"]} <= set(COMPOSE["services"])
+
+
 def test_every_long_running_compose_service_restarts_and_says_whether_it_lives():
     for name, service in COMPOSE["services"].items():
         assert service["restart"] in ("unless-stopped", "on-failure"), name

@@ -41,6 +41,7 @@ RUBBISH = [
     b"\xff\xfe",
     b'{"message_id": "x", "model_id": "m"}',
     b"1" * 99,
+    event("plant", 9, "frozen", "1.0.0").to_json().replace(b'"plant"', b'"../<script>"'),
 ]
 
 
