@@ -79,7 +79,7 @@ def watch(
         threshold=threshold,
         detection={"false_alarms_per_month": false_alarms},
     )
-    reading = file_options(format=form, separator=separator, decimal=decimal, encoding=encoding)
+    reading = file_options(form=form, separator=separator, decimal=decimal, encoding=encoding)
     result = run_watch(file, reading, options, _player(kafka, bootstrap_servers, console), _Progress(console))
     _print(console, result)
     _write(result, json_file, report)
