@@ -114,6 +114,7 @@ def door_of(settings: Settings, clock: Clock) -> Door:
         clock=clock,
         requests=RateLimit(settings.requests_per_second, settings.requests_at_once),
         logins=RateLimit(settings.wrong_tokens_per_minute / 60.0, settings.wrong_tokens_per_minute),
+        proxies=settings.proxies,
         hosts=None if identities else _LOOPBACK | set(settings.hosts),
     )
 

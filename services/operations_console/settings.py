@@ -30,6 +30,9 @@ class Settings(BaseSettings):
     data_folder: Path = Field(default=Path(".driftloop/console"), description="what Faust keeps; may be thrown away")
     tokens_file: Path | None = Field(default=None, description="made by `driftloop tokens create`")
     hosts: tuple[str, ...] = Field(default=(), description="names besides loopback's under which open access is served")
+    proxies: int = Field(
+        default=0, ge=0, description="proxies of yours before the console: so many of X-Forwarded-For are believed"
+    )
     requests_per_second: float = Field(default=50.0, gt=0, description="of one caller, in the long run")
     requests_at_once: float = Field(default=200.0, ge=1, description="of one caller, in a burst")
     wrong_tokens_per_minute: float = Field(default=10.0, gt=0, description="from one address")

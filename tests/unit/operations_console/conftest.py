@@ -298,6 +298,7 @@ def serve() -> Iterator[Callable[..., Served]]:
         clock: Any = None,
         rate: float = 1e6,
         wrong: float = 5,
+        proxies: int = 0,
     ) -> Served:
         log = MemoryLog()
         fold_story(log, story() if messages is None else messages)
@@ -311,7 +312,7 @@ def serve() -> Iterator[Callable[..., Served]]:
         desk.whole = desk.live = True
         door = Door(
             None if open_access else tokens(), Sessions(ticking), ticking, RateLimit(rate, rate),
-            RateLimit(1 / 60, wrong),
+            RateLimit(1 / 60, wrong), proxies,
             hosts=frozenset({"127.0.0.1", "localhost"}) if open_access else None,
         )  # fmt: skip
         served = Served(desk, port, door)

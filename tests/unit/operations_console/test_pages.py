@@ -9,7 +9,7 @@ import pytest
 
 from driftloop.contracts import topics
 
-from .conftest import RUN, START, TOKENS, Served, event, story
+from .conftest import RUN, START, TOKENS, Served, decision, event, story
 
 Serve = Callable[..., Served]
 VIEWS = [
@@ -53,7 +53,9 @@ def form(served: Served, path: str, **fields: str) -> str:
 
 def test_an_approval_goes_from_the_page_to_the_log(serve: Serve):
     served = serve(open_access=True)
-    served.port.answer = lambda command: story()[-2][1].model_copy(update={"caused_by": (command.message_id,)})
+    served.port.answer = lambda command: decision(
+        "plant", 80, "promote", "approval", "approved", candidate="1.0.1", caused_by=(command.message_id,)
+    )
     sent = form(served, "/models/plant", command="approve", version="1.0.1", reason="looks right", key="k")
     answers = [served("POST", "/models/plant/commands", sent) for _ in range(2)]
     (command,) = served.commands()

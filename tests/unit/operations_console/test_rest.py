@@ -91,6 +91,15 @@ def test_a_command_is_on_the_log_with_who_asked_from_where_and_by_which_means(se
     assert (told["came_from"], told["means"]) == ("127.0.0.1", "console REST, token")
 
 
+@pytest.mark.parametrize(("proxies", "seen"), [(0, "127.0.0.1"), (1, "10.0.0.9"), (2, "6.6.6.6"), (3, "127.0.0.1")])
+def test_an_address_is_believed_as_far_as_ones_own_proxies_go(serve: Serve, proxies: int, seen: str):
+    served = serve(proxies=proxies)
+    body = BODIES["/api/models/{model_id}/commands"]
+    told = served("POST", COMMANDS, body, token=OPERATOR, X_Forwarded_For="6.6.6.6, 10.0.0.9").json
+    (listed,) = served("GET", COMMANDS, token=VIEWER).json["commands"]
+    assert (told["came_from"], listed["came_from"]) == (seen, seen)
+
+
 def test_a_command_is_signed_where_the_console_has_a_key(serve: Serve):
     served, key = serve(), drawn_key()
     served.desk.sign = partial(signed, private_key=key)

@@ -38,6 +38,8 @@ _HEADERS = {
 log = structlog.get_logger()
 Next = Callable[[web.Request], Awaitable[web.StreamResponse]]
 PRINCIPAL: web.RequestKey[Principal] = web.RequestKey("principal", Principal)
+PROXIES: web.AppKey[int] = web.AppKey("proxies", int)
+"""How many proxies of one's own a request has passed; what is before them anybody may have written."""
 BY_COOKIE: web.RequestKey[bool] = web.RequestKey("by_cookie", bool)
 
 
@@ -82,6 +84,7 @@ class Door:
     clock: Clock
     requests: RateLimit
     logins: RateLimit
+    proxies: int = 0
     hosts: frozenset[str] | None = None
     """Names that a request may be for; None: any. Set where access is open, against names that lead here."""
 
@@ -168,7 +171,11 @@ def require(principal: Principal, role: Role) -> None:
 
 
 def remote_of(request: web.Request) -> str:
-    """The address that a request came from."""
+    """The address that a request came from, past the proxies that are known to stand before the console."""
+    proxies = request.app[PROXIES]
+    passed = [part.strip() for part in request.headers.get("X-Forwarded-For", "").split(",") if part.strip()]
+    if proxies and len(passed) >= proxies:
+        return passed[-proxies][:100]
     return request.remote or "?"
 
 

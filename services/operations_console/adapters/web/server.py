@@ -10,7 +10,7 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
 from operations_console.adapters.web.api import DESK, add_api
 from operations_console.adapters.web.desk import Desk
-from operations_console.adapters.web.door import PRINCIPAL, Door, Next, add_headers
+from operations_console.adapters.web.door import PRINCIPAL, PROXIES, Door, Next, add_headers
 from operations_console.adapters.web.openapi import EVENTS_PATH
 from operations_console.adapters.web.pages import DOOR, add_pages, show_problems
 from operations_console.core.problems import ProblemError
@@ -25,7 +25,7 @@ def web_app(desk: Desk, door: Door, metrics: ConsoleMetrics, alive: Callable[[],
     app = web.Application(
         middlewares=[counted, show_problems, door.middleware, when_whole], client_max_size=LARGEST_REQUEST
     )
-    app[DESK], app[DOOR] = desk, door
+    app[DESK], app[DOOR], app[PROXIES] = desk, door, door.proxies
     app.on_response_prepare.append(add_headers)
     add_api(app)
     add_pages(app)
