@@ -12,12 +12,13 @@ from typing import Any
 
 import psutil
 import pytest
-from tests.unit.operations_console.conftest import bury, story
+from confluent_kafka.admin import NewPartitions  # type: ignore[attr-defined]
+from tests.unit.operations_console.conftest import bury, event, story
 
 from driftloop.contracts import topics
 from driftloop.contracts.message import ControlMessage
 from driftloop.kafka.admin.topics import apply_topics
-from driftloop.kafka.clients.clients import admin_client, transactional_producer
+from driftloop.kafka.clients.clients import admin_client, plain_producer, transactional_producer
 from driftloop.kafka.clients.log_reader import LogReader
 from driftloop.kafka.clients.sender import Sender
 from driftloop.kafka.embedded.broker import Broker, embedded_broker
@@ -157,6 +158,23 @@ def test_dead_letters_are_opened_and_sent_again(kafka, start_console: Start, wai
     reader = LogReader(kafka, [topics.PREDICTION_OUTCOMES])
     assert [record.key() for record in reader.read_to(reader.ends())] == [b"p1"]
     reader.close()
+
+
+def test_topics_that_come_late_and_partitions_that_are_added_are_read(kafka, start_console: Start, wait_until):
+    console = start_console(kafka)
+    wait_until(lambda: console("/livez") == "ok\n", 30, "the page")
+    apply_topics(kafka, partitions=1)
+    wait_until(console.is_ready, 60, "the view of topics that came late")
+    name = kafka.topic_prefix + topics.MODEL_EVENTS
+    admin = admin_client(kafka)  # it must outlive its futures
+    for done in admin.create_partitions([NewPartitions(name, 3)]).values():
+        done.result(20)
+    producer = plain_producer(kafka)
+    for number, model in enumerate(("first", "second", "third")):
+        producer.produce(name, event(model, 1, "promoted", "1.0.0").to_json(), model, partition=number)
+    producer.flush(20)
+    wait_until(lambda: console.models() == {"first", "second", "third"}, 60, "the partitions that were added")
+    assert console("/api/fleet") == from_nothing(kafka)
 
 
 @pytest.fixture

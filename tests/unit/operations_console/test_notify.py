@@ -231,8 +231,23 @@ def test_quiet_hours_go_over_midnight(at: str, over: str):
 def test_pages_know_no_quiet_hours():
     rules = Rules.model_validate({**RULES, "rules": [{"to": ["hook"], "quiet": {"from": "00:00", "until": "23:59"}}]})
     now = datetime(2026, 3, 1, 12, tzinfo=UTC)
-    assert rules.route("m", "harm", now) == {"hook": now}
-    assert rules.route("m", "shift", now)["hook"] > now
+    assert rules.route("m", "harm", now) == {"hook": (now, False)}
+    assert rules.route("m", "shift", now)["hook"].at > now
+
+
+@pytest.mark.parametrize(("over_after", "escalated"), [(10, False), (40, True)])
+def test_what_still_stands_after_a_while_is_told_to_others_too(over_after: int, escalated: bool):
+    rules = {**RULES, "rules": [{"to": ["hook"]}, {"kinds": ["harm"], "to": ["team"], "after_minutes": 30}]}
+    process = Process(rules=Rules.model_validate(rules))
+    process.say(topics.DRIFT_SIGNALS, signal("plant", 1))
+    for _ in range(over_after):
+        process.turn(60)
+    assert (("team", "harm", "open") in process.told) == escalated
+    process.say(topics.DRIFT_STATUS, status("plant", 5, 0.1))
+    process.settle()
+    assert Counter(process.told)["hook", "harm", "over"] == 1
+    assert Counter(process.told)["team", "harm", "over"] == escalated
+    assert process.state == {}
 
 
 @pytest.mark.parametrize(

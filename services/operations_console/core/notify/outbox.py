@@ -23,6 +23,8 @@ class Queue(BaseModel):
     pending: tuple[What, ...] = ("open",)
     attempts: int = 0
     due_at: datetime
+    unless_over: bool = False
+    """An escalation: nothing is told of what is over before it is due."""
 
     def failed(self, now: datetime) -> "Queue":
         """After a failure: later again, and later still each time."""

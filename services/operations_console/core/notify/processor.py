@@ -102,7 +102,7 @@ class Notifier:
             model_id=word.model_id, kind=word.kind, since=word.since, opened_at=written, what=word.what,
             segment=word.segment, frame=word.frame,
             over=None if word.kind in LASTING else "told once",
-            queues={name: Queue(due_at=at) for name, at in routes.items()},
+            queues={name: Queue(due_at=one.at, unless_over=one.unless_over) for name, one in routes.items()},
         )  # fmt: skip
         mine[incident.key] = incident
         return {(partition, incident.key)}
@@ -114,6 +114,7 @@ class Notifier:
         queues = {
             name: queue.model_copy(update={"pending": (*queue.pending, "over"), "due_at": max(queue.due_at, now)})
             for name, queue in known.queues.items()
+            if not (queue.unless_over and queue.pending == ("open",) and queue.attempts == 0 and queue.due_at > now)
         }
         mine[known.key] = known.model_copy(update={"over": word.why, "queues": queues})
         return [known.key]

@@ -2,7 +2,7 @@
 
 from datetime import datetime, time, timedelta
 from fnmatch import fnmatchcase
-from typing import Literal, Self
+from typing import Literal, NamedTuple, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -74,6 +74,7 @@ class Rule(Part):
     severity: tuple[Severity, ...] = ()
     to: tuple[str, ...] = Field(min_length=1)
     quiet: Quiet | None = None
+    after_minutes: float = Field(default=0.0, ge=0, description="escalation: told only if it still stands by then")
     muted_until: datetime | None = None
 
     def matches(self, model_id: str, kind: Kind, now: datetime) -> bool:
@@ -101,12 +102,20 @@ class Rules(Part):
             raise ValueError(f"rules lead to channels that are not declared: {', '.join(sorted(missing))}")
         return self
 
-    def route(self, model_id: str, kind: Kind, now: datetime) -> dict[str, datetime]:
+    def route(self, model_id: str, kind: Kind, now: datetime) -> dict[str, "Route"]:
         """Channel → from when on it may be told. Pages know no quiet hours."""
-        found: dict[str, datetime] = {}
+        found: dict[str, Route] = {}
         for rule in self.rules:
             if rule.matches(model_id, kind, now):
-                at = rule.quiet.over_at(now) if rule.quiet and SEVERITY[kind] != "page" else now
+                then = now + timedelta(minutes=rule.after_minutes)
+                at = rule.quiet.over_at(then) if rule.quiet and SEVERITY[kind] != "page" else then
                 for name in rule.to:
-                    found[name] = min(at, found.get(name, at))
+                    found[name] = min(Route(at, rule.after_minutes > 0), found.get(name, Route(at, unless_over=True)))
         return found
+
+
+class Route(NamedTuple):
+    """When a channel may be told, and whether only if the incident still stands then."""
+
+    at: datetime
+    unless_over: bool
