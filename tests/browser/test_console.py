@@ -43,7 +43,7 @@ pytestmark = [
 ]
 Serve = Callable[..., Served]
 PHONE = {"width": 390, "height": 844}
-DESK = {"width": 1280, "height": 860}
+DESK = {"width": 1120, "height": 640}
 NAMES = ("pricing", "churn", "fraud-eu", "fraud-us", "demand-north", "granulation", "routing", "search-rank", "spam")
 
 
