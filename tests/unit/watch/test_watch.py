@@ -48,6 +48,8 @@ def read(columns: Mapping[str, Any], **options: Any) -> RecordedOutcomes:
 
 def found(recorded: RecordedOutcomes, baseline_rows: int | None = None) -> Found:
     reference = baselines(recorded, baseline_rows or default_baseline_rows(len(recorded)))
+    if not len(reference.judged):
+        return Found()
     return InMemory().play(recorded.take(reference.judged), reference.profiles, lambda _done, _rows: None)
 
 
@@ -118,6 +120,16 @@ def test_rows_without_a_label_are_watched_by_their_columns():
     columns["a"][DRIFT:] += 3
     recorded = recorded_outcomes(table(columns), WatchOptions(prediction="said", without=["truth"]))
     assert {(signal.kind, signal.subject) for signal in found(recorded).signals} >= {("feature", "a")}
+
+
+@pytest.mark.wild(area="recorded outcomes", given="rows without a prediction", right="left out, and counted")
+def test_rows_without_a_prediction_are_left_out_and_counted():
+    columns = rows(1_000)
+    columns["said"] = pa.array([None if row % 10 == 0 else value for row, value in enumerate(columns["said"].tolist())])
+    recorded = read(columns)
+    assert len(recorded) == 900
+    assert recorded.rows[0] == 1
+    assert "100 rows have no said" in recorded.notes[-1]
 
 
 @pytest.mark.wild(
