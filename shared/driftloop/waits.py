@@ -38,7 +38,7 @@ INGESTION: tuple[Wait, ...] = (
         "its label, until the spec's give_up_seconds have passed",
         "driftloop_rows_waiting",
         "predictions that wait for their label",
-        "DriftloopIgnoresMuch",
+        "DriftloopRowsWait",
     ),
     Wait(
         "label without a row",

@@ -132,7 +132,8 @@ class ColumnWatch:
                 place = cut.closing_row(shift.block)
                 row = int(rows.seen[which.start + place if isinstance(which, slice) else int(which[place])])
                 version = self._roster.serving.current or "0.0.0"
-                found.changes.append(Change(segment, version, columns[shift.column], shift, self._step(rows, row)))
+                step, labelled = self._step(rows, row), bool(rows.labelled[row])
+                found.changes.append(Change(segment, version, columns[shift.column], shift, step, labelled))
 
 
 def _scopes(field: str, codes: NDArray[np.int32], values: Sequence[str], start: int) -> Iterator[Scope]:

@@ -36,13 +36,14 @@ class Harm:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A shift of columns: of which segment and version, at which row."""
+    """A shift of columns: of which segment and version, at which row, and whether that row had its label."""
 
     segment: str
     version: str
     column: ColumnBins
     shift: Shift
     raised: Step
+    labelled: bool = True
 
 
 @dataclass

@@ -88,7 +88,8 @@ class WatchedModel:
         first = self._first_of_frame = self.labelled_rows
 
         def names(numbers: Sequence[int]) -> list[Step]:
-            which = labelled[np.asarray(numbers) - first]
+            numbers = [number for number in numbers if number - first < len(labelled)]
+            which = labelled[np.asarray(numbers, dtype=np.intp) - first]
             ids = rows.batch.column("prediction_id").take(pa.array(which)).to_pylist()
             return [Step(*step) for step in zip(numbers, ids, rows.known_at[which].tolist(), strict=True)]
 

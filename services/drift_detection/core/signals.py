@@ -46,8 +46,10 @@ def change_signal(model: WatchedModel, change: Change, position: FramePosition) 
     others = ", ".join(f"{name.split('.', 1)[-1]} {share:.0%}" for name, share in list(shift.share.items())[:3])
     where = f" in segment {change.segment}" if change.segment else ""
     rows = "labelled rows" if kind == "label" else "rows"
+    # rows are counted by their labels: between two labels, only its own id tells one row from another
+    place = (change.raised.row,) if change.labelled else (change.raised.row, change.raised.prediction_id)
     return DriftSignal(
-        message_id=derive_id("drift-signal", model_id, change.segment, change.version, column.name, change.raised.row),
+        message_id=derive_id("drift-signal", model_id, change.segment, change.version, column.name, *place),
         model_id=model_id,
         occurred_at=moment(change.raised.at),
         model_version=change.version,

@@ -17,7 +17,7 @@ class Step(NamedTuple):
 
 
 Namer = Callable[[Sequence[int]], list[Step]]
-"""Gives the steps of rows of the frame in hand."""
+"""Gives the steps of rows of the frame in hand; of rows that it does not hold, none."""
 
 
 class Trail:
@@ -59,8 +59,8 @@ class Trail:
             wanted = max(row, 0) // stride * stride
             if asking - wanted > KEPT * stride and level + 1 < len(STRIDES):
                 continue
-            if wanted >= self._first:
-                return self._names([wanted])[0]
+            if wanted >= self._first and (found := self._names([wanted])):
+                return found[0]
             known = self._steps[level].get(wanted)
             if known is not None:
                 return known
