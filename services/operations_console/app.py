@@ -45,7 +45,7 @@ from operations_console.core.notify.incidents import INPUTS
 from operations_console.core.notify.processor import Notifier
 from operations_console.core.report import report, span_of
 from operations_console.metrics import ConsoleMetrics, IncidentGauges, ViewGauges
-from operations_console.settings import Settings, is_loopback
+from operations_console.settings import ReportPlan, Settings, is_loopback
 
 GROUP = "operations_console"
 NOTIFY = LoopSettings(service="operations_notify", group="operations_notify", inputs=INPUTS, state="keyed")
@@ -212,15 +212,13 @@ class Console:
         begin_group_at(self.kafka, self.group, offsets)
         self.settings.data_folder.mkdir(parents=True, exist_ok=True)
         app = tail_app(self.kafka, self.group, self.settings.data_folder.absolute(), self._take)
-        if self.settings.report_schedule is not None:
-            add_schedule(app, self.settings.report_schedule, self._serve_report)
+        for name, plan in self.settings.report_schedules.items():
+            add_schedule(app, plan.cron, partial(self._serve_report, name, plan))
         return app
 
-    def _serve_report(self) -> None:
-        settings = self.settings
-        assert settings.report_schedule is not None
+    def _serve_report(self, name: str, plan: ReportPlan) -> None:
         reports = ScheduledReports(
-            settings.report_folder, settings.report_schedule, span_of(settings.report_span),
+            self.settings.report_folder, name, plan.cron, span_of(plan.span),
             lambda since, until: report(self.desk.view.models.values(), since, until),
         )  # fmt: skip
         try:

@@ -4,7 +4,7 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import Literal, Self
 
-from pydantic import Field, FilePath, model_validator
+from pydantic import BaseModel, ConfigDict, Field, FilePath, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from driftloop.spec.cron import cron_problem
@@ -12,6 +12,22 @@ from operations_console.core.access import Role as AccessRole
 from operations_console.core.report import span_of
 
 Role = Literal["console", "notify"]
+
+
+class ReportPlan(BaseModel):
+    """When a report on the fleet is written (cron, UTC), and what it looks back on (12h, 7d, 4w)."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    cron: str
+    span: str = "7d"
+
+    @model_validator(mode="after")
+    def _make_sense(self) -> Self:
+        if problem := cron_problem(self.cron):
+            raise ValueError(problem)
+        span_of(self.span)
+        return self
 
 
 class Settings(BaseSettings):
@@ -41,8 +57,10 @@ class Settings(BaseSettings):
         ge=0,
         description="dead letters, and challenge scores, of each partition that are read at the start",
     )
-    report_schedule: str | None = Field(default=None, description="cron (UTC) of a report on the fleet: `0 6 * * 1`")
-    report_span: str = Field(default="7d", description="what a report looks back on: 12h, 7d, 4w")
+    report_schedules: dict[str, ReportPlan] = Field(
+        default_factory=dict,
+        description='name → cron (UTC) and span: `{"weekly": {"cron": "0 6 * * 1", "span": "7d"}}`',
+    )
     report_folder: Path = Field(default=Path(".driftloop/reports"), description="where reports are written")
     signing_key_file: FilePath | None = Field(
         default=None, description="an Ed25519 key in PEM that commands are signed with: `driftloop tokens signing-key`"
@@ -62,9 +80,6 @@ class Settings(BaseSettings):
                 f"access is open on loopback only, and {self.metrics_host} is not: name a tokens_file "
                 "(`driftloop tokens create` makes one) or an oidc_issuer"
             )
-        if self.report_schedule is not None and (problem := cron_problem(self.report_schedule)):
-            raise ValueError(f"report_schedule: {problem}")
-        span_of(self.report_span)
         if self.oidc_issuer is not None and self.oidc_jwks_url is None:
             raise ValueError("oidc_issuer needs oidc_jwks_url, where the issuer's keys are")
         return self

@@ -33,15 +33,17 @@ def html(told: Report) -> str:
 class ScheduledReports:
     """Writes the report of a slot into `folder` unless it is there: once a slot, over restarts and replicas."""
 
-    def __init__(self, folder: Path, cron: str, span: timedelta, make: Callable[[datetime, datetime], Report]) -> None:
-        self._folder, self._cron, self._span, self._make = folder, cron, span, make
+    def __init__(
+        self, folder: Path, name: str, cron: str, span: timedelta, make: Callable[[datetime, datetime], Report]
+    ) -> None:
+        self._folder, self._name, self._cron, self._span, self._make = folder, name, cron, span, make
 
     def serve(self, now: datetime) -> Path | None:
         """The report of the newest slot, if this call has written it; None where it was there, or none is due."""
         slot = last_slot(self._cron, now)
         if slot is None or now - slot > self._span:
             return None
-        path = self._folder / f"report-{slot_name(slot)}.html"
+        path = self._folder / f"{self._name}-{slot_name(slot)}.html"
         if path.exists():
             return None
         self._folder.mkdir(parents=True, exist_ok=True)

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
 from driftloop.contracts import topics
 from driftloop.testing.records import FakeRecord
@@ -12,6 +13,7 @@ from operations_console.adapters.reports import ScheduledReports, html, report_t
 from operations_console.core.fleet import FleetView
 from operations_console.core.report import Report, report, span_of
 from operations_console.core.schedule import last_slot
+from operations_console.settings import Settings
 
 from .conftest import START, Story, event, status, story
 
@@ -80,14 +82,14 @@ def test_each_slot_is_served_once_whoever_comes_first(tmp_path: Path):
         made.append(until)
         return Report(since=since, until=until, models=[])
 
-    replicas = [ScheduledReports(tmp_path, "0 6 * * 1", timedelta(days=7), make) for _ in range(4)]
+    replicas = [ScheduledReports(tmp_path, "weekly", "0 6 * * 1", timedelta(days=7), make) for _ in range(4)]
     now = datetime(2026, 11, 23, 6, 0, 1, tzinfo=UTC)
     threads = [threading.Thread(target=replica.serve, args=(now,)) for replica in replicas]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert [path.name for path in tmp_path.iterdir()] == ["report-2026-11-23T0600Z.html"]
+    assert [path.name for path in tmp_path.iterdir()] == ["weekly-2026-11-23T0600Z.html"]
     assert replicas[0].serve(now + timedelta(days=3)) is None  # a restart in the middle of the week
     assert replicas[0].serve(now + timedelta(days=10)) is not None  # a slot that was missed
     assert len(list(tmp_path.iterdir())) == 2
@@ -100,3 +102,9 @@ def test_the_last_slot_is_the_newest_that_is_not_in_the_future(cron: str):
     assert slot is not None
     assert slot <= now
     assert last_slot(cron, slot) == slot
+
+
+@pytest.mark.parametrize("plan", [{"cron": "61 * * * *"}, {"cron": "0 6 * * 1", "span": "soon"}, {"cron": "* * * *"}])
+def test_a_schedule_that_makes_no_sense_is_refused_at_the_start(plan: dict[str, str]):
+    with pytest.raises(ValidationError):
+        Settings(report_schedules={"weekly": plan})
