@@ -7,7 +7,6 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import structlog
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from operations_console.core.report import Report, markdown
 from operations_console.core.schedule import last_slot, slot_name
@@ -25,6 +24,8 @@ def report_text(told: Report, form: str) -> str:
 
 def html(told: Report) -> str:
     """The report as one page that opens without a network."""
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
     loaded = Environment(loader=FileSystemLoader(_WEB / "templates"), autoescape=True, undefined=StrictUndefined)
     style = (_WEB / "static" / "console.css").read_text(encoding="utf-8")
     return loaded.get_template("report.html").render(r=told, style=style)
