@@ -12,7 +12,7 @@ from driftloop.kafka.settings import KafkaSettings, LoopSettings
 from outcome_ingestion.adapters.delta import DeltaSink
 from outcome_ingestion.adapters.schema_registry import SchemaRegistry
 from outcome_ingestion.adapters.spoken import SpokenIngest
-from outcome_ingestion.core.archiving import Archive
+from outcome_ingestion.core.archive.archiving import Archive
 from outcome_ingestion.metrics import ArchiveMetrics, IngestMetrics
 from outcome_ingestion.settings import Settings
 

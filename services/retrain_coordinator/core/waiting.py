@@ -11,12 +11,12 @@ from datetime import datetime
 
 from driftloop.contracts.retrain_decisions import SafeguardState
 from retrain_coordinator.core.decide import Decision, decide
-from retrain_coordinator.core.evidence import evidence_of, history_of
+from retrain_coordinator.core.deciding.evidence import evidence_of, history_of
+from retrain_coordinator.core.lifecycle.target import opponent
 from retrain_coordinator.core.merge import head
-from retrain_coordinator.core.payoff import Verdict
+from retrain_coordinator.core.payoff.rule import Verdict
 from retrain_coordinator.core.specs import Declared
 from retrain_coordinator.core.state import ModelState
-from retrain_coordinator.core.target import opponent
 
 FRAMES = frozenset({"detection", "scores", "signals"})
 """Waits for evidence about a frame."""
