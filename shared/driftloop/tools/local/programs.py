@@ -57,12 +57,16 @@ GROUP_STATES: Mapping[str, StateKind] = {
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """A command to keep running, and the port where it says that it is ready."""
+    """A command to keep running, and the port where it says that it is ready.
+
+    One that is not `vital` is started again for ever, and stops nobody else: the loop does its work without it.
+    """
 
     name: str
     command: Sequence[str]
     environment: Mapping[str, str]
     port: int
+    vital: bool = True
 
 
 def service_programs(
@@ -78,6 +82,7 @@ def service_programs(
             (sys.executable, "-m", *PROCESSES[name]),
             {**os.environ, **kafka_environment, **_settings(PROCESSES[name][0], home, port, warm)},
             port,
+            vital=name in SERVICES,
         )
         for name, port in ports.items()
     )

@@ -152,7 +152,7 @@ class Supervisor:
         child.process = None
         child.deaths = [moment for moment in child.deaths if now - moment < self._rule.within_seconds] + [now]
         child.start_at = now + self._rule.wait(len(child.deaths))
-        if code in _FOR_A_PERSON or len(child.deaths) > self._rule.deaths:
+        if child.program.vital and (code in _FOR_A_PERSON or len(child.deaths) > self._rule.deaths):
             name = child.program.name
             self._failure = UserError(f"{name} stopped (exit code {code}): {self._last_words(name)}")
 
