@@ -55,6 +55,13 @@ def test_what_the_loop_can_do_without_is_started_again_for_ever_and_stops_nobody
         assert set(supervisor.pids()) >= {"service"}
 
 
+def test_what_the_loop_can_do_without_is_not_waited_for_to_the_end(tmp_path):
+    with Supervisor([replace(program(FOREVER, "console"), vital=False)], tmp_path) as supervisor:
+        supervisor.wait_ready(0.3)
+        with pytest.raises(UserError, match="service is not ready"), Supervisor([program(FOREVER)], tmp_path) as vital:
+            vital.wait_ready(0.3)
+
+
 def test_stop_ends_every_process(tmp_path):
     with Supervisor([program(FOREVER, "a"), program(FOREVER, "b")], tmp_path) as supervisor:
         until(lambda: len(supervisor.pids()) == 2)
