@@ -24,6 +24,12 @@ class TrainMetrics:
             "driftloop_training_runs_running", "Training runs that are running now.", registry=registry
         )
         self.rows = Counter("driftloop_training_rows", "Rows that successful runs learnt from.", registry=registry)
+        self.left_out = Counter(
+            "driftloop_training_rows_left_out",
+            "Labelled rows that successful runs did not learn from: their labels lie absurdly far from all others.",
+            ["model"],
+            registry=registry,
+        )
 
 
 class ScoreMetrics:
@@ -36,6 +42,9 @@ class ScoreMetrics:
         )
         self.refused = Counter(
             "driftloop_scoring_models_refused", "Artifacts that were missing or damaged.", registry=registry
+        )
+        self.store_away = Gauge(
+            "driftloop_scoring_store_away", "1 while the artifact store does not answer scoring.", registry=registry
         )
         self.seconds = Histogram(
             "driftloop_scoring_predict_seconds",

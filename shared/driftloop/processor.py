@@ -87,10 +87,20 @@ def wrong_partition(found: int, right: int, count: int) -> str:
 
 
 @dataclass(frozen=True, slots=True)
+class KeptOut:
+    """A row of a table that was not taken as it stands: `reason` is a word for a metric, `sentence` for a person."""
+
+    record: Record
+    reason: str
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
 class Effects:
     """All that a step wants done, in one transaction.
 
     `ignored` counts records that were right to drop (duplicates, unknown ids), by reason.
+    `unknown_fields` counts fields of a newer release that were left out of what was read.
     `wake_at` asks for `wake(now)` no earlier than that moment; None leaves an earlier wish.
     """
 
@@ -99,6 +109,7 @@ class Effects:
     dead_letters: tuple[DeadLetter, ...] = ()
     ignored: dict[str, int] = field(default_factory=dict)
     wake_at: datetime | None = None
+    unknown_fields: int = 0
 
     def __add__(self, other: "Effects") -> "Effects":
         wishes = [wish for wish in (self.wake_at, other.wake_at) if wish is not None]
@@ -109,6 +120,7 @@ class Effects:
             self.dead_letters + other.dead_letters,
             {why: self.ignored.get(why, 0) + other.ignored.get(why, 0) for why in reasons},
             min(wishes, default=None),
+            self.unknown_fields + other.unknown_fields,
         )
 
 
@@ -167,6 +179,10 @@ class Processor(Protocol):
         """Forget a partition."""
         ...
 
-    def take_table(self, topic: str, records: Sequence[Record]) -> None:
-        """Rows of a table topic (read in full, by every replica, outside the group)."""
+    def take_table(self, topic: str, records: Sequence[Record]) -> Sequence[KeptOut] | None:
+        """Rows of a table topic (read in full, by every replica, outside the group).
+
+        What was kept out is given back: the loop counts it and writes it to the log. A row that raises is kept
+        out by the loop itself, so a core may rely on being called with one row at a time after a failure.
+        """
         ...

@@ -14,7 +14,7 @@ from outcome_ingestion.core.column_records import fitted
 from outcome_ingestion.core.json_rows import Find
 from outcome_ingestion.core.layout import ARROW_KINDS, Layout
 from outcome_ingestion.core.refusal import Refusal, invalid, undecodable, unknown_model
-from outcome_ingestion.core.versions import VERSION
+from outcome_ingestion.core.versions import BAD_VERSION, VERSION
 
 Refused = dict[int, Refusal]
 MODEL_ID = b"model_id"
@@ -94,7 +94,7 @@ def _wanted(table: dict[str, pa.Array], layout: Layout) -> dict[str, pa.DataType
         version, _, field = name.removeprefix(SHADOW).rpartition(".")
         if name.startswith(SHADOW) and field in layout.target:
             if not VERSION.fullmatch(version):
-                raise invalid("BadVersion", f"the shadow version '{version[:40]}' is not major.minor.patch")
+                raise invalid("BadVersion", f"the shadow version '{version[:40]}' {BAD_VERSION}")
             prefixes.append(f"{SHADOW}{version}.")
     for prefix in prefixes:
         wanted |= {prefix + name: ARROW_KINDS[field.kind] for name, field in layout.target.items()}

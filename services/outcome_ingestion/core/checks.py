@@ -10,7 +10,7 @@ from driftloop.codec.frames import LABEL, PREDICTION
 from outcome_ingestion.core.blocks import Block, Ints, Mask, present
 from outcome_ingestion.core.moments import EARLIEST_US, LATEST_US
 from outcome_ingestion.core.refusal import invalid
-from outcome_ingestion.core.versions import VERSION
+from outcome_ingestion.core.versions import BAD_VERSION, VERSION
 
 Finding = tuple[Mask | Ints, str, str]
 
@@ -65,4 +65,4 @@ def _version_findings(block: Block) -> Iterator[Finding]:
             wrong = (
                 pc.equal(column, pa.scalar(version)).fill_null(pa.scalar(value=False)).to_numpy(zero_copy_only=False)
             )
-            yield wrong, "BadVersion", f"the version '{version[:40]}' is not major.minor.patch"
+            yield wrong, "BadVersion", f"the version '{version[:40]}' {BAD_VERSION}"

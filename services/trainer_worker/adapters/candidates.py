@@ -2,11 +2,11 @@
 
 import numpy as np
 
-from driftloop.artifacts.store import open_artifact
 from driftloop.contracts.training_requests import TrainingRequest
 from driftloop.contracts.training_results import TrainingCost, Validation
 from driftloop.spec.model_spec import ModelSpec
 from trainer_worker.adapters.data_set import DataSet
+from trainer_worker.adapters.other_versions import Store
 from trainer_worker.core.train.fitting import Champion, loss_bound, model_losses
 from trainer_worker.core.train.reuse import Tried, choose, judged_rows
 from trainer_worker.core.train.run_report import Reused
@@ -14,10 +14,11 @@ from trainer_worker.core.train.run_report import Reused
 _NOTHING = TrainingCost(seconds=0.0, cpu_seconds=0.0)
 
 
-def reuse(request: TrainingRequest, spec: ModelSpec, data: DataSet, champion: Champion) -> Reused | None:
+def reuse(store: Store, request: TrainingRequest, spec: ModelSpec, data: DataSet, champion: Champion) -> Reused | None:
     """The candidate that serves again, with its losses beside the champion's; None where none does.
 
-    Raises `ArtifactError` where a candidate is damaged: that is for a person to know.
+    A candidate whose artifact is gone or damaged, or that predicts another target, is not tried; `store` keeps
+    the reason.
     """
     picked = judged_rows(champion.unseen, data.pseudo, request.data.fresh_rows)
     if not request.candidates or not len(picked):
@@ -26,8 +27,10 @@ def reuse(request: TrainingRequest, spec: ModelSpec, data: DataSet, champion: Ch
     theirs = model_losses(spec, champion.model, rows)
     tried = {}
     for candidate in request.candidates:
-        artifact, model = open_artifact(candidate.artifact, candidate.sha256)
-        tried[candidate.version] = Tried(model_losses(spec, model, rows), artifact.manifest.metrics.get("loss"))
+        found = store.candidate(candidate.version, candidate.artifact, candidate.sha256, spec)
+        if found is not None:
+            artifact, model = found
+            tried[candidate.version] = Tried(model_losses(spec, model, rows), artifact.manifest.metrics.get("loss"))
     version = choose(theirs, tried)
     if version is None:
         return None

@@ -14,7 +14,13 @@ from driftloop.contracts.training_results import TrainingData
 from driftloop.learners.protocol import Column, Rows
 from driftloop.learners.targets import known_labels
 from driftloop.spec.model_spec import ModelSpec
-from trainer_worker.core.train.quality import QualityReport, absurd_labels, inspect
+from trainer_worker.core.train.quality import (
+    QualityReport,
+    absurd_findings,
+    absurd_labels,
+    beyond_findings,
+    inspect,
+)
 from trainer_worker.core.train.split import doubtful, label_weights
 
 _LOOK_AGAIN_SECONDS = 0.05
@@ -76,9 +82,12 @@ def data_set(found: ArchivedRows, spec: ModelSpec) -> DataSet:
     labelled = np.flatnonzero(known_labels(rows, spec.target) & ~doubtful(found.label_sources, found.confidences))
     if not len(labelled):
         raise ValueError("no archived row of this model has all its labels")
-    whole = labelled[~absurd_labels(spec, rows.take(labelled).labels)]
+    given = rows.take(labelled).labels
+    wrong = absurd_labels(spec, given)
+    remarks = [*absurd_findings(spec, given, wrong), *beyond_findings(labels, "labels")]
+    whole = labelled[~wrong]
     rows, offsets = rows.take(whole), found.frame_offsets[whole]
-    quality = inspect(spec, rows, left_out=len(labelled) - len(whole))
+    quality = inspect(spec, rows, left_out=len(labelled) - len(whole), findings=remarks)
     described = TrainingData(
         first=FramePosition(partition=found.partition, offset=int(offsets[0])),
         last=FramePosition(partition=found.partition, offset=int(offsets[-1])),

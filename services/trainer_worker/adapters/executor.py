@@ -204,6 +204,9 @@ class ChildProcesses:
         self._metrics.running.set(self._count_running())
         if isinstance(end, Succeeded):
             self._metrics.rows.inc(end.data.rows)
+            self._metrics.left_out.labels(model=request.model_id).inc(end.left_out)
+            if end.left_out:
+                log.warning("rows were left out", run=str(request.message_id), rows=end.left_out, why=end.remarks[0])
             log.info("training succeeded", run=str(request.message_id), version=request.version, seconds=seconds)
         elif isinstance(end, Reused):
             log.info("an archived version does again", run=str(request.message_id), version=end.version)

@@ -5,8 +5,9 @@ from collections import OrderedDict
 
 import structlog
 
-from driftloop.artifacts.store import ArtifactError, load_model
+from driftloop.artifacts.store import ArtifactError, StoreAwayError, check_artifact, load_model
 from driftloop.learners.protocol import Model, Predictions, Rows
+from trainer_worker.adapters.patience import patiently
 from trainer_worker.core.score.ports import RefusedArtifactError
 from trainer_worker.metrics import ScoreMetrics
 
@@ -30,17 +31,31 @@ class LoadedModels:
         self._metrics.rows.inc(len(rows))
         return predictions
 
+    def check(self, artifact: str, sha256: str | None) -> None:
+        """Raises `RefusedArtifactError` where the artifact is not there now, or its manifest is another one."""
+        try:
+            patiently(lambda: check_artifact(artifact, sha256), self._metrics.store_away.set)
+        except StoreAwayError:
+            raise
+        except ArtifactError as error:
+            raise self._refused(artifact, error) from error
+
+    def _refused(self, artifact: str, error: ArtifactError) -> RefusedArtifactError:
+        self._metrics.refused.inc()
+        log.error("artifact refused", artifact=artifact, reason=error.sentence)
+        return RefusedArtifactError(error.sentence)
+
     def _model(self, artifact: str, sha256: str | None) -> Model:
         key = (artifact, sha256)
         if key in self._models:
             self._models.move_to_end(key)
             return self._models[key]
         try:
-            model = load_model(artifact, sha256)
+            model = patiently(lambda: load_model(artifact, sha256), self._metrics.store_away.set)
+        except StoreAwayError:
+            raise
         except ArtifactError as error:
-            self._metrics.refused.inc()
-            log.error("artifact refused", artifact=artifact, reason=error.sentence)  # noqa: TRY400  (a sentence is enough)
-            raise RefusedArtifactError(error.sentence) from error
+            raise self._refused(artifact, error) from error
         self._metrics.loaded.inc()
         log.info("model loaded", artifact=artifact)
         self._models[key] = model

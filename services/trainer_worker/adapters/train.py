@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from driftloop.artifacts.manifest import Manifest
-from driftloop.artifacts.store import Artifact, UnwritableError, artifact_uri, open_artifact, write_artifact
+from driftloop.artifacts.store import Artifact, UnwritableError, artifact_uri, write_artifact
 from driftloop.contracts.message import derive_id
 from driftloop.contracts.model_profiles import ModelProfile
 from driftloop.contracts.training_requests import TrainingRequest
@@ -24,6 +24,7 @@ from trainer_worker.adapters.checkpoints import RunCheckpoints
 from trainer_worker.adapters.data_set import DataSet, read_data_set
 from trainer_worker.adapters.golden_set import read_golden_set
 from trainer_worker.adapters.job import Job
+from trainer_worker.adapters.other_versions import Store
 from trainer_worker.core.train.fitting import Champion, Fitted, fit_and_validate
 from trainer_worker.core.train.golden import golden_metrics
 from trainer_worker.core.train.run_report import Reused, Succeeded
@@ -42,10 +43,12 @@ def train(job: Job, progress: Callable[[Step], None]) -> Succeeded | Reused:
     wall, cpu = time.perf_counter(), _cpu_seconds()
     request, spec = job.run.request, job.run.spec
     data = read_data_set(job.archive_uri, request, spec, job.archive_wait_seconds)
-    champion = _champion(request, data)
-    reused = reuse(request, spec, data, champion) if champion is not None else None
+    store = Store(job.archive_wait_seconds)
+    champion = _champion(store, request, spec, data)
+    reused = reuse(store, request, spec, data, champion) if champion is not None else None
+    remarks = (*store.remarks, *data.quality.remarks())
     if reused is not None:
-        return reused.model_copy(update={"cost": _cost(wall, cpu)})
+        return reused.model_copy(update={"cost": _cost(wall, cpu), "remarks": remarks})
     split = split_rows(request.data, data.pseudo, None if champion is None else int(champion.unseen.sum()))
     checkpoints = RunCheckpoints(job.artifact_uri, request, job.checkpoint_seconds)
     checkpoints.begin()
@@ -54,7 +57,7 @@ def train(job: Job, progress: Callable[[Step], None]) -> Succeeded | Reused:
         spec,
         data.rows,
         split,
-        base=_base(request),
+        base=_base(store, request),
         champion=champion,
         seed=request.seed,
         progress=progress,
@@ -72,22 +75,25 @@ def train(job: Job, progress: Callable[[Step], None]) -> Succeeded | Reused:
         data=data.described,
         cost=_cost(wall, cpu),
         profile=_profile(request, spec, data, split, fitted),
+        remarks=remarks,
+        left_out=data.quality.left_out,
     )
 
 
-def _base(request: TrainingRequest) -> Model | None:
+def _base(store: Store, request: TrainingRequest) -> Model | None:
     if request.mode != "incremental":
         return None
     if request.base_artifact is None:
         raise ValueError("an incremental run needs the artifact of its base version")
-    return open_artifact(request.base_artifact, request.base_sha256)[1]
+    return store.open(request.base_artifact, request.base_sha256)[1]
 
 
-def _champion(request: TrainingRequest, data: DataSet) -> Champion | None:
+def _champion(store: Store, request: TrainingRequest, spec: ModelSpec, data: DataSet) -> Champion | None:
+    """The version to beat; None, and a remark, where it predicts another target."""
     if request.champion_artifact is None:
         return None
-    artifact, model = open_artifact(request.champion_artifact, request.champion_sha256)
-    return Champion(model, _unseen(artifact, data))
+    found = store.comparable("the champion", request.champion_artifact, request.champion_sha256, spec)
+    return None if found is None else Champion(found[1], _unseen(found[0], data))
 
 
 def _unseen(champion: Artifact, data: DataSet) -> NDArray[np.bool_]:

@@ -8,25 +8,32 @@ The address is any that fsspec knows (`/folder`, `file://`, `s3://`, `memory://`
 
 import hashlib
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, TypeVar
 
 import fsspec
 from fsspec.implementations.local import LocalFileSystem
 
 from driftloop.artifacts.manifest import Manifest
+from driftloop.contracts.reading import read_message
 from driftloop.errors import ExitCode, UserError
 from driftloop.learners.entry_points import make_learner
 from driftloop.learners.protocol import Model
 from driftloop.spec.model_spec import ModelSpec
 
 MANIFEST = "manifest.json"
+T = TypeVar("T")
 
 
 class ArtifactError(UserError):
     """An artifact that is not there, or is not what was published: it must not be used."""
+
+
+class StoreAwayError(ArtifactError):
+    """The store does not answer: nothing is known of the artifact, and asking again later may help."""
 
 
 class UnwritableError(ArtifactError):
@@ -82,6 +89,17 @@ def verify_artifact(uri: str, sha256: str | None = None) -> Artifact:
     return artifact
 
 
+def check_artifact(uri: str, sha256: str | None = None) -> None:
+    """Raises `ArtifactError` where the manifest is not the one that was published, or a file of it is not there.
+
+    The files are not read: `verify_artifact` does that.
+    """
+    fs, path = _filesystem(uri)
+    for name in _manifest(fs, path, uri, sha256).manifest.files:
+        if not _asked(uri, partial(fs.exists, f"{path}/{name}")):
+            raise ArtifactError(f"the artifact {uri} is damaged: the file {name} is missing")
+
+
 def load_model(uri: str, sha256: str | None = None, spec: ModelSpec | None = None) -> Model:
     """The model of a verified artifact.
 
@@ -117,6 +135,11 @@ def delete_artifact(uri: str) -> None:
 
 def _verified(uri: str, sha256: str | None) -> tuple[Artifact, dict[str, bytes]]:
     fs, path = _filesystem(uri)
+    artifact = _manifest(fs, path, uri, sha256)
+    return artifact, _contents(fs, path, uri, artifact.manifest)
+
+
+def _manifest(fs: Any, path: str, uri: str, sha256: str | None) -> Artifact:
     vouched = _read(fs, f"{path}/{MANIFEST}")
     if vouched is None:
         raise ArtifactError(f"there is no artifact at {uri}: {MANIFEST} is missing", ExitCode.NOT_FOUND)
@@ -124,10 +147,10 @@ def _verified(uri: str, sha256: str | None) -> tuple[Artifact, dict[str, bytes]]
     if sha256 is not None and found != sha256:
         raise ArtifactError(f"the artifact {uri} is damaged: {MANIFEST} has SHA-256 {found}, published was {sha256}")
     try:
-        manifest = Manifest.model_validate_json(vouched)
+        manifest = read_message(Manifest, vouched).message
     except ValueError as error:
         raise ArtifactError(f"the artifact {uri} is damaged: {MANIFEST} cannot be read: {error}") from error
-    return Artifact(uri, found, manifest), _contents(fs, path, uri, manifest)
+    return Artifact(uri, found, manifest)
 
 
 def _contents(fs: Any, path: str, uri: str, manifest: Manifest) -> dict[str, bytes]:
@@ -159,9 +182,19 @@ def _filesystem(uri: str) -> tuple[Any, str]:
 
 def _read(fs: Any, path: str) -> bytes | None:
     try:
-        return bytes(fs.cat_file(path))
+        return _asked(path, lambda: bytes(fs.cat_file(path)))
     except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
         return None
+
+
+def _asked(place: str, ask: Callable[[], T]) -> T:
+    """The store's answer; raises `StoreAwayError` for whatever is no answer: each kind of store has its own errors."""
+    try:
+        return ask()
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+        raise
+    except Exception as error:
+        raise StoreAwayError(f"the artifact store does not answer for {place}: {error}") from error
 
 
 def _put(fs: Any, path: str, data: bytes) -> None:

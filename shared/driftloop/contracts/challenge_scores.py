@@ -18,12 +18,29 @@ class CorrectedRow(Message):
     segments: tuple[str, ...] = ()
 
 
+class RefusedVersion(Message):
+    """Why a version has no losses on a frame: a sentence for a person.
+
+    `unusable`: the version itself cannot be run (its artifact is missing, damaged or cannot be loaded), on this
+    frame or any other, so it must not serve. Otherwise only these rows could not be scored.
+    """
+
+    reason: str
+    unusable: bool = False
+
+
 class ChallengeScores(ControlMessage):
     """Paired losses: entry i of every list is the same row.
 
     `losses` has the champion and each version scored beside it: challengers, the predecessor on
     probation, archived versions that may be reused. An empty frame (no labelled row) is published
     too while versions are scored: it says that scoring is done with the frame.
+
+    A version that could not be scored stands in `refused` and not in `losses`; the others are scored all the
+    same. Where nothing of the frame can be scored (it cannot be read, its spec is unknown), every version that was
+    expected is refused, the champion too: nobody waits for scores that never come. Losses of an archived version
+    are told only if its artifact was there, verified, when the frame was scored: the coordinator lets it serve
+    again on that word.
 
     `fresh` and `twin` tell what is attainable now, where the policy asks for it: by number of rows,
     what a cheap model of the newest so many rows loses on these rows, and the mean of what cheap
@@ -41,3 +58,5 @@ class ChallengeScores(ControlMessage):
     """Challenger or champion → the indices of the rows that it has predicted in production (a live canary)."""
     corrected: tuple[CorrectedRow, ...] = ()
     """Rows of earlier frames (or of this one) whose labels this frame corrects."""
+    refused: dict[Version, RefusedVersion] = Field(default_factory=dict)
+    """Version → why it was not scored on this frame."""

@@ -21,8 +21,8 @@ LONGEST_ID = 200
 Label = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 """A name that users choose freely: a feature, a field, a segment."""
 
-Version = Annotated[str, StringConstraints(pattern=r"^\d+\.\d+\.\d+$")]
-"""A semantic version, `major.minor.patch`."""
+Version = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:+@=-]{0,119}$")]
+"""A version: `major.minor.patch` where driftloop numbered it, and else whatever its owner calls it."""
 
 Scalar = float | int | bool | str
 Value = float | str | None

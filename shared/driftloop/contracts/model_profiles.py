@@ -27,6 +27,8 @@ class NumericProfile(Message):
     """(rows, factor): how much more the mean of that many consecutive rows scatters than that of independent ones."""
     atoms: tuple[tuple[float, int], ...] = ()
     """(value, rows) of every distinct value, ascending, where there are few: a column of counts or flags."""
+    beyond: int = Field(default=0, ge=0)
+    """Values beyond float32's largest number; they are among the missing ones."""
 
 
 class CategoricalProfile(Message):

@@ -53,3 +53,5 @@ class TrainingResult(ControlMessage):
     cost: TrainingCost | None = None
     reused_version: Version | None = None
     failure: str | None = None
+    remarks: tuple[str, ...] = ()
+    """What the rows were like, sentences for a person: what was left out of them, and what counts as missing."""

@@ -10,10 +10,14 @@ from numpy.typing import NDArray
 from driftloop.learners.parameters import Parameters
 from driftloop.learners.protocol import Column, Rows
 from driftloop.spec.model_spec import Feature
+from driftloop.spec.numbers import LARGEST
 
 Matrix = NDArray[np.float64]
 MAXIMUM_CATEGORIES = 64
 """The most frequent categories of a column are told apart; the others count as missing."""
+FARTHEST = 1e6
+"""A standardised number is at most this far from 0, in fitting as in predicting: one that is farther than any row
+that was learnt from must not overflow what weights are multiplied with."""
 
 
 class NumberColumn(Parameters):
@@ -81,7 +85,7 @@ class ColumnCoder(Parameters):
         if self.style == "ordinal":
             return [values]
         missing = np.isnan(values)
-        standard = np.where(missing, 0.0, (values - column.mean) / column.scale)
+        standard = np.where(missing, 0.0, np.clip((values - column.mean) / column.scale, -FARTHEST, FARTHEST))
         return [standard, missing.astype(np.float64)] if column.marked else [standard]
 
 
@@ -89,8 +93,11 @@ def _numbers(rows: Rows, name: str) -> Matrix:
     column = rows.features.get(name)
     if column is None:
         return np.full(len(rows), np.nan)
-    values = np.asarray(column, dtype=np.float64)
-    return np.where(np.isfinite(values), values, np.nan)
+    try:
+        values = np.asarray(column, dtype=np.float64)
+    except (ValueError, TypeError):  # text: the spec has made a category of it since
+        return np.full(len(rows), np.nan)
+    return np.where(np.abs(values) <= LARGEST, values, np.nan)
 
 
 def _fit_number(name: str, values: Matrix) -> NumberColumn:
@@ -104,7 +111,7 @@ def _fit_number(name: str, values: Matrix) -> NumberColumn:
 
 def _categories_of(rows: Rows, name: str) -> Column:
     column = rows.features.get(name)
-    return np.full(len(rows), None, dtype=object) if column is None else column
+    return np.full(len(rows), None, dtype=object) if column is None or column.dtype != object else column
 
 
 def _fit_category(name: str, rows: Rows) -> CategoryColumn:

@@ -17,6 +17,7 @@ import numpy as np
 from driftloop.learners.columns import ColumnCoder, Matrix
 from driftloop.learners.parameters import Parameters, read_parameters
 from driftloop.learners.protocol import Model, Predictions, Rows, Step
+from driftloop.learners.quantiles import quantile_of
 from driftloop.learners.storage import read_description, write_description
 from driftloop.learners.tabular import decide
 from driftloop.learners.targets import check_rows, class_codes, class_names
@@ -83,7 +84,8 @@ class EstimatorLearner:
             labels = rows.labels[name]
             classes = class_names(labels) if target.kind == "category" else None
             wanted = np.asarray(labels, dtype=np.float64) if classes is None else class_codes(labels, classes)
-            fitted = None if classes is not None and len(classes) == 1 else self._new(classes is not None, seed)
+            one_class = classes is not None and len(classes) == 1
+            fitted = None if one_class else self._new(classes is not None, seed, quantile_of(target))
             if fitted is not None:
                 fitted.fit(matrix, wanted, **({} if rows.weights is None else {"sample_weight": rows.weights}))
             fields[name] = (fitted, classes)
@@ -108,13 +110,20 @@ class EstimatorLearner:
             raise ValueError(f"the model in {folder} cannot be read: {error}") from error
         return EstimatorModel(coder, fields)
 
-    def _new(self, classifies: bool, seed: int) -> Any:
+    def _new(self, classifies: bool, seed: int, quantile: float | None) -> Any:
         from sklearn.base import clone
 
         prototype = self._classifier if classifies else self._regressor
         if prototype is None:
             raise ValueError(f"this learner has no estimator for {'categories' if classifies else 'numbers'}")
         estimator = clone(prototype).set_params(**self._settings)
+        if quantile is not None and "quantile" not in estimator.get_params():
+            raise ValueError(
+                f"this learner cannot be trained for a quantile ({quantile:g} is declared): its estimator has no "
+                "parameter of that name; choose another learner, or leave the quantile out of the target"
+            )
+        if quantile is not None:
+            estimator.set_params(quantile=quantile)
         if "random_state" in estimator.get_params():
             estimator.set_params(random_state=seed % 2**32)
         return estimator

@@ -16,6 +16,7 @@ from driftloop.learners.columns import ColumnCoder, Matrix
 from driftloop.learners.parameters import Parameters, read_parameters
 from driftloop.learners.parts import ConstantPart, Link
 from driftloop.learners.protocol import Model, Rows, Step
+from driftloop.learners.quantiles import quantile_of
 from driftloop.learners.tabular import FieldModel, TabularModel, load_tabular, usable_base
 from driftloop.learners.targets import Lesson, check_rows, class_codes, class_names
 from driftloop.learners.trees import TreePart, join_trees
@@ -79,7 +80,9 @@ class GradientBoosting:
             known = old.part if old is not None and isinstance(old.part, TreePart) else None
             values = np.asarray(lesson.labels, dtype=np.float64)
             rest = values if known is None else values - known.scores(lesson.matrix)[:, 0]
-            booster = HistGradientBoostingRegressor(**self._settings(seed, incremental=known is not None))
+            quantile = quantile_of(target)
+            loss = {} if quantile is None else {"loss": "quantile", "quantile": quantile}
+            booster = HistGradientBoostingRegressor(**self._settings(seed, incremental=known is not None), **loss)
             part = boosted_part(booster.fit(lesson.matrix, rest, sample_weight=lesson.weights), 1, "identity")
             return FieldModel(part if known is None else join_trees([_started(known, part), part]), None)
         classes = class_names(lesson.labels)

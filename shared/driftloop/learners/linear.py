@@ -1,4 +1,7 @@
-"""`linear`: ridge regression for numbers, logistic regression for categories, on standardised columns."""
+"""`linear`: ridge regression for numbers (quantile regression for a quantile), logistic regression for categories.
+
+All on standardised columns.
+"""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -8,10 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from driftloop.learners.columns import ColumnCoder
+from driftloop.learners.columns import ColumnCoder, Matrix
 from driftloop.learners.parameters import Parameters, read_parameters
 from driftloop.learners.parts import ConstantPart, LinearPart
 from driftloop.learners.protocol import Model, Rows, Step
+from driftloop.learners.quantile_line import quantile_line
+from driftloop.learners.quantiles import quantile_of
 from driftloop.learners.tabular import FieldModel, TabularModel, load_tabular, usable_base
 from driftloop.learners.targets import Lesson, check_rows, class_codes, class_names
 from driftloop.spec.model_spec import ModelSpec
@@ -49,8 +54,11 @@ class Linear:
         fields = {}
         for done, (name, target) in enumerate(self._spec.target.items(), start=1):
             old = base.fields[name] if base else None
-            fit = self._classify if target.kind == "category" else self._regress
-            fields[name] = fit(Lesson(matrix, rows.labels[name], rows.weights), old)
+            lesson = Lesson(matrix, rows.labels[name], rows.weights)
+            if target.kind == "category":
+                fields[name] = self._classify(lesson, old)
+            else:
+                fields[name] = self._regress(lesson, old, quantile_of(target))
             progress(Step(done, len(self._spec.target)))
         return TabularModel(coder, fields, {})
 
@@ -58,15 +66,15 @@ class Linear:
         """The model that was saved there."""
         return load_tabular(folder)
 
-    def _regress(self, lesson: Lesson, old: FieldModel | None) -> FieldModel:
-        from sklearn.linear_model import Ridge
-
+    def _regress(self, lesson: Lesson, old: FieldModel | None, quantile: float | None) -> FieldModel:
         known = old.part if old and isinstance(old.part, LinearPart) else None
         target = np.asarray(lesson.labels, dtype=np.float64)
         rest = target if known is None else target - known.scores(lesson.matrix)[:, 0]
-        ridge = Ridge(alpha=self._parameters.penalty).fit(lesson.matrix, rest, sample_weight=lesson.weights)
-        slope = np.asarray(ridge.coef_, dtype=np.float64).reshape(-1, 1)
-        intercept = np.asarray([ridge.intercept_], dtype=np.float64)
+        penalty = self._parameters.penalty
+        if quantile is None:
+            slope, intercept = _mean_line(lesson, rest, penalty)
+        else:
+            slope, intercept = quantile_line(lesson.matrix, rest, lesson.mass, quantile, penalty)
         if known is not None:
             slope, intercept = slope + known.weights, intercept + known.intercept
         return FieldModel(LinearPart(slope, intercept, "identity"), None)
@@ -101,6 +109,15 @@ class Linear:
             step = np.linalg.solve(curvature, design.T @ (wrong[:, 1:] if known.link == "sigmoid" else wrong))
             table = table + step
         return LinearPart(table[:-1], table[-1], known.link)
+
+
+def _mean_line(lesson: Lesson, values: NDArray[np.float64], penalty: float) -> tuple[Matrix, NDArray[np.float64]]:
+    """Slope and intercept of the least squares."""
+    from sklearn.linear_model import Ridge
+
+    ridge = Ridge(alpha=penalty).fit(lesson.matrix, values, sample_weight=lesson.weights)
+    slope = np.asarray(ridge.coef_, dtype=np.float64).reshape(-1, 1)
+    return slope, np.asarray([ridge.intercept_], dtype=np.float64)
 
 
 def make(spec: ModelSpec, parameters: Mapping[str, Any]) -> Linear:

@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import Self
 
 import numpy as np
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 
 from driftloop.learners.columns import ColumnCoder, Matrix
 from driftloop.learners.parameters import Parameters
 from driftloop.learners.parts import apply_link
 from driftloop.learners.protocol import Predictions, Rows
+from driftloop.learners.quantiles import quantile_of
 from driftloop.learners.storage import read_model, write_model
 from driftloop.learners.tabular import decide
 from driftloop.learners.targets import class_names
@@ -43,11 +44,14 @@ class Outputs(Parameters):
     """The last layer's meaning, field by field in order."""
 
     fields: tuple[Output, ...]
+    quantiles: dict[str, float] = Field(default_factory=dict, exclude=True)
+    """Fields that are learnt for a quantile. What a network says needs no such word: it is not stored."""
 
     @classmethod
     def fit(cls, target: Mapping[str, TargetField], rows: Rows) -> Self:
         """Classes and moments of the labels of `rows`."""
-        return cls(fields=tuple(_fit(name, field, rows) for name, field in target.items()))
+        quantiles = {name: asked for name, field in target.items() if (asked := quantile_of(field)) is not None}
+        return cls(fields=tuple(_fit(name, field, rows) for name, field in target.items()), quantiles=quantiles)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -77,7 +81,10 @@ class Outputs(Parameters):
             fields.append(field.model_copy(update={"classes": (*field.classes, *new)}) if field.classes else field)
             blocks.append(np.hstack([weights[:, place], np.zeros((len(weights), len(new)))]))
             biases.append(np.concatenate([bias[place], np.full(len(new), bias[place].min())]))
-        return type(self)(fields=tuple(fields)), (*layers[:-1], (np.hstack(blocks), np.concatenate(biases)))
+        return type(self)(fields=tuple(fields), quantiles=seen.quantiles), (
+            *layers[:-1],
+            (np.hstack(blocks), np.concatenate(biases)),
+        )
 
 
 def _fit(name: str, field: TargetField, rows: Rows) -> Output:

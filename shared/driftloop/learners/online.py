@@ -17,6 +17,7 @@ from driftloop.learners.columns import ColumnCoder
 from driftloop.learners.parameters import Parameters, read_parameters
 from driftloop.learners.parts import LinearPart
 from driftloop.learners.protocol import Model, Rows, Step
+from driftloop.learners.quantiles import quantile_of, weighted_quantile
 from driftloop.learners.tabular import FieldModel, TabularModel, load_tabular, usable_base
 from driftloop.learners.targets import Lesson, check_rows, class_codes, class_names
 from driftloop.spec.model_spec import ModelSpec
@@ -85,8 +86,12 @@ class Online:
                 adaptive=self._parameters.adaptive,
             )
             old = base.fields[name] if base else None
-            learn = _learn_classes if target.kind == "category" else _learn_number
-            fields[name] = learn(Lesson(matrix, rows.labels[name], rows.weights), old, rate, passes)
+            lesson, quantile = Lesson(matrix, rows.labels[name], rows.weights), quantile_of(target)
+            if quantile is not None:
+                fields[name] = _learn_quantile(lesson, old, rate, passes, quantile)
+            else:
+                learn = _learn_classes if target.kind == "category" else _learn_number
+                fields[name] = learn(lesson, old, rate, passes)
             rates[name] = rate.rate
             progress(Step(done, len(self._spec.target)))
         return TabularModel(coder, fields, {"rates": rates})
@@ -126,6 +131,37 @@ def _learn_number(lesson: Lesson, old: FieldModel | None, rate: AdaptiveRate, pa
             intercept += 2.0 * step * float(np.clip(wrong, -10.0, 10.0)) * weight
     slope = np.array([[model.weights.get(at, 0.0) * spread] for at in names], dtype=np.float64).reshape(-1, 1)
     return FieldModel(LinearPart(slope, np.array([centre + intercept * spread]), "identity"), None)
+
+
+def _learn_quantile(
+    lesson: Lesson, old: FieldModel | None, rate: AdaptiveRate, passes: int, quantile: float
+) -> FieldModel:
+    """Pinball steps, row by row; what is kept is the mean of the weights over the second half of the last pass.
+
+    The intercept is then the quantile of what those weights leave, over the rows they are the mean of.
+    """
+    matrix, values, mass = lesson.matrix, np.asarray(lesson.labels, dtype=np.float64), lesson.mass
+    known = old.part if old is not None and isinstance(old.part, LinearPart) else None
+    centre = weighted_quantile(values, quantile, mass) if known is None else float(known.intercept[0])
+    spread = float(values.std()) or 1.0
+    weights = np.zeros(matrix.shape[1]) if known is None else known.weights[:, 0] / spread
+    intercept, total, half = 0.0, np.zeros(matrix.shape[1]), len(values) // 2
+    lengths = 1.0 + (matrix * matrix).sum(axis=1)
+    for turn in range(passes):
+        for row in range(len(values)):
+            wrong = (values[row] - centre) / spread - float(matrix[row] @ weights) - intercept
+            rate.learn(max(quantile * wrong, (quantile - 1) * wrong))
+            pull = (quantile if wrong > 0 else quantile - 1) * mass[row]
+            # the implicit step: a row is never over-corrected
+            step = min(2.0 * rate.rate * abs(pull), abs(wrong) / lengths[row]) * np.sign(pull)
+            weights = weights + step * matrix[row]
+            intercept += step
+            if turn == passes - 1 and row >= half:
+                total += weights
+    slope = total / max(len(values) - half, 1) * spread
+    rest = values[half:] - matrix[half:] @ slope
+    line = weighted_quantile(rest, quantile, mass[half:]) if mass[half:].any() else centre + intercept * spread
+    return FieldModel(LinearPart(slope.reshape(-1, 1), np.array([line]), "identity"), None)
 
 
 def _learn_classes(lesson: Lesson, old: FieldModel | None, rate: AdaptiveRate, passes: int) -> FieldModel:

@@ -13,8 +13,9 @@ import numpy as np
 from driftloop.learners.columns import ColumnCoder
 from driftloop.learners.forest_arrays import forest_part
 from driftloop.learners.protocol import Model, Rows, Step
+from driftloop.learners.quantiles import leaf_rows, quantile_of, set_leaf_quantiles
 from driftloop.learners.tabular import FieldModel, TabularModel, load_tabular
-from driftloop.learners.targets import check_rows, class_codes, class_names
+from driftloop.learners.targets import Lesson, check_rows, class_codes, class_names
 from driftloop.spec.model_spec import ModelSpec, TargetField
 
 SAMPLE_ROWS = 500
@@ -78,7 +79,12 @@ def _grow(target: TargetField, matrix: Any, rows: Rows, name: str, seed: int) ->
     settings = {"min_samples_leaf": MINIMUM_LEAF, "random_state": seed % 2**32}
     labels = rows.labels[name]
     if target.kind == "number":
-        tree = DecisionTreeRegressor(**settings).fit(matrix, labels.astype(np.float64), sample_weight=rows.weights)
+        quantile, values = quantile_of(target), labels.astype(np.float64)
+        if quantile is not None:
+            settings["min_samples_leaf"] = leaf_rows(quantile)
+        tree = DecisionTreeRegressor(**settings).fit(matrix, values, sample_weight=rows.weights)
+        if quantile is not None:
+            set_leaf_quantiles(tree, matrix, values, Lesson(matrix, labels, rows.weights).mass, quantile)
         return FieldModel(forest_part([tree], np.zeros(1, dtype=np.intp), 1), None)
     classes = class_names(labels)
     tree = DecisionTreeClassifier(**settings).fit(matrix, class_codes(labels, classes), sample_weight=rows.weights)

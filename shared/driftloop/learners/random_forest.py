@@ -15,6 +15,7 @@ from driftloop.learners.columns import ColumnCoder
 from driftloop.learners.forest_arrays import class_places, forest_part, newest_trees, weighted
 from driftloop.learners.parameters import Parameters, read_parameters
 from driftloop.learners.protocol import Model, Rows, Step
+from driftloop.learners.quantiles import leaf_rows, quantile_of, set_leaf_quantiles
 from driftloop.learners.tabular import FieldModel, TabularModel, load_tabular, usable_base
 from driftloop.learners.targets import Lesson, check_rows, class_codes, class_names
 from driftloop.learners.trees import TreePart, join_trees
@@ -70,13 +71,15 @@ class RandomForest:
             classes = tuple(sorted({*classes, *old.classes}))
         total = self._parameters.n_estimators
         grown = total if old is None else max(1, total // 2)
-        new = self._grow(lesson, classes, grown, seed)
+        new = self._grow(lesson, classes, grown, seed, quantile_of(target))
         if old is None or not isinstance(old.part, TreePart) or grown == total:
             return FieldModel(new, classes)
         kept = newest_trees(old.part, total - grown, class_places(old.classes, classes), len(classes or "1"))
         return FieldModel(join_trees([weighted(kept, total), weighted(new, total)]), classes)
 
-    def _grow(self, lesson: Lesson, classes: tuple[str, ...] | None, trees: int, seed: int) -> TreePart:
+    def _grow(
+        self, lesson: Lesson, classes: tuple[str, ...] | None, trees: int, seed: int, quantile: float | None
+    ) -> TreePart:
         from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
 
         settings: dict[str, Any] = {
@@ -88,9 +91,15 @@ class RandomForest:
         }
         if self._parameters.max_features is not None:
             settings["max_features"] = self._parameters.max_features
+        if quantile is not None:
+            settings["min_samples_leaf"] = max(self._parameters.min_samples_leaf, leaf_rows(quantile))
         if classes is None:
+            labels = np.asarray(lesson.labels, dtype=np.float64)
             forest = RandomForestRegressor(**settings)
-            forest.fit(lesson.matrix, np.asarray(lesson.labels, dtype=np.float64), sample_weight=lesson.weights)
+            forest.fit(lesson.matrix, labels, sample_weight=lesson.weights)
+            if quantile is not None:
+                for tree in forest.estimators_:
+                    set_leaf_quantiles(tree, lesson.matrix, labels, lesson.mass, quantile)
             return forest_part(forest.estimators_, np.zeros(1, dtype=np.intp), 1)
         codes = class_codes(lesson.labels, classes)
         forest = RandomForestClassifier(**settings).fit(lesson.matrix, codes, sample_weight=lesson.weights)

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from driftloop.learners.protocol import Column, Rows
 from driftloop.spec.model_spec import TargetField
+from driftloop.spec.numbers import LARGEST
 
 MINIMUM_ROWS = 5
 """Fewer rows than this are no data set for any learner."""
@@ -62,5 +63,5 @@ def class_codes(column: Column, names: tuple[str, ...]) -> NDArray[np.int64]:
 
 def _missing(column: Column, kind: str) -> NDArray[np.bool_]:
     if kind == "number":
-        return ~np.isfinite(np.asarray(column, dtype=np.float64))
+        return np.asarray(~(np.abs(np.asarray(column, dtype=np.float64)) <= LARGEST))
     return np.array([value is None for value in column], dtype=np.bool_)

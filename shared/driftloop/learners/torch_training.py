@@ -129,17 +129,23 @@ def _evaluate(network: nn.Sequential, outputs: Outputs, data: Batch) -> float:
 
 
 def _loss(raw: torch.Tensor, targets: torch.Tensor, weights: torch.Tensor, outputs: Outputs) -> torch.Tensor:
-    """Weighted mean over rows of the sum over fields: squared error of numbers, cross entropy of classes."""
+    """Weighted mean over rows of the sum over fields: squared error of numbers, or pinball loss, and cross entropy."""
     losses = torch.zeros(len(raw), device=raw.device)
     for column, (field, place) in enumerate(outputs.slices()):
         wanted = targets[:, column]
         if field.classes is None:
-            losses = losses + (raw[:, place.start] - wanted) ** 2
+            losses = losses + _number_losses(wanted - raw[:, place.start], outputs.quantiles.get(field.name))
         else:
             known = wanted.long().clamp(min=0)
             entropy = nn.functional.cross_entropy(raw[:, place], known, reduction="none")
             losses = losses + torch.where(wanted >= 0, entropy, 0.0)
     return (losses * weights).sum() / weights.sum().clamp(min=1e-12)
+
+
+def _number_losses(gaps: torch.Tensor, quantile: float | None) -> torch.Tensor:
+    if quantile is None:
+        return gaps**2
+    return torch.maximum(quantile * gaps, (quantile - 1) * gaps)
 
 
 def _network(parameters: "MlpParameters", inputs: int, width: int, start: Layers | None) -> nn.Sequential:

@@ -3,9 +3,10 @@
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
+import structlog
 
 from driftloop.artifacts.store import open_artifact
 from driftloop.contracts.model_events import ModelEvent
@@ -16,8 +17,9 @@ from driftloop.kafka.settings import KafkaSettings
 from driftloop.learners.protocol import Column, Model, Predictions, Rows
 from driftloop.serving.router import canary_router
 from driftloop.spec.expressions import parse_expression
-from driftloop.spec.model_spec import ModelSpec
+from driftloop.spec.model_spec import Feature, ModelSpec
 
+log = structlog.get_logger(__name__)
 OnChange = Callable[["Champion"], None]
 _JUDGED = frozenset({"promoted", "rejected", "archived", "rolled_back", "deprecated"})
 
@@ -31,22 +33,52 @@ class Champion:
     spec: ModelSpec
     model: Model
     event: ModelEvent
+    _told: set[str] = field(default_factory=set, repr=False, compare=False)
 
     def predict(self, features: Mapping[str, Column]) -> Predictions:
-        """One prediction a row; `features` are what producers send, derived ones are added here."""
+        """One prediction a row; `features` are what producers send, derived ones are added here.
+
+        A feature that this version knows and that is not sent (after a roll-back, or where the spec has a new one)
+        counts as missing; it is named in the log once. Raises ValueError where no feature is given at all.
+        """
+        unheard = [name for name in lacking(self.spec, features) if name not in self._told]
+        if unheard:
+            self._told.update(unheard)
+            log.warning(
+                "features are not sent and count as missing",
+                model=self.model_id, version=self.version, features=unheard,
+            )  # fmt: skip
         return self.model.predict(Rows(with_derived(self.spec, features)))
 
 
+def lacking(spec: ModelSpec, features: Mapping[str, Column]) -> tuple[str, ...]:
+    """The features of a spec that producers should send and that are not among `features`."""
+    return tuple(name for name in spec.raw_features if name not in features)
+
+
 def with_derived(spec: ModelSpec, features: Mapping[str, Column]) -> dict[str, Column]:
-    """The features of a spec in its order, derived ones computed from those given."""
+    """The features of a spec in its order, derived ones computed from those given.
+
+    Those that are not given are missing in every row. Raises ValueError where none is given.
+    """
+    if not features:
+        raise ValueError("no feature is given: nothing says how many rows there are")
+    rows = len(next(iter(features.values())))
+    given = {name: features.get(name, _missing(spec.features[name], rows)) for name in spec.raw_features}
+    numbers = {n: np.asarray(c, dtype=np.float64) for n, c in {**features, **given}.items() if c.dtype.kind not in "OUS"}
     columns: dict[str, Column] = {}
     for name, feature in spec.features.items():
         if feature.expression is None:
-            columns[name] = features[name]
+            columns[name] = given[name]
         else:
-            numbers = {n: np.asarray(c, dtype=np.float64) for n, c in features.items() if c.dtype != object}
-            columns[name] = parse_expression(feature.expression).over(numbers)
+            expression = parse_expression(feature.expression)
+            absent = {n: np.full(rows, np.nan) for n in expression.names if n not in numbers}
+            columns[name] = expression.over(numbers | absent)
     return columns
+
+
+def _missing(feature: Feature, rows: int) -> Column:
+    return np.full(rows, np.nan) if feature.kind == "number" else np.full(rows, None, dtype=object)
 
 
 class ChampionWatcher:

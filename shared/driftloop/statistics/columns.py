@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from driftloop.contracts.model_profiles import CategoricalProfile, NumericProfile
 from driftloop.learners.protocol import Column
+from driftloop.spec.numbers import beyond
 from driftloop.statistics.dependence import inflation, lag_correlation
 
 Floats = NDArray[np.float64]
@@ -25,10 +26,15 @@ ATOMS = 40
 """A column of at most this many distinct values keeps each of them with its count."""
 CATEGORIES = 200
 """Categories that a profile names; the rarer ones are counted together."""
+_LEAST_VARIANCE = 1e-150
+"""A column that varies less is constant: the square of its variance would be 0."""
+_MOST_DECIMALS = 300
 
 
 def numeric_profile(values: Floats) -> NumericProfile:
     """The profile of a numeric column (NaN is missing; infinities are refused with a ValueError).
+
+    A finite value beyond float32's largest is missing too, and counted (`driftloop.spec.numbers`).
 
     A column without one value is allowed: its quantiles are empty and every moment is 0.
 
@@ -36,13 +42,16 @@ def numeric_profile(values: Floats) -> NumericProfile:
     (1.0, 2.0, 3.0)
     """
     values = np.asarray(values, dtype=np.float64)
-    present = values[~np.isnan(values)]
+    far = beyond(values)
+    present = values[~np.isnan(values) & ~far]
     if np.isinf(present).any():
         raise ValueError("a numeric column holds an infinite value: a profile cannot describe it")
     missing = len(values) - len(present)
     if not len(present):
-        return NumericProfile(rows=len(values), missing=missing, mean=0, variance=0, quantiles=(), outlier_share=0)
+        nothing = {"mean": 0, "variance": 0, "quantiles": (), "outlier_share": 0, "beyond": int(far.sum())}
+        return NumericProfile(rows=len(values), missing=missing, **nothing)
     mean, variance = float(present.mean()), float(present.var(ddof=1)) if len(present) > 1 else 0.0
+    variance = variance if variance > _LEAST_VARIANCE else 0.0
     centred = present - mean
     distinct, places, counts = np.unique(present, return_inverse=True, return_counts=True)
     outliers = np.abs(centred) > 3 * np.sqrt(variance)
@@ -57,6 +66,7 @@ def numeric_profile(values: Floats) -> NumericProfile:
         lag_correlation=lag_correlation(present),
         inflation=inflation(_ranks(places, counts)),
         atoms=_atoms(distinct, counts),
+        beyond=int(far.sum()),
     )
 
 
@@ -77,7 +87,9 @@ def _rounded(values: Floats) -> tuple[float, ...]:
     """Values to a ten-thousandth of their span: half of the bytes, and far below the resolution."""
     span = float(values[-1] - values[0])
     decimals = 4 - int(np.floor(np.log10(span))) if span > 0 else 12
-    return tuple(np.round(values, decimals).tolist()) if span > 0 else tuple(values.tolist())
+    return (
+        tuple(np.round(values, decimals).tolist()) if span > 0 and decimals < _MOST_DECIMALS else tuple(values.tolist())
+    )
 
 
 def categorical_profile(values: Column) -> CategoricalProfile:

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from driftloop.spec.model_spec import TargetField
+from driftloop.spec.numbers import LARGEST
 
 Floats = NDArray[np.float64]
 
@@ -13,19 +14,28 @@ Floats = NDArray[np.float64]
 def field_losses(field: TargetField, predictions: NDArray[np.generic], labels: NDArray[np.generic]) -> Floats:
     """Losses of one field, by the rule of its `TargetField`; NaN where a number is missing.
 
+    A loss is at most `driftloop.spec.numbers.LARGEST`, so that sums and squares of losses stay finite; that of
+    an infinite prediction is infinite.
+
     >>> field_losses(TargetField(kind="number", tolerance=0.5), np.array([1.0, 2.0]), np.array([1.4, 3.0]))
     array([0., 1.])
     """
     if field.kind == "category":
         wrong: Floats = np.not_equal(predictions, labels).astype(np.float64)
         return wrong
-    gap = labels.astype(np.float64) - predictions.astype(np.float64)
-    if field.tolerance is None and field.quantile is not None:
-        return pinball_losses(gap, field.quantile) / field.scale
-    distance = np.abs(gap)
-    if field.tolerance is None:
-        return distance / field.scale
+    with np.errstate(over="ignore"):
+        gap = labels.astype(np.float64) - predictions.astype(np.float64)
+        if field.tolerance is None and field.quantile is not None:
+            return np.minimum(pinball_losses(gap, field.quantile) / field.scale, _largest(predictions))
+        distance = np.abs(gap)
+        if field.tolerance is None:
+            return np.minimum(distance / field.scale, _largest(predictions))
     return np.where(np.isnan(distance), np.nan, (distance > field.tolerance).astype(np.float64))
+
+
+def _largest(predictions: NDArray[np.generic]) -> Floats:
+    """The most that a row may lose."""
+    return np.where(np.isinf(predictions.astype(np.float64)), np.inf, LARGEST)
 
 
 def pinball_losses(gaps: Floats, quantile: float) -> Floats:

@@ -16,6 +16,7 @@ from driftloop.contracts.model_profiles import (
 )
 from driftloop.learners.protocol import Column, Predictions, Rows
 from driftloop.spec.model_spec import ModelSpec
+from driftloop.spec.numbers import bounded
 from driftloop.statistics.columns import column_profile, numeric_profile
 from driftloop.statistics.dependence import lag_correlation
 from driftloop.statistics.joint import joint_profile
@@ -92,6 +93,7 @@ def make_profile(  # noqa: PLR0917 - model, data and losses in the order in whic
     """
     columns = {name: rows.features[name] for name, feature in spec.features.items() if feature.monitored}
     profiles = {name: column_profile(column) for name, column in columns.items()}
+    columns = {name: bounded(column) if column.dtype.kind == "f" else column for name, column in columns.items()}
     numeric = {name: found for name, found in profiles.items() if isinstance(found, NumericProfile)}
     seasonal, rest = _seasons(spec, {name: columns[name] for name in numeric}, predicted_at)
     compared = {name: seasonal[name].values if name in seasonal else found for name, found in numeric.items()}

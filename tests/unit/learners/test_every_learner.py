@@ -8,6 +8,7 @@ import pytest
 
 from driftloop.learners.entry_points import learner_names, make_learner
 from driftloop.learners.protocol import Model, Predictions, Rows, Step
+from driftloop.spec.model_spec import Feature, ModelSpec, TargetField
 from driftloop.statistics.losses import row_losses
 
 TASKS = ("multiclass", "regression", "multi-field")
@@ -123,6 +124,74 @@ def test_infinite_values_count_as_missing(name, make_spec, make_rows):
     rows.features["x"][3] = np.inf
     predictions = fit(name, make_spec("regression"), rows).predict(rows)
     assert np.isfinite(predictions.fields["size"]).all()
+
+
+QUANTILES = [0.9, 0.25]
+
+
+@pytest.mark.wild(
+    area="training",
+    given="the target is a quantile: 0.9 is declared",
+    right="nine truths in ten lie below what is predicted, with every installed learner, or it refuses clearly",
+)
+@pytest.mark.parametrize("quantile", QUANTILES)
+def test_a_declared_quantile_is_covered_or_refused_with_a_sentence(name, quantile):
+    target = {"y": TargetField(kind="number", quantile=quantile)}
+    spec = ModelSpec(model_id="plant", task="regression", features={"x": Feature()}, target=target)
+
+    def drawn(count, seed):
+        rng = np.random.default_rng(seed)
+        x = rng.uniform(1, 3, count)
+        return Rows({"x": x}, {"y": 10 * x + x * rng.normal(size=count)})
+
+    try:
+        model = fit(name, spec, drawn(3000, 0))
+    except ValueError as error:
+        assert "quantile" in str(error)  # noqa: PT017  (a learner that cannot must say so)
+        return
+    later = drawn(4000, 1)
+    covered = later.labels["y"] <= model.predict(later).fields["y"]
+    assert abs(covered.mean() - quantile) < 0.05
+    near = later.features["x"] < 2
+    assert max(abs(covered[near].mean() - quantile), abs(covered[~near].mean() - quantile)) < 0.1
+
+
+WILD = [float(np.finfo(np.float64).max), -1e39, 3.4e38, -1e30, 5e-324]
+
+
+@pytest.mark.wild(
+    area="training",
+    given="a number beyond float32's largest, or just below it, in one cell of a feature",
+    right="every learner is fitted; the cell counts as missing; the other rows are predicted as without it",
+)
+@pytest.mark.parametrize("task", TASKS)
+def test_any_finite_number_in_a_cell_leaves_fit_and_the_other_rows_alone(name, task, make_spec, make_rows):
+    spec, rows = make_spec(task), make_rows()
+    for place, value in enumerate(WILD):
+        rows.features["x"][20 + place] = value
+        rows.features["gap"][220 + place] = value
+    model = fit(name, spec, rows)
+    said = model.predict(rows)
+    plain = make_rows()
+    for field, column in model.predict(plain).fields.items():
+        kept = np.r_[0:20, 30:200]
+        assert np.array_equal(column[kept], said.fields[field][kept])
+        assert column.dtype == object or np.isfinite(said.fields[field].astype(float)).all()
+
+
+def test_a_number_beyond_float32_is_predicted_as_a_missing_one(name, make_spec, make_rows):
+    model = fit(name, make_spec("regression"), make_rows())
+    beyond, missing = make_rows(), make_rows()
+    beyond.features["x"][5], missing.features["x"][5] = 1e39, np.nan
+    assert same(model.predict(beyond), model.predict(missing))
+
+
+def test_one_sentinel_among_the_rows_costs_no_accuracy(name, make_spec, make_rows):
+    spec, rows, later = make_spec("multiclass"), make_rows(600), make_rows(300, seed=9)
+    plain = row_losses(spec.target, fit(name, spec, rows).predict(later).fields, later.labels).mean()
+    rows.features["x"][7] = WILD[0]
+    odd = row_losses(spec.target, fit(name, spec, rows).predict(later).fields, later.labels).mean()
+    assert odd < plain + 0.05
 
 
 def test_labels_are_text_and_confidence_lies_between_0_and_1(name, make_spec, make_rows):

@@ -36,6 +36,8 @@ class Shelf:
     def predict(self, artifact, sha256, rows):
         return Predictions({"y": np.where(rows.features["x"] > 0, "yes", "no").astype(object)})
 
+    def check(self, artifact, sha256) -> None: ...
+
 
 class Learnt:
     def rows(self, artifact, sha256, spec):

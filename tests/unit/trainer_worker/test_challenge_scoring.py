@@ -34,6 +34,8 @@ class ConstantShelf:
         self.asked.append((artifact, len(rows)))
         return Predictions({"y": np.full(len(rows), artifact.rsplit("/", 1)[1], dtype=object)})
 
+    def check(self, artifact, sha256) -> None: ...
+
 
 class ListLog:
     """Frames that a test has kept."""
@@ -280,16 +282,35 @@ def test_a_promotion_does_not_repeat_frames_that_have_both_versions(scoring, log
     assert scores(late) == []
 
 
-def test_a_damaged_artifact_buries_the_frame_with_its_reason_and_nobody_waits(scoring):
+def test_a_damaged_artifact_leaves_that_version_out_with_its_reason_and_the_others_are_scored(scoring):
     scoring.process([event_record("promoted", "1.0.0")], NOW)
     scoring.process([event_record("challenged", "1.0.1", after=2, artifact="memory://plant/damaged")], NOW)
-    record = frame_record(3, [OUTCOME])
-    effects = scoring.process([record], NOW)
-    (letter,) = effects.dead_letters
-    assert (letter.record, letter.stage) == (record, "score")
-    assert letter.message == "the artifact memory://plant/damaged is damaged"
+    effects = scoring.process([frame_record(3, [OUTCOME])], NOW)
+    assert effects.dead_letters == ()
     (message,) = scores(effects)
-    assert message.losses == {"1.0.0": (), "1.0.1": ()}
+    assert message.losses == {"1.0.0": (1.0,)}
+    refused = message.refused["1.0.1"]
+    assert (refused.reason, refused.unusable) == ("the artifact memory://plant/damaged is damaged", True)
+    assert scoring.refused == {("plant", "1.0.1"): refused.reason}
+
+
+def test_a_damaged_champion_is_still_named_and_its_challenger_is_scored(scoring):
+    scoring.process([event_record("promoted", "1.0.0", artifact="memory://plant/damaged")], NOW)
+    scoring.process([event_record("challenged", "1.0.1", after=2)], NOW)
+    older = ("outcome", "0.9.0", "no", "yes", "a")
+    (message,) = scores(scoring.process([frame_record(3, [older])], NOW))
+    assert message.champion == "1.0.0"
+    assert (set(message.losses), set(message.refused)) == ({"1.0.1"}, {"1.0.0"})
+
+
+def test_a_frame_that_cannot_be_read_is_buried_and_answered_for_every_version(scoring):
+    challenged(scoring)
+    effects = scoring.process([FakeRecord(OUTCOME_FRAMES, key="plant", value=b"nonsense", at_offset=9)], NOW)
+    assert [letter.stage for letter in effects.dead_letters] == ["decode"]
+    (message,) = scores(effects)
+    assert (message.position.offset, message.champion, message.losses) == (9, "1.0.0", {})
+    assert set(message.refused) == {"1.0.0", "1.0.1"}
+    assert not any(refused.unusable for refused in message.refused.values())
 
 
 def test_the_versions_come_back_from_the_state(scoring, shelf, log, spec_record):

@@ -14,8 +14,10 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
 from driftloop.codec.frames import decode_frame
+from driftloop.cores.record_fields import value_bytes
 from driftloop.learners.probe import TWINS, Probe, refit_rows, windows_of
 from driftloop.learners.protocol import Model, Rows
+from driftloop.learners.targets import known_labels
 from driftloop.spec.model_spec import ModelSpec
 from driftloop.spec.policy import policy_of
 from driftloop.statistics.losses import row_losses
@@ -118,6 +120,10 @@ class Attainable:
         for key in [key for key in self._memory if key[0] == partition]:
             del self._memory[key]
 
+    def begin_anew(self, partition: int, model_id: str) -> None:
+        """Forget what is held of a model: a frame was taken in by half. Its rows are read from the log again."""
+        self._memory.pop((partition, model_id), None)
+
     def take(
         self, place: Place, spec: ModelSpec, progress: Progress, found: LabelledRows, champion: Scored | None
     ) -> tuple[Progress, dict[int, Floats]]:
@@ -134,6 +140,8 @@ class Attainable:
         losses = {window: np.full(len(found.rows), np.nan) for window in windows}
         for start, end, done in progress.pieces(windows, len(found.rows)):
             piece = found.rows.take(slice(start, end))
+            if memory.recent.differ(piece):
+                memory.fresh = {}  # they know another target, or other features
             if done == 0 or memory.fresh is None:
                 memory.fresh = _fitted(spec, memory.recent, windows, leave=done)
             for window, model in memory.fresh.items():
@@ -154,16 +162,17 @@ class Attainable:
         return np.asarray(np.mean(told, axis=0), dtype=np.float64) if told else None
 
     def _twins_of(self, champion: Scored, spec: ModelSpec) -> _Twins:
-        found = self._twins.get(champion.artifact)
+        key = f"{champion.artifact} {sorted(spec.target)}"
+        found = self._twins.get(key)
         if found is None:
             learnt = self._learnt.rows(champion.artifact, champion.sha256, spec)
             if learnt is None:
                 return _Twins()
             found = _Twins(len(learnt), tuple(Probe(spec).fit(learnt, seed=seed) for seed in range(TWINS)))
-            self._twins[champion.artifact] = found
+            self._twins[key] = found
             while len(self._twins) > _TWINS_KEPT:
                 self._twins.popitem(last=False)
-        self._twins.move_to_end(champion.artifact)
+        self._twins.move_to_end(key)
         return found
 
     def _recalled(self, place: Place, spec: ModelSpec, progress: Progress) -> _Memory:
@@ -175,8 +184,10 @@ class Attainable:
         if progress.rows:
             limit = _needed(progress.windows(spec.training.maximum_rows), spec)
             for record in self._log.between(spec.model_id, place.partition, progress.oldest, place.read_until):
-                value = record.value()
-                frame = decode_frame(value if isinstance(value, bytes) else b"", record.headers())
+                try:
+                    frame = decode_frame(value_bytes(record), record.headers())
+                except ValueError:
+                    continue  # it was buried when it was scored
                 memory.recent.push(int(record.offset() or 0), labelled_rows(frame, spec).rows, limit)
         return memory
 
@@ -190,7 +201,14 @@ def _fitted(spec: ModelSpec, recent: RecentRows, windows: tuple[int, ...], leave
     """A cheap model for each window, of the rows before the `leave` newest; none of too few rows."""
     if recent.held - leave < _FEWEST_TO_FIT:
         return {}
-    return {window: Probe(spec).fit(recent.newest(window, leave=leave), seed=0) for window in windows}
+    newest = {window: _known(spec, recent.newest(window, leave=leave)) for window in windows}
+    return {window: Probe(spec).fit(rows, seed=0) for window, rows in newest.items() if len(rows) >= _FEWEST_TO_FIT}
+
+
+def _known(spec: ModelSpec, rows: Rows) -> Rows:
+    """The rows with every label."""
+    known = known_labels(rows, spec.target)
+    return rows if known.all() else rows.take(np.flatnonzero(known))
 
 
 def _losses(model: Model, spec: ModelSpec, rows: Rows) -> Floats:

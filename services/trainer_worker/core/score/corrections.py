@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 from driftloop.codec.frames import LABEL, Frame, decode_frame
 from driftloop.contracts.challenge_scores import CorrectedRow
 from driftloop.contracts.message import FramePosition
+from driftloop.cores.record_fields import value_bytes
 from driftloop.learners.protocol import Column, Rows
 from driftloop.spec.model_spec import ModelSpec
 from trainer_worker.core.score.frame_rows import JudgedRows, rows_at
@@ -80,9 +81,14 @@ class Corrections:
         self._known = {key: known for key, known in self._known.items() if key[0] != partition}
 
     def take(
-        self, position: FramePosition, frame: Frame, spec: ModelSpec, versions: Sequence[Scored]
+        self,
+        position: FramePosition,
+        frame: Frame,
+        spec: ModelSpec,
+        versions: Sequence[Scored],
+        scored: Sequence[Scored],
     ) -> tuple[CorrectedRow, ...]:
-        """The corrections in a frame of rows that were scored before; raises `RefusedArtifactError`."""
+        """The corrections in a frame of rows that were scored before, with the losses of those `scored` on it."""
         starts = [one.from_position.offset for one in versions[1:] if one.from_position is not None]
         key = position.partition, frame.header.model_id
         if not starts:
@@ -94,7 +100,7 @@ class Corrections:
         known = self._up_to(key, min(starts) + 1, position, frame, spec)
         ids = _column(frame.batch, "prediction_id")
         found = {row: was for row in places if (was := known.before(ids[row], (position.offset, row))) is not None}
-        return self._scored(frame, spec, versions, found) if found else ()
+        return self._scored(frame, spec, scored, found) if found and scored else ()
 
     def _up_to(
         self, key: tuple[int, str], first: int, position: FramePosition, frame: Frame, spec: ModelSpec
@@ -105,9 +111,8 @@ class Corrections:
             known = self._known[key] = _Known(first, first)
         if known.following < position.offset:
             for record in self._log.between(key[1], key[0], known.following, position.offset - 1):
-                value = record.value()
                 try:
-                    earlier = decode_frame(value if isinstance(value, bytes) else b"", record.headers())
+                    earlier = decode_frame(value_bytes(record), record.headers())
                 except ValueError:
                     continue  # it was buried when it was scored
                 known.take(int(record.offset() or 0), earlier, spec)
@@ -120,7 +125,7 @@ class Corrections:
     ) -> tuple[CorrectedRow, ...]:
         now = rows_at(frame, spec, list(found))
         was = {
-            name: np.array([labels[place] for _, labels in found.values()], dtype=now.rows.labels[name].dtype)
+            name: _labels([labels[place] for _, labels in found.values()], now.rows.labels[name])
             for place, name in enumerate(spec.target)
         }
         before, after = (paired_losses(self._shelf, spec, versions, judged) for judged in (_with_labels(now, was), now))
@@ -143,6 +148,13 @@ class Corrections:
 
 def _with_labels(judged: JudgedRows, labels: dict[str, Column]) -> JudgedRows:
     return JudgedRows(Rows(judged.rows.features, labels), judged.said, judged.said_by, judged.segments)
+
+
+def _labels(told: Sequence[float | str | None], like: Column) -> Column:
+    """Labels as a column of the kind of `like`; one of another kind (the target was another then) is missing."""
+    if like.dtype == object:
+        return np.array([label if isinstance(label, str) else None for label in told], dtype=object)
+    return np.array([label if isinstance(label, float | int) else np.nan for label in told], dtype=np.float64)
 
 
 def _column(batch: pa.RecordBatch, name: str) -> list[Any]:

@@ -1,19 +1,24 @@
 """Paired losses of several versions on one frame."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
-from driftloop.learners.protocol import Column
-from driftloop.spec.model_spec import ModelSpec
+from driftloop.contracts.challenge_scores import RefusedVersion
+from driftloop.errors import UserError
+from driftloop.learners.protocol import Column, Predictions
+from driftloop.spec.model_spec import ModelSpec, TargetField
 from driftloop.statistics.losses import row_losses
 from trainer_worker.core.score.frame_rows import JudgedRows
-from trainer_worker.core.score.ports import ModelShelf
+from trainer_worker.core.score.ports import ModelShelf, RefusedArtifactError, UnscorableRowsError
 from trainer_worker.core.score.versions import Scored
 
 LOSS_DIGITS = 6
+_WHOLE_FROM = 1e15
+"""A float64 this large has no decimals; rounding it could only overflow."""
+_LONGEST = 500
 Losses = dict[str, tuple[float, ...]]
 Segments = dict[str, tuple[int, ...]]
 
@@ -26,6 +31,8 @@ class Paired:
     segments: Segments
     served: Segments
     whole: NDArray[np.bool_]
+    refused: Mapping[str, RefusedVersion] = field(default_factory=dict)
+    """Versions without losses here, and why."""
 
     def losses_at(self, row: int) -> dict[str, float]:
         """The losses of one of the judged rows, which must be among the paired ones."""
@@ -34,7 +41,7 @@ class Paired:
 
     def told(self, losses: NDArray[np.float64]) -> tuple[float, ...]:
         """Other losses on the judged rows, brought to the rows that are paired; empty where one is missing."""
-        kept = np.round(losses[self.whole], LOSS_DIGITS)
+        kept = rounded(losses[self.whole])
         return () if np.isnan(kept).any() else tuple(kept.tolist())
 
 
@@ -42,25 +49,67 @@ def paired_losses(shelf: ModelShelf, spec: ModelSpec, versions: Sequence[Scored]
     """Losses by version on the same rows, and the places of each segment's rows.
 
     A row that a version has predicted in production counts with that prediction; on the others the
-    version is run. Rows with a missing loss are left out for all. Raises `RefusedArtifactError`.
+    version is run. Rows with a missing loss are left out for all. A version that cannot be scored is
+    refused with its reason, and the others are scored all the same.
     """
-    if not len(judged):
-        return Paired({scored.version: () for scored in versions}, {}, {}, np.zeros(0, dtype=np.bool_))
-    table = np.array([_losses(shelf, spec, scored, judged) for scored in versions])
+    found: dict[str, NDArray[np.float64]] = {}
+    refused: dict[str, RefusedVersion] = {}
+    for scored in versions:
+        try:
+            found[scored.version] = _losses(shelf, spec, scored, judged)
+        except UserError:
+            raise  # a store that is away: no version is to blame
+        except RefusedArtifactError as error:
+            refused[scored.version] = RefusedVersion(reason=str(error), unusable=True)
+        except UnscorableRowsError as error:
+            refused[scored.version] = RefusedVersion(reason=str(error))
+        except Exception as error:  # noqa: BLE001  (a learner of somebody's own: what it raises is told, not swallowed)
+            reason = f"it raised {type(error).__name__} on these rows: {str(error)[:_LONGEST]}"
+            refused[scored.version] = RefusedVersion(reason=reason)
+    table = np.array(list(found.values())).reshape(len(found), len(judged))
     whole = ~np.isnan(table).any(axis=0)
-    rounded = np.round(table[:, whole], LOSS_DIGITS)
-    losses = {scored.version: tuple(row.tolist()) for scored, row in zip(versions, rounded, strict=True)}
-    return Paired(losses, _segments(judged, whole), _served(versions, judged.said_by[whole]), whole)
+    kept = rounded(table[:, whole])
+    losses = {version: tuple(row.tolist()) for version, row in zip(found, kept, strict=True)}
+    scored_ones = [scored for scored in versions if scored.version in found]
+    served = _served(scored_ones, judged.said_by[whole])
+    return Paired(losses, _segments(judged, whole) if found else {}, served, whole, refused)
+
+
+def rounded(losses: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Losses as they are published.
+
+    >>> rounded(np.array([0.12345678, 3e38])).tolist()
+    [0.123457, 3e+38]
+    """
+    return np.where(np.abs(losses) < _WHOLE_FROM, np.round(np.minimum(losses, _WHOLE_FROM), LOSS_DIGITS), losses)
 
 
 def _losses(shelf: ModelShelf, spec: ModelSpec, scored: Scored, judged: JudgedRows) -> NDArray[np.float64]:
+    if scored.archived:
+        shelf.check(scored.artifact, scored.sha256)
+    if not len(judged):
+        return np.empty(0)
     run = np.flatnonzero(judged.said_by != scored.version)
     said: dict[str, Column] = {name: values.copy() for name, values in judged.said.items()}
     if len(run):
         predictions = shelf.predict(scored.artifact, scored.sha256, judged.rows.take(run))
-        for name in spec.target:
-            said[name][run] = predictions.fields[name]
+        for name, target in spec.target.items():
+            said[name][run] = _said(predictions, name, target)
     return row_losses(spec.target, said, judged.rows.labels)
+
+
+def _said(predictions: Predictions, name: str, target: TargetField) -> Column:
+    """What a version says about a field of the target; raises `UnscorableRowsError` where it is another one."""
+    column = predictions.fields.get(name)
+    if column is None:
+        learnt = ", ".join(map(repr, predictions.fields)) or "nothing"
+        raise UnscorableRowsError(f"it was learnt for another target: it predicts {learnt}, the spec asks for {name!r}")
+    if (target.kind == "number") == (column.dtype.kind in "OUS"):
+        other = "categories" if target.kind == "number" else "numbers"
+        raise UnscorableRowsError(f"it was learnt for another target: of {name!r} it predicts {other}")
+    if target.kind == "number" and not np.isfinite(column.astype(np.float64)).all():
+        raise UnscorableRowsError(f"it predicts values of {name!r} that are not numbers")
+    return column
 
 
 def _served(versions: Sequence[Scored], said_by: NDArray[np.object_]) -> Segments:

@@ -12,11 +12,19 @@ class RefusedArtifactError(Exception):
     """A version cannot be scored: its artifact is missing, damaged, or cannot be loaded."""
 
 
+class UnscorableRowsError(Exception):
+    """A version cannot be scored on some rows: it was learnt for another target, or says no numbers."""
+
+
 class ModelShelf(Protocol):
     """Versions that can be run."""
 
     def predict(self, artifact: str, sha256: str | None, rows: Rows) -> Predictions:
         """What a version says about rows; raises `RefusedArtifactError` with a sentence."""
+        ...
+
+    def check(self, artifact: str, sha256: str | None) -> None:
+        """Raises `RefusedArtifactError` where the artifact is not there now, whatever is kept in memory."""
         ...
 
 

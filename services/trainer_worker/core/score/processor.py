@@ -6,22 +6,27 @@ more, so that what is scored depends on the log and never on who was faster.
 """
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 
 from driftloop.codec.frames import Frame, decode_frame
-from driftloop.contracts.challenge_scores import ChallengeScores
-from driftloop.contracts.message import FramePosition, derive_id
+from driftloop.contracts.challenge_scores import ChallengeScores, RefusedVersion
+from driftloop.contracts.message import derive_id
 from driftloop.contracts.model_events import ModelEvent
+from driftloop.contracts.reading import read_message
 from driftloop.contracts.topics import CHALLENGE_SCORES, MODEL_EVENTS, MODEL_SPECS, OUTCOME_FRAMES
-from driftloop.processor import DeadLetter, Effects, Outgoing, Record, StaleTableError, StateChange
+from driftloop.cores.decode_each import LONGEST_REASON, dead_letter, decode_messages, of_topic
+from driftloop.cores.effects_builder import EffectsBuilder
+from driftloop.cores.record_fields import key_text, partition_of, position_of, value_bytes
+from driftloop.cores.spec_table import SpecTable
+from driftloop.errors import UserError
+from driftloop.processor import DeadLetter, Effects, KeptOut, Outgoing, Record, StaleTableError, StateChange
 from driftloop.spec.model_spec import ModelSpec
 from trainer_worker.core.score.attainable import Attainable, Floats, Place, Progress, goes_by_attainable
 from trainer_worker.core.score.corrections import Corrections
 from trainer_worker.core.score.frame_rows import judged_rows, labelled_rows
-from trainer_worker.core.score.losses import paired_losses
-from trainer_worker.core.score.ports import FrameLog, LearntRows, ModelShelf, RefusedArtifactError
+from trainer_worker.core.score.losses import Paired, paired_losses
+from trainer_worker.core.score.ports import FrameLog, LearntRows, ModelShelf
 from trainer_worker.core.score.versions import Scored, ScoredVersions
-from trainer_worker.core.specs import Specs
 
 _SEEN = "@frames"
 """The state entry that holds how far a partition's frames were read (no model id begins with @)."""
@@ -35,24 +40,28 @@ class ChallengeScoring:
     def __init__(self, shelf: ModelShelf, log: FrameLog, learnt: LearntRows) -> None:
         self._shelf = shelf
         self._log = log
-        self._specs = Specs()
+        self._specs = SpecTable()
         self._attainable = Attainable(log, learnt)
         self._corrections = Corrections(shelf, log)
         self._versions: dict[int, dict[str, ScoredVersions]] = {}
         self._progress: dict[tuple[int, str], Progress] = {}
         self._seen: dict[int, int] = {}
+        self.refused: dict[tuple[str, str], str] = {}
+        """(model, version) → why it was not scored on the newest frame."""
 
     def process(self, records: Sequence[Record], now: datetime, *, tables_current: bool = False) -> Effects:  # noqa: ARG002
-        frames = [record for record in records if record.topic() == OUTCOME_FRAMES]
-        events, refused = _read_events([record for record in records if record.topic() == MODEL_EVENTS])
-        if not tables_current and any(self._specs.newest(model) is None for model in map(_key, frames)):
+        frames = of_topic(records, OUTCOME_FRAMES)
+        events = decode_messages(of_topic(records, MODEL_EVENTS), ModelEvent)
+        if not tables_current and any(self._specs.newest(model) is None for model in map(key_text, frames)):
             raise StaleTableError
-        effects = Effects(dead_letters=refused)
-        for partition, event in events:
-            effects += self._take_event(partition, event)
+        done = EffectsBuilder()
+        done.bury(*events.dead)
+        done.count_unknown_fields(events.unknown_fields)
+        for record, event in events.messages:
+            done.add(self._take_event(partition_of(record), event))
         for record in frames:
-            effects += self._take_frame(record)
-        return effects
+            done.add(self._take_frame(record))
+        return done.effects()
 
     def wake(self, now: datetime) -> Effects:  # noqa: ARG002  (nothing here waits for a moment)
         return Effects()
@@ -64,9 +73,9 @@ class ChallengeScoring:
         self._versions[partition] = {}
         for key, value in entries.items():
             if key.startswith(_ROWS):
-                self._progress[partition, key.removeprefix(_ROWS)] = Progress.model_validate_json(value)
+                self._progress[partition, key.removeprefix(_ROWS)] = read_message(Progress, value).message
             else:
-                self._versions[partition][key] = ScoredVersions.model_validate_json(value)
+                self._versions[partition][key] = read_message(ScoredVersions, value).message
 
     def snapshot(self, partition: int) -> Iterable[tuple[str, bytes]]:  # noqa: ARG002  (state is keyed)
         return ()
@@ -79,9 +88,8 @@ class ChallengeScoring:
         for key in [key for key in self._progress if key[0] == partition]:
             del self._progress[key]
 
-    def take_table(self, topic: str, records: Sequence[Record]) -> None:
-        if topic == MODEL_SPECS:
-            self._specs.take(records)
+    def take_table(self, topic: str, records: Sequence[Record]) -> Sequence[KeptOut]:
+        return self._specs.take(records) if topic == MODEL_SPECS else ()
 
     def _take_event(self, partition: int, event: ModelEvent) -> Effects:
         models = self._versions.setdefault(partition, {})
@@ -103,67 +111,94 @@ class ChallengeScoring:
             return Effects()
         effects = Effects()
         for record in self._log.between(event.model_id, start.partition, start.offset + 1, seen):
-            position = _position(record)
+            position = position_of(record)
             versions = after.at(position, always=always)
             known = {scored.version for scored in before.at(position, always=always)}
             if not {scored.version for scored in versions} <= known or before.champion != after.champion:
-                effects += self._score(record, versions)
+                effects += self._answer(record, versions)
         return effects
 
     def _always(self, model_id: str) -> bool:
         """Whether every frame of a model is scored: its policy goes by what is attainable."""
         newest = self._specs.newest(model_id)
-        return newest is not None and goes_by_attainable(newest[1])
+        return newest is not None and goes_by_attainable(newest.spec)
 
     def _take_frame(self, record: Record) -> Effects:
-        position, model = _position(record), _key(record)
+        position, model = position_of(record), key_text(record)
         before = self._seen.get(position.partition, -1)
         found = self._versions.get(position.partition, {}).get(model)
         always = self._always(model)
         versions = found.at(position, always=always) if found is not None else ()
         effects = Effects()
         if versions or always:
-            effects = self._score(record, versions, read_until=before if always else None)
+            effects = self._answer(record, versions, read_until=before if always else None)
         self._seen[position.partition] = max(position.offset, before)
         seen = StateChange(position.partition, _SEEN, str(self._seen[position.partition]).encode())
         return Effects(state_changes=(seen,)) + effects
 
-    def _score(self, record: Record, versions: tuple[Scored, ...], *, read_until: int | None = None) -> Effects:
+    def _answer(self, record: Record, versions: tuple[Scored, ...], *, read_until: int | None = None) -> Effects:
+        """Score a frame. Whatever the frame does to the code, who waits for its scores is answered."""
+        try:
+            return self._score(record, versions, read_until=read_until)
+        except UserError:
+            raise  # what scoring needs is away (a store): no frame is to blame
+        except Exception as error:  # noqa: BLE001  (the coordinator waits for an answer to each frame)
+            self._attainable.begin_anew(partition_of(record), key_text(record))
+            letter = dead_letter(record, "score", error)
+            return self._cannot(record, versions, f"the frame cannot be scored: {letter.error_class}: {error}", letter)
+
+    def _score(self, record: Record, versions: tuple[Scored, ...], *, read_until: int | None) -> Effects:
         """Score a frame; with `read_until`, its rows go to the cheap models too (a frame does so once)."""
         try:
-            value = record.value()
-            frame = decode_frame(value if isinstance(value, bytes) else b"", record.headers())
+            frame = decode_frame(value_bytes(record), record.headers())
         except ValueError as error:
-            return Effects(dead_letters=(DeadLetter(record, "decode", type(error).__name__, str(error)),))
+            return self._cannot(
+                record, versions, f"the frame cannot be read: {error}", dead_letter(record, "decode", error)
+            )
         spec = self._spec_of(frame)
         if spec is None:
             reason = f"no spec of {frame.header.model_id} is known: apply it"
-            return Effects(dead_letters=(DeadLetter(record, "spec", "UnknownSpecError", reason),))
+            return self._cannot(record, versions, reason, DeadLetter(record, "spec", "UnknownSpecError", reason))
         effects, fresh = Effects(), dict[int, Floats]()
         if read_until is not None:
             effects, fresh = self._learn(record, frame, spec, read_until, versions[0] if versions else None)
         if not versions:
             return effects
         judged = judged_rows(frame, spec)
-        try:
-            paired = paired_losses(self._shelf, spec, versions, judged)
-            corrected = self._corrections.take(_position(record), frame, spec, versions)
-        except RefusedArtifactError as error:
-            return effects + self._refuse(record, frame, versions, error)
+        paired = paired_losses(self._shelf, spec, versions, judged)
+        self._note(frame.header.model_id, versions, paired)
+        scored = [one for one in versions if one.version in paired.losses]
         told: dict[str, object] = {"losses": paired.losses, "segments": paired.segments, "served": paired.served}
-        told |= {"corrected": corrected}
+        told |= {"corrected": self._corrections.take(position_of(record), frame, spec, versions, scored)}
+        told |= {"refused": paired.refused}
         if goes_by_attainable(spec) and len(judged):
-            twin = self._attainable.twin(versions[0], spec, judged.rows)
+            known = versions[0].version in paired.losses
+            twin = self._attainable.twin(versions[0], spec, judged.rows) if known else None
             told |= {"twin": () if twin is None else paired.told(twin)}
             told |= {"fresh": {window: losses for window, all_ in fresh.items() if (losses := paired.told(all_))}}
         message = _scores(record, frame, versions).model_copy(update=told)
         return effects + Effects((Outgoing(CHALLENGE_SCORES, frame.header.model_id, message.to_json()),))
 
+    def _note(self, model_id: str, versions: tuple[Scored, ...], paired: Paired) -> None:
+        """Keep which versions cannot be scored now, for those who look."""
+        for scored in versions:
+            self.refused.pop((model_id, scored.version), None)
+        self.refused |= {(model_id, version): refused.reason for version, refused in paired.refused.items()}
+
+    def _cannot(self, record: Record, versions: tuple[Scored, ...], reason: str, letter: DeadLetter) -> Effects:
+        """A frame of which nothing can be scored: it is buried, and every version that was expected is refused."""
+        if not versions:
+            return Effects(dead_letters=(letter,))
+        model_id, at = key_text(record), datetime.fromtimestamp(record.timestamp()[1] / 1000, UTC)
+        refused = {scored.version: RefusedVersion(reason=reason[:LONGEST_REASON]) for scored in versions}
+        message = _empty(model_id, at, record, versions).model_copy(update={"losses": {}, "refused": refused})
+        return Effects((Outgoing(CHALLENGE_SCORES, model_id, message.to_json()),), dead_letters=(letter,))
+
     def _learn(
         self, record: Record, frame: Frame, spec: ModelSpec, read_until: int, champion: Scored | None
     ) -> tuple[Effects, dict[int, Floats]]:
         """Take the labelled rows of a frame in, and what cheap models lose on the judged ones."""
-        position, model = _position(record), frame.header.model_id
+        position, model = position_of(record), frame.header.model_id
         key = position.partition, model
         progress = self._progress.get(key) or Progress(oldest=position.offset)
         place = Place(position.partition, position.offset, read_until)
@@ -173,49 +208,25 @@ class ChallengeScoring:
         saved = StateChange(position.partition, _ROWS + model, progress.model_dump_json().encode())
         return Effects(state_changes=(saved,)), fresh
 
-    def _refuse(
-        self, record: Record, frame: Frame, versions: tuple[Scored, ...], error: RefusedArtifactError
-    ) -> Effects:
-        """A version that cannot be run: the frame is buried with the reason, and nobody waits for its scores."""
-        letter = DeadLetter(record, "score", type(error).__name__, str(error))
-        empty = _scores(record, frame, versions)
-        return Effects((Outgoing(CHALLENGE_SCORES, frame.header.model_id, empty.to_json()),), dead_letters=(letter,))
-
     def _spec_of(self, frame: Frame) -> ModelSpec | None:
         """The spec that the frame was made under, else the newest (older ones are compacted away)."""
         header = frame.header
         newest = self._specs.newest(header.model_id)
-        return self._specs.get(header.model_id, header.spec_version) or (newest[1] if newest else None)
+        return self._specs.get(header.model_id, header.spec_version) or (newest.spec if newest else None)
 
 
 def _scores(record: Record, frame: Frame, versions: tuple[Scored, ...]) -> ChallengeScores:
     """The message with no row in it yet."""
-    position, names = _position(record), [scored.version for scored in versions]
-    parts = (frame.header.model_id, position.partition, position.offset, *names)
+    return _empty(frame.header.model_id, frame.header.last_at, record, versions)
+
+
+def _empty(model_id: str, at: datetime, record: Record, versions: tuple[Scored, ...]) -> ChallengeScores:
+    position, names = position_of(record), [scored.version for scored in versions]
     return ChallengeScores(
-        message_id=derive_id("challenge-scores", *parts),
-        model_id=frame.header.model_id,
-        occurred_at=frame.header.last_at,
+        message_id=derive_id("challenge-scores", model_id, position.partition, position.offset, *names),
+        model_id=model_id,
+        occurred_at=at,
         position=position,
         champion=names[0],
         losses=dict.fromkeys(names, ()),
     )
-
-
-def _position(record: Record) -> FramePosition:
-    return FramePosition(partition=int(record.partition() or 0), offset=int(record.offset() or 0))
-
-
-def _key(record: Record) -> str:
-    key = record.key() or b""
-    return key.decode() if isinstance(key, bytes) else key
-
-
-def _read_events(records: Sequence[Record]) -> tuple[list[tuple[int, ModelEvent]], tuple[DeadLetter, ...]]:
-    read, refused = [], []
-    for record in records:
-        try:
-            read.append((int(record.partition() or 0), ModelEvent.from_json(record.value() or b"")))
-        except ValueError as error:
-            refused.append(DeadLetter(record, "decode", type(error).__name__, str(error)))
-    return read, tuple(refused)

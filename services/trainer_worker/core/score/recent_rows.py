@@ -22,13 +22,17 @@ class RecentRows:
         """
         if not len(rows):
             return
-        if self._pieces and self._pieces[-1][1].features.keys() != rows.features.keys():
+        if self.differ(rows):
             self._pieces.clear()
             self.held = 0
         self._pieces.append((offset, rows))
         self.held += len(rows)
         while self.held - len(self._pieces[0][1]) >= limit:
             self.held -= len(self._pieces.popleft()[1])
+
+    def differ(self, rows: Rows) -> bool:
+        """Whether rows have other columns, or columns of another kind, than those held."""
+        return bool(self._pieces) and _columns(self._pieces[-1][1]) != _columns(rows)
 
     @property
     def oldest_frame(self) -> int | None:
@@ -40,6 +44,11 @@ class RecentRows:
         whole = joined([piece for _, piece in self._pieces])
         end = len(whole) - leave
         return whole.take(slice(max(0, end - rows), end))
+
+
+def _columns(rows: Rows) -> list[tuple[str, bool]]:
+    both = (*rows.features.items(), *rows.labels.items())
+    return [(name, column.dtype == object) for name, column in both]
 
 
 def joined(pieces: Sequence[Rows]) -> Rows:

@@ -8,19 +8,20 @@ are one transaction, so that a run cannot end twice.
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TypeVar
 from uuid import UUID
 
-from driftloop.contracts.message import FramePosition
 from driftloop.contracts.model_commands import ModelCommand
+from driftloop.contracts.reading import read_message
 from driftloop.contracts.topics import MODEL_COMMANDS, MODEL_SPECS, TRAINING_REQUESTS
 from driftloop.contracts.training_requests import TrainingRequest
-from driftloop.processor import DeadLetter, Effects, Record, StaleTableError, StateChange
-from trainer_worker.core.specs import Specs
+from driftloop.cores.decode_each import decode_messages, of_topic
+from driftloop.cores.effects_builder import EffectsBuilder
+from driftloop.cores.record_fields import partition_of, position_of
+from driftloop.cores.spec_table import SpecTable
+from driftloop.processor import Effects, KeptOut, Record, StaleTableError, StateChange
 from trainer_worker.core.train.results import failure_message, progress_message, reuse_message, success_messages
 from trainer_worker.core.train.run_report import Executor, Failed, Progress, Report, Reused, Run, Succeeded
 
-M = TypeVar("M", TrainingRequest, ModelCommand)
 _POLL = timedelta(milliseconds=20)
 _ENDED = b"ended"
 ENDED_KEPT = 1_000
@@ -41,23 +42,25 @@ class TrainingRuns:
     def __init__(self, executor: Executor, limits: RunLimits | None = None) -> None:
         self._executor = executor
         self._limits = limits or RunLimits()
-        self._specs = Specs()
+        self._specs = SpecTable()
         self._runs: dict[int, dict[UUID, Run]] = {}
         self._ended: dict[int, dict[UUID, None]] = {}
 
     def process(self, records: Sequence[Record], now: datetime, *, tables_current: bool = False) -> Effects:
-        requests = [record for record in records if record.topic() == TRAINING_REQUESTS]
-        read, refused = _read(requests, TrainingRequest)
-        commands, unreadable = _read([r for r in records if r.topic() == MODEL_COMMANDS], ModelCommand)
-        if not tables_current and any(self._unknown_spec(request) for _, request in read):
+        requests = decode_messages(of_topic(records, TRAINING_REQUESTS), TrainingRequest)
+        commands = decode_messages(of_topic(records, MODEL_COMMANDS), ModelCommand)
+        if not tables_current and any(self._unknown_spec(request) for _, request in requests.messages):
             raise StaleTableError
-        ignored = {"command that the coordinator buries": len(unreadable)} if unreadable else {}
-        effects = Effects(dead_letters=refused, ignored=ignored)
-        for record, request in read:
-            effects += self._take_request(record, request)
-        for record, command in commands:
-            effects += self._take_command(int(record.partition() or 0), command)
-        return effects + self._go_on(now)
+        done = EffectsBuilder()
+        done.bury(*requests.dead)
+        done.ignore("command that the coordinator buries", len(commands.dead))
+        done.count_unknown_fields(requests.unknown_fields + commands.unknown_fields)
+        for record, request in requests.messages:
+            done.add(self._take_request(record, request))
+        for record, command in commands.messages:
+            done.add(self._take_command(partition_of(record), command))
+        done.add(self._go_on(now))
+        return done.effects()
 
     def wake(self, now: datetime) -> Effects:
         return self._go_on(now)
@@ -65,7 +68,7 @@ class TrainingRuns:
     def restore(self, partition: int, state: Iterable[tuple[str, bytes]]) -> None:
         entries = list(state)
         runs = sorted(
-            (Run.model_validate_json(value) for _, value in entries if value != _ENDED),
+            (read_message(Run, value).message for _, value in entries if value != _ENDED),
             key=lambda run: run.position.offset,
         )
         self._runs[partition] = {run.run_id: run for run in runs}
@@ -80,9 +83,8 @@ class TrainingRuns:
         self._ended.pop(partition, None)
         self._executor.keep(self._known())
 
-    def take_table(self, topic: str, records: Sequence[Record]) -> None:
-        if topic == MODEL_SPECS:
-            self._specs.take(records)
+    def take_table(self, topic: str, records: Sequence[Record]) -> Sequence[KeptOut]:
+        return self._specs.take(records) if topic == MODEL_SPECS else ()
 
     def _unknown_spec(self, request: TrainingRequest) -> bool:
         return self._specs.get(request.model_id, request.spec_version) is None
@@ -91,7 +93,7 @@ class TrainingRuns:
         return frozenset(run_id for runs in self._runs.values() for run_id in runs)
 
     def _take_request(self, record: Record, request: TrainingRequest) -> Effects:
-        partition, run_id = int(record.partition() or 0), request.message_id
+        partition, run_id = partition_of(record), request.message_id
         runs, ended = self._runs.setdefault(partition, {}), self._ended.setdefault(partition, {})
         if run_id in runs or run_id in ended:
             return Effects(ignored={"repeated_request": 1})
@@ -99,8 +101,7 @@ class TrainingRuns:
         if spec is None:
             reason = f"spec version {request.spec_version} of {request.model_id} is not known: apply the spec again"
             return Effects((failure_message(request, Failed(reason=reason)),)) + self._end(partition, run_id)
-        position = FramePosition(partition=partition, offset=int(record.offset() or 0))
-        runs[run_id] = Run(request=request, spec=spec, position=position)
+        runs[run_id] = Run(request=request, spec=spec, position=position_of(record))
         return Effects(state_changes=(_saved(runs[run_id]),))
 
     def _take_command(self, partition: int, command: ModelCommand) -> Effects:
@@ -187,13 +188,3 @@ class TrainingRuns:
 
 def _saved(run: Run) -> StateChange:
     return StateChange(run.position.partition, str(run.run_id), run.model_dump_json().encode())
-
-
-def _read(records: Sequence[Record], kind: type[M]) -> tuple[list[tuple[Record, M]], tuple[DeadLetter, ...]]:
-    read, refused = [], []
-    for record in records:
-        try:
-            read.append((record, kind.from_json(record.value() or b"")))
-        except ValueError as error:
-            refused.append(DeadLetter(record, "decode", type(error).__name__, str(error)))
-    return read, tuple(refused)

@@ -1,12 +1,12 @@
 """What the rows of a run are like: a report that goes with the version, and what must not be learnt from.
 
-A finding is a remark for a person. Three things are acted on: rows whose numeric label lies absurdly
-far from all others are left out, and a run is refused where nothing can be learnt (every feature is
+A finding is a remark for a person, and goes with the run's result. Three things are acted on: rows whose numeric
+label lies absurdly far from all others are left out, and a run is refused where nothing can be learnt (every feature is
 missing) or where one label floods the newest rows (`refuse`).
 """
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 import numpy as np
@@ -15,13 +15,16 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from driftloop.learners.protocol import Column, Rows
 from driftloop.spec.model_spec import ModelSpec
+from driftloop.spec.numbers import LARGEST, beyond
+from trainer_worker.core.train.absurd_labels import absurd
 
-ABSURD_SPREADS = 50.0
-"""A numeric label further than so many interquartile ranges from the median is left out."""
 FLOOD_ROWS = 200
 """A flood is looked for in the newest so many rows."""
 FLOOD_SHARE = 0.9
 """One and the same row, features and label, filling more than this share of them is a flood."""
+REMARKS = 20
+"""Findings that a run's result tells; the artifact has them all."""
+LEAVES_OUT = ("absurd labels", "beyond")
 _MOSTLY = 0.5
 _OUTLIERS = 0.05
 _SPREADS = 5.0
@@ -32,7 +35,7 @@ class Finding(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    kind: Literal["missing", "constant", "outliers", "absurd labels", "duplicates", "flood", "one class"]
+    kind: Literal["missing", "constant", "outliers", "absurd labels", "beyond", "duplicates", "flood", "one class"]
     subject: str
     detail: str
     refuse: bool = False
@@ -55,6 +58,11 @@ class QualityReport(BaseModel):
         """The first reason not to train on these rows."""
         return next((f"{f.subject}: {f.detail}" for f in self.findings if f.refuse), None)
 
+    def remarks(self) -> tuple[str, ...]:
+        """The findings as sentences; what was left out comes first."""
+        ranked = sorted(self.findings, key=lambda finding: finding.kind not in LEAVES_OUT)
+        return tuple(f"{finding.subject}: {finding.detail}" for finding in ranked[:REMARKS])
+
 
 def absurd_labels(spec: ModelSpec, labels: Mapping[str, Column]) -> NDArray[np.bool_]:
     """Rows with a numeric label that cannot be meant.
@@ -68,32 +76,57 @@ def absurd_labels(spec: ModelSpec, labels: Mapping[str, Column]) -> NDArray[np.b
     wrong = np.zeros(len(next(iter(labels.values()))), dtype=np.bool_)
     for name, field in spec.target.items():
         if field.kind == "number":
-            values = np.asarray(labels[name], dtype=np.float64)
-            low, middle, high = np.quantile(values, [0.25, 0.5, 0.75])
-            if high > low:
-                wrong |= np.abs(values - middle) > ABSURD_SPREADS * (high - low)
+            wrong |= absurd(np.asarray(labels[name], dtype=np.float64))
     return wrong
 
 
-def inspect(spec: ModelSpec, rows: Rows, left_out: int = 0) -> QualityReport:
-    """The report of labelled rows in stream order."""
+def absurd_findings(spec: ModelSpec, labels: Mapping[str, Column], wrong: NDArray[np.bool_]) -> list[Finding]:
+    """What is left out with the rows that `absurd_labels` has named, field by field."""
+    found = []
+    for name, field in spec.target.items():
+        if field.kind == "number" and wrong.any():
+            values = np.asarray(labels[name], dtype=np.float64)
+            out, total = np.abs(values[wrong]), float(np.abs(values).sum())
+            share = float(out.sum()) / total if total else 0.0
+            detail = (
+                f"{int(wrong.sum())} of {len(values)} rows were left out, their labels lie absurdly far from the "
+                f"others: {values[wrong].min():g} to {values[wrong].max():g}, {share:.1%} of the total of all labels"
+            )
+            found.append(Finding(kind="absurd labels", subject=name, detail=detail))
+    return found
+
+
+def beyond_findings(columns: Mapping[str, Column], what: str) -> list[Finding]:
+    """Columns with finite numbers that count as missing because they are beyond float32's largest."""
+    found = []
+    for name, column in columns.items():
+        far = beyond(column) if column.dtype != object else np.zeros(0, dtype=np.bool_)
+        if far.any():
+            detail = (
+                f"{int(far.sum())} of {len(far)} {what} are beyond {LARGEST:.3g} (the first is {column[far][0]:g}) and "
+                "count as missing: the producer should send null"
+            )
+            found.append(Finding(kind="beyond", subject=name, detail=detail))
+    return found
+
+
+def inspect(spec: ModelSpec, rows: Rows, left_out: int = 0, findings: Sequence[Finding] = ()) -> QualityReport:
+    """The report of labelled rows in stream order; `findings` are those about rows that were left out."""
     missing = {name: float(_missing(rows.features[name]).mean()) for name in spec.features}
     classes = {
         name: dict(sorted(Counter(map(str, rows.labels[name])).items()))
         for name, field in spec.target.items()
         if field.kind == "category"
     }
-    findings = [*_missing_findings(missing), *_number_findings(spec, rows), *_repetition_findings(rows)]
-    findings += [
+    remarks = [*findings, *beyond_findings(rows.features, "values"), *_missing_findings(missing)]
+    remarks += [*_number_findings(spec, rows), *_repetition_findings(rows)]
+    remarks += [
         Finding(kind="one class", subject=name, detail=f"every row is {next(iter(counts))!r}")
         for name, counts in classes.items()
         if len(counts) == 1
     ]
-    if left_out:
-        detail = f"{left_out} rows were left out: their label is more than {ABSURD_SPREADS:g} spreads from the median"
-        findings.append(Finding(kind="absurd labels", subject="label", detail=detail))
     rounded = {name: round(share, 6) for name, share in missing.items()}
-    return QualityReport(rows=len(rows), left_out=left_out, missing=rounded, labels=classes, findings=tuple(findings))
+    return QualityReport(rows=len(rows), left_out=left_out, missing=rounded, labels=classes, findings=tuple(remarks))
 
 
 def _missing_findings(missing: Mapping[str, float]) -> list[Finding]:
@@ -155,4 +188,4 @@ def _comparable(column: Column) -> NDArray[np.int64]:
 def _missing(column: Column) -> NDArray[np.bool_]:
     if column.dtype == object:
         return np.array([value is None for value in column], dtype=np.bool_)
-    return np.asarray(np.isnan(column))
+    return np.asarray(np.isnan(column) | beyond(column))

@@ -49,6 +49,10 @@ class Succeeded(Part):
     data: TrainingData
     cost: TrainingCost
     profile: ModelProfile
+    remarks: tuple[str, ...] = ()
+    """What the rows were like: sentences for a person."""
+    left_out: int = 0
+    """Labelled rows that were not learnt from, because their labels cannot be meant."""
 
 
 class Reused(Part):
@@ -61,6 +65,7 @@ class Reused(Part):
     loss_bound: float = Field(gt=0)
     data: TrainingData
     cost: TrainingCost
+    remarks: tuple[str, ...] = ()
 
 
 class Failed(Part):

@@ -20,6 +20,7 @@ from driftloop.kafka.loop.kafka_transport import KafkaTransport
 from driftloop.kafka.loop.metrics import LoopMetrics
 from driftloop.kafka.loop.placement import in_place
 from driftloop.kafka.loop.restore import restore
+from driftloop.kafka.loop.table_rows import take_rows
 from driftloop.kafka.loop.tasks import Gap, Tasks
 from driftloop.kafka.loop.transactions import Transactions
 from driftloop.kafka.loop.transport import AbortedError, Position, Transport
@@ -227,8 +228,15 @@ class Loop:
             return process(tables_current=True)
 
     def _take_tables(self, rows: list[tuple[str, list[Record]]]) -> None:
+        """Tables are read outside every batch: a row that a core cannot take is counted and left out, never fatal."""
         for topic, records in rows:
-            self._processor.take_table(topic, records)
+            for row in take_rows(self._processor, topic, records):
+                self.metrics.kept_out(topic, row.reason)
+                self._log.warning(
+                    "a table row was not taken as it stands",
+                    topic=topic, partition=row.record.partition(), offset=row.record.offset(),
+                    reason=row.reason, sentence=row.sentence,
+                )  # fmt: skip
 
     def _isolate(self, records: list[Record], error: Exception) -> None:
         """Halve the batch until the culprit stands alone, then bury it."""

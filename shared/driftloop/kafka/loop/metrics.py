@@ -73,6 +73,19 @@ class LoopMetrics:
             ("service", "source"),
             registry=self.registry,
         )
+        self._kept_out = Counter(
+            "driftloop_table_rows_kept_out_total",
+            "Rows of a table that were not taken as they stand, by topic and reason: unreadable, unusable, "
+            "unknown_fields (taken without them) or raised.",
+            ("service", "topic", "reason"),
+            registry=self.registry,
+        )
+        self._unknown_fields = Counter(
+            "driftloop_unknown_fields_total",
+            "Fields of control messages that this release does not know: they were left out.",
+            labels,
+            registry=self.registry,
+        )
         self._partitions = Gauge("driftloop_partitions", "Partitions at work.", labels, registry=self.registry)
         self._left_out.labels(service)  # shown from the start: an alert sees a rise, not a first value
         self.service = service
@@ -118,6 +131,14 @@ class LoopMetrics:
     def left_out(self, records: int) -> None:
         """The client left records out; the loop goes back for them."""
         self._left_out.labels(self.service).inc(records)
+
+    def unknown_fields(self, fields: int) -> None:
+        """Fields of a newer release were left out of what was read."""
+        self._unknown_fields.labels(self.service).inc(fields)
+
+    def kept_out(self, topic: str, reason: str) -> None:
+        """A table row was not taken as it stands."""
+        self._kept_out.labels(self.service, topic, reason).inc()
 
     def lag(self, topic: str, partition: int, records: int) -> None:
         """How far behind an input is."""

@@ -43,6 +43,7 @@ class Transactions:
         self._commit(writes, self._due())
         self._metrics.batch(records, len(effects.dead_letters), effects.ignored, time.monotonic() - started)
         self._metrics.buried(effects.dead_letters)
+        self._metrics.unknown_fields(effects.unknown_fields)
 
     def buried(self, letter: DeadLetter, attempts: int) -> None:
         """A record that the core cannot take."""

@@ -1,0 +1,44 @@
+"""What a version predicts, and whether that is what is declared now.
+
+One rule for every way in which a version can come to serve or be compared: it may where it predicts the
+target fields, of the kinds and under the task, that the model's spec declares.
+"""
+
+import json
+
+from driftloop.spec.model_spec import ModelSpec
+
+
+def target_of(spec: ModelSpec) -> str:
+    """The target as a text that is the same for two specs exactly where their predictions are comparable.
+
+    >>> spec = ModelSpec.model_validate(
+    ...     {"model_id": "m", "task": "binary", "features": {"x": {}}, "target": {"y": {}}})
+    >>> target_of(spec)
+    '["binary", {"y": "category"}]'
+    """
+    return json.dumps([spec.task, {name: field.kind for name, field in sorted(spec.target.items())}])
+
+
+def predicts_the_same(one: ModelSpec, other: ModelSpec) -> bool:
+    """Whether what a version of one spec predicts can be judged, and served, under the other.
+
+    >>> declared = {"model_id": "m", "task": "binary", "features": {"x": {}}, "target": {"y": {}}}
+    >>> one, renamed = (ModelSpec.model_validate({**declared, "target": {name: {}}}) for name in ("y", "churn"))
+    >>> predicts_the_same(one, one), predicts_the_same(one, renamed)
+    (True, False)
+    """
+    return target_of(one) == target_of(other)
+
+
+def target_words(target: str) -> str:
+    """A target for a person; any other text as it is.
+
+    >>> target_words('["binary", {"y": "category"}]')
+    'y (category, binary)'
+    """
+    try:
+        task, fields = json.loads(target)
+        return ", ".join(f"{name} ({kind}, {task})" for name, kind in fields.items())
+    except (ValueError, AttributeError, TypeError):
+        return target
