@@ -71,19 +71,30 @@ class ModelGauges(Collector):
         """One family after the other."""
         states = self._states()
         for name, words, labels, samples in (
-            ("champion_info", "The version that serves (the value is always 1).", ("model", "version"), _champions),
-            ("runs_in_flight", "Training runs that were asked for and have not ended.", ("model",), _runs),
-            ("frames_waiting", "Frames whose evidence is not complete yet.", ("model",), _waiting),
-            ("model_frozen", "1 where a person has frozen the model.", ("model",), _frozen),
-            ("proof_rows", "Rows on which a challenger has been compared.", ("model", "version"), _proof_rows),
             (
-                "proof_evidence_log",
+                "driftloop_champion_info",
+                "The version that serves (the value is always 1).",
+                ("model", "version"),
+                _champions,
+            ),
+            ("driftloop_runs_in_flight", "Training runs that were asked for and have not ended.", ("model",), _runs),
+            ("driftloop_frames_waiting", "Frames whose evidence is not complete yet.", ("model",), _waiting),
+            ("driftloop_model_waits", "1 for each thing that the model waits for.", ("model", "waits_for"), _waits),
+            ("driftloop_model_frozen", "1 where a person has frozen the model.", ("model",), _frozen),
+            (
+                "driftloop_proof_rows",
+                "Rows on which a challenger has been compared.",
+                ("model", "version"),
+                _proof_rows,
+            ),
+            (
+                "driftloop_proof_evidence_log",
                 "Log of the evidence that a challenger is better (gain), worse (harm), or one on probation worse.",
                 ("model", "version", "claim"),
                 _evidence,
             ),
         ):
-            family = GaugeMetricFamily(f"driftloop_{name}", words, labels=labels)
+            family = GaugeMetricFamily(name, words, labels=labels)
             for state in states:
                 for values, figure in samples(state):
                     family.add_metric(values, figure)
@@ -101,6 +112,11 @@ def _runs(state: ModelState) -> Iterator[Sample]:
 
 def _waiting(state: ModelState) -> Iterator[Sample]:
     yield (state.model_id,), float(len(state.waiting))
+
+
+def _waits(state: ModelState) -> Iterator[Sample]:
+    for name in list(state.waits):
+        yield (state.model_id, name), 1.0
 
 
 def _frozen(state: ModelState) -> Iterator[Sample]:

@@ -11,7 +11,7 @@ from trainer_worker.adapters.learnt_rows import ArchivedLearntRows
 from trainer_worker.adapters.model_shelf import LoadedModels
 from trainer_worker.core.score.processor import ChallengeScoring
 from trainer_worker.core.train.processor import RunLimits, TrainingRuns
-from trainer_worker.metrics import ScoreMetrics, TrainMetrics
+from trainer_worker.metrics import RefusedVersions, ScoreMetrics, TrainMetrics
 from trainer_worker.settings import Settings
 
 TRAIN = LoopSettings(
@@ -42,8 +42,10 @@ def _build_train(settings: Settings, kafka: KafkaSettings) -> Service:
     places = Places(
         settings.archive_uri, settings.artifact_uri, settings.archive_wait_seconds, settings.checkpoint_seconds
     )
-    executor = ChildProcesses(places, TrainMetrics(metrics.registry), settings.warm)
+    shown = TrainMetrics(metrics.registry)
+    executor = ChildProcesses(places, shown, settings.warm)
     core = TrainingRuns(executor, RunLimits(settings.runs_at_once, settings.starts_per_run))
+    shown.watch(core, executor.oldest_run_seconds, metrics.registry)
     return Service(
         Loop(core, TRAIN, kafka, metrics=metrics),
         metrics_port=settings.metrics_port,
@@ -57,6 +59,7 @@ def _build_score(settings: Settings, kafka: KafkaSettings) -> Service:
     metrics = LoopMetrics(SCORE.service)
     shelf = LoadedModels(settings.models_in_memory, ScoreMetrics(metrics.registry))
     core = ChallengeScoring(shelf, KafkaFrames(kafka), ArchivedLearntRows(settings.archive_uri))
+    metrics.registry.register(RefusedVersions(core.refused))
     return Service(
         Loop(core, SCORE, kafka, metrics=metrics),
         metrics_port=settings.metrics_port,

@@ -1,6 +1,12 @@
 """Prometheus objects of both roles."""
 
+from collections.abc import Callable, Iterator, Mapping
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
+
+from trainer_worker.core.train.processor import TrainingRuns
 
 _RUN_SECONDS = (0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 300, 1800, 28800)
 _PREDICT_SECONDS = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5, 2)
@@ -30,6 +36,42 @@ class TrainMetrics:
             ["model"],
             registry=registry,
         )
+        self.archive = Gauge(
+            "driftloop_training_waits_for_archive", "Runs that wait for the archive to hold their rows.",
+            registry=registry,
+        )  # fmt: skip
+        self.store = Gauge(
+            "driftloop_training_waits_for_store", "Runs that wait for the artifact store.", registry=registry
+        )
+
+    def watch(self, core: TrainingRuns, oldest_run_seconds: Callable[[], float], registry: CollectorRegistry) -> None:
+        """Show what waits in the core and how long the oldest run has been in progress, whenever it is asked."""
+        Gauge(
+            "driftloop_training_runs_waiting", "Training runs that wait for a free place.", registry=registry
+        ).set_function(lambda: core.waiting)
+        Gauge(
+            "driftloop_training_oldest_run_seconds",
+            "Age of the oldest training run in progress, in seconds; 0 where there is none.",
+            registry=registry,
+        ).set_function(oldest_run_seconds)
+
+
+class RefusedVersions(Collector):
+    """The versions that scoring could not score on the newest frame of their model."""
+
+    def __init__(self, refused: Mapping[tuple[str, str], str]) -> None:
+        self._refused = refused
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        """One sample a version; its value is 1."""
+        family = GaugeMetricFamily(
+            "driftloop_scoring_versions_refused",
+            "Versions that could not be scored on the newest frame (the value is always 1).",
+            labels=("model", "version"),
+        )
+        for model, version in list(self._refused):
+            family.add_metric((model, version), 1.0)
+        yield family
 
 
 class ScoreMetrics:

@@ -9,7 +9,11 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """One way to wait. `metric` is a Prometheus series, `status` the words shown, `alert` a rule's name."""
+    """One way to wait. `metric` is a Prometheus series, `status` the words shown, `alert` a rule's name.
+
+    Waits of the coordinator are series of one metric, told apart by the label `waits_for`, which is `name`.
+    `ends` says what ends the wait, and what a person can do.
+    """
 
     name: str
     service: str
@@ -17,7 +21,15 @@ class Wait:
     metric: str
     status: str
     alert: str
+    ends: str = ""
 
+
+def _model(name: str, waits_for: str, alert: str, ends: str) -> Wait:
+    return Wait(name, "retrain_coordinator", waits_for, "driftloop_model_waits", f"waits for {waits_for}", alert, ends)
+
+
+_EVIDENCE, _PERSON = "DriftloopModelWaitsForEvidence", "DriftloopModelWaitsForPerson"
+_RUN, _LONG = "DriftloopModelWaitsForRun", "DriftloopModelWaitsLong"
 
 INGESTION: tuple[Wait, ...] = ()
 
@@ -25,11 +37,82 @@ ARCHIVE: tuple[Wait, ...] = ()
 
 DETECTION: tuple[Wait, ...] = ()
 
-COORDINATOR: tuple[Wait, ...] = ()
+COORDINATOR: tuple[Wait, ...] = (
+    _model("detection", "detection to report a frame", _EVIDENCE,
+           "drift_detection reports it; is it running, and has it lag?"),
+    _model("scores", "the scores of a frame", _EVIDENCE,
+           "Scoring tells them, or why it cannot. 2 minutes after it told of a later frame, or after 30 minutes of "
+           "silence, the frame is taken in without, and a decision with trigger `scores` says so."),
+    _model("signals", "the signals of a frame", _EVIDENCE,
+           "They come; after 30 minutes the frame is taken in without those that do not."),
+    _model("run", "the end of a training run", _RUN,
+           "The trainer ends the run; `driftloop cancel` gives it up."),
+    _model("fleet", "a run of another model to end", _RUN,
+           "One of the runs in progress ends; the setting `runs_at_once` bounds them."),
+    _model("proof", "the proof of a challenger", _LONG,
+           "Labelled rows prove it better or worse, at `challenge.maximum_rows` at the latest; `driftloop promote` or "
+           "`driftloop veto`."),
+    _model("approval", "a person's approval", _PERSON,
+           "`driftloop approve` or `driftloop veto`."),
+    _model("veto_window", "the end of the veto window", _LONG,
+           "It ends by itself; `driftloop approve` or `driftloop veto` end it at once."),
+    _model("freeze", "the end of a freeze", _PERSON,
+           "`driftloop unfreeze`."),
+    _model("automation", "a person, because automatic retraining is off", _PERSON,
+           "`driftloop retrain`, or `automation.retrain: true` in the spec."),
+    _model("quiet", "a quiet period of the host", _LONG,
+           "A reading below the policy's limit comes; `driftloop readings` sends them."),
+    _model("disk", "free disk space", _LONG,
+           "A reading of `free_disk_gb` above the policy's limit comes."),
+    _model("cool_down", "the end of a cool-down", _LONG,
+           "`least_gap_seconds` or the span of `maximum_runs` passes; `driftloop retrain` passes it."),
+    _model("rows", "more labelled rows", _LONG,
+           "Labels come: do they? The policy's `minimum_rows` and `minimum_new_rows` say how many."),
+    _model("retry", "more labelled rows after a failed run", _LONG,
+           "Rows come; `driftloop models history` says why the run failed."),
+    _model("quarantine", "a second window to confirm a drift", _LONG,
+           "`quarantine_rows` more labelled rows come."),
+    _model("payoff", "a harm to cost as much as a run", _LONG,
+           "The loss that a run would avoid reaches its price; `driftloop retrain` does not wait for it."),
+    _model("policy", "a person, because the policy does not act on the harm", _PERSON,
+           "`driftloop retrain`, or another policy in the spec; the decision says if the policy is unusable."),
+    _model("version", "a first version", _PERSON,
+           "`driftloop retrain` trains one from the labelled rows, `driftloop models register` brings one in; "
+           "`first_version_rows` in the policy starts the first run by itself."),
+    _model("target", "a version that predicts the declared target", _PERSON,
+           "`driftloop retrain` trains one; a spec with the former target takes the change back."),
+    _model("artifact", "a champion that can be run", _PERSON,
+           "Put the artifact back, `driftloop rollback`, or `driftloop retrain`."),
+    _model("spec", "its spec, which was withdrawn", _PERSON,
+           "`driftloop models apply`."),
+)  # fmt: skip
 
-TRAINER: tuple[Wait, ...] = ()
+TRAINER: tuple[Wait, ...] = (
+    Wait("queue", "trainer_worker", "a free place for a run", "driftloop_training_runs_waiting",
+         "runs wait for a free place", "DriftloopTrainingQueueStands",
+         "The runs in progress end; more workers, or `DRIFTLOOP_TRAINER_WORKER_RUNS_AT_ONCE`."),
+    Wait("child", "trainer_worker", "the end of a run in progress", "driftloop_training_oldest_run_seconds",
+         "a run is in progress", "DriftloopTrainingRunIsLong",
+         "The run ends, at `training.time_limit_seconds` at the latest; `driftloop cancel` ends it at once."),
+    Wait("archive", "trainer_worker", "the archive to hold the rows of a run", "driftloop_training_waits_for_archive",
+         "a run waits for the archive", "DriftloopTrainingWaitsForArchive",
+         "The archive gets there; after `archive_wait_seconds` the run fails with that reason. Does the archive run?"),
+    Wait("store", "trainer_worker", "the artifact store", "driftloop_training_waits_for_store",
+         "a run waits for the artifact store", "DriftloopArtifactStoreAway",
+         "The store answers and takes files; after `archive_wait_seconds` the run fails with that reason."),
+)  # fmt: skip
 
-SCORING: tuple[Wait, ...] = ()
+SCORING: tuple[Wait, ...] = (
+    Wait("store", "challenge_scoring", "the artifact store", "driftloop_scoring_store_away",
+         "scoring waits for the artifact store", "DriftloopArtifactStoreAway",
+         "The store answers. Until then the process ends every 20 seconds and is started again where it was."),
+    Wait("version", "challenge_scoring", "a version that can be scored", "driftloop_scoring_versions_refused",
+         "a version cannot be scored", "DriftloopVersionNotScored",
+         "Its artifact is put back, or it is archived; the scores name the reason, as does the log."),
+    Wait("frames", "challenge_scoring", "the frames that it is behind", "driftloop_lag_records",
+         "frames wait to be scored", "DriftloopFallsBehind",
+         "Scoring catches up; more replicas, up to one a partition."),
+)  # fmt: skip
 
 RUNTIME: tuple[Wait, ...] = (
     Wait(

@@ -15,7 +15,12 @@ pytestmark = pytest.mark.skipif(PROMTOOL is None, reason="promtool is missing: i
 
 @pytest.mark.parametrize(
     "command",
-    [("check", "config", "prometheus.yml"), ("check", "rules", "rules.yml"), ("test", "rules", "rules_test.yml")],
+    [
+        ("check", "config", "prometheus.yml"),
+        ("check", "rules", "rules.yml"),
+        ("test", "rules", "rules_test.yml"),
+        ("test", "rules", "rules_of_days_test.yml"),
+    ],
     ids=" ".join,
 )
 def test_prometheus_accepts_and_the_alerts_fire(command: tuple[str, ...]):
@@ -26,5 +31,5 @@ def test_prometheus_accepts_and_the_alerts_fire(command: tuple[str, ...]):
 def test_every_alert_has_a_test():
     groups = yaml.safe_load((FOLDER / "rules.yml").read_text())["groups"]
     alerts = {rule["alert"] for group in groups for rule in group["rules"]}
-    tests = yaml.safe_load((FOLDER / "rules_test.yml").read_text())["tests"]
+    tests = [test for path in FOLDER.glob("*_test.yml") for test in yaml.safe_load(path.read_text())["tests"]]
     assert alerts == {check["alertname"] for test in tests for check in test["alert_rule_test"]}

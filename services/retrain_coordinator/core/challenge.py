@@ -63,6 +63,7 @@ def begin(
     row: int,
     *,
     refitted: bool = False,
+    unopposed: bool = False,
 ) -> ChallengeEntry:
     """The challenge of a run's version, with its held-out losses as the first evidence.
 
@@ -71,7 +72,7 @@ def begin(
     the one that challenges has. Where the stream drifts, the first can lose and the second be right.
     """
     entry = unproven(result.version, champion, rule, since, row)
-    entry.loss_bound = result.loss_bound or 1.0
+    entry.loss_bound, entry.unopposed = result.loss_bound or 1.0, unopposed
     held_out = result.validation
     if held_out is None or len(held_out.champion_losses) != len(held_out.challenger_losses):
         return entry
@@ -98,6 +99,9 @@ def after(entry: ChallengeEntry, champion: Sequence[float], challenger: Sequence
 def verdict(entry: ChallengeEntry, rule: ChallengeRule) -> ChallengeVerdict:
     """What the rows so far prove, at the risk that the spec allows."""
     evidence = _evidence(entry)
+    if entry.unopposed:
+        reason = f"{entry.champion} predicts another target than is declared, so there is nothing to compare with"
+        return ChallengeVerdict("promote", reason, evidence)
     if rule.mode == "none":
         return ChallengeVerdict("promote", "the spec asks for no proof", evidence)
     harmed = harmed_segment(entry, rule.risk)

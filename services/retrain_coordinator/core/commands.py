@@ -9,7 +9,8 @@ from retrain_coordinator.core.decide import decide
 from retrain_coordinator.core.evidence import Command, evidence_of, history_of
 from retrain_coordinator.core.state import Reading
 from retrain_coordinator.core.step import Step
-from retrain_coordinator.core.versions import is_compatible, next_version, parts, signature
+from retrain_coordinator.core.target import obstacle
+from retrain_coordinator.core.versions import next_version, parts, signature
 
 
 def obey(step: Step, command: ModelCommand) -> None:
@@ -49,8 +50,8 @@ def _promote(step: Step, command: ModelCommand) -> None:
         _refuse(step, command, f"version {version} is the champion already")
     elif state.frozen is not None:
         _refuse(step, command, f"the model is frozen ({state.frozen})")
-    elif state.champion and not is_compatible(version, state.champion):
-        _refuse(step, command, f"version {version} predicts another target than {state.champion}")
+    elif (refused := obstacle(state, version, step.spec)) is not None:
+        _refuse(step, command, refused)
     else:
         lifecycle.promote(step, version, _who(command), trigger="manual")
 
@@ -64,6 +65,8 @@ def _roll_back(step: Step, command: ModelCommand) -> None:
         _refuse(step, command, f"version {to} is not known")
     elif to == state.champion:
         _refuse(step, command, f"version {to} is the champion already")
+    elif (refused := obstacle(state, to, step.spec)) is not None:
+        _refuse(step, command, refused)
     else:
         lifecycle.roll_back(step, to, _who(command), trigger="manual")
 
@@ -93,6 +96,9 @@ def _approve(step: Step, command: ModelCommand) -> None:
     if version in waiting and version is not None:
         if state.frozen is not None:
             _refuse(step, command, f"the model is frozen ({state.frozen})")
+            return
+        if (refused := obstacle(state, version, step.spec)) is not None:
+            _refuse(step, command, refused)
             return
         lifecycle.promote(step, version, f"approved by {_who(command)}", trigger="approval")
     elif state.waits_for_approval is not None:
@@ -171,7 +177,9 @@ def _predecessor(step: Step) -> Version | None:
     state = step.state
     if state.probation is not None:
         return state.probation.predecessor
-    return state.champions[-2] if len(state.champions) > 1 else None
+    earlier = [version for version in state.champions[:-1] if version in state.versions]
+    fit = [version for version in earlier if obstacle(state, version, step.spec) is None]
+    return next(reversed(fit or state.champions[:-1]), None)
 
 
 _RIGHTS = {"promote": "promote", "approve": "promote", "register": "promote", "roll_back": "roll_back"}

@@ -16,6 +16,7 @@ from driftloop.spec.policy import Mode
 from retrain_coordinator.core.payoff import Verdict
 from retrain_coordinator.core.quarantine import lacking
 from retrain_coordinator.core.state import ModelState, Reading
+from retrain_coordinator.core.target import opponent
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,10 +43,15 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """What was done before: `runs_at` are the starts of runs, the newest last."""
+    """What was done before: `runs_at` are the starts of runs, the newest last.
+
+    `champion` is None where none serves that predicts what is declared.
+    """
 
     champion: Version | None = None
     champion_since: datetime | None = None
+    target_row: int = 0
+    """Labelled rows that tell another target than is declared now; they come before all others."""
     runs_at: Sequence[datetime] = ()
     rows_at_run: int = 0
     feedback_at_run: float = 0.0
@@ -70,8 +76,9 @@ def history_of(state: ModelState, spec: ModelSpec, fleet: tuple[int, int] | None
     if len(state.challenges) < spec.challenge.challengers:
         challenge = None
     return History(
-        champion=state.champion,
+        champion=opponent(state, spec),
         champion_since=state.champion_since,
+        target_row=state.target_row,
         runs_at=tuple(state.runs_at),
         rows_at_run=state.rows_at_run,
         feedback_at_run=state.feedback_at_run,

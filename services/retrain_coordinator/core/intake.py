@@ -1,7 +1,10 @@
 """Taking a complete frame in: scores first, then signals, then the status and its loss blocks."""
 
+from datetime import datetime
+
 from driftloop.contracts.drift_status import LossBlock
 from retrain_coordinator.core import (
+    answers,
     canary,
     challenge,
     corrections,
@@ -11,6 +14,7 @@ from retrain_coordinator.core import (
     probation,
     quarantine,
     runs,
+    scoring,
     windows,
 )
 from retrain_coordinator.core.decide import Decision, decide
@@ -18,9 +22,12 @@ from retrain_coordinator.core.evidence import Command, evidence_of, history_of
 from retrain_coordinator.core.figures import completed
 from retrain_coordinator.core.merge import FrameEvidence
 from retrain_coordinator.core.segments import by_segment
-from retrain_coordinator.core.state import SIGNALS_KEPT
+from retrain_coordinator.core.specs import Declared
+from retrain_coordinator.core.state import SIGNALS_KEPT, ModelState
 from retrain_coordinator.core.step import Step
+from retrain_coordinator.core.target import obstacle, opponent
 from retrain_coordinator.core.triggers import asking
+from retrain_coordinator.core.waiting import FRAMES, of_frames, of_model
 
 _BACK_AGAIN = 4.0
 """Standard errors by which the predecessor must be better to come back within the champion's probation:
@@ -31,8 +38,12 @@ def take_in(step: Step, frame: FrameEvidence) -> None:
     """Bring the state up to the frame, and decide wherever a loss block closed and at its end."""
     state = step.state
     state.applied = frame.position
+    scoring.take(step, frame)
+    if frame.status.spec_version < state.target_spec:
+        _take_former(step, frame)
+        return
     _take_scores(step, frame)
-    if step.policy.triggers.payoff is not None and step.policy.triggers.attainable:
+    if step.known.scored_always:
         _feed(step, frame)
     state.signals = [*state.signals, *frame.signals][-SIGNALS_KEPT:]
     status = frame.status
@@ -44,13 +55,48 @@ def take_in(step: Step, frame: FrameEvidence) -> None:
     step.row = None
     windows.note(step)
     lifecycle.settle(step)
-    consider(step)
+    decision, word = consider(step), payoff_word(step)
+    answers.answer(step, frame.signals, decision, word)
+    answers.remind(step, decision, word)
+    note_waits(step)
+
+
+def note_waits(step: Step) -> None:
+    """Keep what the model waits for now, and since when."""
+    state = step.state
+    names = (*of_model(state, step.known, step.now, payoff_word(step), step.fleet), *(FRAMES & state.waits.keys()))
+    state.waits = {name: state.waits.get(name, step.now) for name in names}
+
+
+def note_frames(state: ModelState, known: Declared, at: datetime) -> None:
+    """Keep what the oldest frame waits for since `at`: that hangs on how topics interleave, so not on frames."""
+    others = {name: since for name, since in state.waits.items() if name not in FRAMES}
+    state.waits = others | {name: state.waits.get(name, at) for name in of_frames(state, known)}
+
+
+def remind(step: Step) -> None:
+    """Say what has to be said once more by this moment, and decide nothing."""
+    word = payoff_word(step)
+    history = history_of(step.state, step.spec, step.fleet)
+    decision = decide(evidence_of(step.state, word), history, step.policy, step.now)
+    answers.remind(step, decision, word)
+    note_waits(step)
+
+
+def _take_former(step: Step, frame: FrameEvidence) -> None:
+    """A frame that was made under the target before: its rows count, and it says nothing about this one."""
+    state, status = step.state, frame.status
+    state.rows, state.labelled_rows = status.rows, status.labelled_rows
+    state.target_row = status.labelled_rows
+    state.rows_at_run = status.labelled_rows
+    answers.answer_former(step, frame.signals)
+    note_waits(step)
 
 
 def consider(step: Step, command: Command | None = None) -> Decision:
     """Decide now; publish a decision to act, and a refusal once for each cause."""
     state = step.state
-    word = _payoff_word(step)
+    word = payoff_word(step)
     _quarantine(step, word)
     decision = decide(
         evidence_of(state, word, command), history_of(state, step.spec, step.fleet), step.policy, step.now
@@ -58,7 +104,7 @@ def consider(step: Step, command: Command | None = None) -> Decision:
     if decision.action == "retrain":
         runs.start(step, decision)
     elif decision.action == "reuse" and decision.version in state.versions:
-        lifecycle.reuse(step, decision)
+        lifecycle.reuse(step, decision)  # no obstacle is in its way: the books of such a version are left out
     elif decision.trigger:
         _refuse(step, decision, answered=command is not None)
     return decision
@@ -117,7 +163,7 @@ def _take_block(step: Step, block: LossBlock) -> None:
     state = step.state
     state.labelled_rows = block.first_row + block.rows
     triggers = step.policy.triggers
-    if triggers.payoff is None or triggers.attainable or block.model_version != state.champion:
+    if triggers.payoff is None or triggers.attainable or block.model_version != opponent(state, step.spec):
         return
     state.payoff = payoff.observe(state.payoff, _rule(step), payoff_feed.of_block(block, step.spec))
     step.row = state.labelled_rows
@@ -127,29 +173,42 @@ def _take_block(step: Step, block: LossBlock) -> None:
 def _feed(step: Step, frame: FrameEvidence) -> None:
     """Feed the payoff rule with the rows of a frame, and decide after each whole block."""
     state, block_rows = step.state, step.spec.detection.loss_block_rows
-    if state.champion is None:
+    champion = opponent(state, step.spec)
+    if champion is None:
         return
     archived = {version for version, entry in state.versions.items() if entry.status == "archived"}
-    rows = payoff_feed.rows_of(frame, state.champion, archived)
+    rows = payoff_feed.rows_of(frame, champion, archived)
     state.feed += rows
     while len(state.feed) >= block_rows:
         block, state.feed = state.feed[:block_rows], state.feed[block_rows:]
-        evidence = payoff_feed.evidence_of_rows(block, state.champion)
+        evidence = payoff_feed.evidence_of_rows(block, state.champion or champion)
         state.payoff = payoff.observe(state.payoff, _rule(step), evidence)
         step.row = max(0, frame.status.labelled_rows - len(state.feed))
         consider(step)
     step.row = None
 
 
-def _payoff_word(step: Step) -> payoff.Verdict | None:
+def payoff_word(step: Step) -> payoff.Verdict | None:
+    """What the payoff rule says now; None where the policy has none, or no version can be judged."""
     state = step.state
-    if step.policy.triggers.payoff is None or state.champion is None:
+    if step.policy.triggers.payoff is None or opponent(state, step.spec) is None:
         return None
-    word = payoff.verdict(state.payoff, _rule(step), maximum_rows=step.spec.training.maximum_rows)
+    word = payoff.verdict(_fit_books(step), _rule(step), maximum_rows=step.spec.training.maximum_rows)
     back = state.probation.predecessor if state.probation and word.action == "reuse" else None
     if back is not None and word.version == back and not state.payoff.rivals[back].stands_out(_BACK_AGAIN):
         return word.model_copy(update={"action": "wait", "version": None})
     return word
+
+
+def _fit_books(step: Step) -> payoff.PayoffState:
+    """The books without archived versions that must not serve again."""
+    state = step.state
+    fit = {
+        version: account
+        for version, account in state.payoff.rivals.items()
+        if version in state.versions and obstacle(state, version, step.spec) is None
+    }
+    return state.payoff if len(fit) == len(state.payoff.rivals) else state.payoff.model_copy(update={"rivals": fit})
 
 
 def _rule(step: Step) -> payoff.PayoffRule:

@@ -14,6 +14,7 @@ from retrain_coordinator.core import challenge, payoff, probation
 from retrain_coordinator.core.decide import Decision
 from retrain_coordinator.core.state import VERSIONS_KEPT, ChallengeEntry, ProbationEntry, VersionEntry
 from retrain_coordinator.core.step import Step
+from retrain_coordinator.core.target import obstacle, opponent
 from retrain_coordinator.core.versions import signature
 
 Figures = dict[str, float | str | None]
@@ -25,16 +26,16 @@ def register(step: Step, version: Version, artifact: str, sha256: str, reason: s
     bound = state.versions[state.champion].loss_bound if state.champion else 1.0
     state.versions[version] = VersionEntry(
         version=version, status="registered", spec_version=step.spec_version, artifact=artifact, sha256=sha256,
-        loss_bound=bound, lineage=step.chain(),
+        loss_bound=bound, lineage=step.chain(), target=signature(step.spec)["target"],
     )  # fmt: skip
     state.highest, state.signature = version, signature(step.spec)
     step.event("registered", reason, version=version)
     if state.champion is None:
         promote(step, version, reason, trigger="register")
         return
-    rule = step.spec.challenge
+    rule, unopposed = step.spec.challenge, opponent(state, step.spec) is None
     entry = challenge.unproven(version, state.champion, rule, state.applied, state.labelled_rows)
-    state.challenges[version] = entry.model_copy(update={"loss_bound": bound})
+    state.challenges[version] = entry.model_copy(update={"loss_bound": bound, "unopposed": unopposed})
     state.versions[version].status = "challenger"
     step.decision("wait", "register", f"{reason}; it is held against {state.champion}", candidate=version)
     step.event("challenged", f"challenges {state.champion}", version=version, previous_version=state.champion)
@@ -68,12 +69,16 @@ def promote(
     made = step.decision(action, trigger, reason, candidate=version, run_id=entry.run_id, safeguards=safeguards,
                          evidence=evidence, causes=causes)  # fmt: skip
     chain = (*causes, made.message_id)
-    _end_probation(step, f"{version} was promoted")
+    end_probation(step, f"{version} was promoted")
     _serve(step, version)
     step.event("promoted", reason, version=version, previous_version=before, causes=chain, evidence=evidence)
     if before is None or before == version:
         return
-    if step.spec.automation.roll_back and step.spec.challenge.probation_rows:
+    if (
+        step.spec.automation.roll_back
+        and step.spec.challenge.probation_rows
+        and obstacle(state, before, step.spec) is None
+    ):
         state.versions[before].status = "archived"
         state.probation = ProbationEntry(
             champion=version, predecessor=before, since=state.applied, since_row=state.labelled_rows,
@@ -108,7 +113,7 @@ def roll_back(step: Step, to: Version, reason: str, *, trigger: str, evidence: F
     made = step.decision("roll_back", trigger, reason, candidate=to, evidence=evidence)
     chain: tuple[UUID, ...] = (*made.caused_by, made.message_id)
     if state.probation and state.probation.predecessor != to:
-        _end_probation(step, f"{to} came back")
+        end_probation(step, f"{to} came back")
     state.probation = None
     state.champions = [version for version in state.champions if version not in (bad, to)]
     _serve(step, to)
@@ -131,6 +136,10 @@ def settle(step: Step) -> None:
 
 
 def _settle_challenge(step: Step, entry: ChallengeEntry) -> None:
+    refused = obstacle(step.state, entry.version, step.spec)
+    if refused is not None:
+        reject(step, entry.version, refused, trigger="unusable")
+        return
     word = challenge.verdict(entry, step.spec.challenge)
     if word.outcome == "reject":
         reject(step, entry.version, word.reason, evidence=word.evidence)
@@ -172,12 +181,18 @@ def _settle_probation(step: Step, entry: ProbationEntry) -> None:
         reason = (
             f"{entry.champion} is worse than {entry.predecessor} by {entry.harm.mean:.4f} on {entry.harm.rows} rows"
         )
-        roll_back(step, entry.predecessor, reason, trigger="harm", evidence=figures)
+        refused = obstacle(step.state, entry.predecessor, step.spec)
+        if refused is None:
+            roll_back(step, entry.predecessor, reason, trigger="harm", evidence=figures)
+            return
+        step.decision("refuse", "harm", f"{reason}; but {refused}", candidate=entry.predecessor, evidence=figures)
+        end_probation(step, refused)
     elif entry.harm.rows >= rule.probation_rows:
-        _end_probation(step, f"{entry.champion} came through its probation of {entry.harm.rows} rows")
+        end_probation(step, f"{entry.champion} came through its probation of {entry.harm.rows} rows")
 
 
-def _end_probation(step: Step, reason: str) -> None:
+def end_probation(step: Step, reason: str) -> None:
+    """Let the predecessor go, where one is scored beside the champion."""
     entry, step.state.probation = step.state.probation, None
     if entry is not None:
         _archive(step, entry.predecessor, reason)
@@ -196,7 +211,7 @@ def _serve(step: Step, version: Version) -> None:
     state.champions = [*(known for known in state.champions if known != version), version][-VERSIONS_KEPT:]
     state.serving_since = state.applied.offset if state.applied else -1
     state.scheduled_from = state.scheduled_from or step.now
-    state.refusals, state.feed = [], []
+    state.refusals, state.feed, state.harm = [], [], None
     state.payoff = payoff.began_serving(state.payoff, version, trained_rows=state.versions[version].rows)
 
 

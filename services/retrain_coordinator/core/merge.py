@@ -4,28 +4,43 @@ Why: signals, status and scores come on three topics, and how those interleave d
 machine. Taken in by frame (scores, then signals, then status), they give the same decisions always.
 Detection is always expected; its whole-model status says that it is done with a frame, and how many
 signals it raised there (they are on another topic, and may be read later). Scoring is
-expected for the versions that are under proof or on probation since before the frame.
+expected for the versions that are under proof or on probation since before the frame: it tells their
+losses, or why it refused them.
+
+Nothing is waited for without end. A frame that detection left out is passed over as soon as a later one
+was reported; one whose scores or signals do not come goes on without them at `deadline`.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from driftloop.contracts.challenge_scores import ChallengeScores, CorrectedRow
+from driftloop.contracts.challenge_scores import ChallengeScores, CorrectedRow, RefusedVersion
 from driftloop.contracts.drift_signals import DriftSignal
 from driftloop.contracts.drift_status import DriftStatus
 from driftloop.contracts.message import FramePosition, Version
+from driftloop.spec.model_spec import ModelSpec
 from retrain_coordinator.core.corrections import corrected_of
-from retrain_coordinator.core.state import ModelState, Waiting
+from retrain_coordinator.core.state import VERSIONS_KEPT, ModelState, Waiting
+from retrain_coordinator.core.target import opponent
 
 FRAMES_WAITING = 2_000
 """Frames that may wait for scores; beyond, the oldest goes on without: a scorer that is down must
 not keep drift from being answered."""
+PASSED_OVER = timedelta(minutes=2)
+"""How long a frame waits for the scores of versions that scoring has told of a later frame."""
+SILENT = timedelta(minutes=30)
+"""How long it waits where nothing at all comes from scoring. Long, because a scorer that catches up with a
+backlog is silent about one model while it works on others."""
 
 
 @dataclass(frozen=True, slots=True)
 class FrameEvidence:
-    """All that was said about a frame, in the order in which it counts."""
+    """All that was said about a frame, in the order in which it counts.
+
+    `refused` are versions that scoring could not score there, `missing` those that it has not told of
+    though they were expected (the frame went on without).
+    """
 
     position: FramePosition
     losses: Mapping[Version, tuple[float, ...]]
@@ -36,6 +51,28 @@ class FrameEvidence:
     signals: tuple[DriftSignal, ...]
     status: DriftStatus
     at: datetime
+    refused: Mapping[Version, RefusedVersion]
+    missing: frozenset[Version]
+    expected: frozenset[Version]
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The oldest frame that waits, as far as it was reported: what has come, and what has not."""
+
+    offset: int
+    waiting: Waiting
+    status: DriftStatus
+    at: datetime
+    scores: tuple[ChallengeScores, ...]
+    expected: frozenset[Version]
+    missing: frozenset[Version]
+    signals_missing: int
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether every source has reported the frame."""
+        return not self.missing and self.signals_missing <= 0
 
 
 def add(state: ModelState, message: ChallengeScores | DriftSignal | DriftStatus, raw: str, at: datetime) -> bool:
@@ -46,37 +83,87 @@ def add(state: ModelState, message: ChallengeScores | DriftSignal | DriftStatus,
     waiting = state.waiting.setdefault(offset, Waiting())
     if isinstance(message, ChallengeScores):
         waiting.scores.append(raw)
+        state.scores_at = at if state.scores_at is None else max(state.scores_at, at)
+        told = {version: max(offset, state.told.get(version, -1)) for version in (*message.losses, *message.refused)}
+        newest = sorted((state.told | told).items(), key=lambda entry: (entry[1], entry[0]))
+        state.told = dict(newest[-VERSIONS_KEPT:])
     elif isinstance(message, DriftSignal):
         waiting.signals.append(raw)
     elif message.segment == "":
         waiting.status, waiting.at = raw, at
+    _pass_over(state)
     return True
 
 
-def next_complete(state: ModelState, *, scored_always: bool = False) -> FrameEvidence | None:
-    """Take out the oldest frame if all its sources have reported it, else None.
+def head(state: ModelState, spec: ModelSpec, *, scored_always: bool = False) -> Head | None:
+    """The oldest frame that waits; None where none does, or detection has not reported it yet.
 
     `scored_always`: the policy goes by scores, so they are expected whenever a version serves.
     """
-    if not state.waiting:
+    offset = min(state.waiting, default=None)
+    if offset is None:
         return None
-    offset = min(state.waiting)
     waiting = state.waiting[offset]
     if waiting.status is None or waiting.at is None:
         return None
-    scores = [ChallengeScores.from_json(raw) for raw in sorted(waiting.scores)]
-    losses = _united(scores)
+    scores = tuple(ChallengeScores.from_json(raw) for raw in sorted(waiting.scores))
+    told = {version for message in scores for version in (*message.losses, *message.refused)}
+    expected = frozenset(_expected(state, spec, offset, scored_always=scored_always))
     status = DriftStatus.from_json(waiting.status)
-    missing = _expected(state, offset, scored_always=scored_always) - losses.keys()
-    if len(waiting.signals) < (status.signals or 0) or (missing and len(state.waiting) <= FRAMES_WAITING):
+    lacking = (status.signals or 0) - len(waiting.signals)
+    return Head(offset, waiting, status, waiting.at, scores, expected, expected - told, lacking)
+
+
+def deadline(state: ModelState, found: Head) -> datetime | None:
+    """When a frame that is not complete goes on all the same, by the log's time; None where it is complete."""
+    if found.is_complete:
         return None
-    del state.waiting[offset]
-    signals = sorted((DriftSignal.from_json(raw) for raw in waiting.signals), key=_signal_order)
+    if found.signals_missing <= 0 and all(state.told.get(version, -1) > found.offset for version in found.missing):
+        return found.at + PASSED_OVER
+    return max(found.at, state.scores_at or found.at) + SILENT
+
+
+def next_complete(
+    state: ModelState, spec: ModelSpec, *, scored_always: bool = False, until: datetime | None = None
+) -> FrameEvidence | None:
+    """Take out the oldest frame if all its sources have reported it, else None.
+
+    With `until`, a frame whose deadline has come by then is taken out too, with what there is.
+    """
+    found = head(state, spec, scored_always=scored_always)
+    if found is None:
+        return None
+    if not found.is_complete and len(state.waiting) <= FRAMES_WAITING:
+        due = deadline(state, found)
+        if until is None or due is None or due > until:
+            return None
+    del state.waiting[found.offset]
+    _pass_over(state)
+    raws = (*found.waiting.carried, *found.waiting.signals)
+    signals = sorted((DriftSignal.from_json(raw) for raw in raws), key=_signal_order)
+    scores = found.scores
     longest = _longest(scores)
+    losses = _united(scores)
+    refused = {
+        version: why for message in scores for version, why in message.refused.items() if not losses.get(version)
+    }
     return FrameEvidence(
-        status.position, losses, dict(longest.segments) if longest else {}, dict(longest.served) if longest else {},
-        corrected_of(scores), tuple(scores), tuple(signals), status, waiting.at,
+        found.status.position, losses, dict(longest.segments) if longest else {},
+        dict(longest.served) if longest else {}, corrected_of(scores), scores, tuple(signals), found.status,
+        found.at, refused, found.missing, found.expected,
     )  # fmt: skip
+
+
+def _pass_over(state: ModelState) -> None:
+    """Drop frames that detection left out: a later one was reported, and it reports them in order.
+
+    Their signals, if any came, count with the next frame.
+    """
+    reported = min((offset for offset, one in state.waiting.items() if one.status is not None), default=None)
+    if reported is None:
+        return
+    for offset in sorted(offset for offset in state.waiting if offset < reported):
+        state.waiting[reported].carried += state.waiting.pop(offset).signals
 
 
 def _united(scores: Sequence[ChallengeScores]) -> dict[Version, tuple[float, ...]]:
@@ -93,12 +180,13 @@ def _longest(scores: Sequence[ChallengeScores]) -> ChallengeScores | None:
     return max(scores, key=lambda message: len(message.losses.get(message.champion, ())), default=None)
 
 
-def _expected(state: ModelState, offset: int, *, scored_always: bool) -> set[Version]:
+def _expected(state: ModelState, spec: ModelSpec, offset: int, *, scored_always: bool) -> set[Version]:
     scored: set[Version] = set()
-    if scored_always and state.champion is not None and offset > state.serving_since:
-        scored.add(state.champion)
+    champion = opponent(state, spec)
+    if scored_always and champion is not None and offset > state.serving_since:
+        scored.add(champion)
     for challenge in state.challenges.values():
-        if challenge.since is None or challenge.since.offset < offset:
+        if not challenge.unopposed and (challenge.since is None or challenge.since.offset < offset):
             scored |= {challenge.version, challenge.champion}
     probation = state.probation
     if probation is not None and (probation.since is None or probation.since.offset < offset):

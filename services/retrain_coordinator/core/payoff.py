@@ -29,7 +29,7 @@ from typing import Literal
 import numpy as np
 from pydantic import Field
 
-from retrain_coordinator.core.payoff_books import Account, Floats, Part, Recent, Settling, Twin
+from retrain_coordinator.core.payoff_books import Account, Floats, Part, Recent, Settling, Twin, Usual
 
 Action = Literal["retrain", "reuse", "wait"]
 _FIRST_ROWS = 2000
@@ -46,7 +46,8 @@ class PayoffRule(Part):
 
     `price` is what a run costs, in units of loss: a run that is worth 40 wrong answers has price 40.
     `auto` takes `price_share` of what the model would lose over `price_horizon` times the rows that
-    its first version learned (1,000 at least), at its mean loss so far.
+    its first version learned (1,000 at least), at its mean loss over the last so many rows. Older rows are
+    forgotten, and a loss far beyond the usual is cut (`payoff_books.Usual`).
     """
 
     price: float | Literal["auto"] = "auto"
@@ -103,7 +104,9 @@ class PayoffState(Part):
     """Rows of the newest evidence."""
     first_rows: int = 0
     loss: float = 0.0
-    rows: int = 0
+    rows: float = 0.0
+    """The losses that the price goes by, and the rows that they weigh: the horizon's at most."""
+    usual: Usual = Usual()
     twin: Twin = Twin()
     settling: Settling = Settling()
     debts: dict[int, Account] = Field(default_factory=dict)
@@ -144,9 +147,12 @@ def observe(state: PayoffState, rule: PayoffRule, evidence: Evidence) -> PayoffS
 
     Give rows in blocks of a fixed length (25 do well): accounts are settled once a block.
     """
-    losses = evidence.losses
-    if not len(losses) or (state.version is not None and evidence.version != state.version):
+    if not len(evidence.losses) or (state.version is not None and evidence.version != state.version):
         return state
+    usual = state.usual.knowing(evidence.losses)
+    evidence = _cut(evidence, usual.cap)
+    losses = evidence.losses
+    loss, rows = _within_horizon(state, rule, len(losses))
     twin = state.twin if evidence.twin is None else state.twin.after(losses, evidence.twin)
     settling = state.settling.after(losses, rule.settling_rows or _share(state, 4))
     memory = float(rule.memory_rows or _share(state, 2))
@@ -157,8 +163,9 @@ def observe(state: PayoffState, rule: PayoffRule, evidence: Evidence) -> PayoffS
         "version": evidence.version,
         "served_rows": state.served_rows + len(losses),
         "block_rows": len(losses),
-        "loss": state.loss + float(losses.sum()),
-        "rows": state.rows + len(losses),
+        "loss": loss + float(losses.sum()),
+        "rows": rows + len(losses),
+        "usual": usual.after(losses),
         "twin": twin,
         "settling": settling,
         "debts": {
@@ -174,6 +181,32 @@ def observe(state: PayoffState, rule: PayoffRule, evidence: Evidence) -> PayoffS
         },
     }
     return state.model_copy(update=update)
+
+
+def _horizon(state: PayoffState, rule: PayoffRule) -> float:
+    """Rows over which a run has to pay for itself."""
+    return rule.price_horizon * max(state.first_rows or _FIRST_ROWS, _LEAST_PRICED_ROWS)
+
+
+def _within_horizon(state: PayoffState, rule: PayoffRule, more: int) -> tuple[float, float]:
+    """Loss and rows that the price still goes by when `more` rows come: older ones lose weight past the horizon."""
+    room = max(0.0, _horizon(state, rule) - more)
+    if state.rows <= room:
+        return state.loss, state.rows
+    return state.loss * room / state.rows, room
+
+
+def _cut(evidence: Evidence, cap: float) -> Evidence:
+    """The evidence with every loss beyond the cap counted as the cap."""
+    if not cap < float("inf"):
+        return evidence
+    return Evidence(
+        evidence.version,
+        np.minimum(evidence.losses, cap),
+        {version: np.minimum(losses, cap) for version, losses in evidence.archived.items()},
+        {window: np.minimum(losses, cap) for window, losses in evidence.fresh.items()},
+        None if evidence.twin is None else np.minimum(evidence.twin, cap),
+    )
 
 
 def verdict(state: PayoffState, rule: PayoffRule, *, maximum_rows: int) -> Verdict:

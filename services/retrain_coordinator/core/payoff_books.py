@@ -11,12 +11,53 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
 Floats = NDArray[np.float64]
+_FAR = 100.0
+"""A loss counts for no more than so many usual ones."""
+_MEMORY_ROWS = 500.0
+"""Losses above zero after which a level weighs 1/e."""
 
 
 class Part(BaseModel):
     """A frozen piece of the rule's configuration or memory, JSON both ways."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Usual(Part):
+    """How large a loss usually is where there is one: a mean of the losses above zero that forgets.
+
+    Losses far beyond it are the work of an absurd label, a unit taken for another, a number that stands for
+    "missing". They are cut to `cap`, so that one of them neither buys a run nor makes runs too dear for years. A loss
+    that rises for good is taken in within a few blocks, because the mean follows it. Losses of 0 and 1 are never cut.
+    """
+
+    level: float = 0.0
+
+    @property
+    def cap(self) -> float:
+        """The largest loss that counts; infinite while none above zero was seen.
+
+        >>> Usual(level=0.5).cap
+        50.0
+        """
+        return _FAR * self.level if self.level > 0.0 else float("inf")
+
+    def knowing(self, losses: Floats) -> Self:
+        """The level that a first block gives where none is known yet: the median of its losses above zero."""
+        some = losses[np.isfinite(losses) & (losses > 0.0)]
+        return self if self.level > 0.0 or not len(some) else type(self)(level=float(np.median(some)))
+
+    def after(self, losses: Floats) -> Self:
+        """With more rows, which are within the cap.
+
+        >>> Usual(level=1.0).after(np.array([1.0, 0.0, 1.0])).level
+        1.0
+        """
+        some = losses[losses > 0.0]
+        if not len(some):
+            return self
+        kept = float(np.exp(-len(some) / _MEMORY_ROWS))
+        return type(self)(level=kept * self.level + (1.0 - kept) * float(some.mean()))
 
 
 class Account(Part):

@@ -13,12 +13,12 @@ from driftloop.contracts.training_results import TrainingResult
 from driftloop.processor import DeadLetter, Effects, Outgoing, Record, StaleTableError, StateChange
 from driftloop.spec.model_spec import ModelSpec
 from driftloop.spec.policy import Policy, Triggers
-from retrain_coordinator.core import commands, intake, lifecycle, merge, runs
+from retrain_coordinator.core import commands, intake, lifecycle, merge, retarget, runs
 from retrain_coordinator.core.decoding import FrameMessage, Incoming, decode, raw_text
 from retrain_coordinator.core.specs import Declared, declared
 from retrain_coordinator.core.state import COMMANDS_KEPT, ModelState
 from retrain_coordinator.core.step import Step
-from retrain_coordinator.core.timers import next_moment
+from retrain_coordinator.core.timers import decides_at, goes_on_at, next_moment, reminds_at
 
 Key = tuple[int, str]
 
@@ -58,22 +58,41 @@ class Coordinator:
         for record, message in read:
             if message is not None:
                 self._take(batch, record, message)
-        return batch.effects(self._wishes(batch.touched), self._states)
+        return self._effects(batch, list(batch.touched))
 
     def wake(self, now: datetime) -> Effects:
         batch = _Batch()
         for key, state in self._states.items():
             known = self._specs.get(state.model_id)
-            due = next_moment(state, known) if known else None
-            if known is None or due is None or due > now:
+            if known is None:
+                _note_withdrawn(batch, key, state, now)
                 continue
-            step = _step(state, known, now, derive_id("wake", state.model_id, due.isoformat()))
-            step.fleet = self._fleet(key[0])
-            state.retry_at = None
-            lifecycle.settle(step)
-            intake.consider(step)
-            batch.done(key, step)
-        return batch.effects(self._wishes(self._states.keys()), self._states)
+            place = _Place(key, known, now)
+            self._notice(batch, place)
+            self._go_on(batch, place)
+            due = decides_at(state, known)
+            if due is not None and due <= now:
+                step = self._step(place, now, derive_id("wake", state.model_id, due.isoformat()))
+                state.retry_at = None
+                lifecycle.settle(step)
+                intake.consider(step)
+                intake.note_waits(step)
+                batch.done(place, step)
+            due = reminds_at(state, known)
+            if due is not None and due <= now:
+                step = self._step(place, now, derive_id("remind", state.model_id, due.isoformat()))
+                intake.remind(step)
+                batch.done(place, step)
+        return self._effects(batch, list(self._states))
+
+    def go_on(self, now: datetime) -> Effects:
+        """Take in the frames whose deadline has come by `now` without what did not come; `wake` does it too."""
+        batch = _Batch()
+        for key, state in self._states.items():
+            known = self._specs.get(state.model_id)
+            if known is not None:
+                self._go_on(batch, _Place(key, known, now))
+        return self._effects(batch, list(self._states))
 
     def restore(self, partition: int, state: Iterable[tuple[str, bytes]]) -> None:
         self.revoke(partition)
@@ -92,6 +111,7 @@ class Coordinator:
             return
         for record in records:
             if record.value() is None:
+                self._specs.pop(_key_of(record), None)
                 continue
             try:
                 published = ModelSpecPublished.from_json(raw_text(record))
@@ -103,12 +123,16 @@ class Coordinator:
 
     def _take(self, batch: "_Batch", record: Record, message: Incoming) -> None:
         known = self._specs.get(message.model_id)
+        key = record.partition() or 0, message.model_id
+        at = datetime.fromtimestamp(record.timestamp()[1] / 1000, UTC)
         if known is None:
+            if key in self._states:
+                _note_withdrawn(batch, key, self._states[key], at)
             self._refuse_unknown(batch, message)
             return
-        at = datetime.fromtimestamp(record.timestamp()[1] / 1000, UTC)
-        place = _Place((record.partition() or 0, message.model_id), known, at)
+        place = _Place(key, known, at)
         self._states.setdefault(place.key, ModelState(model_id=message.model_id))
+        self._notice(batch, place)
         if isinstance(message, ModelCommand | TrainingResult):
             self._answer(batch, place, message)
         else:
@@ -119,19 +143,42 @@ class Coordinator:
         if not merge.add(state, message, raw, place.at):
             batch.ignore("frame already taken in")
             return
-        batch.touched.add(place.key)
+        batch.touched[place.key] = place.at
         self._drain(batch, place)
 
-    def _drain(self, batch: "_Batch", place: "_Place") -> None:
-        """Take in every frame that is complete by now."""
+    def _drain(self, batch: "_Batch", place: "_Place", *, until: datetime | None = None) -> None:
+        """Take in every frame that is complete by now, and those whose deadline has come by `until`."""
         state, known = self._states[place.key], place.known
-        by_scores = known.policy.triggers.payoff is not None and known.policy.triggers.attainable
-        while (frame := merge.next_complete(state, scored_always=by_scores)) is not None:
+        always = known.scored_always
+        while (frame := merge.next_complete(state, known.spec, scored_always=always, until=until)) is not None:
             moment = frame.status.as_of if known.spec.clock == "event" else frame.at
-            step = _step(state, known, moment, frame.status.message_id)
-            step.fleet = self._fleet(place.key[0])
+            step = self._step(place, moment, frame.status.message_id)
             intake.take_in(step, frame)
-            batch.done(place.key, step)
+            batch.done(place, step)
+
+    def _go_on(self, batch: "_Batch", place: "_Place") -> None:
+        due = goes_on_at(self._states[place.key], place.known)
+        if due is not None and due <= place.at:
+            self._drain(batch, place, until=place.at)
+
+    def _notice(self, batch: "_Batch", place: "_Place") -> None:
+        """Where the spec declares another target than the last one that was seen, forget and say so."""
+        state, known = self._states[place.key], place.known
+        if not retarget.is_new(state, known.target):
+            if state.waits.pop("spec", None) is not None:
+                intake.note_waits(Step.of(state, known, state.as_of or place.at))
+                batch.touched[place.key] = place.at
+            return
+        moment = (state.as_of or place.at) if known.spec.clock == "event" else place.at
+        step = self._step(place, moment, derive_id("target", state.model_id, known.spec_version))
+        retarget.notice(step)
+        intake.note_waits(step)
+        batch.done(place, step)
+
+    def _step(self, place: "_Place", moment: datetime, cause: UUID) -> Step:
+        step = _step(self._states[place.key], place.known, moment, cause)
+        step.fleet = self._fleet(place.key[0])
+        return step
 
     def _answer(self, batch: "_Batch", place: "_Place", message: ModelCommand | TrainingResult) -> None:
         state, known = self._states[place.key], place.known
@@ -139,16 +186,24 @@ class Coordinator:
             batch.ignore("repeated")
             return
         moment = place.at if known.spec.clock == "wall" else state.as_of or message.occurred_at
-        step = _step(state, known, moment, message.message_id)
-        step.fleet = self._fleet(place.key[0])
+        step = self._step(place, moment, message.message_id)
         if isinstance(message, TrainingResult):
             if not runs.end(step, message):
                 batch.ignore("result of no run that is waited for")
         else:
             commands.obey(step, message)
         state.commands = [*state.commands, message.message_id][-COMMANDS_KEPT:]
-        batch.done(place.key, step)
+        intake.note_waits(step)
+        batch.done(place, step)
         self._drain(batch, place)
+
+    def _effects(self, batch: "_Batch", keys: Sequence[Key]) -> Effects:
+        """What the batch wants done; what each touched model waits for is brought up to now."""
+        for key, at in batch.touched.items():
+            known = self._specs.get(key[1])
+            if known is not None:
+                intake.note_frames(self._states[key], known, at)
+        return batch.effects(self._wishes(keys), self._states)
 
     def _refuse_unknown(self, batch: "_Batch", message: Incoming) -> None:
         if not isinstance(message, ModelCommand):
@@ -188,7 +243,8 @@ class _Batch:
 
     def __init__(self) -> None:
         self.outgoing: list[Outgoing] = []
-        self.touched: set[Key] = set()
+        self.touched: dict[Key, datetime] = {}
+        """Models whose state changed, and the moment of the last change."""
         self._dead: list[DeadLetter] = []
         self._ignored: dict[str, int] = {}
 
@@ -204,9 +260,9 @@ class _Batch:
         """Count a record that was right to drop."""
         self._ignored[why] = self._ignored.get(why, 0) + 1
 
-    def done(self, key: Key, step: Step) -> None:
+    def done(self, place: _Place, step: Step) -> None:
         """Keep what a step sends."""
-        self.touched.add(key)
+        self.touched[place.key] = place.at
         self.outgoing += step.outgoing
 
     def effects(self, wishes: list[datetime], states: dict[Key, ModelState]) -> Effects:
@@ -217,6 +273,18 @@ class _Batch:
         )
 
 
+def _note_withdrawn(batch: _Batch, key: Key, state: ModelState, now: datetime) -> None:
+    """A model whose spec was withdrawn stands still: its state is kept for the day when it is applied again."""
+    if "spec" not in state.waits:
+        state.waits = {"spec": now}
+        batch.touched[key] = now
+
+
+def _key_of(record: Record) -> str:
+    key = record.key()
+    return key.decode("utf-8", "replace") if isinstance(key, bytes) else key or ""
+
+
 def _step(state: ModelState, known: Declared, moment: datetime, cause: UUID) -> Step:
     state.as_of = moment if state.as_of is None else max(state.as_of, moment)
-    return Step(state, known.spec, known.spec_version, known.policy, state.as_of, cause)
+    return Step.of(state, known, state.as_of, cause)

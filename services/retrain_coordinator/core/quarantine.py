@@ -20,7 +20,7 @@ SPANS_KEPT = 50
 
 def still_standing(signals: Sequence[DriftSignal], active: Collection[str]) -> list[DriftSignal]:
     """Signals whose alarm stands; those of a segment are taken to, only the whole model's alarms are told."""
-    return [signal for signal in signals if signal.segment or _name(signal) in active]
+    return [signal for signal in signals if signal.segment or alarm_name(signal) in active]
 
 
 def observe(state: ModelState, asked: Sequence[Asked], row: int, rows: int, silent: Collection[str] = ()) -> None:
@@ -77,7 +77,7 @@ def left_out(state: ModelState, rows: int) -> tuple[RowSpan, ...]:
     return tuple(RowSpan(oldest=now - first, newest=now - end) for first, end in reversed(merged))
 
 
-def _name(signal: DriftSignal) -> str:
+def alarm_name(signal: DriftSignal) -> str:
     """As `drift-status` names the alarm."""
     match signal.kind:
         case "error":

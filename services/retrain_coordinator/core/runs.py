@@ -1,6 +1,6 @@
 """Runs: asking for one, and what becomes of its result."""
 
-from driftloop.contracts.message import Version, derive_id
+from driftloop.contracts.message import derive_id
 from driftloop.contracts.retrain_decisions import RetrainDecision
 from driftloop.contracts.training_requests import Candidate, TrainingRequest
 from driftloop.contracts.training_results import TrainingResult
@@ -8,7 +8,8 @@ from retrain_coordinator.core import challenge, lifecycle, payoff
 from retrain_coordinator.core.decide import Decision
 from retrain_coordinator.core.state import RUNS_KEPT, RunEntry, VersionEntry
 from retrain_coordinator.core.step import Step
-from retrain_coordinator.core.versions import is_compatible, next_version, parts, signature
+from retrain_coordinator.core.target import obstacle, opponent
+from retrain_coordinator.core.versions import next_version, parts, signature
 from retrain_coordinator.core.windows import data_rule
 
 
@@ -30,7 +31,7 @@ def start(step: Step, decision: Decision) -> RetrainDecision:
     step.request(request)
     state.run = RunEntry(
         run_id=request.message_id, version=version, spec_version=step.spec_version, trigger=decision.trigger,
-        requested_at=step.now, lineage=request.caused_by,
+        requested_at=step.now, lineage=request.caused_by, target=signature(step.spec)["target"],
     )  # fmt: skip
     state.last_trigger = decision.trigger
     state.payoff = payoff.began_training(state.payoff)
@@ -46,7 +47,8 @@ def start(step: Step, decision: Decision) -> RetrainDecision:
 
 def _request(step: Step, decision: Decision, made: RetrainDecision, version: str) -> TrainingRequest:
     state, spec = step.state, step.spec
-    champion = state.versions.get(state.champion) if state.champion else None
+    serving = opponent(state, spec)
+    champion = state.versions.get(serving) if serving else None
     incremental = decision.mode == "incremental" and champion is not None
     return TrainingRequest(
         message_id=made.run_id or made.message_id,
@@ -65,19 +67,21 @@ def _request(step: Step, decision: Decision, made: RetrainDecision, version: str
         learner=spec.learner.name,
         learner_parameters=spec.learner.parameters,
         data=data_rule(step, decision),
-        candidates=_candidates(step, version),
+        candidates=_candidates(step),
         seed=derive_id("seed", state.model_id, version).int % 2**31,
         reason=made.reason,
     )
 
 
-def _candidates(step: Step, version: Version) -> tuple[Candidate, ...]:
-    """Archived versions that a run may try first: compatible ones, the newest first."""
+def _candidates(step: Step) -> tuple[Candidate, ...]:
+    """Archived versions that a run may try first: those that may serve, the newest first."""
     state = step.state
     fit = [
         entry
         for entry in state.versions.values()
-        if entry.status == "archived" and is_compatible(entry.version, version) and entry.version != state.champion
+        if entry.status == "archived"
+        and entry.version != state.champion
+        and obstacle(state, entry.version, step.spec) is None
     ]
     newest = sorted(fit, key=lambda entry: parts(entry.version), reverse=True)
     chosen = newest[: step.policy.safeguards.reuse_candidates]
@@ -102,7 +106,7 @@ def end(step: Step, result: TrainingResult) -> bool:
     state.versions[result.version] = VersionEntry(
         version=result.version, status="registered", run_id=run.run_id, spec_version=run.spec_version,
         artifact=result.artifact, sha256=result.artifact_sha256, rows=result.data.rows if result.data else 0,
-        loss_bound=result.loss_bound or 1.0, lineage=step.chain(),
+        loss_bound=result.loss_bound or 1.0, lineage=step.chain(), target=run.target,
     )  # fmt: skip
     metrics: dict[str, float | str | None] = dict(result.metrics)
     if result.cost:
@@ -119,7 +123,7 @@ def _prove(step: Step, result: TrainingResult) -> None:
         return
     entry = challenge.begin(
         result, state.champion, step.spec.challenge, state.applied, state.labelled_rows,
-        refitted=step.spec.training.refit,
+        refitted=step.spec.training.refit, unopposed=opponent(state, step.spec) is None,
     )  # fmt: skip
     state.challenges[result.version] = entry
     state.versions[result.version].status = "challenger"
@@ -134,6 +138,10 @@ def _reuse(step: Step, result: TrainingResult) -> None:
     state, version = step.state, result.reused_version
     if version is None or state.champion is None or version == state.champion:
         step.decision("wait", "reuse", f"the run came back with {version}, which serves already")
+        return
+    refused = obstacle(state, version, step.spec)
+    if refused is not None:
+        step.decision("refuse", "reuse", f"the run came back with {version}, but {refused}", candidate=version)
         return
     held = result.model_copy(update={"version": version})
     entry = challenge.begin(held, state.champion, step.spec.challenge, state.applied, state.labelled_rows)

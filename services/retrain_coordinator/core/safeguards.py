@@ -139,10 +139,10 @@ def _most_per_span(case: Case) -> Iterator[SafeguardState]:
 
 
 def _minimum_rows(case: Case) -> Iterator[SafeguardState]:
-    rules, rows = case.policy.safeguards, case.evidence.labelled_rows
+    rules, rows = case.policy.safeguards, case.evidence.labelled_rows - case.history.target_row
     detail = f"{rows} labelled rows, {rules.minimum_rows} are needed"
     yield SafeguardState(name="minimum_rows", passed=rows >= rules.minimum_rows, detail=detail)
-    fresh = rows - case.history.rows_at_run
+    fresh = case.evidence.labelled_rows - case.history.rows_at_run
     passed = case.history.champion is None or fresh >= rules.minimum_new_rows
     detail = f"{fresh} labelled rows since the last run, {rules.minimum_new_rows} are needed"
     yield SafeguardState(name="minimum_new_rows", passed=passed, detail=detail)

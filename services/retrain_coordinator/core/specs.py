@@ -1,20 +1,32 @@
 """The declared specs, and the policy of each."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 from driftloop.contracts.model_specs import ModelSpecPublished
+from driftloop.spec.compatibility import target_of
 from driftloop.spec.model_spec import ModelSpec
 from driftloop.spec.policy import Policy, Triggers, policy_of
 from retrain_coordinator.core.payoff import PayoffRule
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Declared:
     """A model's newest spec with its policy."""
 
     spec_version: int
     spec: ModelSpec
     policy: Policy
+
+    @cached_property
+    def target(self) -> str:
+        """What is declared to be predicted."""
+        return target_of(self.spec)
+
+    @property
+    def scored_always(self) -> bool:
+        """Whether the policy goes by scores, so that they are expected whenever a version serves."""
+        return self.policy.triggers.payoff is not None and self.policy.triggers.attainable
 
 
 def declared(published: ModelSpecPublished) -> Declared:

@@ -38,6 +38,10 @@ class VersionEntry(_Part):
     rows: int = 0
     loss_bound: float = 1.0
     lineage: tuple[UUID, ...] = ()
+    target: str = ""
+    """What it predicts (`compatibility.target_of`); empty in entries of earlier releases."""
+    unusable: str | None = None
+    """Why scoring could not run it, where it could not."""
 
 
 class RunEntry(_Part):
@@ -49,6 +53,7 @@ class RunEntry(_Part):
     trigger: str
     requested_at: datetime
     lineage: tuple[UUID, ...] = ()
+    target: str = ""
 
 
 class Arm(_Part):
@@ -75,6 +80,8 @@ class ChallengeEntry(_Part):
     """In mode `canary`, by version: the rows that it served itself."""
     champion_loss: float = 0.0
     challenger_loss: float = 0.0
+    unopposed: bool = False
+    """The champion predicts another target, so there is nothing to compare with."""
     corrected_rows: int = 0
     """Rows that count by another label than the one that they were scored by first."""
     waits_until: datetime | None = None
@@ -123,6 +130,29 @@ class Waiting(_Part):
     signals: list[str] = Field(default_factory=list)
     status: str | None = None
     at: datetime | None = None
+    carried: list[str] = Field(default_factory=list)
+    """Signals of earlier frames that no status came of."""
+
+
+class Harm(_Part):
+    """Harmful signals that nothing has been done about yet, and what was answered."""
+
+    signals: tuple[UUID, ...]
+    alarms: tuple[str, ...] = ()
+    """As `drift-status` names them; empty where a segment's alarm is among them, which it does not tell."""
+    since: datetime
+    since_row: int
+    told: tuple[str, ...] = ()
+    """What it was said to wait for so far."""
+    overdue: bool = False
+    """Whether it was said that nothing came of it for long."""
+
+
+class Unscored(_Part):
+    """Frames in a row that were taken in without all scores that were expected."""
+
+    first: int
+    last: int
 
 
 class ModelState(_Part):
@@ -177,6 +207,23 @@ class ModelState(_Part):
     last_trigger: str = ""
     commands: list[UUID] = Field(default_factory=list)
     waiting: dict[int, Waiting] = Field(default_factory=dict)
+
+    target: str = ""
+    """What the newest spec that was seen declares to be predicted; empty in entries of earlier releases."""
+    target_row: int = 0
+    """Labelled rows before it: they tell another target."""
+    target_spec: int = 0
+    """The spec version that declared it first; 0 where the target never changed."""
+    harm: Harm | None = None
+    scores_at: datetime | None = None
+    """When the log took the newest scores."""
+    told: dict[Version, int] = Field(default_factory=dict)
+    """By version, the newest frame that scoring has told of."""
+    unscored: Unscored | None = None
+    refused: dict[Version, str] = Field(default_factory=dict)
+    """Versions that scoring could not score on some frame, and why on the first such frame: said once each."""
+    waits: dict[str, datetime] = Field(default_factory=dict)
+    """What the model waits for, by the names of `driftloop.waits`, and since when by its own clock."""
 
     def to_json(self) -> bytes:
         """The entry as it stands in the changelog."""

@@ -8,13 +8,14 @@ from datetime import datetime
 from uuid import UUID
 
 from driftloop.contracts import topics
-from driftloop.contracts.message import ControlMessage, FramePosition, Version, derive_id
+from driftloop.contracts.message import NAMESPACE, ControlMessage, FramePosition, Version, derive_id
 from driftloop.contracts.model_events import ModelEvent, ModelEventType
 from driftloop.contracts.retrain_decisions import Action, RetrainDecision, SafeguardState
 from driftloop.contracts.training_requests import TrainingRequest
 from driftloop.processor import Outgoing
 from driftloop.spec.model_spec import ModelSpec
 from driftloop.spec.policy import Policy
+from retrain_coordinator.core.specs import Declared
 from retrain_coordinator.core.state import ModelState
 
 CHAIN_KEPT = 24
@@ -37,6 +38,16 @@ class Step:
     outgoing: list[Outgoing] = field(default_factory=list)
     decisions: list[RetrainDecision] = field(default_factory=list)
     events: list[ModelEvent] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, state: ModelState, known: Declared, now: datetime, cause: UUID = NAMESPACE) -> "Step":
+        """A step of a model as it is declared; without a cause it is one that says nothing."""
+        return cls(state, known.spec, known.spec_version, known.policy, now, cause)
+
+    @property
+    def known(self) -> Declared:
+        """What is declared of the model."""
+        return Declared(self.spec_version, self.spec, self.policy)
 
     @property
     def position(self) -> FramePosition | None:

@@ -18,7 +18,7 @@ def asking(evidence: Evidence, history: History, policy: Policy, now: datetime) 
             trigger="manual", reason=f"{command.requested_by} asked: {command.reason}", mode=command.mode, manual=True
         )
     if history.champion is None:
-        yield from _first_version(evidence, policy)
+        yield from _first_version(evidence, history, policy)
         return
     yield from _signals(evidence, policy)
     yield from (asked for rule in policy.triggers.metrics for asked in _metric(evidence, rule))
@@ -39,10 +39,10 @@ def next_calendar_moment(history: History, policy: Policy) -> datetime | None:
     return min((moment for moment in moments if moment is not None), default=None)
 
 
-def _first_version(evidence: Evidence, policy: Policy) -> Iterator[Asked]:
-    needed = policy.triggers.first_version_rows
-    if needed is not None and evidence.labelled_rows >= needed:
-        reason = f"there is no version yet and {evidence.labelled_rows} labelled rows are enough for one"
+def _first_version(evidence: Evidence, history: History, policy: Policy) -> Iterator[Asked]:
+    needed, rows = policy.triggers.first_version_rows, evidence.labelled_rows - history.target_row
+    if needed is not None and rows >= needed:
+        reason = f"there is no version yet and {rows} labelled rows are enough for one"
         yield Asked(trigger="first_version", reason=reason, mode="full")
 
 

@@ -8,14 +8,14 @@ no artifact can ever be mistaken for another.
 import json
 
 from driftloop.contracts.message import Version
+from driftloop.spec.compatibility import target_of
 from driftloop.spec.model_spec import ModelSpec
 
 
 def signature(spec: ModelSpec) -> dict[str, str]:
     """What of a spec decides the number: its features, and its target with the task."""
     features = {name: feature.model_dump() for name, feature in sorted(spec.features.items())}
-    target = {name: field.kind for name, field in sorted(spec.target.items())}
-    return {"features": json.dumps(features, sort_keys=True), "target": json.dumps([spec.task, target])}
+    return {"features": json.dumps(features, sort_keys=True), "target": target_of(spec)}
 
 
 def next_version(highest: Version | None, before: dict[str, str], now: dict[str, str]) -> Version:
@@ -47,8 +47,3 @@ def parts(version: Version) -> tuple[int, int, int]:
     """
     major, minor, patch = (int(part) for part in version.split("."))
     return major, minor, patch
-
-
-def is_compatible(version: Version, other: Version) -> bool:
-    """Whether one can take over from the other: the same target and task, so the same major."""
-    return parts(version)[0] == parts(other)[0]

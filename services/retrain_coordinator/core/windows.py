@@ -35,12 +35,13 @@ def data_rule(step: Step, decision: Decision) -> DataRule:
     if state.applied is None:
         raise ValueError(f"no frame of {state.model_id} has been seen, so there is nothing to learn from")
     wished = min(decision.rows or window.rows or rule.maximum_rows, _rows_within(state, step, window))
-    rows = max(1, min(wished, rule.maximum_rows, max(state.labelled_rows, rule.minimum_rows)))
+    there = max(state.labelled_rows - state.target_row, rule.minimum_rows)
+    rows = max(1, min(wished, rule.maximum_rows, there))
     fresh = decision.fresh_rows if window.onset else None
     spans = quarantine.left_out(state, step.policy.safeguards.quarantine_rows)
     for span in reversed(spans):  # the newest first: as many older rows come in for those that are left out
         rows += max(0, min(span.oldest, rows) - span.newest)
-    rows = min(rows, max(state.labelled_rows, rule.minimum_rows))
+    rows = min(rows, there)
     return DataRule(
         until=state.applied,
         rows=rows,

@@ -13,7 +13,7 @@ from typing import NoReturn
 from driftloop.learners.protocol import Step
 from driftloop.telemetry.memory import memory_mb
 from trainer_worker.adapters.job import Job
-from trainer_worker.core.train.run_report import Failed, Progress, Report
+from trainer_worker.core.train.run_report import Failed, Progress, Told, Waiting
 
 _PROGRESS_SECONDS = 0.1
 _MEGABYTE = 1024 * 1024
@@ -37,7 +37,7 @@ class Line:
         while self._wire.recv(4096):
             continue
 
-    def say(self, report: Report) -> None:
+    def say(self, report: Told) -> None:
         """Send a report."""
         with self._lock:
             self._wire.sendall(report.model_dump_json().encode() + b"\n")
@@ -81,7 +81,7 @@ def main(wire: socket.socket, nursery: int, memory_limit_mb: int) -> NoReturn:
     try:
         from trainer_worker.adapters.train import train
 
-        line.say(train(job, Teller(line)))
+        line.say(train(job, Teller(line), lambda what: line.say(Waiting(waits_for=what))))
     except MemoryError:
         line.say(_over_memory(memory_limit_mb))
     except BaseException as error:  # noqa: BLE001  (whatever a learner raises ends its run and nothing else)

@@ -17,10 +17,10 @@ from pydantic import TypeAdapter
 
 from trainer_worker.adapters.job import Job
 from trainer_worker.adapters.nursery import as_line
-from trainer_worker.core.train.run_report import Failed, Progress, Report, Reused, Run, Succeeded
+from trainer_worker.core.train.run_report import Failed, Progress, Report, Reused, Run, Succeeded, Told, Waiting
 from trainer_worker.metrics import TrainMetrics
 
-_REPORT: TypeAdapter[Report] = TypeAdapter(Report)
+_TOLD: TypeAdapter[Told] = TypeAdapter(Told)
 _GRACE_SECONDS = 5.0
 log = structlog.get_logger(__name__)
 
@@ -83,6 +83,7 @@ class _Running:
     second_child: bool = False
     closed_at: float | None = None
     progress: Progress | None = None
+    waits_for: str = ""
     end: Succeeded | Reused | Failed | None = None
 
 
@@ -141,7 +142,19 @@ class ChildProcesses:
                 running.progress = None
             if running.end is not None:
                 found.append((run_id, running.end))
+        self._show_waits()
         return found
+
+    def oldest_run_seconds(self) -> float:
+        """How long the oldest run in progress has taken so far; 0 where there is none."""
+        began = [running.began for running in list(self._runs.values()) if running.end is None]
+        return time.monotonic() - min(began) if began else 0.0
+
+    def _show_waits(self) -> None:
+        """Count the runs that wait for something outside."""
+        waiting = [running.waits_for for running in self._runs.values() if running.end is None]
+        self._metrics.archive.set(waiting.count("archive"))
+        self._metrics.store.set(waiting.count("store"))
 
     def keep(self, run_ids: frozenset[UUID]) -> None:
         """Kill and forget every run but these."""
@@ -151,6 +164,7 @@ class ChildProcesses:
                 _kill(running)
             running.child.wire.socket.close()
         self._metrics.running.set(self._count_running())
+        self._show_waits()
 
     def close(self) -> None:
         """Kill what runs, and the nursery."""
@@ -220,8 +234,10 @@ class ChildProcesses:
 def _drain(running: _Running) -> bool:
     """Take in all that has arrived; True when the child's end is closed."""
     for line in running.child.wire.lines():
-        report = _REPORT.validate_json(line)
-        if isinstance(report, Progress):
+        report = _TOLD.validate_json(line)
+        if isinstance(report, Waiting):
+            running.waits_for = report.waits_for
+        elif isinstance(report, Progress):
             running.progress = report
         elif running.end is None:
             running.end = report

@@ -5,6 +5,7 @@ from driftloop.learners.protocol import Model
 from driftloop.spec.compatibility import predicts_the_same, target_of, target_words
 from driftloop.spec.model_spec import ModelSpec
 from trainer_worker.adapters.patience import patiently
+from trainer_worker.core.train.run_report import WaitsFor
 
 
 class Store:
@@ -14,8 +15,8 @@ class Store:
     that predicts another target is not compared with: the rows are there to learn from.
     """
 
-    def __init__(self, wait_seconds: float) -> None:
-        self._wait_seconds = wait_seconds
+    def __init__(self, wait_seconds: float, waits: WaitsFor) -> None:
+        self._wait_seconds, self._waits = wait_seconds, waits
         self.remarks: list[str] = []
 
     def open(self, artifact: str, sha256: str | None) -> tuple[Artifact, Model]:
@@ -23,7 +24,10 @@ class Store:
 
         Raises `ArtifactError`.
         """
-        return patiently(lambda: open_artifact(artifact, sha256), seconds=self._wait_seconds)
+        return patiently(lambda: open_artifact(artifact, sha256), self._show, seconds=self._wait_seconds)
+
+    def _show(self, away: int) -> None:
+        self._waits("store" if away else "")
 
     def candidate(
         self, version: str, artifact: str, sha256: str | None, spec: ModelSpec

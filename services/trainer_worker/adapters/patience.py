@@ -13,9 +13,7 @@ and whoever starts it again begins where it was."""
 _AGAIN_SECONDS = 0.5
 
 
-def patiently(
-    ask: Callable[[], T], away: Callable[[int], object] = lambda _away: None, *, seconds: float = SECONDS
-) -> T:
+def patiently(ask: Callable[[], T], away: Callable[[int], object], *, seconds: float = SECONDS) -> T:
     """What `ask` gives, once the store answers; `away` is told 1 while it is waited for, and 0.
 
     Raises `StoreAwayError` after `seconds`, and whatever else `ask` raises at once.

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from driftloop.artifacts.manifest import Manifest
-from driftloop.artifacts.store import Artifact, UnwritableError, artifact_uri, write_artifact
+from driftloop.artifacts.store import Artifact, StoreAwayError, UnwritableError, artifact_uri, write_artifact
 from driftloop.contracts.message import derive_id
 from driftloop.contracts.model_profiles import ModelProfile
 from driftloop.contracts.training_requests import TrainingRequest
@@ -27,7 +27,7 @@ from trainer_worker.adapters.job import Job
 from trainer_worker.adapters.other_versions import Store
 from trainer_worker.core.train.fitting import Champion, Fitted, fit_and_validate
 from trainer_worker.core.train.golden import golden_metrics
-from trainer_worker.core.train.run_report import Reused, Succeeded
+from trainer_worker.core.train.run_report import Reused, Succeeded, WaitsFor
 from trainer_worker.core.train.split import Split, split_rows
 
 QUALITY_FILE = "quality.json"
@@ -35,15 +35,19 @@ _LOOK_AGAIN_SECONDS = 0.5
 _LIBRARIES = ("driftloop", "numpy", "river", "scikit-learn", "torch")
 
 
-def train(job: Job, progress: Callable[[Step], None]) -> Succeeded | Reused:
+def train(job: Job, progress: Callable[[Step], None], waits: WaitsFor = lambda _what: None) -> Succeeded | Reused:
     """Train one version, unless an archived one does. The same job on the same rows gives the same artifact.
+
+    `waits` is told what the run waits for: the archive, the artifact store, or nothing any more.
 
     Raises ValueError or `ArtifactError`, with a sentence, where it cannot be done.
     """
     wall, cpu = time.perf_counter(), _cpu_seconds()
     request, spec = job.run.request, job.run.spec
+    waits("archive")
     data = read_data_set(job.archive_uri, request, spec, job.archive_wait_seconds)
-    store = Store(job.archive_wait_seconds)
+    waits("")
+    store = Store(job.archive_wait_seconds, waits)
     champion = _champion(store, request, spec, data)
     reused = reuse(store, request, spec, data, champion) if champion is not None else None
     remarks = (*store.remarks, *data.quality.remarks())
@@ -64,7 +68,7 @@ def train(job: Job, progress: Callable[[Step], None]) -> Succeeded | Reused:
         checkpoint=lambda phase: checkpoints.at(phase, data.described.sha256),
     )
     golden = _golden(spec, fitted.model, champion)
-    artifact = _write(job, data, fitted, golden)
+    artifact = _write(job, data, fitted, golden, waits)
     checkpoints.end()
     return Succeeded(
         artifact=artifact.uri,
@@ -119,7 +123,7 @@ def _golden(spec: ModelSpec, model: Model, champion: Champion | None) -> _Golden
     return _Golden(metrics, golden.sha256)
 
 
-def _write(job: Job, data: DataSet, fitted: Fitted, golden: _Golden) -> Artifact:
+def _write(job: Job, data: DataSet, fitted: Fitted, golden: _Golden, waits: WaitsFor) -> Artifact:
     request = job.run.request
     manifest = Manifest(
         model_id=request.model_id,
@@ -142,16 +146,19 @@ def _write(job: Job, data: DataSet, fitted: Fitted, golden: _Golden) -> Artifact
     )
     report = (data.quality.model_dump_json(indent=1) + "\n").encode()
     uri = artifact_uri(job.artifact_uri, request.model_id, request.version)
-    return _written(uri, manifest, fitted.model, report, job.archive_wait_seconds)
+    return _written(uri, manifest, fitted.model, report, wait_seconds=job.archive_wait_seconds, waits=waits)
 
 
-def _written(uri: str, manifest: Manifest, model: Model, report: bytes, wait_seconds: float) -> Artifact:
+def _written(
+    uri: str, manifest: Manifest, model: Model, report: bytes, *, wait_seconds: float, waits: WaitsFor
+) -> Artifact:
     """The artifact, once the store takes it: a model that took hours to train waits for a disk to be mended."""
     deadline = time.monotonic() + wait_seconds
     while True:
         try:
             return write_artifact(uri, manifest, model, {QUALITY_FILE: report})
-        except UnwritableError:
+        except (UnwritableError, StoreAwayError):
+            waits("store")
             if time.monotonic() + _LOOK_AGAIN_SECONDS > deadline:
                 raise
             time.sleep(_LOOK_AGAIN_SECONDS)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import structlog
 
-from driftloop.artifacts.store import open_artifact
+from driftloop.artifacts.store import StoreAwayError, open_artifact
 from driftloop.contracts.model_events import ModelEvent
 from driftloop.contracts.topics import MODEL_EVENTS
 from driftloop.errors import UserError
@@ -65,7 +65,9 @@ def with_derived(spec: ModelSpec, features: Mapping[str, Column]) -> dict[str, C
         raise ValueError("no feature is given: nothing says how many rows there are")
     rows = len(next(iter(features.values())))
     given = {name: features.get(name, _missing(spec.features[name], rows)) for name in spec.raw_features}
-    numbers = {n: np.asarray(c, dtype=np.float64) for n, c in {**features, **given}.items() if c.dtype.kind not in "OUS"}
+    numbers = {
+        n: np.asarray(c, dtype=np.float64) for n, c in {**features, **given}.items() if c.dtype.kind not in "OUS"
+    }
     columns: dict[str, Column] = {}
     for name, feature in spec.features.items():
         if feature.expression is None:
@@ -86,7 +88,8 @@ class ChampionWatcher:
 
     `champion()` never blocks and never touches the log: a new version is loaded and verified in the
     background and swapped in whole. Where an artifact is damaged the old champion goes on serving
-    and `error(model_id)` says why. `on_change` is called (in the background thread) with each new one.
+    and `error(model_id)` says why; a store that does not answer is asked again until it does.
+    `on_change` is called (in the background thread) with each new champion.
 
         with ChampionWatcher(["pricing"], KafkaSettings(bootstrap_servers="broker:9092")) as watcher:
             champion = watcher.wait_for_champion("pricing", seconds=60)
@@ -114,6 +117,7 @@ class ChampionWatcher:
         self._challengers: dict[str, Champion] = {}
         self._tried: dict[str, ModelEvent] = {}
         self._errors: dict[str, UserError] = {}
+        self._waiting: dict[str, ModelEvent] = {}
         self._changed = threading.Condition()
         self._reading = threading.Lock()
         self._tail = Tail(kafka or KafkaSettings(), [MODEL_EVENTS])
@@ -180,11 +184,15 @@ class ChampionWatcher:
             self._stopping.wait(0.01)  # let `refresh` have the lock
 
     def _apply(self, records: Sequence[TailRecord]) -> None:
-        newest: dict[str, ModelEvent] = {}
+        newest, self._waiting = self._waiting, {}
         for record in records:
             if record.value is None or record.key not in self._models:
                 continue
-            event = ModelEvent.from_json(record.value)
+            try:
+                event = ModelEvent.from_json(record.value)
+            except ValueError as error:
+                log.warning("an event cannot be read and is left out", model=record.key, reason=str(error))
+                continue
             self._follow_challenger(event)
             if event.event in ("promoted", "rolled_back") and event.artifact is not None:
                 newest[event.model_id] = event
@@ -221,6 +229,8 @@ class ChampionWatcher:
         try:
             champion = self._load(event)
         except (ValueError, OSError, UserError) as error:
+            if isinstance(error, StoreAwayError):
+                self._waiting[event.model_id] = event  # the next turn asks again
             with self._changed:
                 self._errors[event.model_id] = UserError(f"Version {event.version} cannot be served: {error}")
                 self._changed.notify_all()

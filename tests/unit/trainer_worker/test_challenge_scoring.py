@@ -345,3 +345,15 @@ def test_repeated_events_change_nothing(scoring):
     challenged(scoring)
     again = scoring.process([event_record("challenged", "1.0.1", after=2)], NOW)
     assert (again.state_changes, again.outgoing) == ((), ())
+
+
+def test_a_version_in_memory_whose_artifact_is_gone_is_refused(scoring, shelf):
+    challenged(scoring)
+
+    def gone(artifact, sha256):
+        raise RefusedArtifactError(f"there is no artifact at {artifact}")
+
+    shelf.check = gone
+    (message,) = scores(scoring.process([frame_record(3, [OUTCOME])], NOW))
+    assert set(message.losses) == {"1.0.0"}
+    assert message.refused["1.0.1"].unusable

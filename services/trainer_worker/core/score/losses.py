@@ -50,12 +50,15 @@ def paired_losses(shelf: ModelShelf, spec: ModelSpec, versions: Sequence[Scored]
 
     A row that a version has predicted in production counts with that prediction; on the others the
     version is run. Rows with a missing loss are left out for all. A version that cannot be scored is
-    refused with its reason, and the others are scored all the same.
+    refused with its reason, and the others are scored all the same. Any but the champion, which stands first, may
+    come to serve on the word of its losses (promoted, rolled back to, reused): its artifact has to be there now.
     """
     found: dict[str, NDArray[np.float64]] = {}
     refused: dict[str, RefusedVersion] = {}
     for scored in versions:
         try:
+            if scored is not versions[0]:
+                shelf.check(scored.artifact, scored.sha256)
             found[scored.version] = _losses(shelf, spec, scored, judged)
         except UserError:
             raise  # a store that is away: no version is to blame
@@ -85,8 +88,6 @@ def rounded(losses: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _losses(shelf: ModelShelf, spec: ModelSpec, scored: Scored, judged: JudgedRows) -> NDArray[np.float64]:
-    if scored.archived:
-        shelf.check(scored.artifact, scored.sha256)
     if not len(judged):
         return np.empty(0)
     run = np.flatnonzero(judged.said_by != scored.version)

@@ -183,7 +183,7 @@ class ChallengeScoring:
         """Keep which versions cannot be scored now, for those who look."""
         for scored in versions:
             self.refused.pop((model_id, scored.version), None)
-        self.refused |= {(model_id, version): refused.reason for version, refused in paired.refused.items()}
+        self.refused.update({(model_id, version): refused.reason for version, refused in paired.refused.items()})
 
     def _cannot(self, record: Record, versions: tuple[Scored, ...], reason: str, letter: DeadLetter) -> Effects:
         """A frame of which nothing can be scored: it is buried, and every version that was expected is refused."""

@@ -21,8 +21,6 @@ class Scored(BaseModel):
     artifact: str
     sha256: str | None = None
     from_position: FramePosition | None = None
-    archived: bool = False
-    """It may be reused on the word of its losses, so its artifact is looked at with each frame."""
 
     def counts_at(self, position: FramePosition) -> bool:
         """Whether a frame at `position` is scored for it: those after where its comparison was begun."""
@@ -51,7 +49,7 @@ class ScoredVersions(BaseModel):
         """
         others = tuple(scored for scored in self.beside if scored.counts_at(position))
         if always:
-            others = (*others, *(scored.model_copy(update={"archived": True}) for scored in self.archived))
+            others = (*others, *self.archived)
         return (self.champion, *others) if self.champion is not None and (others or always) else ()
 
     def brings(self, before: "ScoredVersions", *, always: bool = False) -> bool:

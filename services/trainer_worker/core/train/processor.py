@@ -46,6 +46,11 @@ class TrainingRuns:
         self._runs: dict[int, dict[UUID, Run]] = {}
         self._ended: dict[int, dict[UUID, None]] = {}
 
+    @property
+    def waiting(self) -> int:
+        """Runs that were asked for and have not been started."""
+        return sum(run.starts == 0 for runs in list(self._runs.values()) for run in list(runs.values()))
+
     def process(self, records: Sequence[Record], now: datetime, *, tables_current: bool = False) -> Effects:
         requests = decode_messages(of_topic(records, TRAINING_REQUESTS), TrainingRequest)
         commands = decode_messages(of_topic(records, MODEL_COMMANDS), ModelCommand)

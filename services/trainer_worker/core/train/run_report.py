@@ -1,6 +1,6 @@
 """What is said across the wall between the worker and the process that trains."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Literal, Protocol
 from uuid import UUID
 
@@ -88,7 +88,18 @@ class Progress(Part):
     seconds_left: float | None = None
 
 
+class Waiting(Part):
+    """What a run waits for, or nothing any more. It is for metrics and goes no further than the executor."""
+
+    kind: Literal["waiting"] = "waiting"
+    waits_for: Literal["archive", "store", ""]
+
+
 Report = Progress | Succeeded | Reused | Failed
+Told = Report | Waiting
+"""What a child says."""
+WaitsFor = Callable[[Literal["archive", "store", ""]], None]
+"""Is told what a run waits for; "" where it goes on."""
 
 
 class Executor(Protocol):

@@ -2,6 +2,7 @@
 
 import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -26,18 +27,23 @@ def status(
     """Show what runs here and how every model is doing; with a model, all that is measured about it."""
     from driftloop.tools.cli.fleet import totals
     from driftloop.tools.cli.models import open_view, require_model
+    from driftloop.tools.cli.waits_shown import read_waits
 
     kafka = find_kafka(bootstrap_servers, home)
     view = open_view(bootstrap_servers, home)
-    newest = read_statuses(kafka)
+    newest, waits = read_statuses(kafka), read_waits(kafka)
     if model is not None:
         require_model(view, model)
-        _show_model(view, model, {segment: one for (name, segment), one in newest.items() if name == model}, as_json)
+        mine = {segment: one for (name, segment), one in newest.items() if name == model}
+        _show_model(view, model, mine, waits.get(model, {}), as_json)
         return
     facts = {
         "kafka": kafka.bootstrap_servers,
         "services": services(home) if bootstrap_servers is None else {},
-        "models": [_facts(view, info.model_id, newest.get((info.model_id, ""))) for info in view.models()],
+        "models": [
+            _facts(view, info.model_id, newest.get((info.model_id, "")), waits.get(info.model_id, {}))
+            for info in view.models()
+        ],
         "refused": refused(kafka),
         "fleet": totals(one for (_, segment), one in newest.items() if not segment),
     }
@@ -62,11 +68,15 @@ def refused(kafka: "KafkaSettings") -> list[dict[str, Any]]:
 
 
 def services(home: Path) -> dict[str, Any]:
-    """The processes of the loop that runs in `home`: pid, metrics port, and whether they are alive."""
+    """The processes of the loop that runs in `home`: pid, metrics port, whether they are alive, what they wait for."""
+    from driftloop.tools.cli.service_waits import waits_of
     from driftloop.tools.local.home import Home
 
     running = Home(home).running() or {"services": {}}
-    return {name: {**facts, "alive": _is_alive(facts["pid"])} for name, facts in running["services"].items()}
+    alive = {name: {**facts, "alive": _is_alive(facts["pid"])} for name, facts in running["services"].items()}
+    return {
+        name: {**facts, "waits": waits_of(facts["port"]) if facts["alive"] else []} for name, facts in alive.items()
+    }
 
 
 def read_statuses(kafka: "KafkaSettings") -> "dict[tuple[str, str], DriftStatus]":
@@ -92,7 +102,7 @@ def _is_alive(pid: int | None) -> bool:
     return True
 
 
-def _facts(view: "RegistryView", model: str, newest: "DriftStatus | None") -> dict[str, Any]:
+def _facts(view: "RegistryView", model: str, newest: "DriftStatus | None", waits: Mapping[str, str]) -> dict[str, Any]:
     info, counts = view.model(model), view.statistics(model)
     return {
         "model": model,
@@ -104,6 +114,7 @@ def _facts(view: "RegistryView", model: str, newest: "DriftStatus | None") -> di
         "runs": counts.runs,
         "promotions": counts.promotions,
         "as_of": newest.as_of.isoformat() if newest else None,
+        "waits": dict(waits),
     }
 
 
@@ -121,16 +132,22 @@ def _print(facts: dict[str, Any]) -> None:
             pid = str(one["pid"]) if one["alive"] else "[red]not running[/]"
             table.add_row(name, pid, f"http://127.0.0.1:{one['port']}/metrics")
         console.print(table)
+        for name, one in facts["services"].items():
+            for words in one["waits"]:
+                console.print(f"{name}: {words}", highlight=False, soft_wrap=True)
     for one in facts["refused"][:_REFUSED_SHOWN]:
         console.print(refused_words(one), highlight=False, markup=False, soft_wrap=True)
     if not facts["models"]:
         console.print("No model is declared: see `driftloop models apply`.")
         return
-    table = Table("model", "champion", "labelled rows", "runs", "promotions", "active signals", "as of", box=None)
+    table = Table(
+        "model", "champion", "labelled rows", "runs", "promotions", "active signals", "waits for", "as of", box=None
+    )
     for one in facts["models"]:
         signals = ", ".join(one["active_signals"]) or "none"
         counts = (f"{one['labelled_rows']:,}", str(one["runs"]), str(one["promotions"]))
-        table.add_row(one["model"], one["champion"] or "–", *counts, signals, (one["as_of"] or "–")[:19])
+        waits = ", ".join(one["waits"]) or "nothing"
+        table.add_row(one["model"], one["champion"] or "–", *counts, signals, waits, (one["as_of"] or "–")[:19])
     console.print(table)
     words = fleet_words(facts["fleet"])
     if words:
@@ -149,10 +166,12 @@ def refused_words(one: dict[str, Any]) -> str:
     )
 
 
-def _show_model(view: "RegistryView", model: str, newest: "dict[str, DriftStatus]", as_json: bool) -> None:
+def _show_model(
+    view: "RegistryView", model: str, newest: "dict[str, DriftStatus]", waits: Mapping[str, str], as_json: bool
+) -> None:
     from driftloop.tools.cli.status_model import print_model
 
-    facts = _facts(view, model, newest.get(""))
+    facts = _facts(view, model, newest.get(""), waits)
     signals, decisions = view.signals(model, limit=5), view.decisions(model, limit=10)
     if not as_json:
         print_model(facts, newest, signals, decisions)

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from driftloop.tools.cli.status_words import duration, further, sentences, worth_showing
+from driftloop.tools.cli.waits_shown import wait_words
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -28,7 +29,8 @@ def print_model(
     as_of = f", as of {facts['as_of'][:19]}" if facts["as_of"] else ""
     console.print(f"[bold]{facts['model']}[/]  champion {facts['champion'] or 'none'}{as_of}")
     counts = f"{facts['runs']} runs, {facts['promotions']} promotions, {facts['signals']} signals so far"
-    console.print(_side_by_side({"history": counts}))
+    waits = wait_words(facts.get("waits", {})) or ["nothing"]
+    console.print(_side_by_side({"history": counts, "waiting": "\n".join(waits)}))
     whole = newest.get("")
     if whole is None:
         console.print("\nDetection has not seen a row of it yet.")

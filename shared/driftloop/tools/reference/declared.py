@@ -3,6 +3,7 @@
 from driftloop.contracts.topics import topics
 from driftloop.errors import ExitCode
 from driftloop.tools.reference.tables import NOTICE, table
+from driftloop.waits import WAITS
 
 EXIT_CODES = {
     ExitCode.OK: "The command did what it was asked for; a service was asked to stop and did.",
@@ -40,6 +41,28 @@ def topics_page() -> str:
     ]
     titles = ("topic", "key", "encodings", "kept", "written by", "read by", "what")
     return NOTICE + "# Topics\n\n`driftloop topics apply` creates and checks them.\n\n" + table(titles, rows)
+
+
+def waits_page() -> str:
+    """The page of all ways to wait."""
+    rows = [
+        (
+            f"`{wait.name}`",
+            wait.service,
+            wait.status,
+            f"`{wait.metric}`",
+            f"[{wait.alert}](../operations/alerts/{wait.alert}.md)",
+            wait.ends,
+        )
+        for wait in WAITS
+    ]
+    titles = ("wait", "who", "in `driftloop status`", "metric", "alert", "what ends it")
+    return (
+        NOTICE
+        + "# Waits\n\nNothing waits in silence: each way in which a model or a service can wait is shown by a line "
+        "of `driftloop status`, a metric and, after a while, an alert. A model can wait for several things at once; "
+        "`driftloop_model_waits` has one series for each, with the name as label `waits_for`.\n\n" + table(titles, rows)
+    )
 
 
 def _retention(days: float | None) -> str:

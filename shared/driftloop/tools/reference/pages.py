@@ -3,7 +3,7 @@
 from functools import cache
 
 from driftloop.tools.reference.command_line import command_line_page
-from driftloop.tools.reference.declared import exit_codes_page, topics_page
+from driftloop.tools.reference.declared import exit_codes_page, topics_page, waits_page
 from driftloop.tools.reference.metrics import metrics_page
 from driftloop.tools.reference.models import policy_page, spec_page
 from driftloop.tools.reference.settings import settings_page
@@ -20,4 +20,5 @@ def pages() -> dict[str, str]:
         "settings.md": settings_page(),
         "spec.md": spec_page(),
         "topics.md": topics_page(),
+        "waits.md": waits_page(),
     }

@@ -8,7 +8,7 @@ been taken in.
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from driftloop.contracts import topics
@@ -19,6 +19,7 @@ from driftloop.tools.verify.recorded import Recorded, bytes_of, milliseconds_of,
 from retrain_coordinator.core.processor import Coordinator
 
 _BEFORE_ALL = -1
+_FOR_EVER = timedelta(days=36_500)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +37,7 @@ def coordinate_again(recorded: Recorded, model: str, detected: Sequence[Answer])
     said: list[Outgoing] = []
     caused = _Caused(recorded, model)
     arrivals = sorted(_arrivals(recorded, model, detected, caused), key=lambda arrival: (arrival.after, arrival.at_ms))
-    scores = _by_frame(recorded.of(topics.CHALLENGE_SCORES, model))
+    scores, without = _by_frame(recorded.of(topics.CHALLENGE_SCORES, model)), _Unscored(caused.decisions)
     specs = list(recorded.of(topics.MODEL_SPECS, model))
 
     def show_specs(until_ms: int) -> None:
@@ -56,9 +57,12 @@ def coordinate_again(recorded: Recorded, model: str, detected: Sequence[Answer])
         let_arrive(offset_of(frame))
         at_ms = caused.status_ms(offset_of(frame), milliseconds_of(frame))
         show_specs(at_ms)
-        evidence = [*scores.get(offset_of(frame), ()), *(_record(frame, answer, at_ms) for answer in answers)]
+        told = [record for record in scores.get(offset_of(frame), ()) if not without.leaves_out(record)]
+        evidence = [*told, *(_record(frame, answer, at_ms) for answer in answers)]
         now = datetime.fromtimestamp(at_ms / 1000, UTC)
         said.extend(core.process(evidence, now, tables_current=True).outgoing)
+        if without.speaks_of(offset_of(frame)):
+            said.extend(core.go_on(now + _FOR_EVER).outgoing)
     let_arrive(2**63)
     return said
 
@@ -91,6 +95,33 @@ class _Caused:
         return self._status_ms.get(offset, otherwise)
 
 
+class _Unscored:
+    """The frames that were taken in without scores which did not come in time, as the decisions tell it.
+
+    When they came is a matter of the machine, so the log has to say it: the decision that begins such a span
+    names the versions that were missing, and the one that ends it its last frame.
+    """
+
+    def __init__(self, decisions: Sequence[dict[str, Any]]) -> None:
+        told = [one["evidence"] for one in decisions if one.get("trigger") == "scores"]
+        ends = {one["from_frame"]: one["to_frame"] for one in told if "to_frame" in one}
+        self._spans = [
+            (one["from_frame"], ends.get(one["from_frame"], float("inf")), set(one["missing"].split(", ")))
+            for one in told
+            if "missing" in one
+        ]
+
+    def speaks_of(self, offset: int) -> bool:
+        """Whether the frame went on without scores."""
+        return any(first <= offset <= last for first, last, _ in self._spans)
+
+    def leaves_out(self, record: Record) -> bool:
+        """Whether scores came too late for their frame."""
+        message = json.loads(bytes_of(record))
+        offset, versions = message["position"]["offset"], {*message["losses"], *message.get("refused", {})}
+        return any(first <= offset <= last and versions & missing for first, last, missing in self._spans)
+
+
 def _arrivals(recorded: Recorded, model: str, detected: Sequence[Answer], caused: _Caused) -> Iterator[_Arrival]:
     frames = [(milliseconds_of(frame), offset_of(frame)) for frame, _ in detected]
     known = set()
@@ -107,7 +138,7 @@ def _arrivals(recorded: Recorded, model: str, detected: Sequence[Answer], caused
             yield _Arrival(after, milliseconds_of(record), record)
     known |= {json.loads(answer.value)["message_id"] for _, answers in detected for answer in answers}
     for message in caused.decisions:
-        if "action" in message and not known & set(message["caused_by"]):
+        if "action" in message and message["caused_by"][-1] not in known:  # the last cause is the step's own
             at = datetime.fromisoformat(message["occurred_at"])
             yield _Arrival(message["after"], int(at.timestamp() * 1000), None)
 
