@@ -58,13 +58,24 @@ def take_in(step: Step, frame: FrameEvidence) -> None:
     decision, word = consider(step), payoff_word(step)
     answers.answer(step, frame.signals, decision, word)
     answers.remind(step, decision, word)
-    note_waits(step)
+    acted = decision.action in ("retrain", "reuse")
+    _keep_waits(step, _found(step, word) if acted else decision, word)
 
 
 def note_waits(step: Step) -> None:
     """Keep what the model waits for now, and since when."""
+    word = payoff_word(step)
+    _keep_waits(step, _found(step, word), word)
+
+
+def _found(step: Step, word: payoff.Verdict | None) -> Decision:
+    """What would be decided now."""
+    return decide(evidence_of(step.state, word), history_of(step.state, step.spec, step.fleet), step.policy, step.now)
+
+
+def _keep_waits(step: Step, found: Decision, word: payoff.Verdict | None) -> None:
     state = step.state
-    names = (*of_model(state, step.known, step.now, payoff_word(step), step.fleet), *(FRAMES & state.waits.keys()))
+    names = (*of_model(state, step.known, found, word), *(FRAMES & state.waits.keys()))
     state.waits = {name: state.waits.get(name, step.now) for name in names}
 
 
@@ -77,9 +88,7 @@ def note_frames(state: ModelState, known: Declared, at: datetime) -> None:
 def remind(step: Step) -> None:
     """Say what has to be said once more by this moment, and decide nothing."""
     word = payoff_word(step)
-    history = history_of(step.state, step.spec, step.fleet)
-    decision = decide(evidence_of(step.state, word), history, step.policy, step.now)
-    answers.remind(step, decision, word)
+    answers.remind(step, _found(step, word), word)
     note_waits(step)
 
 
@@ -212,4 +221,6 @@ def _fit_books(step: Step) -> payoff.PayoffState:
 
 
 def _rule(step: Step) -> payoff.PayoffRule:
-    return payoff.PayoffRule.model_validate(step.policy.triggers.payoff or {})
+    if step.rule is None:
+        step.rule = payoff.PayoffRule.model_validate(step.policy.triggers.payoff or {})
+    return step.rule

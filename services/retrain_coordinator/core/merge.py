@@ -62,9 +62,8 @@ class Head:
 
     offset: int
     waiting: Waiting
-    status: DriftStatus
+    status: str
     at: datetime
-    scores: tuple[ChallengeScores, ...]
     expected: frozenset[Version]
     missing: frozenset[Version]
     signals_missing: int
@@ -83,6 +82,7 @@ def add(state: ModelState, message: ChallengeScores | DriftSignal | DriftStatus,
     waiting = state.waiting.setdefault(offset, Waiting())
     if isinstance(message, ChallengeScores):
         waiting.scores.append(raw)
+        waiting.told = sorted({*waiting.told, *message.losses, *message.refused})
         state.scores_at = at if state.scores_at is None else max(state.scores_at, at)
         told = {version: max(offset, state.told.get(version, -1)) for version in (*message.losses, *message.refused)}
         newest = sorted((state.told | told).items(), key=lambda entry: (entry[1], entry[0]))
@@ -90,7 +90,7 @@ def add(state: ModelState, message: ChallengeScores | DriftSignal | DriftStatus,
     elif isinstance(message, DriftSignal):
         waiting.signals.append(raw)
     elif message.segment == "":
-        waiting.status, waiting.at = raw, at
+        waiting.status, waiting.at, waiting.signals_raised = raw, at, message.signals or 0
     _pass_over(state)
     return True
 
@@ -106,12 +106,12 @@ def head(state: ModelState, spec: ModelSpec, *, scored_always: bool = False) -> 
     waiting = state.waiting[offset]
     if waiting.status is None or waiting.at is None:
         return None
-    scores = tuple(ChallengeScores.from_json(raw) for raw in sorted(waiting.scores))
-    told = {version for message in scores for version in (*message.losses, *message.refused)}
     expected = frozenset(_expected(state, spec, offset, scored_always=scored_always))
-    status = DriftStatus.from_json(waiting.status)
-    lacking = (status.signals or 0) - len(waiting.signals)
-    return Head(offset, waiting, status, waiting.at, scores, expected, expected - told, lacking)
+    raised = waiting.signals_raised
+    if raised is None:
+        raised = DriftStatus.from_json(waiting.status).signals or 0
+    missing = expected - _told(waiting)
+    return Head(offset, waiting, waiting.status, waiting.at, expected, missing, raised - len(waiting.signals))
 
 
 def deadline(state: ModelState, found: Head) -> datetime | None:
@@ -141,17 +141,25 @@ def next_complete(
     _pass_over(state)
     raws = (*found.waiting.carried, *found.waiting.signals)
     signals = sorted((DriftSignal.from_json(raw) for raw in raws), key=_signal_order)
-    scores = found.scores
+    scores = tuple(ChallengeScores.from_json(raw) for raw in sorted(found.waiting.scores))
+    status = DriftStatus.from_json(found.status)
     longest = _longest(scores)
     losses = _united(scores)
     refused = {
         version: why for message in scores for version, why in message.refused.items() if not losses.get(version)
     }
     return FrameEvidence(
-        found.status.position, losses, dict(longest.segments) if longest else {},
-        dict(longest.served) if longest else {}, corrected_of(scores), scores, tuple(signals), found.status,
+        status.position, losses, dict(longest.segments) if longest else {},
+        dict(longest.served) if longest else {}, corrected_of(scores), scores, tuple(signals), status,
         found.at, refused, found.missing, found.expected,
     )  # fmt: skip
+
+
+def _told(waiting: Waiting) -> set[Version]:
+    if waiting.told or not waiting.scores:
+        return set(waiting.told)
+    messages = map(ChallengeScores.from_json, waiting.scores)
+    return {version for message in messages for version in (*message.losses, *message.refused)}
 
 
 def _pass_over(state: ModelState) -> None:

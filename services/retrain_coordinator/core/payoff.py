@@ -221,7 +221,7 @@ def verdict(state: PayoffState, rule: PayoffRule, *, maximum_rows: int) -> Verdi
     """
     every = rule.decision_rows or _share(state, 8)
     if state.served_rows // every == (state.served_rows - state.block_rows) // every:
-        return Verdict(action="wait", reason=f"the rule speaks every {every} rows of a champion", silent=True)
+        return Verdict(action="wait", reason=f"{_stands(state, rule)} (decided every {every} rows)", silent=True)
     price = price_of(state, rule)
     switch = rule.switch_share * (price or 0.0)
     better = {version: rival for version, rival in state.rivals.items() if rival.stands_out(rule.reuse_certainty)}
@@ -240,13 +240,25 @@ def verdict(state: PayoffState, rule: PayoffRule, *, maximum_rows: int) -> Verdi
         evidence |= {"switch_price": switch, "switch_worth": max(rival.loss for rival in better.values())}
     if price is None:
         return Verdict(action="wait", reason="no labelled row of the champion has been seen", evidence=evidence)
-    owed = f"{debt.loss:.4g} of the champion's loss over {debt.rows} rows was avoidable"
+    owed = _owed(debt)
     if debt.loss <= rule.patience * price:
         return Verdict(action="wait", reason=f"{owed}; a run costs {price:.4g}", evidence=evidence)
     if not debt.stands_out(rule.certainty):
         return Verdict(action="wait", reason=f"{owed}, which may still be chance", evidence=evidence)
     rows = min(_window_of(state, rule) or maximum_rows, maximum_rows)
     return Verdict(action="retrain", reason=f"{owed}; a run costs {price:.4g}", rows=rows, evidence=evidence)
+
+
+def _stands(state: PayoffState, rule: PayoffRule) -> str:
+    """How the books stand, in a sentence."""
+    debt, price = max(state.debts.values(), key=lambda account: account.loss, default=Account()), price_of(state, rule)
+    if price is None:
+        return "no labelled row of the champion has been seen"
+    return f"{_owed(debt)}; a run costs {price:.4g}"
+
+
+def _owed(debt: Account) -> str:
+    return f"{debt.loss:.4g} of the champion's loss over {debt.rows} rows was avoidable"
 
 
 def _share(state: PayoffState, parts: int) -> int:

@@ -165,12 +165,15 @@ class Coordinator:
         """Where the spec declares another target than the last one that was seen, forget and say so."""
         state, known = self._states[place.key], place.known
         if not retarget.is_new(state, known.target):
-            if state.waits.pop("spec", None) is not None:
+            if state.spec_seen != known.spec_version or "spec" in state.waits:
+                state.spec_seen = known.spec_version
+                state.waits.pop("spec", None)
                 intake.note_waits(Step.of(state, known, state.as_of or place.at))
                 batch.touched[place.key] = place.at
             return
         moment = (state.as_of or place.at) if known.spec.clock == "event" else place.at
         step = self._step(place, moment, derive_id("target", state.model_id, known.spec_version))
+        state.spec_seen = known.spec_version
         retarget.notice(step)
         intake.note_waits(step)
         batch.done(place, step)

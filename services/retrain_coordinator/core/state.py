@@ -130,6 +130,10 @@ class Waiting(_Part):
     signals: list[str] = Field(default_factory=list)
     status: str | None = None
     at: datetime | None = None
+    told: list[Version] = Field(default_factory=list)
+    """Versions that scoring has told of; empty in entries of earlier releases."""
+    signals_raised: int | None = None
+    """How many signals the status counts; None where it has not come, and in entries of earlier releases."""
     carried: list[str] = Field(default_factory=list)
     """Signals of earlier frames that no status came of."""
 
@@ -210,6 +214,8 @@ class ModelState(_Part):
 
     target: str = ""
     """What the newest spec that was seen declares to be predicted; empty in entries of earlier releases."""
+    spec_seen: int = 0
+    """The newest spec version that was seen."""
     target_row: int = 0
     """Labelled rows before it: they tell another target."""
     target_spec: int = 0

@@ -15,6 +15,7 @@ from driftloop.contracts.training_requests import TrainingRequest
 from driftloop.processor import Outgoing
 from driftloop.spec.model_spec import ModelSpec
 from driftloop.spec.policy import Policy
+from retrain_coordinator.core.payoff import PayoffRule
 from retrain_coordinator.core.specs import Declared
 from retrain_coordinator.core.state import ModelState
 
@@ -35,6 +36,8 @@ class Step:
     causes: tuple[UUID, ...] = ()
     row: int | None = None
     fleet: tuple[int, int] | None = None
+    rule: PayoffRule | None = None
+    """The parameters of the payoff rule, once somebody has asked for them."""
     outgoing: list[Outgoing] = field(default_factory=list)
     decisions: list[RetrainDecision] = field(default_factory=list)
     events: list[ModelEvent] = field(default_factory=list)

@@ -50,7 +50,7 @@ def obstacle_to_acting(state: ModelState, known: Declared, decision: Decision, w
     """What stands between a harm and a run, given what was decided."""
     if decision.trigger:
         in_the_way = next((one for one in decision.safeguards if not one.passed), None)
-        return Obstacle(_name_of(in_the_way), decision.reason)
+        return Obstacle(name_of(in_the_way), decision.reason)
     return _without_a_judge(state, known) or _without_a_wish(state, known, word)
 
 
@@ -87,7 +87,8 @@ def waits_of(
 
     `word` is what the payoff rule says, where the policy has one.
     """
-    return (*of_frames(state, known), *of_model(state, known, now, word, fleet))
+    found = decide(evidence_of(state, word), history_of(state, known.spec, fleet), known.policy, now)
+    return (*of_frames(state, known), *of_model(state, known, found, word))
 
 
 def of_frames(state: ModelState, known: Declared) -> tuple[str, ...]:
@@ -100,11 +101,11 @@ def of_frames(state: ModelState, known: Declared) -> tuple[str, ...]:
     return ("signals",) if first.signals_missing > 0 else ("scores",) if first.missing else ()
 
 
-def of_model(
-    state: ModelState, known: Declared, now: datetime, word: Verdict | None, fleet: tuple[int, int] | None
-) -> tuple[str, ...]:
-    """What a model waits for apart from frames: versions, runs, people, and whatever holds back an answer to a harm."""
-    found = decide(evidence_of(state, word), history_of(state, known.spec, fleet), known.policy, now)
+def of_model(state: ModelState, known: Declared, found: Decision, word: Verdict | None) -> tuple[str, ...]:
+    """What a model waits for apart from frames: versions, runs, people, and whatever holds back an answer to a harm.
+
+    `found` is what would be decided now.
+    """
     return tuple(sorted({*_of_versions(state, known), *_of_wishes(state, known, found, word)}))
 
 
@@ -126,14 +127,15 @@ def _of_versions(state: ModelState, known: Declared) -> Iterator[str]:
 def _of_wishes(state: ModelState, known: Declared, found: Decision, word: Verdict | None) -> Iterator[str]:
     """Why what asks for a run, or a harm that stands, gets none."""
     if found.trigger:
-        yield from (_name_of(one) for one in found.safeguards if not one.passed)
+        yield from (name_of(one) for one in found.safeguards if not one.passed)
     elif state.harm is not None:
         yield obstacle_to_acting(state, known, found, word).name
     if state.waits_for_approval is not None:
         yield "approval"
 
 
-def _name_of(safeguard: SafeguardState | None) -> str:
+def name_of(safeguard: SafeguardState | None) -> str:
+    """The wait that stands for a safeguard in the way; without one, a run is what is waited for."""
     if safeguard is None:
         return "run"
     return "quiet" if safeguard.name.startswith("quiet:") else _BY_SAFEGUARD[safeguard.name]

@@ -5,6 +5,7 @@ target fields, of the kinds and under the task, that the model's spec declares.
 """
 
 import json
+from functools import lru_cache
 
 from driftloop.spec.model_spec import ModelSpec
 
@@ -17,7 +18,12 @@ def target_of(spec: ModelSpec) -> str:
     >>> target_of(spec)
     '["binary", {"y": "category"}]'
     """
-    return json.dumps([spec.task, {name: field.kind for name, field in sorted(spec.target.items())}])
+    return _text(spec.task, tuple((name, field.kind) for name, field in sorted(spec.target.items())))
+
+
+@lru_cache(maxsize=4096)
+def _text(task: str, fields: tuple[tuple[str, str], ...]) -> str:
+    return json.dumps([task, dict(fields)])
 
 
 def predicts_the_same(one: ModelSpec, other: ModelSpec) -> bool:

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from driftloop.contracts import topics
 from driftloop.contracts.challenge_scores import RefusedVersion
-from driftloop.spec.model_spec import TargetField
+from driftloop.spec.model_spec import Automation, ChallengeRule, TargetField
 from driftloop.testing.records import FakeRecord
 from driftloop.waits import COORDINATOR
 from retrain_coordinator.core.intake import payoff_word
@@ -28,7 +28,15 @@ POLICIES = {
 COMMANDS = ("retrain", "promote", "roll_back", "freeze", "unfreeze", "approve", "veto", "cancel")
 FRAMES = ("calm", "harm", "scored better", "scored worse", "refused", "gone", "silent", "unreported", "signal lost")
 RESULTS = ("better", "worse", "failed")
-REST = ("rename", "rename back", "withdraw", "apply", "restore", "wake")
+EDITS = (
+    {"challenge": ChallengeRule(mode="canary", challengers=3)},
+    {"challenge": ChallengeRule(mode="none", probation_rows=0)},
+    {"challenge": ChallengeRule(mode="z-test"), "policy": POLICIES["approval"]},
+    {"policy": "no such preset"},
+    {"policy": {"preset": "default", "safeguards": {"veto_window_seconds": 3600.0}}},
+    {"automation": Automation(retrain=False, promote=False, roll_back=False)},
+)
+REST = ("edit", "rename", "rename back", "withdraw", "apply", "restore", "wake")
 histories = st.lists(st.sampled_from((*COMMANDS, *FRAMES, *RESULTS, *REST)), max_size=30)
 
 
@@ -96,6 +104,9 @@ class Life:
             saved = told.state.to_json()
             told.core.restore(0, [("m", saved)])
             assert told.state == ModelState.model_validate_json(saved)
+        elif move == "edit":
+            told.spec = told.spec.model_copy(update=EDITS[self.versions % len(EDITS)])
+            self.apply(self.field)
         elif move == "wake":
             told.take(told.core.wake(told.now))
         else:
@@ -115,7 +126,7 @@ def check_waits(life):
     """What the state says that it waits for is what is derived from it, and nothing that is open is left out."""
     state, known = life.told.state, life.known
     assert set(state.waits) <= {wait.name for wait in COORDINATOR}
-    if known is None or state.target != known.target or "spec" in state.waits:
+    if known is None or state.spec_seen != known.spec_version or "spec" in state.waits:
         return  # noticed with the next record
     step = Step.of(state, known, state.as_of or life.told.now)
     assert set(state.waits) == set(waits_of(state, known, step.now, payoff_word(step)))

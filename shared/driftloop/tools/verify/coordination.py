@@ -39,9 +39,10 @@ def coordinate_again(recorded: Recorded, model: str, detected: Sequence[Answer])
     arrivals = sorted(_arrivals(recorded, model, detected, caused), key=lambda arrival: (arrival.after, arrival.at_ms))
     scores, without = _by_frame(recorded.of(topics.CHALLENGE_SCORES, model)), _Unscored(caused.decisions)
     specs = list(recorded.of(topics.MODEL_SPECS, model))
+    core.take_table(topics.MODEL_SPECS, [specs.pop(0) for _ in specs[:1]])
 
     def show_specs(until_ms: int) -> None:
-        while specs and (not said or milliseconds_of(specs[0]) <= until_ms):
+        while specs and milliseconds_of(specs[0]) <= until_ms:
             core.take_table(topics.MODEL_SPECS, [specs.pop(0)])
 
     def let_arrive(until: int) -> None:

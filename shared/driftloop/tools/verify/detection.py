@@ -20,10 +20,11 @@ def detect_again(recorded: Recorded, model: str) -> list[Answer]:
     core = DriftDetection()
     core.take_table(topics.MODEL_PROFILES, recorded.of(topics.MODEL_PROFILES, model))
     specs = list(recorded.of(topics.MODEL_SPECS, model))
+    core.take_table(topics.MODEL_SPECS, [specs.pop(0) for _ in specs[:1]])
     answers: list[Answer] = []
     for frame in recorded.of(topics.OUTCOME_FRAMES, model):
         now = milliseconds_of(frame)
-        while specs and (not answers or milliseconds_of(specs[0]) <= now):
+        while specs and milliseconds_of(specs[0]) <= now:
             core.take_table(topics.MODEL_SPECS, [specs.pop(0)])
         effects = core.process([frame], datetime.fromtimestamp(now / 1000, UTC), tables_current=True)
         answers.append((frame, effects.outgoing))
