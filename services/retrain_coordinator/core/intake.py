@@ -8,6 +8,7 @@ from retrain_coordinator.core import (
     canary,
     challenge,
     corrections,
+    external,
     lifecycle,
     payoff,
     payoff_feed,
@@ -42,8 +43,9 @@ def take_in(step: Step, frame: FrameEvidence) -> None:
     if frame.status.spec_version < state.target_spec:
         _take_former(step, frame)
         return
+    external.observe(step, frame)
     _take_scores(step, frame)
-    if step.known.scored_always:
+    if step.known.goes_by_scores:
         _feed(step, frame)
     state.signals = [*state.signals, *frame.signals][-SIGNALS_KEPT:]
     status = frame.status
