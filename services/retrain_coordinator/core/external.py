@@ -85,7 +85,7 @@ def _runs_in_the_shadow(step: Step, version: Version, frame: FrameEvidence) -> N
 
 
 def _bound(step: Step, frame: FrameEvidence) -> float:
-    """Where a bounded test clips a loss: 1 of losses that are 0 or 1, else far above what the champion usually loses."""
+    """Where a bounded test clips a loss: 1 of losses that are 0 or 1, else far above the usual one."""
     if all(field.kind == "category" or field.tolerance is not None for field in step.spec.target.values()):
         return 1.0
     losses = sorted(frame.losses.get(step.state.champion or "", ()))

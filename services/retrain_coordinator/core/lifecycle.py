@@ -119,7 +119,7 @@ def reject(
 
 
 def roll_back(step: Step, to: Version, reason: str, *, trigger: str, evidence: Figures | None = None) -> None:
-    """Decide that an earlier version serves again, and let it: as `come_back` does, or by asking who serves the model."""
+    """Decide that an earlier version serves again, and let it: as `come_back` does, or by asking for it."""
     made = step.decision("roll_back", trigger, reason, candidate=to, evidence=evidence)
     chain: tuple[UUID, ...] = (*made.caused_by, made.message_id)
     if step.spec.serving == "external":
@@ -144,7 +144,7 @@ def come_back(step: Step, to: Version, reason: str, causes: tuple[UUID, ...], ev
         reject(step, other, f"{to} came back", trigger="superseded")
 
 
-def _ask(
+def _ask(  # noqa: PLR0917  (as `take_over` and `come_back`, and which of them is asked for)
     step: Step,
     version: Version,
     event: Literal["promoted", "rolled_back"],
@@ -158,9 +158,7 @@ def _ask(
         state.probation = None
     asked: Literal["promotion_asked", "roll_back_asked"]
     asked = "promotion_asked" if event == "promoted" else "roll_back_asked"
-    made = step.event(
-        asked, reason, version=version, previous_version=state.champion, causes=chain, evidence=evidence
-    )
+    made = step.event(asked, reason, version=version, previous_version=state.champion, causes=chain, evidence=evidence)
     state.asked = AskedToServe(
         version=version, event=event, since=step.now, reason=reason, lineage=(*chain, made.message_id)
     )

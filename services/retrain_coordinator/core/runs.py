@@ -108,8 +108,9 @@ def end(step: Step, result: TrainingResult) -> bool:
     state.failures = 0
     state.versions[result.version] = VersionEntry(
         version=result.version, status="registered", run_id=run.run_id, spec_version=run.spec_version,
-        artifact=result.artifact or "", sha256=result.artifact_sha256 or "", rows=result.data.rows if result.data else 0,
-        loss_bound=result.loss_bound or 1.0, lineage=step.chain(), target=run.target,
+        artifact=result.artifact or "", sha256=result.artifact_sha256 or "",
+        rows=result.data.rows if result.data else 0, loss_bound=result.loss_bound or 1.0, lineage=step.chain(),
+        target=run.target,
     )  # fmt: skip
     metrics: dict[str, float | str | None] = dict(result.metrics)
     if result.cost:
@@ -126,7 +127,8 @@ def _prove(step: Step, result: TrainingResult) -> None:
         return
     entry = challenge.begin(
         result, state.champion, step.spec.challenge, state.applied, state.labelled_rows,
-        refitted=step.spec.training.refit if result.refitted is None else result.refitted, unopposed=opponent(state, step.spec) is None,
+        refitted=step.spec.training.refit if result.refitted is None else result.refitted,
+        unopposed=opponent(state, step.spec) is None,
     )  # fmt: skip
     state.challenges[result.version] = entry
     state.versions[result.version].status = "challenger"

@@ -76,10 +76,15 @@ def main(wire: socket.socket, nursery: int, memory_limit_mb: int) -> NoReturn:
     job = line.read_job()
     threading.Thread(target=_watch, args=(line, memory_limit_mb, memory_mb()), daemon=True).start()
     threading.Thread(target=_follow, args=(line,), daemon=True).start()
-    _limit_memory(memory_limit_mb)
+    by_command = job.run.spec.training.executor == "command"
+    if not by_command:  # a command's limit is on its own processes, which would inherit this one
+        _limit_memory(memory_limit_mb)
     code = 0
     try:
-        from trainer_worker.adapters.train import train
+        if by_command:
+            from trainer_worker.adapters.command.train import train_by_command as train
+        else:
+            from trainer_worker.adapters.train import train
 
         line.say(train(job, Teller(line), lambda what: line.say(Waiting(waits_for=what))))
     except MemoryError:

@@ -41,8 +41,9 @@ class Succeeded(Part):
     """A run's fruit."""
 
     kind: Literal["succeeded"] = "succeeded"
-    artifact: str
-    artifact_sha256: str
+    artifact: str | None
+    """None where others serve the version, and nobody can run it here."""
+    artifact_sha256: str | None
     metrics: dict[str, float]
     validation: Validation
     loss_bound: float = Field(gt=0)
@@ -51,6 +52,8 @@ class Succeeded(Part):
     profile: ModelProfile
     remarks: tuple[str, ...] = ()
     """What the rows were like: sentences for a person."""
+    refitted: bool | None = None
+    """Whether it was fitted once more after its validation; None: as the spec says."""
     left_out: int = 0
     """Labelled rows that were not learnt from, because their labels cannot be meant."""
 

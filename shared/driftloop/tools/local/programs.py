@@ -86,6 +86,7 @@ def _settings(service: str, home: Home, port: int, warm: Sequence[str]) -> dict[
         f"{prefix}METRICS_PORT": str(port),
         f"{prefix}ARCHIVE_URI": str(home.lake),
         f"{prefix}ARTIFACT_URI": str(home.artifacts),
+        f"{prefix}RUNS_PATH": str(home.runs),
     }
 
 
