@@ -17,8 +17,8 @@ from trainer_worker.settings import Settings
 TRAIN = LoopSettings(
     service="trainer_worker",
     group="trainer_worker",
-    inputs=(topics.TRAINING_REQUESTS, topics.MODEL_COMMANDS),
-    keyed=(topics.MODEL_COMMANDS,),
+    inputs=(topics.TRAINING_REQUESTS, topics.MODEL_COMMANDS, topics.TRAINING_ANSWERS),
+    keyed=(topics.MODEL_COMMANDS, topics.TRAINING_ANSWERS),
     tables=(topics.MODEL_SPECS,),
     state="keyed",
 )

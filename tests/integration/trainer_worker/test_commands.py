@@ -187,12 +187,15 @@ def test_a_killed_trainer_takes_the_programs_along(programs, by_command, until, 
 
 
 def test_progress_and_the_cost_of_the_whole_tree_are_told(programs, by_command, until):
-    text = """
+    text = (
+        """
     import json, subprocess, sys
     subprocess.run([sys.executable, "-c", "import time\\nwhile time.process_time() < 1: pass"], check=True)
     with open("progress.jsonl", "a") as file:
         file.write(json.dumps({"step": 2, "steps": 4, "training_loss": 0.5}) + "\\nno json\\n")
-    """ + GOOD_END
+    """
+        + GOOD_END
+    )
     executor, progress, ends = programs(text, by_command(serving="external")), [], []
 
     def heard():

@@ -116,7 +116,7 @@ def test_a_run_may_end_without_an_artifact_and_is_proven_by_its_shadow(story):
     told.signal(onset=400)
     frame(told, "2026-05", rows=100, loss=0.6)
     request = told.requests[-1]
-    told.result(GOOD, GOOD, **{})
+    told.result(GOOD, GOOD)
     assert told.state.challenges[request.version].gain.rows
     told.status(60, 1.0)
     told.scores({"2026-05": BAD, request.version: GOOD})

@@ -2,6 +2,7 @@
 
 import pyarrow as pa
 import pytest
+from tests.unit.trainer_worker.test_challenge_scoring import ConstantShelf, ListLog, NoLearntRows, frame_record
 
 from driftloop.codec.frames import Frame, decode_frame, encode_frame
 from driftloop.contracts.challenge_scores import ChallengeScores
@@ -11,10 +12,13 @@ from driftloop.contracts.model_specs import ModelSpecPublished
 from driftloop.contracts.topics import MODEL_EVENTS, MODEL_SPECS
 from driftloop.testing.clock import START
 from driftloop.testing.records import FakeRecord
-from tests.unit.trainer_worker.test_challenge_scoring import ConstantShelf, ListLog, NoLearntRows, frame_record
 from trainer_worker.core.score.processor import ChallengeScoring
 
-ROWS = [("outcome", "blue", "no", "yes", "a"), ("label", "blue", "yes", "yes", "b"), ("outcome", "blue", "no", "no", "a")]
+ROWS = [
+    ("outcome", "blue", "no", "yes", "a"),
+    ("label", "blue", "yes", "yes", "b"),
+    ("outcome", "blue", "no", "no", "a"),
+]
 
 
 def with_shadow(record, said, version="2026-05.2"):

@@ -13,11 +13,13 @@ import shutil
 from pathlib import Path
 from typing import Any, Literal
 
+import fsspec
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from driftloop.codec.scalars import category_text
 from driftloop.contracts.training_requests import TrainingRequest
 from driftloop.learners.protocol import Column, Predictions, Rows, Step
 from driftloop.spec.model_spec import ModelSpec
@@ -64,6 +66,36 @@ class RunFolder:
         self.path = self.root / phase
         self._request = request
         self._read = 0
+
+    def fetch(self, address: str) -> None:
+        """Copy the files at an address (any that fsspec knows) into the folder, as if a program had left them.
+
+        Raises ValueError, with a sentence, where nothing is there.
+        """
+        shutil.rmtree(self.path, ignore_errors=True)
+        self.path.mkdir(parents=True)
+        self._forget_oldest()
+        try:
+            fs, there = fsspec.core.url_to_fs(address)
+            files = [file for file in fs.ls(there, detail=True) if file["type"] == "file"]
+            for file in files:
+                if file["size"] > _LARGEST_FILE:
+                    raise ValueError(f"{file['name']} is larger than {_LARGEST_FILE >> 20} MB")
+                fs.get_file(file["name"], str(self.path / file["name"].rpartition("/")[2]))
+        except (OSError, ImportError) as error:
+            raise ValueError(f"the folder {address} cannot be read: {error}") from error
+
+    def check_rows(self, spec: ModelSpec) -> Rows:
+        """The check rows that somebody brought along, a column a feature; raises ValueError with a sentence."""
+        try:
+            table = pq.read_table(pa.BufferReader(self.file("check_rows.parquet")))
+        except pa.ArrowException as error:
+            raise ValueError(f"check_rows.parquet is no Parquet file: {error}") from error
+        lacking = [name for name in spec.features if name not in table.column_names]
+        if lacking:
+            raise ValueError(f"check_rows.parquet has no column {', '.join(lacking)}")
+        features = {name: _feature(table[name], feature.kind) for name, feature in spec.features.items()}
+        return Rows(features)
 
     def make(self, spec: ModelSpec, training: Rows, held_out: Rows) -> Rows:
         """Write all that the program finds; gives the rows that its model is checked on."""
@@ -180,9 +212,13 @@ def _arrow(column: Column) -> pa.Array:
     return pa.array(column.astype(np.float64), from_pandas=True)
 
 
-def _column(name: str, values: pa.ChunkedArray, kind: str) -> Column:
-    from driftloop.codec.scalars import category_text
+def _feature(values: pa.ChunkedArray, kind: str) -> Column:
+    if kind == "number":
+        return np.asarray(values.cast(pa.float64()).to_numpy(), dtype=np.float64)
+    return np.array([None if value is None else category_text(value) for value in values.to_pylist()], dtype=object)
 
+
+def _column(name: str, values: pa.ChunkedArray, kind: str) -> Column:
     if values.null_count:
         raise ValueError(f"{name} has rows without a prediction")
     if kind == "number":

@@ -3,6 +3,7 @@
 import hashlib
 
 import numpy as np
+from numpy.typing import NDArray
 
 from driftloop.learners.onnx_model import OnnxModel
 from driftloop.learners.protocol import Model, Predictions, Rows
@@ -43,14 +44,15 @@ def require_the_same(ours: Predictions, theirs: Predictions, rows: Rows, spec: M
             scale = np.abs(both[1]) * _RELATIVE + _ABSOLUTE * max(1.0, float(np.std(both[1])))
             differ = ~(np.abs(both[0] - both[1]) <= scale)
         if differ.any():
-            holes = _holes(rows)[differ]
+            holes = has_holes(rows)[differ]
             raise ValueError(
                 f"the converted model says something else about {name!r} than its framework on {int(differ.sum())} of "
                 f"{len(differ)} check rows ({int(holes.sum())} of them with a missing value)"
             )
 
 
-def _holes(rows: Rows) -> np.ndarray:
+def has_holes(rows: Rows) -> NDArray[np.bool_]:
+    """The rows in which a feature is missing."""
     found = [
         np.array([value is None for value in column]) if column.dtype == object else np.isnan(column)
         for column in rows.features.values()

@@ -55,7 +55,7 @@ def train_by_command(job: Job, progress: Progress, waits: WaitsFor = lambda _wha
         validation=fitted.validation,
         loss_bound=fitted.loss_bound,
         data=data.described,
-        cost=_cost(began),
+        cost=cost_since(began),
         profile=profile_of(request, spec, data, split, fitted),
         remarks=(*store.remarks, *data.quality.remarks()),
         left_out=data.quality.left_out,
@@ -99,7 +99,7 @@ def _said(job: Job, result: ResultFile, held_out: Rows) -> Predictions:
     return folder.predictions(result.predictions, job.run.spec, len(held_out))
 
 
-def _cost(began: float) -> TrainingCost:
+def cost_since(began: float) -> TrainingCost:
     """Wall time, and the CPU time of this process and of all that the program started."""
     used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
     cpu = sum(one.ru_utime + one.ru_stime for one in used)

@@ -32,7 +32,7 @@ GROUP_INPUTS: Mapping[str, tuple[str, ...]] = {
         topic.TRAINING_RESULTS,
         topic.MODEL_COMMANDS,
     ),
-    "trainer_worker": (topic.TRAINING_REQUESTS, topic.MODEL_COMMANDS),
+    "trainer_worker": (topic.TRAINING_REQUESTS, topic.MODEL_COMMANDS, topic.TRAINING_ANSWERS),
     "challenge_scoring": (topic.MODEL_EVENTS, topic.OUTCOME_FRAMES),
 }
 """Consumer group → the topics it commits offsets of: a loop is still when all are at their ends."""
