@@ -7,6 +7,7 @@ come in (their losses and the labels themselves). Each has its own version, beca
 from typing import Any
 
 from drift_detection.core.budget import Budget
+from drift_detection.core.first_rows import FirstRows
 from drift_detection.core.found import References
 from drift_detection.core.ledger import Ledger
 from drift_detection.core.measures import ClassNames
@@ -14,7 +15,9 @@ from drift_detection.core.monitor import ModelMonitor, rows_a_look
 from drift_detection.core.traffic import Traffic
 from drift_detection.core.versions import ServingVersion
 from drift_detection.core.windows.battery import Battery
+from drift_detection.core.windows.of_profile import reference_of
 from drift_detection.core.windows.reference import Reference
+from driftloop.contracts.model_profiles import ModelProfile
 from driftloop.spec.model_spec import ModelSpec
 
 SEGMENTS = 50
@@ -34,6 +37,10 @@ class Roster:
         """Of all rows, and of the labelled ones."""
         self.reference: Reference | None = None
         """What columns are compared with."""
+        self.first_rows: FirstRows | None = None
+        """What is gathered for a reference of the serving version, where nobody gave one and others trained it."""
+        self.learnt: ModelProfile | None = None
+        """The profile of its first rows, once they are enough."""
         self._judged_reference: Reference | None = None
         self._battery_of: dict[bool, Battery] = {}
         self.monitors: dict[str, ModelMonitor] = {"": self._new("")}
@@ -70,6 +77,18 @@ class Roster:
         for segment, monitor in self.monitors.items():
             monitor.serve_version(self._battery(segment))
 
+    def gather(self, version: str) -> None:
+        """The serving version has no profile: of a model that others serve, its first rows become the reference."""
+        self.learnt = None
+        external = self.spec.serving == "external" and self.reference is None
+        self.first_rows = FirstRows(version, self.spec.baseline_rows) if external else None
+
+    def serve_first_rows(self, spec_version: int) -> None:
+        """The first rows are enough: columns are compared with them from here on."""
+        if self.first_rows is not None:
+            self.learnt, self.first_rows = self.first_rows.profile(self.spec, spec_version), None
+            self.serve(reference_of(self.learnt))
+
     def declare_windows(self) -> None:
         """Another number of rows a month is to be expected: columns are judged at another level."""
         self._battery_of = {}
@@ -104,7 +123,11 @@ class Roster:
 
     def snapshot(self) -> dict[str, Any]:
         """Versions, rates and monitors."""
+        first = {} if self.first_rows is None else {"first_rows": self.first_rows.snapshot()}
+        learnt = {} if self.learnt is None else {"learnt": self.learnt.model_dump_json()}
         return {
+            **first,
+            **learnt,
             "judged": self.judged.snapshot(),
             "serving": self.serving.snapshot(),
             "classes": self.classes.names,
@@ -125,6 +148,11 @@ class Roster:
         judged, serving = state["profiled"]
         self._judged_reference = references[self.judged.current] if judged and self.judged.current else None
         self.reference = references[self.serving.current] if serving and self.serving.current else None
+        if "first_rows" in state:
+            self.first_rows = FirstRows.restored(state["first_rows"])
+        if "learnt" in state:
+            self.learnt = ModelProfile.from_json(state["learnt"])
+            self.reference = reference_of(self.learnt)
         for segment, kept in state["monitors"].items():
             monitor = self.monitors[segment] = self._set_up(segment)
             monitor.restore(kept)

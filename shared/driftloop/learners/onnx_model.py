@@ -122,7 +122,7 @@ def make(spec: ModelSpec, parameters: Mapping[str, Any]) -> OnnxLearner:
 
 def _session(contents: bytes) -> Any:
     try:
-        import onnxruntime
+        import onnxruntime  # type: ignore[import-untyped]
     except ImportError as error:
         raise ValueError("onnxruntime is not installed: pip install 'driftloop[onnx]'") from error
     options = onnxruntime.SessionOptions()

@@ -29,6 +29,13 @@ GOOD_END = """
 """
 
 
+EATS = """
+    import subprocess, sys, time
+    subprocess.Popen([sys.executable, "-c", "held = bytearray(200 << 20); import time; time.sleep(60)"])
+    time.sleep(60)
+"""
+
+
 @pytest.fixture
 def by_command(make_run):
     """A run of executor command whose model has numbers alone."""
@@ -119,9 +126,7 @@ WITHOUT_REFIT = TrainingRule(executor="command", entry="job", refit=False)
         (SCRIPT.replace("checked = model.predict", "checked = -1 * (model.predict").replace(
             '(matrix("check_rows.parquet"))', '(matrix("check_rows.parquet")) == "yes")'), {}, "says something else"),
         (
-            "import subprocess, sys, time\n"
-            "subprocess.Popen([sys.executable, '-c', 'held = bytearray(200 << 20); import time; time.sleep(60)'])\n"
-            "time.sleep(60)",
+            EATS,
             {"training": TrainingRule(executor="command", entry="job", memory_limit_mb=128)},
             "more memory than its limit of 128 MB",
         ),
@@ -162,7 +167,7 @@ def session_of(tmp_path, run, until):
     here = str(log.parent)
     for entry in Path("/proc").glob("[0-9]*"):
         try:
-            if os.readlink(entry / "cwd") == here:
+            if str((entry / "cwd").readlink()) == here:
                 return os.getsid(int(entry.name))
         except OSError:
             continue

@@ -230,9 +230,7 @@ def answer_to(request, status="succeeded", **rest):
     return FakeRecord(TRAINING_ANSWERS, key="plant", value=message.to_json())
 
 
-def test_a_run_that_another_system_trains_is_not_started_before_its_answer(
-    elsewhere, executor, make_request, as_record
-):
+def test_a_run_that_others_train_is_not_started_before_its_answer(elsewhere, executor, make_request, as_record):
     request = make_request()
     effects = elsewhere.process([as_record(request)], START)
     assert executor.started == []

@@ -29,7 +29,7 @@ def in_the_shadow(versions: Sequence[Scored], judged: JudgedRows, spec: ModelSpe
 
 def predicted(said: Mapping[str, Column]) -> NDArray[np.bool_]:
     """The rows on which every field of the target was predicted."""
-    return np.logical_and.reduce([~missing(column) for column in said.values()])
+    return np.asarray(np.logical_and.reduce([~missing(column) for column in said.values()]), dtype=np.bool_)
 
 
 def missing(column: Column) -> NDArray[np.bool_]:
