@@ -4,14 +4,19 @@ import json
 import os
 import re
 import signal
+import subprocess
 import sys
 import textwrap
 from pathlib import Path
 
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from prometheus_client import CollectorRegistry
 
 from driftloop.artifacts.store import load_model
+from driftloop.contracts.training_results import TrainingResult
 from driftloop.spec.model_spec import Feature, TrainingRule
 from trainer_worker.adapters.command.guard import processes_of
 from trainer_worker.adapters.command.logs import read_logs
@@ -213,3 +218,61 @@ def test_progress_and_the_cost_of_the_whole_tree_are_told(programs, by_command, 
     assert end.cost.cpu_seconds > 1
     assert (progress[0].step, progress[0].steps, progress[0].training_loss) == (2, 4, 0.5)
     assert json.dumps(sys.argv)
+
+
+ANSWER = re.search(r'```python title="answer.py"\n(.*?)```', PAGE, re.DOTALL).group(1)
+
+
+def my_training(request, folder, holes=True):
+    """Somebody's own training: the script of the docs on rows of its own."""
+    random = np.random.default_rng(3)
+    x = random.normal(size=400)
+    rows = {"x": x, "y": np.where(x > 0.5, "yes", "no")}
+    pq.write_table(pa.table(rows), folder / "training.parquet")
+    checked = x[:40].copy()
+    checked[::4] = np.nan if holes else 0.0
+    pq.write_table(pa.table({"x": pa.array(checked, from_pandas=True)}), folder / "check_rows.parquet")
+    described = {"features": {"x": "number"}, "target": {"y": "category"}, "phase": "proof"}
+    (folder / "request.json").write_text(json.dumps(described))
+    subprocess.run([sys.executable, "-c", SCRIPT], cwd=folder, check=True)
+
+
+def answered(by_command, folder, train=my_training, **changes):
+    """A run that others train, with the answer of the docs' program."""
+    space = {}
+    exec(compile(ANSWER, "answer.py", "exec"), space)
+    folder.mkdir()
+    asked = by_command(training=TrainingRule(executor="external"))
+    said = space["answer"](json.loads(asked.request.to_json()), train, folder)
+    answer = TrainingResult.from_json(json.dumps({**said, **changes}))
+    return asked.model_copy(update={"answer": answer})
+
+
+def test_an_answer_of_the_docs_program_is_imported_and_proves_nothing_beforehand(end_of_program, by_command, tmp_path):
+    end = end_of_program("", answered(by_command, tmp_path / "mine"))
+    assert end.kind == "succeeded", end
+    assert end.validation.challenger_losses == ()
+    assert end.metrics["accuracy.y"] > 0.7
+    assert end.artifact.startswith(str(tmp_path / "artifacts"))
+    assert type(load_model(end.artifact, end.artifact_sha256)).__name__ == "OnnxModel"
+
+
+@pytest.mark.parametrize(
+    ("changes", "why"),
+    [
+        ({"artifact_sha256": "0" * 64}, "has SHA-256"),
+        ({"artifact": "/nowhere/at/all"}, "cannot be read"),
+        ({"artifact": None}, "names no artifact"),
+        ({"artifact_sha256": None}, "with its SHA-256"),
+    ],
+)
+def test_an_answer_that_cannot_be_trusted_fails_the_run(end_of_program, by_command, tmp_path, changes, why):
+    end = end_of_program("", answered(by_command, tmp_path / "mine", **changes))
+    assert end.kind == "failed"
+    assert why in end.reason
+
+
+def test_check_rows_without_a_missing_value_prove_nothing(end_of_program, by_command, tmp_path):
+    asked = answered(by_command, tmp_path / "mine", lambda request, folder: my_training(request, folder, holes=False))
+    end = end_of_program("", asked)
+    assert "some with a missing value" in end.reason
