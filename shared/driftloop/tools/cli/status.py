@@ -115,6 +115,7 @@ def _facts(view: "RegistryView", model: str, newest: "DriftStatus | None", waits
         "promotions": counts.promotions,
         "as_of": newest.as_of.isoformat() if newest else None,
         "waits": dict(waits),
+        "deployed": next((event.version for event in view.events(model, 20)[::-1] if event.event == "deployed"), None),
     }
 
 
@@ -149,9 +150,24 @@ def _print(facts: dict[str, Any]) -> None:
         waits = ", ".join(one["waits"]) or "nothing"
         table.add_row(one["model"], one["champion"] or "–", *counts, signals, waits, (one["as_of"] or "–")[:19])
     console.print(table)
+    for one in facts["models"]:
+        if one["deployed"] is not None:
+            console.print(deployed_words(one), highlight=False, markup=False, soft_wrap=True)
     words = fleet_words(facts["fleet"])
     if words:
         console.print(words, highlight=False, soft_wrap=True)
+
+
+def deployed_words(one: dict[str, Any]) -> str:
+    """What is said of a version that its owner deployed though nobody had asked for it.
+
+    >>> deployed_words({"model": "churn", "deployed": "2026-06"})
+    'churn: version 2026-06 was deployed, and nobody had asked for it (see `driftloop models history churn`)'
+    """
+    return (
+        f"{one['model']}: version {one['deployed']} was deployed, and nobody had asked for it "
+        f"(see `driftloop models history {one['model']}`)"
+    )
 
 
 def refused_words(one: dict[str, Any]) -> str:
