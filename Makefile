@@ -9,7 +9,7 @@ SERVICE ?= all
 OUT ?= chaos.json
 SECONDS ?= 60
 # Tests without a broker run side by side; a thread of numerics each, so that they do not wait for one another's.
-QUICK := OMP_NUM_THREADS=1 $(PY) -m pytest -n 2 --dist loadfile tests/unit tests/contract services shared
+QUICK := OMP_NUM_THREADS=1 $(PY) -m pytest -n 2 --dist loadfile tests/unit tests/contract tests/wild services shared
 # `make test CHECKED=yes` leaves out what `make check` has just run on the same tree.
 UNLESS_CHECKED := $(if $(CHECKED), and slow)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
@@ -42,7 +42,7 @@ demo: $(STAMP) ## watch the closed loop on a simulated plant (at most 100 s)
 
 test: $(STAMP) ## run all tests, on a real Kafka broker that they start themselves
 	$(QUICK) -m 'not broker$(UNLESS_CHECKED)'
-	$(PY) -m pytest tests/integration tests/e2e tests/contract/loop
+	$(PY) -m pytest tests/integration tests/e2e tests/contract/loop tests/cluster tests/browser
 
 check: $(STAMP) ## format, lint, types, import contracts, schemas, unit tests (under two minutes)
 	$(PY) -m ruff format --check .

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from drift_detection.core.moments import moment
+from drift_detection.core.timestamps import moment
 from driftloop.codec.frames import FEATURE, PREDICTION
 from driftloop.contracts.message import derive_id
 from driftloop.contracts.model_profiles import ModelProfile

@@ -9,6 +9,7 @@ import pyarrow as pa
 from driftloop.errors import ExitCode, UserError
 from driftloop.files.dialect import Dialect, dialect_of, records_of
 from driftloop.files.duck import UnreadableError, answer
+from driftloop.files.faults import NoRowsError
 from driftloop.files.header import Header, header_of
 from driftloop.files.options import FileOptions
 from driftloop.files.spool import Spooled
@@ -46,7 +47,7 @@ def read_delimited(spooled: Spooled, name: str, options: FileOptions) -> TextTab
     _close(path, dialect, len(header.names))
     data = _query(path, name, dialect, header, options.rows)
     if data.num_rows == 0:
-        raise UserError(f"{name} has a header and no rows.", ExitCode.USAGE)
+        raise NoRowsError(f"{name} has a header and no rows.", ExitCode.USAGE)
     notes = header.notes
     if dialect.skip:
         lines = "line stands" if dialect.skip == 1 else f"{dialect.skip} lines stand"

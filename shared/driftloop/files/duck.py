@@ -1,6 +1,7 @@
-"""One door to DuckDB: a connection of its own that installs and loads nothing."""
+"""One door to DuckDB: a database in memory that installs and loads nothing."""
 
 from collections.abc import Mapping
+from functools import cache
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -18,12 +19,20 @@ class UnreadableError(Exception):
 
 
 def connect() -> "duckdb.DuckDBPyConnection":
-    """A connection in memory; raises UserError where DuckDB is not installed."""
+    """A connection in memory, to be closed; raises UserError where DuckDB is not installed."""
+    connection = _database().cursor()
+    connection.execute("SET enable_progress_bar = false")
+    return connection
+
+
+@cache
+def _database() -> "duckdb.DuckDBPyConnection":
+    """One a process: to make one takes as long as to read a small file."""
     try:
         import duckdb
     except ImportError as error:
         raise UserError("Reading this file needs DuckDB: pip install 'driftloop[files]'.", ExitCode.USAGE) from error
-    connection = duckdb.connect(
+    return duckdb.connect(
         config={
             "threads": THREADS,
             "autoinstall_known_extensions": "false",
@@ -31,8 +40,6 @@ def connect() -> "duckdb.DuckDBPyConnection":
             "preserve_insertion_order": "true",
         }
     )
-    connection.execute("SET enable_progress_bar = false")
-    return connection
 
 
 def answer(query: str, words: Mapping[str, object]) -> pa.Table:

@@ -29,11 +29,11 @@ class FileOptions:
 
 
 def file_options(
-    *,
-    format: str | None = None,  # noqa: A002  (the option of the command line)
+    form: str | None = None,
     separator: str | None = None,
     decimal: str | None = None,
     encoding: str | None = None,
+    *,
     header: bool | None = None,
     rows: int | None = None,
     sample: int | None = None,
@@ -43,9 +43,9 @@ def file_options(
     >>> file_options(separator="tab", decimal=",").separator
     '\\t'
     """
-    known = next((one for one in FORMATS if one == (format or "").lower().replace("tsv", "csv")), None)
-    if format is not None and known is None:
-        raise UserError(f"There is no format {format}; choose one of {', '.join(FORMATS)}.", ExitCode.USAGE)
+    known = next((one for one in FORMATS if one == (form or "").lower().replace("tsv", "csv")), None)
+    if form is not None and known is None:
+        raise UserError(f"There is no format {form}; choose one of {', '.join(FORMATS)}.", ExitCode.USAGE)
     if decimal not in (None, ".", ","):
         raise UserError("--decimal is a point or a comma.", ExitCode.USAGE)
     character = None if separator is None else SEPARATOR_WORDS.get(separator.lower(), separator)

@@ -8,6 +8,7 @@ import pyarrow as pa
 
 from driftloop.errors import ExitCode, UserError
 from driftloop.files.duck import UnreadableError, answer
+from driftloop.files.faults import NoRowsError
 from driftloop.files.spool import Spooled
 
 LARGEST_OBJECT = 1 << 26
@@ -52,7 +53,7 @@ def read_json(spooled: Spooled, name: str, form: str, rows: int | None) -> pa.Ta
     except UnreadableError as error:
         raise UserError(f"{name} cannot be read as JSON: {_reason(spooled.path, form)}.", ExitCode.USAGE) from error
     if table.num_rows == 0 or table.num_columns == 0:
-        raise UserError(f"{name} has no rows.", ExitCode.USAGE)
+        raise NoRowsError(f"{name} has no rows.", ExitCode.USAGE)
     return table
 
 

@@ -8,7 +8,7 @@ from typing import IO, Any
 
 from driftloop.errors import ExitCode, UserError
 
-_READABLE = (
+TABLE_ENDINGS = (
     "csv",
     "tsv",
     "txt",
@@ -83,7 +83,7 @@ def _is_table(path: str, folder: str) -> bool:
     inside = PurePosixPath(path).parts[len(PurePosixPath(folder).parts) :]
     hidden = any(part.startswith(("_", ".")) for part in inside)
     endings = [ending.lstrip(".").lower() for ending in PurePosixPath(path).suffixes]
-    return not hidden and any(ending in _READABLE for ending in endings)
+    return not hidden and any(ending in TABLE_ENDINGS for ending in endings)
 
 
 def _partition(folder: str, path: str) -> dict[str, str]:

@@ -31,7 +31,6 @@ def test_a_gzipped_file_is_read_as_it_is(tmp_path):
         (b"", "cannot be read as CSV", 2),
         (b"a,b\n", "has a header and no rows", 2),
         (b"a,b\n1,2\n3\n", "cannot be read as CSV", 2),
-        (b"a,a\n1,2\n", "more than once: a", 2),
     ],
 )
 def test_a_file_that_is_no_table_is_refused_in_one_sentence(tmp_path, content, words, code):

@@ -42,8 +42,8 @@ class Transactions:
         writes += [bury(letter, self._settings.service) for letter in effects.dead_letters]
         self._commit(writes, self._due())
         self._metrics.batch(records, len(effects.dead_letters), effects.ignored, time.monotonic() - started)
-        self._metrics.buried(effects.dead_letters)
         self._metrics.unknown_fields(effects.unknown_fields)
+        self._metrics.buried(effects.dead_letters)
 
     def buried(self, letter: DeadLetter, attempts: int) -> None:
         """A record that the core cannot take."""
@@ -85,13 +85,14 @@ class Transactions:
             writes += more
         if not writes and not offsets:
             return
+        worked = bool(writes) or any(task.dirty for task in self._tasks.ready())
         writes += self._marks({number for _, number in offsets})
         try:
             self._transport.commit(writes, offsets)
         except Exception:
             self._metrics.transaction("aborted")
             raise
-        self._metrics.transaction("committed")
+        self._metrics.transaction("committed" if worked else "empty")
         self._tasks.committed(offsets)
         self._before |= fresh
         for task in snapshot_of:

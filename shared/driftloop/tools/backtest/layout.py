@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from driftloop.learners.probe import windows_of
+from driftloop.tools.replay.inference import default_block_rows, default_train_rows
 
 BENCHMARK = {
     "elec2": (2000, 250),
@@ -39,18 +40,30 @@ class Layout:
 
 
 def layout_of(
-    name: str, rows: int, *, first: int | None = None, block: int | None = None, windows: tuple[int, ...] = ()
+    name: str,
+    rows: int,
+    *,
+    first: int | None = None,
+    block: int | None = None,
+    windows: tuple[int, ...] = (),
+    recorded: bool = False,
 ) -> Layout:
     """The layout of a stream: what is given, else what the benchmark says of it, else by its length.
+
+    A `recorded` stream of no benchmark is cut as a replay cuts it.
 
     Raises ValueError where fewer than two blocks would be left.
 
     >>> layout_of("bike_hourly_reg", 17_379)
     Layout(first=1344, block=168, windows=(336, 672, 1344))
+    >>> layout_of("mine", 900, recorded=True).first
+    180
     >>> layout_of("mine", 900, block=50, windows=(400, 100)).windows
     (100, 400)
     """
-    usual = BENCHMARK.get(name) or next((cut for most, cut in _BY_ROWS if rows <= most), _LONG)
+    made = next((cut for most, cut in _BY_ROWS if rows <= most), _LONG)
+    replayed = (default_train_rows(rows), default_block_rows(rows))
+    usual = BENCHMARK.get(name) or (replayed if recorded else made)
     first = first or usual[0]
     block = block or usual[1]
     if rows < first + 2 * block:

@@ -13,9 +13,6 @@ REPORTED_SHARE = 0.01
 class BacktestOptions:
     """Empty and None mean: find it out. `label_delay` is in rows; `cache` None keeps fits nowhere."""
 
-    target: str | None = None
-    task: str | None = None
-    features: tuple[str, ...] = ()
     first: int | None = None
     block: int | None = None
     windows: tuple[int, ...] = ()

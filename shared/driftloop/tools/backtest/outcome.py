@@ -12,6 +12,7 @@ from driftloop.statistics.losses import row_losses
 from driftloop.tools.backtest.contenders import Contender, contenders
 from driftloop.tools.backtest.fits import Fits
 from driftloop.tools.backtest.hindsight import Calendar, Oracle, best_calendar, calendars, oracle, usual
+from driftloop.tools.backtest.judged import classes_json, constant_json
 from driftloop.tools.backtest.layout import layout_of
 from driftloop.tools.backtest.options import REPORTED_SHARE, SHARES, BacktestOptions
 from driftloop.tools.backtest.prefit import prefit
@@ -82,7 +83,12 @@ def table_of(stream: Stream, options: BacktestOptions) -> LossTable:
     try:
         learner = make_learner(stream.spec, options.learner, {})
         layout = layout_of(
-            stream.name, len(stream.rows), first=options.first, block=options.block, windows=options.windows
+            stream.name,
+            len(stream.rows),
+            first=options.first,
+            block=options.block,
+            windows=options.windows,
+            recorded=stream.history is not None,
         )
     except ValueError as error:
         raise UserError(f"{error}.", ExitCode.USAGE) from error
@@ -133,6 +139,8 @@ def outcome_json(outcome: Outcome, options: BacktestOptions) -> dict[str, Any]:
         "no_change": _round(outcome.score(outcome.no_change)),
         "never": _round(outcome.score(table.never)),
         "never_errors": _round(table.never / unit),
+        **constant_json(outcome.stream, table),
+        **({} if outcome.stream.history is None else outcome.stream.history.as_json()),
         "policies": {name: _policy_json(outcome, runs) for name, runs in outcome.runs.items()},
         "best_calendar": {
             f"{share:g}": {
@@ -170,6 +178,7 @@ def _policy_json(outcome: Outcome, runs: dict[float, Run]) -> dict[str, Any]:
     }
     return {
         _measure(outcome): _round(outcome.score(shown.loss)),
+        **classes_json(outcome.stream, outcome.table, shown),
         "errors": _round(shown.loss / unit),
         "retrains": shown.retrains,
         "reuses": shown.reuses,

@@ -7,10 +7,13 @@ from pathlib import Path
 
 import numpy as np
 
+from driftloop.statistics.losses import row_losses
 from driftloop.tools.backtest.hindsight import PERIODS
+from driftloop.tools.backtest.judged import constant_json
 from driftloop.tools.backtest.moment import Train
 from driftloop.tools.backtest.options import REPORTED_SHARE
 from driftloop.tools.backtest.outcome import Outcome
+from driftloop.tools.replay.judging import constant_answer
 from driftloop.tools.reports.chart import Line, Mark, line_chart
 from driftloop.tools.reports.page import Listing, Page, Picture, write_page
 
@@ -39,6 +42,7 @@ def write_pictures(outcomes: Iterable[Outcome], path: Path) -> None:
         sentences=[
             "Each dot is a way to retrain: how often it did, and what was lost. Left and low is good.",
             "Grey are calendars, every one of them chosen in hindsight; purple is the oracle, that knew the future.",
+            *(sentence for outcome in listed for sentence in _about(outcome)),
         ],
         pictures=pictures,
         listings=[_costs(outcome) for outcome in listed],
@@ -47,11 +51,23 @@ def write_pictures(outcomes: Iterable[Outcome], path: Path) -> None:
     write_page(page, path)
 
 
+def _about(outcome: Outcome) -> list[str]:
+    """File, target and dates of a stream, what was inferred of it, and what its accuracy hides."""
+    history = outcome.stream.history
+    if history is None:
+        return []
+    said = constant_json(outcome.stream, outcome.table)
+    score = "accuracy" if said["majority"] is not None else "mean absolute error"
+    answer = "the median" if said["majority"] is None else said["majority_class"]
+    return [*history.sentences(), f"Always saying {answer} would have {score} {said['constant']:.4g}."]
+
+
 def frontier(outcome: Outcome) -> str:
     """The frontier as SVG text."""
     dots = _dots(outcome)
     most = max(1, *(dot.retrains for dot in dots))
     top, low = max(dot.loss for dot in dots), min(dot.loss for dot in dots)
+    low -= 0.08 * (top - low)  # room for names below the lowest dot
     span = (top - low) or 1.0
 
     def place(dot: Dot) -> tuple[float, float]:
@@ -85,7 +101,8 @@ def _label_heights(dots: Sequence[Dot], places: Sequence[tuple[float, float]]) -
             continue
         end = x + 9 + _LETTER * len(dot.name)
         shifts = [sign * step * _LINE for step in range(12) for sign in (-1, 1)]
-        free = [shift for shift in shifts if not _overlaps(x, end, y + shift, taken) and y + shift > _LINE]
+        inside = [shift for shift in shifts if _LINE < y + shift < _HEIGHT - _BOTTOM + 4]
+        free = [shift for shift in inside if not _overlaps(x, end, y + shift, taken)]
         heights.append(y + free[0] if free else y)
         taken.append((x, end, heights[-1]))
     return heights
@@ -144,7 +161,12 @@ def _time_line(outcome: Outcome, name: str) -> Picture:
     table, run = outcome.table, outcome.runs[name][REPORTED_SHARE]
     sizes = np.diff(table.edges)
     rows = np.asarray(table.edges[:-1], dtype=np.float64)
+    truth = outcome.stream.labels[table.layout.first :]
+    target = outcome.stream.target
+    always = row_losses(outcome.stream.spec.target, {target: constant_answer(truth)}, {target: truth})
+    starts = np.asarray(table.edges[:-1]) - table.edges[0]
     lines = [
+        Line("the best answer that is always the same", "constant", rows, np.add.reduceat(always, starts) / sizes),
         Line("never retrained", "frozen", rows, table.block_totals(table.first, 0) / sizes),
         Line(name, "live", rows, run.losses / sizes),
     ]
@@ -153,7 +175,8 @@ def _time_line(outcome: Outcome, name: str) -> Picture:
         for step in run.steps
     ]
     svg = line_chart(lines, marks, x_label="row", y_label="mean loss of a block")
-    legend = [("live", name), ("frozen", "never retrained"), ("retrain", "trained"), ("promotion", "reused")]
+    constant = ("constant", "the best answer that is always the same")
+    legend = [("live", name), ("frozen", "never retrained"), constant, ("retrain", "trained"), ("promotion", "reused")]
     return Picture(f"{outcome.stream.name}: what {name} did", svg, "At a price of 1 % of never retraining.", legend)
 
 

@@ -19,7 +19,8 @@ from driftloop.tools.backtest.table import Fit, Floats, LossTable
 from driftloop.tools.replay.inference import least_training_rows
 from driftloop.tools.replay.journal import Journal
 from driftloop.tools.replay.player import Played
-from driftloop.tools.replay.recording import Recording, spoken_every
+from driftloop.tools.replay.recording import Recording, event_time_of, patient, spoken_every
+from driftloop.tools.replay.stream import EventTime
 
 
 def run_served(table: LossTable, policy: str, told: Callable[[str], None] = lambda _text: None) -> Run:
@@ -43,7 +44,16 @@ def recording_of(table: LossTable, policy: str) -> Recording:
         "training": stream.spec.training.model_copy(update={"minimum_rows": least_training_rows(layout.first)}),
     }
     spec = stream.spec.model_copy(update=changes)
-    return Recording(spec, stream.rows.features, stream.rows.labels, layout.first, layout.block)
+    time = EventTime() if stream.history is None else event_time_of(stream.history)
+    return Recording(
+        patient(spec, time, len(stream.rows), table.delay),
+        stream.rows.features,
+        stream.rows.labels,
+        layout.first,
+        layout.block,
+        time,
+        stream.history,
+    )
 
 
 def _quiet(policy: str, block_rows: int) -> str | Mapping[str, Any]:
@@ -60,7 +70,7 @@ def _run_of(table: LossTable, played: Played) -> Run:
     totals = np.add.reduceat(losses, np.asarray(table.edges[:-1]) - table.edges[0])
     results = played.journal.retrain_results
     seconds = sum(result.cost.cpu_seconds for result in results if result.cost is not None)
-    return Run(totals, tuple(_steps(table, played.journal)), seconds)
+    return Run(totals, tuple(_steps(table, played.journal)), seconds, losses)
 
 
 def _served_losses(stream: Stream, first: int, played: Played) -> Floats:

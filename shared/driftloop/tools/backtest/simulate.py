@@ -1,6 +1,6 @@
 """Runs a policy over a stream, and counts what it cost: every attempted training counts."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -20,11 +20,12 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """What came of a policy: losses by block, in units of loss, and what it did."""
+    """What came of a policy: losses by block, in units of loss, and what it did. `by_row`: losses of each row."""
 
     losses: Floats
     steps: tuple[Step, ...]
     training_seconds: float
+    by_row: Floats | None = field(default=None, compare=False)
 
     @property
     def loss(self) -> float:
@@ -72,4 +73,4 @@ def simulate(table: LossTable, policy: Policy, price: float) -> Run:
         else:
             champion = choice.model
         steps.append(Step(following, table.edges[following], choice, champion))
-    return Run(totals, tuple(steps), seconds)
+    return Run(totals, tuple(steps), seconds, served)

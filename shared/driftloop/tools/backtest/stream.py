@@ -1,22 +1,28 @@
 """A recorded stream as columns, in the order of its rows, and the spec that a replay would infer."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import PurePosixPath
 
+from driftloop.files.options import FileOptions
 from driftloop.learners.protocol import Column, Rows
 from driftloop.spec.model_spec import ModelSpec
-from driftloop.tools.replay.inference import infer_spec, infer_task
-from driftloop.tools.replay.table import read_table
+from driftloop.tools.replay.choices import Choices
+from driftloop.tools.replay.history import History, open_history
+from driftloop.tools.replay.inference import spec_of
+from driftloop.tools.replay.recording import model_name
 
 
 @dataclass(frozen=True, slots=True)
 class Stream:
-    """Labelled rows in order, and the spec of a model that predicts their one target."""
+    """Labelled rows in order, and the spec of a model that predicts their one target.
+
+    `history` says how they were read, where they come from a file.
+    """
 
     name: str
     spec: ModelSpec
     rows: Rows
+    history: History | None = None
 
     @property
     def target(self) -> str:
@@ -34,25 +40,12 @@ class Stream:
         return self.spec.target[self.target].kind == "number"
 
 
-def read_stream(
-    path: Path, *, target: str | None = None, task: str | None = None, features: Sequence[str] = ()
-) -> Stream:
-    """The stream in a CSV file with a header. The target is the last column unless it is named.
+def read_stream(file: str, choices: Choices, reading: FileOptions | None = None) -> Stream:
+    """The stream in a recorded file. The target is the last column unless it is named.
 
-    Raises `UserError` where there is no such file or no such column, or the file is no CSV.
+    Raises `UserError` where there is no such file or no such column, or the file is no table.
     """
-    table = read_table(path)
-    target = target or list(table.columns)[-1]
-    name = path.name.split(".")[0]
-    spec = infer_spec(
-        table,
-        target,
-        model_id=name,
-        task=task or (infer_task(table, target) if target in table.columns else None),
-        features=features,
-        train_rows=len(table),
-    )
-    if spec.task != "regression":
-        table = table.as_categories(target)
-    columns = {feature: table.columns[feature] for feature in spec.features}
-    return Stream(name, spec, Rows(columns, {target: table.columns[target]}))
+    history = open_history(file, choices, reading)
+    name = PurePosixPath(file.rstrip("/")).name.split(".")[0]
+    spec = spec_of(history.inferred, history.target, model_id=model_name(file), train_rows=len(history))
+    return Stream(name, spec, Rows(history.features, {history.target: history.labels}), history)

@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
-from pyarrow import csv
 
 from driftloop.errors import ExitCode, UserError
+from driftloop.files.opening import open_table
 
 Floats = NDArray[np.float64]
 
@@ -72,23 +72,21 @@ def _errors(
 
 
 def _read(path: Path) -> tuple[Floats, NDArray[np.str_]]:
-    table = csv.read_csv(path)
+    table = open_table(path).data
     columns = [np.asarray(table.column(name), dtype=np.float64) for name in table.schema.names[:-1]]
     return np.column_stack(columns), np.asarray(table.column("target").cast(pa.string()).to_pylist(), dtype=np.str_)
 
 
 def read_errors(path: Path) -> Floats:
     """The column `error` of a user's file, in order; UserError where it is not there or holds no numbers."""
-    if not path.is_file():
-        raise UserError(f"there is no file {path}", ExitCode.NOT_FOUND)
-    try:
-        table = csv.read_csv(path)
-        column = table.column("error").cast(pa.float64())
-    except KeyError:
+    table = open_table(path).data
+    if "error" not in table.column_names:
         names = ", ".join(table.schema.names[:10])
-        raise UserError(f"{path} has no column `error`; it has {names}", ExitCode.USAGE) from None
-    except pa.ArrowInvalid as error:
-        raise UserError(f"{path} cannot be read: {error}", ExitCode.USAGE) from None
+        raise UserError(f"{path} has no column `error`; it has {names}", ExitCode.USAGE)
+    column = table.column("error")
+    if not (pa.types.is_integer(column.type) or pa.types.is_floating(column.type)):
+        raise UserError(f"the column `error` of {path} must hold numbers ≥ 0, and no gap", ExitCode.USAGE)
+    column = column.cast(pa.float64()).fill_null(float("nan"))
     values = np.asarray(column.to_numpy(), dtype=np.float64)
     if not len(values) or not np.isfinite(values).all() or values.min() < 0:
         raise UserError(f"the column `error` of {path} must hold numbers ≥ 0, and no gap", ExitCode.USAGE)

@@ -9,19 +9,38 @@ import typer
 
 from driftloop.errors import ExitCode, UserError
 from driftloop.tools.cli.lists import names_of
+from driftloop.tools.cli.reading import (
+    Categories,
+    Decimal,
+    Encoding,
+    Format,
+    HeaderOption,
+    Ids,
+    RowsOption,
+    Sample,
+    Separator,
+    Time,
+    Without,
+)
 
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from driftloop.files.options import FileOptions
     from driftloop.tools.backtest.options import BacktestOptions
+    from driftloop.tools.replay.choices import Choices
+
+
+WIDTH_OF_A_TABLE = 140
+"""Where nobody watches, a table is not cut to the width of a terminal."""
 
 
 def backtest(
     files: Annotated[
         list[str],
         typer.Argument(
-            help="CSV files with a header in stream order, folders of them, or made streams: recurring, gradual, "
-            "rising-noise, stationary (NAME:ROWS for another length)."
+            help="Tables of what happened (CSV, JSON lines, Parquet, Feather; packed or not), their folders, URLs, or "
+            "made streams: recurring, gradual, rising-noise, stationary (NAME:ROWS for another length)."
         ),
     ],
     target: Annotated[str | None, typer.Option(help="The column to predict. Default: the last.")] = None,
@@ -50,6 +69,17 @@ def backtest(
     seed: Annotated[int, typer.Option(min=0, help="Seed of every fit.")] = 0,
     jobs: Annotated[int, typer.Option(min=1, help="Processes that fit models.")] = 1,
     cache: Annotated[Path, typer.Option(help="Fits are kept here.")] = Path(".driftloop/tools/backtest"),
+    without: Without = None,
+    ids: Ids = None,
+    time: Time = None,
+    category: Categories = None,
+    file_format: Format = None,
+    separator: Separator = None,
+    decimal: Decimal = None,
+    encoding: Encoding = None,
+    header: HeaderOption = None,
+    rows: RowsOption = None,
+    sample: Sample = None,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the result here; - for stdout.")] = None,
     markdown: Annotated[Path | None, typer.Option(help="Write the main table as Markdown here.")] = None,
     report: Annotated[Path | None, typer.Option(help="Write a page with pictures here.")] = None,
@@ -59,19 +89,11 @@ def backtest(
     A policy predicts a block, then learns its labels and decides. Costs are losses and a price for
     each training: 0.2, 1 and 5 % of what never retraining loses. Stopped, a run goes on from its cache.
     """
-    from rich.console import Console
-
-    from driftloop.telemetry.logs import configure_logs
-    from driftloop.tools.backtest.opening import open_stream
+    from driftloop.files.options import file_options
     from driftloop.tools.backtest.options import BacktestOptions
-    from driftloop.tools.backtest.outcome import backtest as run
-    from driftloop.tools.backtest.outcome import outcome_json
-    from driftloop.tools.backtest.pictures import write_pictures
+    from driftloop.tools.replay.choices import Choices
 
     options = BacktestOptions(
-        target=target,
-        task=task,
-        features=names_of(features),
         first=train_rows,
         block=block,
         windows=_numbers(windows),
@@ -86,31 +108,67 @@ def backtest(
     )
     if markdown is not None and options.policies and "default" not in options.policies:
         raise UserError("--markdown shows the policy default: name it in --policy too.", ExitCode.USAGE)
+    choices = Choices(
+        target or "", task, names_of(features), names_of(without), names_of(ids), time, names_of(category)
+    )
+    reading = file_options(file_format, separator, decimal, encoding, header=header, rows=rows, sample=sample)
+    _run(files, options, choices, reading, json_file, markdown, report)
+
+
+def _run(
+    files: Sequence[str],
+    options: "BacktestOptions",
+    choices: "Choices",
+    reading: "FileOptions",
+    json_file: Path | None,
+    markdown: Path | None,
+    report: Path | None,
+) -> None:
+    from rich.console import Console
+
+    from driftloop.telemetry.logs import configure_logs
+    from driftloop.tools.backtest.opening import open_stream
+    from driftloop.tools.backtest.outcome import backtest as run
+    from driftloop.tools.backtest.outcome import outcome_json
+    from driftloop.tools.backtest.pictures import write_pictures
+    from driftloop.tools.cli.progress import progress
+
     configure_logs("backtest", level="ERROR")
-    console = Console(stderr=True)
+    console, words = Console(stderr=True), Console(stderr=str(json_file) == "-")
+    if not words.is_terminal:
+        words.width = max(words.width, WIDTH_OF_A_TABLE)
     outcomes, said = [], []
     for name in _streams(files):
-        with console.status(name) as status:
-            stream = open_stream(name, target=target, task=task, features=options.features, seed=seed)
-            outcome = run(stream, options, lambda text, name=name: status.update(f"{name}: {text}"))  # type: ignore[misc]
+        with progress(console, name) as tell:
+            stream = open_stream(name, choices, seed=options.seed, reading=reading)
+            for sentence in [] if stream.history is None else stream.history.sentences():
+                words.print(sentence, highlight=False, markup=False, soft_wrap=True)
+            outcome = run(stream, options, tell)
         outcomes.append(outcome)
         said.append(outcome_json(outcome, options))
-        _print(Console(stderr=str(json_file) == "-"), said[-1])
+        _print(words, said[-1])
     _write(said, options, json_file)
-    _say_together(said, markdown, Console(stderr=str(json_file) == "-"))
+    _say_together(said, markdown, words)
     if report:
         write_pictures(outcomes, report)
 
 
 def _streams(names: Sequence[str]) -> list[str]:
-    """The names with each folder replaced by the CSV files in it."""
+    """The names with each folder replaced by the tables in it; the parts of one table stay together."""
+    from driftloop.files.sources import TABLE_ENDINGS
+
     streams: list[str] = []
     for name in names:
         path = Path(name)
-        found = sorted([*path.glob("*.csv"), *path.glob("*.csv.gz")]) if path.is_dir() else [path]
+        if not path.is_dir():
+            streams.append(name)
+            continue
+        inside = sorted(one for one in path.iterdir() if one.name.lstrip(".") == one.name and not one.is_dir())
+        found = [one for one in inside if {end.lstrip(".").lower() for end in one.suffixes} & set(TABLE_ENDINGS)]
         if not found:
-            raise UserError(f"There is no CSV file in {path}.", ExitCode.NOT_FOUND)
-        streams += map(str, found)
+            raise UserError(f"There is no table in the folder {path}.", ExitCode.NOT_FOUND)
+        parts = all(one.name.startswith("part-") for one in found)
+        streams += [name] if parts else map(str, found)
     return streams
 
 
@@ -135,15 +193,32 @@ def _print(console: "Console", said: dict[str, Any]) -> None:
         f"windows {', '.join(map(str, said['windows']))}, block {said['block']}"
     )
     shares = list(said["best_calendar"])
-    for heading in ("policy", measure, "retrains", "reuses", *(f"{float(s):.1%}" for s in shares)):
+    told = [] if said["majority"] is None else [word for word in ("recall", "precision", "f1") if _tells(said, word)]
+    for heading in ("policy", measure, *told, "retrains", "reuses", *(f"{float(s):.1%}" for s in shares)):
         table.add_column(heading, justify="left" if heading == "policy" else "right")
     for name, entry in said["policies"].items():
         costs = [f"{entry['by_price'][s]['times_best_calendar']:.3f}" for s in shares]
-        table.add_row(name, f"{entry[measure]:.4g}", str(entry["retrains"]), str(entry["reuses"]), *costs)
+        table.add_row(
+            name,
+            f"{entry[measure]:.4g}",
+            *(f"{entry[word]:.3f}" for word in told),
+            str(entry["retrains"]),
+            str(entry["reuses"]),
+            *costs,
+        )
     best = {s: said["best_calendar"][s]["cost"] for s in shares}
-    table.add_row("oracle", "", "", "", *(f"{said['oracle'][s]['cost'] / best[s]:.3f}" for s in shares))
+    if said["majority"] is not None:
+        table.title = f"{table.title}; always saying {said['majority_class']}: {said['majority']:.4g}"
+    table.add_row(
+        "oracle", "", *("" for _ in told), "", "", *(f"{said['oracle'][s]['cost'] / best[s]:.3f}" for s in shares)
+    )
     table.caption = "Right: cost over the best calendar in hindsight, by the price of a training (never = 100 %)."
     console.print(table)
+
+
+def _tells(said: dict[str, Any], word: str) -> bool:
+    """Whether every policy has that figure."""
+    return all(entry[word] is not None for entry in said["policies"].values())
 
 
 def _say_together(said: list[dict[str, Any]], markdown: Path | None, console: "Console") -> None:

@@ -14,6 +14,7 @@ from driftloop.contracts.message import ControlMessage
 from driftloop.contracts.model_events import ModelEvent
 from driftloop.contracts.retrain_decisions import RetrainDecision
 from driftloop.contracts.training_results import TrainingResult
+from driftloop.tools.replay.stream import row_of
 
 BARS = "▁▂▃▄▅▆▇█"
 NEWS_LINES = 14
@@ -50,6 +51,17 @@ def news(message: ControlMessage) -> str | None:
             return None
 
 
+def row_said(message: ControlMessage) -> int | None:
+    """The row that a signal or a decision names, as the result names it; None for other messages."""
+    match message:
+        case DriftSignal():
+            return row_of(message.raised.prediction_id)
+        case RetrainDecision():
+            return message.row
+        case _:
+            return None
+
+
 class LiveAudience:
     """Told by the player, tells the person. Use as a context manager."""
 
@@ -60,6 +72,7 @@ class LiveAudience:
         self._losses: list[float] = []
         self._frozen: list[float] = []
         self._row, self._version, self._stage = 0, "–", ""
+        self._said_at = 0
 
     def __enter__(self) -> "LiveAudience":
         if self._live:
@@ -85,7 +98,8 @@ class LiveAudience:
         line = news(message)
         if line is None:
             return
-        line = f"row {self._row:>6,}  {line}"
+        self._said_at = row_said(message) or max(self._said_at, self._row)
+        line = f"row {self._said_at:>6,}  {line}"
         self._news.append(line)
         if self._live:
             self._live.update(self._picture())

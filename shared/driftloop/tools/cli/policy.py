@@ -18,7 +18,7 @@ def policy() -> None:
 def diff(
     first: Annotated[str, typer.Argument(help="A policy, as `driftloop backtest` names it.")],
     second: Annotated[str, typer.Argument(help="Another.")],
-    file: Annotated[str, typer.Argument(help="A CSV with a header, rows in stream order, or a made stream.")],
+    file: Annotated[str, typer.Argument(help="A table of what happened, or a made stream.")],
     target: Annotated[str | None, typer.Option(help="The column to predict. Default: the last.")] = None,
     train_rows: Annotated[int | None, typer.Option(min=10, help="First rows, for the first model.")] = None,
     block: Annotated[int | None, typer.Option(min=1, help="Rows predicted before a decision.")] = None,
@@ -33,9 +33,9 @@ def diff(
     from driftloop.tools.backtest.difference import difference
     from driftloop.tools.backtest.opening import open_stream
     from driftloop.tools.backtest.options import BacktestOptions
+    from driftloop.tools.replay.choices import Choices
 
     options = BacktestOptions(
-        target=target,
         first=train_rows,
         block=block,
         learner=learner,
@@ -44,7 +44,7 @@ def diff(
         seed=seed,
         cache=cache,
     )
-    said = difference(open_stream(file, target=target, seed=seed), options, first, second).as_json()
+    said = difference(open_stream(file, Choices(target or ""), seed=seed), options, first, second).as_json()
     if as_json:
         typer.echo(json.dumps(said, indent=2))
         return
@@ -62,7 +62,7 @@ def diff(
 @app.command()
 def agree(
     replayed: Annotated[Path, typer.Argument(help="What `driftloop replay --json` wrote.")],
-    file: Annotated[Path, typer.Argument(help="The CSV that was replayed.")],
+    file: Annotated[Path, typer.Argument(help="The file that was replayed.")],
     target: Annotated[str | None, typer.Option(help="The column to predict. Default: the last.")] = None,
     policy: Annotated[str, typer.Option(help="A policy, as `driftloop backtest` names it.")] = "default-served",
     learner: Annotated[str, typer.Option(help="An installed learner.")] = "random-forest",
@@ -76,11 +76,12 @@ def agree(
     from driftloop.tools.backtest.agreement import agreement_with
     from driftloop.tools.backtest.opening import open_stream
     from driftloop.tools.backtest.options import BacktestOptions
+    from driftloop.tools.replay.choices import Choices
 
     configure_logs("policy", level="ERROR")
     said = json.loads(replayed.read_text(encoding="utf-8"))
     options = BacktestOptions(learner=learner, label_delay=label_delay, seed=seed, cache=cache)
-    found = agreement_with(said, open_stream(str(file), target=target), options, policy)
+    found = agreement_with(said, open_stream(str(file), Choices(target or said.get("target") or "")), options, policy)
     if as_json:
         typer.echo(json.dumps(found.as_json(), indent=2))
         return

@@ -1,4 +1,4 @@
-"""`driftloop replay FILE.csv`: the real loop on a recorded stream."""
+"""`driftloop replay FILE`: the real loop on a recorded stream."""
 
 import json
 from datetime import timedelta
@@ -9,15 +9,34 @@ import typer
 
 from driftloop.tools.cli.connection import BootstrapServers
 from driftloop.tools.cli.lists import names_of
+from driftloop.tools.cli.reading import (
+    Categories,
+    Decimal,
+    Encoding,
+    Format,
+    HeaderOption,
+    Ids,
+    RowsOption,
+    Sample,
+    Separator,
+    Time,
+    Without,
+)
 
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from driftloop.tools.replay.options import ReplayOptions
     from driftloop.tools.replay.result import ReplayResult
 
 
 def replay(
-    file: Annotated[Path, typer.Argument(help="A CSV with a header, rows in the order in which they happened.")],
+    file: Annotated[
+        str,
+        typer.Argument(
+            help="A table of what happened (CSV, JSON lines, Parquet, Feather; packed or not), a folder or URL of such."
+        ),
+    ],
     target: Annotated[str, typer.Option(help="The column to predict.")],
     task: Annotated[str | None, typer.Option(help="binary, multiclass or regression. Default: inferred.")] = None,
     features: Annotated[
@@ -33,54 +52,78 @@ def replay(
     block: Annotated[
         int | None, typer.Option(min=1, help="Rows predicted at a time. Default: 25 to 250, by the file's size.")
     ] = None,
-    interval: Annotated[float, typer.Option(min=0.001, help="Seconds of event time between rows.")] = 60.0,
+    interval: Annotated[
+        float | None,
+        typer.Option(min=0.001, help="Seconds of event time between rows. Default: the file's own time, else 60."),
+    ] = None,
+    without: Without = None,
+    ids: Ids = None,
+    time: Time = None,
+    category: Categories = None,
+    file_format: Format = None,
+    separator: Separator = None,
+    decimal: Decimal = None,
+    encoding: Encoding = None,
+    header: HeaderOption = None,
+    rows: RowsOption = None,
+    sample: Sample = None,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the result here.")] = None,
     report: Annotated[Path | None, typer.Option(help="Write a page with pictures here.")] = None,
     bootstrap_servers: BootstrapServers = None,
     home: Annotated[Path | None, typer.Option(help="Keep everything in this new folder.")] = None,
 ) -> None:
-    """Send a recorded CSV through the real loop and see what driftloop would have been worth on it.
+    """Send a recorded file through the real loop and see what driftloop would have been worth on it.
 
     The first rows train version 1.0.0; the rest are predicted block by block with whatever version
     is champion, and go through the real services over a real Kafka.
     """
-    from rich.console import Console
-
-    from driftloop.tools.cli.live import LiveAudience
+    from driftloop.files.options import file_options
     from driftloop.tools.replay.options import ReplayOptions
-    from driftloop.tools.replay.recording import open_recording
-    from driftloop.tools.replay.run import replay as run_replay
 
     options = ReplayOptions(
         file=file,
         target=target,
         task=task,
         features=names_of(features),
+        without=names_of(without),
+        ids=names_of(ids),
+        time=time,
+        categories=names_of(category),
+        reading=file_options(file_format, separator, decimal, encoding, header=header, rows=rows, sample=sample),
         train_rows=train_rows,
         learner=learner,
         policy=policy,
         label_delay_rows=label_delay,
         pace=pace,
         block_rows=block,
-        interval=timedelta(seconds=interval),
+        interval=None if interval is None else timedelta(seconds=interval),
     )
+    result = _played(options, home, bootstrap_servers)
+    _write(result, json_file, report)
+
+
+def _played(options: "ReplayOptions", home: Path | None, bootstrap_servers: str | None) -> "ReplayResult":
+    from rich.console import Console
+
+    from driftloop.tools.cli.live import LiveAudience
+    from driftloop.tools.replay.recording import open_recording
+    from driftloop.tools.replay.run import replay as run_replay
+
     console = Console()
     recording = open_recording(options)
-    if recording.left_out:
-        console.print(f"Left out as features: {', '.join(recording.left_out)} (they tell the time, or nothing).")
-    if recording.unlabelled_rows:
-        console.print(f"Left out {recording.unlabelled_rows:,} rows without a {target}.")
+    for sentence in recording.sentences():
+        console.print(sentence, highlight=False, markup=False, soft_wrap=True)
     word = "mean absolute error" if recording.spec.task == "regression" else "error rate"
     with LiveAudience(console, len(recording), error_word=word) as audience:
         result = run_replay(options, audience, home=home, bootstrap_servers=bootstrap_servers, recording=recording)
     _print(console, result)
-    _write(result, json_file, report)
+    return result
 
 
 def _print(console: "Console", result: "ReplayResult") -> None:
     from driftloop.tools.replay.lineage import lineage
     from driftloop.tools.replay.result import result_json
-    from driftloop.tools.reports.replay_page import count, figure, sentence
+    from driftloop.tools.reports.replay_page import constant_words, count, figure, sentence
 
     said = result_json(result)
     console.print()
@@ -88,11 +131,16 @@ def _print(console: "Console", result: "ReplayResult") -> None:
     for name, words in ((result.measure, "live champion"), ("never_retrained", "first model, never retrained")):
         console.print(f"  {figure(result, said[name]):>10}  {words}", highlight=False)
     console.print(f"  {figure(result, said['no_change']):>10}  no-change predictor", highlight=False)
+    console.print(f"  {figure(result, said['constant']):>10}  {constant_words(result)}", highlight=False, markup=False)
+    if result.classes is not None:
+        console.print(result.classes.sentence(), highlight=False, markup=False, soft_wrap=True)
     harmful = [signal for signal in said["signals"] if signal["harmful"]]
     console.print(f"Signals: {len(said['signals'])}, of which harmful: {len(harmful)}", highlight=False)
     for signal in harmful:
+        when = f" ({signal['at'][:16].replace('T', ' ')})" if "at" in signal else ""
         console.print(
-            f"  row {signal['row']:>7,}  {signal['kind']} by {signal['detector']}, since about row {signal['onset']:,}",
+            f"  row {signal['row']:>7,}{when}  {signal['kind']} by {signal['detector']}, since about row "
+            f"{signal['onset']:,}",
             highlight=False,
         )
     console.print("Versions:")

@@ -11,6 +11,8 @@ import typer
 from driftloop.tools.cli.connection import DEFAULT_HOME, AsJson, BootstrapServers, HomeFolder, find_kafka
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from driftloop.contracts.drift_status import DriftStatus
     from driftloop.kafka.settings import KafkaSettings
     from driftloop.registry.view import RegistryView
@@ -27,6 +29,7 @@ def status(
     """Show what runs here and how every model is doing; with a model, all that is measured about it."""
     from driftloop.tools.cli.fleet import totals
     from driftloop.tools.cli.models import open_view, require_model
+    from driftloop.tools.cli.status_ignored import left_out
     from driftloop.tools.cli.waits_shown import read_waits
 
     kafka = find_kafka(bootstrap_servers, home)
@@ -37,9 +40,11 @@ def status(
         mine = {segment: one for (name, segment), one in newest.items() if name == model}
         _show_model(view, model, mine, waits.get(model, {}), as_json)
         return
+    running = services(home) if bootstrap_servers is None else {}
     facts = {
         "kafka": kafka.bootstrap_servers,
-        "services": services(home) if bootstrap_servers is None else {},
+        "services": running,
+        "left_out": left_out(running),
         "models": [
             _facts(view, info.model_id, newest.get((info.model_id, "")), waits.get(info.model_id, {}))
             for info in view.models()
@@ -68,14 +73,23 @@ def refused(kafka: "KafkaSettings") -> list[dict[str, Any]]:
 
 
 def services(home: Path) -> dict[str, Any]:
-    """The processes of the loop that runs in `home`: pid, metrics port, whether they are alive, what they wait for."""
+    """The processes of the loop that runs in `home`: pid, metrics port, whether they are alive, state and waits.
+
+    The state is `ready`, `not running`, or what a service says that it waits for.
+    """
     from driftloop.tools.cli.service_waits import waits_of
     from driftloop.tools.local.home import Home
+    from driftloop.tools.local.readiness import readiness
 
     running = Home(home).running() or {"services": {}}
     alive = {name: {**facts, "alive": _is_alive(facts["pid"])} for name, facts in running["services"].items()}
     return {
-        name: {**facts, "waits": waits_of(facts["port"]) if facts["alive"] else []} for name, facts in alive.items()
+        name: {
+            **facts,
+            "state": readiness(facts["port"]) if facts["alive"] else "not running",
+            "waits": waits_of(facts["port"]) if facts["alive"] else [],
+        }
+        for name, facts in alive.items()
     }
 
 
@@ -124,18 +138,13 @@ def _print(facts: dict[str, Any]) -> None:
     from rich.table import Table
 
     from driftloop.tools.cli.fleet import fleet_words
+    from driftloop.tools.cli.status_ignored import lines
 
     console = Console()
     console.print(f"Kafka: {facts['kafka']}", highlight=False)
-    if facts["services"]:
-        table = Table("service", "pid", "metrics", box=None)
-        for name, one in facts["services"].items():
-            pid = str(one["pid"]) if one["alive"] else "[red]not running[/]"
-            table.add_row(name, pid, f"http://127.0.0.1:{one['port']}/metrics")
-        console.print(table)
-        for name, one in facts["services"].items():
-            for words in one["waits"]:
-                console.print(f"{name}: {words}", highlight=False, soft_wrap=True)
+    _print_services(console, facts["services"])
+    for line in lines(facts["left_out"]):
+        console.print(line, highlight=False, markup=False)
     for one in facts["refused"][:_REFUSED_SHOWN]:
         console.print(refused_words(one), highlight=False, markup=False, soft_wrap=True)
     if not facts["models"]:
@@ -150,23 +159,39 @@ def _print(facts: dict[str, Any]) -> None:
         waits = ", ".join(one["waits"]) or "nothing"
         table.add_row(one["model"], one["champion"] or "–", *counts, signals, waits, (one["as_of"] or "–")[:19])
     console.print(table)
-    for one in facts["models"]:
-        if one["deployed"] is not None:
-            console.print(deployed_words(one), highlight=False, markup=False, soft_wrap=True)
+    for line in map(deployed_words, facts["models"]):
+        console.print(line, end="", highlight=False, markup=False, soft_wrap=True)
     words = fleet_words(facts["fleet"])
     if words:
         console.print(words, highlight=False, soft_wrap=True)
 
 
-def deployed_words(one: dict[str, Any]) -> str:
-    """What is said of a version that its owner deployed though nobody had asked for it.
+def _print_services(console: "Console", services: dict[str, Any]) -> None:
+    from rich.table import Table
 
-    >>> deployed_words({"model": "churn", "deployed": "2026-06"})
-    'churn: version 2026-06 was deployed, and nobody had asked for it (see `driftloop models history churn`)'
+    if not services:
+        return
+    table = Table("service", "pid", "metrics", box=None)
+    for name, one in services.items():
+        pid = str(one["pid"]) if one["alive"] else "[red]not running[/]"
+        table.add_row(name, pid, f"http://127.0.0.1:{one['port']}/metrics")
+    console.print(table)
+    for name, one in services.items():
+        for words in one["waits"]:
+            console.print(f"{name}: {words}", highlight=False, soft_wrap=True)
+
+
+def deployed_words(one: dict[str, Any]) -> str:
+    """A line about a version that its owner deployed though nobody had asked for it; empty where there is none.
+
+    >>> print(deployed_words({"model": "churn", "deployed": "2026-06"}), end="")
+    churn: version 2026-06 was deployed, and nobody had asked for it (see `driftloop models history churn`)
     """
+    if one["deployed"] is None:
+        return ""
     return (
         f"{one['model']}: version {one['deployed']} was deployed, and nobody had asked for it "
-        f"(see `driftloop models history {one['model']}`)"
+        f"(see `driftloop models history {one['model']}`)\n"
     )
 
 

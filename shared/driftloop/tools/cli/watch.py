@@ -79,7 +79,7 @@ def watch(
         threshold=threshold,
         detection={"false_alarms_per_month": false_alarms},
     )
-    reading = file_options(format=form, separator=separator, decimal=decimal, encoding=encoding)
+    reading = file_options(form=form, separator=separator, decimal=decimal, encoding=encoding)
     result = run_watch(file, reading, options, _player(kafka, bootstrap_servers, console), _Progress(console))
     _print(console, result)
     _write(result, json_file, report)
@@ -119,7 +119,7 @@ def _print(console: "Console", result: "WatchResult") -> None:
     for name, reason in said["left_out"].items():
         console.print(f"Not watched: {name} ({reason}).", highlight=False, soft_wrap=True, markup=False)
     for reason, rows in said["refused"].items():
-        console.print(f"{rows:,} rows were not taken: {reason}.", highlight=False, soft_wrap=True, markup=False)
+        console.print(f"Not taken ({rows:,} ×): {reason}.", highlight=False, soft_wrap=True, markup=False)
     console.print()
     console.print(sentence(result), highlight=False, soft_wrap=True, markup=False)
     for one in said["signals"][:_SHOWN]:

@@ -2,6 +2,7 @@
 
 from functools import cache
 
+from driftloop.tools.reference.alerts import alerts_page
 from driftloop.tools.reference.command_line import command_line_page
 from driftloop.tools.reference.declared import exit_codes_page, topics_page, waits_page
 from driftloop.tools.reference.metrics import metrics_page
@@ -13,6 +14,7 @@ from driftloop.tools.reference.settings import settings_page
 def pages() -> dict[str, str]:
     """File name → text of each page."""
     return {
+        "alerts.md": alerts_page(),
         "cli.md": command_line_page(),
         "exit-codes.md": exit_codes_page(),
         "metrics.md": metrics_page(),

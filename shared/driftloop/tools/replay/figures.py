@@ -13,17 +13,19 @@ from numpy.typing import NDArray
 from driftloop.learners.protocol import Column
 from driftloop.spec.model_spec import ModelSpec
 from driftloop.statistics.losses import row_losses
+from driftloop.tools.replay.judging import constant_answer
 
 Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
 class StreamLosses:
-    """The loss of each streamed row, by predictor."""
+    """The loss of each streamed row, by predictor. `constant` says always what is best to say always."""
 
     served: Floats
     no_change: Floats
     never_retrained: Floats
+    constant: Floats
 
 
 def stream_losses(
@@ -39,7 +41,8 @@ def stream_losses(
     """
     truth = {name: column[first:] for name, column in labels.items()}
     last = {name: column[first - 1 : -1] for name, column in labels.items()}
-    return StreamLosses(*(row_losses(spec.target, said, truth) for said in (served, last, frozen)))
+    constant = {name: constant_answer(column) for name, column in truth.items()}
+    return StreamLosses(*(row_losses(spec.target, said, truth) for said in (served, last, frozen, constant)))
 
 
 def is_accuracy(spec: ModelSpec) -> bool:

@@ -3,24 +3,40 @@
 The rules, each a function of the table alone:
 
 - A target of text, or of at most 30 whole numbers that each come up 20 times or more on average,
-  is a class (two: binary); any other number is a regression.
+  is a class (two: binary); any other number is a regression. Text of very many classes is questioned.
 - A column of text is a category, unless nearly every row has its own text (an id).
 - A number that hardly ever falls (in one row of a thousand) and takes many values tells the time
-  and is left out: a model that learns from the time cannot say anything about the next day.
+  and is left out, as dates are: a model that learns from the time cannot say anything about the next day.
+- A whole number that is never the same twice, where chance would have repeated some, names rows.
+- What holds the target itself (a copy, a prediction of it) is left out too.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from driftloop.errors import UserError
+from driftloop.errors import ExitCode, UserError
 from driftloop.spec.model_spec import Feature, LearnerChoice, ModelSpec, TargetField, Task, TrainingRule
-from driftloop.tools.replay.table import Table
+from driftloop.tools.replay.choices import Choices
+from driftloop.tools.replay.identifiers import why_useless
+from driftloop.tools.replay.leaks import why_it_knows
+from driftloop.tools.replay.table import Table, missing
 
 MOST_CLASSES = 30
+MOST_TEXT_CLASSES = 100
 ROWS_A_CLASS = 20
 TASKS: tuple[Task, ...] = ("binary", "multiclass", "regression")
+
+
+@dataclass(frozen=True, slots=True)
+class Inferred:
+    """The task, the kind of each feature (`number` or `category`), and why each other column is none."""
+
+    task: Task
+    features: Mapping[str, str]
+    left_out: Mapping[str, str]
 
 
 def infer_task(table: Table, target: str) -> Task:
@@ -40,19 +56,80 @@ def infer_task(table: Table, target: str) -> Task:
 
 
 def infer_features(table: Table, target: str) -> tuple[str, ...]:
-    """The columns that a model of `target` may learn from, in the order of the file."""
-    return tuple(name for name in table.columns if name != target and not _says_nothing(table, name))
+    """The columns that have something to say of their own, in the order of the file; the target is none of them."""
+    return tuple(
+        name for name in table.columns if name not in (target, *table.moments) and why_useless(table, name) is None
+    )
 
 
-def _says_nothing(table: Table, name: str) -> bool:
-    column = table.columns[name]
-    distinct = len(set(column.tolist())) if not table.is_number(name) else len(np.unique(column))
-    if distinct <= 1:
-        return True
-    if not table.is_number(name):
-        return distinct > len(column) / 2
-    falls = int(np.count_nonzero(np.diff(column) < 0))
-    return distinct > min(100, len(column) / 2) and falls <= len(column) / 1000
+def infer(table: Table, choices: Choices, times: Sequence[str] = ()) -> Inferred:
+    """What follows from a table of labelled rows; `times` are the columns that date them.
+
+    Raises UserError where the target cannot be predicted, or a name is no column.
+    """
+    refuse_unknown(table, choices.named)
+    target = choices.target
+    if target in (*choices.features, *choices.without, *choices.ids):
+        raise UserError(f"The target {target} cannot be a feature too, nor left out.", ExitCode.USAGE)
+    if choices.task is not None and choices.task not in TASKS:
+        raise UserError(f"There is no task {choices.task}; choose one of {', '.join(TASKS)}.", ExitCode.USAGE)
+    task = _checked_task(table, choices)
+    features, left_out = _judged(table, choices, task, times)
+    if not features:
+        why = "; ".join(f"{name}: {reason}" for name, reason in list(left_out.items())[:5])
+        raise UserError(
+            f"No column is left to learn from{f' ({why})' if why else ''}: name some with --features.", ExitCode.USAGE
+        )
+    return Inferred(task, features, left_out)
+
+
+def _checked_task(table: Table, choices: Choices) -> Task:
+    target, column = choices.target, table.columns[choices.target]
+    if target in table.moments:
+        raise UserError(f"The target {target} holds times, and no learner predicts times.", ExitCode.USAGE)
+    task = next((one for one in TASKS if one == choices.task), None) or infer_task(table, target)
+    if task == "regression" and not table.is_number(target):
+        raise UserError(f"The target {target} holds text, and a regression needs numbers.", ExitCode.USAGE)
+    there = column[~missing(column)]
+    distinct = len(np.unique(there)) if table.is_number(target) else len(set(there.tolist()))
+    if distinct == 1:
+        raise UserError(f"The target {target} has one value only: there is nothing to predict.", ExitCode.USAGE)
+    rare = distinct > MOST_CLASSES and distinct * ROWS_A_CLASS > len(there)
+    if choices.task is None and not table.is_number(target) and (rare or distinct > MOST_TEXT_CLASSES):
+        raise UserError(
+            f"The target {target} is text with {distinct:,} different values in {len(there):,} rows: is it the right "
+            "column? If each is a class, say --task multiclass; if it holds numbers, see how the file was read.",
+            ExitCode.USAGE,
+        )
+    return task
+
+
+def _judged(table: Table, choices: Choices, task: Task, times: Sequence[str]) -> tuple[dict[str, str], dict[str, str]]:
+    features: dict[str, str] = {}
+    left_out: dict[str, str] = {}
+    for name in table.columns:
+        if name == choices.target:
+            continue
+        reason = _why_not(table, choices, task, times, name)
+        if reason is None:
+            features[name] = "number" if table.is_number(name) else "category"
+        else:
+            left_out[name] = reason
+    return {name: features[name] for name in choices.features or features}, left_out
+
+
+def _why_not(table: Table, choices: Choices, task: Task, times: Sequence[str], name: str) -> str | None:
+    said = (
+        (name in choices.without, "left out as asked"),
+        (name in choices.ids, "named as an identifier"),
+        (bool(choices.features) and name not in choices.features, "not among the features that were named"),
+    )
+    by_a_person = next((reason for holds, reason in said if holds), None)
+    if by_a_person or name in (*choices.features, *choices.categories):
+        return by_a_person
+    if name in table.moments or name in times:
+        return "it tells when a row happened" if name in times else "it holds times"
+    return why_useless(table, name) or why_it_knows(table, name, choices.target, is_class=task != "regression")
 
 
 def default_train_rows(rows: int) -> int:
@@ -86,27 +163,30 @@ def infer_spec(
     task: str | None = None,
     features: Sequence[str] = (),
     train_rows: int,
+) -> ModelSpec:
+    """A spec for a table, in event time; raises UserError where a name is no column."""
+    inferred = infer(table, Choices(target, task, tuple(features)))
+    return spec_of(inferred, target, model_id=model_id, train_rows=train_rows)
+
+
+def spec_of(
+    inferred: Inferred,
+    target: str,
+    *,
+    model_id: str,
+    train_rows: int,
     learner: str = "random-forest",
     learner_parameters: Mapping[str, Any] | None = None,
     policy: str | Mapping[str, Any] = "default",
 ) -> ModelSpec:
-    """A spec for a table, in event time; raises UserError where a name is no column."""
-    _refuse_unknown(table, [target, *features])
-    if target in features:
-        raise UserError(f"The target {target} cannot be a feature too.", 2)
-    if task is not None and task not in TASKS:
-        raise UserError(f"There is no task {task}; choose one of {', '.join(TASKS)}.", 2)
-    chosen = task or infer_task(table, target)
-    if chosen == "regression" and not table.is_number(target):
-        raise UserError(f"The target {target} holds text, and a regression needs numbers.", 2)
-    names = tuple(features) or infer_features(table, target)
-    if not names:
-        raise UserError("No column is left to learn from: name some with --features.", 2)
+    """The spec that says what was inferred, in event time."""
     return ModelSpec(
         model_id=model_id,
-        task=chosen,
-        features={name: Feature(kind="number" if table.is_number(name) else "category") for name in names},
-        target={target: TargetField(kind="number" if chosen == "regression" else "category")},
+        task=inferred.task,
+        features={
+            name: Feature(kind="number" if kind == "number" else "category") for name, kind in inferred.features.items()
+        },
+        target={target: TargetField(kind="number" if inferred.task == "regression" else "category")},
         clock="event",
         learner=LearnerChoice(name=learner, parameters=dict(learner_parameters or {})),
         training=TrainingRule(minimum_rows=least_training_rows(train_rows)),
@@ -114,8 +194,9 @@ def infer_spec(
     )
 
 
-def _refuse_unknown(table: Table, names: Sequence[str]) -> None:
+def refuse_unknown(table: Table, names: Sequence[str]) -> None:
+    """Raise UserError where a name is no column; it lists those that there are."""
     unknown = [name for name in names if name not in table.columns]
     if unknown:
         there = ", ".join(list(table.columns)[:12]) + (", …" if len(table.columns) > 12 else "")
-        raise UserError(f"{unknown[0]} is not a column of the file; its columns are {there}.", 2)
+        raise UserError(f"{unknown[0]} is not a column of the file; its columns are {there}.", ExitCode.USAGE)

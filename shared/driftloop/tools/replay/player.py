@@ -12,6 +12,7 @@ from typing import Protocol
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from driftloop.contracts.message import ControlMessage, derive_id
 from driftloop.contracts.model_commands import ModelCommand
@@ -49,12 +50,16 @@ class Audience(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Played:
-    """What came of it. `served` and `frozen` hold the streamed rows' predictions by target field."""
+    """What came of it. `served` and `frozen` hold the streamed rows' predictions by target field.
+
+    `confidence`: of what was served, where the versions have one.
+    """
 
     served: dict[str, Column]
     frozen: dict[str, Column]
     versions: list[str]
     journal: Journal
+    confidence: NDArray[np.float64] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +119,7 @@ class Player:
             self._audience.block(rows, champion.version, self._loss(served[-1], rows), self._loss(frozen[-1], rows))
         self._publish_labels(len(self._recording))
         self._wire.settle()
-        return Played(_joined(served), _joined(frozen), versions, self._wire.journal)
+        return Played(_joined(served), _joined(frozen), versions, self._wire.journal, _confidence(served))
 
     def _tell(self, rows: slice, champion: Champion, said: Predictions, settle: Callable[[], None]) -> None:
         delay = self._pace.label_delay_rows
@@ -179,3 +184,8 @@ def _first_training(recording: Recording) -> ModelCommand:
 
 def _joined(parts: list[Predictions]) -> dict[str, Column]:
     return {name: np.concatenate([part.fields[name] for part in parts]) for name in parts[0].fields}
+
+
+def _confidence(parts: list[Predictions]) -> NDArray[np.float64] | None:
+    known = [part.confidence for part in parts if part.confidence is not None]
+    return np.concatenate(known) if len(known) == len(parts) else None

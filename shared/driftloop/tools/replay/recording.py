@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
@@ -9,11 +11,12 @@ import numpy as np
 from driftloop.errors import UserError
 from driftloop.learners.entry_points import make_learner
 from driftloop.learners.protocol import Column
-from driftloop.spec.model_spec import ModelSpec
+from driftloop.spec.model_spec import LabelDelay, ModelSpec
 from driftloop.spec.policy import policy_of, preset_names
-from driftloop.tools.replay.inference import default_block_rows, default_train_rows, infer_spec
+from driftloop.tools.replay.history import History, history_of
+from driftloop.tools.replay.inference import default_block_rows, default_train_rows, spec_of
 from driftloop.tools.replay.options import ReplayOptions
-from driftloop.tools.replay.stream import EventTime
+from driftloop.tools.replay.stream import EventTime, event_time
 from driftloop.tools.replay.table import Table, read_table
 
 LEAST_STREAMED_ROWS = 2
@@ -26,6 +29,7 @@ class Recording:
     """Rows in stream order. The first `train_rows` train the first version, the rest are streamed.
 
     `features` are what a producer would send; `labels` has a column a target field.
+    `history` says how they were read, where they come from a file.
     """
 
     spec: ModelSpec
@@ -34,11 +38,24 @@ class Recording:
     train_rows: int
     block_rows: int
     time: EventTime = field(default_factory=EventTime)
-    left_out: tuple[str, ...] = ()
-    unlabelled_rows: int = 0
+    history: History | None = None
 
     def __len__(self) -> int:
         return len(next(iter(self.labels.values())))
+
+    @property
+    def unlabelled_rows(self) -> int:
+        """Rows of the file that were left out because they have no label."""
+        return 0 if self.history is None else self.history.unlabelled_rows
+
+    def sentences(self) -> list[str]:
+        """What was read, inferred and cut, for a person."""
+        said = [] if self.history is None else self.history.sentences()
+        said.append(
+            f"The first {self.train_rows:,} rows train the first version; {len(self) - self.train_rows:,} are "
+            f"streamed, {self.block_rows} at a time."
+        )
+        return [*said, *one_class_at_first(self.labels, self.train_rows)]
 
     def features_of(self, rows: slice) -> dict[str, Column]:
         """The features of some rows."""
@@ -62,50 +79,68 @@ class Recording:
 def open_recording(options: ReplayOptions) -> Recording:
     """The recording that a file makes; raises UserError where file and options do not fit."""
     options.rows_per_second()
-    table = read_table(options.file)
-    if options.target not in table.columns:
-        infer_spec(table, options.target, model_id="unknown", train_rows=0)
-    labelled = ~_missing(table.columns[options.target])
-    if not labelled.any():
-        raise UserError(f"The column {options.target} is empty.", 2)
-    return record(table.take(labelled), options, unlabelled_rows=int((~labelled).sum()))
+    return record(history_of(read_table(options.file, options.reading), options.choices()), options)
 
 
-def record(table: Table, options: ReplayOptions, unlabelled_rows: int = 0) -> Recording:
-    """A table as a recording; raises UserError where the options do not fit."""
-    train_rows = options.train_rows or default_train_rows(len(table))
-    if not 10 <= train_rows <= len(table) - LEAST_STREAMED_ROWS:
+def record(source: Table | History, options: ReplayOptions) -> Recording:
+    """A table, or the history in one, as a recording; raises UserError where the options do not fit."""
+    history = source if isinstance(source, History) else history_of(source, options.choices())
+    rows = len(history)
+    train_rows = options.train_rows or default_train_rows(rows)
+    if not 10 <= train_rows <= rows - LEAST_STREAMED_ROWS:
         raise UserError(
-            f"The first version cannot be trained on {train_rows} rows of {len(table)}: "
+            f"The first version cannot be trained on {train_rows} rows of {rows}: "
             "--train-rows is at least 10 and must leave rows to stream.",
             2,
         )
-    block_rows = options.block_rows or default_block_rows(len(table))
-    spec = infer_spec(
-        table,
+    block_rows = options.block_rows or default_block_rows(rows)
+    time = event_time_of(history, options.interval)
+    spec = spec_of(
+        history.inferred,
         options.target,
-        model_id=options.model_id or _model_id(options.file.name),
-        task=options.task,
-        features=options.features,
+        model_id=options.model_id or model_name(options.file),
         train_rows=train_rows,
         learner=options.learner,
         learner_parameters=options.learner_parameters,
         policy=spoken_every(options.policy, block_rows),
     )
     _refuse_unusable(spec)
-    if spec.target[options.target].kind == "category":
-        table = table.as_categories(options.target)
-    used = {options.target, *spec.features}
     return Recording(
-        spec=spec,
-        features={name: table.columns[name] for name in spec.features},
-        labels={options.target: table.columns[options.target]},
+        spec=patient(spec, time, rows, options.label_delay_rows),
+        features=history.features,
+        labels={options.target: history.labels},
         train_rows=train_rows,
         block_rows=block_rows,
-        time=replace(EventTime(), interval=options.interval),
-        left_out=tuple(name for name in table.columns if name not in used) if not options.features else (),
-        unlabelled_rows=unlabelled_rows,
+        time=time,
+        history=history,
     )
+
+
+def event_time_of(history: History, interval: timedelta | None = None) -> EventTime:
+    """When the rows of a history happened: by its own time, where it has one and no interval is given."""
+    if interval is not None or history.time is None or not history.time.dates:
+        return replace(EventTime(), interval=interval or EventTime().interval)
+    return event_time(history.time.seconds)
+
+
+def patient(spec: ModelSpec, time: EventTime, rows: int, delay: int) -> ModelSpec:
+    """A spec that waits for labels as long as they take by the file's own time."""
+    if not delay or time.moments is None:
+        return spec
+    late = np.arange(rows) + delay
+    longest = float(np.max(time.microseconds(late) - time.moments)) / 1e6
+    patience = max(spec.label_delay.give_up_seconds, 2 * longest)
+    return spec.model_copy(update={"label_delay": LabelDelay(give_up_seconds=patience)})
+
+
+def one_class_at_first(labels: Mapping[str, Column], train_rows: int) -> list[str]:
+    """A sentence for each target whose first rows are all of one class: what they train knows no other."""
+    return [
+        f"The first {train_rows:,} rows have one class of {name} only, so that the first version can say nothing "
+        "else: give it more of them with --train-rows."
+        for name, column in labels.items()
+        if column.dtype == object and len(set(column[:train_rows])) == 1
+    ]
 
 
 def spoken_every(policy: str, block_rows: int) -> str | dict[str, Any]:
@@ -132,18 +167,12 @@ def _refuse_unusable(spec: ModelSpec) -> None:
         raise UserError(f"{sentence[0].upper()}{sentence[1:]}.", 2) from error
 
 
-def _missing(column: Column) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
-    if column.dtype == object:
-        return np.array([value is None for value in column], dtype=np.bool_)
-    return np.isnan(column)
-
-
-def _model_id(name: str) -> str:
+def model_name(file: str | Path) -> str:
     """A model id from a file's name.
 
-    >>> _model_id("elec2.csv.gz"), _model_id("my file (1).csv")
+    >>> model_name("data/elec2.csv.gz"), model_name("my file (1).csv")
     ('elec2', 'my-file--1-')
     """
-    stem = name.split(".", maxsplit=1)[0] or "model"
+    stem = PurePosixPath(str(file).rstrip("/")).name.split(".", maxsplit=1)[0] or "model"
     text = "".join(letter if letter.isascii() and (letter.isalnum() or letter in "_-") else "-" for letter in stem)
     return (text if text[0].isalnum() else f"m{text}")[:120]

@@ -1,7 +1,7 @@
 """Rows of a table as messages: a block of rows is one message, so that no run can split it elsewhere."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
@@ -13,25 +13,40 @@ from driftloop.contracts.prediction_labels import PredictionLabel
 from driftloop.learners.protocol import Column
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MOMENT = pa.timestamp("us", tz="UTC")
 
 
 @dataclass(frozen=True, slots=True)
 class EventTime:
-    """When each row happened: row i at `start` + i × `interval`."""
+    """When each row happened: row i at `moments[i]` (microseconds since 1970, never falling), where a file has
+    times of its own; else at `start` + i × `interval`."""
 
     start: datetime = START
     interval: timedelta = timedelta(minutes=1)
+    moments: NDArray[np.int64] | None = field(default=None, compare=False)
 
     def at(self, row: int) -> datetime:
-        """The moment of one row."""
-        return self.start + row * self.interval
+        """The moment of one row; after the last one every `interval`."""
+        return _EPOCH + timedelta(microseconds=int(self.microseconds(np.array([row]))[0]))
 
     def column(self, first: int, count: int) -> pa.Array:
         """The moments of consecutive rows."""
-        origin = int(self.start.timestamp() * 1e6)
-        step = int(self.interval.total_seconds() * 1e6)
-        return pa.array(origin + step * np.arange(first, first + count, dtype=np.int64)).cast(_MOMENT)
+        return pa.array(self.microseconds(np.arange(first, first + count, dtype=np.int64))).cast(_MOMENT)
+
+    def microseconds(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+        """The moments of any rows, in microseconds since 1970."""
+        step = self.interval // timedelta(microseconds=1)
+        if self.moments is None:
+            return np.asarray((self.start - _EPOCH) // timedelta(microseconds=1) + step * rows, dtype=np.int64)
+        last = len(self.moments) - 1
+        return np.asarray(self.moments[np.minimum(rows, last)] + step * np.maximum(0, rows - last), dtype=np.int64)
+
+
+def event_time(seconds: NDArray[np.float64]) -> EventTime:
+    """The time of a file whose rows happened at these seconds since 1970."""
+    moments = np.round(seconds * 1e6).astype(np.int64)
+    return EventTime(_EPOCH + timedelta(microseconds=int(moments[0])), moments=moments)
 
 
 def row_id(row: int) -> str:

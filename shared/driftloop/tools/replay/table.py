@@ -1,30 +1,39 @@
-"""A CSV file in memory, in the order of its rows.
+"""A table as models take it: NumPy columns in the order of the rows."""
 
-Why pyarrow reads it: it is there anyway, it is fast, and it knows `.gz` by the name.
-"""
-
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
-from pyarrow import csv
 
 from driftloop.codec.scalars import category_text
-from driftloop.errors import UserError
+from driftloop.files.description import FileDescription
+from driftloop.files.opening import open_table
+from driftloop.files.options import FileOptions
 
 Column = NDArray[Any]
 """float64 with NaN for missing, or object holding str with None for missing."""
 
+_EXACT = 1 << 53
+"""Whole numbers beyond this are names: a float would confuse neighbours."""
+
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Columns by name, all of one length. A column is a number or a category, never both."""
+    """Columns by name, all of one length. A column is a number or a category, never both.
+
+    `moments` names the columns that are dates or times (seconds since 1970), `clocks` those that are times of
+    a day (seconds since midnight). `file` says how they were read, where they come from a file.
+    """
 
     columns: Mapping[str, Column]
+    moments: frozenset[str] = frozenset()
+    clocks: frozenset[str] = frozenset()
+    file: FileDescription | None = field(default=None, compare=False)
 
     def __len__(self) -> int:
         return len(next(iter(self.columns.values()), ()))
@@ -33,66 +42,72 @@ class Table:
         """Whether a column holds numbers."""
         return bool(self.columns[name].dtype == np.float64)
 
-    def take(self, which: NDArray[np.bool_] | slice) -> "Table":
+    def take(self, which: NDArray[np.bool_] | NDArray[np.intp] | slice) -> "Table":
         """The rows that `which` picks."""
-        return Table({name: column[which] for name, column in self.columns.items()})
+        return replace(self, columns={name: column[which] for name, column in self.columns.items()})
 
-    def as_categories(self, name: str) -> "Table":
-        """The same table with one column turned into categories.
+    def as_categories(self, *names: str) -> "Table":
+        """The same table with some columns turned into categories.
 
         >>> Table({"y": np.array([1.0, 2.5, np.nan])}).as_categories("y").columns["y"].tolist()
         ['1', '2.5', None]
         """
-        return Table({**self.columns, name: _texts(self.columns[name])})
+        return replace(self, columns={**self.columns, **{name: _texts(self.columns[name]) for name in names}})
 
 
-def read_table(path: Path) -> Table:
-    """The table in a CSV file, packed (`.gz`, `.bz2`, `.zst`) or not.
+def missing(column: Column) -> NDArray[np.bool_]:
+    """Which rows of a column have no value."""
+    if column.dtype == object:
+        return np.array([value is None for value in column], dtype=np.bool_)
+    return np.isnan(column)
 
-    Booleans are numbers 0 and 1; dates and times become seconds since 1970. Raises UserError where
-    the file is not there, is empty or is no CSV.
+
+def read_table(path: str | Path, options: FileOptions | None = None) -> Table:
+    """The table at a path or URL, as `driftloop.files` reads it; raises UserError where it cannot be read.
+
+    Booleans are numbers 0 and 1.
     """
-    if not path.is_file():
-        raise UserError(f"There is no file {path}.", 4)
-    missing = csv.ConvertOptions(strings_can_be_null=True, quoted_strings_can_be_null=False)
-    try:
-        table = csv.read_csv(path, convert_options=missing)
-    except (pa.ArrowInvalid, OSError, UnicodeDecodeError) as error:
-        raise UserError(f"{path} cannot be read as CSV: {_first_line(error)}.", 2) from error
-    if table.num_rows == 0:
-        raise UserError(f"{path} has a header and no rows.", 2)
-    _refuse_doubled(path, table.column_names)
-    return Table({name: _column(table.column(name)) for name in table.column_names})
-
-
-def _refuse_doubled(path: Path, names: Sequence[str]) -> None:
-    doubled = sorted({name for name in names if names.count(name) > 1})
-    if doubled:
-        raise UserError(f"{path} names these columns more than once: {', '.join(doubled)}.", 2)
+    read = open_table(path, options or FileOptions())
+    columns = {name: _column(read.data.column(name)) for name in read.names}
+    kinds = dict(zip(read.names, read.data.schema.types, strict=True))
+    return Table(
+        columns,
+        moments=frozenset(name for name, kind in kinds.items() if pa.types.is_timestamp(kind)),
+        clocks=frozenset(name for name, kind in kinds.items() if pa.types.is_time(kind)),
+        file=read.description,
+    )
 
 
 def _column(column: pa.ChunkedArray) -> Column:
     kind = column.type
-    if pa.types.is_timestamp(kind) or pa.types.is_date(kind):
-        column = column.cast(pa.timestamp("ms")).cast(pa.int64())
-        return _numbers(column) / 1000.0
-    if pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_boolean(kind):
-        return _numbers(column)
     if pa.types.is_null(kind):
         return np.full(len(column), np.nan)
-    return np.array(column.cast(pa.string()).to_pylist(), dtype=object)
+    if pa.types.is_string(kind):
+        return _shared_texts(column)
+    if pa.types.is_timestamp(kind) or pa.types.is_time(kind):
+        return _numbers(column.cast(pa.int64())) / 1e6
+    if pa.types.is_integer(kind) and column.null_count < len(column):
+        extremes = pc.min_max(column).as_py()
+        if max(abs(extremes["min"]), abs(extremes["max"])) > _EXACT:
+            return _shared_texts(column.cast(pa.string()))
+    return _numbers(column.cast(pa.int8()) if pa.types.is_boolean(kind) else column)
 
 
 def _numbers(column: pa.ChunkedArray) -> NDArray[np.float64]:
-    floats = column.cast(pa.int8()) if pa.types.is_boolean(column.type) else column
-    return np.asarray(floats.cast(pa.float64()).fill_null(float("nan")).to_numpy(), dtype=np.float64)
+    values = column.cast(pa.float64(), safe=False).fill_null(float("nan"))
+    return np.asarray(values.to_numpy(), dtype=np.float64)
+
+
+def _shared_texts(column: pa.ChunkedArray) -> Column:
+    """Equal texts are one object: a column of few texts and many rows is small."""
+    coded = column.combine_chunks().dictionary_encode()
+    texts = np.array([*coded.dictionary.to_pylist(), None], dtype=object)
+    return np.asarray(texts[coded.indices.fill_null(len(texts) - 1).to_numpy()], dtype=object)
 
 
 def _texts(column: Column) -> Column:
     if column.dtype == object:
         return column
-    return np.array([None if np.isnan(value) else category_text(float(value)) for value in column], dtype=object)
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).splitlines()[0].rstrip(".") if str(error) else type(error).__name__
+    values, places = np.unique(column, return_inverse=True)
+    texts = np.array([None if np.isnan(value) else category_text(float(value)) for value in values], dtype=object)
+    return np.asarray(texts[places], dtype=object)

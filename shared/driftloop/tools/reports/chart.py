@@ -4,7 +4,7 @@ Colours come from CSS variables of the page, so that a picture is readable on a 
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from html import escape
 
@@ -13,12 +13,17 @@ from numpy.typing import NDArray
 
 WIDTH, HEIGHT = 960, 340
 LEFT, RIGHT, TOP, BOTTOM = 64, 16, 16, 40
+DATE_LINE = 16
+KNOBS = {"signal": 0, "change": 12, "retrain": 24, "promotion": 36, "rollback": 48}
+"""How far below the top the knob of a mark is, so that those of one row stay apart."""
 MOST_POINTS = 900
+LETTER = 7.0
+"""About how wide a letter of a label is."""
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A curve: `style` names a class of the page's stylesheet (`live`, `frozen`)."""
+    """A curve: `style` names a class of the page's stylesheet (`live`, `frozen`, `constant`)."""
 
     label: str
     style: str
@@ -28,7 +33,7 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """Something that happened at a row: `style` is `signal`, `retrain`, `promotion` or `rollback`."""
+    """Something that happened at a row: `style` is `signal`, `change`, `retrain`, `promotion` or `rollback`."""
 
     row: float
     style: str
@@ -57,9 +62,15 @@ class _Scale:
 
 
 def line_chart(
-    lines: Sequence[Line], marks: Sequence[Mark], *, x_label: str, y_label: str, spans: Sequence[Span] = ()
+    lines: Sequence[Line],
+    marks: Sequence[Mark],
+    *,
+    x_label: str,
+    y_label: str,
+    spans: Sequence[Span] = (),
+    date_of: Callable[[float], str] | None = None,
 ) -> str:
-    """An SVG of curves over rows, with a vertical line at each mark.
+    """An SVG of curves over rows, with a vertical line at each mark; `date_of` dates the rows on the axis.
 
     >>> row = np.arange(3.0)
     >>> line_chart([Line("error", "live", row, row)], [], x_label="row", y_label="error")[:4]
@@ -70,13 +81,15 @@ def line_chart(
     top = max((float(np.nanmax(line.values)) for line in lines), default=1.0)
     across = _Scale(first, last, LEFT, WIDTH - RIGHT)
     up = _Scale(0.0, top * 1.08 or 1.0, HEIGHT - BOTTOM, TOP)
+    height = HEIGHT + (DATE_LINE if date_of else 0)
+    shown = [span for span in spans if span.first <= last and span.last >= first]
     parts = [
-        f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(y_label)} by {escape(x_label)}">',
-        *(_span(span, across) for span in spans),
-        *_grid(across, up),
+        f'<svg viewBox="0 0 {WIDTH} {height}" role="img" aria-label="{escape(y_label)} by {escape(x_label)}">',
+        *(_span(span, across, line) for span, line in zip(shown, _lines_of(shown, across), strict=True)),
+        *_grid(across, up, date_of),
         *(_mark(mark, across) for mark in marks if first <= mark.row <= last),
         *(_curve(line, across, up) for line in lines),
-        f'<text class="axis" x="{(LEFT + WIDTH - RIGHT) / 2}" y="{HEIGHT - 6}">{escape(x_label)}</text>',
+        f'<text class="axis" x="{(LEFT + WIDTH - RIGHT) / 2}" y="{height - 6}">{escape(x_label)}</text>',
         f'<text class="axis" transform="translate(14 {HEIGHT / 2}) rotate(-90)">{escape(y_label)}</text>',
         "</svg>",
     ]
@@ -98,16 +111,18 @@ def ticks(low: float, high: float, count: int = 5) -> list[float]:
     return [round(step * index, 10) for index in range(start, math.floor(high / step + 1e-9) + 1)]
 
 
-def _grid(across: _Scale, up: _Scale) -> list[str]:
+def _grid(across: _Scale, up: _Scale, date_of: Callable[[float], str] | None) -> list[str]:
     parts = []
     for value in ticks(up.low, up.high):
         y = up(value)
         parts.append(f'<line class="grid" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y}" y2="{y}"/>')
         parts.append(f'<text class="tick end" x="{LEFT - 8}" y="{y + 4}">{value:g}</text>')
-    return parts + [
-        f'<text class="tick" x="{across(value)}" y="{HEIGHT - BOTTOM + 16}">{value:,.0f}</text>'
-        for value in ticks(across.low, across.high, 8)
-    ]
+    for value in ticks(across.low, across.high, 8):
+        x = min(across(value), WIDTH - RIGHT - 24.0)
+        parts.append(f'<text class="tick" x="{x}" y="{HEIGHT - BOTTOM + 16}">{value:,.0f}</text>')
+        if date_of:
+            parts.append(f'<text class="tick" x="{x}" y="{HEIGHT - BOTTOM + 31}">{escape(date_of(value))}</text>')
+    return parts
 
 
 def _curve(line: Line, across: _Scale, up: _Scale) -> str:
@@ -118,13 +133,27 @@ def _curve(line: Line, across: _Scale, up: _Scale) -> str:
 
 
 def _mark(mark: Mark, across: _Scale) -> str:
-    x = across(mark.row)
-    line = f'<line x1="{x}" x2="{x}" y1="{TOP}" y2="{HEIGHT - BOTTOM}"/>'
-    knob = f'<circle cx="{x}" cy="{TOP}" r="4"/>'
+    x, y = across(mark.row), TOP + KNOBS.get(mark.style, 0)
+    line = f'<line x1="{x}" x2="{x}" y1="{y}" y2="{HEIGHT - BOTTOM}"/>'
+    knob = f'<circle cx="{x}" cy="{y}" r="4"/>'
     return f'<g class="mark {mark.style}"><title>{escape(mark.text)}</title>{line}{knob}</g>'
 
 
-def _span(span: Span, across: _Scale) -> str:
-    x, width = across(span.first), max(1.0, across(span.last) - across(span.first))
+def _lines_of(spans: Sequence[Span], across: _Scale) -> list[int]:
+    """On which line each span's name is written: the lowest that is free there."""
+    ends: list[float] = []
+    found = []
+    for span in spans:
+        start = across(max(span.first, across.low)) + 6
+        line = next((place for place, end in enumerate(ends) if end < start), len(ends))
+        ends[line : line + 1] = [start + LETTER * len(span.label)]
+        found.append(line)
+    return found
+
+
+def _span(span: Span, across: _Scale, line: int) -> str:
+    first, last = max(span.first, across.low), min(span.last, across.high)
+    x, width = across(first), max(1.0, across(last) - across(first))
     box = f'<rect class="span" x="{x}" y="{TOP}" width="{width}" height="{HEIGHT - TOP - BOTTOM}"/>'
-    return f'{box}<text class="tick start" x="{x + 6}" y="{HEIGHT - BOTTOM - 8}">{escape(span.label)}</text>'
+    y = HEIGHT - BOTTOM - 8 - 15 * line
+    return f'{box}<text class="tick start" x="{x + 6}" y="{y}">{escape(span.label)}</text>'

@@ -7,9 +7,11 @@ from pathlib import Path
 
 STYLE = """
 :root{--ink:#1d2733;--dim:#66717f;--paper:#fff;--card:#f4f6f8;--rule:#dfe4ea;
---live:#0b6bcb;--frozen:#9aa5b1;--signal:#d97706;--retrain:#7c5cbf;--promotion:#16803c;--rollback:#c02626}
+--live:#0b6bcb;--frozen:#9aa5b1;--signal:#d97706;--retrain:#7c5cbf;--promotion:#16803c;--rollback:#c02626;
+--change:#e3b778;--constant:#b06a9c}
 @media(prefers-color-scheme:dark){:root{--ink:#e6eaf0;--dim:#9aa5b1;--paper:#12171d;--card:#1c232b;
---rule:#303a45;--live:#5aa9f5;--frozen:#66717f;--signal:#f2a53c;--retrain:#a78be8;--promotion:#4fbf74;--rollback:#f06a6a}}
+--rule:#303a45;--live:#5aa9f5;--frozen:#66717f;--signal:#f2a53c;--retrain:#a78be8;--promotion:#4fbf74;--rollback:#f06a6a;
+--change:#8a6a3f;--constant:#d391bf}}
 *{box-sizing:border-box}
 body{margin:0 auto;max-width:1020px;padding:32px 24px 64px;background:var(--paper);color:var(--ink);
 font:16px/1.55 system-ui,-apple-system,"Segoe UI",Roboto,"Liberation Sans",sans-serif}
@@ -23,8 +25,10 @@ svg{width:100%;height:auto;display:block;margin:8px 0}
 .tick.end{text-anchor:end}.tick.start{text-anchor:start}.axis{fill:var(--dim);font-size:13px;text-anchor:middle}
 .span{fill:var(--signal);opacity:.08}.curve{fill:none;stroke-width:1.8;stroke-linejoin:round}
 .live{stroke:var(--live)}.frozen{stroke:var(--frozen)}
+.constant{stroke:var(--constant);stroke-dasharray:2 3}
 .mark line{stroke-width:1.2;stroke-dasharray:4 3}.mark.promotion line,.mark.rollback line{stroke-dasharray:none}
 .signal line{stroke:var(--signal)}.signal circle{fill:var(--signal)}
+.change line{stroke:var(--change);opacity:.5}.change circle{fill:var(--change)}
 .retrain line{stroke:var(--retrain)}.retrain circle{fill:var(--retrain)}
 .promotion line{stroke:var(--promotion)}.promotion circle{fill:var(--promotion)}
 .rollback line{stroke:var(--rollback)}.rollback circle{fill:var(--rollback)}

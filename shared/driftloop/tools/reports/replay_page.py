@@ -1,6 +1,7 @@
 """The page of a replay: error over the rows, with all that the loop did marked in it."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from datetime import timedelta
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,9 @@ from driftloop.tools.reports.page import Listing, Page, Picture
 LEGEND = (
     ("live", "live champion"),
     ("frozen", "first model, never retrained"),
-    ("signal", "drift signal"),
+    ("constant", "the best answer that is always the same"),
+    ("signal", "harmful drift signal"),
+    ("change", "other drift signal"),
     ("retrain", "retraining decided"),
     ("promotion", "promoted"),
     ("rollback", "rolled back"),
@@ -30,22 +33,69 @@ def replay_page(result: ReplayResult) -> Page:
     """The report of a replay."""
     said = result_json(result)
     measure = "Accuracy" if result.measure == "accuracy" else "Mean absolute error"
-    spec = result.recording.spec
     return Page(
-        title=f"{spec.model_id}: {said['streamed']:,} rows through the loop",
-        sentences=[sentence(result)],
+        title=title(result),
+        sentences=[sentence(result), *judged(result), *dates(result)],
         cards=[
             (figure(result, said[result.measure]), f"{measure.lower()}, live champion"),
             (figure(result, said["never_retrained"]), "first model, never retrained"),
+            (figure(result, said["constant"]), constant_words(result)),
             (figure(result, said["no_change"]), "no-change predictor"),
+            *class_cards(result),
             (str(said["retrains"]), "retrainings"),
             (str(said["promotions"]), "promotions"),
             (f"{said['training_seconds']:.1f} s", "spent on training"),
         ],
         pictures=[error_picture(result)],
-        listings=listings(result),
+        listings=[*listings(result), *inference_listings(result)],
         foot=f"Apache Kafka {said['kafka']['version'] or ''}, {said['wall_seconds']:.0f} s on the wall.",
     )
+
+
+def title(result: ReplayResult) -> str:
+    """The file, its target, and how many rows."""
+    history = result.recording.history
+    name = result.recording.spec.model_id if history is None or history.file is None else history.file.name
+    targets = ", ".join(result.recording.spec.target)
+    return f"{name}: {targets}, {len(result.losses.served):,} rows through the loop"
+
+
+def judged(result: ReplayResult) -> list[str]:
+    """What the accuracy hides."""
+    return [] if result.classes is None else [result.classes.sentence()]
+
+
+def class_cards(result: ReplayResult) -> list[tuple[str, str]]:
+    """Recall, precision and F1 as cards."""
+    if result.classes is None:
+        return []
+    of = "mean of classes" if result.classes.positive is None else result.classes.positive
+    shares = ((result.classes.recall, "recall"), (result.classes.precision, "precision"))
+    cards = [(f"{100 * share:.1f} %", f"{word}, {of}") for share, word in shares]
+    return [*cards, (f"{result.classes.f1:.3f}", f"F1, {of}")]
+
+
+def dates(result: ReplayResult) -> list[str]:
+    """From when to when the rows are."""
+    recording = result.recording
+    if recording.time.moments is None:
+        return []
+    last = len(recording) - 1
+    first, streamed, end = (f"{recording.time.at(row):%Y-%m-%d %H:%M}" for row in (0, recording.train_rows, last))
+    return [f"Rows from {first} to {end} (UTC); those from {streamed} on are streamed."]
+
+
+def inference_listings(result: ReplayResult) -> list[Listing]:
+    """What was read and inferred, as tables."""
+    history = result.recording.history
+    if history is None:
+        return []
+    file = () if history.file is None else (history.file.sentence(), *history.file.notes)
+    return [
+        Listing("What was read", ("",), [(line,) for line in (*file, *history.told)]),
+        Listing("Columns that are learnt from", ("column", "kind"), list(history.inferred.features.items())),
+        Listing("Columns left out", ("column", "why"), list(history.inferred.left_out.items())),
+    ]
 
 
 def sentence(result: ReplayResult) -> str:
@@ -59,6 +109,16 @@ def sentence(result: ReplayResult) -> str:
         f"{said['training_seconds']:.1f} s of training; {count(said['promotions'], 'promotion')}"
         + (f", {said['reuses']} of them of an earlier version." if said["reuses"] else ".")
     )
+
+
+def constant_words(result: ReplayResult) -> str:
+    """What the best answer is that is always the same.
+
+    It is judged on the streamed rows, which nobody knows beforehand: it is a yardstick, not a model.
+    """
+    if result.classes is None:
+        return "always saying the median"
+    return f"always saying {result.classes.majority_class} (the majority)"
 
 
 def count(number: int, noun: str) -> str:
@@ -76,21 +136,28 @@ def figure(result: ReplayResult, value: float) -> str:
 
 
 def error_picture(result: ReplayResult, spans: Sequence[Span] = ()) -> Picture:
-    """The rolling error of the live champion and of the first model, with marks."""
+    """The rolling error of the live champion, of the first model and of a constant answer, with marks."""
     streamed = len(result.losses.served)
     window = max(20, min(500, streamed // 40))
     rows = np.arange(result.recording.train_rows, len(result.recording), dtype=np.float64)
-    lines = [
-        _line("first model, never retrained", "frozen", rows, result.losses.never_retrained, window),
-        _line("live champion", "live", rows, result.losses.served, window),
-    ]
+    curves = (
+        (constant_words(result), "constant", result.losses.constant),
+        ("first model, never retrained", "frozen", result.losses.never_retrained),
+        ("live champion", "live", result.losses.served),
+    )
+    lines = [Line(words, style, rows, rolling(losses, window)) for words, style, losses in curves]
     label = "error rate" if result.measure == "accuracy" else "mean absolute error"
-    svg = line_chart(lines, marks(result), x_label="row", y_label=label, spans=spans)
+    svg = line_chart(lines, marks(result), x_label="row", y_label=label, spans=spans, date_of=_date_of(result))
     return Picture("Error over time", svg, f"Mean of the last {window} rows. Hover over a line to read it.", LEGEND)
 
 
-def _line(label: str, style: str, rows: Floats, losses: Floats, window: int) -> Line:
-    return Line(label, style, rows, rolling(losses, window))
+def _date_of(result: ReplayResult) -> Callable[[float], str] | None:
+    time, last = result.recording.time, len(result.recording) - 1
+    if time.moments is None:
+        return None
+    whole = time.at(last) - time.at(0)
+    form = "%Y-%m-%d" if whole > timedelta(days=8) else "%m-%d %H:%M"
+    return lambda row: f"{time.at(min(last, int(row))):{form}}"
 
 
 def rolling(losses: Floats, window: int) -> Floats:
@@ -99,29 +166,20 @@ def rolling(losses: Floats, window: int) -> Floats:
 
 
 def marks(result: ReplayResult) -> list[Mark]:
-    """Signals, retrainings, promotions and roll-backs, by row."""
+    """All signals, retrainings, promotions and roll-backs, by row."""
     journal = result.played.journal
-    found = [
-        Mark(
-            row_of(s.raised.prediction_id),
-            "signal",
-            f"row {row_of(s.raised.prediction_id):,}: {s.explanation or s.kind}",
-        )
-        for s in in_order(journal.signals)
-        if s.harmful
-    ]
     styles = {"retrain": "retrain", "reuse": "promotion", "promote": "promotion", "roll_back": "rollback"}
-    found += [
+    return [_signal_mark(signal) for signal in in_order(journal.signals)] + [
         Mark(d.row, styles[d.action], f"row {d.row:,}: {d.action.replace('_', ' ')} {d.candidate or ''}: {d.reason}")
         for d in journal.decisions
         if d.action in styles and d.row is not None
     ]
-    return found
 
 
 def _signal_mark(signal: DriftSignal) -> Mark:
     row = row_of(signal.raised.prediction_id)
-    return Mark(row, "signal", f"row {row:,}: {signal.explanation or signal.kind}")
+    what = signal.explanation or f"{signal.kind} {signal.subject}".strip()
+    return Mark(row, "signal" if signal.harmful else "change", f"row {row:,}: {what}")
 
 
 def listings(result: ReplayResult) -> list[Listing]:
@@ -145,18 +203,21 @@ def _model(result: ReplayResult) -> tuple[str, ...]:
     names = list(spec.features)
     features = f"{len(names)}: {', '.join(names[:12])}{' …' if len(names) > 12 else ''}"
     first, block = f"{result.recording.train_rows:,} rows", f"{result.recording.block_rows} rows"
-    return spec.task, ", ".join(spec.target), features, spec.learner.name, str(spec.policy), first, block
+    policy = spec.policy if isinstance(spec.policy, str) else str(spec.policy.get("name", "custom"))
+    return spec.task, ", ".join(spec.target), features, spec.learner.name, policy, first, block
 
 
 def _decision(decision: dict[str, Any]) -> tuple[str, ...]:
     version = decision["candidate"] or decision["champion"] or ""
-    return _row(decision["row"]), decision["action"].replace("_", " "), version, decision["reason"]
+    row = _row(decision["row"]) + (f" ({decision['at'][:16].replace('T', ' ')})" if "at" in decision else "")
+    return row, decision["action"].replace("_", " "), version, decision["reason"]
 
 
 def _signal(signal: dict[str, Any]) -> tuple[str, ...]:
     what = f"{signal['kind']} {signal['subject']}".strip() + (" (harmful)" if signal["harmful"] else "")
     evidence = signal["explanation"] or f"{signal['statistic']:.3g} > {signal['threshold']:.3g}"
-    return _row(signal["row"]), _row(signal["onset"]), what, signal["detector"], evidence
+    raised = _row(signal["row"]) + (f" ({signal['at'][:16].replace('T', ' ')})" if "at" in signal else "")
+    return raised, _row(signal["onset"]), what, signal["detector"], evidence
 
 
 def _row(row: int | None) -> str:
