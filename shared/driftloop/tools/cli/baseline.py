@@ -38,7 +38,7 @@ def baseline(
     sender = Sender(find_kafka(bootstrap_servers, home))
     sender.send(MODEL_PROFILES, f"{model}/{version}", profile.to_json())
     sender.close()
-    rows = next(iter((*profile.numeric.values(), *profile.categorical.values()))).rows
+    rows = max([one.rows for one in profile.numeric.values()] + [one.rows for one in profile.categorical.values()])
     if as_json:
         facts = {"model": model, "version": version, "rows": rows, "loss": profile.loss.mean if label else None}
         typer.echo(json.dumps(facts))

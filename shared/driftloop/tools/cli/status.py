@@ -171,10 +171,11 @@ def _print_services(console: "Console", services: dict[str, Any]) -> None:
 
     if not services:
         return
-    table = Table("service", "pid", "metrics", box=None)
+    table = Table("service", "pid", "state", "metrics", box=None)
     for name, one in services.items():
-        pid = str(one["pid"]) if one["alive"] else "[red]not running[/]"
-        table.add_row(name, pid, f"http://127.0.0.1:{one['port']}/metrics")
+        pid = str(one["pid"]) if one["alive"] else "–"
+        state = one["state"] if one["state"] == "ready" else f"[red]{one['state']}[/]"
+        table.add_row(name, pid, state, f"http://127.0.0.1:{one['port']}/metrics")
     console.print(table)
     for name, one in services.items():
         for words in one["waits"]:
