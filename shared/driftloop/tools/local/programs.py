@@ -39,7 +39,7 @@ GROUP_INPUTS: Mapping[str, tuple[str, ...]] = {
         topic.TRAINING_RESULTS,
         topic.MODEL_COMMANDS,
     ),
-    "trainer_worker": (topic.TRAINING_REQUESTS, topic.MODEL_COMMANDS),
+    "trainer_worker": (topic.TRAINING_REQUESTS, topic.MODEL_COMMANDS, topic.TRAINING_ANSWERS),
     "challenge_scoring": (topic.MODEL_EVENTS, topic.OUTCOME_FRAMES),
 }
 """Consumer group → the topics it commits offsets of: a loop is still when all are at their ends."""
@@ -101,6 +101,7 @@ def _settings(service: str, home: Home, port: int, warm: Sequence[str]) -> dict[
         f"{prefix}METRICS_PORT": str(port),
         f"{prefix}ARCHIVE_URI": str(home.lake),
         f"{prefix}ARTIFACT_URI": str(home.artifacts),
+        f"{prefix}RUNS_PATH": str(home.runs),
         f"{prefix}DATA_FOLDER": str(home.console),
     }
 
