@@ -31,7 +31,14 @@ def _model(name: str, waits_for: str, alert: str, ends: str) -> Wait:
 _EVIDENCE, _PERSON = "DriftloopModelWaitsForEvidence", "DriftloopModelWaitsForPerson"
 _RUN, _LONG = "DriftloopModelWaitsForRun", "DriftloopModelWaitsLong"
 
-INGESTION: tuple[Wait, ...] = ()
+INGESTION: tuple[Wait, ...] = (
+    Wait("half", "outcome_pairing", "the other half of a logged exchange", "driftloop_halves_waiting",
+         "requests or responses wait for the other one", "DriftloopHalvesWait",
+         "It comes. After `pair_wait_seconds` a request is dropped and counted, and a response is buried."),
+    Wait("registry", "outcome_ingestion, outcome_translate", "the schema registry", "driftloop_schema_registry_away",
+         "the schema registry does not answer", "DriftloopSchemaRegistryAway",
+         "It answers. Until then the process ends every 60 seconds and is started again where it was."),
+)  # fmt: skip
 
 ARCHIVE: tuple[Wait, ...] = ()
 

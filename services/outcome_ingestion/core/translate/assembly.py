@@ -31,9 +31,7 @@ def label(fields: dict[str, Any], model_id: str) -> Outgoing:
     return _message(PredictionLabel, PREDICTION_LABELS, {**known, "model_id": model_id})
 
 
-def _message(
-    contract: type[PredictionOutcome] | type[PredictionLabel], topic: str, fields: dict[str, Any]
-) -> Outgoing:
+def _message(contract: type[PredictionOutcome] | type[PredictionLabel], topic: str, fields: dict[str, Any]) -> Outgoing:
     try:
         message = contract.model_validate(fields)
     except ValidationError as error:

@@ -36,15 +36,13 @@ def _convert(value: Any, schema: Any, path: str, depth: int) -> Any:
     if value is None:
         return None
     kind, name = schema.get("type"), schema.get("name")
+    known = _LOGICAL.get(name) if isinstance(name, str) else None
     try:
-        if isinstance(name, str) and name in _LOGICAL:
-            return _LOGICAL[name](value, schema)
-        if kind == "struct":
-            return _struct(value, schema, path, depth)
-        if kind == "array":
-            return [_convert(one, schema.get("items"), f"{path}[{n}]", depth + 1) for n, one in enumerate(value)]
-        if kind == "map":
-            return _map(value, schema, path, depth)
+        if known is not None:
+            return known(value, schema)
+        nested = _NESTED.get(kind) if isinstance(kind, str) else None
+        if nested is not None:
+            return nested(value, schema, path, depth)
         if kind in ("double", "float") and isinstance(value, str):
             return float(_NOT_FINITE[value])
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError, binascii.Error) as error:
@@ -55,14 +53,19 @@ def _convert(value: Any, schema: Any, path: str, depth: int) -> Any:
 
 def _struct(value: Any, schema: dict[str, Any], path: str, depth: int) -> dict[str, Any]:
     fields = {field["field"]: field for field in schema["fields"]}
-    return {
-        name: _convert(value.get(name), field, f"{path}.{name}", depth + 1) for name, field in fields.items()
-    }
+    return {name: _convert(value.get(name), field, f"{path}.{name}", depth + 1) for name, field in fields.items()}
+
+
+def _array(value: Any, schema: dict[str, Any], path: str, depth: int) -> list[Any]:
+    return [_convert(one, schema.get("items"), f"{path}[{n}]", depth + 1) for n, one in enumerate(value)]
 
 
 def _map(value: Any, schema: dict[str, Any], path: str, depth: int) -> dict[str, Any]:
     pairs = value.items() if isinstance(value, dict) else value
     return {str(key): _convert(one, schema.get("values"), f"{path}.{key}", depth + 1) for key, one in pairs}
+
+
+_NESTED: dict[str, Callable[[Any, dict[str, Any], str, int], Any]] = {"struct": _struct, "array": _array, "map": _map}
 
 
 def unscaled(text: str, scale: int) -> Decimal:

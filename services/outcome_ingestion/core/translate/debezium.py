@@ -37,7 +37,9 @@ def _enveloped(document: dict[str, Any]) -> dict[str, Any]:
     if isinstance(op, str) and op in _PASSED:
         raise PassedOver(_PASSED[op])
     if op not in ("r", "c", "u"):
-        raise Refusal("decode", "NoChangeEvent", f"the path 'op' holds {str(op)[:40]!r}, and Debezium writes r c u d t m")
+        raise Refusal(
+            "decode", "NoChangeEvent", f"the path 'op' holds {str(op)[:40]!r}, and Debezium writes r c u d t m"
+        )
     if not isinstance(document.get("after"), dict):
         raise Refusal("decode", "NoChangeEvent", f"the path 'after' of op '{op}' holds no row")
     source = document.get("source")

@@ -156,5 +156,3 @@ def _object(value: Any, path: str) -> Mapping[str, Any]:
     if isinstance(value, Mapping):
         return value
     raise invalid("WrongShape", f"{path} is no object")
-
-

@@ -170,5 +170,3 @@ class Pair:
 def _said_by(response: Half) -> dict[str, object]:
     """What the response knows better than the request."""
     return {name: value for name, value in response.common.items() if name in ("model_version", "confidence")}
-
-

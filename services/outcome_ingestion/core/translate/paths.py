@@ -73,9 +73,7 @@ class Paths:
                 fields[name] = scalar_of(found, f"the path '{path}' ({name})")
         for name in ("segment", "attributes"):
             found = {key: self.at(path, scope) for key, path in getattr(paths, name).items()}
-            fields[name] = {
-                key: text_of(one, f"{name} '{key}'") for key, one in found.items() if one is not None
-            }
+            fields[name] = {key: text_of(one, f"{name} '{key}'") for key, one in found.items() if one is not None}
         if paths.model_version is not None and (found := self.at(paths.model_version, scope)) is not None:
             fields["model_version"] = self.version(text_of(found, f"the path '{paths.model_version}' (model_version)"))
         return fields

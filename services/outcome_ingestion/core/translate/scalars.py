@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
-from math import isfinite
+from math import isfinite, isnan
 from typing import Any
 from uuid import UUID
 
@@ -46,7 +46,7 @@ def _number(value: float | Decimal, path: str) -> float | int | None:
             return value
         raise invalid("WrongType", f"{path} is {value}, an integer that a float does not hold: send it as a text")
     found = float(value)
-    if found != found:
+    if isnan(found):
         return None
     if not isfinite(found):
         raise invalid("NotFinite", f"{path} is infinite")

@@ -87,6 +87,11 @@ class Translate:
         self._translator = Translator(source, find)
         self._ended: str | None = None
 
+    @property
+    def source(self) -> ModelSource:
+        """The declaration that is followed."""
+        return self._translator.source
+
     def process(self, records: Sequence[Record], now: datetime, *, tables_current: bool = False) -> Effects:  # noqa: ARG002
         """The messages of a batch. Raises UserError once the source was withdrawn or its topics are others."""
         if self._ended is not None:

@@ -21,6 +21,12 @@ SERVICES: Mapping[str, tuple[str, ...]] = {
 }
 """Process → module and arguments. The names are those of the consumer groups."""
 
+BESIDE: Mapping[str, tuple[str, ...]] = {
+    "outcome_translate": ("outcome_ingestion", "--role", "translate"),
+    "outcome_pairing": ("outcome_ingestion", "--role", "pair"),
+}
+"""Processes that only run where sources are declared; `outcome_translate` has a group a source."""
+
 GROUP_INPUTS: Mapping[str, tuple[str, ...]] = {
     "outcome_ingestion": (topic.PREDICTION_OUTCOMES, topic.PREDICTION_LABELS),
     "outcome_archive": (topic.OUTCOME_FRAMES,),
@@ -37,8 +43,12 @@ GROUP_INPUTS: Mapping[str, tuple[str, ...]] = {
 }
 """Consumer group → the topics it commits offsets of: a loop is still when all are at their ends."""
 
+BESIDE_INPUTS: Mapping[str, tuple[str, ...]] = {"outcome_pairing": (topic.PREDICTION_HALVES,)}
+"""The same of the processes beside, which a local loop does not wait for."""
+
 GROUP_STATES: Mapping[str, StateKind] = {
     "outcome_ingestion": "keyed",
+    "outcome_pairing": "keyed",
     "outcome_archive": "none",
     "drift_detection": "snapshot",
     "retrain_coordinator": "keyed",

@@ -1,0 +1,70 @@
+"""Declared sources on `model-sources`: published, listed, and found by name."""
+
+from datetime import datetime
+from typing import NamedTuple
+
+from driftloop.contracts.message import derive_id
+from driftloop.contracts.model_sources import ModelSourcePublished
+from driftloop.contracts.topics import MODEL_SOURCES
+from driftloop.errors import ExitCode, UserError
+from driftloop.kafka.clients.sender import Sender
+from driftloop.kafka.clients.tail import Tail
+from driftloop.kafka.settings import KafkaSettings
+from driftloop.spec.model_source import ModelSource
+
+
+class DeclaredSources(NamedTuple):
+    """The sources by name, and why the others cannot be used."""
+
+    usable: dict[str, ModelSource]
+    unusable: dict[str, str]
+
+
+def publish_source(kafka: KafkaSettings, source: ModelSource, now: datetime) -> bool:
+    """Publish `source` unless it stands there already; whether it is new. Raises UserError if the broker is away."""
+    if declared_sources(kafka).usable.get(source.name) == source:
+        return False
+    sender = Sender(kafka)
+    sender.send(MODEL_SOURCES, source.name, source_message(source, now).to_json())
+    sender.close()
+    return True
+
+
+def source_message(source: ModelSource, now: datetime) -> ModelSourcePublished:
+    """The message that declares `source`."""
+    return ModelSourcePublished(
+        message_id=derive_id("model-source", source.name, source.model_dump_json()),
+        model_id=source.model_id,
+        occurred_at=now,
+        source=source,
+    )
+
+
+def declared_sources(kafka: KafkaSettings) -> DeclaredSources:
+    """Every declared source, in the order of their names; raises UserError if the broker is away."""
+    usable: dict[str, ModelSource] = {}
+    unusable: dict[str, str] = {}
+    with Tail(kafka, [MODEL_SOURCES]) as tail:
+        for record in tail.read_to_end():
+            usable.pop(record.key, None)
+            unusable.pop(record.key, None)
+            if record.value is None:
+                continue
+            try:
+                usable[record.key] = ModelSourcePublished.from_json(record.value).source
+            except ValueError as error:
+                unusable[record.key] = str(error)[:300]
+    return DeclaredSources(dict(sorted(usable.items())), dict(sorted(unusable.items())))
+
+
+def declared_source(kafka: KafkaSettings, name: str) -> ModelSource:
+    """The source of that name; raises UserError if there is none that can be used."""
+    declared = declared_sources(kafka)
+    if name in declared.usable:
+        return declared.usable[name]
+    if name in declared.unusable:
+        raise UserError(f"the source {name} cannot be used: {declared.unusable[name]}", ExitCode.USAGE)
+    raise UserError(
+        f"no source {name} is declared: `driftloop sources apply FILE`, or see `driftloop sources list`",
+        ExitCode.NOT_FOUND,
+    )
