@@ -1,4 +1,4 @@
-"""Outcome ingestion: validated rows, each once, as columns; the archive of the labelled ones; foreign records translated.
+"""Outcome ingestion: validated rows, each once, as columns; their archive; and records of others, translated.
 
 Role `ingest` (group `outcome_ingestion`)
     consumes    prediction-outcomes, prediction-labels (co-partitioned), table model-specs
