@@ -16,8 +16,8 @@ from outcome_ingestion.adapters.delta import DeltaSink
 from outcome_ingestion.adapters.foreign_registry import ForeignRegistry
 from outcome_ingestion.adapters.registry_client import RegistryAddress, RegistryClient
 from outcome_ingestion.adapters.schema_registry import SchemaRegistry
+from outcome_ingestion.adapters.spoken import SpokenIngest
 from outcome_ingestion.core.archiving import Archive
-from outcome_ingestion.core.ingest import Ingest
 from outcome_ingestion.core.translate.pairing import Pair
 from outcome_ingestion.core.translate.translating import Translate
 from outcome_ingestion.metrics import ArchiveMetrics, IngestMetrics, PairMetrics, RegistryMetrics, TranslateMetrics
@@ -98,7 +98,7 @@ def _before() -> None:
 def _ingest(settings: Settings, kafka: KafkaSettings | None) -> Service:
     metrics = LoopMetrics(INGEST.service)
     schemas = _registry(settings)
-    core = Ingest(settings.rules, schemas)
+    core = SpokenIngest(settings.rules, schemas)
     metrics.registry.register(IngestMetrics(core))
     metrics.registry.register(RegistryMetrics(schemas.client if schemas else None))
     loop = Loop(core, INGEST, kafka, metrics=metrics)

@@ -43,6 +43,10 @@ class LossBlocks:
         self._open, self._version = [], version
         return closed
 
+    def begin_anew(self, rows: int) -> None:
+        """Blocks of so many rows follow; the open one is given up: its losses are not of the same kind, or length."""
+        self._rows, self._open = rows, []
+
     def push(self, losses: NDArray[np.float64], rows: NDArray[np.int64], at: NDArray[np.int64]) -> list[Block]:
         """Add losses with their row numbers and moments (milliseconds); gives the blocks that closed."""
         whole = np.rint(losses * FRACTION).astype(np.int64)

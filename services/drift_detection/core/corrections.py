@@ -71,6 +71,7 @@ class Revision:
     """Corrections that count, in their order: which of the given rows they are, and what they replace."""
 
     places: NDArray[np.intp]
+    numbers: Ints
     lag: Ints
     losses: Floats
     labels: Floats
@@ -144,9 +145,9 @@ class CountedRows:
             rows.losses[row], rows.labels[row] = losses[place], labels[place]
         which = np.array(at, dtype=np.intp)
         replaced = np.array(before, dtype=np.float64).reshape(-1, 2)
-        return Revision(
-            np.array(found, dtype=np.intp), rows.lag[which], replaced[:, 0], replaced[:, 1], rows.ordinals[:, which]
-        )
+        ordinals = rows.ordinals[:, which]
+        places = np.array(found, dtype=np.intp)
+        return Revision(places, rows.numbers[which], rows.lag[which], replaced[:, 0], replaced[:, 1], ordinals)
 
     def _read(self) -> Ints:
         """The hashes of all rows."""

@@ -1,5 +1,6 @@
 """The error monitor: a detector on the losses of one model and segment, and what it says when it alarms."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -9,6 +10,7 @@ from numpy.typing import NDArray
 from drift_detection.core.detectors.protocol import Detector, LossReference, make_detector
 from drift_detection.core.detectors.watch import WatchingDetector
 from drift_detection.core.ledger import Confirmation, Ledger
+from drift_detection.core.loss_trail import LossTrail
 from driftloop.contracts.model_profiles import LossProfile
 from driftloop.spec.model_spec import ModelSpec
 from driftloop.statistics.profiles import loss_profile
@@ -22,7 +24,10 @@ RECENT = 200
 
 @dataclass(frozen=True, slots=True)
 class Alarm:
-    """The losses rose: at which of the rows taken in, since how many rows, by how much."""
+    """The losses rose: at which of the rows taken in, since how many rows, by how much.
+
+    `current` is the mean loss of exactly the last `onset_rows_ago` rows up to the alarm.
+    """
 
     index: int
     onset_rows_ago: int
@@ -31,6 +36,17 @@ class Alarm:
     reference: float
     reference_rows: int
     current: float
+
+
+@dataclass(frozen=True, slots=True)
+class Excused:
+    """An alarm that is none: from its row on, losses are compared with `profile` (None: with the rows that follow)."""
+
+    profile: LossProfile | None
+
+
+Excuse = Callable[[Alarm], Excused | None]
+"""Asked about every alarm before it is raised."""
 
 
 def losses_are_binary(spec: ModelSpec) -> bool:
@@ -60,10 +76,14 @@ class ErrorMonitor:
         self._detector: Detector | None = None
         if profile is not None or losses_are_binary(spec):
             self._detector = self._made(profile)
+        self.excused: Excused | None = None
+        """What the losses are compared with since an alarm was excused."""
         self._bound: float | None = None
         self._latch: float | None = None
         self.rows = 0
         self._recent = np.zeros(0)
+        self.trail = LossTrail()
+        """What the losses were, to say of an alarm since which row and by how much they rose."""
         self._revised: dict[int, float] = {}
         """By place among the rows, what corrections have changed in the recent losses."""
 
@@ -74,8 +94,8 @@ class ErrorMonitor:
             parameters.setdefault("false_alarm_rate", self._rate)
         return make_detector(self.name, reference, parameters)
 
-    def push(self, losses: Floats) -> list[Alarm]:
-        """Take in losses; gives the alarms among them."""
+    def push(self, losses: Floats, excuse: Excuse | None = None) -> list[Alarm]:
+        """Take in losses; gives the alarms among them that are not excused."""
         if self._detector is None:
             return self._find_bound(losses)
         alarms: list[Alarm] = []
@@ -86,7 +106,7 @@ class ErrorMonitor:
             self._remember(losses[start:stop])
             self._ledger.unconfirmed += self._confirmation.push(losses[start:stop])
             if found is not None:
-                alarms.extend(self._judge(self._alarm(stop - 1)))
+                alarms.extend(self._judge(self._alarm(stop - 1), excuse))
             start = stop
         return alarms
 
@@ -103,12 +123,17 @@ class ErrorMonitor:
 
     def _remember(self, losses: Floats) -> None:
         self._recent = np.concatenate((self._recent, losses))[-RECENT:]
+        self.trail.push(losses)
         self.rows += len(losses)
         if self._revised:
             oldest = self.rows - len(self._recent)
             self._revised = {place: change for place, change in self._revised.items() if place >= oldest}
 
-    def _judge(self, alarm: Alarm) -> list[Alarm]:
+    def _judge(self, alarm: Alarm, excuse: Excuse | None) -> list[Alarm]:
+        excused = excuse(alarm) if excuse is not None else None
+        if excused is not None:
+            self.excused, self._detector = excused, self._made(excused.profile)
+            return []
         if hasattr(self._detector, "latched"):
             return [self._said(alarm)]
         stands = self._latch is not None and float(self._recent[-50:].mean()) > self._latch
@@ -128,6 +153,11 @@ class ErrorMonitor:
             and "false_alarm_rate" not in self._spec.detection.error_parameters
         ):
             self._detector.declare(rate)
+
+    @property
+    def is_learning(self) -> bool:
+        """Whether losses are not judged yet, because too few are known to compare with."""
+        return self._detector is None or (isinstance(self._detector, WatchingDetector) and self._detector.is_learning)
 
     @property
     def alarmed(self) -> bool:
@@ -152,9 +182,8 @@ class ErrorMonitor:
 
     def _alarm(self, index: int) -> Alarm:
         assert self._detector is not None
-        since = max(self._detector.onset_rows_ago, 1)
         mean, rows = self._detector.reference_level
-        current = float(self._recent[-since:].mean())
+        since, current = self.trail.since(self._detector.onset_rows_ago)
         return Alarm(index, since, *self.statistic, mean, rows, current)
 
     def revise(self, places: NDArray[np.int64], changes: Floats) -> None:
@@ -186,17 +215,29 @@ class ErrorMonitor:
             "latch": self._latch,
             "recent": self._recent.tolist(),
             "bound": self._bound,
+            "trail": self.trail.snapshot(),
+            "excused": None if self.excused is None else [self._excused_by()],
             "revised": [*self._revised.items()],
             "confirmation": self._confirmation.snapshot(),
             "detector": self._detector.snapshot() if self._detector else None,
         }
 
+    def _excused_by(self) -> Any:
+        profile = self.excused.profile if self.excused is not None else None
+        return None if profile is None else profile.model_dump()
+
     def restore(self, state: dict[str, Any]) -> None:
         """Take up where `snapshot` left off."""
+        if state["excused"] is not None:
+            (kept,) = state["excused"]
+            self.excused = Excused(None if kept is None else LossProfile.model_validate(kept))
+            self._detector = self._made(self.excused.profile)
         self.rows, self._latch = state["rows"], state["latch"]
         self._confirmation.restore(state["confirmation"])
         self._recent = np.array(state["recent"], dtype=np.float64)
         self._revised = dict(state["revised"])
+        if state["trail"] is not None:
+            self.trail.restore(state["trail"])
         if state["bound"] is not None:
             self._bound = state["bound"]
             self._detector = self._made(LossProfile(rows=0, mean=0, variance=0, bound=state["bound"]))

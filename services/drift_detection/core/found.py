@@ -22,11 +22,16 @@ class Harm:
     version: str
     alarm: Alarm
     raised: Step
+    onset: Step
+    """The first of the rows that the alarm's figures are of."""
     lag: int
     parts: dict[str, float] = field(default_factory=dict)
     """Segments' parts in the added loss, of an alarm of the whole model."""
-    rule: str = ""
-    """The rule of a preset that alarmed; empty for the error detector."""
+    detector: str = ""
+    """The error detector that alarmed, or the rule of a preset."""
+    by_rule: bool = False
+    beside: bool = False
+    """Whether the version only shares traffic with the one that is judged."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,8 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from drift_detection.core.trail import Step
+
 
 @dataclass(frozen=True, slots=True)
 class Judged:
@@ -49,6 +51,29 @@ class Judged:
             self.labels[which],
             {name: column[which] for name, column in self.targets.items()},
         )
+
+    def pick(self, which: NDArray[np.intp]) -> Self:
+        """Some of the rows, wherever they stand; `take` where they stand together."""
+        if len(which) and int(which[-1]) - int(which[0]) + 1 == len(which):
+            return self.take(slice(int(which[0]), int(which[-1]) + 1))
+        ids = self.ids.of(which) if isinstance(self.ids, LazyIds) else [self.ids[row] for row in which.tolist()]
+        places = pa.array(which)
+        return type(self)(
+            self.losses[which],
+            self.rows[which],
+            self.at[which],
+            self.lag[which],
+            ids,
+            tuple((name, codes[which], values) for name, codes, values in self.segments),
+            np.ascontiguousarray(self.measures[:, which]),
+            self.labels[which],
+            {name: column.take(places) for name, column in self.targets.items()},
+        )
+
+    def steps(self, which: NDArray[np.intp]) -> list[Step]:
+        """Some of the rows as they are named in signals."""
+        ids = self.ids.some(which) if isinstance(self.ids, LazyIds) else [self.ids[row] for row in which.tolist()]
+        return [Step(*step) for step in zip(self.rows[which].tolist(), ids, self.at[which].tolist(), strict=True)]
 
     def kept_ids(self, which: slice) -> pa.Array:
         """The ids of some of the rows, apart from the frame that they came in."""
@@ -128,6 +153,15 @@ class LazyIds(Sequence[str]):
         if isinstance(index, slice):
             return LazyIds(self._column, self._which[index])
         return str(self._column[int(self._which[index])].as_py())
+
+    def of(self, which: NDArray[np.intp]) -> "LazyIds":
+        """Those of some of the rows, to be looked up when asked for."""
+        return LazyIds(self._column, self._which[which])
+
+    def some(self, which: NDArray[np.intp]) -> list[str]:
+        """The ids of some of the rows."""
+        found: list[str] = self._column.take(pa.array(self._which[which])).to_pylist()
+        return found
 
     def kept(self, which: slice) -> pa.Array:
         """Some of the ids, copied out of the frame."""

@@ -1,5 +1,6 @@
 """The tables: specs and profiles of models, kept as they came and opened when asked for."""
 
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
@@ -16,6 +17,9 @@ SPECS = 8
 """Versions of a spec that are kept: frames of older ones may still be on their way."""
 PROFILES = 12
 """Versions whose profiles are kept, the newest by arrival."""
+WITHDRAWN = 10_000
+ABSENT = 64
+"""Versions of a model that are remembered to have no profile, the newest by when they were asked for."""
 
 
 class _References(Mapping[str, Reference | None]):
@@ -48,36 +52,65 @@ def _opened(raw: bytes) -> Reference | None:
 
 
 class Knowledge:
-    """Specs and profiles by model. What cannot be read is left out: the writers' schema check is strict."""
+    """Specs and profiles by model. What cannot be read is left out and counted: the row before it holds."""
 
     def __init__(self) -> None:
         self._specs: dict[str, dict[int, ModelSpec]] = {}
         self._newest: dict[str, int] = {}
         self._profiles: dict[str, dict[str, bytes]] = {}
         self._opened: dict[str, dict[str, Reference | None]] = {}
-        self._absent: dict[str, set[str]] = {}
+        self._absent: dict[str, dict[str, None]] = {}
+        self.unread: Counter[str] = Counter()
+        """Rows of tables that could not be read, by table."""
+        self.refused_specs: dict[str, int] = {}
+        """Model → spec version that names what is not installed here; an earlier one is in force."""
+        self.withdrawn: dict[str, None] = {}
+        """Models whose spec was withdrawn, in the order of that: what was known of them is not taken up again."""
 
-    def take_spec(self, value: bytes | str | None) -> None:
-        """A row of model-specs. One that names what is not installed here is not taken: the one before it holds."""
+    def take_spec(self, key: bytes | str | None, value: bytes | str | None) -> str | None:
+        """A row of model-specs, keyed by model; one without a value withdraws the spec, and its model is given back.
+
+        One that names what is not installed here is not taken: the one before it holds.
+        """
+        if not value:
+            return self._forget(_text(key))
         try:
-            published = ModelSpecPublished.from_json(value or b"")
+            published = ModelSpecPublished.from_json(value)
         except pydantic.ValidationError:
-            return
+            self.unread["model-specs"] += 1
+            return None
+        self.withdrawn.pop(published.model_id, None)
         self._newest[published.model_id] = max(published.spec_version, self._newest.get(published.model_id, 0))
         try:
             check_detection(published.spec.detection)
         except ValueError:
-            return
+            self.refused_specs[published.model_id] = published.spec_version
+            return None
+        self.refused_specs.pop(published.model_id, None)
         specs = self._specs.setdefault(published.model_id, {})
         specs[published.spec_version] = published.spec
         for old in sorted(specs)[:-SPECS]:
             del specs[old]
+        return None
+
+    def _forget(self, model_id: str) -> str:
+        self._specs.pop(model_id, None)
+        for known in (self._newest, self._absent, self.refused_specs):
+            known.pop(model_id, None)
+        self.withdrawn[model_id] = None
+        for old in list(self.withdrawn)[:-WITHDRAWN]:
+            del self.withdrawn[old]
+        return model_id
 
     def take_profile(self, key: bytes | str | None, value: bytes | str | None) -> None:
-        """A row of model-profiles, keyed `model_id/version`."""
-        text = key.decode("utf-8", "replace") if isinstance(key, bytes) else key or ""
-        model_id, _, version = text.rpartition("/")
-        if not model_id or not value:
+        """A row of model-profiles, keyed `model_id/version`; one without a value withdraws the profile."""
+        model_id, _, version = _text(key).rpartition("/")
+        if not model_id:
+            self.unread["model-profiles"] += 1
+            return
+        if not value:
+            self._profiles.get(model_id, {}).pop(version, None)
+            self._opened.get(model_id, {}).pop(version, None)
             return
         profiles = self._profiles.setdefault(model_id, {})
         profiles.pop(version, None)
@@ -99,15 +132,21 @@ class Knowledge:
         return specs[min(specs, key=lambda number: (abs(number - spec_version), number))]
 
     def has_profile(self, model_id: str, version: str) -> bool:
-        """Whether the version's profile has been read, or was looked for before and is not there."""
-        if version in self._profiles.get(model_id, {}):
-            return True
-        looked = self._absent.setdefault(model_id, set())
-        if version in looked:
-            return True
-        looked.add(version)
-        return False
+        """Whether the version's profile has been read, or is known not to be there."""
+        return version in self._profiles.get(model_id, {}) or version in self._absent.get(model_id, {})
+
+    def is_absent(self, model_id: str, version: str) -> None:
+        """The tables are read up to their ends for this version: if its profile is not there then, it has none."""
+        absent = self._absent.setdefault(model_id, {})
+        absent.pop(version, None)
+        absent[version] = None
+        for old in list(absent)[:-ABSENT]:
+            del absent[old]
 
     def references(self, model_id: str) -> Mapping[str, Reference | None]:
         """The references of a model's versions."""
         return _References(self._profiles.get(model_id, {}), self._opened.setdefault(model_id, {}))
+
+
+def _text(key: bytes | str | None) -> str:
+    return key.decode("utf-8", "replace") if isinstance(key, bytes) else key or ""

@@ -1,6 +1,7 @@
 """Rows as their labels come in: losses to the monitors, by version, and the corrections of labels."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,16 +12,18 @@ from drift_detection.core.attribution import LossHistory
 from drift_detection.core.blocks import LossBlocks
 from drift_detection.core.corrections import KEPT, NOT_COUNTED, Counted, CountedRows, Revision
 from drift_detection.core.errors import Alarm
-from drift_detection.core.found import Findings, Harm, References
+from drift_detection.core.found import Findings, References
 from drift_detection.core.judged import Judged, LazyIds
+from drift_detection.core.judging import ScopedLosses
 from drift_detection.core.label_windows import LabelWatch
 from drift_detection.core.maturity import Maturity
 from drift_detection.core.measures import Floats, labels_of, learn_classes, quality, quality_before
+from drift_detection.core.monitor import ModelMonitor
 from drift_detection.core.roster import Roster
 from drift_detection.core.rows import FrameRows, places_of
-from drift_detection.core.trail import Step
+from drift_detection.core.sharing import VersionSharing
+from drift_detection.core.turns import Turn, turns
 from driftloop.codec.frames import LABEL
-from driftloop.spec.model_spec import ModelSpec
 
 Which = NDArray[np.intp]
 LAG = 1
@@ -40,6 +43,7 @@ class LossWatch:
         self.maturity = Maturity(spec.label_delay.expected_seconds)
         self.blocks = LossBlocks(spec.detection.loss_block_rows)
         self.counted = CountedRows(len(spec.segments))
+        self.sharing = VersionSharing(roster)
         self.too_late = 0
         """Corrections of rows that are remembered no longer, or never were: rows of a version that is not judged."""
         self._waiting: Judged | None = None
@@ -47,13 +51,22 @@ class LossWatch:
         """Of this frame: the first row that had waited for its version to be judged, and the row with which it was."""
         self._keeps_all = False
 
-    def change_spec(self, before: ModelSpec) -> None:
-        """The roster has another spec than before."""
+    def change_spec(self, changed: Collection[str]) -> None:
+        """The roster has another spec than before, in these parts."""
         spec = self._roster.spec
-        if spec.label_delay.expected_seconds != before.label_delay.expected_seconds:
+        if {"label delay", "target"} & {*changed}:
             self.maturity = Maturity(spec.label_delay.expected_seconds)
-        self._waiting = None
-        self.counted = CountedRows(len(spec.segments))
+        if {"loss blocks", "target"} & {*changed}:
+            self.blocks.begin_anew(spec.detection.loss_block_rows)
+        if {"segments", "target"} & {*changed}:
+            if self._waiting is not None:
+                self.sharing.unjudged["spec_changed"] += len(self._waiting)
+            self._waiting = None
+            self.counted = CountedRows(len(spec.segments))
+            self.history = LossHistory()
+        if "target" in changed:
+            self.harmed_from = 0.0
+        self.sharing.change_spec(changed)
 
     def take(self, rows: FrameRows, first_row: int, references: References, found: Findings) -> None:
         """Take in the labelled rows of a frame, the first of them number `first_row`; then its corrections."""
@@ -61,9 +74,11 @@ class LossWatch:
         if len(corrected):
             learn_classes(rows, np.union1d(rows.judged, corrected), self._roster.classes)
         self._keeps_all, self._waited = bool(len(corrected)), []
+        self.sharing.begin(rows, first_row, references)
         self._judge(self._judged_rows(rows, first_row), rows, references, found)
         if len(corrected):
             self._correct(rows, corrected, first_row + np.cumsum(rows.labelled)[corrected] - 1, found)
+        self.sharing.end()
 
     def end(self, next_row: int) -> None:
         """The frame has been dealt with; the next labelled row has this number."""
@@ -93,31 +108,36 @@ class LossWatch:
             serving.see(names[current])
             self._push(judged, found)
             return
-        for start, stop in _runs(of):
-            self._judge_run(judged.take(slice(start, stop)), names[int(of[start])], references, found)
+        for turn in turns(of, names, serving):
+            self._take_turn(turn, judged, references, found)
 
-    def _judge_run(self, run: Judged, version: str, references: References, found: Findings) -> None:
-        """Rows of one version: judged where it is the current one, kept back while it may become it."""
-        serving = self._roster.judged
-        if version == serving.current:
+    def _take_turn(self, turn: Turn, judged: Judged, references: References, found: Findings) -> None:
+        """Rows up to where the versions change over, or up to the end of the frame."""
+        if turn.drops_waiting and self._waiting is not None:
+            self.sharing.push(turn.waited, self._waiting, found)
             self._waiting = None
-            serving.see(version)
-            self._push(run, found)
+        for version, which in turn.aside.items():
+            self.sharing.push(version, judged.pick(which), found)
+        if len(turn.current):
+            self._push(judged.pick(turn.current), found)
+        kept = judged.pick(turn.kept) if len(turn.kept) else None
+        if turn.new is None:
+            if kept is not None:
+                self._waiting = kept.detached() if self._waiting is None else self._waiting.joined(kept.detached())
             return
-        if not serving.is_candidate(version):
-            self._waiting = None
-        believed = next((row for row in run.rows.tolist() if serving.see(version)), None)
-        if believed is not None:
-            self._waited.append((int((self._waiting or run).rows[0]), believed))
-            found.blocks.extend(self.blocks.change(version))
-            self._roster.judge(references[version])
-            self.counted.forget_windows()
-            for part in (self._waiting, run):
-                if part is not None:
-                    self._push(part, found)
-            self._waiting = None
-            return
-        self._waiting = run.detached() if self._waiting is None else self._waiting.joined(run)
+        waited, self._waiting = [part for part in (self._waiting, kept) if part is not None], None
+        believed = int(judged.rows[turn.believed])
+        self._waited.append((int(waited[0].rows[0]), believed))
+        self._roster.judged.see(turn.new)
+        self._change_version(turn.new, references, found)
+        self.sharing.change(turn.new, int(waited[0].at[0] - waited[0].lag[0]), believed)
+        for part in waited:
+            self._push(part, found)
+
+    def _change_version(self, version: str, references: References, found: Findings) -> None:
+        found.blocks.extend(self.blocks.change(version))
+        self._roster.judge(references[version])
+        self.counted.forget_windows()
 
     def _push(self, judged: Judged, found: Findings) -> None:
         """Take in rows in parts that end where the rate of labelled rows is looked at."""
@@ -128,6 +148,7 @@ class LossWatch:
             self._push_part(judged if stop - begin == len(judged) else judged.take(slice(begin, stop)), found)
             if labels.push(judged.at[begin:stop]):
                 self._roster.declare_errors()
+                self.sharing.declare_errors()
             begin = stop
 
     def _push_part(self, judged: Judged, found: Findings) -> None:
@@ -141,6 +162,7 @@ class LossWatch:
                 if len(which):
                     self._push_scope(f"{name}={value}", judged, which, ordinals[place], found)
         self.history.trim()
+        self.sharing.count(judged)
         self._remember(judged, ordinals)
 
     def _remember(self, judged: Judged, ordinals: NDArray[np.int64]) -> None:
@@ -157,25 +179,36 @@ class LossWatch:
         ordinals: NDArray[np.int64],
         found: Findings,
     ) -> None:
-        monitor = self._roster.monitor(segment)
-        if monitor is None:
-            return
+        for monitor in self._roster.monitors_of(segment):
+            mine = which
+            if segment and not monitor.since_row <= judged.rows[0] <= judged.rows[-1] < monitor.until_row:
+                mine = _between(judged.rows, which, monitor.since_row, monitor.until_row)
+            if mine is None or len(mine):
+                self._push_to(monitor, judged, mine, ordinals, found)
+
+    def _push_to(
+        self,
+        monitor: ModelMonitor,
+        judged: Judged,
+        which: Which | None,
+        ordinals: NDArray[np.int64],
+        found: Findings,
+    ) -> None:
+        segment = monitor.segment
         found.segments.add(segment)
-        losses = judged.losses if which is None else judged.losses[which]
-        measures = judged.measures if which is None else judged.measures[:, which]
-        ordinals[slice(None) if which is None else which] = monitor.quality.rows + np.arange(len(losses))
         version = self._roster.judged.current or "0.0.0"
-        for alarm in monitor.take_losses(losses, measures):
-            row = alarm.index if which is None else int(which[alarm.index])
-            step = Step(int(judged.rows[row]), judged.ids[row], int(judged.at[row]))
-            if not segment:
-                self.harmed_from = alarm.reference
-            parts = {} if segment else self._parts(alarm, len(judged) - 1 - row)
-            found.harms.append(Harm(segment, version, alarm, step, int(judged.lag[row]), parts))
-        for rule, alarm in monitor.take_rules(losses):
-            row = alarm.index if which is None else int(which[alarm.index])
-            step = Step(int(judged.rows[row]), judged.ids[row], int(judged.at[row]))
-            found.harms.append(Harm(segment, version, alarm, step, int(judged.lag[row]), rule=rule))
+        scope = ScopedLosses(judged, which, segment, version)
+        ordinals[slice(None) if which is None else which] = monitor.quality.rows + np.arange(len(scope.losses))
+        monitor.take_measures(scope.measures)
+        if monitor.errors is None:
+            return
+        for harm in scope.judge(monitor.errors, monitor.rules, self.sharing.excuser(monitor.errors, segment, judged)):
+            if segment or harm.by_rule:
+                found.harms.append(harm)
+                continue
+            self.harmed_from = harm.alarm.reference
+            behind = len(judged) - 1 - int(np.searchsorted(judged.rows, harm.raised.row))
+            found.harms.append(replace(harm, parts=self._parts(harm.alarm, behind)))
 
     def _parts(self, alarm: Alarm, behind: int) -> dict[str, float]:
         return self.history.added_loss(alarm.onset_rows_ago, behind, alarm.reference)
@@ -202,6 +235,8 @@ class LossWatch:
         for segment, part, ordinals in self._scopes(rows, which, replaced):
             counted = ordinals != NOT_COUNTED
             monitor = self._roster.monitors.get(segment)
+            if monitor is not None:
+                counted &= replaced.numbers[part] >= monitor.since_row
             if monitor is not None and counted.any():
                 found.segments.add(segment)
                 monitor.revise(ordinals[counted], old[:, part[counted]], new[:, part[counted]])
@@ -225,11 +260,13 @@ class LossWatch:
             "maturity": self.maturity.snapshot(),
             "counted": self.counted.snapshot(),
             "too_late": self.too_late,
+            "sharing": self.sharing.snapshot(),
             "waiting": self._waiting.to_state() if self._waiting is not None else None,
         }
 
-    def restore(self, state: dict[str, Any]) -> None:
-        """Take up where `snapshot` left off."""
+    def restore(self, state: dict[str, Any], references: References) -> None:
+        """Take up where `snapshot` left off; the roster must have been restored before."""
+        self.sharing.restore(state["sharing"], references)
         self.history.restore(state["history"])
         self.harmed_from = state["harmed_from"]
         self.blocks.restore(state["blocks"])
@@ -245,7 +282,7 @@ def _targets(rows: FrameRows, which: pa.Array | None) -> dict[str, pa.Array]:
     return {name: one if which is None else one.take(which) for name, one in columns.items() if one is not None}
 
 
-def _runs(codes: NDArray[np.int32]) -> list[tuple[int, int]]:
-    """(start, stop) of each run of equal codes."""
-    ends = [*(np.flatnonzero(np.diff(codes)) + 1).tolist(), len(codes)]
-    return list(zip([0, *ends[:-1]], ends, strict=True))
+def _between(rows: NDArray[np.int64], which: Which | None, since: int, until: int) -> Which:
+    """Those of the rows whose number is at least `since` and below `until`."""
+    every = np.arange(len(rows)) if which is None else which
+    return every[(rows[every] >= since) & (rows[every] < until)]

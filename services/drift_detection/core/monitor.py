@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from drift_detection.core.budget import Budget
-from drift_detection.core.errors import Alarm, ErrorMonitor
+from drift_detection.core.errors import ErrorMonitor
 from drift_detection.core.ledger import Ledger
 from drift_detection.core.measures import ClassNames, measures_of
 from drift_detection.core.performance import RecentOperations, RecentQuality
@@ -20,6 +20,8 @@ from driftloop.contracts.model_profiles import LossProfile
 from driftloop.spec.model_spec import Detection, ModelSpec
 
 Floats = NDArray[np.float64]
+
+FOR_EVER = 1 << 62
 
 
 class ModelMonitor:
@@ -45,24 +47,37 @@ class ModelMonitor:
         self.rules: tuple[RuleMonitor, ...] = ()
         self.rows = 0
         self.labelled_rows = 0
+        self.since_row, self.until_row = 0, FOR_EVER
+        """Of the model's labelled rows, those that count here: a segment may come to be watched within a frame."""
 
     def judge_version(self, reference: Reference | None, budget: Budget) -> None:
         """Losses and labels of another version follow: their monitors start anew with its profile."""
+        self.begin_errors(reference, budget)
+        self.begin_labels(reference, budget)
+        self.quality = RecentQuality(measures_of(self.spec), self.classes)
+
+    def begin_errors(self, reference: Reference | None, budget: Budget) -> None:
+        """Losses are watched anew, against the profile of the version."""
         profile = reference.profile.loss if reference is not None and reference.profile.loss.rows else None
         if profile is not None and self.segment:
             profile = LossProfile(rows=0, mean=0, variance=0, bound=profile.bound)
         self.errors = ErrorMonitor(self.spec, profile, budget.error_rate(self.segment), self.ledger)
-        self.quality = RecentQuality(measures_of(self.spec), self.classes)
-        self.labels = self._label_windows(reference, budget)
         wanted = () if self.segment else rules_of(self.spec.detection.preset)
         mean = profile.mean if profile is not None else None
         self.rules = tuple(RuleMonitor(rule, mean) for rule in wanted)
 
+    def begin_labels(self, reference: Reference | None, budget: Budget) -> None:
+        """Windows of labels begin anew."""
+        self.labels = self._label_windows(reference, budget)
+
     def serve_version(self, battery: Battery | None) -> None:
         """Predictions of another version follow: windows are compared with its profile."""
-        self.windows, self.operations = None, RecentOperations()
-        if battery is not None:
-            self.windows = self._window_monitor(battery)
+        self.operations = RecentOperations()
+        self.begin_windows(battery)
+
+    def begin_windows(self, battery: Battery | None) -> None:
+        """Windows of columns begin anew."""
+        self.windows = None if battery is None else self._window_monitor(battery)
 
     def _label_windows(self, reference: Reference | None, budget: Budget) -> WindowMonitor | None:
         if self.segment or reference is None or reference.labels is None:
@@ -104,11 +119,10 @@ class ModelMonitor:
             columns = self.windows.battery.reference.sharing(self.segment)
             self.windows.declare(budget.window_level(self.segment, columns, rows_a_look(self.spec.detection)))
 
-    def take_losses(self, losses: Floats, measures: Floats) -> list[Alarm]:
-        """Take in losses of the version that is judged, and what else was measured of their rows."""
-        self.labelled_rows += len(losses)
+    def take_measures(self, measures: Floats) -> None:
+        """Take in what was measured of labelled rows of the version that is judged."""
+        self.labelled_rows += measures.shape[1]
         self.quality.push(measures)
-        return self.errors.push(losses) if self.errors else []
 
     def revise(self, places: NDArray[np.int64], before: Floats, now: Floats) -> None:
         """Measures of rows (measures × rows) whose labels were corrected, by their places among the version's rows."""
@@ -116,10 +130,6 @@ class ModelMonitor:
         if self.errors is not None:
             loss = measures_of(self.spec).index("loss")
             self.errors.revise(places, now[loss] - before[loss])
-
-    def take_rules(self, losses: Floats) -> list[tuple[str, Alarm]]:
-        """The same losses by the rules of the preset: (rule, alarm)."""
-        return [(monitor.rule.name, alarm) for monitor in self.rules for alarm in monitor.push(losses)]
 
     def take_rows(self, rows: int, operations: Floats | None) -> None:
         """Take in rows seen for the first time, and what was measured of them as they ran."""
@@ -132,6 +142,7 @@ class ModelMonitor:
         return {
             "rows": self.rows,
             "labelled_rows": self.labelled_rows,
+            "since_row": self.since_row,
             "rules": [monitor.snapshot() for monitor in self.rules],
             "quality": self.quality.snapshot(),
             "operations": self.operations.snapshot(),
@@ -143,6 +154,7 @@ class ModelMonitor:
     def restore(self, state: dict[str, Any]) -> None:
         """Take up where `snapshot` left off; the versions must have been set before."""
         self.rows, self.labelled_rows = state["rows"], state["labelled_rows"]
+        self.since_row = state["since_row"]
         for monitor, kept in zip(self.rules, state["rules"], strict=True):
             monitor.restore(kept)
         self.quality.restore(state["quality"])

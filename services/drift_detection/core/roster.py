@@ -4,25 +4,26 @@ Two streams of rows are watched: rows as they were predicted (their columns) and
 come in (their losses and the labels themselves). Each has its own version, because labels lag behind; both meet here.
 """
 
+from collections.abc import Collection
 from typing import Any
 
 from drift_detection.core.budget import Budget
 from drift_detection.core.found import References
 from drift_detection.core.ledger import Ledger
-from drift_detection.core.measures import ClassNames
+from drift_detection.core.measures import ClassNames, measures_of
 from drift_detection.core.monitor import ModelMonitor, rows_a_look
+from drift_detection.core.performance import RecentQuality
+from drift_detection.core.segment_slots import SEGMENTS, SegmentSlots
 from drift_detection.core.traffic import Traffic
 from drift_detection.core.versions import ServingVersion
 from drift_detection.core.windows.battery import Battery
+from drift_detection.core.windows.of_profile import fitting as reference_fitting
 from drift_detection.core.windows.reference import Reference
 from driftloop.spec.model_spec import ModelSpec
 
-SEGMENTS = 50
-"""Segments that are watched; the rows of further ones count for the whole model only."""
-
 
 class Roster:
-    """A monitor for the whole model (segment empty) and for each segment that came up, first come first served."""
+    """A monitor for the whole model (segment empty) and for each segment that is watched."""
 
     def __init__(self, spec: ModelSpec) -> None:
         self.spec = spec
@@ -32,16 +33,29 @@ class Roster:
         self.ledger = Ledger()
         self.traffic, self.labels = _traffic(spec), _traffic(spec)
         """Of all rows, and of the labelled ones."""
+        self.slots = SegmentSlots()
+        self.target_since = 0
+        """The spec version since which the target is what it is: profiles of older ones tell of another."""
         self.reference: Reference | None = None
         """What columns are compared with."""
-        self._judged_reference: Reference | None = None
+        self.judged_reference: Reference | None = None
+        """The profile of the version that is judged, as far as it is of the target that there is now."""
+        self._profiles: tuple[Reference | None, Reference | None] = None, None
+        """The same of judged and serving version, as they were published."""
         self._battery_of: dict[bool, Battery] = {}
         self.monitors: dict[str, ModelMonitor] = {"": self._new("")}
+        self._leaving: list[ModelMonitor] = []
+        """Segments that left with a row of the frame in hand: earlier rows of it are still theirs."""
 
     @property
     def budget(self) -> Budget:
         """The model's budget of false alarms at the rows that come."""
         return Budget.of(self.spec).at(rows=self.traffic.rows_per_month, labelled_rows=self.labels.rows_per_month)
+
+    @property
+    def has_profile(self) -> bool:
+        """Whether the version that serves has a profile of the target that the spec declares."""
+        return self.reference is not None and self.reference is self._profiles[1]
 
     def monitor(self, segment: str) -> ModelMonitor | None:
         """The monitor of a segment, a new one where it is seen first; None where there are too many."""
@@ -50,23 +64,88 @@ class Roster:
             known = self.monitors[segment] = self._set_up(segment)
         return known
 
-    def change_spec(self, spec: ModelSpec) -> None:
-        """Monitors start anew with another spec's settings; versions and traffic stay what they are."""
-        if spec.detection.rows_per_month != self.spec.detection.rows_per_month:
-            self.traffic, self.labels = _traffic(spec), _traffic(spec)
-        self.spec, self._battery_of = spec, {}
-        self.monitors = {}
-        self.monitors[""] = self._set_up("")
+    def monitors_of(self, segment: str) -> list[ModelMonitor]:
+        """Its monitor, after one that left with a row of the frame in hand."""
+        known = self.monitor(segment)
+        left = [one for one in self._leaving if one.segment == segment] if self._leaving else []
+        return left if known is None else [*left, known]
 
-    def judge(self, reference: Reference | None) -> None:
-        """Losses of another version follow, whose profile this is."""
-        self._judged_reference = reference
+    def review_segments(self, next_row: int) -> None:
+        """Watch the segments that have most rows; those that are new from the labelled row `next_row` on."""
+        stay = {name: any(one.alarmed for one in self._streams(name)) for name in self.monitors if name}
+        for old, new in self.slots.review(stay):
+            left = self.monitors.pop(old)
+            left.until_row = next_row
+            self._leaving.append(left)
+            self.monitors[new] = self._set_up(new)
+            self.monitors[new].since_row = next_row
+
+    def _streams(self, segment: str) -> list[Any]:
+        monitor = self.monitors[segment]
+        return [*monitor.streams, *([monitor.errors] if monitor.errors is not None else [])]
+
+    def end(self) -> None:
+        """The frame has been dealt with."""
+        self._leaving = []
+
+    def change_spec(self, spec: ModelSpec, changed: Collection[str], spec_version: int) -> None:
+        """Another spec, in these parts: only what they concern begins anew."""
+        self.spec, parts = spec, {*changed}
+        if "segments" in parts:
+            kept = {segment for segment in self.monitors if segment.partition("=")[0] in {"", *spec.segments}}
+            self.monitors = {segment: self.monitors[segment] for segment in self.monitors if segment in kept}
+            self.slots = SegmentSlots()
         for monitor in self.monitors.values():
-            monitor.judge_version(reference, self.budget)
+            monitor.spec = spec
+        if "budget" in parts:
+            for traffic in (self.traffic, self.labels):
+                traffic.declare(spec.detection.rows_per_month)
+        if "target" in parts:
+            self.target_since = spec_version
+            self._begin_target()
+        if "error detector" in parts and self.judged.current is not None:
+            for monitor in self.monitors.values():
+                monitor.begin_errors(self.judged_reference, self.budget)
+        if "windows" in parts:
+            self._begin_windows()
+        if {"budget", "segments"} & parts:
+            self.declare_windows()
+            self.declare_errors()
 
-    def serve(self, reference: Reference | None) -> None:
+    def _begin_target(self) -> None:
+        """What was learnt under another target is forgotten."""
+        judged, serving = self._profiles
+        self.classes.names.clear()
+        self.judge(judged)
+        if self.judged.current is None:
+            self.monitors[""].quality = RecentQuality(measures_of(self.spec), self.classes)
+        before = self.reference
+        self.reference, self._battery_of = self.fitting(serving), {}
+        if self.reference is not before:
+            self._begin_windows()
+
+    def _begin_windows(self) -> None:
+        self._battery_of = {}
+        for segment, monitor in self.monitors.items():
+            monitor.begin_windows(self._battery(segment))
+            if self.judged.current is not None:
+                monitor.begin_labels(self.judged_reference, self.budget)
+
+    def fitting(self, profile: Reference | None) -> Reference | None:
+        """As much of a version's profile as is of the target that the spec declares."""
+        return None if profile is None else reference_fitting(profile, self.spec, self.target_since)
+
+    def judge(self, profile: Reference | None) -> None:
+        """Losses of another version follow, whose profile this is."""
+        self._profiles = profile, self._profiles[1]
+        self.judged_reference = self.fitting(profile)
+        for monitor in self.monitors.values():
+            monitor.judge_version(self.judged_reference, self.budget)
+
+    def serve(self, profile: Reference | None) -> None:
         """Predictions of another version follow, whose profile this is."""
-        self.reference, self._battery_of = reference, {}
+        self._profiles = self._profiles[0], profile
+        self.reference, self._battery_of = self.fitting(profile), {}
         for segment, monitor in self.monitors.items():
             monitor.serve_version(self._battery(segment))
 
@@ -87,7 +166,7 @@ class Roster:
     def _set_up(self, segment: str) -> ModelMonitor:
         monitor = self._new(segment)
         if self.judged.current is not None:
-            monitor.judge_version(self._judged_reference, self.budget)
+            monitor.judge_version(self.judged_reference, self.budget)
         monitor.serve_version(self._battery(segment))
         return monitor
 
@@ -109,8 +188,10 @@ class Roster:
             "serving": self.serving.snapshot(),
             "classes": self.classes.names,
             "ledger": self.ledger.snapshot(),
+            "slots": self.slots.snapshot(),
+            "target_since": self.target_since,
             "traffic": [self.traffic.snapshot(), self.labels.snapshot()],
-            "profiled": [self._judged_reference is not None, self.reference is not None],
+            "profiled": [profile is not None for profile in self._profiles],
             "monitors": {segment: monitor.snapshot() for segment, monitor in self.monitors.items()},
         }
 
@@ -123,8 +204,13 @@ class Roster:
         for traffic, kept in zip((self.traffic, self.labels), state["traffic"], strict=True):
             traffic.restore(kept)
         judged, serving = state["profiled"]
-        self._judged_reference = references[self.judged.current] if judged and self.judged.current else None
-        self.reference = references[self.serving.current] if serving and self.serving.current else None
+        self._profiles = (
+            references[self.judged.current] if judged and self.judged.current else None,
+            references[self.serving.current] if serving and self.serving.current else None,
+        )
+        self.slots.restore(state["slots"])
+        self.target_since = state["target_since"]
+        self.judged_reference, self.reference = (self.fitting(profile) for profile in self._profiles)
         for segment, kept in state["monitors"].items():
             monitor = self.monitors[segment] = self._set_up(segment)
             monitor.restore(kept)

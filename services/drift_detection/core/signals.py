@@ -10,22 +10,18 @@ from driftloop.contracts.message import FramePosition, RowPosition, derive_id
 
 
 def harm_signal(model: WatchedModel, harm: Harm, position: FramePosition) -> DriftSignal:
-    """The signal of a rise in loss: harmful."""
-    alarm, model_id = harm.alarm, model.spec.model_id
-    monitor = model.monitors[harm.segment]
-    assert monitor.errors is not None
-    onset = model.trail.at_or_before(harm.raised.row - alarm.onset_rows_ago + 1, harm.raised.row) or harm.raised
+    """The signal of a rise in loss: harmful. Of a version beside the judged one it is a warning: it asks for no run."""
+    alarm, model_id, rule = harm.alarm, model.spec.model_id, harm.detector if harm.by_rule else ""
     return DriftSignal(
-        message_id=derive_id(
-            "drift-signal", model_id, harm.segment, harm.version, harm.rule or "error", harm.raised.row
-        ),
+        message_id=derive_id("drift-signal", model_id, harm.segment, harm.version, rule or "error", harm.raised.row),
         model_id=model_id,
         occurred_at=moment(harm.raised.at),
         model_version=harm.version,
         segment=harm.segment,
-        kind="performance" if harm.rule else "error",
-        subject=harm.rule,
-        detector=harm.rule or monitor.errors.name,
+        kind="performance" if rule else "error",
+        subject=rule,
+        detector=harm.detector,
+        severity="warning" if harm.beside else "drift",
         harmful=True,
         statistic=round(alarm.statistic, 6),
         threshold=round(alarm.threshold, 6),
@@ -33,11 +29,11 @@ def harm_signal(model: WatchedModel, harm: Harm, position: FramePosition) -> Dri
         current_rows=alarm.onset_rows_ago,
         reference_value=round(alarm.reference, 9),
         current_value=round(alarm.current, 9),
-        onset=_position(onset if onset.row <= harm.raised.row else harm.raised),
+        onset=_position(harm.onset),
         raised=_position(harm.raised),
         position=position,
         label_lag_seconds=harm.lag / 1000,
-        explanation=_harm_words(harm, onset),
+        explanation=_harm_words(harm),
         evidence={f"segment {name}": part for name, part in harm.parts.items()},
     )
 
@@ -114,13 +110,15 @@ def _subject_words(kind: SignalKind, subject: str, column: ColumnBins) -> str:
     return f"label {subject}" if kind == "label" else subject or kind
 
 
-def _harm_words(harm: Harm, onset: Step) -> str:
+def _harm_words(harm: Harm) -> str:
     alarm = harm.alarm
     where = f" in segment {harm.segment}" if harm.segment else ""
     named = next(iter(harm.parts.items()), None)
     carried = f"; segment {named[0]} carries {named[1]:.0%} of the added loss" if named else ""
+    evidence = harm.detector if harm.by_rule else "evidence"
+    beside = "; this version shares traffic with the one that is judged" if harm.beside else ""
     return (
         f"mean loss of version {harm.version}{where} rose from {alarm.reference:.4g} to {alarm.current:.4g}"
-        f" over the last {alarm.onset_rows_ago} labelled rows, since {moment(onset.at):%Y-%m-%d %H:%M} UTC"
-        f" ({harm.rule or 'evidence'} {alarm.statistic:.3g}, limit {alarm.threshold:.3g}){carried}"
+        f" over the last {alarm.onset_rows_ago} labelled rows, since {moment(harm.onset.at):%Y-%m-%d %H:%M} UTC"
+        f" ({evidence} {alarm.statistic:.3g}, limit {alarm.threshold:.3g}){carried}{beside}"
     )

@@ -22,6 +22,7 @@ from drift_detection.core.metrics_of import (
 from drift_detection.core.model import WatchedModel
 from drift_detection.core.moments import moment
 from drift_detection.core.monitor import ModelMonitor
+from drift_detection.core.notes import notes
 from drift_detection.core.windows.monitor import WindowMonitor
 from driftloop.contracts.message import FramePosition, derive_id
 from driftloop.contracts.topics import DRIFT_STATUS
@@ -68,6 +69,7 @@ def status_record(
         "active_signals": active,
         "signals": signals,
         "attribution": _attribution(model, monitor),
+        "notes": () if segment else notes(model),
     }
     return Outgoing(DRIFT_STATUS, f"{model_id}/{segment}", _encode(status), partition_by=model_id)
 
@@ -131,6 +133,10 @@ def _of_the_whole(model: WatchedModel) -> dict[str, float]:
     }
     if model.corrections:
         counted |= {"corrections": float(model.corrections), "corrections_too_late": float(model.losses.too_late)}
+    counted |= {f"unjudged_rows:{why}": float(rows) for why, rows in model.losses.sharing.unjudged.items() if rows}
+    if model.roster.slots.unwatched_share:
+        counted["unwatched_segments"] = float(model.roster.slots.unwatched)
+        counted["unwatched_segment_share"] = model.roster.slots.unwatched_share
     return counted | model.losses.maturity.metrics() | model.delays.metrics()
 
 

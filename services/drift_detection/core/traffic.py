@@ -42,6 +42,12 @@ class Traffic:
         self._marks: list[tuple[int, int]] = []
         self.rows_per_month = declared or FALLBACK
 
+    def declare(self, declared: float | None) -> None:
+        """From here on, take so many rows a month at their word; None: those that come, by what has been seen."""
+        if declared != self._declared:
+            self._declared = declared
+            self.rows_per_month = declared or FALLBACK
+
     @property
     def until_look(self) -> int:
         """Rows to the next look: no more may be pushed at once."""

@@ -7,14 +7,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from driftloop.codec.frames import FEATURE, LABEL, PREDICTION, ROW_COLUMNS, SEGMENT, SHADOW
-from driftloop.codec.scalars import category_text
 from driftloop.contracts.message import LONGEST_ID
+from outcome_ingestion.core.arrow_casts import categories, moments, plain
 from outcome_ingestion.core.blocks import ROWS_A_RECORD, Block, present
 from outcome_ingestion.core.column_records import fitted
 from outcome_ingestion.core.json_rows import Find
 from outcome_ingestion.core.layout import ARROW_KINDS, Layout
 from outcome_ingestion.core.refusal import Refusal, invalid, undecodable, unknown_model
-from outcome_ingestion.core.versions import VERSION
+from outcome_ingestion.core.versions import BAD_VERSION, VERSION
 
 Refused = dict[int, Refusal]
 MODEL_ID = b"model_id"
@@ -94,7 +94,7 @@ def _wanted(table: dict[str, pa.Array], layout: Layout) -> dict[str, pa.DataType
         version, _, field = name.removeprefix(SHADOW).rpartition(".")
         if name.startswith(SHADOW) and field in layout.target:
             if not VERSION.fullmatch(version):
-                raise invalid("BadVersion", f"the shadow version '{version[:40]}' is not major.minor.patch")
+                raise invalid("BadVersion", f"the shadow version '{version[:40]}' {BAD_VERSION}")
             prefixes.append(f"{SHADOW}{version}.")
     for prefix in prefixes:
         wanted |= {prefix + name: ARROW_KINDS[field.kind] for name, field in layout.target.items()}
@@ -103,10 +103,8 @@ def _wanted(table: dict[str, pa.Array], layout: Layout) -> dict[str, pa.DataType
 
 def _column(given: pa.Array, kind: pa.DataType, name: str, refused: Refused) -> pa.Array:
     """The column in its type; raises `Refusal` where it is of another kind altogether."""
-    if isinstance(given, pa.DictionaryArray):
-        given = given.dictionary_decode()
     try:
-        column = _cast(given, kind, name, refused)
+        column = _cast(plain(given, name), kind, name, refused)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError, pa.ArrowTypeError) as error:
         raise invalid("WrongType", f"the column '{name}' is {given.type}: {error}") from error
     if pa.types.is_floating(kind):
@@ -118,15 +116,13 @@ def _cast(given: pa.Array, kind: pa.DataType, name: str, refused: Refused) -> pa
     if given.type == kind or pa.types.is_null(given.type):
         return given.cast(kind)
     if pa.types.is_timestamp(kind):
-        if not pa.types.is_timestamp(given.type) or given.type.tz is None:
-            raise invalid("WrongType", f"the column '{name}' is {given.type}, it must be a timestamp with a time zone")
-        return given.cast(kind, safe=given.type.unit != "ns")
-    if pa.types.is_string(kind) and not pa.types.is_large_string(given.type):
-        plain = name.startswith((FEATURE, PREDICTION, LABEL, SHADOW))
-        if not plain:
+        return moments(given, kind, name, refused)
+    if pa.types.is_string(kind):
+        if not name.startswith((FEATURE, PREDICTION, LABEL, SHADOW)):
             raise invalid("WrongType", f"the column '{name}' is {given.type}, it must be a string")
-        return pa.array([None if v is None else category_text(v) for v in given.to_pylist()], kind)
-    if pa.types.is_floating(kind) and not (pa.types.is_floating(given.type) or pa.types.is_integer(given.type)):
+        return categories(given, name, refused)
+    is_number = pa.types.is_floating(given.type) or pa.types.is_integer(given.type) or pa.types.is_decimal(given.type)
+    if pa.types.is_floating(kind) and not is_number:
         return fitted(given.to_pylist(), "number", f"column '{name}'", refused)
     return given.cast(kind, safe=not pa.types.is_floating(kind))
 

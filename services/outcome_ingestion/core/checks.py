@@ -8,21 +8,36 @@ import pyarrow.compute as pc
 
 from driftloop.codec.frames import LABEL, PREDICTION
 from outcome_ingestion.core.blocks import Block, Ints, Mask, present
+from outcome_ingestion.core.frame_sizes import row_bytes
 from outcome_ingestion.core.moments import EARLIEST_US, LATEST_US
 from outcome_ingestion.core.refusal import invalid
-from outcome_ingestion.core.versions import VERSION
+from outcome_ingestion.core.versions import BAD_VERSION, VERSION
 
 Finding = tuple[Mask | Ints, str, str]
 
 
-def check_rows(block: Block, latest: Ints | None) -> None:
+def check_rows(block: Block, latest: Ints | None, most_bytes: int) -> None:
     """Add a refusal for each row that breaks the contract (the first thing wrong is the one named).
 
     `latest` is the last believable time of each row in microseconds, None where there is no bound.
+    `most_bytes` is what a frame has at most: a row that is too large by itself has no place on the log.
     """
+    for row, size in _too_large(block, most_bytes):
+        sentence = f"a frame of this row alone takes {size:,} bytes, the limit is {most_bytes:,} (frame_bytes)"
+        block.refusals.setdefault(row, invalid("RowTooLarge", sentence))
     for rows, error_class, sentence in _findings(block, latest):
         for row in np.flatnonzero(rows).tolist():
             block.refusals.setdefault(row, invalid(error_class, sentence))
+
+
+def _too_large(block: Block, most_bytes: int) -> list[tuple[int, int]]:
+    """Rows that no frame has room for, and the size of each; a rough sum settles it for nearly all blocks."""
+    columns = [block.ids, *block.columns.values()]
+    around = block.layout.bytes_around
+    if sum(column.nbytes for column in columns) + around <= most_bytes:
+        return []
+    sizes = row_bytes(columns) + around
+    return [(row, int(sizes[row])) for row in np.flatnonzero(sizes > most_bytes).tolist()]
 
 
 def _findings(block: Block, latest: Ints | None) -> Iterator[Finding]:
@@ -65,4 +80,4 @@ def _version_findings(block: Block) -> Iterator[Finding]:
             wrong = (
                 pc.equal(column, pa.scalar(version)).fill_null(pa.scalar(value=False)).to_numpy(zero_copy_only=False)
             )
-            yield wrong, "BadVersion", f"the version '{version[:40]}' is not major.minor.patch"
+            yield wrong, "BadVersion", f"the version '{version[:40]}' {BAD_VERSION}"

@@ -25,7 +25,7 @@ from outcome_ingestion.core.moments import parse_moments
 from outcome_ingestion.core.refusal import Refusal, invalid, undecodable, unknown_model
 from outcome_ingestion.core.repeated_keys import repeated, repeated_in_columns
 from outcome_ingestion.core.values import fit
-from outcome_ingestion.core.versions import VERSION
+from outcome_ingestion.core.versions import BAD_VERSION, VERSION
 
 Columns = dict[str, pa.Array]
 Refused = dict[int, Refusal]
@@ -131,7 +131,7 @@ def _lists(batch: ColumnBatch, reader: RowReader) -> Lists:
     lists |= {SEGMENT + name: batch.segment.get(name) for name in layout.spec.segments}
     for version, prediction in batch.shadow.items():
         if not VERSION.fullmatch(version):
-            raise invalid("BadVersion", f"the shadow version '{version[:40]}' is not major.minor.patch")
+            raise invalid("BadVersion", f"the shadow version '{version[:40]}' {BAD_VERSION}")
         lists |= _target_lists(prediction, f"{SHADOW}{version}.", layout)
     for name, values in [*lists.items(), *batch.attributes.items()]:
         if isinstance(values, list) and len(values) != rows:

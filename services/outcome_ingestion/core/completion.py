@@ -6,6 +6,7 @@ import pyarrow.compute as pc
 
 from driftloop.codec.frames import FEATURE, LABEL, PREDICTION
 from outcome_ingestion.core.blocks import Block, nulls_for
+from outcome_ingestion.core.classes import one_spelling
 
 EVENTS = pa.array(["prediction", "outcome", "example"])
 _PREDICTION, _OUTCOME, _EXAMPLE = 0, 1, 2
@@ -16,6 +17,7 @@ def complete(block: Block) -> pa.RecordBatch:
     columns = dict(block.columns)
     columns |= derived_features(block)
     _default_labels(block, columns)
+    columns |= one_spelling(columns, block.layout)
     columns["prediction_id"] = block.ids
     columns["event"] = _events(block)
     ordered = nulls_for(columns, block.layout.schema, len(block))

@@ -34,10 +34,16 @@ def _lay_together(memory: PartitionMemory, model_id: str, seqs: list[int]) -> No
     chunks = [memory.chunks[old][1] for old in seqs if old in memory.chunks]
     if len({chunk.batch.schema for chunk in chunks}) > 1:
         return
+    if sum(chunk.batch.nbytes for chunk in chunks) > memory.rules.frame_bytes // 2:
+        return
     parts = [memory.seen[old][1] for old in seqs]
+    if any(part.again for part in parts):
+        return
+    stamps = [part.known.stamps for part in parts]
+    joined_stamps = None if any(s is None for s in stamps) else np.concatenate([s for s in stamps if s is not None])
     ids = pa.concat_arrays([part.known.ids for part in parts])
     ordinals = np.concatenate([part.known.ordinals for part in parts])
-    memory.remember_together(model_id, seqs, seq, Seen(Known(ids, ordinals), max(part.clock for part in parts)))
+    memory.remember_together(model_id, seqs, seq, Seen(Known(ids, ordinals, joined_stamps), parts[-1].times))
     if chunks:
         _replace_chunks(memory, model_id, chunks, seq)
 

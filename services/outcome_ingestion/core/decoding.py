@@ -24,6 +24,7 @@ from outcome_ingestion.core.moments import LATEST_US
 from outcome_ingestion.core.refusal import Refusal, invalid, misplaced, unknown_kind, unknown_model
 from outcome_ingestion.core.repeated_keys import repeated_in_rows
 from outcome_ingestion.core.row_columns import columns_of
+from outcome_ingestion.core.rules import IngestRules
 from outcome_ingestion.core.shaped_blocks import ShapedReader
 from outcome_ingestion.core.shaped_rows import shaped_columns, shaped_rows
 
@@ -52,14 +53,16 @@ class Decoded:
     labels: list[PlacedLabel] = field(default_factory=list)
     dead: dict[int, Refusal] = field(default_factory=dict)
     """Refusals by index of the record."""
+    stamps: Ints = field(default_factory=lambda: np.empty(0, dtype=np.int64))
+    """The time of each record on the log, in microseconds."""
 
 
 class BatchDecoder:
     """Decodes batches. `find` gives the reader of a model, None where it has no spec."""
 
-    def __init__(self, find: Find, future_seconds: float, find_schema: FindSchema | None = None) -> None:
+    def __init__(self, find: Find, rules: IngestRules, find_schema: FindSchema | None = None) -> None:
         self._find = find
-        self._future_us = int(future_seconds * 1e6)
+        self._future_us, self._most_bytes = int(rules.future_seconds * 1e6), rules.frame_bytes
         self._last: RowReader | None = None
         self._avro = AvroRows(find_schema)
         self.shaped = {
@@ -74,6 +77,7 @@ class BatchDecoder:
     def decode(self, records: Sequence[Record]) -> Decoded:
         """Everything in a batch that can be used, and why the rest cannot."""
         decoded = Decoded()
+        decoded.stamps = np.fromiter((record.timestamp()[1] for record in records), np.int64, len(records)) * 1000
         kinds = self._sorted_out(records, decoded)
         blocks = self._rows(records, JSON, kinds.pop(JSON, []), decoded)
         if AVRO in kinds:
@@ -88,7 +92,7 @@ class BatchDecoder:
             blocks += self._many(records, kind, self._in_place(records, indices, decoded), decoded)
         for block in blocks:
             block.partitions = partitions[block.places // ROWS_A_RECORD]
-            self._check(block, records, decoded)
+            self._check(block, decoded)
         self._bury_misplaced_labels(decoded)
         decoded.blocks = _by_model([block.without_refused() for block in blocks])
         return decoded
@@ -237,17 +241,14 @@ class BatchDecoder:
                 refusal = misplaced(label.partition, number, self.partition_count)
                 decoded.dead[label.item.place // ROWS_A_RECORD] = refusal
 
-    def _check(self, block: Block, records: Sequence[Record], decoded: Decoded) -> None:
+    def _check(self, block: Block, decoded: Decoded) -> None:
         """Times of the rows, and the dead letters of those that are wrong."""
         latest = None
         if block.layout.spec.clock == "wall":
-            stamps = np.array([record.timestamp()[1] for record in records], dtype=np.int64)
-            latest = stamps[block.places // ROWS_A_RECORD] * 1000 + self._future_us
-        check_rows(block, latest)
+            latest = decoded.stamps[block.places // ROWS_A_RECORD] + self._future_us
+        check_rows(block, latest, self._most_bytes)
         for row, refusal in sorted(block.refusals.items()):
-            index, within = divmod(int(block.places[row]), ROWS_A_RECORD)
-            whole = refusal if within == 0 else Refusal(refusal.stage, refusal.error_class, f"row {within}: {refusal}")
-            decoded.dead.setdefault(index, whole)
+            bury(block, row, refusal, decoded.dead)
 
     def _take_label(self, index: int, record: Record, decoded: Decoded) -> None:
         try:
@@ -272,6 +273,13 @@ class BatchDecoder:
         event_time = reader.layout.spec.clock == "event"
         latest = LATEST_US if event_time else record.timestamp()[1] * 1000 + self._future_us
         return reader.layout, fit_label(row, reader.layout, place, latest)
+
+
+def bury(block: Block, row: int, refusal: Refusal, dead: dict[int, Refusal]) -> None:
+    """The record of a row is buried; of several rows that are wrong the first is named."""
+    index, within = divmod(int(block.places[row]), ROWS_A_RECORD)
+    whole = refusal if within == 0 else Refusal(refusal.stage, refusal.error_class, f"row {within}: {refusal}")
+    dead.setdefault(index, whole)
 
 
 def _looks_framed(record: Record) -> bool:

@@ -10,15 +10,18 @@ from driftloop.contracts.outcome_frames import FrameHeader
 from driftloop.contracts.topics import OUTCOME_FRAMES
 from driftloop.processor import Outgoing
 from outcome_ingestion.core.blocks import Ints, nulls_for
+from outcome_ingestion.core.classes import respelled
+from outcome_ingestion.core.frame_sizes import Most, cut, fits
 from outcome_ingestion.core.joining import Join, with_labels
 from outcome_ingestion.core.layout import Layout
 
 
 class Piece(NamedTuple):
-    """Rows with their places in the batch."""
+    """Rows with their places in the batch. `full`: they are as many as one frame holds."""
 
     places: Ints
     rows: pa.RecordBatch
+    full: bool = False
 
 
 def label_pieces(joins: list[Join], new: pa.RecordBatch | None, layout: Layout) -> list[Piece]:
@@ -32,9 +35,8 @@ def label_pieces(joins: list[Join], new: pa.RecordBatch | None, layout: Layout) 
 def _label_piece(group: list[Join], source: pa.RecordBatch, layout: Layout) -> Piece:
     rows = conform(source.take(pa.array([join.row for join in group])), layout.schema)
     labels = {i: (join.item, join.event) for i, join in enumerate(group)}
-    return Piece(
-        np.array([join.item.place for join in group], dtype=np.int64), with_labels(rows, labels, list(layout.target))
-    )
+    labelled = respelled(with_labels(rows, labels, list(layout.target)), layout)
+    return Piece(np.array([join.item.place for join in group], dtype=np.int64), labelled)
 
 
 def conform(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
@@ -46,22 +48,18 @@ def conform(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
     return pa.RecordBatch.from_arrays(list(columns.values()), names=list(columns))
 
 
-def assemble(layout: Layout, pieces: list[Piece], most_rows: int) -> list[Frame]:
-    """Frames of at most `most_rows` rows of one model, in the order of places.
+def assemble(layout: Layout, pieces: list[Piece], most: Most) -> list[Frame]:
+    """Frames of one model, none over `most`, in the order of places.
 
     Pieces that are frames already stay as they are: their bytes then serve as state too.
     """
-    if _are_frames(pieces, most_rows):
-        batches = [piece.rows for piece in pieces]
-    else:
-        rows = _in_order(pieces)
-        batches = [rows.slice(start, most_rows) for start in range(0, len(rows), most_rows)]
+    batches = [piece.rows for piece in pieces] if _are_frames(pieces, most) else list(cut(_in_order(pieces), most))
     return [Frame(_header(layout, batch), batch) for batch in batches]
 
 
-def _are_frames(pieces: list[Piece], most_rows: int) -> bool:
+def _are_frames(pieces: list[Piece], most: Most) -> bool:
     """Whether every piece but the last is full, and their rows stand in order already."""
-    if any(len(piece.rows) != most_rows for piece in pieces[:-1]) or len(pieces[-1].rows) > most_rows:
+    if not all(piece.full for piece in pieces[:-1]) or not fits(pieces[-1].rows, most):
         return False
     places = np.concatenate([piece.places for piece in pieces])
     return bool(np.all(places[1:] >= places[:-1]))
@@ -69,7 +67,7 @@ def _are_frames(pieces: list[Piece], most_rows: int) -> bool:
 
 def _in_order(pieces: list[Piece]) -> pa.RecordBatch:
     if len(pieces) == 1:
-        places, rows = pieces[0]
+        places, rows = pieces[0].places, pieces[0].rows
     else:
         places = np.concatenate([piece.places for piece in pieces])
         tables = [pa.Table.from_batches([piece.rows]) for piece in pieces]

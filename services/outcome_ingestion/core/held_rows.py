@@ -7,11 +7,17 @@ one state entry, and a join is one `take`.
 from bisect import bisect_right
 from collections import deque
 from dataclasses import dataclass, field
+from heapq import heapify, heappop, heappush
 
 import numpy as np
 import pyarrow as pa
 
 from outcome_ingestion.core.blocks import Ints, microseconds
+from outcome_ingestion.core.event_clock import time_reached
+
+_SAMPLE = 255
+_STALE = 100
+"""Chunks of the heap that may be out of date before it is made anew."""
 
 
 @dataclass(slots=True)
@@ -26,9 +32,15 @@ class Chunk:
     waiting: int
 
     @property
-    def newest(self) -> int:
-        """The time of its latest row."""
-        return int(self.predicted_at.max())
+    def reached(self) -> int:
+        """The time that a third of its rows have reached: one absurd time in it says nothing of the others."""
+        return time_reached(self.predicted_at[:: len(self.predicted_at) // _SAMPLE + 1])
+
+    def keep(self, rows: Ints) -> None:
+        """Only these rows, which wait, from now on."""
+        self.batch, self.ordinals = self.batch.take(pa.array(rows)), self.ordinals[rows]
+        self.labelled_at, self.predicted_at = self.labelled_at[rows], self.predicted_at[rows]
+        self.waiting = len(rows)
 
 
 def chunk_of(seq: int, batch: pa.RecordBatch, ordinals: Ints) -> Chunk:
@@ -45,6 +57,9 @@ class HeldRows:
     chunks: list[Chunk] = field(default_factory=list)
     firsts: list[int] = field(default_factory=list)
     waiting: deque[Chunk] = field(default_factory=deque)
+    due: list[tuple[int, int, Chunk]] = field(default_factory=list)
+    """A heap of (time, seq, chunk), by which the first to be given up is found: it is looked at once the clock is a
+    give-up time past the time. Chunks in which no row waits are found out when they are met."""
 
     def add(self, chunk: Chunk) -> None:
         """A newer chunk than all that are there."""
@@ -52,10 +67,14 @@ class HeldRows:
         self.firsts.append(int(chunk.ordinals[0]))
         if chunk.waiting:
             self.waiting.append(chunk)
+            self.look_at(chunk, chunk.reached)
 
     def replace_newest(self, count: int, chunk: Chunk) -> None:
         """One chunk in place of the newest `count`, whose rows it has."""
-        gone = {old.seq for old in self.chunks[-count:]}
+        old = self.chunks[-count:]
+        gone = {one.seq for one in old}
+        for one in old:
+            one.waiting = 0
         del self.chunks[-count:], self.firsts[-count:]
         while self.waiting and self.waiting[-1].seq in gone:
             self.waiting.pop()
@@ -66,6 +85,31 @@ class HeldRows:
         while self.waiting and self.waiting[0].waiting == 0:
             self.waiting.popleft()
         return self.waiting[0] if self.waiting else None
+
+    def look_at(self, chunk: Chunk, time: int) -> None:
+        """The chunk is to be looked at when the clock is a give-up time past `time`."""
+        heappush(self.due, (time, chunk.seq, chunk))
+        if len(self.due) > 2 * len(self.waiting) + _STALE:
+            self.due = [one for one in self.due if one[2].waiting]
+            heapify(self.due)
+
+    def first_due(self) -> tuple[int, Chunk] | None:
+        """(Time, chunk) of the chunk that is to be looked at first; why no queue: one that holds a time of
+        another century waits, and those behind it do not."""
+        while self.due and self.due[0][2].waiting == 0:
+            heappop(self.due)
+        return (self.due[0][0], self.due[0][2]) if self.due else None
+
+    def looked_at(self) -> None:
+        """The chunk that `first_due` gave is taken out."""
+        heappop(self.due)
+
+    def shrink(self, chunk: Chunk, rows: Ints) -> None:
+        """Only these rows of a chunk are held from now on."""
+        at = bisect_right(self.firsts, int(chunk.ordinals[0])) - 1
+        chunk.keep(rows)
+        self.firsts[at] = int(chunk.ordinals[0])
+        self.look_at(chunk, chunk.reached)
 
     def find(self, ordinal: int) -> tuple[Chunk, int] | None:
         """Where the row with that ordinal is, if it is held."""

@@ -10,7 +10,7 @@ A table that is half full is left for a new one: made ready before, and filled w
 with each batch that comes. All at once, the service would stand still for most of a second at a million ids.
 """
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from outcome_ingestion.core.blocks import Ints
 from outcome_ingestion.core.hash_table import NOWHERE, HashTable
 from outcome_ingestion.core.id_kernel import Hashes, all_differ
+from outcome_ingestion.core.reuse import stamps_of
 from outcome_ingestion.core.text_hashes import text_hashes
 
 _MOVED_A_ROW = 8
@@ -35,6 +36,8 @@ class Known:
 
     ids: pa.StringArray
     ordinals: Ints
+    stamps: NDArray[np.uint32] | None = None
+    """What is kept of the time of each (`reuse.stamps_of`); None in state of earlier versions."""
 
     @property
     def first(self) -> int:
@@ -85,6 +88,16 @@ class IdIndex:
             for row in np.flatnonzero(ordinals < 0).tolist():
                 ordinals[row] = self._clashes.get(ids[row].as_py(), NOWHERE)
         return ordinals
+
+    def was_made(self, ordinal: int, at: int) -> bool:
+        """Whether the row with this ordinal was made at that time, or nobody knows any more when."""
+        place = bisect_right(self._starts, ordinal) - 1
+        batch = self._batches[place] if place >= 0 else None
+        if batch is None or batch.stamps is None:
+            return True
+        within = int(np.searchsorted(batch.ordinals, ordinal))
+        exact = within < len(batch.ordinals) and batch.ordinals[within] == ordinal
+        return not exact or bool(batch.stamps[within] == stamps_of(np.array([at]))[0])
 
     def all_new(self, ids: pa.StringArray) -> bool:
         """Whether no id is known and none comes twice. May say no where hashes alone agree."""

@@ -74,11 +74,33 @@ class Joiner:
                 self._come_before(row, item)
         self._settle()
         for item, row in ordered:
+            if model.earlier and self._is_of_earlier(item, row, model, older):
+                continue
             if row is None:
                 self._join_older(item, model, older[item.prediction_id])
             elif self.new.places[row] <= item.place:
                 self._join_new(row, item)
         return self.result
+
+    def _is_of_earlier(self, item: LabelItem, row: int | None, model: ModelMemory, older: dict[str, int]) -> bool:
+        """Whether the label was made before the newest prediction with its id, and so is of one before (joined)."""
+        ordinals = model.earlier.get(item.prediction_id)
+        if not ordinals:
+            return False
+        place = model.held.find(older[item.prediction_id]) if row is None else None
+        made = (
+            int(self.new.predicted_at[row]) if row is not None else int(place[0].predicted_at[place[1]]) if place else 0
+        )
+        if item.at >= made:
+            return False
+        held = [
+            ordinal for ordinal in ordinals if (at := model.held.find(ordinal)) and at[0].predicted_at[at[1]] <= item.at
+        ]
+        if held:
+            self._join_older(item, model, held[-1])
+        else:
+            self._ignore(item, "label_without_row")
+        return True
 
     def _meet_early(self, model: ModelMemory, rows: dict[str, int]) -> None:
         for prediction_id in sorted(model.early.keys() & rows.keys()):

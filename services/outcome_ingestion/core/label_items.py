@@ -49,14 +49,24 @@ def fit_label(row: LabelRow, layout: Layout, place: int, latest: int) -> LabelIt
     return LabelItem(place, row.prediction_id, values, at, row.label_source, row.weight)
 
 
-def pack_labels(items: list[LabelItem]) -> bytes:
-    """Labels as a state entry."""
-    return msgspec.msgpack.encode(items)
+class _Packed(msgspec.Struct, array_like=True, gc=False):
+    times: bytes
+    items: list[LabelItem]
 
 
-def unpack_labels(value: bytes) -> list[LabelItem]:
-    """What `pack_labels` packed."""
-    return _packed.decode(value)
+def pack_labels(items: list[LabelItem], times: bytes) -> bytes:
+    """Labels as a state entry, with the clock of their model's labels."""
+    return msgspec.msgpack.encode(_Packed(times, items))
 
 
-_packed = msgspec.msgpack.Decoder(list[LabelItem])
+def unpack_labels(value: bytes) -> tuple[list[LabelItem], bytes]:
+    """What `pack_labels` packed; entries of earlier versions are the labels alone."""
+    try:
+        packed = _packed.decode(value)
+    except msgspec.ValidationError:
+        return _alone.decode(value), b""
+    return packed.items, packed.times
+
+
+_packed = msgspec.msgpack.Decoder(_Packed)
+_alone = msgspec.msgpack.Decoder(list[LabelItem])

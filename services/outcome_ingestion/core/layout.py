@@ -9,6 +9,7 @@ from driftloop.codec.frames import FEATURE, LABEL, PREDICTION, ROW_COLUMNS, SEGM
 from driftloop.contracts.model_specs import ModelSpecPublished
 from driftloop.spec.expressions import Expression, check_expression
 from driftloop.spec.model_spec import ModelSpec, TargetField
+from outcome_ingestion.core.frame_sizes import bytes_around
 
 ARROW_KINDS = {"number": pa.float64(), "category": pa.string()}
 
@@ -42,6 +43,11 @@ class Layout:
     def give_up_us(self) -> int:
         """How long a prediction waits for its label, in microseconds."""
         return int(self.spec.label_delay.give_up_seconds * 1e6)
+
+    @cached_property
+    def bytes_around(self) -> int:
+        """What a frame of this model takes beside the values of its rows."""
+        return bytes_around(self.schema)
 
     @cached_property
     def schema(self) -> pa.Schema:

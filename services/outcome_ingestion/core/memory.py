@@ -11,6 +11,7 @@ needs them any more. One entry a row would cost more than all the rest of ingest
 
 from collections import OrderedDict, deque
 from collections.abc import Mapping, Sequence
+from heapq import heapify, heappop, heappush
 
 import msgspec
 import pyarrow as pa
@@ -25,6 +26,8 @@ from outcome_ingestion.core.memory_entries import Marks, ModelMemory, Seen
 from outcome_ingestion.core.rules import IngestRules
 
 _encode = msgspec.msgpack.encode
+_STALE = 1_000
+"""Entries of a heap that may be out of date before it is made anew."""
 
 
 class PartitionMemory:
@@ -89,9 +92,9 @@ class PartitionMemory:
         """Set or delete a state entry; rows are encoded when the changes are taken."""
         self._changes[f"{kind}/{model_id}/{seq:012d}"] = value
 
-    def remember(self, model_id: str, seq: int, known: Known) -> None:
-        """These ids have been seen."""
-        seen = Seen(known, self.of(model_id).row_clock)
+    def remember(self, model_id: str, seq: int, known: Known, again: tuple[tuple[int, int], ...] = ()) -> None:
+        """These ids have been seen; `again` has (row, ordinal of the prediction that had its id before)."""
+        seen = Seen(known, self.of(model_id).row_clock.dump(), again)
         self.add_seen(seq, model_id, seen)
         self.put("ids", model_id, seq, seen.encode())
 
@@ -114,7 +117,7 @@ class PartitionMemory:
     def keep_early(self, model_id: str, seq: int, items: list[LabelItem]) -> None:
         """These labels wait for their row; a newer one takes the place of an older one."""
         self.add_early(model_id, seq, items)
-        self.put("early", model_id, seq, pack_labels(items))
+        self.put("early", model_id, seq, pack_labels(items, self.of(model_id).label_clock.dump()))
 
     def find_early(self, model_id: str, prediction_id: str) -> LabelItem | None:
         """The waiting label of a row that has come; it waits no longer."""
@@ -124,11 +127,22 @@ class PartitionMemory:
         self._early_gone(model_id, waiting[0])
         return waiting[1]
 
+    def next_early(self, model_id: str) -> LabelItem | None:
+        """The waiting label that was made first."""
+        model = self.of(model_id)
+        while model.early_due:
+            at, prediction_id = model.early_due[0]
+            waiting = model.early.get(prediction_id)
+            if waiting is not None and waiting[1].at == at:
+                return waiting[1]
+            heappop(model.early_due)
+        return None
+
     def mark(self, model_id: str, seq: int, labelled: list[tuple[str, int]], found: list[str]) -> None:
         """Write down what the labels of a batch did, for a restore."""
         model = self.of(model_id)
         model.marks.append(seq)
-        self.put("marks", model_id, seq, _encode(Marks(labelled, found, model.label_clock)))
+        self.put("marks", model_id, seq, _encode(Marks(labelled, found, 0, model.label_clock.dump())))
         self._drop_marks(model_id)
 
     def label(self, chunk: Chunk, row: int, at: int) -> None:
@@ -142,7 +156,9 @@ class PartitionMemory:
 
     def forget_seen(self, seq: int, model_id: str, seen: Seen) -> None:
         """Ids of a batch are out of the window; those that came again since stay."""
-        self.models[model_id].ids.drop(seen.known)
+        model = self.models[model_id]
+        model.ids.drop(seen.known)
+        model.forget_earlier(seen.known)
         self.put("ids", model_id, seq, None)
 
     def drop_chunk(self, model_id: str, chunk: Chunk) -> None:
@@ -156,6 +172,12 @@ class PartitionMemory:
         if parked is not None:
             self.forget_seen(chunk.seq, model_id, parked)
         self._drop_marks(model_id)
+
+    def shrink(self, model_id: str, chunk: Chunk, rows: Ints) -> None:
+        """Only these rows of a chunk, which wait, are held from now on."""
+        self.waiting -= chunk.waiting - len(rows)
+        self.models[model_id].held.shrink(chunk, rows)
+        self.put("rows", model_id, chunk.seq, chunk.batch)
 
     def _drop_marks(self, model_id: str) -> None:
         """Marks are needed while an entry that is older than they are is there."""
@@ -177,7 +199,10 @@ class PartitionMemory:
 
     def add_seen(self, seq: int, model_id: str, seen: Seen) -> None:
         """Take up ids without writing them down."""
-        self.of(model_id).ids.add(seen.known)
+        model = self.of(model_id)
+        model.ids.add(seen.known)
+        for row, ordinal in seen.again:
+            model.earlier.setdefault(seen.known.ids[row].as_py(), []).append(ordinal)
         self._list_seen(seq, model_id, seen)
 
     def _list_seen(self, seq: int, model_id: str, seen: Seen) -> None:
@@ -194,9 +219,13 @@ class PartitionMemory:
 
     def add_early(self, model_id: str, seq: int, items: list[LabelItem]) -> None:
         """Take up waiting labels without writing them down."""
-        early = self.of(model_id).early
+        model = self.of(model_id)
         for item in items:
             self.find_early(model_id, item.prediction_id)
-            early[item.prediction_id] = (seq, item)
+            model.early[item.prediction_id] = (seq, item)
+            heappush(model.early_due, (item.at, item.prediction_id))
             self.early_labels += 1
             self.early_left[seq] = self.early_left.get(seq, 0) + 1
+        if len(model.early_due) > 2 * len(model.early) + _STALE:
+            model.early_due = [(item.at, prediction_id) for prediction_id, (_, item) in model.early.items()]
+            heapify(model.early_due)

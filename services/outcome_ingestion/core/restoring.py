@@ -34,8 +34,7 @@ def _restore_seen(memory: PartitionMemory, seq: int, model_id: str, value: bytes
     seen = Seen.decode(value)
     memory.add_seen(seq, model_id, seen)
     memory.total = max(memory.total, seen.known.end)
-    model = memory.of(model_id)
-    model.row_clock = max(model.row_clock, seen.clock)
+    memory.of(model_id).row_clock.load(seen.times)
 
 
 def _restore_rows(memory: PartitionMemory, seq: int, model_id: str, value: bytes) -> None:
@@ -64,11 +63,10 @@ def _restore_marks(memory: PartitionMemory, seq: int, model_id: str, value: byte
     for prediction_id in marks.found:
         memory.find_early(model_id, prediction_id)
     model.marks.append(seq)
-    model.label_clock = max(model.label_clock, marks.clock)
+    model.label_clock.load(marks.times)
 
 
 def _restore_early(memory: PartitionMemory, seq: int, model_id: str, value: bytes) -> None:
-    items = unpack_labels(value)
+    items, times = unpack_labels(value)
     memory.add_early(model_id, seq, items)
-    model = memory.of(model_id)
-    model.label_clock = max(model.label_clock, *(item.at for item in items))
+    memory.of(model_id).label_clock.load(times)

@@ -1,5 +1,7 @@
 """What a partition's memory may forget, and when."""
 
+import numpy as np
+
 from outcome_ingestion.core.held_rows import Chunk
 from outcome_ingestion.core.memory import PartitionMemory
 
@@ -11,19 +13,34 @@ def expire(memory: PartitionMemory, model_id: str, give_up_us: int) -> None:
     other. Where nothing comes on the other topic, twice the time on their own has to do.
     """
     model = memory.of(model_id)
-    while (chunk := model.held.oldest_waiting()) is not None:
-        latest = chunk.newest + give_up_us
-        if model.label_clock <= latest and model.row_clock <= latest + give_up_us:
-            break
-        memory.ignore("prediction_gave_up", chunk.waiting)
-        memory.drop_chunk(model_id, chunk)
-    while model.early:
-        prediction_id, (_, item) = next(iter(model.early.items()))
+    rows_at, labels_at = model.row_clock.value, model.label_clock.value
+    passed = max(labels_at - give_up_us, rows_at - 2 * give_up_us)
+    while (due := model.held.first_due()) is not None and due[0] < passed:
+        _give_up_rows(memory, model_id, due, passed, give_up_us)
+    while (item := memory.next_early(model_id)) is not None:
         latest = item.at + give_up_us
-        if model.row_clock <= latest and model.label_clock <= latest + give_up_us:
+        if rows_at <= latest and labels_at <= latest + give_up_us:
             break
-        memory.find_early(model_id, prediction_id)
+        memory.find_early(model_id, item.prediction_id)
         memory.ignore("label_gave_up")
+
+
+def _give_up_rows(memory: PartitionMemory, model_id: str, due: tuple[int, Chunk], passed: int, give_up_us: int) -> None:
+    """Give up on a chunk whose rows were made before `passed`; those that lie far after the others wait on."""
+    (time, chunk), held = due, memory.of(model_id).held
+    held.looked_at()
+    waits = chunk.labelled_at == 0
+    near = waits & (chunk.predicted_at <= time + give_up_us)
+    newest = int(chunk.predicted_at[near].max(initial=0))
+    if newest >= passed:
+        held.look_at(chunk, newest)
+        return
+    memory.ignore("prediction_gave_up", int(np.count_nonzero(near)))
+    far = np.flatnonzero(waits & ~near)
+    if len(far):
+        memory.shrink(model_id, chunk, far)
+    else:
+        memory.drop_chunk(model_id, chunk)
 
 
 def make_room(memory: PartitionMemory) -> None:

@@ -15,7 +15,7 @@ from outcome_ingestion.core.layout import ARROW_KINDS, Layout
 from outcome_ingestion.core.moments import parse_moments
 from outcome_ingestion.core.refusal import Refusal, invalid
 from outcome_ingestion.core.values import fit_target
-from outcome_ingestion.core.versions import VERSION
+from outcome_ingestion.core.versions import BAD_VERSION, VERSION
 
 _PLAIN = ("model_version", "label_source", "weight", "confidence", "latency_ms", "status", "cost", "tokens")
 _astuple = msgspec.structs.astuple
@@ -102,5 +102,5 @@ def _shadows(given: Sequence[Any], layout: Layout, refused: Refused) -> Columns:
 def _add_shadow(shadow: dict[str, Any], row: int, rows: int, layout: Layout, values: dict[str, list[Any]]) -> None:
     for version, prediction in shadow.items():
         if not VERSION.fullmatch(version):
-            raise invalid("BadVersion", f"the shadow version '{version[:40]}' is not major.minor.patch")
+            raise invalid("BadVersion", f"the shadow version '{version[:40]}' {BAD_VERSION}")
         values.setdefault(version, [None] * rows)[row] = fit_target(prediction, layout.target, f"shadow of {version}")

@@ -184,19 +184,17 @@ class Rings:
     def snapshot(self) -> dict[str, Any]:
         """The tallies, compressed, as text."""
         kept = [self._partial, *self._recent, *(half for pair in self._halves for half in pair)]
-        packed = zlib.compress(np.array(kept, dtype=np.int64).astype("<i8").T.tobytes(), 6)
         return {
             "blocks": self.blocks,
             "offset": self.offset,
             "recent": len(self._recent),
             "halves": [len(pair) for pair in self._halves],
-            "tallies": base64.b64encode(packed).decode("ascii"),
+            "tallies": pack_tallies(np.array(kept, dtype=np.int64)),
         }
 
     def restore(self, state: dict[str, Any]) -> None:
         """Take up where `snapshot` left off."""
-        raw = np.frombuffer(zlib.decompress(base64.b64decode(state["tallies"])), dtype="<i8").astype(np.int64)
-        kept = list(raw.reshape(self._width, -1).T.copy())
+        kept = list(unpack_tallies(state["tallies"], self._width))
         self.blocks, self.offset = state["blocks"], state["offset"]
         self._partial, kept = kept[0], kept[1:]
         self._recent, kept = kept[: state["recent"]], kept[state["recent"] :]
@@ -204,3 +202,14 @@ class Rings:
         for count in state["halves"]:
             self._halves.append(kept[:count])
             kept = kept[count:]
+
+
+def pack_tallies(tallies: Counts) -> str:
+    """Rows of tallies, compressed, as text."""
+    return base64.b64encode(zlib.compress(tallies.astype("<i8").T.tobytes(), 6)).decode("ascii")
+
+
+def unpack_tallies(text: str, width: int) -> Counts:
+    """The rows of `width` counts each that `pack_tallies` packed."""
+    raw = np.frombuffer(zlib.decompress(base64.b64decode(text)), dtype="<i8").astype(np.int64)
+    return raw.reshape(width, -1).T.copy()

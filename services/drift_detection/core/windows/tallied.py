@@ -57,8 +57,18 @@ class TalliedWindows:
 
     @cached_property
     def shares(self) -> Floats:
-        """Share of a window's rows in each bin (windows × bins, columns side by side as in the reference)."""
-        return self.tallies[:, : self.basis.reference.bins] / self.rows[:, None]
+        """Share of a window's rows in each bin (windows × bins, columns side by side as in the reference).
+
+        Where a value is optional, rows without one are taken to be as the reference is: they tell nothing.
+        """
+        reference = self.basis.reference
+        shares = self.tallies[:, : reference.bins] / self.rows[:, None]
+        for bins in reference.optional:
+            missing = shares[:, bins.stop - 1].copy()
+            if missing.any():
+                shares[:, bins.stop - 1] = 0.0
+                shares[:, bins] += missing[:, None] * reference.shares[bins]
+        return np.asarray(shares)
 
     @cached_property
     def differences(self) -> Floats:
