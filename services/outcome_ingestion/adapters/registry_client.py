@@ -47,11 +47,13 @@ class RegistryClient:
 
     def text(self, url: str) -> str | None:
         """What stands at an address below the registry's, None for 404; raises UserError if it is away."""
-        return self._persistently(lambda: self._ask(url).decode())
+        found: str | None = self._persistently(lambda: self._ask(url).decode())
+        return found
 
     def json(self, url: str) -> dict[str, Any] | None:
         """The object at an address, None for 404; raises UserError if it is away or gives none."""
-        return self._persistently(lambda: _object(self._ask(url)))
+        found: dict[str, Any] | None = self._persistently(lambda: _object(self._ask(url)))
+        return found
 
     def _persistently(self, ask: Callable[[], Any]) -> Any:
         deadline, pause = time.monotonic() + self._retry_seconds, _FIRST_PAUSE_S

@@ -19,6 +19,8 @@ def outcome(fields: dict[str, Any], model_id: str) -> Outgoing:
             "MissingPath",
             "nothing says which version predicted: give the source `version`, or `paths.model_version`",
         )
+    if not isinstance(fields.get("features"), dict):
+        raise invalid("MissingPath", "the row has no features")
     features = {
         name: category_text(value) if isinstance(value, bool) else value for name, value in fields["features"].items()
     }
@@ -27,7 +29,9 @@ def outcome(fields: dict[str, Any], model_id: str) -> Outgoing:
 
 def label(fields: dict[str, Any], model_id: str) -> Outgoing:
     """The message of a label; raises `Refusal` that names the field."""
-    known = {name: fields[name] for name in ("prediction_id", "label", "labelled_at", "weight") if name in fields}
+    known: dict[str, Any] = {
+        name: fields[name] for name in ("prediction_id", "label", "labelled_at", "weight") if name in fields
+    }
     return _message(PredictionLabel, PREDICTION_LABELS, {**known, "model_id": model_id})
 
 

@@ -64,7 +64,8 @@ class Paths:
 
     def optional(self, scope: Mapping[str, Any]) -> Fields:
         """The fields that a row may have beside what it predicts; None where a path gives nothing."""
-        paths, fields = self._paths, {}
+        paths = self._paths
+        fields: Fields = {}
         for name in _TIMES:
             if (path := getattr(paths, name)) is not None and (found := self.at(path, scope)) is not None:
                 fields[name] = moment_of(found, f"the path '{path}' ({name})", self._source)

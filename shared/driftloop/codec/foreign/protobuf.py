@@ -86,7 +86,7 @@ def _fields(message: Message, depth: int) -> dict[str, Any]:
     return {field.name: _field(message, field, depth) for field in message.DESCRIPTOR.fields}
 
 
-def _field(message: Message, field: FieldDescriptor, depth: int) -> Any:
+def _field(message: Message, field: Any, depth: int) -> Any:
     value = getattr(message, field.name)
     if field.is_repeated:
         entry = field.message_type
@@ -100,7 +100,7 @@ def _field(message: Message, field: FieldDescriptor, depth: int) -> Any:
 
 
 def _value(value: Any, field: FieldDescriptor, depth: int) -> Any:
-    if field.type == FieldDescriptor.TYPE_ENUM:
+    if field.enum_type is not None:
         known = field.enum_type.values_by_number.get(value)
         return known.name if known is not None else value
     return _message(value, depth) if isinstance(value, Message) else value

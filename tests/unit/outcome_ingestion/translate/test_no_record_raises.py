@@ -17,14 +17,44 @@ from outcome_ingestion.core.translate.translating import Translate
 CORES = [Translate(source_of(case), None if case.registry is None else case.registry.get) for case in CASES]
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
-    lambda inner: st.lists(inner, max_size=3)
-    | st.dictionaries(
-        st.sampled_from(
-            "id at version features score schema payload after op source ts_ms data instances predictions inputs outputs "
-            "name shape req res items type fields field columns dataframe_split specversion data_base64".split()
-        ),
-        inner,
-        max_size=5,
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(
+                [
+                    "id",
+                    "at",
+                    "version",
+                    "features",
+                    "score",
+                    "schema",
+                    "payload",
+                    "after",
+                    "op",
+                    "source",
+                    "ts_ms",
+                    "data",
+                    "instances",
+                    "predictions",
+                    "inputs",
+                    "outputs",
+                    "name",
+                    "shape",
+                    "req",
+                    "res",
+                    "items",
+                    "type",
+                    "fields",
+                    "field",
+                    "columns",
+                    "dataframe_split",
+                    "specversion",
+                    "data_base64",
+                ]
+            ),
+            inner,
+            max_size=5,
+        )
     ),
     max_leaves=12,
 )
