@@ -1,16 +1,20 @@
 """Declared sources on `model-sources`: published, listed, and found by name."""
 
+from collections.abc import Iterable
+from contextlib import suppress
 from datetime import datetime
 from typing import NamedTuple
 
 from driftloop.contracts.message import derive_id
 from driftloop.contracts.model_sources import ModelSourcePublished
-from driftloop.contracts.topics import MODEL_SOURCES
+from driftloop.contracts.model_specs import ModelSpecPublished
+from driftloop.contracts.topics import MODEL_SOURCES, MODEL_SPECS
 from driftloop.errors import ExitCode, UserError
 from driftloop.kafka.clients.sender import Sender
 from driftloop.kafka.clients.tail import Tail
 from driftloop.kafka.settings import KafkaSettings
 from driftloop.spec.model_source import ModelSource
+from driftloop.spec.model_spec import ModelSpec
 
 
 class DeclaredSources(NamedTuple):
@@ -55,6 +59,28 @@ def declared_sources(kafka: KafkaSettings) -> DeclaredSources:
             except ValueError as error:
                 unusable[record.key] = str(error)[:300]
     return DeclaredSources(dict(sorted(usable.items())), dict(sorted(unusable.items())))
+
+
+def specs(kafka: KafkaSettings) -> list[ModelSpec]:
+    """The newest spec of every model that has one that can be used."""
+    with Tail(kafka, [MODEL_SPECS]) as tail:
+        newest = {record.key: record.value for record in tail.read_to_end()}
+    found = []
+    for value in newest.values():
+        with suppress(ValueError):  # whoever reads specs says why one cannot be used
+            found.append(ModelSpecPublished.from_json(value or b"").spec)
+    return found
+
+
+def missing_sources(models: Iterable[ModelSpec], declared: DeclaredSources) -> dict[str, list[str]]:
+    """Sources that specs name and that are not declared for that model: name → models."""
+    missing: dict[str, list[str]] = {}
+    for spec in models:
+        for name in spec.sources:
+            source = declared.usable.get(name)
+            if source is None or source.model_id != spec.model_id:
+                missing.setdefault(name, []).append(spec.model_id)
+    return missing
 
 
 def declared_source(kafka: KafkaSettings, name: str) -> ModelSource:

@@ -7,6 +7,9 @@ from tests.foreign.bytes_of import JSON_ROW, PATHS, V1_REQUEST, V1_RESPONSE
 from typer.testing import CliRunner
 
 from driftloop.errors import UserError
+from driftloop.registry.sources import DeclaredSources, missing_sources
+from driftloop.spec.model_source import ModelSource
+from driftloop.spec.model_spec import ModelSpec
 from driftloop.tools.cli.sources import app
 
 SOURCE = {"name": "log", "model_id": "fraud", "topics": ["theirs"], "paths": PATHS}
@@ -57,3 +60,14 @@ def test_a_file_that_makes_no_sense_names_the_field(tmp_path):
     done = CliRunner().invoke(app, ["check", str(file), "--sample", str(sample)])
     assert isinstance(done.exception, UserError)
     assert "encoding" in done.exception.sentence
+
+
+def test_a_source_that_a_spec_names_and_nobody_declared_for_it_is_missing():
+    spec = ModelSpec(
+        model_id="m", task="binary", features={"x": {}}, target={"y": {}}, sources=("log", "kserve", "nowhere")
+    )
+    declared = {
+        "log": ModelSource.model_validate(SOURCE),
+        "kserve": ModelSource.model_validate(SOURCE | {"name": "kserve", "model_id": "m"}),
+    }
+    assert missing_sources([spec], DeclaredSources(declared, {})) == {"log": ["m"], "nowhere": ["m"]}

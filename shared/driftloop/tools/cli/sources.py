@@ -45,12 +45,14 @@ def list_(as_json: AsJson = False, bootstrap_servers: BootstrapServers = None, h
     from rich.console import Console
     from rich.table import Table
 
-    from driftloop.registry.sources import declared_sources
+    from driftloop.registry.sources import declared_sources, missing_sources, specs
 
-    declared = declared_sources(find_kafka(bootstrap_servers, home))
+    kafka = find_kafka(bootstrap_servers, home)
+    declared = declared_sources(kafka)
+    missing = missing_sources(specs(kafka), declared)
     if as_json:
         facts = [source.model_dump(mode="json", exclude_defaults=True) for source in declared.usable.values()]
-        typer.echo(json.dumps({"sources": facts, "unusable": declared.unusable}, indent=2))
+        typer.echo(json.dumps({"sources": facts, "unusable": declared.unusable, "missing": missing}, indent=2))
         return
     table = Table("source", "model", "gives", "read as", "topics", box=None)
     for source in declared.usable.values():
@@ -58,6 +60,8 @@ def list_(as_json: AsJson = False, bootstrap_servers: BootstrapServers = None, h
     Console().print(table if declared.usable else "No source is declared: see `driftloop sources apply`.")
     for name, reason in declared.unusable.items():
         typer.echo(f"{name} cannot be used: {reason}")
+    for name, models in missing.items():
+        typer.echo(f"{name} is named by the spec of {', '.join(models)}, and is not declared for it.")
 
 
 @app.command()
