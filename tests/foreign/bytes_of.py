@@ -3,12 +3,15 @@
 import base64
 import io
 import json
+import struct
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from uuid import UUID
 
 import fastavro
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory, timestamp_pb2
+
+from driftloop.codec.foreign.open_inference import open_inference_file
 
 AT = datetime(2026, 3, 2, 8, 15, tzinfo=UTC)
 AT_MS = int(AT.timestamp() * 1000)
@@ -206,3 +209,18 @@ V2_RESPONSE = {
     "model_name": "fraud", "model_version": "v3", "id": "body-id",
     "outputs": [{"name": "predict", "shape": [2, 1], "datatype": "INT64", "data": [1, 0]}],
 }  # fmt: skip
+
+
+def seldon_protobuf(part: str) -> bytes:
+    """By protobuf's own runtime, contents raw and little-endian as Triton and Seldon write them."""
+    pool = descriptor_pool.DescriptorPool()
+    pool.Add(open_inference_file())
+    message = message_factory.GetMessageClass(pool.FindMessageTypeByName(f"inference.ModelInfer{part}"))()
+    message.id, message.model_version = "body-id", "3"
+    if part == "Request":
+        message.inputs.add(name="amount", datatype="FP64", shape=[2, 1])
+        message.inputs.add(name="hour", datatype="INT32", shape=[2])
+        message.raw_input_contents.extend([struct.pack("<2d", 12.5, 4.0), struct.pack("<2i", 3, 1)])
+    else:
+        message.outputs.add(name="predict", datatype="INT64", shape=[2, 1]).contents.int64_contents.extend([1, 0])
+    return message.SerializeToString()

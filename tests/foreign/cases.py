@@ -29,6 +29,7 @@ from tests.foreign.bytes_of import (
     proto_file,
     protobuf,
     scored_by_connect,
+    seldon_protobuf,
 )
 
 from driftloop.testing.records import FakeRecord
@@ -142,6 +143,10 @@ PAIR = [
 ]
 NAMED = {"feature_names": ["amount", "hour"], "version": "1.0.0"}
 TRUE_LABEL = {"prediction_id": "p-7", "label": True, "labelled_at": "2026-03-02T08:15:00Z"}
+
+
+def on(topic: str, record: FakeRecord) -> FakeRecord:
+    return FakeRecord(topic, key=record.key_, value=record.value_, headers=record.headers_, at_offset=record.at_offset)
 
 
 def ids(stem, rows=PAIR, **more):
@@ -537,6 +542,17 @@ SERVERS = (
         rec({"parameters": {}}, key="0.fraud.cq7"),
         "the body is no request",
         ids("cq7", model_version="v3"),
+    ),
+    exchange(
+        "Seldon Core 2, protobuf, raw contents",
+        "none",
+        "protobuf",
+        {"server": "seldon"},
+        on("seldon.model.fraud.inputs", rec(seldon_protobuf("Request"), key="0.fraud.cq8")),
+        on("seldon.model.fraud.outputs", rec(seldon_protobuf("Response"), key="0.fraud.cq8", offset=6)),
+        on("seldon.model.fraud.inputs", rec(seldon_protobuf("Request")[:-4], key="0.fraud.cq8")),
+        "the value is no inference.ModelInferRequest",
+        ids("cq8", model_version="3"),
     ),
     exchange(
         "MLServer, JSON",

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from driftloop.codec.foreign.open_inference import Part, as_json, is_message, read_open_inference
 from driftloop.processor import Record
 from driftloop.spec.model_source import ModelSource
 from outcome_ingestion.core.refusal import Refusal
@@ -13,6 +14,7 @@ from outcome_ingestion.core.translate.debezium import PassedOver, change_of
 from outcome_ingestion.core.translate.framing import Framed, Headers, unframed
 from outcome_ingestion.core.translate.schemas import FindForeign, ForeignSchemas
 
+_SELDON: dict[str, Part] = {".inputs": "request", ".outputs": "response"}
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -51,6 +53,13 @@ class Document:
         }  # fmt: skip
 
 
+def _side(topic: str) -> Part:
+    for ending, part in _SELDON.items():
+        if topic.endswith(ending):
+            return part
+    raise ValueError(f"the record is protobuf, and the topic {topic} ends neither with .inputs nor with .outputs")
+
+
 class DocumentReader:
     """Reads the records of one source."""
 
@@ -66,8 +75,20 @@ class DocumentReader:
             raise Refusal("decode", "NullValue", "the record has no value")
         headers = {name: given or b"" for name, given in record.headers() or ()}
         data = value.encode() if isinstance(value, str) else value
-        content = self._schemas.read(self._framed(data, headers))
-        return Document(self._opened(content, headers), headers, record)
+        framed = self._framed(data, headers)
+        if self._source.server == "seldon":
+            return Document(self._of_seldon(framed, record), headers, record)
+        return Document(self._opened(self._schemas.read(framed), headers), headers, record)
+
+    def _of_seldon(self, framed: Framed, record: Record) -> Any:
+        """JSON, protobuf and a registry's framing may mix on a topic of Seldon's, whose name says which side it is."""
+        try:
+            if framed.reference is None and framed.body[:1] not in (b"{", b""):
+                return read_open_inference(framed.body, _side(str(record.topic())))
+            content = self._schemas.read(framed)
+            return as_json(content) if is_message(content) else content
+        except ValueError as error:
+            raise Refusal("decode", "Undecodable", str(error)[:500]) from error
 
     def _framed(self, data: bytes, headers: Headers) -> Framed:
         if self._source.framing == "none":
