@@ -141,7 +141,7 @@ def _translate(settings: Settings, kafka: KafkaSettings | None) -> Service:
     core = Translate(source, ForeignRegistry(client) if client else None)
     metrics.registry.register(TranslateMetrics(core, client))
     loop = Loop(core, loop_settings, kafka, metrics=metrics)
-    return Service(loop, metrics_port=settings.metrics_port, metrics_host=settings.metrics_host)
+    return Service(loop, metrics_port=settings.metrics_port, metrics_host=settings.metrics_host, before=_before)
 
 
 def _registry_client(settings: Settings) -> RegistryClient | None:
@@ -156,7 +156,7 @@ def _pair(settings: Settings, kafka: KafkaSettings | None) -> Service:
     core = Pair(settings.pair_rules)
     metrics.registry.register(PairMetrics(core))
     loop = Loop(core, PAIR, kafka, metrics=metrics)
-    return Service(loop, metrics_port=settings.metrics_port, metrics_host=settings.metrics_host)
+    return Service(loop, metrics_port=settings.metrics_port, metrics_host=settings.metrics_host, before=_before)
 
 
 _BUILDERS = {"ingest": _ingest, "archive": _archive, "translate": _translate, "pair": _pair}

@@ -24,6 +24,8 @@ def scalar_of(value: Any, path: str) -> Scalar | None:
     >>> scalar_of(Decimal("0.25"), "amount"), scalar_of(UUID(int=7), "id"), scalar_of(float("nan"), "x")
     (0.25, '00000000-0000-0000-0000-000000000007', None)
     """
+    if type(value) is float and isfinite(value):
+        return value  # by far the most common, and the costs of a record are those of its values
     if value is None or isinstance(value, bool):
         return value
     if isinstance(value, str):
@@ -68,7 +70,9 @@ def _flat(value: Mapping[Any, Any], path: str, prefix: str, depth: int) -> Itera
     if depth > _MOST_DEPTH:
         raise invalid("WrongType", f"{path} is nested more than {_MOST_DEPTH} deep")
     for name, one in value.items():
-        if isinstance(one, Mapping):
+        if type(one) is float and isfinite(one):
+            yield prefix + str(name), one
+        elif isinstance(one, Mapping):
             yield from _flat(one, path, f"{prefix}{name}.", depth + 1)
         else:
             yield prefix + str(name), scalar_of(one, f"{path}.{prefix}{name}")

@@ -2,6 +2,7 @@
 
 import json
 
+import jmespath
 import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 from tests.foreign.bytes_of import JSON_ROW, PATHS, js
@@ -15,6 +16,7 @@ from driftloop.spec.model_source import ModelSource
 from driftloop.testing.clock import START
 from driftloop.testing.records import FakeRecord
 from outcome_ingestion.app import build
+from outcome_ingestion.core.translate.paths import Paths
 from outcome_ingestion.core.translate.schemas import RegisteredSchema
 from outcome_ingestion.core.translate.translating import Translate
 from outcome_ingestion.metrics import TranslateMetrics
@@ -133,3 +135,9 @@ def test_role_translate_without_a_source_says_what_it_needs():
 def test_a_declaration_that_makes_no_sense_is_refused(change, words):
     with pytest.raises(ValueError, match=words.replace("[", r"\[")):
         ModelSource.model_validate(SOURCE.model_dump() | change)
+
+
+@pytest.mark.parametrize("path", ["a", "a.b", "a.b.c", "x", "a.x.y", "z.z"])
+def test_a_path_of_names_gives_what_jmespath_gives(path):
+    paths, scope = Paths(SOURCE), {"a": {"b": {"c": 0}, "x": [1]}, "z": "text"}
+    assert paths.at(path, scope) == jmespath.search(path, scope)
