@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from drift_detection.core.notes import is_learning, lacks_profile
 from drift_detection.core.processor import DriftDetection
+from drift_detection.core.reports.notes import is_learning, lacks_profile
 from driftloop.contracts.topics import MODEL_PROFILES, MODEL_SPECS
 
 _MODEL = ("model",)

@@ -17,7 +17,7 @@ from outcome_ingestion.adapters.foreign_registry import ForeignRegistry
 from outcome_ingestion.adapters.registry_client import RegistryAddress, RegistryClient
 from outcome_ingestion.adapters.schema_registry import SchemaRegistry
 from outcome_ingestion.adapters.spoken import SpokenIngest
-from outcome_ingestion.core.archiving import Archive
+from outcome_ingestion.core.archive.archiving import Archive
 from outcome_ingestion.core.translate.pairing import Pair
 from outcome_ingestion.core.translate.translating import Translate
 from outcome_ingestion.metrics import ArchiveMetrics, IngestMetrics, PairMetrics, RegistryMetrics, TranslateMetrics

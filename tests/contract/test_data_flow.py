@@ -5,6 +5,8 @@ from pathlib import Path
 import pytest
 
 import drift_detection.app
+import operations_console.app
+import operations_console.core.fleet
 import outcome_ingestion.app
 import retrain_coordinator.app
 import trainer_worker.app
@@ -13,9 +15,9 @@ from driftloop.kafka.admin.access import Grant, read_grants
 from driftloop.kafka.admin.topics import STATEFUL_GROUPS
 from driftloop.kafka.settings import LoopSettings
 from driftloop.spec.model_source import ModelSource
-from driftloop.tools.local.programs import BESIDE, SERVICES
+from driftloop.tools.local.programs import BESIDE, NOTIFY, SERVICES
 
-APPS = (outcome_ingestion.app, drift_detection.app, retrain_coordinator.app, trainer_worker.app)
+APPS = (outcome_ingestion.app, drift_detection.app, retrain_coordinator.app, trainer_worker.app, operations_console.app)
 LOOPS = {
     loop.group: (app.__name__.partition(".")[0], loop)
     for app in APPS
@@ -29,8 +31,17 @@ TRANSLATE = outcome_ingestion.app.translate_loop(
 GRANTS = {grant.principal: grant for grant in read_grants(Path(__file__).parents[2] / "deploy" / "acls.yaml")}
 
 
+CONSOLE = GRANTS["operations_console"]
+"""The console reads outside the loop: its view says what of."""
+
+
+def test_the_console_is_granted_what_its_view_is_folded_from():
+    assert set(CONSOLE.reads) == set(operations_console.core.fleet.TOPICS)
+    assert (CONSOLE.groups, CONSOLE.own_groups) == ((), f"{operations_console.app.GROUP}-")
+
+
 def test_every_process_has_one_loop_named_as_its_group():
-    assert set(LOOPS) | {TRANSLATE.service} == {*SERVICES, *BESIDE}
+    assert set(LOOPS) | {TRANSLATE.service} == {*SERVICES, NOTIFY, *BESIDE}
     assert TRANSLATE.group == "outcome_translate-mine"
 
 
@@ -43,6 +54,7 @@ def test_a_translator_is_granted_what_its_loop_reads_but_for_the_source_itself()
 @pytest.mark.parametrize("topic", topics())
 def test_the_topic_file_names_every_service_that_reads_it(topic: str):
     readers = {package for package, loop in LOOPS.values() if topic in (*loop.inputs, *loop.tables)}
+    readers |= {"operations_console"} if topic in CONSOLE.reads else set()
     people = {"people", "serving", "registry"}
     if topic in TRANSLATE.tables:
         readers.add("outcome_ingestion")
@@ -62,6 +74,7 @@ def test_the_topic_file_names_every_service_that_may_write_it(topic: str):
     writers = {LOOPS[group][0] for group in LOOPS if topic in GRANTS[group].writes}
     if topic in GRANTS[TRANSLATE.service].writes:
         writers.add("outcome_ingestion")
+    writers |= {"operations_console"} if topic in CONSOLE.writes else set()
     outside = {"producers", "people"}
     assert set(topics()[topic].producers) - outside == writers
 

@@ -12,8 +12,9 @@ from driftloop.spec.policy import preset_names
 from driftloop.tools.cli.waits_shown import wait_words, waits_in
 from driftloop.tools.reference.metrics import metrics
 from driftloop.waits import COORDINATOR, WAITS
-from retrain_coordinator.core import safeguards, waiting
-from retrain_coordinator.core.evidence import Evidence, History
+from retrain_coordinator.core import waiting
+from retrain_coordinator.core.deciding import safeguards
+from retrain_coordinator.core.deciding.evidence import Evidence, History
 from retrain_coordinator.core.state import Asked, ModelState
 from retrain_coordinator.metrics import ModelGauges
 

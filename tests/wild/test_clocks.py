@@ -11,7 +11,7 @@ from tests.wild.ingest_bench import CHURN, START, bench, label, row, stamp
 
 from driftloop.contracts.topics import PREDICTION_OUTCOMES
 from driftloop.testing.records import FakeRecord
-from outcome_ingestion.core.event_clock import EventClock
+from outcome_ingestion.core.labels.event_clock import EventClock
 
 HOUR = 3_600
 EVENT = CHURN | {"label_delay": {"give_up_seconds": HOUR}}

@@ -5,9 +5,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from drift_detection.core.errors import ErrorMonitor
-from drift_detection.core.selection import is_selected
-from drift_detection.core.windows.rings import Cut
+from drift_detection.core.labels.selection import is_selected
+from drift_detection.core.monitors.error_monitor import ErrorMonitor
+from drift_detection.core.sliding_windows import Cut
 from driftloop.contracts.model_profiles import LossProfile
 from driftloop.spec.model_spec import Feature, ModelSpec, TargetField
 from driftloop.tools.bench.windows import Rows, monitor_of

@@ -5,15 +5,15 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from drift_detection.core.found import Change, Findings, References
-from drift_detection.core.measures import operations
-from drift_detection.core.roster import Roster
+from drift_detection.core.findings import Change, Findings, References
+from drift_detection.core.losses.measures import operations
+from drift_detection.core.monitors.monitor_set import MonitorSet
+from drift_detection.core.monitors.segment_slots import SEGMENTS
+from drift_detection.core.row_index import Step
 from drift_detection.core.rows import FrameRows, places_of
-from drift_detection.core.segment_slots import SEGMENTS
-from drift_detection.core.trail import Step
+from drift_detection.core.sliding_windows import Cut
 from drift_detection.core.windows.monitor import WindowMonitor
 from drift_detection.core.windows.reference import FrameTallies
-from drift_detection.core.windows.rings import Cut
 
 Which = NDArray[np.intp] | slice
 Scope = tuple[str, Which, int]
@@ -26,7 +26,7 @@ class ColumnWatch:
     `step` names a row of a frame as signals do.
     """
 
-    def __init__(self, roster: Roster, step: Callable[[FrameRows, int], Step]) -> None:
+    def __init__(self, roster: MonitorSet, step: Callable[[FrameRows, int], Step]) -> None:
         self._roster, self._step = roster, step
         self._operations: NDArray[np.float64] | None = None
         self._due = False
@@ -132,7 +132,8 @@ class ColumnWatch:
                 place = cut.closing_row(shift.block)
                 row = int(rows.seen[which.start + place if isinstance(which, slice) else int(which[place])])
                 version = self._roster.serving.current or "0.0.0"
-                found.changes.append(Change(segment, version, columns[shift.column], shift, self._step(rows, row)))
+                step, labelled = self._step(rows, row), bool(rows.labelled[row])
+                found.changes.append(Change(segment, version, columns[shift.column], shift, step, labelled))
 
 
 def _scopes(field: str, codes: NDArray[np.int32], values: Sequence[str], start: int) -> Iterator[Scope]:

@@ -12,13 +12,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from drift_detection.core.found import References
-from drift_detection.core.loss_trail import LossTrail
-from drift_detection.core.segment_slots import SegmentSlots
-from drift_detection.core.selection import LabelledClasses
+from drift_detection.core.findings import References
+from drift_detection.core.labels.selection import LabelledClasses
+from drift_detection.core.losses.loss_trail import LossTrail
+from drift_detection.core.monitors.segment_slots import SegmentSlots
+from drift_detection.core.sliding_windows import pack_tallies, unpack_tallies
 from drift_detection.core.windows.bins import ColumnBins
 from drift_detection.core.windows.reference import Reference
-from drift_detection.core.windows.rings import pack_tallies, unpack_tallies
 
 State = dict[str, Any]
 Counts = NDArray[np.int64]

@@ -6,17 +6,17 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from drift_detection.core.budget import Budget
 from drift_detection.core.columns import ColumnWatch
 from drift_detection.core.concerns import WORDS, changed_parts
-from drift_detection.core.found import Findings, References
-from drift_detection.core.label_delays import LabelDelays
-from drift_detection.core.losses import LossWatch
+from drift_detection.core.findings import Findings, References
+from drift_detection.core.labels.label_delays import LabelDelays
+from drift_detection.core.losses.loss_watch import LossWatch
 from drift_detection.core.migrations import LAYOUT
-from drift_detection.core.monitor import ModelMonitor
-from drift_detection.core.roster import Roster
+from drift_detection.core.monitors.budget import Budget
+from drift_detection.core.monitors.monitor import ModelMonitor
+from drift_detection.core.monitors.monitor_set import MonitorSet
+from drift_detection.core.row_index import RowIndex, Step
 from drift_detection.core.rows import FrameRows
-from drift_detection.core.trail import Step, Trail
 from driftloop.spec.model_spec import ModelSpec
 
 
@@ -28,10 +28,10 @@ class WatchedModel:
 
     def __init__(self, spec: ModelSpec, spec_version: int) -> None:
         self.spec_version = spec_version
-        self.roster = Roster(spec)
+        self.roster = MonitorSet(spec)
         self.losses = LossWatch(self.roster)
         self._columns = ColumnWatch(self.roster, self._step)
-        self.trail = Trail()
+        self.trail = RowIndex()
         self.labelled_rows = self.feedback_rows = 0
         self.corrections = 0
         self.delays = LabelDelays()
@@ -88,7 +88,8 @@ class WatchedModel:
         first = self._first_of_frame = self.labelled_rows
 
         def names(numbers: Sequence[int]) -> list[Step]:
-            which = labelled[np.asarray(numbers) - first]
+            numbers = [number for number in numbers if number - first < len(labelled)]
+            which = labelled[np.asarray(numbers, dtype=np.intp) - first]
             ids = rows.batch.column("prediction_id").take(pa.array(which)).to_pylist()
             return [Step(*step) for step in zip(numbers, ids, rows.known_at[which].tolist(), strict=True)]
 

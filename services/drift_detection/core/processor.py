@@ -7,12 +7,12 @@ from datetime import datetime
 
 import msgspec
 
-from drift_detection.core.knowledge import Knowledge
 from drift_detection.core.migrations import migrated
 from drift_detection.core.model import WatchedModel
+from drift_detection.core.reports.signals import change_signal, harm_signal
+from drift_detection.core.reports.status import status_record
 from drift_detection.core.rows import FrameRows
-from drift_detection.core.signals import change_signal, harm_signal
-from drift_detection.core.status import status_record
+from drift_detection.core.tables import SpecAndProfileTables
 from driftloop.codec.frames import Frame, decode_frame
 from driftloop.contracts.drift_signals import DriftSignal
 from driftloop.contracts.message import FramePosition
@@ -29,7 +29,7 @@ class DriftDetection:
     """
 
     def __init__(self) -> None:
-        self.knowledge = Knowledge()
+        self.knowledge = SpecAndProfileTables()
         self._models: dict[int, dict[str, WatchedModel]] = {}
         self.signals: Counter[tuple[str, str, bool]] = Counter()
         """Signals raised since the start, by model, kind and harm."""

@@ -22,7 +22,7 @@ from deltalake.exceptions import DeltaError, TableNotFoundError
 from driftloop.archive.owner import hold
 from driftloop.archive.schema import ARCHIVE_SCHEMA, CORRECTED, PARTITION_BY, app_id
 from driftloop.errors import UserError
-from outcome_ingestion.core.archive_rows import ArchiveBatch, PlacedFrame, archive_batch
+from outcome_ingestion.core.archive.rows import ArchiveBatch, PlacedFrame, archive_batch
 from outcome_ingestion.metrics import ArchiveMetrics
 
 T = TypeVar("T")

@@ -10,18 +10,18 @@ from driftloop.codec.frames import FEATURE, Frame
 from driftloop.contracts.model_specs import ModelSpecPublished
 from driftloop.contracts.topics import MODEL_SPECS, PREDICTION_OUTCOMES
 from driftloop.processor import DeadLetter, Effects, LogIdentity, Outgoing, Record, StaleTableError
-from outcome_ingestion.core.applying import apply
-from outcome_ingestion.core.class_watch import ClassWatch
 from outcome_ingestion.core.counts import IngestCounts
-from outcome_ingestion.core.decoding import BatchDecoder
-from outcome_ingestion.core.frame_assembly import outgoing
-from outcome_ingestion.core.framed_schemas import FindSchema
-from outcome_ingestion.core.json_rows import RowReader
-from outcome_ingestion.core.layout import layout_of
-from outcome_ingestion.core.memory import PartitionMemory
-from outcome_ingestion.core.restoring import restore
+from outcome_ingestion.core.decode.decoding import BatchDecoder
+from outcome_ingestion.core.decode.fast.shaped_blocks import ShapedReader
+from outcome_ingestion.core.decode.framed_schemas import FindSchema
+from outcome_ingestion.core.decode.json_rows import RowReader
+from outcome_ingestion.core.decode.layout import layout_of
+from outcome_ingestion.core.frames.applying import apply
+from outcome_ingestion.core.frames.frame_assembly import outgoing
+from outcome_ingestion.core.labels.class_watch import ClassWatch
+from outcome_ingestion.core.memory.partition_memory import PartitionMemory
+from outcome_ingestion.core.memory.restoring import restore
 from outcome_ingestion.core.rules import IngestRules
-from outcome_ingestion.core.shaped_blocks import ShapedReader
 
 
 class Ingest:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from outcome_ingestion.core.frame_sizes import Most
+from outcome_ingestion.core.frames.frame_sizes import Most
 
 
 @dataclass(frozen=True, slots=True)

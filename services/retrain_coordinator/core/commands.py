@@ -4,13 +4,15 @@ from collections.abc import Callable
 
 from driftloop.contracts.message import Version
 from driftloop.contracts.model_commands import ModelCommand
-from retrain_coordinator.core import intake, lifecycle, runs
+from retrain_coordinator.core import intake
 from retrain_coordinator.core.decide import decide
-from retrain_coordinator.core.evidence import Command, evidence_of, history_of
+from retrain_coordinator.core.deciding.evidence import Command, evidence_of, history_of
+from retrain_coordinator.core.lifecycle import runs
+from retrain_coordinator.core.lifecycle import transitions as lifecycle
+from retrain_coordinator.core.lifecycle.target import obstacle
+from retrain_coordinator.core.lifecycle.versions import next_version, parts, signature
 from retrain_coordinator.core.state import Reading
 from retrain_coordinator.core.step import Step
-from retrain_coordinator.core.target import obstacle
-from retrain_coordinator.core.versions import next_version, parts, signature
 
 
 def obey(step: Step, command: ModelCommand) -> None:
@@ -21,7 +23,22 @@ def obey(step: Step, command: ModelCommand) -> None:
         names = ", ".join(listed) or "nobody"
         _refuse(step, command, f"{command.requested_by} may not: the spec's permissions.{right} lists {names}")
         return
+    if not _is_proven(step, command):
+        _refuse(
+            step, command, "the spec's permissions.signed_by asks for a console's signature, and this has none of it"
+        )
+        return
     _ANSWERS[command.command](step, command)
+
+
+def _is_proven(step: Step, command: ModelCommand) -> bool:
+    """Whether the command is signed, where signatures are asked for; a host's figures ask for nothing."""
+    keys = step.spec.permissions.signed_by
+    if keys is None or command.command == "report":
+        return True
+    from driftloop.contracts.signed_commands import is_signed
+
+    return is_signed(command, keys)
 
 
 def _who(command: ModelCommand) -> str:

@@ -16,7 +16,7 @@ from driftloop.kafka.settings import LoopSettings
 from driftloop.processor import Processor, Record
 from driftloop.spec.model_source import ModelSource
 from outcome_ingestion import app as ingestion
-from outcome_ingestion.core.archiving import Archive
+from outcome_ingestion.core.archive.archiving import Archive
 from outcome_ingestion.core.ingest import Ingest
 from outcome_ingestion.core.translate.pairing import Pair
 from outcome_ingestion.core.translate.translating import Translate

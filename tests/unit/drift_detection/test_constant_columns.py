@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from drift_detection.core.windows.rings import Cut
+from drift_detection.core.sliding_windows import Cut
 from driftloop.tools.bench.windows import Rows, monitor_of
 
 ROWS = 6000

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from drift_detection.core.errors import ErrorMonitor
-from drift_detection.core.loss_trail import KEPT, RATIO, LossTrail
-from drift_detection.core.trail import Step
+from drift_detection.core.losses.loss_trail import KEPT, RATIO, LossTrail
+from drift_detection.core.monitors.error_monitor import ErrorMonitor
+from drift_detection.core.row_index import Step
 from driftloop.contracts.model_profiles import LossProfile
 
 

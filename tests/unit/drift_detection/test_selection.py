@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.unit.drift_detection.test_detection import without_position
 
-from drift_detection.core.selection import is_selected
+from drift_detection.core.labels.selection import is_selected
 from driftloop.contracts.message import derive_id
 from driftloop.learners.protocol import Predictions, Rows
 from driftloop.statistics.profiles import make_profile

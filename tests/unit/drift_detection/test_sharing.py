@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.unit.drift_detection.test_detection import without_position
 
-from drift_detection.core.segment_slots import SEGMENTS
+from drift_detection.core.monitors.segment_slots import SEGMENTS
 
 
 def shared(stream: Any, rows: int, *, every: int, share: float, seed: int = 51) -> Any:

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from drift_detection.core.knowledge import ABSENT, Knowledge
+from drift_detection.core.tables import ABSENT, SpecAndProfileTables
 from driftloop.processor import StaleTableError
 from driftloop.testing.clock import START
 from driftloop.testing.records import FakeRecord
@@ -16,7 +16,7 @@ def frame_record(rows: Any, start: int = 0, stop: int = 10) -> FakeRecord:
 
 
 def test_a_question_changes_nothing_and_made_up_versions_are_not_kept_for_ever() -> None:
-    known = Knowledge()
+    known = SpecAndProfileTables()
     assert [known.has_profile("gate", "9.9.9") for _ in range(2)] == [False, False]
     for number in range(10 * ABSENT):
         known.is_absent("gate", f"{number}.0.0")

@@ -10,8 +10,8 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from drift_detection.core.rows import numbers
+from drift_detection.core.sliding_windows import Counts, Cut
 from drift_detection.core.windows.bins import ColumnBins
-from drift_detection.core.windows.rings import Counts, Cut
 from driftloop.contracts.model_profiles import ModelProfile
 from driftloop.statistics.dependence import inflation_at
 from driftloop.statistics.joint import Directions

@@ -6,9 +6,9 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from drift_detection.core.sliding_windows import Counts
 from drift_detection.core.windows.groups import Groups
 from drift_detection.core.windows.reference import Reference
-from drift_detection.core.windows.rings import Counts
 
 Floats = NDArray[np.float64]
 

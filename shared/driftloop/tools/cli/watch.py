@@ -119,7 +119,7 @@ def _print(console: "Console", result: "WatchResult") -> None:
     for name, reason in said["left_out"].items():
         console.print(f"Not watched: {name} ({reason}).", highlight=False, soft_wrap=True, markup=False)
     for reason, rows in said["refused"].items():
-        console.print(f"{rows:,} rows were not taken: {reason}.", highlight=False, soft_wrap=True, markup=False)
+        console.print(f"Not taken ({rows:,} ×): {reason}.", highlight=False, soft_wrap=True, markup=False)
     console.print()
     console.print(sentence(result), highlight=False, soft_wrap=True, markup=False)
     for one in said["signals"][:_SHOWN]:

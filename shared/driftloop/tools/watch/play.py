@@ -26,7 +26,7 @@ from driftloop.contracts.topics import (
     PREDICTION_OUTCOMES,
 )
 from driftloop.errors import ExitCode, UserError
-from driftloop.processor import DeadLetter, Outgoing, Record
+from driftloop.processor import Effects, Outgoing, Record
 from driftloop.registry.declaring import spec_message
 from driftloop.testing.records import FakeRecord
 from driftloop.tools.watch.outcomes import RecordedOutcomes, start_of
@@ -42,7 +42,7 @@ Progress = Callable[[int, int], None]
 
 @dataclass(slots=True)
 class Found:
-    """What detection said. `refused` counts rows that ingestion did not take, by reason."""
+    """What detection said. `refused` counts what ingestion did not take, by reason."""
 
     signals: list[DriftSignal] = field(default_factory=list)
     status: DriftStatus | None = None
@@ -84,7 +84,7 @@ class InMemory:
         found, frames, done = Found(), 0, 0
         for place, batch in enumerate(recorded.batches(ROWS_A_RECORD)):
             effects = ingestion.process([_record(place, batch)], _LATEST, tables_current=True)
-            _refuse(effects.dead_letters, batch, found)
+            _refuse(effects, found)
             found.count(effects.ignored)
             for sent in effects.outgoing:
                 frame = FakeRecord(
@@ -122,9 +122,12 @@ def _record(place: int, batch: pa.RecordBatch) -> FakeRecord:
     )
 
 
-def _refuse(letters: Sequence[DeadLetter], batch: pa.RecordBatch, found: Found) -> None:
-    """Count rows that were refused; if nothing was taken at all, say why and stop."""
-    for letter in letters:
-        if found.status is None and not found.refused:
+def _refuse(effects: Effects, found: Found) -> None:
+    """Say what was refused; if no row was taken at all, stop.
+
+    A letter is about a whole batch and names its first wrong row; the good rows of the batch go on.
+    """
+    for letter in effects.dead_letters:
+        if not effects.outgoing and found.status is None:
             raise UserError(f"the rows cannot be read as outcomes: {letter.message}", ExitCode.USAGE)
-        found.count({letter.message: batch.num_rows})
+        found.count({letter.message: 1})

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from driftloop.codec.frames import FEATURE, LABEL, PREDICTION, SEGMENT
 from driftloop.errors import ExitCode, UserError
@@ -39,7 +40,11 @@ class _Draft:
 def recorded_outcomes(table: Table, options: WatchOptions) -> RecordedOutcomes:
     """The outcomes in a table; raises UserError, in one sentence, where options and table do not fit."""
     _refuse_unknown(table, options)
-    moments, data, rows, notes = in_order_of_time(table, options)
+    places = _predicted(table, options)
+    moments, data, order, notes = in_order_of_time(table.take(pa.array(places)), options)
+    rows = places[order]
+    if left := len(table) - len(rows):
+        notes = [*notes, f"{left:,} rows have no {options.prediction}: they are left out."]
     draft = _Draft(notes=notes)
     draft.columns["prediction_id"] = ids_of(data, options, rows)
     draft.columns["predicted_at"] = moments
@@ -61,6 +66,14 @@ def _refuse_unknown(table: Table, options: WatchOptions) -> None:
             raise UserError(f"{name} is not a column of the file; its columns are {there}.", ExitCode.USAGE)
     if options.task is not None and options.task not in TASKS:
         raise UserError(f"There is no task {options.task}; choose one of {', '.join(TASKS)}.", ExitCode.USAGE)
+
+
+def _predicted(table: Table, options: WatchOptions) -> NDArray[np.int64]:
+    """The rows that hold a prediction."""
+    there = np.asarray(pc.is_valid(table.data.column(options.prediction)).to_numpy(), dtype=bool)
+    if not there.any():
+        raise UserError(f"The column {options.prediction} is empty.", ExitCode.USAGE)
+    return np.flatnonzero(there)
 
 
 def _versions(data: pa.Table, options: WatchOptions) -> pa.Array:
