@@ -1,6 +1,7 @@
-"""What Prometheus sees of both roles."""
+"""What Prometheus sees of all roles."""
 
 from collections.abc import Iterator
+from typing import Protocol
 
 from prometheus_client import CollectorRegistry, Counter, Histogram
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
@@ -8,6 +9,8 @@ from prometheus_client.registry import Collector
 
 from outcome_ingestion.core.counts import DELAY_BOUNDS_SECONDS, DelayHistogram
 from outcome_ingestion.core.ingest import Ingest
+from outcome_ingestion.core.translate.pairing import Pair
+from outcome_ingestion.core.translate.translating import Translate
 
 _SECONDS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30)
 
@@ -95,3 +98,63 @@ class ArchiveMetrics:
             "driftloop_archive_commit_seconds", "Time to write a batch.", buckets=_SECONDS, registry=registry
         )
         self.compactions = Counter("driftloop_archive_compactions", "Compactions of small files.", registry=registry)
+
+
+class MayBeAway(Protocol):
+    """A client of a registry."""
+
+    away: bool
+
+
+class RegistryMetrics(Collector):
+    """Whether the schema registry answers; nothing where none is set."""
+
+    def __init__(self, client: MayBeAway | None) -> None:
+        self._client = client
+
+    def collect(self) -> Iterator[Metric]:
+        """One family, or none."""
+        if self._client is not None:
+            yield GaugeMetricFamily(
+                "driftloop_schema_registry_away",
+                "1 while a question to the schema registry stays without an answer.",
+                float(self._client.away),
+            )
+
+
+class TranslateMetrics(RegistryMetrics):
+    """Figures of role translate."""
+
+    def __init__(self, core: Translate, client: MayBeAway | None) -> None:
+        super().__init__(client)
+        self._core = core
+
+    def collect(self) -> Iterator[Metric]:
+        """One family after the other."""
+        yield from super().collect()
+        counts, source = self._core.counts, self._core.source.name
+        records = CounterMetricFamily("driftloop_translate_records", "Foreign records read.", labels=["source"])
+        records.add_metric([source], counts.records)
+        yield records
+        messages = CounterMetricFamily(
+            "driftloop_translated_messages", "Messages made of foreign records.", labels=["source", "topic"]
+        )
+        for topic, number in list(counts.messages.items()):
+            messages.add_metric([source, topic], number)
+        yield messages
+
+
+class PairMetrics(Collector):
+    """Figures of role pair."""
+
+    def __init__(self, core: Pair) -> None:
+        self._core = core
+
+    def collect(self) -> Iterator[Metric]:
+        """One family after the other."""
+        yield GaugeMetricFamily(
+            "driftloop_halves_waiting", "Requests and responses that wait for the other one.", self._core.halves_waiting
+        )
+        yield CounterMetricFamily(
+            "driftloop_paired_exchanges", "Requests joined with their response.", self._core.pairs
+        )

@@ -1,4 +1,4 @@
-"""Settings of ingestion, both roles; environment `DRIFTLOOP_OUTCOME_INGESTION_*`."""
+"""Settings of ingestion, all roles; environment `DRIFTLOOP_OUTCOME_INGESTION_*`."""
 
 from typing import Literal
 
@@ -6,8 +6,9 @@ from pydantic import Field, FilePath
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from outcome_ingestion.core.rules import IngestRules
+from outcome_ingestion.core.translate.pairing import PairRules
 
-Role = Literal["ingest", "archive"]
+Role = Literal["ingest", "archive", "translate", "pair"]
 
 
 class Settings(BaseSettings):
@@ -38,6 +39,13 @@ class Settings(BaseSettings):
     )
     archive_retry_seconds: float = Field(default=60.0, ge=0, description="how long a failing store is tried again")
     compact_every: int = Field(default=100, ge=2, description="commits between two compactions")
+    source: str | None = Field(
+        default=None, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,119}$", description="role translate: the declared source"
+    )
+    pair_wait_seconds: float = Field(
+        default=600.0, gt=0, description="role pair: how long a request or response waits for the other one"
+    )
+    waiting_halves: int = Field(default=100_000, ge=1, description="role pair: most that wait, per partition")
     schema_registry_url: str | None = Field(
         default=None,
         pattern="^https?://[^@]+$",
@@ -65,3 +73,8 @@ class Settings(BaseSettings):
             early_labels=self.early_labels,
             future_seconds=self.future_seconds,
         )
+
+    @property
+    def pair_rules(self) -> PairRules:
+        """What the core of role pair needs."""
+        return PairRules(self.pair_wait_seconds, self.waiting_halves)

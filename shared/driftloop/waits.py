@@ -66,6 +66,15 @@ INGESTION: tuple[Wait, ...] = (
     ),
 )
 
+TRANSLATION: tuple[Wait, ...] = (
+    Wait("half", "outcome_pairing", "the other half of a logged exchange", "driftloop_halves_waiting",
+         "requests or responses wait for the other one", "DriftloopHalvesWait",
+         "It comes. After `pair_wait_seconds` a request is dropped and counted, and a response is buried."),
+    Wait("registry", "outcome_ingestion, outcome_translate", "the schema registry", "driftloop_schema_registry_away",
+         "the schema registry does not answer", "DriftloopSchemaRegistryAway",
+         "It answers. Until then the process ends every 60 seconds and is started again where it was."),
+)  # fmt: skip
+
 ARCHIVE: tuple[Wait, ...] = ()
 
 DETECTION: tuple[Wait, ...] = (
@@ -284,4 +293,4 @@ CONSOLE: tuple[Wait, ...] = (
     ),
 )
 
-WAITS = INGESTION + ARCHIVE + DETECTION + COORDINATOR + TRAINER + SCORING + RUNTIME + CONSOLE
+WAITS = INGESTION + TRANSLATION + ARCHIVE + DETECTION + COORDINATOR + TRAINER + SCORING + RUNTIME + CONSOLE

@@ -14,7 +14,8 @@ from driftloop.contracts.topics import DEAD_LETTERS, topics
 from driftloop.kafka.admin.access import Grant, read_grants
 from driftloop.kafka.admin.topics import STATEFUL_GROUPS
 from driftloop.kafka.settings import LoopSettings
-from driftloop.tools.local.programs import NOTIFY, SERVICES
+from driftloop.spec.model_source import ModelSource
+from driftloop.tools.local.programs import BESIDE, NOTIFY, SERVICES
 
 APPS = (outcome_ingestion.app, drift_detection.app, retrain_coordinator.app, trainer_worker.app, operations_console.app)
 LOOPS = {
@@ -23,6 +24,10 @@ LOOPS = {
     for loop in vars(app).values()
     if isinstance(loop, LoopSettings)
 }
+TRANSLATE = outcome_ingestion.app.translate_loop(
+    ModelSource(name="mine", model_id="m", topics=("somebody-elses",), server="kserve")
+)
+"""The loop of a declared source; its inputs are topics of others, which no topic file names."""
 GRANTS = {grant.principal: grant for grant in read_grants(Path(__file__).parents[2] / "deploy" / "acls.yaml")}
 
 
@@ -36,7 +41,14 @@ def test_the_console_is_granted_what_its_view_is_folded_from():
 
 
 def test_every_process_has_one_loop_named_as_its_group():
-    assert set(LOOPS) == {*SERVICES, NOTIFY}
+    assert set(LOOPS) | {TRANSLATE.service} == {*SERVICES, NOTIFY, *BESIDE}
+    assert TRANSLATE.group == "outcome_translate-mine"
+
+
+def test_a_translator_is_granted_what_its_loop_reads_but_for_the_source_itself():
+    grant = GRANTS[TRANSLATE.service]
+    assert set(grant.reads) == set(TRANSLATE.tables)
+    assert [TRANSLATE.group.startswith(group.removesuffix("*")) for group in grant.groups] == [True]
 
 
 @pytest.mark.parametrize("topic", topics())
@@ -44,6 +56,8 @@ def test_the_topic_file_names_every_service_that_reads_it(topic: str):
     readers = {package for package, loop in LOOPS.values() if topic in (*loop.inputs, *loop.tables)}
     readers |= {"operations_console"} if topic in CONSOLE.reads else set()
     people = {"people", "serving", "registry"}
+    if topic in TRANSLATE.tables:
+        readers.add("outcome_ingestion")
     assert set(topics()[topic].consumers) - people == readers
 
 
@@ -58,6 +72,8 @@ def test_a_process_is_granted_what_its_loop_reads_and_nothing_more(group: str):
 @pytest.mark.parametrize("topic", topics())
 def test_the_topic_file_names_every_service_that_may_write_it(topic: str):
     writers = {LOOPS[group][0] for group in LOOPS if topic in GRANTS[group].writes}
+    if topic in GRANTS[TRANSLATE.service].writes:
+        writers.add("outcome_ingestion")
     writers |= {"operations_console"} if topic in CONSOLE.writes else set()
     outside = {"producers", "people"}
     assert set(topics()[topic].producers) - outside == writers
@@ -75,7 +91,7 @@ def test_groups_with_state_are_those_whose_changelogs_are_created():
 
 def test_every_process_may_bury_what_it_cannot_process():
     buriers = [grant for grant in GRANTS.values() if DEAD_LETTERS in grant.writes]
-    assert {grant.principal for grant in buriers} == set(LOOPS)
+    assert {grant.principal for grant in buriers} == {*LOOPS, TRANSLATE.service}
 
 
 def test_inputs_read_side_by_side_have_one_partition_count():

@@ -14,12 +14,13 @@ from pydantic_settings import BaseSettings
 
 from driftloop.kafka.admin.topics import STATEFUL_GROUPS
 from driftloop.kafka.settings import KafkaSettings
-from driftloop.tools.local.programs import NOTIFY, PROCESSES, SERVICES
+from driftloop.tools.local.programs import BESIDE, NOTIFY, PROCESSES, SERVICES
 from operations_console.core.notify.rules import Rules
 
 ROOT = Path(__file__).parents[2]
 COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
 BASE = ROOT / "deploy" / "k8s" / "base"
+SOURCES = ROOT / "deploy" / "k8s" / "components" / "sources"
 PRODUCTION = ROOT / "deploy" / "k8s" / "overlays" / "production"
 
 
@@ -75,7 +76,7 @@ def deployed() -> Iterator[Any]:
 def test_a_deployed_process_is_one_of_ours_and_knows_its_variables(
     name: str, module: str, arguments: list[str], variables: set[str]
 ):
-    assert PROCESSES[name] == (module, *arguments)
+    assert {**PROCESSES, **BESIDE}[name] == (module, *arguments)
     assert variables <= known_variables(module)
 
 
@@ -121,8 +122,26 @@ def test_compose_mounts_only_files_that_are_there():
         assert all(source in COMPOSE["volumes"] for source in sources if not source.startswith("."))
 
 
+def test_what_runs_only_with_sources_is_off_by_default_and_scraped_where_it_runs():
+    assert all(COMPOSE["services"][name]["profiles"] == ["sources"] for name in BESIDE)
+    config = yaml.safe_load((ROOT / "deploy" / "prometheus" / "prometheus.yml").read_text())
+    assert [job["dns_sd_configs"][0]["names"] for job in config["scrape_configs"][1:]] == [[name] for name in BESIDE]
+    component = yaml.safe_load((SOURCES / "kustomization.yaml").read_text())
+    assert sorted(component["resources"]) == sorted(f"{name.replace('_', '-')}.yaml" for name in BESIDE)
+    for name in BESIDE:
+        container = documents(SOURCES / f"{name.replace('_', '-')}.yaml")[0]["spec"]["template"]["spec"]["containers"][
+            0
+        ]
+        assert tuple(container["command"][2:]) == BESIDE[name]
+        assert {entry["name"] for entry in container["env"]} <= known_variables("outcome_ingestion")
+
+
 def test_kubernetes_resources_are_valid():
-    files = [path for path in [*BASE.glob("*.yaml"), PRODUCTION / "kafka.yaml"] if path.name != "kustomization.yaml"]
+    files = [
+        path
+        for path in [*BASE.glob("*.yaml"), *SOURCES.glob("*.yaml"), PRODUCTION / "kafka.yaml"]
+        if path.name != "kustomization.yaml"
+    ]
     command = [sys.executable, "-m", "kubernetes_validate", "--strict", "--quiet", "--no-warn", *files]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr

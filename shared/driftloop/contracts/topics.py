@@ -28,6 +28,8 @@ RETRAIN_DECISIONS = "retrain-decisions"
 MODEL_EVENTS = "model-events"
 MODEL_SPECS = "model-specs"
 MODEL_PROFILES = "model-profiles"
+MODEL_SOURCES = "model-sources"
+PREDICTION_HALVES = "prediction-halves"
 
 
 class Topic(BaseModel):

@@ -250,6 +250,9 @@ class ModelSpec(SpecPart):
     """What is predicted; it decides how loss and figures are computed."""
     features: dict[str, Feature] = Field(min_length=1)
     target: dict[str, TargetField] = Field(min_length=1)
+    sources: tuple[Name, ...] = ()
+    """Declared sources (`driftloop sources apply`) that the model's predictions and labels come from, if others write
+    them; `driftloop sources list` says which of them are missing."""
     segments: tuple[str, ...] = ()
     """Names of segment keys of an outcome: each of their values is watched by itself."""
     clock: Literal["wall", "event"] = "wall"

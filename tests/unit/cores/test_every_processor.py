@@ -14,9 +14,12 @@ from driftloop.in_memory.log import MemoryLog
 from driftloop.in_memory.loop import MemoryLoop
 from driftloop.kafka.settings import LoopSettings
 from driftloop.processor import Processor, Record
+from driftloop.spec.model_source import ModelSource
 from outcome_ingestion import app as ingestion
 from outcome_ingestion.core.archive.archiving import Archive
 from outcome_ingestion.core.ingest import Ingest
+from outcome_ingestion.core.translate.pairing import Pair
+from outcome_ingestion.core.translate.translating import Translate
 from retrain_coordinator import app as coordination
 from retrain_coordinator.core.processor import Coordinator
 from trainer_worker import app as trainer
@@ -70,7 +73,11 @@ class Service(NamedTuple):
     settings: LoopSettings
 
 
+MINE = ModelSource(name="plant", model_id="plant", topics=("theirs",), server="kserve")
+"""A source whose name is one of the keys below."""
 SERVICES = {
+    "translation": Service(lambda: Translate(MINE), ingestion.translate_loop(MINE)),
+    "pairing": Service(Pair, ingestion.PAIR),
     "ingestion": Service(Ingest, ingestion.INGEST),
     "archive": Service(lambda: Archive(NoSink()), ingestion.ARCHIVE),
     "detection": Service(DriftDetection, detection.LOOP),
@@ -150,7 +157,9 @@ def test_rubbish_and_tombstones_end_no_service_and_a_restart_works(name, topic):
 
 
 @pytest.mark.parametrize(
-    ("name", "topic"), [place for place in PLACES if place[1] not in ROWS], ids=lambda value: value
+    ("name", "topic"),
+    [place for place in PLACES if place[1] not in ROWS and (EXAMPLES / place[1]).is_dir()],
+    ids=lambda value: value,
 )
 def test_messages_of_the_next_release_are_read(name, topic):
     log, message = MemoryLog(), example(topic)

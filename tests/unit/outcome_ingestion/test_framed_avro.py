@@ -116,3 +116,11 @@ def test_without_a_registry_a_framed_record_says_so(make, row, fresh_bench):
     bench, _ = fresh_bench()
     bench.feed([make.raw(framed(OURS, 1), "p1", kind=CONFLUENT)])
     assert [letter.error_class for letter in bench.dead] == ["NoRegistry"]
+
+
+def test_without_a_registry_a_framed_record_that_says_nothing_of_its_type_names_the_setting(make, row, fresh_bench):
+    bench, _ = fresh_bench()
+    label = framed(LABELS, 1, label=7.0, labelled_at=MICROSECONDS)
+    bench.feed([make.raw(framed(OURS, 1), "p1"), make.raw(label, "p1", topic=PREDICTION_LABELS)])
+    assert [letter.error_class for letter in bench.dead] == ["NoRegistry", "NoRegistry"]
+    assert "DRIFTLOOP_OUTCOME_INGESTION_SCHEMA_REGISTRY_URL" in bench.dead[0].message

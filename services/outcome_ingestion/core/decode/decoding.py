@@ -70,7 +70,6 @@ class BatchDecoder:
             AVRO: ShapedReader(self._avro.learn, shaped_rows, _FEWEST),
             COLUMNS: ShapedReader(learn_columns, shaped_columns),
         }
-        self._has_registry = find_schema is not None
         self.partition_count = 1
         """How many partitions each input has; with one, every key is where it belongs."""
 
@@ -145,8 +144,6 @@ class BatchDecoder:
     def _framed(self, records: Sequence[Record], decoded: Decoded) -> list[int]:
         """Outcome records that were taken for JSON, begin with a zero byte as no JSON does, and say nothing
         of their type: Confluent's serializers send no content type."""
-        if not self._has_registry:
-            return []
         found = [i for i in decoded.dead if records[i].topic() == PREDICTION_OUTCOMES and _looks_framed(records[i])]
         for index in found:
             del decoded.dead[index]
@@ -259,7 +256,7 @@ class BatchDecoder:
 
     def _read_label(self, record: Record, place: int) -> tuple[Layout, LabelItem]:
         kind = content_type(record.headers())
-        if self._has_registry and _looks_framed(record):
+        if _looks_framed(record):
             kind = CONFLUENT_AVRO
         read = {JSON: decode_label, AVRO: self._avro.label, CONFLUENT_AVRO: self._avro.framed_label}.get(kind)
         if read is None:

@@ -17,6 +17,10 @@ ZERO = b"\0"
 DATUM = 5
 """Where the datum begins."""
 _MOST_REFUSALS = 1_000
+NO_REGISTRY = (
+    "the record names a schema by its id, and no schema registry is set: set "
+    "DRIFTLOOP_OUTCOME_INGESTION_SCHEMA_REGISTRY_URL"
+)
 
 
 class FramedSchemas:
@@ -29,10 +33,10 @@ class FramedSchemas:
 
     def of(self, value: bytes) -> Foreign:
         """The schema that a framed record was written with; raises `Refusal`."""
-        if self._find is None:
-            raise _refusal("NoRegistry", "the record names a schema by its id, and no schema registry is set")
         if value[:1] != ZERO or len(value) < DATUM:
             raise _refusal("Undecodable", "the record is not in Confluent's framing: a zero byte and a schema id")
+        if self._find is None:
+            raise _refusal("NoRegistry", NO_REGISTRY)
         schema_id = int.from_bytes(value[1:DATUM], "big")
         known = self._known.get(schema_id)
         return known if known is not None else self._ask(schema_id, self._find)

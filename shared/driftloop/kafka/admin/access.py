@@ -30,9 +30,9 @@ _TOPIC, _GROUP, _TRANSACTION = ResourceType.TOPIC, ResourceType.GROUP, ResourceT
 class Grant(BaseModel):
     """What one principal may do.
 
-    `groups` are the consumer groups it joins; it holds the transactional ids that begin with one of
-    them. `own_groups` is the beginning of the names of groups that it makes, reads in and deletes.
-    `administers` lets it create and configure every topic of driftloop.
+    `groups` are the consumer groups it joins (with `*` at the end: all that begin so); it holds the
+    transactional ids that begin with one of them. `own_groups` is the beginning of the names of groups that
+    it makes, reads in and deletes. `administers` lets it create and configure every topic of driftloop.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -65,9 +65,12 @@ def bindings(grant: Grant, prefix: str = "") -> Iterator[AclBinding]:
     for topic in grant.writes:
         yield _allow(grant, _TOPIC, prefix + topic, _WRITE)
     for group in grant.groups:
-        yield _allow(grant, _GROUP, prefix + group, _READ)
+        stem = group.removesuffix("*")
+        pattern = ResourcePatternType.LITERAL if stem == group else ResourcePatternType.PREFIXED
+        yield _allow(grant, _GROUP, prefix + stem, _READ, pattern)
+        owned = f"{prefix}{stem}-" if stem == group else prefix + stem
         for operation in (_WRITE, _DESCRIBE):
-            yield _allow(grant, _TRANSACTION, f"{prefix}{group}-", operation, ResourcePatternType.PREFIXED)
+            yield _allow(grant, _TRANSACTION, owned, operation, ResourcePatternType.PREFIXED)
     if grant.own_groups is not None:
         for operation in (_READ, AclOperation.DELETE):
             yield _allow(grant, _GROUP, prefix + grant.own_groups, operation, ResourcePatternType.PREFIXED)

@@ -24,6 +24,7 @@ from driftloop.kafka.settings import KafkaSettings
 
 STATEFUL_GROUPS: Mapping[str, str] = {
     "outcome_ingestion": "predictions",
+    "outcome_pairing": "predictions",
     "drift_detection": "models",
     "retrain_coordinator": "models",
     "trainer_worker": "models",

@@ -38,10 +38,11 @@ def recover(
     home: HomeFolder = DEFAULT_HOME,
 ) -> None:
     """Say what of a group's state, offsets and log does not belong together, and mend it with --yes."""
-    from driftloop.tools.local.programs import GROUP_INPUTS
+    from driftloop.tools.local.programs import BESIDE_INPUTS, GROUP_INPUTS
 
-    if group is not None and group not in GROUP_INPUTS:
-        raise UserError(f"there is no group {group}: one of {', '.join(GROUP_INPUTS)}", ExitCode.USAGE)
+    known = {**GROUP_INPUTS, **BESIDE_INPUTS}
+    if group is not None and group not in known:
+        raise UserError(f"there is no group {group}: one of {', '.join(known)}", ExitCode.USAGE)
     if start is not None and start not in _STARTS:
         raise UserError(f"--from is one of {', '.join(_STARTS)}, not {start}", ExitCode.USAGE)
     if group is None and (yes or start or forget_state):
@@ -82,9 +83,9 @@ def _recovered(
     kafka: "KafkaSettings", group: str, start: Any, archive: str, *, forget: bool, yes: bool
 ) -> dict[str, Any]:
     from driftloop.kafka.admin.recovery import Recoverer
-    from driftloop.tools.local.programs import GROUP_INPUTS, GROUP_STATES
+    from driftloop.tools.local.programs import BESIDE_INPUTS, GROUP_INPUTS, GROUP_STATES
 
-    recoverer = Recoverer(kafka, group, GROUP_INPUTS[group], GROUP_STATES[group])
+    recoverer = Recoverer(kafka, group, {**GROUP_INPUTS, **BESIDE_INPUTS}[group], GROUP_STATES[group])
     found = recoverer.look(start, forget=forget)
     adoption = _adoption(archive, found) if group == ARCHIVE else None
     if yes:

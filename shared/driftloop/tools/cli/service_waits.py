@@ -1,13 +1,13 @@
-"""What the trainer and scoring wait for, as `driftloop status` says it: read from the metrics that they serve."""
+"""What services wait for, as `driftloop status` says it: read from the metrics that they serve."""
 
 from collections.abc import Iterator
 from urllib.error import URLError
 from urllib.request import urlopen
 
-from driftloop.waits import SCORING, TRAINER, Wait
+from driftloop.waits import SCORING, TRAINER, TRANSLATION, Wait
 
 _SECONDS = 0.5
-SHOWN = {wait.metric: wait for wait in TRAINER + SCORING if wait.metric != "driftloop_lag_records"}
+SHOWN = {wait.metric: wait for wait in TRANSLATION + TRAINER + SCORING if wait.metric != "driftloop_lag_records"}
 """By metric: a value above 0 is a wait. Lag is a matter of every service, and seconds of it are no news."""
 
 

@@ -27,6 +27,11 @@ PROCESSES: Mapping[str, tuple[str, ...]] = {**SERVICES, CONSOLE: (CONSOLE,), NOT
 """The services, the console that shows them, and the notifier; a replay runs without these two."""
 CONSOLE_PORT = 8484
 """Where the console is, if nobody listens there yet."""
+BESIDE: Mapping[str, tuple[str, ...]] = {
+    "outcome_translate": ("outcome_ingestion", "--role", "translate"),
+    "outcome_pairing": ("outcome_ingestion", "--role", "pair"),
+}
+"""Processes that only run where sources are declared; `outcome_translate` has a group a source."""
 
 GROUP_INPUTS: Mapping[str, tuple[str, ...]] = {
     "outcome_ingestion": (topic.PREDICTION_OUTCOMES, topic.PREDICTION_LABELS),
@@ -44,8 +49,12 @@ GROUP_INPUTS: Mapping[str, tuple[str, ...]] = {
 }
 """Consumer group → the topics it commits offsets of: a loop is still when all are at their ends."""
 
+BESIDE_INPUTS: Mapping[str, tuple[str, ...]] = {"outcome_pairing": (topic.PREDICTION_HALVES,)}
+"""The same of the processes beside, which a local loop does not wait for."""
+
 GROUP_STATES: Mapping[str, StateKind] = {
     "outcome_ingestion": "keyed",
+    "outcome_pairing": "keyed",
     "outcome_archive": "none",
     "drift_detection": "snapshot",
     "retrain_coordinator": "keyed",

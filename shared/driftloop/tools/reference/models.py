@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 from pydantic import BaseModel
 
+from driftloop.spec.model_source import ModelSource
 from driftloop.spec.model_spec import ModelSpec
 from driftloop.spec.policy import Policy, preset, preset_names
 from driftloop.tools.reference.docstrings import attribute_docstrings, description
@@ -18,6 +19,15 @@ def spec_page() -> str:
         "Unknown keys are refused.\n"
     )
     return NOTICE + intro + "".join(map(_section, _parts(ModelSpec)))
+
+
+def source_page() -> str:
+    """The page of declared sources."""
+    intro = (
+        "# Sources\n\nA source is declared in one YAML file, published with `driftloop sources apply FILE.yaml`.\n"
+        "Unknown keys are refused. [Models that others serve](../sources.md) has examples.\n"
+    )
+    return NOTICE + intro + "".join(map(_section, _parts(ModelSource)))
 
 
 def policy_page() -> str:

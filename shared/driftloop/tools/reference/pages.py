@@ -6,7 +6,7 @@ from driftloop.tools.reference.alerts import alerts_page
 from driftloop.tools.reference.command_line import command_line_page
 from driftloop.tools.reference.declared import exit_codes_page, topics_page, waits_page
 from driftloop.tools.reference.metrics import metrics_page
-from driftloop.tools.reference.models import policy_page, spec_page
+from driftloop.tools.reference.models import policy_page, source_page, spec_page
 from driftloop.tools.reference.settings import settings_page
 
 
@@ -20,6 +20,7 @@ def pages() -> dict[str, str]:
         "metrics.md": metrics_page(),
         "policy.md": policy_page(),
         "settings.md": settings_page(),
+        "sources.md": source_page(),
         "spec.md": spec_page(),
         "topics.md": topics_page(),
         "waits.md": waits_page(),

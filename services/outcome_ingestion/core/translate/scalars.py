@@ -1,0 +1,123 @@
+"""Foreign values to those of the contract; what has no counterpart is refused with the path that holds it."""
+
+from collections.abc import Iterator, Mapping
+from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
+from math import isfinite, isnan
+from typing import Any
+from uuid import UUID
+
+from driftloop.spec.model_source import ModelSource
+from outcome_ingestion.core.refusal import Refusal, invalid
+from outcome_ingestion.core.translate.debezium import UNAVAILABLE
+
+Scalar = float | int | bool | str
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_A_SECOND = {"s": 1, "ms": 1_000, "us": 1_000_000, "ns": 1_000_000_000}
+_EXACT = 2**53
+_MOST_DEPTH = 30
+
+
+def scalar_of(value: Any, path: str) -> Scalar | None:
+    """A value of the contract; NaN is missing. Raises `Refusal`.
+
+    >>> scalar_of(Decimal("0.25"), "amount"), scalar_of(UUID(int=7), "id"), scalar_of(float("nan"), "x")
+    (0.25, '00000000-0000-0000-0000-000000000007', None)
+    """
+    if type(value) is float and isfinite(value):
+        return value  # by far the most common, and the costs of a record are those of its values
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, str):
+        if value == UNAVAILABLE:
+            raise invalid("UnavailableValue", f"{path} is an unchanged value that Debezium leaves out: "
+                          "set REPLICA IDENTITY FULL on the table")  # fmt: skip
+        return value
+    if isinstance(value, int | float | Decimal):
+        return _number(value, path)
+    if isinstance(value, UUID):
+        return str(value)
+    if isinstance(value, datetime | date | time):
+        return value.isoformat()
+    raise invalid("WrongType", f"{path} is {_kind(value)}, and one value is needed")
+
+
+def _number(value: float | Decimal, path: str) -> float | int | None:
+    if isinstance(value, int):
+        if abs(value) <= _EXACT:
+            return value
+        raise invalid("WrongType", f"{path} is {value}, an integer that a float does not hold: send it as a text")
+    found = float(value)
+    if isnan(found):
+        return None
+    if not isfinite(found):
+        raise invalid("NotFinite", f"{path} is infinite")
+    return found
+
+
+def flat(value: Any, path: str) -> Iterator[tuple[str, Scalar | None]]:
+    """The features in an object, nested ones as `a.b`; raises `Refusal` for lists and bytes.
+
+    >>> dict(flat({"a": {"b": 1}, "c": None}, "features"))
+    {'a.b': 1, 'c': None}
+    """
+    if not isinstance(value, Mapping):
+        raise invalid("WrongType", f"{path} is {_kind(value)}, and an object of features is needed")
+    yield from _flat(value, path, "", 0)
+
+
+def _flat(value: Mapping[Any, Any], path: str, prefix: str, depth: int) -> Iterator[tuple[str, Scalar | None]]:
+    if depth > _MOST_DEPTH:
+        raise invalid("WrongType", f"{path} is nested more than {_MOST_DEPTH} deep")
+    for name, one in value.items():
+        if type(one) is float and isfinite(one):
+            yield prefix + str(name), one
+        elif isinstance(one, Mapping):
+            yield from _flat(one, path, f"{prefix}{name}.", depth + 1)
+        else:
+            yield prefix + str(name), scalar_of(one, f"{path}.{prefix}{name}")
+
+
+def moment_of(value: Any, path: str, source: ModelSource) -> datetime:
+    """A time as the source writes it; raises `Refusal`."""
+    found = _moment(value, path, source)
+    if found.tzinfo is not None:
+        return found.astimezone(UTC)
+    if source.times_without_zone == "utc":
+        return found.replace(tzinfo=UTC)
+    raise invalid("TimeWithoutZone", f"{path} is {found.isoformat()}, without a zone: set `times_without_zone: utc` "
+                  "if it is UTC")  # fmt: skip
+
+
+def _moment(value: Any, path: str, source: ModelSource) -> datetime:
+    try:
+        if isinstance(value, datetime):
+            return value
+        if isinstance(value, str):
+            return datetime.fromisoformat(value)
+        if isinstance(value, int | float | Decimal) and not isinstance(value, bool):
+            units = Decimal(value) if isinstance(value, int) else Decimal(str(value))
+            return _EPOCH + timedelta(microseconds=int(units * 1_000_000 / _A_SECOND[source.time_unit]))
+    except (ArithmeticError, ValueError, OverflowError) as error:
+        raise invalid("WrongTime", f"{path} is no time: {str(value)[:60]!r}") from error
+    raise invalid("WrongTime", f"{path} is {_kind(value)}, and a time is needed")
+
+
+def text_of(value: Any, path: str) -> str:
+    """An id, a version or a segment as text; raises `Refusal` if there is none."""
+    found = scalar_of(value, path)
+    if found is None:
+        raise missing(path, "it is null")
+    if isinstance(found, bool):
+        return "true" if found else "false"
+    return str(int(found)) if isinstance(found, float) and found.is_integer() else str(found)
+
+
+def missing(path: str, why: str) -> Refusal:
+    """The refusal of a record in which a needed path gives nothing."""
+    return invalid("MissingPath", f"{path}: {why}")
+
+
+def _kind(value: Any) -> str:
+    names = {list: "a list", tuple: "a list", bytes: "bytes", type(None): "null"}
+    return names.get(type(value), "an object" if isinstance(value, Mapping) else f"of type {type(value).__name__}")

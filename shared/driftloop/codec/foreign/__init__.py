@@ -1,0 +1,1 @@
+"""Readers of what others write: their Avro and their Protobuf, converted by their own schemas."""

@@ -1,0 +1,136 @@
+"""A declared source: which topic of somebody else's holds a model's predictions or labels, and how they are read."""
+
+from typing import Annotated, Any, Literal, Self
+
+import jmespath
+from jmespath.exceptions import JMESPathError
+from pydantic import AfterValidator, ConfigDict, Field, model_validator
+
+from driftloop.spec.model_spec import Name, SpecPart
+
+Topic = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,249}$")]
+
+
+def _compiles(path: str) -> str:
+    try:
+        jmespath.compile(path)
+    except JMESPathError as error:
+        raise ValueError(f"'{path}' is no JMESPath expression: {error}") from error
+    return path
+
+
+Path = Annotated[str, AfterValidator(_compiles)]
+"""A JMESPath expression, evaluated on a record's document."""
+
+
+class Paths(SpecPart):
+    """Where a record holds each field of an outcome or label, as JMESPath expressions.
+
+    `_kafka` is beside the document's own fields: `key`, `topic`, `partition`, `offset`, `headers` of the record.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
+
+    rows: Path | None = None
+    """A list with one entry a row. The other paths then see the entry as `row` beside the document's fields."""
+    request: Path | None = None
+    """The request of a model server, where a record holds request and response."""
+    response: Path | None = None
+    """The response of a model server, where a record holds request and response."""
+    prediction_id: Path | None = None
+    """The id of the prediction, or of the request if it has several rows."""
+    model_version: Path | None = None
+    """The version that predicted."""
+    predicted_at: Path | None = None
+    """When it predicted; none: the time of the Kafka record."""
+    features: Path | dict[str, Path] | None = None
+    """An object with all features (nested ones become `a.b`), or one path a feature."""
+    prediction: Path | dict[str, Path] | None = None
+    """The prediction, or one path a field of the target."""
+    confidence: Path | None = None
+    """How sure the model was, from 0 to 1."""
+    label: Path | dict[str, Path] | None = None
+    """The truth, or one path a field of the target."""
+    labelled_at: Path | None = None
+    """When the truth became known; none: the time of the Kafka record (of Debezium: `source.ts_ms`)."""
+    segment: dict[str, Path] = Field(default_factory=dict)
+    """One path a segment key."""
+    attributes: dict[str, Path] = Field(default_factory=dict)
+    """One path an attribute."""
+    weight: Path | None = None
+    """The weight of the row."""
+    latency_ms: Path | None = None
+    """How long the answer took."""
+
+
+class ModelSource(SpecPart):
+    """One source; `driftloop sources apply FILE.yaml` declares it, `outcome_ingestion --role translate` reads it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
+
+    name: Name
+    """The name of the source; the consumer group is `outcome_translate-<name>`."""
+    model_id: Name
+    """The model that the rows are of."""
+    topics: tuple[Topic, ...] = Field(min_length=1)
+    """The topics that are read. If there are several, they have the same number of partitions."""
+    gives: Literal["outcomes", "labels"] = "outcomes"
+    """What a record becomes: predictions, or labels of predictions."""
+    framing: Literal["auto", "none"] = "auto"
+    """`auto`: a schema registry's framing is told by the first byte and the headers; `none`: the value has none."""
+    registry_ids: Literal["schema", "content", "global"] = "schema"
+    """What a four-byte id stands for: a schema id of Confluent's API, or Apicurio's own content or global id."""
+    encoding: Literal["json", "avro", "protobuf"] = "json"
+    """How a value without framing is written; with framing, the registry says."""
+    envelope: Literal["none", "cloudevents", "connect", "debezium"] = "none"
+    """What the payload is wrapped in."""
+    server: Literal["none", "kserve", "open-inference", "seldon", "mlserver"] = "none"
+    """The model server whose requests and responses these are; `none`: the paths say all."""
+    avro_schema: dict[str, Any] | None = None
+    """The writer's schema, if values are Avro without framing."""
+    descriptor: str | None = None
+    """A FileDescriptorSet in base64 (`protoc --include_imports --descriptor_set_out`), for Protobuf."""
+    message: str | None = None
+    """The full name of the Protobuf message."""
+    feature_names: tuple[str, ...] = ()
+    """Names of the features, if a server's requests list values without names."""
+    classes: tuple[str, ...] = ()
+    """Names of the classes, if a server answers with one probability a class."""
+    output: str | None = None
+    """The output tensor that is the prediction; none: the first one."""
+    paths: Paths = Paths()
+    """Where each field is."""
+    ids: Literal["given", "position"] = "given"
+    """`given`: by `prediction_id` or the server's request id; `position`: topic, partition, offset and row."""
+    versions: dict[str, str] = Field(default_factory=dict)
+    """The source's names of versions, and ours."""
+    version: str | None = None
+    """The version of all rows, if the records do not say."""
+    time_unit: Literal["s", "ms", "us", "ns"] = "ms"
+    """What a time written as a number counts since 1970."""
+    times_without_zone: Literal["refused", "utc"] = "refused"
+    """What becomes of a time without a zone."""
+
+    @model_validator(mode="after")
+    def _says_enough(self) -> Self:
+        if self.server == "none" and not self._is_mapped():
+            raise ValueError(f"{self.gives} need paths: {', '.join(self._needed())}; or name the model server")
+        if self.server != "none" and self.gives == "labels":
+            raise ValueError("a model server gives outcomes, no labels")
+        if (self.paths.request is None) != (self.paths.response is None):
+            raise ValueError("paths.request and paths.response go together")
+        if self.descriptor is not None and self.message is None and self.server == "none":
+            raise ValueError("a descriptor needs `message`, the full name of the Protobuf message")
+        return self
+
+    def _needed(self) -> tuple[str, ...]:
+        own = () if self.ids == "position" else ("prediction_id",)
+        return (*own, "label") if self.gives == "labels" else (*own, "features", "prediction")
+
+    def _is_mapped(self) -> bool:
+        return all(getattr(self.paths, name) is not None for name in self._needed())
+
+    @property
+    def in_halves(self) -> bool:
+        """Whether request and response are records of their own."""
+        return self.server != "none" and self.paths.request is None
