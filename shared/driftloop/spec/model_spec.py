@@ -4,6 +4,8 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
+from driftloop.spec.preset_files import challenge_defaults
+
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,119}$")]
 Task = Literal["binary", "multiclass", "regression", "forecast", "multi-field"]
 MONITORS = ("shape", "share", "location", "spread", "missing", "outliers")
@@ -226,11 +228,24 @@ class ModelSpec(SpecPart):
     training: TrainingRule = TrainingRule()
     """Which rows a run gets, and its limits."""
     challenge: ChallengeRule = ChallengeRule()
-    """How a new version is proven."""
+    """How a new version is proven; what is not said here is as the policy's preset has it."""
     automation: Automation = Automation()
     """What may happen without a person."""
     permissions: Permissions = Permissions()
     """Who may ask for what."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _takes_the_proof_of_its_policy(cls, data: Any) -> Any:
+        """Done when a spec is read, and published with it: an edited preset changes no spec that was applied."""
+        if not isinstance(data, dict):
+            return data
+        told, defaults = data.get("challenge", {}), challenge_defaults(data.get("policy"))
+        if not defaults:
+            return data
+        if isinstance(told, ChallengeRule):
+            told = told.model_dump(exclude_unset=True)
+        return {**data, "challenge": {**defaults, **told}} if isinstance(told, dict) else data
 
     @model_validator(mode="after")
     def _fields_fit_the_task(self) -> Self:

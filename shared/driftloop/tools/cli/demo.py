@@ -12,7 +12,7 @@ from driftloop.tools.cli.connection import DEFAULT_HOME, BootstrapServers
 
 
 def demo(
-    scenario: Annotated[str, typer.Option(help="The world: plant (a granulation plant) or agents.")] = "plant",
+    scenario: Annotated[str, typer.Option(help="The world: plant, agents or feedback.")] = "plant",
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the result here.")] = None,
     home: Annotated[Path, typer.Option(help="The folder of driftloop; the demo gets demo/ in it.")] = DEFAULT_HOME,
     bootstrap_servers: BootstrapServers = None,
@@ -20,7 +20,8 @@ def demo(
     """Watch the closed loop: a world drifts, its model is retrained, proven, promoted, and good again.
 
     A real Kafka and the real services run for the time of the demo; the report stays in
-    HOME/demo/report.html. Exit code 1 where the demo did not show what it has to.
+    HOME/demo/report.html. Exit code 1 where the demo did not show what it has to; figures in ms, which depend on
+    the machine, are shown and do not count.
     """
     started = time.monotonic()
     from rich.console import Console
@@ -54,7 +55,7 @@ def demo(
     if json_file:
         json_file.parent.mkdir(parents=True, exist_ok=True)
         json_file.write_text(json.dumps(said, indent=2) + "\n")
-    if not all(claim["holds"] for claim in said["claims"].values()):
+    if not all(claim["holds"] for name, claim in said["claims"].items() if not name.endswith("_ms")):
         raise typer.Exit(1)
 
 

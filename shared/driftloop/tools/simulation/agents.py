@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from driftloop.learners.protocol import Column
 from driftloop.spec.model_spec import Detection, Feature, LearnerChoice, ModelSpec, TargetField, TrainingRule
+from driftloop.spec.policy import preset
 from driftloop.tools.replay.recording import Predict, Recording
 from driftloop.tools.replay.result import ReplayResult
 from driftloop.tools.replay.stream import EventTime
@@ -24,7 +25,7 @@ Floats = NDArray[np.float64]
 
 AGENTS = ("ada", "bert", "cleo")
 KINDS = ("renewal", "quote", "complaint")
-KIND_SHARES = (0.28, 0.36, 0.36)
+KIND_SHARES = (0.31, 0.35, 0.34)
 SKILL = np.array([[2600, 0, 900], [300, 2500, 0], [1100, 900, 2400]], dtype=np.float64)
 """What each agent sells of each kind beyond the usual."""
 USUAL, SIZE_EFFECT, NOISE, TOLERANCE = 8000.0, 1500.0, 150.0, 500.0
@@ -95,7 +96,12 @@ def _pairings(agent: NDArray[np.int64], kind: NDArray[np.int64]) -> Column:
 
 
 def agents_spec() -> ModelSpec:
-    """Right within 500; the numbers of the source are those of the presets."""
+    """Right within 500; the numbers of the source are those of the presets.
+
+    The ceiling on errors is left out: the source means failed runs, which the floor on success knows, and here
+    an error is a wrong prediction, so that it would always ask before the floor on accuracy.
+    """
+    rules = [r.model_dump() for r in preset("agent-outcomes").triggers.metrics if r.name != "error_rate_ceiling"]
     return ModelSpec(
         model_id="agent-selection",
         task="regression",
@@ -105,7 +111,7 @@ def agents_spec() -> ModelSpec:
         detection=Detection(preset="agent-outcomes", window_rows=500, minimum_rows=200),
         learner=LearnerChoice(name="linear"),
         training=TrainingRule(minimum_rows=50),
-        policy="agent-outcomes",
+        policy={"preset": "agent-outcomes", "triggers": {"metrics": rules}},
     )
 
 

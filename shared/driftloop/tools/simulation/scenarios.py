@@ -5,9 +5,14 @@ from collections.abc import Callable, Mapping
 from driftloop.errors import ExitCode, UserError
 from driftloop.tools.simulation.agents import AgentsScenario
 from driftloop.tools.simulation.demo import PlantScenario
+from driftloop.tools.simulation.feedback import FeedbackScenario
 from driftloop.tools.simulation.scenario import Scenario
 
-SCENARIOS: Mapping[str, Callable[[], Scenario]] = {"plant": PlantScenario, "agents": AgentsScenario}
+SCENARIOS: Mapping[str, Callable[[], Scenario]] = {
+    "plant": PlantScenario,
+    "agents": AgentsScenario,
+    "feedback": FeedbackScenario,
+}
 
 
 def scenario(name: str) -> Scenario:
