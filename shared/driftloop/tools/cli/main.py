@@ -35,7 +35,7 @@ COMMANDS = {
 }
 """Command → the module whose function of that name it is."""
 
-GROUPS = ("models", "versions", "dlq", "topics", "schemas", "bench", "policy")
+GROUPS = ("models", "versions", "archive", "dlq", "topics", "schemas", "bench", "policy")
 """Modules whose Typer `app` is a group of that name."""
 
 app = typer.Typer(

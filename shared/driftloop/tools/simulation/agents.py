@@ -2,7 +2,7 @@
 
 A run ends with a nested outcome (`{"sales": 9500}`), a status, a duration, tokens and a cost. The model is
 right where it misses the sales by no more than the tolerance. What changes: at `SLUMP` the agent that is best
-at renewals sells far less of them; at `OUTAGE` another becomes slow and fails.
+at renewals sells far less of them; at `SLOW` another becomes slow, and at `FAILING` it fails too.
 
 Only the picked agent's outcome is ever seen; one task in ten goes to an agent at random, or a model that
 believes something false of an agent would never find out.
@@ -30,7 +30,7 @@ SKILL = np.array([[2600, 0, 900], [300, 2500, 0], [1100, 900, 2400]], dtype=np.f
 """What each agent sells of each kind beyond the usual."""
 USUAL, SIZE_EFFECT, NOISE, TOLERANCE = 8000.0, 1500.0, 150.0, 500.0
 LOST_SHARE, LOST_SALES, EXPLORED_SHARE = 0.03, 1200.0, 0.10
-TRAIN_ROWS, BLOCK_ROWS, SLUMP, OUTAGE, ROWS = 1000, 50, 1600, 3100, 4200
+TRAIN_ROWS, BLOCK_ROWS, SLUMP, SLOW, FAILING, ROWS = 1000, 50, 1600, 3050, 3500, 4600
 SLUMP_SALES, LAST_ROWS = 3200.0, 400
 INTERVAL = timedelta(minutes=2)
 
@@ -79,14 +79,14 @@ class Agents:
 
     def _run(self, rows: slice) -> None:
         row, agent, luck = np.arange(ROWS)[rows], self.agent[rows], self.luck[rows]
-        out = (row >= OUTAGE) & (agent == 1)
+        slow, failing = (row >= SLOW) & (agent == 1), (row >= FAILING) & (agent == 1)
         sales = self.expected(rows, agent) + self.noise[rows]
         self.features["pairing"][rows] = _pairings(agent, self.kind[rows])
         self.labels["sales"][rows] = np.where(self.lost[rows], sales - LOST_SALES, sales).round(2)
-        self.also["latency_ms"][rows] = (1500 + 1500 * luck[:, 0] + 6000 * out).round(1)
+        self.also["latency_ms"][rows] = (1500 + 1500 * luck[:, 0] + 6000 * slow).round(1)
         self.also["tokens"][rows] = (800 + 1200 * luck[:, 1]).round()
         self.also["cost"][rows] = (self.also["tokens"][rows] * 2e-5).round(6)
-        failed = luck[:, 2] < np.where(out, 0.9, 0.03)
+        failed = luck[:, 2] < np.where(failing, 0.9, 0.03)
         self.also["status"][rows] = np.where(failed, "failed", "success").astype(object)
 
 
@@ -120,7 +120,7 @@ class AgentsScenario:
 
     name = "agents"
     title = "Agents change, and the model that picks them keeps up"
-    changes = (Change(SLUMP, ROWS, "renewals slump"), Change(OUTAGE, ROWS, "an agent fails"))
+    changes = (Change(SLUMP, ROWS, "renewals slump"), Change(SLOW, ROWS, "an agent is slow, then fails"))
 
     def __init__(self) -> None:
         self.world = Agents()
@@ -176,7 +176,7 @@ class AgentsScenario:
             "A model says what each of three agents would sell on a task, and the task goes to the best of them. It is "
             f"right within {TOLERANCE:.0f} in {float(claims['accuracy_before'].seen):.0%} of the runs.",
             f"From row {SLUMP:,} on one agent sells far less of what it was best at: "
-            f"{float(claims['accuracy_after_the_slump'].seen):.0%}. From row {OUTAGE:,} on another is slow and fails.",
+            f"{float(claims['accuracy_after_the_slump'].seen):.0%}. From row {SLOW:,} on another is slow, and then fails.",
             f"driftloop ran {runs} trainings, incremental ones first, and in the last {LAST_ROWS} rows the model is right in "
             f"{float(claims['accuracy_at_the_end'].seen):.0%}. The agents that it picks sell "
             f"{float(claims['sales_a_task_over_first_model'].seen):,.0f} more a task than those of the first model.",
