@@ -157,7 +157,7 @@ class DeltaSink:
             self._log.warning("old days could not be dropped", before=str(before), error=str(error))
             return
         self._pruned_on = today
-        self._metrics.rows.labels("dropped").inc(dropped)
+        self._metrics.dropped.inc(dropped)
         if dropped:
             self._log.info("rows past retention were dropped", before=str(before), rows=dropped)
 
