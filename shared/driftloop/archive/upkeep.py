@@ -76,7 +76,13 @@ def archive_stats(uri: str, options: Mapping[str, str] | None = None) -> Archive
 
 
 def export_days(
-    uri: str, model_id: str, folder: Path, days: Days, form: Format, options: Mapping[str, str] | None = None
+    uri: str,
+    model_id: str,
+    folder: Path,
+    days: Days,
+    form: Format,
+    *,
+    options: Mapping[str, str] | None = None,
 ) -> dict[str, int]:
     """Write a file a day (`2026-01-05.parquet`) of a model's labelled rows; gives the rows by file.
 

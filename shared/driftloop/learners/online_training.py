@@ -81,9 +81,7 @@ def _step(
     return float(loss.detach())
 
 
-def _batches(
-    parameters: "OnlineNetParameters", data: Batch, steps: int, seed: int, *, update: bool
-) -> Iterator[Batch]:
+def _batches(parameters: "OnlineNetParameters", data: Batch, steps: int, seed: int, *, update: bool) -> Iterator[Batch]:
     """Rows drawn at random; in an update, all of the newest and some of those before them."""
     count = len(data[0])
     order = torch.Generator().manual_seed(seed % 2**63)

@@ -148,9 +148,7 @@ def _number_losses(gaps: torch.Tensor, quantile: float | None) -> torch.Tensor:
     return torch.maximum(quantile * gaps, (quantile - 1) * gaps)
 
 
-def network_of(
-    hidden: tuple[int, ...], dropout: float, inputs: int, width: int, start: Layers | None
-) -> nn.Sequential:
+def network_of(hidden: tuple[int, ...], dropout: float, inputs: int, width: int, start: Layers | None) -> nn.Sequential:
     """Linear layers with ReLU between them; `start` (copied) decides the sizes."""
     sizes = [inputs, *hidden, width] if start is None else [inputs, *(len(bias) for _, bias in start)]
     modules: list[nn.Module] = []

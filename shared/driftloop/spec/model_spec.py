@@ -7,6 +7,8 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_vali
 from driftloop.spec.preset_files import challenge_defaults
 
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,119}$")]
+LabelSource = Literal["user", "system", "pseudo"]
+"""Who gave a label: a person, a system of record, or a model that was sure."""
 Task = Literal["binary", "multiclass", "regression", "forecast", "multi-field"]
 MONITORS = ("shape", "share", "location", "spread", "missing", "outliers")
 """The tests that watch a model's columns unless its spec says otherwise."""
@@ -118,6 +120,12 @@ class TrainingRule(SpecPart):
     """The newest rows are held out for validation in this share."""
     refit: bool = True
     """After validation, fit once more on training and held-out rows together."""
+    label_weights: dict[LabelSource, Annotated[float, Field(ge=0)]] = {"user": 1.0, "system": 1.0, "pseudo": 0.5}
+    """What a label counts for, by who gave it (1 where a source is not named); a row's own weight multiplies it."""
+    pseudo_confidence: float = Field(default=0.9, ge=0, le=1)
+    """Pseudo-labels of models that were less sure than this are not learnt from."""
+    pseudo_share: float = Field(default=0.3, ge=0, lt=1)
+    """Most of the rows of a run that may be pseudo-labelled, as a share; the newest are kept."""
     golden_set: str | None = None
     """A CSV or Parquet file (any fsspec address) of rows on which no version may be worse than the champion."""
     golden_tolerance: float = Field(default=0.0, ge=0)

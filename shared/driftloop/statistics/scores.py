@@ -12,6 +12,7 @@ Floats = NDArray[np.float64]
 Trend = Literal["improving", "stable", "declining"]
 Grade = Literal["excellent", "good", "fair", "poor"]
 
+
 def combined_score(scores: Mapping[str, float], weights: Mapping[str, float]) -> float:
     """S2's weighted sum; a score that is not known counts as 0.
 

@@ -64,7 +64,9 @@ def choose(bandit: Bandit, beliefs: Beliefs, channel: str, random: np.random.Gen
     return bandit.variants[int(np.argmax(drawn))]
 
 
-def learn(bandit: Bandit, beliefs: Beliefs, channel: str, variant: str, *, right: float) -> dict[tuple[str, str], Belief]:
+def learn(
+    bandit: Bandit, beliefs: Beliefs, channel: str, variant: str, *, right: float
+) -> dict[tuple[str, str], Belief]:
     """The beliefs after an outcome became known; `right` is 0 to 1 (a rating may lie between).
 
     Raises ValueError for a variant that is none.

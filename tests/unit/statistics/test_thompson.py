@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from driftloop.statistics.thompson import Bandit, Belief, choose, learn, leading, switch_variant
+from driftloop.statistics.thompson import Bandit, Belief, choose, leading, learn, switch_variant
 
 CHANNELS = tuple(f"channel-{number}" for number in range(10))
 BANDIT = Bandit(("a", "b", "c"))

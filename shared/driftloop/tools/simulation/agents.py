@@ -153,7 +153,9 @@ class AgentsScenario:
             "accuracy_before": Claim.between(0.87, 0.95, float(right[: SLUMP - TRAIN_ROWS].mean())),
             "accuracy_after_the_slump": Claim.between(0.6, 0.72, float(right[SLUMP - TRAIN_ROWS : stop].mean())),
             "accuracy_at_the_end": Claim.at_least(0.85, float(right[-LAST_ROWS:].mean())),
-            "first_run_is_incremental": Claim("incremental", modes[0] if modes else "none", modes[:1] == ["incremental"]),
+            "first_run_is_incremental": Claim(
+                "incremental", modes[0] if modes else "none", modes[:1] == ["incremental"]
+            ),
             "full_runs": Claim.at_least(1, modes.count("full")),
             "asked_below_accuracy_floor": Claim.at_least(1, triggers.count("accuracy_floor")),
             "asked_below_success_floor": Claim.at_least(1, triggers.count("success_rate_floor")),
@@ -173,11 +175,18 @@ class AgentsScenario:
         """What happened."""
         claims, runs = self.claims(result), len(result.played.journal.retrain_results)
         return [
-            "A model says what each of three agents would sell on a task, and the task goes to the best of them. It is "
-            f"right within {TOLERANCE:.0f} in {float(claims['accuracy_before'].seen):.0%} of the runs.",
-            f"From row {SLUMP:,} on one agent sells far less of what it was best at: "
-            f"{float(claims['accuracy_after_the_slump'].seen):.0%}. From row {SLOW:,} on another is slow, and then fails.",
-            f"driftloop ran {runs} trainings, incremental ones first, and in the last {LAST_ROWS} rows the model is right in "
-            f"{float(claims['accuracy_at_the_end'].seen):.0%}. The agents that it picks sell "
-            f"{float(claims['sales_a_task_over_first_model'].seen):,.0f} more a task than those of the first model.",
+            (
+                "A model says what each of three agents would sell on a task, and the task goes to the best of them. "
+                f"It is right within {TOLERANCE:.0f} in {float(claims['accuracy_before'].seen):.0%} of the runs."
+            ),
+            (
+                f"From row {SLUMP:,} on one agent sells far less of what it was best at: "
+                f"{float(claims['accuracy_after_the_slump'].seen):.0%}. From row {SLOW:,} on another is slow, and then "
+                "fails."
+            ),
+            (
+                f"driftloop ran {runs} trainings, incremental ones first, and in the last {LAST_ROWS} rows the model "
+                f"is right in {float(claims['accuracy_at_the_end'].seen):.0%}. The agents that it picks sell "
+                f"{float(claims['sales_a_task_over_first_model'].seen):,.0f} more a task than those of the first model."
+            ),
         ]

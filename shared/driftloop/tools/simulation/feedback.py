@@ -13,8 +13,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from driftloop.learners.protocol import Column
-from driftloop.spec.model_spec import ChallengeRule, Detection, Feature, LearnerChoice, ModelSpec, TargetField
-from driftloop.spec.model_spec import TrainingRule
+from driftloop.spec.model_spec import (
+    ChallengeRule,
+    Detection,
+    Feature,
+    LearnerChoice,
+    ModelSpec,
+    TargetField,
+    TrainingRule,
+)
 from driftloop.statistics.scores import improvement, stability
 from driftloop.statistics.thompson import Bandit, Belief, choose, learn, switch_variant
 from driftloop.tools.replay.recording import Predict, Recording
@@ -74,7 +81,7 @@ class People:
         assert predict is not None
         half = _changes(self.probe) == changed
         probe = {name: column[half] for name, column in self.probe.items()}
-        wanted = wishes(probe, changed=np.full(int(half.sum()), True))
+        wanted = wishes(probe, changed=np.ones(int(half.sum()), dtype=np.bool_))
         return float(np.mean(predict(probe).fields["answer"] == wanted))
 
 
@@ -171,12 +178,18 @@ class FeedbackScenario:
         """What happened."""
         claims = self.claims(result)
         return [
-            "An assistant chooses one of three answers in three channels. People correct it or rate it, and after every "
-            f"ten answers its network learns: {len(result.played.journal.retrain_results)} times here.",
-            f"From row {CHANGE:,} on the older half of the people wants something else. At the end the assistant is "
-            f"right in {float(claims['accuracy_at_the_end'].seen):.0%}; the first model would be in "
-            f"{float(claims['first_model_at_the_end'].seen):.0%}.",
-            "It has not forgotten the others: on them it is right in "
-            f"{float(claims['old_concept_after_updates'].seen):.0%} after the updates, and was in "
-            f"{float(claims['old_concept_before_updates'].seen):.0%} before.",
+            (
+                "An assistant chooses one of three answers in three channels. People correct it or rate it, and "
+                f"after every ten answers its network learns: {len(result.played.journal.retrain_results)} times here."
+            ),
+            (
+                f"From row {CHANGE:,} on the older half of the people wants something else. At the end the assistant "
+                f"is right in {float(claims['accuracy_at_the_end'].seen):.0%}; the first model would be in "
+                f"{float(claims['first_model_at_the_end'].seen):.0%}."
+            ),
+            (
+                "It has not forgotten the others: on them it is right in "
+                f"{float(claims['old_concept_after_updates'].seen):.0%} after the updates, and was in "
+                f"{float(claims['old_concept_before_updates'].seen):.0%} before."
+            ),
         ]

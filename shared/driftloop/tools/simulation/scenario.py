@@ -57,9 +57,20 @@ class Scenario(Protocol):
     whose name ends in `_ms` are measured by a clock.
     """
 
-    name: str
-    title: str
-    changes: Sequence[Change]
+    @property
+    def name(self) -> str:
+        """How the command line calls it."""
+        ...
+
+    @property
+    def title(self) -> str:
+        """The heading of its page."""
+        ...
+
+    @property
+    def changes(self) -> Sequence[Change]:
+        """The drifts that were made."""
+        ...
 
     def recording(self) -> Recording:
         """The rows, the spec, and where streaming begins."""
