@@ -81,6 +81,5 @@ def label_weights(
     sources: NDArray[np.object_], own: NDArray[np.float64], by_source: Mapping[LabelSource, float]
 ) -> NDArray[np.float64] | None:
     """The weight of each row: by source, times its own where it has one; None where all are 1."""
-    known: Mapping[str, float] = dict(by_source)
-    weights = np.array([known.get(source, 1.0) for source in sources]) * np.where(np.isnan(own), 1.0, own)
+    weights = np.array([by_source.get(source, 1.0) for source in sources]) * np.where(np.isnan(own), 1.0, own)
     return None if np.all(weights == 1.0) else weights
