@@ -6,7 +6,11 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from drift_detection.core.processor import DriftDetection
+from drift_detection.core.reports.notes import is_learning, lacks_profile
+from driftloop.contracts.topics import MODEL_PROFILES, MODEL_SPECS
 
+_MODEL = ("model",)
+_OF_A_VERSION = ("model", "version")
 _OF_A_SEGMENT = ("model", "segment")
 _PUBLISHED = (
     (
@@ -39,6 +43,9 @@ class DetectionMetrics(Collector):
         yield from self._segments()
         yield from self._budgets()
         yield from self._published()
+        yield from self._unwatched()
+        yield from self._versions()
+        yield from self._tables()
         signals = CounterMetricFamily(
             "driftloop_drift_signals", "Signals raised since the start.", labels=("model", "kind", "harmful")
         )
@@ -61,6 +68,75 @@ class DetectionMetrics(Collector):
             corrected.add_metric((model_id,), model.corrections)
             seen.add_metric((model_id,), model.watermark / 1000)
         yield from (rows, labelled, corrected, seen)
+
+    def _unwatched(self) -> Iterator[Metric]:
+        """What is not watched."""
+        unjudged = CounterMetricFamily(
+            "driftloop_unjudged_rows", "Labelled rows that nobody judges, by reason.", labels=("model", "reason")
+        )
+        segments = GaugeMetricFamily(
+            "driftloop_unwatched_segments",
+            "Segments of a hundredth of the rows or more without a monitor.",
+            labels=_MODEL,
+        )
+        share = GaugeMetricFamily(
+            "driftloop_unwatched_segments_ratio",
+            "Part of the rows that are in segments without a monitor.",
+            labels=_MODEL,
+        )
+        selected = GaugeMetricFamily(
+            "driftloop_selected_labels",
+            "1 while labels come for some predicted classes rather than others.",
+            labels=_MODEL,
+        )
+        learning = GaugeMetricFamily(
+            "driftloop_detection_learning", "1 while too few losses are known to judge by.", labels=_MODEL
+        )
+        lacking = GaugeMetricFamily(
+            "driftloop_version_without_profile",
+            "1 while the serving version has no profile of the target.",
+            labels=_MODEL,
+        )
+        for model_id, model in self._core.models():
+            for reason, rows in list(model.losses.sharing.unjudged.items()):
+                unjudged.add_metric((model_id, reason), rows)
+            errors = model.monitors[""].errors
+            segments.add_metric((model_id,), model.roster.slots.unwatched)
+            share.add_metric((model_id,), model.roster.slots.unwatched_share)
+            selected.add_metric((model_id,), float(errors is not None and errors.excused is not None))
+            learning.add_metric((model_id,), float(is_learning(model)))
+            lacking.add_metric((model_id,), float(lacks_profile(model)))
+        yield from (unjudged, segments, share, selected, learning, lacking)
+
+    def _versions(self) -> Iterator[Metric]:
+        """Versions that share traffic with the one that is judged."""
+        rows = CounterMetricFamily(
+            "driftloop_other_version_rows", "Labelled rows of a version beside the judged one.", labels=_OF_A_VERSION
+        )
+        loss = GaugeMetricFamily("driftloop_other_version_loss", "Mean of its newest losses.", labels=_OF_A_VERSION)
+        harmed = GaugeMetricFamily(
+            "driftloop_other_version_harm_active", "1 while a harm alarm of it stands.", labels=_OF_A_VERSION
+        )
+        for model_id, model in self._core.models():
+            for version, one in list(model.losses.sharing.others.watched.items()):
+                rows.add_metric((model_id, version), one.errors.rows)
+                loss.add_metric((model_id, version), one.errors.recent_loss or 0.0)
+                harmed.add_metric((model_id, version), float(one.errors.alarmed))
+        yield from (rows, loss, harmed)
+
+    def _tables(self) -> Iterator[Metric]:
+        """Rows of the tables that cannot be used."""
+        yield GaugeMetricFamily(
+            "driftloop_refused_specs",
+            "Models whose latest spec cannot be used.",
+            len(self._core.knowledge.refused_specs),
+        )
+        unread = CounterMetricFamily(
+            "driftloop_unread_table_rows", "Rows of tables that could not be read.", labels=("topic",)
+        )
+        for topic in (MODEL_SPECS, MODEL_PROFILES):
+            unread.add_metric((topic,), self._core.knowledge.unread[topic])
+        yield unread
 
     def _budgets(self) -> Iterator[Metric]:
         """The false alarms that were declared beside those that came about."""

@@ -11,8 +11,8 @@ from driftloop.kafka.loop.service import Service
 from driftloop.kafka.settings import KafkaSettings, LoopSettings
 from outcome_ingestion.adapters.delta import DeltaSink
 from outcome_ingestion.adapters.schema_registry import SchemaRegistry
-from outcome_ingestion.core.archiving import Archive
-from outcome_ingestion.core.ingest import Ingest
+from outcome_ingestion.adapters.spoken import SpokenIngest
+from outcome_ingestion.core.archive.archiving import Archive
 from outcome_ingestion.metrics import ArchiveMetrics, IngestMetrics
 from outcome_ingestion.settings import Settings
 
@@ -66,7 +66,7 @@ def _before() -> None:
 
 def _ingest(settings: Settings, kafka: KafkaSettings | None) -> Service:
     metrics = LoopMetrics(INGEST.service)
-    core = Ingest(settings.rules, _registry(settings))
+    core = SpokenIngest(settings.rules, _registry(settings))
     metrics.registry.register(IngestMetrics(core))
     loop = Loop(core, INGEST, kafka, metrics=metrics)
     return Service(loop, metrics_port=settings.metrics_port, metrics_host=settings.metrics_host, before=_before)

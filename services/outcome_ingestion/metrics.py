@@ -34,6 +34,16 @@ class IngestMetrics(Collector):
         yield CounterMetricFamily(
             "driftloop_extra_features", "Values of features that no spec names.", self._core.extra_features
         )
+        ahead = CounterMetricFamily(
+            "driftloop_ahead_records",
+            "Rows and labels whose time is ahead of the log or of all others.",
+            labels=["model"],
+        )
+        yield _by_model(ahead, counts.ahead)
+        again = CounterMetricFamily(
+            "driftloop_reused_prediction_ids", "Predictions whose id an earlier one had.", labels=["model"]
+        )
+        yield _by_model(again, counts.reused_ids)
         yield from self._gauges()
         yield _delays(dict(counts.delays))
 
@@ -44,6 +54,18 @@ class IngestMetrics(Collector):
         yield GaugeMetricFamily(
             "driftloop_refused_specs", "Models whose latest spec cannot be used.", len(core.refused_specs)
         )
+        apart = GaugeMetricFamily(
+            "driftloop_classes_apart", "1 where no class was ever both predicted and true.", labels=["model", "field"]
+        )
+        for model_and_field in list(core.classes_apart):
+            apart.add_metric(model_and_field, 1)
+        yield apart
+
+
+def _by_model(family: CounterMetricFamily, counts: dict[str, int]) -> Metric:
+    for model_id, number in list(counts.items()):
+        family.add_metric([model_id], number)
+    return family
 
 
 def _delays(by_model: dict[str, DelayHistogram]) -> Metric:

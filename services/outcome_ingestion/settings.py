@@ -19,6 +19,12 @@ class Settings(BaseSettings):
     """What this process does."""
     archive_uri: str = Field(default=".driftloop/lake", description="the Delta table of labelled rows")
     frame_rows: int = Field(default=5_000, ge=1, description="most rows of a frame")
+    frame_bytes: int = Field(
+        default=8 << 20,
+        ge=64 << 10,
+        le=15 << 20,
+        description="most bytes of a frame: well under max.message.bytes of outcome-frames and the changelog",
+    )
     remembered_rows: int = Field(default=1_000_000, ge=10_000, description="ids known, per partition")
     correctable_rows: int = Field(default=100_000, ge=0, description="labelled rows open to correction, per partition")
     waiting_rows: int = Field(default=1_000_000, ge=1, description="rows without a label kept, per partition")
@@ -55,6 +61,7 @@ class Settings(BaseSettings):
         """What the core of role ingest needs."""
         return IngestRules(
             frame_rows=self.frame_rows,
+            frame_bytes=self.frame_bytes,
             remembered_rows=self.remembered_rows,
             correctable_rows=self.correctable_rows,
             waiting_rows=self.waiting_rows,

@@ -31,11 +31,77 @@ def _model(name: str, waits_for: str, alert: str, ends: str) -> Wait:
 _EVIDENCE, _PERSON = "DriftloopModelWaitsForEvidence", "DriftloopModelWaitsForPerson"
 _RUN, _LONG = "DriftloopModelWaitsForRun", "DriftloopModelWaitsLong"
 
-INGESTION: tuple[Wait, ...] = ()
+INGESTION: tuple[Wait, ...] = (
+    Wait(
+        "row without a label",
+        "outcome_ingestion",
+        "its label, until the spec's give_up_seconds have passed",
+        "driftloop_rows_waiting",
+        "predictions that wait for their label",
+        "DriftloopRowsWait",
+    ),
+    Wait(
+        "label without a row",
+        "outcome_ingestion",
+        "its prediction, until the spec's give_up_seconds have passed",
+        "driftloop_labels_waiting",
+        "labels that wait for their prediction",
+        "DriftloopLabelsWait",
+    ),
+    Wait(
+        "model with a spec that cannot be used",
+        "outcome_ingestion",
+        "a spec that does not contradict itself",
+        "driftloop_refused_specs",
+        "models whose newest spec cannot be used",
+        "DriftloopSpecRefused",
+    ),
+    Wait(
+        "model whose classes never meet",
+        "outcome_ingestion",
+        "predictions and labels of the same classes",
+        "driftloop_classes_apart",
+        "predictions and labels of",
+        "DriftloopClassesApart",
+    ),
+)
 
 ARCHIVE: tuple[Wait, ...] = ()
 
-DETECTION: tuple[Wait, ...] = ()
+DETECTION: tuple[Wait, ...] = (
+    Wait(
+        name="losses without a reference",
+        service="drift_detection",
+        waits_for="labels enough to compare the next ones with",
+        metric="driftloop_detection_learning",
+        status="losses are not judged yet",
+        alert="DriftloopLossesNotJudged",
+    ),
+    Wait(
+        name="a version without a profile",
+        service="drift_detection",
+        waits_for="a version that learnt the target of today's spec",
+        metric="driftloop_version_without_profile",
+        status="has no profile",
+        alert="DriftloopVersionWithoutProfile",
+    ),
+    Wait(
+        name="rows that nobody judges",
+        service="drift_detection",
+        waits_for="predictions and labels of the spec's target",
+        metric="driftloop_unjudged_rows_total",
+        status="labelled rows are not judged",
+        alert="DriftloopRowsUnjudged",
+    ),
+    Wait(
+        name="segments that nobody watches",
+        service="drift_detection",
+        waits_for="a place among the fifty segments with the most rows",
+        metric="driftloop_unwatched_segments_ratio",
+        status="of the rows are in segments that are not",
+        alert="DriftloopSegmentsUnwatched",
+    ),
+)
 
 COORDINATOR: tuple[Wait, ...] = (
     _model("detection", "detection to report a frame", _EVIDENCE,
@@ -114,7 +180,60 @@ SCORING: tuple[Wait, ...] = (
          "Scoring catches up; more replicas, up to one a partition."),
 )  # fmt: skip
 
+JOINS = "waits for its share of the partitions"
+RESTORES = "waits for its state to be restored"
+UNREAD = "waits for the same partition of its other input"
+ABORTS = "waits for a transaction to go through"
+HANGS = "waits for a call to come back"
+
 RUNTIME: tuple[Wait, ...] = (
+    Wait(
+        "join",
+        "every service",
+        "its share of the partitions",
+        "driftloop_ready",
+        JOINS,
+        "DriftloopNotReady",
+        "Kafka gives the share, or says that there is none; is the broker there?",
+    ),
+    Wait(
+        "restore",
+        "every service",
+        "its state to be restored",
+        "driftloop_ready",
+        RESTORES,
+        "DriftloopNotReady",
+        "The changelog is read to its end; the log of the service says `restored` for each partition.",
+    ),
+    Wait(
+        "unread",
+        "every service",
+        "the same partition of its other input",
+        "driftloop_incomplete_partitions",
+        UNREAD,
+        "DriftloopPartitionUnread",
+        "All inputs of the service get the same number of partitions.",
+    ),
+    Wait(
+        "abort",
+        "every service",
+        "a transaction to go through",
+        "driftloop_consecutive_aborts",
+        ABORTS,
+        "DriftloopCannotCommit",
+        "Its batches get smaller, and a record that can never be written is buried; else the broker is to be mended: "
+        "the log of the service says what it answers.",
+    ),
+    Wait(
+        "hang",
+        "every service",
+        "a call to come back",
+        "driftloop_standstill_seconds",
+        HANGS,
+        "DriftloopHangs",
+        "A call into Kafka is waited for 45 s, a core's own work for `max_poll_interval_ms` and 45 s: then the process "
+        "ends with exit code 7 and is started again.",
+    ),
     Wait(
         "refused source",
         "every service",

@@ -13,6 +13,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from random import Random
 
+from tests.chaos.faulty_writer import HOLD, WITHOUT
+
 from driftloop.kafka.settings import KafkaSettings
 
 _AT_WORK_S = 60.0
@@ -188,7 +190,7 @@ def environment_of(kafka: KafkaSettings, *, control: bool, hold_ms: float) -> di
         "DRIFTLOOP_KAFKA_TOPIC_PREFIX": kafka.topic_prefix,
         "DRIFTLOOP_KAFKA_GROUP_PROTOCOL": kafka.group_protocol,
         "DRIFTLOOP_KAFKA_SESSION_TIMEOUT_MS": "3000",
-        "DRIFTLOOP_KAFKA_TRANSACTIONS": str(not control),
-        "DRIFTLOOP_KAFKA_HOLD_IN_TRANSACTION_MS": str(hold_ms),
+        WITHOUT: "yes" if control else "",
+        HOLD: str(hold_ms),
         "DRIFTLOOP_KAFKA_TRANSACTION_TIMEOUT_MS": "6000",
     }

@@ -20,6 +20,8 @@ import sys
 import warnings
 from typing import Any, NoReturn
 
+from tests.chaos.faulty_writer import put_in_place
+
 _LOOK_EVERY_S = 0.05
 
 
@@ -72,6 +74,7 @@ def _become(module: str, order: dict[str, Any]) -> NoReturn:
     for descriptor, place in ((nothing, 0), (log, 1), (log, 2)):
         os.dup2(descriptor, place)
     sys.argv = [module, *order["arguments"]]
+    put_in_place(os.environ)
     warnings.simplefilter("ignore", RuntimeWarning)  # runpy on a module that is imported already
     runpy.run_module(module, run_name="__main__", alter_sys=True)
     raise SystemExit(0)

@@ -83,7 +83,7 @@ _ROWS: dict[str, Make] = {
     "no id": lambda n: _row(n, prediction_id=...),
     "an id of 300 characters": lambda n: _row(n, prediction_id="x" * 300)._replace(key="x" * 300),
     "an unknown model": lambda n: _row(n, model_id="nobody"),
-    "a version that is none": lambda n: _row(n, model_version="latest"),
+    "a version that is none": lambda n: _row(n, model_version="the latest"),
     "a prediction without a version": lambda n: _row(n, model_version=...),
     "neither prediction nor label": lambda n: _row(2 * n, prediction=..., model_version=...),
     "a time in 1970": lambda n: _row(n, predicted_at="1970-01-01T00:00:00Z"),

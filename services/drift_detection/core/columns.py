@@ -5,14 +5,15 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from drift_detection.core.found import Change, Findings, References
-from drift_detection.core.measures import operations
-from drift_detection.core.roster import Roster
+from drift_detection.core.findings import Change, Findings, References
+from drift_detection.core.losses.measures import operations
+from drift_detection.core.monitors.monitor_set import MonitorSet
+from drift_detection.core.monitors.segment_slots import SEGMENTS
+from drift_detection.core.row_index import Step
 from drift_detection.core.rows import FrameRows, places_of
-from drift_detection.core.trail import Step
+from drift_detection.core.sliding_windows import Cut
 from drift_detection.core.windows.monitor import WindowMonitor
 from drift_detection.core.windows.reference import FrameTallies
-from drift_detection.core.windows.rings import Cut
 
 Which = NDArray[np.intp] | slice
 Scope = tuple[str, Which, int]
@@ -25,9 +26,10 @@ class ColumnWatch:
     `step` names a row of a frame as signals do.
     """
 
-    def __init__(self, roster: Roster, step: Callable[[FrameRows, int], Step]) -> None:
+    def __init__(self, roster: MonitorSet, step: Callable[[FrameRows, int], Step]) -> None:
         self._roster, self._step = roster, step
         self._operations: NDArray[np.float64] | None = None
+        self._due = False
 
     def take(self, rows: FrameRows, references: References, found: Findings) -> None:
         """Take in the rows of a frame that are a prediction's first sight."""
@@ -37,17 +39,46 @@ class ColumnWatch:
         segments = [(name, codes_[rows.seen], values) for name, codes_, values in rows.segments()]
         tallies: dict[str, FrameTallies] = {}
         self._operations = operations(rows, rows.seen)
-        for start, stop in self._paced_spans(rows, codes[rows.seen], names, references):
+        for start, stop in self._reviewed_spans(rows, self._paced_spans(rows, codes[rows.seen], names, references)):
             reference = self._roster.reference
             counted = None
             if reference is not None:
                 counted = tallies.get(reference.version) or reference.tallies(rows)
                 tallies[reference.version] = counted
             self._take_scopes([("", slice(start, stop), stop - start)], counted, rows, found)
-            for name, of, values in segments:
-                parts = zip(values, places_of(of[start:stop], len(values)), strict=True)
-                scopes = [(f"{name}={value}", start + which, len(which)) for value, which in parts if len(which)]
+            fields = [list(_scopes(name, of[start:stop], values, start)) for name, of, values in segments]
+            self._admit(fields)
+            for scopes in fields:
                 self._take_scopes(scopes, counted, rows, found)
+            self._due = bool(segments) and self._roster.slots.push(
+                [(name, of[start:stop], values) for name, of, values in segments], stop - start
+            )
+
+    def _admit(self, fields: Sequence[Sequence[Scope]]) -> None:
+        """Segments that are new get their monitors in the order of their first rows, while there is room."""
+        known = self._roster.monitors
+        fresh = [
+            (int(which[0]), place, segment)
+            for place, scopes in enumerate(fields)
+            for segment, which, _ in scopes
+            if segment not in known and not isinstance(which, slice)
+        ]
+        if len(known) <= SEGMENTS:
+            for _, _, segment in sorted(fresh):
+                self._roster.monitor(segment)
+
+    def _reviewed_spans(self, rows: FrameRows, spans: Iterator[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+        """The spans, cut where it is looked at which segments are watched."""
+        slots = self._roster.slots
+        for start, end in spans:
+            begin = start
+            while begin < end:
+                stop = min(end, begin + slots.until_review) if self._roster.spec.segments else end
+                yield begin, stop
+                if self._due:
+                    row = int(rows.seen[stop - 1])
+                    self._roster.review_segments(self._step(rows, row).row + 1)
+                begin = stop
 
     def _paced_spans(
         self, rows: FrameRows, codes: NDArray[np.int32], names: list[str], references: References
@@ -84,7 +115,7 @@ class ColumnWatch:
         watched: list[tuple[str, Which, WindowMonitor, Cut]] = []
         by_time = self._roster.spec.detection.window_seconds is not None
         for segment, which, count in scopes:
-            monitor = self._roster.monitor(segment)
+            monitor = self._roster.monitors.get(segment)
             if monitor is None:
                 continue
             found.segments.add(segment)
@@ -101,4 +132,12 @@ class ColumnWatch:
                 place = cut.closing_row(shift.block)
                 row = int(rows.seen[which.start + place if isinstance(which, slice) else int(which[place])])
                 version = self._roster.serving.current or "0.0.0"
-                found.changes.append(Change(segment, version, columns[shift.column], shift, self._step(rows, row)))
+                step, labelled = self._step(rows, row), bool(rows.labelled[row])
+                found.changes.append(Change(segment, version, columns[shift.column], shift, step, labelled))
+
+
+def _scopes(field: str, codes: NDArray[np.int32], values: Sequence[str], start: int) -> Iterator[Scope]:
+    """The segments of one field that have rows among those from `start` on."""
+    for value, which in zip(values, places_of(codes, len(values)), strict=True):
+        if len(which):
+            yield f"{field}={value}", start + which, len(which)

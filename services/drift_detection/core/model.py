@@ -6,19 +6,18 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from drift_detection.core.budget import Budget
 from drift_detection.core.columns import ColumnWatch
-from drift_detection.core.found import Findings, References
-from drift_detection.core.label_delays import LabelDelays
-from drift_detection.core.losses import LossWatch
-from drift_detection.core.monitor import ModelMonitor
-from drift_detection.core.roster import Roster
+from drift_detection.core.concerns import WORDS, changed_parts
+from drift_detection.core.findings import Findings, References
+from drift_detection.core.labels.label_delays import LabelDelays
+from drift_detection.core.losses.loss_watch import LossWatch
+from drift_detection.core.migrations import LAYOUT
+from drift_detection.core.monitors.budget import Budget
+from drift_detection.core.monitors.monitor import ModelMonitor
+from drift_detection.core.monitors.monitor_set import MonitorSet
+from drift_detection.core.row_index import RowIndex, Step
 from drift_detection.core.rows import FrameRows
-from drift_detection.core.trail import Step, Trail
 from driftloop.spec.model_spec import ModelSpec
-
-LAYOUT = 4
-"""Of snapshots. One of another layout gives its counts; what watches begins anew, as with a new spec."""
 
 
 class WatchedModel:
@@ -29,16 +28,18 @@ class WatchedModel:
 
     def __init__(self, spec: ModelSpec, spec_version: int) -> None:
         self.spec_version = spec_version
-        self.roster = Roster(spec)
+        self.roster = MonitorSet(spec)
         self.losses = LossWatch(self.roster)
         self._columns = ColumnWatch(self.roster, self._step)
-        self.trail = Trail()
+        self.trail = RowIndex()
         self.labelled_rows = self.feedback_rows = 0
         self.corrections = 0
         self.delays = LabelDelays()
         self.watermark = 0
         self.published: dict[str, float] = {}
         """The metrics of the whole model as they were last published."""
+        self.begun_anew: dict[str, tuple[int, int]] = {}
+        """Part of the spec that changed → the spec's version, and the labelled row from which on it holds."""
         self._first_of_frame = 0
 
     @property
@@ -57,10 +58,12 @@ class WatchedModel:
         return self.roster.budget
 
     def change_spec(self, spec: ModelSpec, spec_version: int) -> None:
-        """Another spec: monitors start anew with its settings; rows go on being counted."""
-        before, self.spec_version = self.spec, spec_version
-        self.roster.change_spec(spec)
-        self.losses.change_spec(before)
+        """Another spec: what it changes for detection begins anew with its settings; all else goes on."""
+        changed, self.spec_version = changed_parts(self.spec, spec), spec_version
+        self.roster.change_spec(spec, changed, spec_version)
+        self.losses.change_spec(changed)
+        for part in sorted(changed & WORDS.keys()):
+            self.begun_anew[part] = spec_version, self.labelled_rows
 
     def take(self, rows: FrameRows, references: References) -> Findings:
         """Take in a frame; `end` must be called when its findings have been dealt with."""
@@ -77,6 +80,7 @@ class WatchedModel:
         """The frame's findings have been dealt with."""
         self.trail.end(self.labelled_rows)
         self.losses.end(self.labelled_rows)
+        self.roster.end()
 
     def _count(self, rows: FrameRows) -> None:
         """Number the labelled rows: those of this frame begin at `_first_of_frame`."""
@@ -84,7 +88,8 @@ class WatchedModel:
         first = self._first_of_frame = self.labelled_rows
 
         def names(numbers: Sequence[int]) -> list[Step]:
-            which = labelled[np.asarray(numbers) - first]
+            numbers = [number for number in numbers if number - first < len(labelled)]
+            which = labelled[np.asarray(numbers, dtype=np.intp) - first]
             ids = rows.batch.column("prediction_id").take(pa.array(which)).to_pylist()
             return [Step(*step) for step in zip(numbers, ids, rows.known_at[which].tolist(), strict=True)]
 
@@ -109,20 +114,23 @@ class WatchedModel:
             "delays": self.delays.snapshot(),
             "roster": self.roster.snapshot(),
             "losses": self.losses.snapshot(),
+            "begun_anew": {part: [*since] for part, since in self.begun_anew.items()},
         }
 
     def restore(self, state: dict[str, Any], references: References) -> None:
         """Take up where `snapshot` left off.
 
-        A snapshot of another layout gives the number of labelled rows and the newest moment, which signals
-        are named by: rows must not be numbered twice. All else begins anew.
+        A snapshot of a layout that cannot be read gives the number of labelled rows and the newest moment, which
+        signals are named by: rows must not be numbered twice. All else begins anew, and the status says so.
         """
         if state.get("layout") != LAYOUT:
             counts = state.get("counts") or [state.get("labelled_rows", 0), 0, 0, state.get("watermark", 0)]
             self.labelled_rows, self.watermark = counts[0], counts[3]
+            self.begun_anew["snapshot"] = self.spec_version, self.labelled_rows
             return
         self.labelled_rows, self.feedback_rows, self.corrections, self.watermark = state["counts"]
         self.trail.restore(state["trail"])
         self.delays.restore(state["delays"])
         self.roster.restore(state["roster"], references)
-        self.losses.restore(state["losses"])
+        self.losses.restore(state["losses"], references)
+        self.begun_anew = {part: (version, row) for part, (version, row) in state["begun_anew"].items()}

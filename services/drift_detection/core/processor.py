@@ -7,11 +7,12 @@ from datetime import datetime
 
 import msgspec
 
-from drift_detection.core.knowledge import Knowledge
+from drift_detection.core.migrations import migrated
 from drift_detection.core.model import WatchedModel
+from drift_detection.core.reports.signals import change_signal, harm_signal
+from drift_detection.core.reports.status import status_record
 from drift_detection.core.rows import FrameRows
-from drift_detection.core.signals import change_signal, harm_signal
-from drift_detection.core.status import status_record
+from drift_detection.core.tables import SpecAndProfileTables
 from driftloop.codec.frames import Frame, decode_frame
 from driftloop.contracts.drift_signals import DriftSignal
 from driftloop.contracts.message import FramePosition
@@ -28,7 +29,7 @@ class DriftDetection:
     """
 
     def __init__(self) -> None:
-        self._knowledge = Knowledge()
+        self.knowledge = SpecAndProfileTables()
         self._models: dict[int, dict[str, WatchedModel]] = {}
         self.signals: Counter[tuple[str, str, bool]] = Counter()
         """Signals raised since the start, by model, kind and harm."""
@@ -62,13 +63,23 @@ class DriftDetection:
 
     def _require(self, frames: Sequence[tuple[Record, Frame]]) -> None:
         """Raise while a frame speaks of a spec or a version that has not been read."""
+        lacking = []
         for _, frame in frames:
             model_id = frame.header.model_id
+            if not self.knowledge.has_spec(model_id, frame.header.spec_version):
+                lacking.append((model_id, None))
+                continue
             versions = frame.batch.column("model_version").unique().to_pylist()
-            if not self._knowledge.has_spec(model_id, frame.header.spec_version) or any(
-                not self._knowledge.has_profile(model_id, version) for version in versions if version is not None
-            ):
-                raise StaleTableError(f"frames of {model_id} speak of what the tables lack")
+            lacking += [
+                (model_id, version)
+                for version in versions
+                if version is not None and not self.knowledge.has_profile(model_id, version)
+            ]
+        for model_id, version in lacking:
+            if version is not None:
+                self.knowledge.is_absent(model_id, version)
+        if lacking:
+            raise StaleTableError(f"frames of {lacking[0][0]} speak of what the tables lack")
 
     def _model(self, record: Record, frame: Frame) -> WatchedModel | None:
         models = self._models.setdefault(record.partition() or 0, {})
@@ -76,7 +87,7 @@ class DriftDetection:
         known = models.get(model_id)
         if known is not None and known.spec_version >= version:
             return known
-        spec = self._knowledge.spec(model_id, version)
+        spec = self.knowledge.spec(model_id, version)
         if spec is None:
             return known
         if known is None:
@@ -89,12 +100,14 @@ class DriftDetection:
         """The frame's signals by row, then a status for each segment with rows in it and, last, the whole model's."""
         position = FramePosition(partition=record.partition() or 0, offset=record.offset() or 0)
         model_id = model.spec.model_id
-        found = model.take(FrameRows(frame, model.spec), self._knowledge.references(model_id))
+        found = model.take(FrameRows(frame, model.spec), self.knowledge.references(model_id))
         signals = [harm_signal(model, harm, position) for harm in found.harms]
         signals += [change_signal(model, change, position) for change in found.changes]
         self.signals.update((model_id, signal.kind, signal.harmful) for signal in signals)
         out = [_signal_record(signal) for signal in sorted(signals, key=lambda signal: signal.raised.row)]
-        out += [status_record(model, segment, position) for segment in sorted(found.segments - {""})]
+        out += [
+            status_record(model, segment, position) for segment in sorted(found.segments & model.monitors.keys() - {""})
+        ]
         out.append(status_record(model, "", position, found.blocks, signals=len(signals)))
         model.end()
         return out
@@ -105,10 +118,14 @@ class DriftDetection:
     def restore(self, partition: int, state: Iterable[tuple[str, bytes]]) -> None:
         models = self._models[partition] = {}
         for model_id, packed in state:
+            if model_id in self.knowledge.withdrawn:
+                continue
             kept = msgspec.json.decode(zlib.decompress(packed))
             spec = ModelSpec.model_validate(kept["spec"])
             model = models[model_id] = WatchedModel(spec, kept["model"]["spec_version"])
-            model.restore(kept["model"], self._knowledge.references(model_id))
+            model.restore(
+                migrated(kept["model"], self.knowledge.references(model_id)), self.knowledge.references(model_id)
+            )
 
     def snapshot(self, partition: int) -> Iterable[tuple[str, bytes]]:
         for model_id, model in self._models.get(partition, {}).items():
@@ -118,12 +135,17 @@ class DriftDetection:
     def revoke(self, partition: int) -> None:
         self._models.pop(partition, None)
 
+    def _forget(self, model_id: str | None) -> None:
+        """A spec was withdrawn: its model is watched no longer."""
+        for models in self._models.values():
+            models.pop(model_id or "", None)
+
     def take_table(self, topic: str, records: Sequence[Record]) -> None:
         for record in records:
             if topic == MODEL_SPECS:
-                self._knowledge.take_spec(record.value())
+                self._forget(self.knowledge.take_spec(record.key(), record.value()))
             elif topic == MODEL_PROFILES:
-                self._knowledge.take_profile(record.key(), record.value())
+                self.knowledge.take_profile(record.key(), record.value())
 
 
 def _signal_record(signal: DriftSignal) -> Outgoing:

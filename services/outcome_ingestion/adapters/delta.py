@@ -25,7 +25,7 @@ from driftloop.archive.schema import ARCHIVE_SCHEMA, CORRECTED, PARTITION_BY, ap
 from driftloop.archive.upkeep import drop_days
 from driftloop.clock import Clock, system_now
 from driftloop.errors import UserError
-from outcome_ingestion.core.archive_rows import ArchiveBatch, PlacedFrame, archive_batch
+from outcome_ingestion.core.archive.rows import ArchiveBatch, PlacedFrame, archive_batch
 from outcome_ingestion.metrics import ArchiveMetrics
 
 T = TypeVar("T")

@@ -30,5 +30,9 @@ class IngestCounts:
     frames: int = 0
     frame_bytes: int = 0
     missing_features: int = 0
+    reused_ids: dict[str, int] = field(default_factory=dict)
+    """Predictions, by model, whose id an earlier one had."""
+    ahead: dict[str, int] = field(default_factory=dict)
+    """Rows and labels, by model, whose time is ahead of the log's, or of all others'."""
     delays: dict[str, DelayHistogram] = field(default_factory=dict)
     """By model."""

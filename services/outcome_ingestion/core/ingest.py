@@ -10,17 +10,18 @@ from driftloop.codec.frames import FEATURE, Frame
 from driftloop.contracts.model_specs import ModelSpecPublished
 from driftloop.contracts.topics import MODEL_SPECS, PREDICTION_OUTCOMES
 from driftloop.processor import DeadLetter, Effects, LogIdentity, Outgoing, Record, StaleTableError
-from outcome_ingestion.core.applying import apply
 from outcome_ingestion.core.counts import IngestCounts
-from outcome_ingestion.core.decoding import BatchDecoder
-from outcome_ingestion.core.frame_assembly import outgoing
-from outcome_ingestion.core.framed_schemas import FindSchema
-from outcome_ingestion.core.json_rows import RowReader
-from outcome_ingestion.core.layout import layout_of
-from outcome_ingestion.core.memory import PartitionMemory
-from outcome_ingestion.core.restoring import restore
+from outcome_ingestion.core.decode.decoding import BatchDecoder
+from outcome_ingestion.core.decode.fast.shaped_blocks import ShapedReader
+from outcome_ingestion.core.decode.framed_schemas import FindSchema
+from outcome_ingestion.core.decode.json_rows import RowReader
+from outcome_ingestion.core.decode.layout import layout_of
+from outcome_ingestion.core.frames.applying import apply
+from outcome_ingestion.core.frames.frame_assembly import outgoing
+from outcome_ingestion.core.labels.class_watch import ClassWatch
+from outcome_ingestion.core.memory.partition_memory import PartitionMemory
+from outcome_ingestion.core.memory.restoring import restore
 from outcome_ingestion.core.rules import IngestRules
-from outcome_ingestion.core.shaped_blocks import ShapedReader
 
 
 class Ingest:
@@ -32,8 +33,9 @@ class Ingest:
         self.refused_specs: dict[str, str] = {}
         self._readers: dict[str, RowReader] = {}
         self._partitions: dict[int, PartitionMemory] = {}
-        self._decoder = BatchDecoder(self._find, self.rules.future_seconds, find_schema)
+        self._decoder = BatchDecoder(self._find, self.rules, find_schema)
         self._tables_current = False
+        self._classes = ClassWatch()
 
     @property
     def shaped(self) -> Mapping[str, ShapedReader]:
@@ -54,6 +56,11 @@ class Ingest:
     def extra_features(self) -> int:
         """Values of features that no spec names."""
         return sum(reader.extra_features for reader in list(self._readers.values()))
+
+    @property
+    def classes_apart(self) -> Mapping[tuple[str, str], str]:
+        """(Model, target field) → what is wrong, where no class was ever both predicted and true."""
+        return self._classes.apart
 
     # -- the processor's protocol ----------------------------------------------------------------
 
@@ -139,6 +146,7 @@ class Ingest:
 
     def _outgoing(self, frame: Frame) -> Outgoing:
         record, counts = outgoing(frame), self.counts
+        self._classes.see(frame.batch, self._readers[frame.header.model_id].layout)
         counts.frames += 1
         counts.frame_bytes += len(record.value)
         for entry in pc.value_counts(frame.batch.column("event")).to_pylist():

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from driftloop.contracts.drift_signals import DriftSignal
-from retrain_coordinator.core import quarantine
 from retrain_coordinator.core.decide import Decision
-from retrain_coordinator.core.payoff import Verdict
+from retrain_coordinator.core.deciding import quarantine
+from retrain_coordinator.core.payoff.rule import Verdict
 from retrain_coordinator.core.state import SIGNALS_KEPT, Harm
 from retrain_coordinator.core.step import Step
 from retrain_coordinator.core.waiting import Obstacle, obstacle_to_acting

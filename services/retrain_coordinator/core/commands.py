@@ -4,13 +4,15 @@ from collections.abc import Callable
 
 from driftloop.contracts.message import Version
 from driftloop.contracts.model_commands import ModelCommand
-from retrain_coordinator.core import intake, lifecycle, runs
+from retrain_coordinator.core import intake
 from retrain_coordinator.core.decide import decide
-from retrain_coordinator.core.evidence import Command, evidence_of, history_of
+from retrain_coordinator.core.deciding.evidence import Command, evidence_of, history_of
+from retrain_coordinator.core.lifecycle import runs
+from retrain_coordinator.core.lifecycle import transitions as lifecycle
+from retrain_coordinator.core.lifecycle.target import obstacle
+from retrain_coordinator.core.lifecycle.versions import next_version, parts, signature
 from retrain_coordinator.core.state import Reading
 from retrain_coordinator.core.step import Step
-from retrain_coordinator.core.target import obstacle
-from retrain_coordinator.core.versions import next_version, parts, signature
 
 
 def obey(step: Step, command: ModelCommand) -> None:

@@ -12,9 +12,9 @@ from typing import Literal
 from driftloop.contracts.message import Version
 from driftloop.contracts.retrain_decisions import SafeguardState
 from driftloop.spec.policy import Mode, Policy
-from retrain_coordinator.core.evidence import Evidence, History
-from retrain_coordinator.core.safeguards import WAITS, Case, in_quarantine, states
-from retrain_coordinator.core.triggers import asking
+from retrain_coordinator.core.deciding.evidence import Evidence, History
+from retrain_coordinator.core.deciding.safeguards import WAITS, Case, in_quarantine, states
+from retrain_coordinator.core.deciding.triggers import asking
 
 
 @dataclass(frozen=True, slots=True)

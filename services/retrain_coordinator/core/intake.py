@@ -3,30 +3,23 @@
 from datetime import datetime
 
 from driftloop.contracts.drift_status import LossBlock
-from retrain_coordinator.core import (
-    answers,
-    canary,
-    challenge,
-    corrections,
-    lifecycle,
-    payoff,
-    payoff_feed,
-    probation,
-    quarantine,
-    runs,
-    scoring,
-    windows,
-)
+from retrain_coordinator.core import answers
 from retrain_coordinator.core.decide import Decision, decide
-from retrain_coordinator.core.evidence import Command, evidence_of, history_of
-from retrain_coordinator.core.figures import completed
+from retrain_coordinator.core.deciding import quarantine, scoring, windows
+from retrain_coordinator.core.deciding.evidence import Command, evidence_of, history_of
+from retrain_coordinator.core.deciding.figures import completed
+from retrain_coordinator.core.deciding.triggers import asking
+from retrain_coordinator.core.lifecycle import runs
+from retrain_coordinator.core.lifecycle import transitions as lifecycle
+from retrain_coordinator.core.lifecycle.target import obstacle, opponent
 from retrain_coordinator.core.merge import FrameEvidence
-from retrain_coordinator.core.segments import by_segment
+from retrain_coordinator.core.payoff import feed as payoff_feed
+from retrain_coordinator.core.payoff import rule as payoff
+from retrain_coordinator.core.proof import canary, challenge, corrections, probation
+from retrain_coordinator.core.proof.segments import by_segment
 from retrain_coordinator.core.specs import Declared
 from retrain_coordinator.core.state import SIGNALS_KEPT, ModelState
 from retrain_coordinator.core.step import Step
-from retrain_coordinator.core.target import obstacle, opponent
-from retrain_coordinator.core.triggers import asking
 from retrain_coordinator.core.waiting import FRAMES, of_frames, of_model
 
 _BACK_AGAIN = 4.0

@@ -20,9 +20,9 @@ from driftloop.contracts.drift_signals import DriftSignal
 from driftloop.contracts.drift_status import DriftStatus
 from driftloop.contracts.message import FramePosition, Version
 from driftloop.spec.model_spec import ModelSpec
-from retrain_coordinator.core.corrections import corrected_of
+from retrain_coordinator.core.lifecycle.target import opponent
+from retrain_coordinator.core.proof.corrections import corrected_of
 from retrain_coordinator.core.state import VERSIONS_KEPT, ModelState, Waiting
-from retrain_coordinator.core.target import opponent
 
 FRAMES_WAITING = 2_000
 """Frames that may wait for scores; beyond, the oldest goes on without: a scorer that is down must

@@ -13,8 +13,10 @@ from driftloop.contracts.training_results import TrainingResult
 from driftloop.processor import DeadLetter, Effects, Outgoing, Record, StaleTableError, StateChange
 from driftloop.spec.model_spec import ModelSpec
 from driftloop.spec.policy import Policy, Triggers
-from retrain_coordinator.core import commands, intake, lifecycle, merge, retarget, runs
+from retrain_coordinator.core import commands, intake, merge
 from retrain_coordinator.core.decoding import FrameMessage, Incoming, decode, raw_text
+from retrain_coordinator.core.lifecycle import retarget, runs
+from retrain_coordinator.core.lifecycle import transitions as lifecycle
 from retrain_coordinator.core.specs import Declared, declared
 from retrain_coordinator.core.state import COMMANDS_KEPT, ModelState
 from retrain_coordinator.core.step import Step

@@ -7,7 +7,7 @@ from driftloop.contracts.model_specs import ModelSpecPublished
 from driftloop.spec.compatibility import target_of
 from driftloop.spec.model_spec import ModelSpec
 from driftloop.spec.policy import Policy, Triggers, policy_of
-from retrain_coordinator.core.payoff import PayoffRule
+from retrain_coordinator.core.payoff.rule import PayoffRule
 
 
 @dataclass(frozen=True)

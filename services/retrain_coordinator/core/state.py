@@ -10,8 +10,8 @@ from driftloop.contracts.drift_signals import DriftSignal
 from driftloop.contracts.drift_status import TestStatus
 from driftloop.contracts.message import FramePosition, Version
 from driftloop.spec.policy import Mode
-from retrain_coordinator.core.paired_test import PairedTest
-from retrain_coordinator.core.payoff import PayoffState
+from retrain_coordinator.core.payoff.rule import PayoffState
+from retrain_coordinator.core.proof.paired_test import PairedTest
 
 VERSIONS_KEPT = 40
 """Archived and rejected versions remembered (for reuse and roll-back); the log has them all."""

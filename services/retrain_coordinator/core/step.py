@@ -15,7 +15,7 @@ from driftloop.contracts.training_requests import TrainingRequest
 from driftloop.processor import Outgoing
 from driftloop.spec.model_spec import ModelSpec
 from driftloop.spec.policy import Policy
-from retrain_coordinator.core.payoff import PayoffRule
+from retrain_coordinator.core.payoff.rule import PayoffRule
 from retrain_coordinator.core.specs import Declared
 from retrain_coordinator.core.state import ModelState
 

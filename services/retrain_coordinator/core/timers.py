@@ -3,11 +3,11 @@
 from datetime import datetime
 
 from retrain_coordinator.core.answers import overdue_at
-from retrain_coordinator.core.evidence import history_of
+from retrain_coordinator.core.deciding.evidence import history_of
+from retrain_coordinator.core.deciding.triggers import next_calendar_moment
 from retrain_coordinator.core.merge import deadline, head
 from retrain_coordinator.core.specs import Declared
 from retrain_coordinator.core.state import ModelState
-from retrain_coordinator.core.triggers import next_calendar_moment
 
 
 def next_moment(state: ModelState, known: Declared) -> datetime | None:

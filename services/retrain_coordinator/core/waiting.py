@@ -11,12 +11,12 @@ from datetime import datetime
 
 from driftloop.contracts.retrain_decisions import SafeguardState
 from retrain_coordinator.core.decide import Decision, decide
-from retrain_coordinator.core.evidence import evidence_of, history_of
+from retrain_coordinator.core.deciding.evidence import evidence_of, history_of
+from retrain_coordinator.core.lifecycle.target import opponent
 from retrain_coordinator.core.merge import head
-from retrain_coordinator.core.payoff import Verdict
+from retrain_coordinator.core.payoff.rule import Verdict
 from retrain_coordinator.core.specs import Declared
 from retrain_coordinator.core.state import ModelState
-from retrain_coordinator.core.target import opponent
 
 FRAMES = frozenset({"detection", "scores", "signals"})
 """Waits for evidence about a frame."""
@@ -126,9 +126,11 @@ def _of_versions(state: ModelState, known: Declared) -> Iterator[str]:
 
 def _of_wishes(state: ModelState, known: Declared, found: Decision, word: Verdict | None) -> Iterator[str]:
     """Why what asks for a run, or a harm that stands, gets none."""
-    if found.trigger:
-        yield from (name_of(one) for one in found.safeguards if not one.passed)
-    elif state.harm is not None:
+    in_the_way = [name_of(one) for one in found.safeguards if not one.passed] if found.trigger else []
+    yield from in_the_way
+    if found.trigger and not in_the_way and state.harm is not None:
+        yield "run"  # nothing is in its way: it is asked for with the next evidence
+    elif not found.trigger and state.harm is not None:
         yield obstacle_to_acting(state, known, found, word).name
     if state.waits_for_approval is not None:
         yield "approval"

@@ -54,3 +54,5 @@ class DriftStatus(ControlMessage):
     """In a whole-model status: how many signals were published about its frame, over all segments. Topics
     are not read in step, so a reader that needs them all counts them."""
     attribution: dict[str, float] = Field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    """In a whole-model status: what is not watched, or otherwise than the spec lets expect, in sentences."""

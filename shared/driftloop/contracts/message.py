@@ -7,7 +7,17 @@ message, so that a reader can tell a repeat from a second event.
 from typing import Annotated, Self
 from uuid import UUID, uuid5
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    StringConstraints,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+)
 
 NAMESPACE = UUID("6d1f2a52-6f0e-5c0b-9b1e-0d4a4c9f7a11")
 """The uuid5 namespace of every id that driftloop derives."""
@@ -21,11 +31,34 @@ LONGEST_ID = 200
 Label = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 """A name that users choose freely: a feature, a field, a segment."""
 
-Version = Annotated[str, StringConstraints(pattern=r"^\d+\.\d+\.\d+$")]
-"""A semantic version, `major.minor.patch`."""
+Version = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:+@=-]{0,119}$")]
+"""A version: `major.minor.patch` where driftloop numbered it, and else whatever its owner calls it."""
 
-Scalar = float | int | bool | str
-Value = float | str | None
+_EXACT_WHOLE = 1 << 53
+
+
+def plain_scalar(value: object) -> object:
+    """A NumPy scalar as the Python value that it is, anything else as it stands.
+
+    Why: of `float | int | bool | str` the contract would take `np.bool_` for a number, and round an `np.int64`.
+    """
+    if type(value).__module__ == "numpy" and getattr(value, "ndim", None) == 0:
+        return value.item()  # type: ignore[attr-defined]
+    return value
+
+
+def _plain_value(value: object, check: ValidatorFunctionWrapHandler) -> object:
+    """A feature's value; a whole number that no double holds (a category's) stays what it is."""
+    plain = plain_scalar(value)
+    return plain if type(plain) is int and abs(plain) > _EXACT_WHOLE else check(plain)
+
+
+Scalar = Annotated[float | int | bool | str, BeforeValidator(plain_scalar)]
+Value = Annotated[
+    float | str | None,
+    WrapValidator(_plain_value),
+    PlainSerializer(lambda value: value, return_type=float | int | str | None),
+]
 """A feature's value; None is missing."""
 
 

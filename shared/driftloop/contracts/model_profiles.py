@@ -99,3 +99,6 @@ class ModelProfile(ControlMessage):
     calibration: tuple[tuple[float, float, int], ...] = ()
     """(mean confidence, accuracy, rows) by confidence bin on the held-out rows."""
     loss: LossProfile
+    loss_by_prediction: dict[str, LossProfile] = Field(default_factory=dict)
+    """The same of the rows of each predicted class: labels may come for some predictions only. {} where predictions
+    have no classes, or more than thirty."""

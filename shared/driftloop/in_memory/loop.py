@@ -112,9 +112,13 @@ class MemoryTransport:
         """New rows."""
         return self.poll_tables()
 
-    def lag(self) -> dict[Position, int]:
-        """Offsets between what was read and the end."""
-        return {position: self._log.end(position) - start for position, start in self._next.items()}
+    def lag(self, positions: Mapping[Position, int | None]) -> dict[Position, int]:
+        """Offsets between what is committed and the end."""
+        offsets = self._log.offsets[self._settings.group]
+        return {
+            position: self._log.end(position) - (offsets.get(position, 0) if safe is None else safe)
+            for position, safe in positions.items()
+        }
 
     def close(self) -> None:
         """Let go of everything in order and leave."""

@@ -67,8 +67,6 @@ class KafkaSettings(BaseSettings):
         default=200, ge=1, description="how soon an end of the log is noticed (records are never kept waiting)"
     )
     linger_ms: int = Field(default=0, ge=0, description="wait for more once something is there")
-    transactions: bool = Field(default=True, description="off only to show that a fault test can fail")
-    hold_in_transaction_ms: float = Field(default=0, ge=0, description="for fault tests: faults land here")
 
     @model_validator(mode="before")
     @classmethod

@@ -19,7 +19,6 @@ from driftloop.serving.router import canary_router
 from driftloop.spec.expressions import parse_expression
 from driftloop.spec.model_spec import Feature, ModelSpec
 
-log = structlog.get_logger(__name__)
 OnChange = Callable[["Champion"], None]
 _JUDGED = frozenset({"promoted", "rejected", "archived", "rolled_back", "deprecated"})
 
@@ -44,7 +43,7 @@ class Champion:
         unheard = [name for name in lacking(self.spec, features) if name not in self._told]
         if unheard:
             self._told.update(unheard)
-            log.warning(
+            structlog.get_logger(__name__).warning(
                 "features are not sent and count as missing",
                 model=self.model_id, version=self.version, features=unheard,
             )  # fmt: skip
@@ -191,6 +190,7 @@ class ChampionWatcher:
             try:
                 event = ModelEvent.from_json(record.value)
             except ValueError as error:
+                log = structlog.get_logger(__name__)
                 log.warning("an event cannot be read and is left out", model=record.key, reason=str(error))
                 continue
             self._follow_challenger(event)

@@ -57,6 +57,14 @@ class TargetField(SpecPart):
     scale: float = Field(default=1.0, gt=0)
     """The unit of the loss: an error of `scale` loses 1."""
 
+    @model_validator(mode="after")
+    def _one_rule_for_the_loss(self) -> Self:
+        if self.kind == "category" and (self.tolerance is not None or self.quantile is not None):
+            raise ValueError("a target of kind category is right or wrong: leave tolerance and quantile out")
+        if self.tolerance is not None and self.quantile is not None:
+            raise ValueError("tolerance and quantile are two rules for one loss: give one of them")
+        return self
+
 
 class LabelDelay(SpecPart):
     """How late labels come: what is usual, and when a prediction is given up on."""
@@ -65,6 +73,15 @@ class LabelDelay(SpecPart):
     """Usual time from a prediction to its label."""
     give_up_seconds: float = Field(default=7 * 86_400.0, gt=0)
     """A prediction without a label is given up on after this time."""
+
+    @model_validator(mode="after")
+    def _labels_come_before_they_are_given_up(self) -> Self:
+        if self.expected_seconds > self.give_up_seconds:
+            raise ValueError(
+                f"labels are expected after {self.expected_seconds:,.0f} s and given up after "
+                f"{self.give_up_seconds:,.0f} s: give give_up_seconds a value above expected_seconds"
+            )
+        return self
 
 
 class Detection(SpecPart):
@@ -134,6 +151,14 @@ class TrainingRule(SpecPart):
     """A run that takes longer is ended and fails."""
     memory_limit_mb: int = Field(default=8192, ge=128)
     """Address space of the training process."""
+
+    @model_validator(mode="after")
+    def _the_least_is_no_more_than_the_most(self) -> Self:
+        if self.minimum_rows > self.maximum_rows:
+            raise ValueError(
+                f"a run needs {self.minimum_rows:,} rows and gets {self.maximum_rows:,} at most: none would ever start"
+            )
+        return self
 
 
 class ChallengeRule(SpecPart):
@@ -259,6 +284,8 @@ class ModelSpec(SpecPart):
     def _fields_fit_the_task(self) -> Self:
         if self.task != "multi-field" and len(self.target) != 1:
             raise ValueError(f"task {self.task} has one target field, the spec names {len(self.target)}")
+        if len(set(self.segments)) < len(self.segments):
+            raise ValueError("a segment is named twice")
         if self.task in ("regression", "forecast") and any(f.kind != "number" for f in self.target.values()):
             raise ValueError(f"task {self.task} needs a target of kind number")
         return self

@@ -24,6 +24,8 @@ RESOLUTION = 1 / (QUANTILES - 1)
 """Greatest difference between a column's distribution function and the one its profile gives."""
 ATOMS = 40
 """A column of at most this many distinct values keeps each of them with its count."""
+ROUNDING = 2.0**-22
+"""Part of a number by which float32 (2⁻²⁴) and arithmetic on it may move it: less is no variance."""
 CATEGORIES = 200
 """Categories that a profile names; the rarer ones are counted together."""
 _LEAST_VARIANCE = 1e-150
@@ -52,6 +54,8 @@ def numeric_profile(values: Floats) -> NumericProfile:
         return NumericProfile(rows=len(values), missing=missing, **nothing)
     mean, variance = float(present.mean()), float(present.var(ddof=1)) if len(present) > 1 else 0.0
     variance = variance if variance > _LEAST_VARIANCE else 0.0
+    if present.max() - present.min() <= abs(mean) * ROUNDING:
+        mean, variance = float((present.max() + present.min()) / 2), 0.0
     centred = present - mean
     distinct, places, counts = np.unique(present, return_inverse=True, return_counts=True)
     outliers = np.abs(centred) > 3 * np.sqrt(variance)

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
+from driftloop.codec.scalars import same_class
 from driftloop.spec.model_spec import TargetField
 from driftloop.spec.numbers import LARGEST
 
@@ -21,8 +22,7 @@ def field_losses(field: TargetField, predictions: NDArray[np.generic], labels: N
     array([0., 1.])
     """
     if field.kind == "category":
-        wrong: Floats = np.not_equal(predictions, labels).astype(np.float64)
-        return wrong
+        return _misses(predictions, labels)
     with np.errstate(over="ignore"):
         gap = labels.astype(np.float64) - predictions.astype(np.float64)
         if field.tolerance is None and field.quantile is not None:
@@ -36,6 +36,19 @@ def field_losses(field: TargetField, predictions: NDArray[np.generic], labels: N
 def _largest(predictions: NDArray[np.generic]) -> Floats:
     """The most that a row may lose."""
     return np.where(np.isinf(predictions.astype(np.float64)), np.inf, LARGEST)
+
+
+def _misses(predictions: NDArray[np.generic], labels: NDArray[np.generic]) -> Floats:
+    """1 where two classes differ; two spellings of one class do not (a version may spell them as its rows did)."""
+    differ = np.not_equal(predictions, labels)
+    wrong: Floats = differ.astype(np.float64)
+    if wrong.any() and predictions.dtype == object:
+        # few pairs of classes differ, whatever the number of rows: each is looked at once
+        pairs = set(zip(predictions[differ].tolist(), labels[differ].tolist(), strict=True))
+        for said, true in pairs:
+            if isinstance(said, str) and isinstance(true, str) and same_class(true, said):
+                wrong[np.equal(predictions, said) & np.equal(labels, true)] = 0.0
+    return wrong
 
 
 def pinball_losses(gaps: Floats, quantile: float) -> Floats:

@@ -27,6 +27,8 @@ Floats = NDArray[np.float64]
 Counts = NDArray[np.int64]
 
 CALIBRATION_BINS = 10
+MOST_CLASSES = 30
+"""Predicted classes whose losses are told apart; where there are more, none are."""
 
 
 def loss_profile(losses: Floats, bound: float) -> LossProfile:
@@ -113,7 +115,23 @@ def make_profile(  # noqa: PLR0917 - model, data and losses in the order in whic
         joint=joint_profile({name: rest.get(name, columns[name]) for name in numeric}, compared),
         calibration=_calibration(spec, rows.labels, predictions, len(held_out_losses)),
         loss=loss_profile(held_out_losses, loss_bound),
+        loss_by_prediction=_loss_by_prediction(spec, predictions, held_out_losses, loss_bound),
     )
+
+
+def _loss_by_prediction(
+    spec: ModelSpec, predictions: Predictions, losses: Floats, bound: float
+) -> dict[str, LossProfile]:
+    """Losses of the held-out rows by what was predicted of them."""
+    if len(spec.target) != 1 or any(target.kind == "number" for target in spec.target.values()):
+        return {}
+    said = predictions.fields[next(iter(spec.target))]
+    tail = min(len(losses), len(said))
+    said, losses = said[len(said) - tail :], losses[len(losses) - tail :]
+    classes = sorted({str(one) for one in said.tolist() if one is not None})
+    if len(classes) > MOST_CLASSES:
+        return {}
+    return {one: loss_profile(losses[said == one], bound) for one in classes}
 
 
 def _seasons(

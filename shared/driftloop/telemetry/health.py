@@ -12,13 +12,23 @@ from driftloop.errors import UserError
 
 
 class HealthServer:
-    """`alive`: the loop turns. `ready`: partitions are assigned and restored. Lag fails neither."""
+    """`alive`: nothing hangs for good. `ready`: the service works, or has nothing to do; `waits_for` says why not.
 
-    def __init__(self, registry: CollectorRegistry, *, alive: Callable[[], bool], ready: Callable[[], bool]) -> None:
+    Lag fails neither: a service that works off its input is well.
+    """
+
+    def __init__(
+        self,
+        registry: CollectorRegistry,
+        *,
+        alive: Callable[[], bool],
+        ready: Callable[[], bool],
+        waits_for: Callable[[], str] = lambda: "no",
+    ) -> None:
         self._answers: dict[str, Callable[[], tuple[int, str, bytes]]] = {
             "/metrics": lambda: (200, CONTENT_TYPE_LATEST, generate_latest(registry)),
-            "/livez": lambda: _yes_or_no(alive()),
-            "/readyz": lambda: _yes_or_no(ready()),
+            "/livez": lambda: _answer(alive(), "no"),
+            "/readyz": lambda: _answer(ready(), waits_for()),
         }
         self._server: ThreadingHTTPServer | None = None
 
@@ -54,5 +64,5 @@ class HealthServer:
             self._server.server_close()
 
 
-def _yes_or_no(good: bool) -> tuple[int, str, bytes]:
-    return (200, "text/plain", b"ok\n") if good else (503, "text/plain", b"no\n")
+def _answer(good: bool, otherwise: str) -> tuple[int, str, bytes]:
+    return (200, "text/plain", b"ok\n") if good else (503, "text/plain", f"{otherwise}\n".encode())

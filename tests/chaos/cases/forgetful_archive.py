@@ -13,8 +13,8 @@ from driftloop.kafka.settings import KafkaSettings
 from driftloop.telemetry.logs import configure_logs
 from outcome_ingestion.adapters.delta import DeltaSink
 from outcome_ingestion.app import ARCHIVE
-from outcome_ingestion.core.archive_rows import ArchiveBatch, PlacedFrame, archive_batch
-from outcome_ingestion.core.archiving import Archive
+from outcome_ingestion.core.archive.archiving import Archive
+from outcome_ingestion.core.archive.rows import ArchiveBatch, PlacedFrame, archive_batch
 from outcome_ingestion.metrics import ArchiveMetrics
 from outcome_ingestion.settings import Settings
 

@@ -77,7 +77,7 @@ class IngestionCase:
 
     def check(self, world: World, verdict: Verdict) -> None:
         sent = _Sent(world.sent)
-        rows = [row for record in self._read(world, OUTCOME_FRAMES) for row in _rows(record)]
+        rows = [row for record in self._read(world, OUTCOME_FRAMES) for row in rows_of(record)]
         events = Counter((row["prediction_id"], _kind(row["event"])) for row in rows)
         labelled = Counter(row["prediction_id"] for row in rows if row["event"] in ("outcome", "label"))
         verdict.compare(sent.good, [name for name, kind in events.elements() if kind == "row"])
@@ -149,6 +149,7 @@ def _kind(event: str) -> str:
     return "row" if event in ("prediction", "outcome") else event
 
 
-def _rows(record: Any) -> list[dict[str, Any]]:
+def rows_of(record: Any) -> list[dict[str, Any]]:
+    """The rows of a frame as it is on the log, each with its model."""
     frame = decode_frame(record.value(), record.headers())
     return [{**row, "model_id": frame.header.model_id} for row in frame.batch.to_pylist()]

@@ -26,7 +26,7 @@ from driftloop.kafka.admin.recovery import Recoverer
 from driftloop.kafka.admin.topics import apply_topics
 from outcome_ingestion.adapters.delta import DeltaSink
 from outcome_ingestion.app import ARCHIVE, INGEST
-from outcome_ingestion.core.archiving import Archive
+from outcome_ingestion.core.archive.archiving import Archive
 from outcome_ingestion.metrics import ArchiveMetrics
 
 pytestmark = pytest.mark.broker

@@ -17,7 +17,7 @@ from driftloop.tools.bench.slow_archive import SlowSink
 from driftloop.tools.bench.soak import trend
 from driftloop.tools.bench.steady_load import due, make_events, publish, stamp
 from driftloop.tools.cli.bench_pipeline import parse_shares
-from outcome_ingestion.core.archive_rows import PlacedFrame
+from outcome_ingestion.core.archive.rows import PlacedFrame
 
 
 def test_an_event_differs_from_its_row_in_id_and_times_only():

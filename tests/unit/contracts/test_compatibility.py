@@ -1,5 +1,6 @@
 """A newer JSON Schema is compared with an older one in sentences."""
 
+import re
 from typing import Any
 
 import pytest
@@ -69,6 +70,25 @@ def test_a_break_behind_a_reference_is_named_by_its_path():
         "$defs": {"P": an_object(o={"type": "string"})},
     }
     assert breaks(old, new) == ["at.o: it takes string now, it took number"]
+
+
+VERSIONS = {"type": "string", "pattern": r"^\d+\.\d+\.\d+$"}
+ANY_VERSION = {"type": "string", "pattern": r"^[A-Za-z0-9][A-Za-z0-9._:+@=-]{0,119}$"}
+
+
+def test_a_wider_pattern_takes_what_the_narrow_one_took_and_not_the_other_way_round():
+    assert breaks(VERSIONS, ANY_VERSION) == []
+    assert breaks(VERSIONS, VERSIONS) == []
+    assert breaks(ANY_VERSION, VERSIONS) != []
+    by_version = {"type": "object", "patternProperties": {VERSIONS["pattern"]: {"type": "number"}}}
+    by_any = {"type": "object", "patternProperties": {ANY_VERSION["pattern"]: {"type": "number"}}}
+    assert breaks(by_version, by_any) == []
+    assert breaks(by_any, by_version) != []
+
+
+@given(st.from_regex(r"\A[0-9]{1,9}\.[0-9]{1,9}\.[0-9]{1,9}\Z"))
+def test_every_semantic_version_fits_the_wider_pattern(version):
+    assert re.search(ANY_VERSION["pattern"], version)
 
 
 LEAF = st.one_of(

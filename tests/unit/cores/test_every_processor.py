@@ -15,7 +15,7 @@ from driftloop.in_memory.loop import MemoryLoop
 from driftloop.kafka.settings import LoopSettings
 from driftloop.processor import Processor, Record
 from outcome_ingestion import app as ingestion
-from outcome_ingestion.core.archiving import Archive
+from outcome_ingestion.core.archive.archiving import Archive
 from outcome_ingestion.core.ingest import Ingest
 from retrain_coordinator import app as coordination
 from retrain_coordinator.core.processor import Coordinator

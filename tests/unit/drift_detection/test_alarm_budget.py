@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from drift_detection.core.errors import ErrorMonitor
-from drift_detection.core.ledger import Ledger
-from drift_detection.core.traffic import FALLBACK, MONTH_MS, Traffic
+from drift_detection.core.monitors.alarm_stats import AlarmStats
+from drift_detection.core.monitors.error_monitor import ErrorMonitor
+from drift_detection.core.monitors.traffic import FALLBACK, MONTH_MS, Traffic
 from drift_detection.metrics import DetectionMetrics
 from driftloop.contracts.model_profiles import LossProfile
 from driftloop.spec.model_spec import Detection, LabelDelay
@@ -58,7 +58,7 @@ def test_the_figure_changes_at_the_same_rows_however_they_come(most: int) -> Non
     assert whole.snapshot() == parts.snapshot()
 
 
-def alarms_after(ledger: Ledger, losses: np.ndarray, rate: float, make_spec: Any, *, at_most: int) -> int:
+def alarms_after(ledger: AlarmStats, losses: np.ndarray, rate: float, make_spec: Any, *, at_most: int) -> int:
     monitor = ErrorMonitor(make_spec(), LossProfile(rows=5000, mean=0.1, variance=0.09, bound=1.0), rate, ledger)
     return sum(len(monitor.push(losses[start : start + at_most])) for start in range(0, len(losses), at_most))
 
@@ -70,13 +70,13 @@ def test_an_alarm_that_the_next_rows_do_not_bear_out_counts_as_false(make_spec: 
     spike[5000:5040] = 0.9
     lasting[5000:] = 0.3
     for share, unconfirmed in ((spike, 1), (lasting, 0)):
-        ledger = Ledger()
+        ledger = AlarmStats()
         assert alarms_after(ledger, (rng.random(12_000) < share).astype(float), 1e-6, make_spec, at_most=at_most) == 1
         assert (ledger.raised, ledger.unconfirmed) == (1, unconfirmed)
 
 
 def test_false_alarms_that_are_counted_are_those_that_there_are(make_spec: Any) -> None:
-    ledger = Ledger()
+    ledger = AlarmStats()
     still = (np.random.default_rng(6).random(1_000_000) < 0.1).astype(float)
     raised = alarms_after(ledger, still, 2e-5, make_spec, at_most=50_000)
     assert raised >= 3
@@ -118,7 +118,7 @@ def test_status_and_metrics_say_what_was_declared_and_what_was_counted(
 def test_a_busy_stream_moves_the_limits_at_the_same_rows_and_a_restored_core_has_them_too(
     detection: Any, stream: Any, monkeypatch: Any
 ) -> None:
-    monkeypatch.setattr("drift_detection.core.traffic.FALLBACK", 10_000.0)
+    monkeypatch.setattr("drift_detection.core.monitors.traffic.FALLBACK", 10_000.0)
     rows = stream(9000, seed=23)
     whole, first, second = (detection() for _ in range(3))
     whole.feed(rows)

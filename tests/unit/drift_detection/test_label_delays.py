@@ -3,7 +3,7 @@ import json
 import numpy as np
 import pytest
 
-from drift_detection.core.label_delays import LabelDelays
+from drift_detection.core.labels.label_delays import LabelDelays
 
 
 def told(*parts):

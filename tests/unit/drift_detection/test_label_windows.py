@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from drift_detection.core.budget import Budget
-from drift_detection.core.windows.rings import QUARTERS
+from drift_detection.core.monitors.budget import Budget
+from drift_detection.core.sliding_windows import QUARTERS
 from driftloop.contracts.message import derive_id
 from driftloop.learners.protocol import Predictions, Rows
 from driftloop.spec.model_spec import MONITORS, Detection, TargetField

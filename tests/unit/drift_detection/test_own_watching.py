@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from drift_detection.core.budget import Budget
+from drift_detection.core.monitors.budget import Budget
 from drift_detection.core.presets import check_detection
 from driftloop.errors import UserError
 from driftloop.spec.model_spec import MONITORS, Detection

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from scipy.stats import f, ks_2samp, mannwhitneyu, ttest_ind
 
-from drift_detection.core.metrics_of import health_metrics, shift_metrics, source_scores
+from drift_detection.core.losses.metrics_of import health_metrics, shift_metrics, source_scores
+from drift_detection.core.losses.rules import RuleMonitor
 from drift_detection.core.presets import PRESETS
-from drift_detection.core.rules import RuleMonitor
+from drift_detection.core.sliding_windows import Rings
 from drift_detection.core.windows.reference import FrameTallies
-from drift_detection.core.windows.rings import Rings
 from driftloop.spec.policy import combined_weights, preset, preset_names
 from driftloop.statistics.scores import combined_score, health_grade, health_score, improvement, stability, trend
 from driftloop.statistics.two_samples import four_tests, psi, psi_of_samples

@@ -8,9 +8,9 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from drift_detection.core.budget import Budget
+from drift_detection.core.monitors.budget import Budget
+from drift_detection.core.sliding_windows import Rings
 from drift_detection.core.windows.bins import numeric_bins
-from drift_detection.core.windows.rings import Rings
 from driftloop.spec.model_spec import Detection
 from driftloop.statistics.columns import numeric_profile
 from driftloop.tools.bench.columns import KINDS, SHIFTS, stationary

@@ -6,7 +6,10 @@ from confluent_kafka import KafkaError, KafkaException
 from driftloop.kafka.clients.retries import patiently
 
 
-@pytest.mark.parametrize("code", [KafkaError.FENCED_LEADER_EPOCH, KafkaError._TRANSPORT, KafkaError.NOT_COORDINATOR])
+@pytest.mark.parametrize(
+    "code",
+    [KafkaError.FENCED_LEADER_EPOCH, KafkaError._TRANSPORT, KafkaError.NOT_COORDINATOR, KafkaError._DESTROY_BROKER],
+)
 def test_what_a_broker_says_that_has_just_come_back_is_asked_again(code):
     answers = iter([KafkaException(KafkaError(code)), "there"])
 

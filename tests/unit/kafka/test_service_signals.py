@@ -8,11 +8,13 @@ from driftloop.errors import ExitCode
 
 WAITING = """
 from confluent_kafka.admin import AdminClient
+from driftloop.kafka.deadlines import Deadlines
 from driftloop.kafka.loop import service
 from driftloop.kafka.loop.metrics import LoopMetrics
 
 class Waiting:
     metrics, tick_age, ready = LoopMetrics("waiting"), 0.0, True
+    deadlines = Deadlines(stop_s=0.1)
 
     def run(self):
         print("now", flush=True)
@@ -21,7 +23,6 @@ class Waiting:
     def stop(self):
         print("told", flush=True)
 
-service._STOP_WITHIN_S = 0.1
 service.Service(Waiting()).run()
 """
 

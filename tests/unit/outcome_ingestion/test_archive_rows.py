@@ -11,8 +11,8 @@ from driftloop.errors import UserError
 from driftloop.testing.records import FakeRecord
 from outcome_ingestion.adapters import delta
 from outcome_ingestion.adapters.delta import DeltaSink
-from outcome_ingestion.core.archive_rows import ArchiveBatch
-from outcome_ingestion.core.archiving import Archive
+from outcome_ingestion.core.archive.archiving import Archive
+from outcome_ingestion.core.archive.rows import ArchiveBatch
 from outcome_ingestion.metrics import ArchiveMetrics
 
 
@@ -140,7 +140,7 @@ def test_a_crash_between_merge_and_append_is_mended(tmp_path, frames, make, row,
 def test_a_slow_store_that_ends_the_archive_in_a_large_batch_keeps_what_it_has_taken(
     tmp_path, frames, make, row, moment, monkeypatch
 ):
-    monkeypatch.setattr("outcome_ingestion.core.archiving.ROWS_A_WRITE", 2)
+    monkeypatch.setattr("outcome_ingestion.core.archive.archiving.ROWS_A_WRITE", 2)
     records = [frames.of(make.outcome(row(n, label=1.0, labelled_at=moment(n))))[0] for n in range(5)]
     sink, write = sink_at(tmp_path), sink_at(tmp_path).write
     writes = []

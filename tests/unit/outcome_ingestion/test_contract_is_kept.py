@@ -15,7 +15,7 @@ from driftloop.contracts.prediction_outcomes import PredictionOutcome
 NUMBERS = st.one_of(st.floats(allow_nan=False, allow_infinity=False), st.integers(-(2**60), 2**60))
 SOMETIMES_WRONG = {
     "prediction_id": st.one_of(st.text(min_size=1, max_size=20), st.just(""), st.just("x" * 201), st.none()),
-    "model_version": st.sampled_from(["1.0.0", "10.2.33", "1.0", "v1.0.0", "", None]),
+    "model_version": st.sampled_from(["1.0.0", "10.2.33", "sha256:9f", ".v1", "a b", "a/b", "", None]),
     "predicted_at": st.sampled_from(
         ["2026-01-05T08:00:00Z", "2026-01-05T08:00:00.123456+02:00", "2026-01-05T08:00:00", "yesterday", "", None, []]
     ),

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from outcome_ingestion.core.hash_table import NOWHERE
-from outcome_ingestion.core.id_index import IdIndex, Known
-from outcome_ingestion.core.text_hashes import text_hashes
+from outcome_ingestion.core.identity.hash_table import NOWHERE
+from outcome_ingestion.core.identity.id_index import IdIndex, Known
+from outcome_ingestion.core.identity.text_hashes import text_hashes
 
 IDS = st.sampled_from([f"p{n}" for n in range(30)] + ["", "ä", "p" * 40])
 STEPS = st.lists(st.one_of(st.lists(IDS, min_size=1, max_size=12), st.just("drop"), st.just("join")), max_size=30)

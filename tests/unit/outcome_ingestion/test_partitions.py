@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from driftloop.contracts.topics import PREDICTION_LABELS, PREDICTION_OUTCOMES
 from driftloop.kafka.clients.partitioner import partition_of
 from driftloop.processor import LogIdentity
-from outcome_ingestion.core.keys import partitions_of
+from outcome_ingestion.core.identity.keys import partitions_of
 
 
 @given(st.lists(st.text(max_size=40), max_size=20), st.integers(1, 500))

@@ -23,6 +23,8 @@ ONCE = {
     "texts with quotes and colons": {"attributes": {"said": '"a":1, "a":2', 'k"': '":'}, "status": '":null'},
 }
 
+LOOK = "outcome_ingestion.core.decode.fast.repeated_keys.repeated_key"
+
 
 def twice(row, name):
     old, new = TWICE[name]
@@ -47,7 +49,9 @@ def test_what_only_looks_like_it_goes_on(bench, make, row, name):
 
 
 def test_an_ordinary_batch_is_not_looked_at_record_by_record(bench, make, row, monkeypatch, moment):
-    monkeypatch.setattr("outcome_ingestion.core.repeated_keys.repeated_key", lambda _: pytest.fail("looked at"))
+    monkeypatch.setattr(
+        "outcome_ingestion.core.decode.fast.repeated_keys.repeated_key", lambda _: pytest.fail("looked at")
+    )
     more = {"label": 1.0, "labelled_at": moment(5), "label_source": "user", "weight": 0.5, "cost": None}
     bench.feed([make.outcome(row(n, **more, attributes={"a": "b"})) for n in range(300)])
     bench.feed([make.columns(range(300, 600))])
@@ -84,7 +88,9 @@ def test_a_label_with_a_key_twice_is_buried(bench, make, row, name):
 
 
 def test_an_ordinary_label_is_decoded_once(bench, make, row, monkeypatch):
-    monkeypatch.setattr("outcome_ingestion.core.repeated_keys.repeated_key", lambda _: pytest.fail("looked at"))
+    monkeypatch.setattr(
+        "outcome_ingestion.core.decode.fast.repeated_keys.repeated_key", lambda _: pytest.fail("looked at")
+    )
     labels = [make.label(1, 7, 60), make.label(2, {"d50": 7}, 60, weight=0.5, label_source="user")]
     bench.feed([make.outcome(row(1)), make.outcome(row(2)), *labels])
     assert not bench.dead

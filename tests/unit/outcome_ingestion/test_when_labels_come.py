@@ -2,7 +2,7 @@
 
 import pytest
 
-from outcome_ingestion.core.archive_rows import PlacedFrame, archive_batch
+from outcome_ingestion.core.archive.rows import PlacedFrame, archive_batch
 
 DAY = 86_400
 

@@ -5,7 +5,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from retrain_coordinator.core.payoff import Evidence, PayoffRule, PayoffState, began_serving, observe, price_of, verdict
+from retrain_coordinator.core.payoff.rule import (
+    Evidence,
+    PayoffRule,
+    PayoffState,
+    began_serving,
+    observe,
+    price_of,
+    verdict,
+)
 
 RULE = PayoffRule(decision_rows=25)
 ABSURD = 999_999_999.0

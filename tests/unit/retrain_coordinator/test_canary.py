@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from driftloop.spec.model_spec import ChallengeRule
-from retrain_coordinator.core import canary
-from retrain_coordinator.core.challenge import unproven, verdict
+from retrain_coordinator.core.proof import canary
+from retrain_coordinator.core.proof.challenge import unproven, verdict
 
 RULE = ChallengeRule(mode="canary", look_rows=1000, minimum_effect=0.02)
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from driftloop.contracts.challenge_scores import CorrectedRow
-from retrain_coordinator.core.paired_test import PairedTest
+from retrain_coordinator.core.proof.paired_test import PairedTest
 from retrain_coordinator.core.state import ModelState
 
 BAD, GOOD = [1.0] * 60 + [0.0] * 40, [0.0] * 100

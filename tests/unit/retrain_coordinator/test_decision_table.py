@@ -13,8 +13,8 @@ from driftloop.contracts.message import FramePosition, RowPosition, derive_id
 from driftloop.spec.model_spec import Automation
 from driftloop.spec.policy import policy_of, preset, preset_names
 from retrain_coordinator.core.decide import decide
-from retrain_coordinator.core.evidence import Command, Evidence, History
-from retrain_coordinator.core.payoff import Verdict
+from retrain_coordinator.core.deciding.evidence import Command, Evidence, History
+from retrain_coordinator.core.payoff.rule import Verdict
 from retrain_coordinator.core.state import Reading
 
 NOW = datetime(2026, 3, 4, 12, 0, tzinfo=UTC)  # a Wednesday

@@ -11,10 +11,10 @@ from driftloop.spec.model_spec import Automation, ChallengeRule, TargetField
 from driftloop.testing.records import FakeRecord
 from driftloop.waits import COORDINATOR
 from retrain_coordinator.core.intake import payoff_word
+from retrain_coordinator.core.lifecycle.target import opponent
 from retrain_coordinator.core.merge import SILENT
 from retrain_coordinator.core.state import ModelState
 from retrain_coordinator.core.step import Step
-from retrain_coordinator.core.target import opponent
 from retrain_coordinator.core.waiting import waits_of
 
 BAD, GOOD = [1.0] * 40, [0.0] * 40

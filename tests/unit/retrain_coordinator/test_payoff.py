@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from retrain_coordinator.core.payoff import (
+from retrain_coordinator.core.payoff.rule import (
     Evidence,
     PayoffRule,
     PayoffState,

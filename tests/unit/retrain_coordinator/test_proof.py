@@ -8,10 +8,10 @@ from scipy.signal import lfilter
 from scipy.stats import norm
 
 from driftloop.spec.model_spec import ChallengeRule
-from retrain_coordinator.core import challenge, probation
-from retrain_coordinator.core.paired_losses import differences
-from retrain_coordinator.core.paired_test import PairedTest
-from retrain_coordinator.core.segments import by_segment
+from retrain_coordinator.core.proof import challenge, probation
+from retrain_coordinator.core.proof.paired_losses import differences
+from retrain_coordinator.core.proof.paired_test import PairedTest
+from retrain_coordinator.core.proof.segments import by_segment
 from retrain_coordinator.core.state import ChallengeEntry, ProbationEntry
 
 RISK = 0.05

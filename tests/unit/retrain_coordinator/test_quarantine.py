@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from driftloop.contracts.training_requests import DataRule, RowSpan
-from retrain_coordinator.core.quarantine import lacking, left_out, observe
+from retrain_coordinator.core.deciding.quarantine import lacking, left_out, observe
 from retrain_coordinator.core.state import Asked, ModelState, Suspicion
 
 POLICY = {

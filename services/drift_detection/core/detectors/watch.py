@@ -107,6 +107,11 @@ class WatchingDetector(ABC):
         """Whether a rise stands: from the alarm until the losses are back at the first reference."""
         return self._latched or self._raised is not None
 
+    @property
+    def is_learning(self) -> bool:
+        """Whether the reference has too few rows to judge by."""
+        return self._reference().rows < self._learning_rows
+
     def update(self, value: float) -> bool:
         """Take in one loss; true where the alarm goes off."""
         return self.update_many(np.array([value], dtype=np.float64)) is not None

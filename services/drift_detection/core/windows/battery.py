@@ -11,9 +11,9 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
+from drift_detection.core.sliding_windows import Counts
 from drift_detection.core.windows.protocol import WindowTest, window_test
 from drift_detection.core.windows.reference import Reference
-from drift_detection.core.windows.rings import Counts
 from drift_detection.core.windows.tallied import Basis, TalliedWindows
 from driftloop.spec.model_spec import MONITORS
 from driftloop.statistics.steps import FRACTION

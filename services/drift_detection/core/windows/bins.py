@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from driftloop.contracts.model_profiles import CategoricalProfile, NumericProfile
+from driftloop.statistics.columns import ROUNDING
 from driftloop.statistics.distribution import share_at_most
 from driftloop.statistics.seasons import Season
 from driftloop.statistics.steps import FARTHEST, steps_of
@@ -25,6 +26,8 @@ Codes = NDArray[np.int32]
 BINS = 20
 KEPT_CATEGORIES = 60
 KEPT_SHARE = 0.005
+ALMOST_ZERO = 1e-12
+"""Beside a constant of 0, what is as near as this counts as 0."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +54,8 @@ class ColumnBins:
     deviation: float = 0.0
     season: Season | None = None
     """What is taken from a number before it is binned."""
+    optional: bool = False
+    """Whether rows may well have no value: then only those that have one are compared."""
 
     @property
     def count(self) -> int:
@@ -86,30 +91,62 @@ class ColumnBins:
 
 
 def column_bins(name: str, profile: NumericProfile | CategoricalProfile) -> ColumnBins | None:
-    """The bins of a column of numbers or of categories; None for one that had no value."""
+    """The bins of a column of numbers or of categories; None for a profile of no rows."""
     return numeric_bins(name, profile) if isinstance(profile, NumericProfile) else categorical_bins(name, profile)
 
 
 def numeric_bins(name: str, profile: NumericProfile) -> ColumnBins | None:
     """Bins of equal reference share, with one more beyond three standard deviations on either side.
 
-    None for a column that had no value.
+    A column that was one value has a bin for it and one on either side; one that had no value is watched for
+    having one. None for a profile of no rows.
     """
     present = profile.rows - profile.missing
-    if not present:
+    if not profile.rows:
         return None
+    if not present:
+        return _edged(name, profile, np.array([]), np.array([]))
     quantiles = np.array(profile.quantiles)
+    if quantiles[-1] - quantiles[0] <= abs(quantiles[-1]) * ROUNDING:
+        return _constant_bins(name, profile, float(quantiles[0] + quantiles[-1]) / 2)
     inner = np.unique(np.quantile(quantiles, np.arange(1, BINS) / BINS, method="nearest"))
     inner = inner[inner < quantiles[-1]]
     deviation = float(np.sqrt(profile.variance))
     low, high = profile.mean - 3 * deviation, profile.mean + 3 * deviation
     first, last = (inner[0], inner[-1]) if len(inner) else (profile.mean, profile.mean)
     watched = deviation > 0 and low < first and high > last
-    edges = np.concatenate(([low], inner, [high])) if watched else inner
+    edges = _widened(np.concatenate(([low], inner, [high])) if watched else inner, profile)
     below = share_at_most(profile, edges) if len(edges) else np.array([])
     if watched:
         out_low, out_high = _outlier_shares(profile, low, high)
         below[0], below[-1] = min(out_low, below[1]), max(1 - out_high, below[-2])
+    return _edged(name, profile, edges, below, deviation, watched=watched)
+
+
+def _constant_bins(name: str, profile: NumericProfile, value: float) -> ColumnBins:
+    """The value, and what lies below it or above: values as near as rounding puts them are the same."""
+    near = max(abs(value) * ROUNDING, ALMOST_ZERO)
+    return _edged(name, profile, np.array([value - near, value + near]), np.array([0.0, 1.0]), watched=True)
+
+
+def _widened(edges: Floats, profile: NumericProfile) -> Floats:
+    """Edges moved up by what rounding to float32 changes: a value on an edge lies below it in either precision.
+
+    Never by as much as a thousandth of a deviation, or as a quarter of the way to the next known value.
+    """
+    near = np.minimum(np.abs(edges) * ROUNDING, np.sqrt(profile.variance) / 1000)
+    if profile.atoms and len(edges):
+        values = np.array([value for value, _ in profile.atoms])
+        at = np.searchsorted(values, edges - near, side="left")
+        following = np.append(values, np.inf)[np.minimum(at + 1, len(values))]
+        near = np.minimum(near, np.maximum(following - edges, 0.0) / 4)
+    return np.asarray(np.maximum.accumulate(edges + near))
+
+
+def _edged(
+    name: str, profile: NumericProfile, edges: Floats, below: Floats, deviation: float = 0.0, *, watched: bool = False
+) -> ColumnBins:
+    """A column with these edges, `below` which these shares of the present rows lie; `watched` where both ends are."""
     shares = np.diff(np.concatenate(([0.0], below, [1.0])))
     missing = profile.missing / profile.rows
     return ColumnBins(
@@ -135,9 +172,12 @@ def _outlier_shares(profile: NumericProfile, low: float, high: float) -> tuple[f
 
 
 def categorical_bins(name: str, profile: CategoricalProfile) -> ColumnBins | None:
-    """A bin for each category that is not rare, one for the rare, one for those never seen before."""
+    """A bin for each category that is not rare, one for the rare, one for those never seen before.
+
+    None for a profile of no rows.
+    """
     present = profile.rows - profile.missing
-    if not present:
+    if not profile.rows:
         return None
     kept = [one for one, rows in profile.counts.items() if rows / profile.rows >= KEPT_SHARE][:KEPT_CATEGORIES]
     places = {category: index for index, category in enumerate(kept)}

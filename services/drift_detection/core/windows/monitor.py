@@ -5,10 +5,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from drift_detection.core.ledger import Ledger
-from drift_detection.core.windows.again import ChangedAgain
+from drift_detection.core.monitors.alarm_stats import AlarmStats
+from drift_detection.core.sliding_windows import Counts, Cut, Rings, Window
 from drift_detection.core.windows.battery import Battery, Findings
-from drift_detection.core.windows.rings import Counts, Cut, Rings, Window
+from drift_detection.core.windows.rechange import ChangedAgain
 from drift_detection.core.windows.shift import Shift, shift_of
 
 Floats = NDArray[np.float64]
@@ -35,10 +35,10 @@ class WindowMonitor:
         learns: bool,
         tumbling: bool = False,
         window_seconds: float | None = None,
-        ledger: Ledger | None = None,
+        ledger: AlarmStats | None = None,
     ) -> None:
         self.battery = battery
-        self._ledger = ledger or Ledger()
+        self._ledger = ledger or AlarmStats()
         self._learns = learns
         self._learned: tuple[Counts, int] | None = None
         self.rings = Rings(

@@ -2,13 +2,15 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from drift_detection.core.windows.bins import ColumnBins, categorical_bins, column_bins, numeric_bins
 from drift_detection.core.windows.reference import JOINT, Joint, Reference
-from driftloop.contracts.model_profiles import ModelProfile, NumericProfile, SeasonProfile
+from driftloop.contracts.model_profiles import LossProfile, ModelProfile, NumericProfile, SeasonProfile
+from driftloop.spec.model_spec import ModelSpec
 from driftloop.statistics.joint import Directions
 from driftloop.statistics.seasons import Season
 
@@ -26,7 +28,8 @@ def reference_of(profile: ModelProfile) -> Reference:
     for name, said in profile.predictions.items():
         found[f"prediction.{name}"] = column_bins(f"prediction.{name}", said)
     if profile.confidence is not None:
-        found["confidence"] = numeric_bins("confidence", profile.confidence)
+        confidence = numeric_bins("confidence", profile.confidence)
+        found["confidence"] = confidence and replace(confidence, optional=True)
     joint = None
     if profile.joint is not None:
         joint = Joint(Directions.of(profile.joint), _places(profile.joint.features, found))
@@ -38,6 +41,33 @@ def reference_of(profile: ModelProfile) -> Reference:
     )
     of_labels = Reference(profile.version, labels, profile, beside=len(columns)) if labels else None
     return Reference(profile.version, columns, profile, of_labels, beside=len(labels), joint=joint)
+
+
+def fitting(reference: Reference, spec: ModelSpec, target_since: int) -> Reference:
+    """The part of a version's reference that is of the target that the spec declares.
+
+    Of another target (by its names and kinds) only what features were remains. Where the target was declared
+    otherwise since (`target_since`, a spec version), losses are of another kind.
+    """
+    profile = reference.profile
+    no_losses: dict[str, Any] = {
+        "loss": LossProfile(rows=0, mean=0, variance=0, bound=profile.loss.bound),
+        "loss_by_prediction": {},
+    }
+    if not _of_target(profile, spec):
+        none: dict[str, Any] = {"predictions": {}, "labels": {}, "confidence": None, "calibration": ()}
+        return reference_of(profile.model_copy(update=no_losses | none))
+    if profile.spec_version < target_since:
+        return reference_of(profile.model_copy(update=no_losses | {"calibration": ()}))
+    return reference
+
+
+def _of_target(profile: ModelProfile, spec: ModelSpec) -> bool:
+    """Whether a version predicted what the spec's target is; one that tells of no predictions is believed."""
+    kinds = {
+        name: "number" if isinstance(said, NumericProfile) else "category" for name, said in profile.predictions.items()
+    }
+    return not kinds or kinds == {name: target.kind for name, target in spec.target.items()}
 
 
 def _places(features: Sequence[str], found: Mapping[str, ColumnBins | None]) -> NDArray[np.intp]:

@@ -12,13 +12,13 @@ Floats = NDArray[np.float64]
 
 
 class _RareShare:
-    """How far a rare share has risen or fallen.
+    """How far a share near 0, or near 1, has risen or fallen.
 
-    The expected share is the reference's with its own uncertainty: 1 is added to its count.
+    The expected share is the reference's with its own uncertainty: 1 is added to the count of the rarer side.
     """
 
     def __init__(self, basis: Basis, expected: Floats) -> None:
-        guarded = np.minimum(expected + 1 / basis.reference.rows, 0.5)
+        guarded = np.minimum(np.minimum(expected, 1 - expected) + 1 / basis.reference.rows, 0.5)
         self._expected, self._variance = expected, guarded * (1 - guarded)
         self._limit = float(np.log(2 / basis.level))
 

@@ -10,8 +10,8 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from drift_detection.core.rows import numbers
+from drift_detection.core.sliding_windows import Counts, Cut
 from drift_detection.core.windows.bins import ColumnBins
-from drift_detection.core.windows.rings import Counts, Cut
 from driftloop.contracts.model_profiles import ModelProfile
 from driftloop.statistics.dependence import inflation_at
 from driftloop.statistics.joint import Directions
@@ -106,6 +106,12 @@ class Reference:
             high.append(start + column.high if watched and column.kind == "number" else self.bins)
         return np.array(low, dtype=np.intp), np.array(high, dtype=np.intp)
 
+    @cached_property
+    def optional(self) -> tuple[slice, ...]:
+        """The bins of each column that rows may have no value in."""
+        places = zip(self.starts.tolist(), self.columns, strict=True)
+        return tuple(slice(start, start + column.count) for start, column in places if column.optional)
+
     def effective_rows(self, window_rows: int) -> Floats:
         """Independent rows that a window against the reference is worth, by column."""
         known = self._worth.get(window_rows)
@@ -131,7 +137,13 @@ class Reference:
         columns = []
         for start, column in zip(self.starts, self.columns, strict=True):
             counts = tally[start : start + column.count]
-            columns.append(replace(column, shares=counts / rows, rows=rows))
+            present = rows - int(counts[-1])
+            if not column.optional or present == rows:
+                columns.append(replace(column, shares=counts / rows, rows=rows))
+            elif present:
+                columns.append(replace(column, shares=np.append(counts[:-1] / present, 0.0), rows=present))
+            else:
+                columns.append(column)
         return replace(self, columns=tuple(columns))
 
     def sharing(self, segment: str) -> int:
@@ -166,7 +178,7 @@ class FrameTallies:
         places = list(enumerate(zip(reference.starts.tolist(), reference.columns, strict=True)))
         for index, (start, column) in places[reference.own]:
             found = rows.column(column.name)
-            if found is None:
+            if found is None or pa.types.is_string(found.type) != (column.kind == "category"):
                 self._codes[index] = start + column.count - 1
                 continue
             picked = found if which is None else found.take(which)

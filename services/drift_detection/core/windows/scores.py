@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy.special import erfc, ndtri
 
 from drift_detection.core.windows.reference import Reference
-from drift_detection.core.windows.tallied import Basis, TalliedWindows
+from drift_detection.core.windows.tallied import FEWEST_EXPECTED, Basis, TalliedWindows
 
 Floats = NDArray[np.float64]
 Score = Callable[[Floats, Floats], Floats]
@@ -23,7 +23,7 @@ class _Scored:
 
     def __init__(self, basis: Basis, score: Score) -> None:
         self._starts = basis.reference.starts
-        self._scores = _scores(basis.reference, score)
+        self._scores = _scores(basis.reference, score, 1 - FEWEST_EXPECTED / basis.smallest_window)
         self._limit = float(-ndtri(basis.level / 2))
 
     def excess(self, windows: TalliedWindows) -> Floats:
@@ -54,13 +54,18 @@ class Spread(_Scored):
         super().__init__(basis, lambda middle, shares: (middle - middle @ shares / max(shares.sum(), 1e-12)) ** 2)
 
 
-def _scores(reference: Reference, score: Score) -> Floats:
-    """Scores of each bin with mean 0 and variance 1 under the reference; 0 for missing and for categories."""
+def _scores(reference: Reference, score: Score, most: float) -> Floats:
+    """Scores of each bin with mean 0 and variance 1 under the reference; 0 for missing and for categories.
+
+    Also 0 for a column that is one bin in more than `most` of its rows: a mean over so few others is not normal
+    (of flags that one row in a thousand has, it alarmed fourteen times as often as declared). Outliers and shares
+    are judged all the same.
+    """
     scores = np.zeros(reference.bins)
     for start, column in zip(reference.starts, reference.columns, strict=True):
-        if column.kind != "number":
-            continue
         shares = column.shares[:-1]
+        if column.kind != "number" or float(shares.max()) > most:
+            continue
         middle = np.cumsum(shares) - shares / 2
         scores[start : start + column.count - 1] = _standardised(score(middle, shares), shares)
     return scores

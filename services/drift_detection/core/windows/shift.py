@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from drift_detection.core.sliding_windows import Window
 from drift_detection.core.windows.battery import Battery
-from drift_detection.core.windows.rings import Window
 
 Floats = NDArray[np.float64]
 

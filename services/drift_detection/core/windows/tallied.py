@@ -6,9 +6,9 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from drift_detection.core.sliding_windows import Counts
 from drift_detection.core.windows.groups import Groups
 from drift_detection.core.windows.reference import Reference
-from drift_detection.core.windows.rings import Counts
 
 Floats = NDArray[np.float64]
 
@@ -57,8 +57,18 @@ class TalliedWindows:
 
     @cached_property
     def shares(self) -> Floats:
-        """Share of a window's rows in each bin (windows × bins, columns side by side as in the reference)."""
-        return self.tallies[:, : self.basis.reference.bins] / self.rows[:, None]
+        """Share of a window's rows in each bin (windows × bins, columns side by side as in the reference).
+
+        Where a value is optional, rows without one are taken to be as the reference is: they tell nothing.
+        """
+        reference = self.basis.reference
+        shares = self.tallies[:, : reference.bins] / self.rows[:, None]
+        for bins in reference.optional:
+            missing = shares[:, bins.stop - 1].copy()
+            if missing.any():
+                shares[:, bins.stop - 1] = 0.0
+                shares[:, bins] += missing[:, None] * reference.shares[bins]
+        return np.asarray(shares)
 
     @cached_property
     def differences(self) -> Floats:

@@ -13,12 +13,11 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaExcepti
 from driftloop.errors import ExitCode, UserError
 from driftloop.kafka.clients.clients import plain_reader
 from driftloop.kafka.clients.offsets import EndOffsets
+from driftloop.kafka.deadlines import DEADLINES
 from driftloop.kafka.loop.consumer_errors import raise_lasting
 from driftloop.kafka.loop.transport import Position
 from driftloop.kafka.settings import KafkaSettings
 from driftloop.processor import Record
-
-_TIMEOUT_S = 30.0
 
 
 class OffsetsGoneError(KafkaException):
@@ -61,7 +60,7 @@ class LogReader:
             return []
         return self._sorted_out([first, *self._consumer.consume(limit, 0.0)])
 
-    def read_to(self, ends: Mapping[Position, int], timeout_s: float = _TIMEOUT_S) -> Iterator[Record]:
+    def read_to(self, ends: Mapping[Position, int], timeout_s: float = DEADLINES.delivery_s) -> Iterator[Record]:
         """Records until each partition's position is at its end; raises UserError where none come in time."""
         deadline = time.monotonic() + timeout_s
         while any(self._next[position] < end for position, end in ends.items()):
@@ -116,7 +115,7 @@ def partition_count(client: Any, kafka: KafkaSettings, topic: str) -> int:
     """How many partitions a topic has; raises UserError where it is not there."""
     name = kafka.topic_prefix + topic
     try:
-        found = client.list_topics(name, timeout=_TIMEOUT_S).topics.get(name)
+        found = client.list_topics(name, timeout=DEADLINES.call_s).topics.get(name)
     except KafkaException as error:
         raise UserError(
             f"no Kafka broker answers at {kafka.bootstrap_servers}: start it, or check the address",

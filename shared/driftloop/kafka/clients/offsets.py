@@ -7,14 +7,15 @@ the whole process down (an assertion in librdkafka 2.16) when the broker's conne
 
 from collections.abc import Callable, Sequence
 
-from confluent_kafka import OFFSET_BEGINNING, OFFSET_END, KafkaException, TopicPartition
+from confluent_kafka import OFFSET_BEGINNING, OFFSET_END, Consumer, KafkaError, KafkaException, TopicPartition
 
 from driftloop.kafka.clients.clients import offset_reader
 from driftloop.kafka.clients.retries import patiently
+from driftloop.kafka.deadlines import DEADLINES
 from driftloop.kafka.loop.transport import Position
 from driftloop.kafka.settings import KafkaSettings
 
-_TIMEOUT_S = 10.0
+_ASK_ANEW = frozenset({KafkaError._TIMED_OUT, KafkaError._DESTROY_BROKER})
 
 
 class EndOffsets:
@@ -22,7 +23,7 @@ class EndOffsets:
 
     def __init__(self, kafka: KafkaSettings) -> None:
         self._prefix = kafka.topic_prefix
-        self._consumer = offset_reader(kafka, "driftloop-reader")
+        self._asker = _Asker(kafka, "driftloop-reader")
 
     def ask(self, positions: Sequence[Position]) -> dict[Position, int]:
         """The offset that the next record of each partition will have; raises UserError after a minute."""
@@ -36,11 +37,11 @@ class EndOffsets:
         if not positions:
             return {}
         asked = [TopicPartition(self._prefix + topic, number, where) for topic, number in positions]
-        return _asked(lambda: self._consumer.offsets_for_times(asked, timeout=_TIMEOUT_S), self._prefix)
+        return self._asker.ask(lambda consumer: consumer.offsets_for_times(asked, timeout=DEADLINES.ask_s))
 
     def close(self) -> None:
         """Let the connection go."""
-        self._consumer.close()
+        self._asker.close()
 
 
 class GroupOffsets:
@@ -48,24 +49,46 @@ class GroupOffsets:
 
     def __init__(self, kafka: KafkaSettings, group: str) -> None:
         self._prefix = kafka.topic_prefix
-        self._consumer = offset_reader(kafka, group)
+        self._asker = _Asker(kafka, group)
 
     def ask(self, positions: Sequence[Position]) -> dict[Position, int]:
         """One answer for each partition; raises UserError after a minute."""
         asked = [TopicPartition(self._prefix + topic, number) for topic, number in positions]
-        return _asked(lambda: self._consumer.committed(asked, timeout=_TIMEOUT_S), self._prefix)
+        return self._asker.ask(lambda consumer: consumer.committed(asked, timeout=DEADLINES.ask_s))
+
+    def close(self) -> None:
+        """Let the connection go."""
+        self._asker.close()
+
+
+class _Asker:
+    """Asks, and asks again through a new client where no answer came.
+
+    Why a new one: a client that has lost a broker may wait for it in each call again, until nothing is left of the
+    minute. In an outage of a cluster of three, services stood still for it though two brokers would have answered.
+    """
+
+    def __init__(self, kafka: KafkaSettings, group: str) -> None:
+        self._kafka, self._group = kafka, group
+        self._consumer = offset_reader(kafka, group)
+
+    def ask(self, question: Callable[[Consumer], list[TopicPartition]]) -> dict[Position, int]:
+        """The offsets by partition; raises UserError where no client gets an answer in time."""
+        return patiently(lambda: self._answer(question), "asking Kafka for offsets")
+
+    def _answer(self, question: Callable[[Consumer], list[TopicPartition]]) -> dict[Position, int]:
+        try:
+            found = question(self._consumer)
+        except KafkaException as error:
+            if error.args[0].code() in _ASK_ANEW:
+                self.close()
+                self._consumer = offset_reader(self._kafka, self._group)
+            raise
+        for tp in found:
+            if tp.error is not None:
+                raise KafkaException(tp.error)
+        return {(tp.topic.removeprefix(self._kafka.topic_prefix), tp.partition): max(0, tp.offset) for tp in found}
 
     def close(self) -> None:
         """Let the connection go."""
         self._consumer.close()
-
-
-def _asked(call: Callable[[], list[TopicPartition]], prefix: str) -> dict[Position, int]:
-    def answer() -> dict[Position, int]:
-        found = call()
-        for tp in found:
-            if tp.error is not None:
-                raise KafkaException(tp.error)
-        return {(tp.topic.removeprefix(prefix), tp.partition): max(0, tp.offset) for tp in found}
-
-    return patiently(answer, "asking Kafka for offsets")

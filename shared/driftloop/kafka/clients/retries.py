@@ -7,12 +7,14 @@ from typing import TypeVar
 from confluent_kafka import KafkaError, KafkaException
 
 from driftloop.errors import ExitCode, UserError
+from driftloop.kafka.deadlines import DEADLINES
 
 T = TypeVar("T")
 
 _PASSING = frozenset(
     {
         KafkaError._ALL_BROKERS_DOWN,
+        KafkaError._DESTROY_BROKER,  # a broker left the metadata with a request of ours in hand
         KafkaError._TIMED_OUT,
         KafkaError._TRANSPORT,
         KafkaError._UNKNOWN_PARTITION,
@@ -37,7 +39,7 @@ def passes(error: KafkaError) -> bool:
     return bool(error.retriable()) or error.code() in _PASSING
 
 
-def patiently(call: Callable[[], T], what: str, deadline_s: float = 60.0) -> T:
+def patiently(call: Callable[[], T], what: str, deadline_s: float = DEADLINES.patience_s) -> T:
     """The answer of `call`, asked again while its errors are passing ones.
 
     Raises UserError (`what` says what was tried) once the deadline is over, and other errors at once.

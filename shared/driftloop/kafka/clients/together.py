@@ -10,9 +10,8 @@ from confluent_kafka import KafkaException
 
 from driftloop.errors import ExitCode, UserError
 from driftloop.kafka.clients.clients import transactional_producer
+from driftloop.kafka.deadlines import DEADLINES
 from driftloop.kafka.settings import KafkaSettings
-
-_TIMEOUT_S = 30.0
 
 Keyed = tuple[str, bytes]
 """A record's key and value."""
@@ -30,13 +29,13 @@ class TogetherSender:
         """Return when all are on the log; raises UserError where they are not."""
         try:
             if not self._started:
-                self._producer.init_transactions(_TIMEOUT_S)
+                self._producer.init_transactions(DEADLINES.call_s)
                 self._started = True
             self._producer.begin_transaction()
             for key, value in records:
                 self._producer.produce(self._kafka.topic_prefix + topic, value, key, headers=list(headers))
                 self._producer.poll(0)
-            self._producer.commit_transaction(_TIMEOUT_S)
+            self._producer.commit_transaction(DEADLINES.call_s)
         except (KafkaException, BufferError) as error:
             raise UserError(
                 f"{len(records)} records for {topic} were not delivered: {error}.", ExitCode.BROKER_AWAY

@@ -26,7 +26,7 @@ from driftloop.kafka.embedded.runtime_jars import KAFKA_VERSION, Progress, class
 from driftloop.kafka.settings import KafkaSettings
 
 _JAVA_OPTIONS = (
-    *("-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Djava.awt.headless=true"),
+    *("-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Djava.awt.headless=true"),
     "-XX:+ExitOnOutOfMemoryError",  # half a broker is worse than none
 )
 _START_SECONDS = 180.0
@@ -73,13 +73,14 @@ def embedded_broker(
     *,
     port: int | None = None,
     overrides: Mapping[str, str] | None = None,
+    heap_mb: int = 512,
     progress: Progress = to_stderr,
 ) -> Iterator[Broker]:
     """A one-node broker on the loopback address, listening when the block starts.
 
     `data_dir` keeps the data; without it they live in a temporary folder and go with the broker.
-    `port=None` takes a free one. `overrides` are lines of `server.properties`. The broker ends with
-    the block or with this process, kill -9 included.
+    `port=None` takes a free one. `overrides` are lines of `server.properties`; with those of a quorum it is one
+    node of several. The broker ends with the block or with this process, kill -9 included.
 
     Raises UserError: no download, a port or a data folder in use, a broker that does not start.
     """
@@ -92,7 +93,12 @@ def embedded_broker(
         _lock(lock, folder)
         format_data(folder, jars)
         ports = (_checked_port(port), _free_port())
-        command = [str(java()), *_JAVA_OPTIONS, f"-Dlog4j2.configurationFile={write_logging(folder)}"]
+        command = [
+            str(java()),
+            f"-Xmx{heap_mb}m",
+            *_JAVA_OPTIONS,
+            f"-Dlog4j2.configurationFile={write_logging(folder)}",
+        ]
         command += ["-cp", jars, "kafka.Kafka", str(write_properties(folder, *ports, overrides or {}))]
         process = _start(command, folder, lock, temporary=data_dir is None)
         stack.callback(_stop, process)

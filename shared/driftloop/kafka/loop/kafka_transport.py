@@ -16,6 +16,7 @@ from driftloop.kafka.clients.clients import admin_client, group_consumer, requir
 from driftloop.kafka.clients.log_reader import LogReader, partition_count, unprefixed
 from driftloop.kafka.clients.offsets import EndOffsets
 from driftloop.kafka.clients.retries import patiently
+from driftloop.kafka.deadlines import Deadlines
 from driftloop.kafka.loop.consumer_errors import raise_lasting
 from driftloop.kafka.loop.identity import Facts, Stand, Trouble, Verdict, judge, note_of, sentence
 from driftloop.kafka.loop.table import Tables
@@ -26,15 +27,23 @@ from driftloop.kafka.settings import KafkaSettings, LoopSettings
 from driftloop.processor import LogIdentity, Record
 
 _ERROR = methodcaller("error")
+_LAG_S = 1.0
 _AT_ONCE = 500
 """Records asked for between two looks at how many bytes there are."""
 
 
 class KafkaTransport:
-    """See `driftloop.kafka.loop.transport.Transport`. One thread."""
+    """See `driftloop.kafka.loop.transport.Transport`. One thread.
+
+    `new_writer` opens the slot's producer. It is an attribute and no setting: only a test that starts services from
+    an entry point of its own can put another class there.
+    """
+
+    new_writer: type[Writer] = Writer
 
     def __init__(self, settings: LoopSettings, kafka: KafkaSettings) -> None:
         self._settings, self._kafka = settings, kafka
+        self._deadlines = Deadlines.of(kafka)
         self._prefix = kafka.topic_prefix
         self._admin = admin_client(kafka)
         self._consumer: Consumer
@@ -47,7 +56,7 @@ class KafkaTransport:
         """Check the topics, fence an earlier incarnation, subscribe."""
         require_broker(self._kafka)
         self._prepare_topics()
-        self.writer = Writer(self._kafka, f"{self._settings.group}-{self._kafka.replica}")
+        self.writer = self.new_writer(self._kafka, f"{self._settings.group}-{self._kafka.replica}")
         self._consumer = group_consumer(self._kafka, self._settings.group, inputs=len(self._settings.inputs))
         self._consumer.subscribe(
             [self._prefix + topic for topic in self._settings.inputs],
@@ -66,9 +75,9 @@ class KafkaTransport:
         if settings.state != "none":
             side_by_side.append(settings.changelog)
             name = self._prefix + settings.changelog
-            if name not in self._admin.list_topics(timeout=30).topics:
+            if name not in self._admin.list_topics(timeout=self._deadlines.call_s).topics:
                 create_topics(self._admin, [NewTopic(name, max(counts.values()), config=changelog_config())])
-        self._watch = TopicWatch(self._kafka, self._admin, settings, side_by_side)
+        self._watch = TopicWatch(self._kafka, self._admin, settings, side_by_side, exact=self.new_writer.exact)
 
     def identity(self) -> LogIdentity:
         """As of the start; while running the watch sees to it that it stays so."""
@@ -135,7 +144,9 @@ class KafkaTransport:
         return {(tp.topic.removeprefix(self._prefix), tp.partition): tp for tp in found}
 
     def _ask_committed(self, positions: Sequence[Position]) -> list[TopicPartition]:
-        found = self._consumer.committed([self._named(position) for position in positions], timeout=30)
+        found = self._consumer.committed(
+            [self._named(position) for position in positions], timeout=self._deadlines.call_s
+        )
         for tp in found:
             if tp.error is not None:
                 raise KafkaException(tp.error)
@@ -224,15 +235,21 @@ class KafkaTransport:
         """Rows up to the end of the log as of now."""
         return self._tables.catch_up()
 
-    def lag(self) -> dict[Position, int]:
-        """From what the client last heard of each partition's end."""
+    def lag(self, positions: Mapping[Position, int | None]) -> dict[Position, int]:
+        """From what the client last heard of each partition's end; one that stands still is asked for."""
         lags: dict[Position, int] = {}
-        for tp in self._consumer.position(self._consumer.assignment()):
-            with suppress(KafkaException):
-                _, high = self._consumer.get_watermark_offsets(tp, cached=True)
-                if high >= 0 and tp.offset >= 0:
-                    lags[tp.topic.removeprefix(self._prefix), tp.partition] = max(0, high - tp.offset)
+        for position, safe in positions.items():
+            with suppress(KafkaException):  # not known now: the last figure stands
+                tp = self._named(position)
+                low, high = self._consumer.get_watermark_offsets(tp, cached=True)
+                if safe is None or high < 0:
+                    low, high = self._consumer.get_watermark_offsets(tp, timeout=_LAG_S)
+                lags[position] = max(0, high - (self._safe(tp, low) if safe is None else safe))
         return lags
+
+    def _safe(self, tp: TopicPartition, low: int) -> int:
+        (found,) = self._consumer.committed([tp], timeout=_LAG_S)
+        return int(found.offset) if found.offset >= 0 else low
 
     def partitions(self, topic: str) -> int:
         """How many partitions a topic has; asked of the cluster once."""

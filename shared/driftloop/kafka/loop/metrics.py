@@ -1,6 +1,6 @@
 """What every loop shows of itself."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
@@ -35,13 +35,13 @@ class LoopMetrics:
         )
         self._lag = Gauge(
             "driftloop_lag_records",
-            "Records between the last read and the end of an input.",
+            "Offsets between the last commit and the end of an input: what a successor would have to read.",
             ("service", "topic", "partition"),
             registry=self.registry,
         )
         self._transactions = Counter(
             "driftloop_transactions_total",
-            "Transactions by how they ended.",
+            "Transactions by how they ended: committed, aborted, or empty (they said how far was read, and no more).",
             ("service", "end"),
             registry=self.registry,
         )
@@ -52,6 +52,7 @@ class LoopMetrics:
             registry=self.registry,
             buckets=_BUCKETS,
         )
+        self._ready = Gauge("driftloop_ready", "1 where /readyz says yes.", labels, registry=self.registry)
         self._restores = Counter(
             "driftloop_restores_total", "Partitions whose state was restored.", labels, registry=self.registry
         )
@@ -87,6 +88,24 @@ class LoopMetrics:
             registry=self.registry,
         )
         self._partitions = Gauge("driftloop_partitions", "Partitions at work.", labels, registry=self.registry)
+        self._incomplete = Gauge(
+            "driftloop_incomplete_partitions",
+            "Partition numbers of which not every input is assigned: nothing of them is read.",
+            labels,
+            registry=self.registry,
+        )
+        self._aborts = Gauge(
+            "driftloop_consecutive_aborts",
+            "Transactions aborted since the last that was committed.",
+            labels,
+            registry=self.registry,
+        )
+        self._standstill = Gauge(
+            "driftloop_standstill_seconds",
+            "Time since the loop last began or ended a call into Kafka: nearly 0 while all is well.",
+            labels,
+            registry=self.registry,
+        )
         self._left_out.labels(service)  # shown from the start: an alert sees a rise, not a first value
         self.service = service
 
@@ -121,7 +140,7 @@ class LoopMetrics:
         self._outgoing.labels(self.service, topic).inc()
 
     def transaction(self, end: str) -> None:
-        """A transaction ended: "committed" or "aborted"."""
+        """A transaction ended: "committed", "aborted" or "empty"."""
         self._transactions.labels(self.service, end).inc()
 
     def restored(self) -> None:
@@ -144,10 +163,20 @@ class LoopMetrics:
         """How far behind an input is."""
         self._lag.labels(self.service, topic, str(partition)).set(records)
 
-    def partitions(self, count: int) -> None:
-        """How many partitions are at work; lag of partitions that went is forgotten by the caller."""
-        self._partitions.labels(self.service).set(count)
+    def partitions(self, at_work: int, incomplete: int) -> None:
+        """How many partitions are at work, and how many wait for their twin of another input."""
+        self._partitions.labels(self.service).set(at_work)
+        self._incomplete.labels(self.service).set(incomplete)
+
+    def aborted_in_a_row(self, count: int) -> None:
+        """Transactions aborted since one went through."""
+        self._aborts.labels(self.service).set(count)
+
+    def watch(self, standstill_s: Callable[[], float], ready: Callable[[], bool]) -> None:
+        """Ask for the age of the last progress, and readiness, at each scrape: a loop that hangs cannot tell them."""
+        self._standstill.labels(self.service).set_function(standstill_s)
+        self._ready.labels(self.service).set_function(lambda: float(ready()))
 
     def forget(self, topic: str, partition: int) -> None:
-        """A partition went."""
+        """A partition went; its lag is told by whoever has it now."""
         self._lag.remove(self.service, topic, str(partition))

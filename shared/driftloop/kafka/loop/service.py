@@ -11,19 +11,20 @@ import structlog
 from prometheus_client import CollectorRegistry, ProcessCollector
 
 from driftloop.errors import ExitCode, UserError
+from driftloop.kafka.deadlines import Deadlines
 from driftloop.kafka.loop.loop import Loop
 from driftloop.kafka.loop.transport import FencedError
+from driftloop.kafka.loop.watchdog import Watchdog
 from driftloop.telemetry.health import HealthServer
-
-_STUCK_AFTER_S = 120.0
-_STOP_WITHIN_S = 9.0
+from driftloop.waits import HANGS
 
 
 class Service:
     """What `app.build` gives and `__main__` runs.
 
     `metrics_port=None` serves nothing, 0 takes a free port. `before` and `after` are called around
-    the loop (a child process to stop, a connection to close).
+    the loop (a child process to stop, a connection to close). A loop that hangs is ended by a watchdog, with
+    ExitCode.STUCK, and is to be started again by whoever started it.
     """
 
     def __init__(
@@ -34,8 +35,10 @@ class Service:
         metrics_host: str = "127.0.0.1",
         before: Callable[[], None] = lambda: None,
         after: Callable[[], None] = lambda: None,
+        deadlines: Deadlines | None = None,
     ) -> None:
         self.loop = loop
+        self._deadlines = deadlines or loop.deadlines
         self._port, self._host, self._before, self._after = metrics_port, metrics_host, before, after
 
     @property
@@ -48,9 +51,9 @@ class Service:
         log = structlog.get_logger(service=self.loop.metrics.service)
         ProcessCollector(registry=self.registry)
         self._listen_to_signals()
-        health = HealthServer(
-            self.registry, alive=lambda: self.loop.tick_age < _STUCK_AFTER_S, ready=lambda: self.loop.ready
-        )
+        watchdog = Watchdog(self._deadlines)
+        health = self._health(watchdog)
+        watchdog.start()
         try:
             if self._port is not None:
                 log.info("metrics served", port=health.start(self._host, self._port))
@@ -68,9 +71,20 @@ class Service:
             return int(ExitCode.ERROR)
         finally:
             self._after()
+            watchdog.stop()
             health.stop()
         log.info("stopped")
         return int(ExitCode.OK)
+
+    def _health(self, watchdog: Watchdog) -> HealthServer:
+        def waits_for() -> str:
+            return self.loop.waits_for if watchdog.in_time else HANGS
+
+        def ready() -> bool:
+            return not waits_for()
+
+        self.loop.metrics.watch(lambda: watchdog.standstill_s, ready)
+        return HealthServer(self.registry, alive=lambda: watchdog.alive, ready=ready, waits_for=waits_for)
 
     def _listen_to_signals(self) -> None:
         """A thread hears them: the main one may be inside a call to the broker that takes a minute to give up."""
@@ -91,6 +105,6 @@ class Service:
     def _stop(self) -> None:
         """Ask the loop to end; a loop that cannot (its broker is away) is left behind: no harm, only a redo."""
         self.loop.stop()
-        last_resort = threading.Timer(_STOP_WITHIN_S, os._exit, (int(ExitCode.BROKER_AWAY),))
+        last_resort = threading.Timer(self._deadlines.stop_s, os._exit, (int(ExitCode.BROKER_AWAY),))
         last_resort.daemon = True
         last_resort.start()

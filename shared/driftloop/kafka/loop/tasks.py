@@ -26,7 +26,8 @@ class Gap(NamedTuple):
 class Task:
     """Partition `number` of all inputs.
 
-    `next` is what is read next of each topic, `committed` what the group would go on from.
+    `next` is what is read next of each topic, `committed` what the last commits said, `safe` what the group would
+    go on from.
     `dirty`: it took in records since the last commit. `since_snapshot` counts such commits since the
     state was last written down.
     """
@@ -35,6 +36,7 @@ class Task:
     topics: set[str] = field(default_factory=set)
     next: dict[str, int] = field(default_factory=dict)
     committed: dict[str, int] = field(default_factory=dict)
+    safe: dict[str, int] = field(default_factory=dict)
     ready: bool = False
     dirty: bool = False
     since_snapshot: int = 0
@@ -85,13 +87,21 @@ class Tasks:
         """Complete tasks that are to be restored."""
         return [task for task in self._tasks.values() if not task.ready and task.topics == self._inputs]
 
+    def incomplete(self) -> list[Task]:
+        """Tasks that wait for the partition of another input: nothing of them is read."""
+        return [task for task in self._tasks.values() if task.topics != self._inputs]
+
+    def safe(self) -> dict[Position, int | None]:
+        """The offset that each partition's successor would go on from; None where it was not asked for yet."""
+        return {(topic, task.number): task.safe.get(topic) for task in self._tasks.values() for topic in task.topics}
+
     def ready(self) -> list[Task]:
         """Tasks at work."""
         return [task for task in self._tasks.values() if task.ready]
 
     def start(self, task: Task, offsets: Mapping[str, int]) -> None:
         """A task is restored and goes on from these offsets, which its next commit states."""
-        task.next, task.committed = dict(offsets), {}
+        task.next, task.committed, task.safe = dict(offsets), {}, dict(offsets)
         task.ready, task.dirty, task.since_snapshot = True, False, 0
 
     def get(self, number: int) -> Task | None:
@@ -165,7 +175,8 @@ class Tasks:
     def committed(self, offsets: dict[Position, int]) -> None:
         """A transaction with these offsets went through."""
         for (topic, number), offset in offsets.items():
-            self._tasks[number].committed[topic] = offset
+            task = self._tasks[number]
+            task.committed[topic] = task.safe[topic] = offset
         for task in self.ready():
             task.since_snapshot += task.dirty
             task.dirty = False

@@ -15,12 +15,12 @@ from confluent_kafka.admin import AdminClient
 from driftloop.errors import ExitCode, UserError
 from driftloop.kafka.clients.clients import CLIENT_LOG
 from driftloop.kafka.clients.retries import patiently
+from driftloop.kafka.deadlines import DEADLINES
 from driftloop.kafka.loop.transport import Position
 from driftloop.kafka.settings import KafkaSettings, LoopSettings
 from driftloop.processor import LogIdentity
 
 LOOK_EVERY_S = 5.0
-_TIMEOUT_S = 30.0
 _NO_ID = "AAAAAAAAAAAAAAAAAAAAAA"
 """What a cluster that gives topics no ids says."""
 
@@ -35,13 +35,14 @@ class TopicWatch:
         settings: LoopSettings,
         topics: Sequence[str],
         *,
+        exact: bool = True,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._kafka, self._admin, self._settings, self._prefix = kafka, admin, settings, kafka.topic_prefix
         self._topics, self._clock = list(topics), clock
         self._asked: dict[str, Future[Any]] = {}
         self._due = clock() + LOOK_EVERY_S
-        self.identity = identity_of(kafka, admin, topics)
+        self.identity = identity_of(kafka, admin, topics, exact=exact)
         self._check(self.identity)
 
     def look(self) -> None:
@@ -89,20 +90,25 @@ def refusal(settings: LoopSettings, then: LogIdentity, now: LogIdentity) -> str 
     return None
 
 
-def identity_of(kafka: KafkaSettings, admin: AdminClient, topics: Sequence[str]) -> LogIdentity:
-    """The cluster and these topics as they are; raises UserError after a minute."""
+def identity_of(kafka: KafkaSettings, admin: AdminClient, topics: Sequence[str], *, exact: bool = True) -> LogIdentity:
+    """The cluster and these topics as they are; raises UserError after a minute.
+
+    `exact`: state and offsets are written together, so that each says where the other must be.
+    """
 
     def ask() -> LogIdentity:
-        cluster = str(admin.list_topics(timeout=_TIMEOUT_S).cluster_id or "")
+        cluster = str(admin.list_topics(timeout=DEADLINES.call_s).cluster_id or "")
         asked = _describe(admin, kafka.topic_prefix, topics)
-        found = {topic: future.result(_TIMEOUT_S) for topic, future in asked.items()}
-        return _identity(cluster, found, exact=kafka.transactions)
+        found = {topic: future.result(DEADLINES.call_s) for topic, future in asked.items()}
+        return _identity(cluster, found, exact=exact)
 
     return patiently(ask, "asking for the topics")
 
 
 def _describe(admin: AdminClient, prefix: str, topics: Sequence[str]) -> dict[str, Future[Any]]:
-    asked = admin.describe_topics(TopicCollection([prefix + topic for topic in topics]), request_timeout=_TIMEOUT_S)
+    asked = admin.describe_topics(
+        TopicCollection([prefix + topic for topic in topics]), request_timeout=DEADLINES.call_s
+    )
     return {topic: asked[prefix + topic] for topic in topics}
 
 

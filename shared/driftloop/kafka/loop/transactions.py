@@ -85,13 +85,14 @@ class Transactions:
             writes += more
         if not writes and not offsets:
             return
+        worked = bool(writes) or any(task.dirty for task in self._tasks.ready())
         writes += self._marks({number for _, number in offsets})
         try:
             self._transport.commit(writes, offsets)
         except Exception:
             self._metrics.transaction("aborted")
             raise
-        self._metrics.transaction("committed")
+        self._metrics.transaction("committed" if worked else "empty")
         self._tasks.committed(offsets)
         self._before |= fresh
         for task in snapshot_of:

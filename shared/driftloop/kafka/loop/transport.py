@@ -20,6 +20,10 @@ class AbortedError(Exception):
     """The transaction was aborted: nothing of it happened, state in memory is to be restored."""
 
 
+class TooLargeError(AbortedError):
+    """Aborted, and the same writes always would be: the broker does not take a record of that size."""
+
+
 class FencedError(Exception):
     """Another process has this replica's slot, or the producer broke for good: end, be started anew."""
 
@@ -100,7 +104,7 @@ class Transport(Protocol):
         ...
 
     def commit(self, writes: Sequence[Write], offsets: Mapping[Position, int]) -> None:
-        """One transaction. Raises `AbortedError`."""
+        """One transaction. Raises `AbortedError`, and `TooLargeError` where to try it again is futile."""
         ...
 
     def read(self, position: Position, start: int | None, stop: int | None) -> Iterator[Record]:
@@ -115,8 +119,8 @@ class Transport(Protocol):
         """All rows written before this call that were not given yet."""
         ...
 
-    def lag(self) -> dict[Position, int]:
-        """Records between what was read and the end of the log, as last heard."""
+    def lag(self, positions: Mapping[Position, int | None]) -> dict[Position, int]:
+        """Offsets between each safe one (None: ask the group) and the end of the log, where that is known."""
         ...
 
     def close(self) -> None:

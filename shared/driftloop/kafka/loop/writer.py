@@ -2,90 +2,89 @@
 
 import time
 from collections.abc import Callable, Sequence
+from typing import ClassVar
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
 
-from driftloop.kafka.clients.clients import plain_producer, transactional_producer
+from driftloop.kafka.clients.clients import transactional_producer
 from driftloop.kafka.clients.retries import passes, patiently
-from driftloop.kafka.loop.transport import AbortedError, FencedError, Write
-from driftloop.kafka.settings import KafkaSettings, is_changelog
+from driftloop.kafka.clients.under_way import CALLS
+from driftloop.kafka.deadlines import Deadlines
+from driftloop.kafka.loop.transport import AbortedError, FencedError, TooLargeError, Write
+from driftloop.kafka.settings import KafkaSettings
 
-_OFFSETS_S = 30.0
-_COMMIT_S = 60.0
+_TOO_LARGE = frozenset({KafkaError.MSG_SIZE_TOO_LARGE, KafkaError.RECORD_LIST_TOO_LARGE})
+_TAKEN_BACK = frozenset({KafkaError.INVALID_PRODUCER_EPOCH, KafkaError.PRODUCER_FENCED, KafkaError._FENCED})
+"""What a producer hears whose transaction the broker took back because it was open for too long."""
 
 
 class Writer:
-    """The producer of one replica slot. Opening it fences the slot's earlier owner."""
+    """The producer of one replica slot. Opening it fences the slot's earlier owner.
+
+    `exact`: records, state and offsets go together; false only of a writer that a fault test puts in place.
+    """
+
+    exact: ClassVar[bool] = True
 
     def __init__(self, kafka: KafkaSettings, slot: str) -> None:
         self._kafka, self._slot = kafka, slot
-        self._open()
+        self._deadlines = Deadlines.of(kafka)
+        self._producer: Producer | None = None
+        self.open()
 
-    def _open(self) -> None:
-        if not self._kafka.transactions:
-            self._producer = plain_producer(self._kafka)
-            return
-        self._producer = transactional_producer(self._kafka, self._slot)
-        patiently(lambda: self._producer.init_transactions(30), "joining the transactions of this replica's slot")
+    def open(self) -> None:
+        """Take a new producer; the one before it is let go first, which waits for its threads."""
+        with CALLS.under_way("letting a producer go"):
+            self._producer = None
+        self._producer = producer = transactional_producer(self._kafka, self._slot)
+        patiently(
+            lambda: producer.init_transactions(self._deadlines.call_s),
+            "joining the transactions of this replica's slot",
+            self._deadlines.patience_s,
+        )
+
+    @property
+    def producer(self) -> Producer:
+        """The producer that is open now."""
+        assert self._producer is not None
+        return self._producer
 
     def commit(self, writes: Sequence[Write], offsets: list[TopicPartition], consumer: Consumer) -> None:
-        """One transaction. Raises AbortedError, FencedError."""
-        if not self._kafka.transactions:
-            self._commit_apart(writes, offsets, consumer)
-            return
+        """One transaction. Raises AbortedError (TooLargeError where no broker would ever take it), FencedError."""
+        began = time.monotonic()
         try:
             self.begin(writes)
-            if offsets:
-                metadata = consumer.consumer_group_metadata()
-                _retried(lambda: self._producer.send_offsets_to_transaction(offsets, metadata, _OFFSETS_S))
-            self._hold()
-            _retried(lambda: self._producer.commit_transaction(_COMMIT_S))
+            self.close(offsets, consumer)
         except KafkaException as error:
-            self._give_up(error)
+            self._give_up(error, time.monotonic() - began)
 
     def begin(self, writes: Sequence[Write]) -> None:
         """Start a transaction and hand its records over."""
-        self._producer.begin_transaction()
+        self.producer.begin_transaction()
         for write in writes:
-            self._produce(write)
+            self.produce(write)
+
+    def close(self, offsets: list[TopicPartition], consumer: Consumer) -> None:
+        """Add the input offsets to the open transaction and commit it, within one budget for both."""
+        call_s, deadline = self._deadlines.call_s, time.monotonic() + self._deadlines.close_s
+        if offsets:
+            metadata = consumer.consumer_group_metadata()
+            _retried(lambda: self.producer.send_offsets_to_transaction(offsets, metadata, call_s), deadline)
+        _retried(lambda: self.producer.commit_transaction(call_s), deadline)
 
     def abort(self) -> None:
         """Take back what the open transaction wrote."""
-        self._producer.abort_transaction(_OFFSETS_S)
+        self.producer.abort_transaction(self._deadlines.call_s)
 
     def flush(self) -> None:
         """Wait until the broker has the records."""
-        self._producer.flush(_OFFSETS_S)
+        self.producer.flush(self._deadlines.call_s)
 
-    def _commit_apart(self, writes: Sequence[Write], offsets: list[TopicPartition], consumer: Consumer) -> None:
-        """What a careful service without transactions does: outputs, then its state, then how far it has read.
-
-        Any other order would lose. A fault test that finds no doubles here proves nothing.
-        """
-        for write in writes:
-            if not is_changelog(write.topic):
-                self._produce(write)
-        self._hold()
-        for write in writes:
-            if is_changelog(write.topic):
-                self._produce(write)
-        self.flush()
-        try:
-            if offsets:
-                consumer.commit(offsets=offsets, asynchronous=False)
-        except KafkaException as error:
-            raise AbortedError(error.args[0].str()) from error
-
-    def _hold(self) -> None:
-        """Stay in the transaction, its records already at the broker: here the faults of a test land."""
-        if self._kafka.hold_in_transaction_ms or not self._kafka.transactions:
-            self.flush()
-            time.sleep(self._kafka.hold_in_transaction_ms / 1000)
-
-    def _produce(self, write: Write) -> None:
+    def produce(self, write: Write) -> None:
+        """Hand a record over; waits where the queue is full."""
         while True:
             try:
-                self._producer.produce(
+                self.producer.produce(
                     self._kafka.topic_prefix + write.topic,
                     write.value,
                     write.key,
@@ -93,27 +92,34 @@ class Writer:
                     headers=list(write.headers),
                 )
             except BufferError:  # the queue is full: wait for the broker to take some
-                self._producer.poll(0.1)
+                self.producer.poll(0.1)
             else:
                 return
 
-    def _give_up(self, error: KafkaException) -> None:
+    def _give_up(self, error: KafkaException, open_s: float) -> None:
         """Abort where that is possible, take a new producer where nothing is known, else end."""
         cause: KafkaError = error.args[0]
-        if cause.fatal():
+        if cause.fatal() and not self._taken_back(cause, open_s):
             raise FencedError(cause.str()) from error
         try:
             self.abort()
         except KafkaException as refused:
-            if refused.args[0].fatal():
+            if refused.args[0].fatal() and not self._taken_back(refused.args[0], open_s):
                 raise FencedError(refused.args[0].str()) from refused
-            self._open()
-        raise AbortedError(cause.str()) from error
+            self.open()
+        kind = TooLargeError if cause.code() in _TOO_LARGE else AbortedError
+        raise kind(cause.str()) from error
+
+    def _taken_back(self, cause: KafkaError, open_s: float) -> bool:
+        """Whether the broker ended a transaction that was open for longer than it may be.
+
+        Nobody has taken the slot then. To end the process would not help: the same batch would take as long again.
+        """
+        return cause.code() in _TAKEN_BACK and open_s > self._deadlines.transaction_s
 
 
-def _retried(step: Callable[[], object]) -> None:
-    """A step of a transaction that the client says may simply be called again, for a minute."""
-    deadline = time.monotonic() + _COMMIT_S
+def _retried(step: Callable[[], object], deadline: float) -> None:
+    """A step of a transaction that the client says may simply be called again, until the deadline."""
     while True:
         try:
             step()

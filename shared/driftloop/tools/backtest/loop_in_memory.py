@@ -24,7 +24,7 @@ from driftloop.testing.clock import FakeClock
 from driftloop.testing.records import FakeRecord
 from outcome_ingestion.adapters.delta import DeltaSink
 from outcome_ingestion.app import ARCHIVE, INGEST
-from outcome_ingestion.core.archiving import Archive
+from outcome_ingestion.core.archive.archiving import Archive
 from outcome_ingestion.core.ingest import Ingest
 from outcome_ingestion.metrics import ArchiveMetrics
 from retrain_coordinator.app import LOOP as COORDINATOR

@@ -8,7 +8,7 @@ from driftloop.tools.backtest.layout import Layout
 from driftloop.tools.backtest.moment import Choice, Moment, Reuse, Train
 from driftloop.tools.backtest.probes import Probes
 from driftloop.tools.backtest.table import Fit
-from retrain_coordinator.core.payoff import (
+from retrain_coordinator.core.payoff.rule import (
     Evidence,
     PayoffRule,
     PayoffState,

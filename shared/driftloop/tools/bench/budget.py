@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from drift_detection.core.budget import Budget
 from drift_detection.core.detectors.mixture_cusum import MixtureCusum
+from drift_detection.core.monitors.budget import Budget
+from drift_detection.core.sliding_windows import Window
 from drift_detection.core.windows.battery import Battery
 from drift_detection.core.windows.reference import FrameTallies
-from drift_detection.core.windows.rings import Window
 from driftloop.tools.bench.columns import SHIFTS, size_found_half_of_the_time, stationary
 from driftloop.tools.bench.online_fdr import ConstantLevel, OnlineRule, Rule
 from driftloop.tools.bench.peers import alarms_of

@@ -16,8 +16,8 @@ from scipy.signal import lfilter
 from scipy.stats import norm
 
 from driftloop.tools.bench.tables import table
-from retrain_coordinator.core import probation
-from retrain_coordinator.core.paired_test import PairedTest
+from retrain_coordinator.core.proof import probation
+from retrain_coordinator.core.proof.paired_test import PairedTest
 from retrain_coordinator.core.state import ProbationEntry
 
 Floats = NDArray[np.float64]

@@ -16,8 +16,8 @@ from driftloop.kafka.loop.metrics import LoopMetrics
 from driftloop.kafka.loop.service import Service
 from outcome_ingestion.adapters.delta import DeltaSink
 from outcome_ingestion.app import ARCHIVE
-from outcome_ingestion.core.archive_rows import PlacedFrame, archive_batch
-from outcome_ingestion.core.archiving import Archive, Sink
+from outcome_ingestion.core.archive.archiving import Archive, Sink
+from outcome_ingestion.core.archive.rows import PlacedFrame, archive_batch
 from outcome_ingestion.metrics import ArchiveMetrics
 from outcome_ingestion.settings import Settings
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from drift_detection.core.windows.rings import Rings
+from drift_detection.core.sliding_windows import Rings
 from driftloop.tools.bench.peers import DEFAULT, SLOW, contestants
 from driftloop.tools.bench.state import bench_state
 from driftloop.tools.bench.streams import errors

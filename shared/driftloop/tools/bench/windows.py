@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 from scipy.stats import poisson
 
-from drift_detection.core.budget import Budget
+from drift_detection.core.monitors.budget import Budget
 from drift_detection.core.windows.battery import Battery
 from drift_detection.core.windows.bins import ColumnBins, column_bins
 from drift_detection.core.windows.monitor import WindowMonitor

@@ -18,6 +18,7 @@ from driftloop.errors import UserError
 COMMANDS = {
     "demo": "demo",
     "replay": "replay",
+    "watch": "watch",
     "up": "up",
     "status": "status",
     "retrain": "commands",

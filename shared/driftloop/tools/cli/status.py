@@ -27,6 +27,7 @@ def status(
     """Show what runs here and how every model is doing; with a model, all that is measured about it."""
     from driftloop.tools.cli.fleet import totals
     from driftloop.tools.cli.models import open_view, require_model
+    from driftloop.tools.cli.status_ignored import left_out
     from driftloop.tools.cli.waits_shown import read_waits
 
     kafka = find_kafka(bootstrap_servers, home)
@@ -37,9 +38,11 @@ def status(
         mine = {segment: one for (name, segment), one in newest.items() if name == model}
         _show_model(view, model, mine, waits.get(model, {}), as_json)
         return
+    running = services(home) if bootstrap_servers is None else {}
     facts = {
         "kafka": kafka.bootstrap_servers,
-        "services": services(home) if bootstrap_servers is None else {},
+        "services": running,
+        "left_out": left_out(running),
         "models": [
             _facts(view, info.model_id, newest.get((info.model_id, "")), waits.get(info.model_id, {}))
             for info in view.models()
@@ -68,14 +71,23 @@ def refused(kafka: "KafkaSettings") -> list[dict[str, Any]]:
 
 
 def services(home: Path) -> dict[str, Any]:
-    """The processes of the loop that runs in `home`: pid, metrics port, whether they are alive, what they wait for."""
+    """The processes of the loop that runs in `home`: pid, metrics port, whether they are alive, state and waits.
+
+    The state is `ready`, `not running`, or what a service says that it waits for.
+    """
     from driftloop.tools.cli.service_waits import waits_of
     from driftloop.tools.local.home import Home
+    from driftloop.tools.local.readiness import readiness
 
     running = Home(home).running() or {"services": {}}
     alive = {name: {**facts, "alive": _is_alive(facts["pid"])} for name, facts in running["services"].items()}
     return {
-        name: {**facts, "waits": waits_of(facts["port"]) if facts["alive"] else []} for name, facts in alive.items()
+        name: {
+            **facts,
+            "state": readiness(facts["port"]) if facts["alive"] else "not running",
+            "waits": waits_of(facts["port"]) if facts["alive"] else [],
+        }
+        for name, facts in alive.items()
     }
 
 
@@ -123,18 +135,22 @@ def _print(facts: dict[str, Any]) -> None:
     from rich.table import Table
 
     from driftloop.tools.cli.fleet import fleet_words
+    from driftloop.tools.cli.status_ignored import lines
 
     console = Console()
     console.print(f"Kafka: {facts['kafka']}", highlight=False)
     if facts["services"]:
-        table = Table("service", "pid", "metrics", box=None)
+        table = Table("service", "pid", "state", "metrics", box=None)
         for name, one in facts["services"].items():
-            pid = str(one["pid"]) if one["alive"] else "[red]not running[/]"
-            table.add_row(name, pid, f"http://127.0.0.1:{one['port']}/metrics")
+            pid = str(one["pid"]) if one["alive"] else "–"
+            state = one["state"] if one["state"] == "ready" else f"[red]{one['state']}[/]"
+            table.add_row(name, pid, state, f"http://127.0.0.1:{one['port']}/metrics")
         console.print(table)
         for name, one in facts["services"].items():
             for words in one["waits"]:
                 console.print(f"{name}: {words}", highlight=False, soft_wrap=True)
+    for line in lines(facts["left_out"]):
+        console.print(line, highlight=False, markup=False)
     for one in facts["refused"][:_REFUSED_SHOWN]:
         console.print(refused_words(one), highlight=False, markup=False, soft_wrap=True)
     if not facts["models"]:

@@ -35,6 +35,7 @@ def sentences(status: "DriftStatus") -> dict[str, str]:
         "stands": ", ".join(status.active_signals) or "no signal",
         "shift": _parts(status.attribution, "the shift of the columns", segments=False),
         "harm": _parts(status.attribution, "the added loss", segments=True),
+        "not watched": "; ".join(status.notes),
     }
     return {label: words for label, words in told.items() if words}
 

@@ -16,6 +16,10 @@ _MINIMA = ("minimum", "exclusiveMinimum", "minLength", "minItems", "minPropertie
 _MAXIMA = ("maximum", "exclusiveMaximum", "maxLength", "maxItems", "maxProperties")
 _KNOWN = _NOTES | _STRUCTURE | _CHOICES | {*_MINIMA, *_MAXIMA}
 
+_SEMANTIC = r"^\d+\.\d+\.\d+$"
+_WIDER = {_SEMANTIC: r"^[A-Za-z0-9][A-Za-z0-9._:+@=-]{0,119}$"}
+"""Pattern → one that accepts all that it accepts (a property test holds that): versions of others' models."""
+
 
 def breaks(old: Schema, new: Schema) -> list[str]:
     """What a message that was valid under `old` may trip over in `new`; empty when nothing.
@@ -57,7 +61,7 @@ class _Comparison:
         yield from self._object(old, new, where)
         yield from self._array(old, new, where)
         for keyword in sorted(new.keys() - _KNOWN):
-            if old.get(keyword) != new[keyword]:
+            if not _takes(new[keyword], old.get(keyword)):
                 yield f"{where}: {keyword} is {new[keyword]!r} now, it was {old.get(keyword)!r}"
 
     def _alternatives(self, old: Schema, new: Schema, where: str) -> Iterator[str]:
@@ -85,11 +89,12 @@ class _Comparison:
         yield from self._patterns(old.get("patternProperties", {}), new.get("patternProperties", {}), where)
 
     def _patterns(self, old: Schema, new: Schema, where: str) -> Iterator[str]:
-        if old.keys() != new.keys():
+        pairs = [(was, now) for was in old for now in new if _takes(now, was)]
+        if len(pairs) != max(len(old), len(new)):
             yield f"{where}: the pattern of its names changed"
             return
-        for pattern, values in new.items():
-            yield from self.compare(old[pattern], values, f"{where} (values)")
+        for was, now in pairs:
+            yield from self.compare(old[was], new[now], f"{where} (values)")
 
     def _array(self, old: Schema, new: Schema, where: str) -> Iterator[str]:
         if "items" in new:
@@ -99,6 +104,11 @@ class _Comparison:
             yield f"{where}: it has {len(after)} places now, it had {len(before)}"
         for place, (was, now) in enumerate(zip(before, after, strict=False)):
             yield from self.compare(was, now, f"{where}[{place}]")
+
+
+def _takes(now: Any, was: Any) -> bool:
+    """Whether a keyword's value takes at least what its old one took."""
+    return bool(now == was) or (isinstance(was, str) and _WIDER.get(was) == now)
 
 
 def _is_open(schema: Schema) -> bool:

@@ -1,0 +1,1 @@
+"""When labels come, which rows they come for, and whether what is true has shifted."""

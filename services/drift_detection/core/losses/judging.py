@@ -1,0 +1,77 @@
+"""From the losses of some rows to the harm in them: the row that raised it, and the row since which it is there."""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from drift_detection.core.findings import Harm
+from drift_detection.core.losses.labelled_rows import LabelledRows
+from drift_detection.core.losses.rules import RuleMonitor
+from drift_detection.core.monitors.error_monitor import Alarm, ErrorMonitor, Excused
+from drift_detection.core.row_index import Namer, Step
+
+Which = NDArray[np.intp]
+Excuser = Callable[[Alarm, int], Excused | None]
+"""Asked about an alarm, and at which of the judged rows it was raised."""
+
+
+class ScopedLosses:
+    """The losses of one segment's rows (of all rows, where `which` is None), all of one version."""
+
+    def __init__(self, judged: LabelledRows, which: Which | None, segment: str, version: str) -> None:
+        self._judged, self._which = judged, which
+        self._segment, self._version = segment, version
+        self.losses = judged.losses if which is None else judged.losses[which]
+        self.measures = judged.measures if which is None else judged.measures[:, which]
+
+    def row(self, index: int) -> int:
+        """Which of the judged rows one of these is."""
+        return index if self._which is None else int(self._which[index])
+
+    def judge(
+        self,
+        errors: ErrorMonitor,
+        rules: Sequence[RuleMonitor] = (),
+        excuse: Excuser | None = None,
+        *,
+        beside: bool = False,
+    ) -> list[Harm]:
+        """Hand the losses to an error monitor and to rules; gives the harm in them."""
+        trail = errors.trail
+        before = trail.rows
+        trail.begin(self._namer(before))
+        asked = None if excuse is None else (lambda alarm: excuse(alarm, self.row(alarm.index)))
+        found = [(errors.name, False, alarm) for alarm in errors.push(self.losses, asked)]
+        found += [(rule.rule.name, True, alarm) for rule in rules for alarm in rule.push(self.losses)]
+        harms = []
+        for detector, by_rule, alarm in found:
+            row = self.row(alarm.index)
+            (raised,) = self._judged.steps(np.array([row], dtype=np.intp))
+            onset = trail.at_or_before(before + alarm.index + 1 - alarm.onset_rows_ago) or raised
+            lag = int(self._judged.lag[row])
+            harms.append(
+                Harm(
+                    self._segment,
+                    self._version,
+                    alarm,
+                    raised,
+                    onset,
+                    lag,
+                    {},
+                    detector,
+                    by_rule=by_rule,
+                    beside=beside,
+                )
+            )
+        trail.end()
+        return harms
+
+    def _namer(self, first: int) -> Namer:
+        judged, which = self._judged, self._which
+
+        def names(places: Sequence[int]) -> list[Step]:
+            rows = np.asarray(places, dtype=np.intp) - first
+            return judged.steps(rows if which is None else which[rows])
+
+        return names

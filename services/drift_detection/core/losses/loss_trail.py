@@ -1,0 +1,162 @@
+"""The losses of one version in one segment, kept so that an alarm says what is true of the rows since its onset.
+
+Why sums and not losses: an onset may lie a hundred thousand rows back. Sums of 5 rows are kept of late, sums
+of 25, 125, 625 and 3,125 further back, each with the row that it begins at. An onset is moved back to the
+nearest of these rows, by at most a sixth of the rows since it; mean, number of rows, row and time are all of
+the rows from there on.
+
+Why sums of five times five: sums of floats depend on their order. A sum is of its five parts, one after the
+other, so it does not depend on how rows were batched.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from drift_detection.core.row_index import Namer, Step
+
+Floats = NDArray[np.float64]
+
+RATIO = 5
+STRIDES = tuple(RATIO**power for power in range(1, 6))
+KEPT = 30
+"""Sums of a length that are looked back on, before the next longer ones are."""
+MOST_STEPS = 1_500
+"""Rows that are named before those that nobody can ask for any more are let go."""
+_HELD = KEPT + RATIO + 1
+_NO_LOSSES = np.zeros(0)
+
+
+class LossTrail:
+    """Counts its rows from 0; bounded, whatever their number.
+
+    >>> trail = LossTrail()
+    >>> trail.begin(lambda places: [Step(10 * place, f"p{place}", 0) for place in places])
+    >>> trail.push(np.r_[np.zeros(1000), np.ones(50)])
+    >>> trail.since(52)
+    (55, 0.9090909090909091)
+    >>> trail.at_or_before(995).row
+    9950
+    >>> trail.end()
+    >>> trail.at_or_before(997).row
+    9950
+    """
+
+    def __init__(self) -> None:
+        self.rows = 0
+        self._open = _NO_LOSSES
+        self._sums: list[Floats] = [_NO_LOSSES for _ in STRIDES]
+        self._closed = [0 for _ in STRIDES]
+        self._steps: dict[int, Step] = {}
+        self._first = 0
+        self._names: Namer = _nameless
+
+    def begin(self, names: Namer) -> None:
+        """Rows follow that `names` can name, by their places among all rows."""
+        self._first, self._names = self.rows, names
+
+    def push(self, losses: Floats) -> None:
+        """Take in losses."""
+        self.rows += len(losses)
+        held = np.concatenate((self._open, losses)) if len(self._open) else losses
+        whole = len(held) // RATIO * RATIO
+        self._open = held[whole:].copy()
+        if whole:
+            self._close(_by_five(held[:whole]))
+
+    def _close(self, fresh: Floats) -> None:
+        """Add sums of five rows, and the longer ones that they complete."""
+        for level in range(len(STRIDES)):
+            held = np.concatenate((self._sums[level], fresh))
+            self._closed[level] += len(fresh)
+            self._sums[level] = held[-_HELD:]
+            if level + 1 == len(STRIDES):
+                return
+            known = self._closed[level + 1]
+            complete = self._closed[level] // RATIO - known
+            if not complete:
+                return
+            begin = known * RATIO - (self._closed[level] - len(held))
+            fresh = _by_five(held[begin : begin + complete * RATIO])
+
+    def _mark(self, place: int) -> tuple[int, int]:
+        """The row that is kept at or before a place, as rows are now, and the level that keeps it."""
+        wanted = max(place, 0)
+        for level, stride in enumerate(STRIDES):
+            mark = wanted // stride * stride
+            if self.rows - mark <= KEPT * stride:
+                return mark, level
+        return (self.rows // STRIDES[-1] - KEPT) * STRIDES[-1], len(STRIDES) - 1
+
+    def since(self, rows: int) -> tuple[int, float]:
+        """Of the newest rows, `rows` of them or the few more that sums are kept of: how many, and their mean loss."""
+        mark, level = self._mark(self.rows - max(rows, 1))
+        place, total = mark, 0.0
+        for one in range(level, -1, -1):
+            stride, sums = STRIDES[one], self._sums[one]
+            first = place // stride - (self._closed[one] - len(sums))
+            for part in sums[first:].tolist():
+                total += part
+            place = self._closed[one] * stride
+        for loss in self._open.tolist():
+            total += loss
+        count = max(self.rows - mark, 1)
+        return count, total / count
+
+    def at_or_before(self, place: int) -> Step | None:
+        """The row at a place, or the nearest before it that is kept; None where none is known."""
+        if place >= self._first:
+            return self._names([place])[0]
+        marks = (place // stride * stride for stride in (1, *STRIDES))
+        return next((self._steps[mark] for mark in marks if mark in self._steps), None)
+
+    def end(self) -> None:
+        """Keep the names of those of the rows since `begin` that may be asked for later."""
+        fresh: set[int] = set()
+        for stride in STRIDES:
+            oldest = max(self._first, self.rows - (KEPT + 1) * stride)
+            fresh.update(range(-(-oldest // stride) * stride, self.rows, stride))
+        if fresh:
+            places = sorted(fresh)
+            self._steps.update(zip(places, self._names(places), strict=True))
+        if len(self._steps) > MOST_STEPS:
+            self._steps = {place: step for place, step in self._steps.items() if self._may_be_asked_for(place)}
+        self._first, self._names = self.rows, _nameless
+
+    def _may_be_asked_for(self, place: int) -> bool:
+        return any(place % stride == 0 and self.rows - place <= _HELD * stride for stride in STRIDES)
+
+    def snapshot(self) -> dict[str, Any]:
+        """Sums, and the rows that they begin at."""
+        steps = {place: step for place, step in self._steps.items() if self._may_be_asked_for(place)}
+        return {
+            "rows": self.rows,
+            "open": self._open.tolist(),
+            "closed": self._closed,
+            "sums": [sums.tolist() for sums in self._sums],
+            "places": [*steps],
+            "numbers": [step.row for step in steps.values()],
+            "ids": [step.prediction_id for step in steps.values()],
+            "at": [step.at for step in steps.values()],
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Take up where `snapshot` left off."""
+        self.rows = self._first = state["rows"]
+        self._open = np.array(state["open"], dtype=np.float64)
+        self._closed = [*state["closed"]]
+        self._sums = [np.array(sums, dtype=np.float64) for sums in state["sums"]]
+        steps = zip(state["numbers"], state["ids"], state["at"], strict=True)
+        self._steps = dict(zip(state["places"], (Step(*step) for step in steps), strict=True))
+
+
+def _by_five(values: Floats) -> Floats:
+    """Sums of each five of them, added one after the other."""
+    sums: Floats = np.add.accumulate(values.reshape(-1, RATIO), axis=1)[:, -1]
+    return sums
+
+
+def _nameless(places: Sequence[int]) -> list[Step]:
+    return [Step(place, "", 0) for place in places]

@@ -1,0 +1,197 @@
+"""Performance of the newest rows: sums over blocks of 50, from which every metric is read.
+
+Why a block is summed only when it is full: sums of floats depend on their order, and rows must count
+the same however frames cut them. Open rows wait as they are.
+"""
+
+import base64
+import zlib
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from drift_detection.core.losses.measures import CLASSES, OPERATIONS, ClassNames
+
+Floats = NDArray[np.float64]
+Gaps = NDArray[np.bool_]
+
+BLOCK = 50
+BLOCKS = 20
+CALIBRATION = 10
+LATENCIES = 64
+LATENCY_FLOOR, LATENCY_STEP = 0.5, 1.2
+"""Latencies are counted in bins that grow by a fifth: a percentile is right to within 10 %."""
+
+
+class Recent:
+    """The last 20 blocks of some measures; what kind of counts go with them, a subclass says."""
+
+    measures: tuple[str, ...]
+    extra: int
+
+    def __init__(self) -> None:
+        self._open = np.empty((len(self.measures), 0))
+        self._blocks = np.empty((0, 2 * len(self.measures) + self.extra))
+        self.first: Floats | None = None
+        """The first ten blocks together: what a ratio to the beginning compares with."""
+        self.rows = 0
+        """Rows so far: a row's place among them says which block it is in."""
+        self._revised: dict[int, Floats] = {}
+        """What corrections have changed, by number of the block."""
+
+    def push(self, values: Floats) -> None:
+        """Add rows (measures × rows)."""
+        self.rows += values.shape[1]
+        waiting = self._open.shape[1]
+        full = (waiting + values.shape[1]) // BLOCK
+        if not full:
+            self._open = np.concatenate((self._open, values), axis=1)
+            return
+        passed = max(full - BLOCKS, 0) * BLOCK if self.first is not None else 0
+        held = np.concatenate((self._open[:, passed:], values[:, max(passed - waiting, 0) :]), axis=1)
+        full -= passed // BLOCK
+        self._open = held[:, full * BLOCK :]
+        blocks = np.ascontiguousarray(held[:, : full * BLOCK].reshape(len(self.measures), full, BLOCK))
+        tallies = self._tallies(blocks)
+        # in rows, not in columns as a lone transposed table would stay: sums of floats depend on the layout
+        self._blocks = np.ascontiguousarray(np.concatenate((self._blocks, tallies.T)))
+        if self.first is None and len(self._blocks) >= BLOCKS // 2:
+            self.first = self._blocks[: BLOCKS // 2].sum(axis=0)
+        self._blocks = self._blocks[-BLOCKS:]
+        if self._revised:
+            self._revised = {block: change for block, change in self._revised.items() if block >= self._oldest}
+
+    def revise(self, places: NDArray[np.int64], before: Floats, now: Floats) -> None:
+        """Count rows (measures × rows) otherwise than they were counted before, by their places among all rows.
+
+        Their blocks' sums stay what they were and the differences are kept beside them, so what is read does
+        not depend on whether a block was full when the correction came. Rows in no block any more change nothing.
+        """
+        changes = (self._tallies(now[:, :, None]) - self._tallies(before[:, :, None])).T
+        for block, change in zip((places // BLOCK).tolist(), changes, strict=True):
+            if block >= self._oldest:
+                self._revised[block] = self._revised.get(block, 0.0) + change
+
+    @property
+    def _oldest(self) -> int:
+        """Number of the oldest block that is kept."""
+        return self.rows // BLOCK - len(self._blocks)
+
+    def _read(self) -> Floats:
+        """The blocks with their corrections."""
+        places = {block - self._oldest: change for block, change in self._revised.items()}
+        closed = [place for place in places if place < len(self._blocks)]
+        if not closed:
+            return self._blocks
+        blocks = self._blocks.copy()
+        for place in closed:
+            blocks[place] += places[place]
+        return blocks
+
+    def _tallies(self, blocks: Floats) -> Floats:
+        """A column of sums and counts for each of the blocks (measures × blocks × rows)."""
+        gaps = np.isnan(blocks)
+        filled = np.where(gaps, 0.0, blocks)
+        return np.concatenate((blocks.shape[2] - gaps.sum(axis=2), filled.sum(axis=2), self._counts(filled, gaps)))
+
+    def _counts(self, blocks: Floats, gaps: Gaps) -> Floats:
+        """Further counts (extra × blocks) of blocks in which gaps are filled with 0."""
+        raise TypeError(f"{type(self).__name__} must say what it counts of {blocks.shape}, gaps {gaps.shape}")
+
+    def total(self) -> Floats | None:
+        """The blocks together; None before the first."""
+        total: Floats = self._read().sum(axis=0)
+        return total if len(self._blocks) else None
+
+    def mean(self, measure: str, total: Floats) -> float | None:
+        """Mean of a measure; None where no row had it."""
+        place = self.measures.index(measure)
+        rows = float(total[place])
+        return float(total[len(self.measures) + place]) / rows if rows else None
+
+    def block_means(self, measure: str) -> list[float]:
+        """The measure's mean in each block that has it, oldest first."""
+        place = self.measures.index(measure)
+        blocks = self._read()
+        rows, sums = blocks[:, place], blocks[:, len(self.measures) + place]
+        means: list[float] = (sums[rows > 0] / rows[rows > 0]).tolist()
+        return means
+
+    def snapshot(self) -> dict[str, Any]:
+        """Blocks and open rows, compressed, as text."""
+        blocks = self._blocks if self.first is None else np.concatenate((self.first[None, :], self._blocks))
+        return {
+            "open": _packed(self._open),
+            "blocks": _packed(blocks),
+            "first": self.first is not None,
+            "rows": self.rows,
+            "revised": [[block, change.tolist()] for block, change in self._revised.items()],
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Take up where `snapshot` left off."""
+        width = 2 * len(self.measures) + self.extra
+        self._open = _unpacked(state["open"]).reshape(-1, len(self.measures)).T
+        blocks = np.ascontiguousarray(_unpacked(state["blocks"]).reshape(width, -1).T)
+        self.first, self._blocks = (blocks[0], blocks[1:]) if state["first"] else (None, blocks)
+        self.rows = state["rows"]
+        self._revised = {block: np.array(change) for block, change in state["revised"]}
+
+
+def _packed(values: Floats) -> str:
+    return base64.b64encode(zlib.compress(np.ascontiguousarray(values.T, dtype="<f8").tobytes(), 6)).decode("ascii")
+
+
+def _unpacked(text: str) -> Floats:
+    """What `_packed` packed, still turned by a quarter: the caller knows the shape."""
+    return np.frombuffer(zlib.decompress(base64.b64decode(text)), dtype="<f8").astype(np.float64)
+
+
+class RecentQuality(Recent):
+    """Of labelled rows: beside the sums, calibration bins and counts by class."""
+
+    def __init__(self, measures: tuple[str, ...], classes: ClassNames) -> None:
+        self.measures = measures
+        self.extra = 3 * CALIBRATION + 3 * (CLASSES + 1) if "said" in measures else 0
+        self.classes = classes
+        super().__init__()
+
+    def _counts(self, blocks: Floats, gaps: Gaps) -> Floats:
+        if not self.extra:
+            return np.empty((0, blocks.shape[1]))
+        table = dict(zip(self.measures, blocks, strict=True))
+        absent = dict(zip(self.measures, gaps, strict=True))
+        confidence, correct = table["confidence"], table["correct"]
+        bins = np.minimum(confidence * CALIBRATION, CALIBRATION - 1)
+        bins[absent["confidence"]] = -1.0
+        calibration = [
+            _by_bin(bins, CALIBRATION),
+            _by_bin(bins, CALIBRATION, confidence),
+            _by_bin(bins, CALIBRATION, correct),
+        ]
+        said, true = (np.where(absent[name], -1.0, table[name]) for name in ("said", "true"))
+        both = np.where(said == true, true, -1.0)
+        return np.concatenate((*calibration, *(_by_bin(codes, CLASSES + 1) for codes in (both, said, true))))
+
+
+class RecentOperations(Recent):
+    """Of rows as they were predicted: beside the sums, counts of latencies."""
+
+    measures = OPERATIONS
+    extra = LATENCIES
+
+    def _counts(self, blocks: Floats, gaps: Gaps) -> Floats:
+        place = self.measures.index("latency_ms")
+        steps = np.floor(np.log(np.maximum(blocks[place], LATENCY_FLOOR) / LATENCY_FLOOR) / np.log(LATENCY_STEP)) + 1
+        return _by_bin(np.where(gaps[place], -1.0, np.minimum(steps, LATENCIES - 1)), LATENCIES)
+
+
+def _by_bin(bins: Floats, count: int, weights: Floats | None = None) -> Floats:
+    """(count × blocks) sums by bin of each block; a negative bin counts nowhere."""
+    blocks = bins.shape[0]
+    flat = bins.astype(np.int64) + np.arange(0, blocks * count, count)[:, None]
+    flat[bins < 0] = blocks * count
+    given = None if weights is None else weights.ravel()
+    found = np.bincount(flat.ravel(), weights=given, minlength=blocks * count + 1)
+    return found[: blocks * count].reshape(blocks, count).T.astype(np.float64)

@@ -1,0 +1,248 @@
+"""The error monitor: a detector on the losses of one model and segment, and what it says when it alarms."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from drift_detection.core.detectors.protocol import Detector, LossReference, make_detector
+from drift_detection.core.detectors.watch import WatchingDetector
+from drift_detection.core.losses.loss_trail import LossTrail
+from drift_detection.core.monitors.alarm_stats import AlarmStats, Confirmation
+from driftloop.contracts.model_profiles import LossProfile
+from driftloop.spec.model_spec import ModelSpec
+from driftloop.statistics.profiles import loss_profile
+
+Floats = NDArray[np.float64]
+
+OURS = ("mixture-cusum", "betting-cusum")
+RECENT = 200
+"""Losses kept to say what the loss is now."""
+
+
+@dataclass(frozen=True, slots=True)
+class Alarm:
+    """The losses rose: at which of the rows taken in, since how many rows, by how much.
+
+    `current` is the mean loss of exactly the last `onset_rows_ago` rows up to the alarm.
+    """
+
+    index: int
+    onset_rows_ago: int
+    statistic: float
+    threshold: float
+    reference: float
+    reference_rows: int
+    current: float
+
+
+@dataclass(frozen=True, slots=True)
+class Excused:
+    """An alarm that is none: from its row on, losses are compared with `profile` (None: with the rows that follow)."""
+
+    profile: LossProfile | None
+
+
+Excuse = Callable[[Alarm], Excused | None]
+"""Asked about every alarm before it is raised."""
+
+
+def losses_are_binary(spec: ModelSpec) -> bool:
+    """Whether every row's loss is 0 or 1: one target, of categories or with a tolerance."""
+    fields = list(spec.target.values())
+    return len(fields) == 1 and (fields[0].kind == "category" or fields[0].tolerance is not None)
+
+
+def default_detector(spec: ModelSpec) -> str:
+    """The detector that fits a spec's losses: the mixture CUSUM for 0/1 losses, the e-detector else."""
+    return "mixture-cusum" if losses_are_binary(spec) else "betting-cusum"
+
+
+class ErrorMonitor:
+    """Watches the losses of one version in one segment.
+
+    Where no profile gives a reference, the first rows are it. A detector that does not latch by
+    itself is latched here: the same drift gives no second alarm before the loss has come half way back.
+    """
+
+    def __init__(
+        self, spec: ModelSpec, profile: LossProfile | None, rate: float, ledger: AlarmStats | None = None
+    ) -> None:
+        self._ledger = ledger or AlarmStats()
+        self._confirmation = Confirmation()
+        self.name = spec.detection.error_detector or default_detector(spec)
+        self._spec = spec
+        self._rate = rate
+        self._detector: Detector | None = None
+        if profile is not None or losses_are_binary(spec):
+            self._detector = self._made(profile)
+        self.excused: Excused | None = None
+        """What the losses are compared with since an alarm was excused."""
+        self._bound: float | None = None
+        self._latch: float | None = None
+        self.rows = 0
+        self._recent = np.zeros(0)
+        self.trail = LossTrail()
+        """What the losses were, to say of an alarm since which row and by how much they rose."""
+        self._revised: dict[int, float] = {}
+        """By place among the rows, what corrections have changed in the recent losses."""
+
+    def _made(self, profile: LossProfile | None) -> Detector:
+        reference = LossReference.of(profile, tolerance=self._spec.detection.tolerance)
+        parameters = dict(self._spec.detection.error_parameters)
+        if self.name in OURS:
+            parameters.setdefault("false_alarm_rate", self._rate)
+        return make_detector(self.name, reference, parameters)
+
+    def push(self, losses: Floats, excuse: Excuse | None = None) -> list[Alarm]:
+        """Take in losses; gives the alarms among them that are not excused."""
+        if self._detector is None:
+            return self._find_bound(losses)
+        alarms: list[Alarm] = []
+        start = 0
+        while start < len(losses):
+            found = self._detector.update_many(losses[start:])
+            stop = len(losses) if found is None else start + found + 1
+            self._remember(losses[start:stop])
+            self._ledger.unconfirmed += self._confirmation.push(losses[start:stop])
+            if found is not None:
+                alarms.extend(self._judge(self._alarm(stop - 1), excuse))
+            start = stop
+        return alarms
+
+    def _find_bound(self, losses: Floats) -> list[Alarm]:
+        """Without a profile nobody knows how large losses get: the first rows say it, and are the reference."""
+        taken = losses[: RECENT - len(self._recent)]
+        self._remember(taken)
+        if len(self._recent) < RECENT:
+            return []
+        self._bound = bound = 4 * max(float(np.quantile(self._recent, 0.9)), 1e-9)
+        self._detector = self._made(loss_profile(self._recent, bound))
+        alarms = self.push(losses[len(taken) :])
+        return [replace(alarm, index=alarm.index + len(taken)) for alarm in alarms]
+
+    def _remember(self, losses: Floats) -> None:
+        self._recent = np.concatenate((self._recent, losses))[-RECENT:]
+        self.trail.push(losses)
+        self.rows += len(losses)
+        if self._revised:
+            oldest = self.rows - len(self._recent)
+            self._revised = {place: change for place, change in self._revised.items() if place >= oldest}
+
+    def _judge(self, alarm: Alarm, excuse: Excuse | None) -> list[Alarm]:
+        excused = excuse(alarm) if excuse is not None else None
+        if excused is not None:
+            self.excused, self._detector = excused, self._made(excused.profile)
+            return []
+        if hasattr(self._detector, "latched"):
+            return [self._said(alarm)]
+        stands = self._latch is not None and float(self._recent[-50:].mean()) > self._latch
+        self._latch = self._latch if stands else (alarm.reference + alarm.current) / 2
+        return [] if stands else [self._said(alarm)]
+
+    def _said(self, alarm: Alarm) -> Alarm:
+        self._ledger.raised += 1
+        self._confirmation.begin(alarm.reference, alarm.current)
+        return alarm
+
+    def declare(self, rate: float) -> None:
+        """From here on, accept so many false alarms per row (where the spec does not say itself how many)."""
+        self._rate = rate
+        if (
+            isinstance(self._detector, WatchingDetector)
+            and "false_alarm_rate" not in self._spec.detection.error_parameters
+        ):
+            self._detector.declare(rate)
+
+    @property
+    def is_learning(self) -> bool:
+        """Whether losses are not judged yet, because too few are known to compare with."""
+        return self._detector is None or (isinstance(self._detector, WatchingDetector) and self._detector.is_learning)
+
+    @property
+    def alarmed(self) -> bool:
+        """Whether an alarm stands."""
+        own = getattr(self._detector, "latched", None)
+        if own is not None:
+            return bool(own)
+        return self._latch is not None and float(self._recent[-50:].mean()) > self._latch
+
+    @property
+    def statistic(self) -> tuple[float, float]:
+        """The evidence now and the threshold; zeros while the bound of the losses is being found."""
+        return (self._detector.statistic, self._detector.threshold) if self._detector else (0.0, 0.0)
+
+    @property
+    def reference(self) -> tuple[float, int]:
+        """Mean loss and rows of what the version began with; a level that it rose to since is no reference."""
+        if self._detector is None:
+            return 0.0, 0
+        own = self._detector.first_level if isinstance(self._detector, WatchingDetector) else None
+        return own or self._detector.reference_level
+
+    def _alarm(self, index: int) -> Alarm:
+        assert self._detector is not None
+        mean, rows = self._detector.reference_level
+        since, current = self.trail.since(self._detector.onset_rows_ago)
+        return Alarm(index, since, *self.statistic, mean, rows, current)
+
+    def revise(self, places: NDArray[np.int64], changes: Floats) -> None:
+        """Labels of rows were corrected: by their places among the version's rows, how much larger their losses are.
+
+        It is the recent loss that is revised. The detector has looked at the losses as they were, and an alarm
+        that it raised stands until it releases it.
+        """
+        for place, change in zip(places.tolist(), changes.tolist(), strict=True):
+            if place >= self.rows - len(self._recent):
+                self._revised[place] = self._revised.get(place, 0.0) + change
+
+    @property
+    def recent_loss(self) -> float | None:
+        """Mean of the last 200 losses, by the labels as they stand; None before the first."""
+        if not len(self._recent):
+            return None
+        mean = float(self._recent.mean())
+        if not self._revised:
+            return mean
+        oldest = self.rows - len(self._recent)
+        changed = sum(self._revised[place] for place in sorted(self._revised) if place >= oldest)
+        return mean + changed / len(self._recent)
+
+    def snapshot(self) -> dict[str, Any]:
+        """The detector's state and the recent losses."""
+        return {
+            "rows": self.rows,
+            "latch": self._latch,
+            "recent": self._recent.tolist(),
+            "bound": self._bound,
+            "trail": self.trail.snapshot(),
+            "excused": None if self.excused is None else [self._excused_by()],
+            "revised": [*self._revised.items()],
+            "confirmation": self._confirmation.snapshot(),
+            "detector": self._detector.snapshot() if self._detector else None,
+        }
+
+    def _excused_by(self) -> Any:
+        profile = self.excused.profile if self.excused is not None else None
+        return None if profile is None else profile.model_dump()
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Take up where `snapshot` left off."""
+        if state["excused"] is not None:
+            (kept,) = state["excused"]
+            self.excused = Excused(None if kept is None else LossProfile.model_validate(kept))
+            self._detector = self._made(self.excused.profile)
+        self.rows, self._latch = state["rows"], state["latch"]
+        self._confirmation.restore(state["confirmation"])
+        self._recent = np.array(state["recent"], dtype=np.float64)
+        self._revised = dict(state["revised"])
+        if state["trail"] is not None:
+            self.trail.restore(state["trail"])
+        if state["bound"] is not None:
+            self._bound = state["bound"]
+            self._detector = self._made(LossProfile(rows=0, mean=0, variance=0, bound=state["bound"]))
+        if state["detector"] is not None:
+            assert self._detector is not None
+            self._detector.restore(state["detector"])

@@ -1,0 +1,1 @@
+"""From findings to signals and statuses."""

@@ -1,0 +1,176 @@
+"""From monitors to the status that is published after a frame.
+
+Why plain dicts: a status is written after every frame and for every segment, and its fields are
+ours already; a test holds the bytes equal to what the contract would write.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from drift_detection.core.losses.blocks import Block
+from drift_detection.core.losses.metrics_of import (
+    health_metrics,
+    operation_metrics,
+    quality_metrics,
+    shift_metrics,
+    source_scores,
+)
+from drift_detection.core.model import WatchedModel
+from drift_detection.core.monitors.error_monitor import losses_are_binary
+from drift_detection.core.monitors.monitor import ModelMonitor
+from drift_detection.core.reports.attribution import KEPT, column_parts, label_free_error
+from drift_detection.core.reports.notes import notes
+from drift_detection.core.timestamps import moment
+from drift_detection.core.windows.monitor import WindowMonitor
+from driftloop.contracts.message import FramePosition, derive_id
+from driftloop.contracts.topics import DRIFT_STATUS
+from driftloop.processor import Outgoing
+
+_encode = msgspec.json.Encoder().encode
+
+
+def status_record(
+    model: WatchedModel,
+    segment: str,
+    position: FramePosition,
+    blocks: Sequence[Block] = (),
+    *,
+    signals: int | None = None,
+) -> Outgoing:
+    """The status of one segment (the whole model where it is empty) as of a frame.
+
+    `signals` is the number of signals about the frame; it and `blocks` go with the whole model's.
+    """
+    monitor, model_id = model.monitors[segment], model.spec.model_id
+    active = [f"error:{monitor.errors.name}"] if monitor.errors and monitor.errors.alarmed else []
+    active += [f"performance:{one.rule.name}" for one in monitor.rules if one.alarmed]
+    active += [name for windows in monitor.streams for name in windows.alarmed]
+    metrics = _metrics(monitor)
+    if not segment:
+        metrics |= _of_the_whole(model)
+        model.published = metrics
+    status = {
+        "message_id": derive_id("drift-status", model_id, segment, position.partition, position.offset),
+        "model_id": model_id,
+        "occurred_at": moment(model.watermark),
+        "caused_by": (),
+        "segment": segment,
+        "model_version": model.roster.judged.current or model.roster.serving.current,
+        "spec_version": model.spec_version,
+        "position": {"partition": position.partition, "offset": position.offset},
+        "rows": monitor.rows,
+        "labelled_rows": monitor.labelled_rows if segment else model.labelled_rows,
+        "as_of": moment(model.watermark),
+        "loss_blocks": [_block(block) for block in blocks],
+        "metrics": metrics,
+        "tests": _tests(monitor),
+        "active_signals": active,
+        "signals": signals,
+        "attribution": _attribution(model, monitor),
+        "notes": () if segment else notes(model),
+    }
+    return Outgoing(DRIFT_STATUS, f"{model_id}/{segment}", _encode(status), partition_by=model_id)
+
+
+def _attribution(model: WatchedModel, monitor: ModelMonitor) -> dict[str, float]:
+    """Parts of columns in the shift and, for the whole model while it is harmed, of segments in the added loss."""
+    parts = column_parts(monitor.streams)
+    if not monitor.segment and monitor.errors is not None and monitor.errors.alarmed:
+        added = model.losses.history.added_loss(KEPT, 0, model.losses.harmed_from)
+        parts |= {f"segment {name}": part for name, part in added.items()}
+    return parts
+
+
+def _block(block: Block) -> dict[str, Any]:
+    return {
+        "index": block.index,
+        "first_row": block.first_row,
+        "rows": block.rows,
+        "model_version": block.model_version,
+        "loss": block.loss,
+        "last_at": moment(block.last_at),
+    }
+
+
+def _metrics(monitor: ModelMonitor) -> dict[str, float]:
+    metrics = quality_metrics(monitor.quality, binary=losses_are_binary(monitor.spec))
+    first = next(iter(monitor.spec.target.values()))
+    if first.quantile is not None and first.tolerance is None and len(monitor.spec.target) == 1 and metrics:
+        metrics["pinball"] = metrics["rolling_loss"] * first.scale
+    metrics |= operation_metrics(monitor.operations)
+    if monitor.errors is not None and monitor.errors.recent_loss is not None:
+        loss, (reference, rows) = monitor.errors.recent_loss, monitor.errors.reference
+        metrics["loss"] = loss
+        if rows:
+            metrics |= {"loss_reference": reference, "loss_rise": loss - reference}
+        if rows and "accuracy" in metrics:
+            metrics["accuracy_drop"] = metrics["error_rate"] - reference
+    found = monitor.windows.findings() if monitor.windows else None
+    if monitor.windows is not None and found is not None:
+        metrics |= shift_metrics(found, monitor.windows.battery.reference.own)
+        metrics |= source_scores(metrics, monitor.combined_weights)
+    expected = label_free_error(monitor.windows)
+    if expected is not None:
+        metrics["expected_error"] = expected
+        if "error_rate" in metrics:
+            metrics["expected_error_miss"] = expected - metrics["error_rate"]
+    return metrics | health_metrics(metrics)
+
+
+def _of_the_whole(model: WatchedModel) -> dict[str, float]:
+    """The budget of false alarms beside what was counted, and mature rows apart from provisional ones, label delays."""
+    months, budget, ledger = model.roster.traffic.months, model.budget, model.roster.ledger
+    counted = {
+        "feedback_rows": float(model.feedback_rows),
+        "false_alarms_declared_per_month": budget.per_month,
+        "alarms_raised": float(ledger.raised),
+        "alarms_unconfirmed": float(ledger.unconfirmed),
+        "false_alarms_achieved_per_month": ledger.false_per_month(months),
+        "observed_months": months,
+        "rows_per_month": budget.rows,
+    }
+    if model.corrections:
+        counted |= {"corrections": float(model.corrections), "corrections_too_late": float(model.losses.too_late)}
+    counted |= {f"unjudged_rows:{why}": float(rows) for why, rows in model.losses.sharing.unjudged.items() if rows}
+    if model.roster.slots.unwatched_share:
+        counted["unwatched_segments"] = float(model.roster.slots.unwatched)
+        counted["unwatched_segment_share"] = model.roster.slots.unwatched_share
+    return counted | model.losses.maturity.metrics() | model.delays.metrics()
+
+
+def _tests(monitor: ModelMonitor) -> list[dict[str, Any]]:
+    tests = []
+    if monitor.errors is not None:
+        statistic, threshold = monitor.errors.statistic
+        tests.append(_test(monitor.errors.name, "", statistic, threshold, monitor.errors.rows, monitor.errors.alarmed))
+    for windows in monitor.streams:
+        tests += _window_tests(windows)
+    return tests
+
+
+def _window_tests(windows: WindowMonitor) -> list[dict[str, Any]]:
+    """The test of each column that stands highest on the newest short window."""
+    found = windows.findings()
+    if found is None:
+        return []
+    alarmed, rows = set(windows.alarmed), int(found.rows[0])
+    worst = found.excess[0].argmax(axis=1).tolist()
+    values = found.excess[0].max(axis=1).tolist()
+    return [
+        _test(windows.battery.names[test], column.name, excess, 1.0, rows, column.name in alarmed)
+        for column, test, excess in zip(windows.battery.reference.columns, worst, values, strict=True)
+    ]
+
+
+def _test(name: str, subject: str, statistic: float, threshold: float, rows: int, alarmed: bool) -> dict[str, Any]:  # noqa: PLR0917
+    return {
+        "name": name,
+        "subject": subject,
+        "statistic": statistic,
+        "threshold": threshold,
+        "p_value": None,
+        "rows": rows,
+        "alarmed": alarmed,
+    }

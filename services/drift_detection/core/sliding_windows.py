@@ -1,0 +1,215 @@
+"""Windows of several lengths over one stream of rows, kept as tallies.
+
+A stream is cut into blocks, by count of rows or by the rows' own time. Sliding: level −1 is the newest
+block, a quarter of level 0, for what has changed just now; level 0 is the last four blocks. Tumbling:
+a block is a window, and no row is in two windows of a level. Level k ≥ 1 is two closed halves of 2^(k−1)
+windows each: long enough to find a small shift, and no longer than needed. Where windows close
+depends on the stream alone, never on how its rows were batched.
+"""
+
+import base64
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import reduce
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Counts = NDArray[np.int64]
+Milliseconds = NDArray[np.int64]
+
+QUARTERS = 4
+LEVELS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A window that has just closed: with which block of the stream, at which level, over how many rows."""
+
+    block: int
+    level: int
+    rows: int
+    tally: Counts
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """How some rows fall into the blocks of a stream.
+
+    `numbers` is the number of each row's block, ascending; `open` that of the block that was open before
+    them. `places` counts the blocks that have rows: the open one is 0, whether or not rows fall into it.
+    """
+
+    numbers: Counts
+    places: Counts
+    open: int
+    closed_by_next: bool
+    """Blocks of time close with the first row after them; those of rows with their own last row."""
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+    @property
+    def blocks(self) -> int:
+        """How many places there are."""
+        return int(self.places[-1]) + 1 if len(self.places) else 0
+
+    def block_of_places(self) -> list[int]:
+        """The block that each place stands for."""
+        fresh = np.flatnonzero(np.diff(self.places, prepend=0))
+        return [self.open, *self.numbers[fresh].tolist()]
+
+    def closing_row(self, block: int) -> int:
+        """Which of the rows closed a block."""
+        return int(np.searchsorted(self.numbers, block, side="right")) - (not self.closed_by_next)
+
+
+class Rings:
+    """The windows of one model and segment.
+
+    `window_rows` long; with `window_seconds`, that long in the rows' time instead. A window of time is
+    judged where it has `minimum_rows`, one of level k where it has 2^k times as many.
+    `first_column` is the number of counts in a tally that sum to its rows (windows of time need it).
+    """
+
+    def __init__(
+        self,
+        window_rows: int,
+        minimum_rows: int,
+        width: int,
+        *,
+        tumbling: bool = False,
+        window_seconds: float | None = None,
+        first_column: int = 1,
+    ) -> None:
+        self.parts = 1 if tumbling else QUARTERS
+        self._tumbling = tumbling
+        self.block_rows = max(window_rows // self.parts, 1)
+        self._block_ms = None if window_seconds is None else max(round(window_seconds * 1000 / self.parts), 1)
+        self._minimum = minimum_rows if self._block_ms else min(minimum_rows, self.parts * self.block_rows)
+        self._width, self._first_column = width, first_column
+        self._partial = np.zeros(width, dtype=np.int64)
+        self._recent: list[Counts] = []
+        self._halves: list[list[Counts]] = [[] for _ in range(LEVELS)]
+        self.blocks = 0
+        self.offset = 0
+
+    def cut(self, rows: int, at: Milliseconds | None = None) -> Cut:
+        """Where the next `rows` rows fall; `at`, their times, is needed where windows are of time.
+
+        A row that is older than the block that is open counts in that one.
+        """
+        if self._block_ms is None:
+            places = (self.offset + np.arange(rows)) // self.block_rows
+            return Cut(self.blocks + 1 + places, places, self.blocks + 1, closed_by_next=False)
+        assert at is not None
+        began = self.blocks or self.offset or not rows
+        first = self.blocks + 1 if began else int(at[0]) // self._block_ms
+        numbers = np.maximum.accumulate(np.maximum(at // self._block_ms, first))
+        return Cut(numbers, np.cumsum(np.diff(numbers, prepend=first) > 0), first, closed_by_next=True)
+
+    def push(self, tallies: Counts, cut: Cut) -> list[Window]:
+        """Add rows by the tallies of the blocks they fall into; gives the windows that closed."""
+        return [window for closed in self.closing(tallies, cut) for window in closed]
+
+    def closing(self, tallies: Counts, cut: Cut) -> Iterator[list[Window]]:
+        """The same, the windows of each block that closes by themselves. To be read to its end."""
+        if not len(cut):
+            return
+        self.blocks = cut.open - 1
+        self.offset = 1 if self._block_ms else (self.offset + len(cut)) % self.block_rows
+        of_places = cut.block_of_places()
+        if not self.offset:
+            of_places.append(of_places[-1] + 1)
+        for place, following in enumerate(of_places[1:]):
+            block = tallies[place] + self._partial if place == 0 else tallies[place]
+            yield self._close(block)
+            yield from self._close_empty(following - 1)
+        if len(of_places) > 1:
+            self._partial = np.zeros(self._width, dtype=np.int64)
+        if self.offset:
+            self._partial = self._partial + tallies[-1]
+
+    def _close_empty(self, until: int) -> Iterator[list[Window]]:
+        """Close the blocks of time that had no row; after so many that every window is empty, begin anew."""
+        if until - self.blocks > self.parts << LEVELS:
+            self.forget()
+            self.blocks = until
+        while self.blocks < until:
+            yield self._close(np.zeros(self._width, dtype=np.int64))
+
+    def _rows(self, tally: Counts, blocks: int) -> int:
+        return blocks * self.block_rows if self._block_ms is None else int(tally[: self._first_column].sum())
+
+    def _close(self, block: Counts) -> list[Window]:
+        self.blocks += 1
+        self._recent = [*self._recent, block][-self.parts :]
+        recent = reduce(np.add, self._recent)
+        windows = self._judged(-1, block, 1)
+        windows += self._judged(0, recent, len(self._recent))
+        half_blocks, half = self.parts, recent
+        for level in range(LEVELS):
+            if self.blocks % half_blocks:
+                break
+            halves = self._halves[level] = [*self._halves[level], half][-2:]
+            if len(halves) < 2:
+                break
+            half = halves[0] + halves[1]
+            windows += self._judged(level + 1, half, 2 * half_blocks)
+            if self._tumbling:
+                self._halves[level] = []
+            half_blocks *= 2
+        return windows
+
+    def _judged(self, level: int, tally: Counts, blocks: int) -> list[Window]:
+        """The window, where it has rows enough to be judged."""
+        rows = self._rows(tally, blocks)
+        needed = self._minimum << level if level >= 0 else max(self._minimum // self.parts, 1)
+        return [Window(self.blocks, level, rows, tally)] if rows >= needed else []
+
+    def forget(self) -> None:
+        """Begin windows anew; blocks go on being counted."""
+        self._recent, self._halves = [], [[] for _ in range(LEVELS)]
+
+    def latest(self) -> tuple[Counts, int] | None:
+        """The tally of level 0 as it last closed and its rows; None before the first block, or where it had no row."""
+        if not self._recent:
+            return None
+        tally = reduce(np.add, self._recent)
+        rows = self._rows(tally, len(self._recent))
+        return (tally, rows) if rows else None
+
+    def snapshot(self) -> dict[str, Any]:
+        """The tallies, compressed, as text."""
+        kept = [self._partial, *self._recent, *(half for pair in self._halves for half in pair)]
+        return {
+            "blocks": self.blocks,
+            "offset": self.offset,
+            "recent": len(self._recent),
+            "halves": [len(pair) for pair in self._halves],
+            "tallies": pack_tallies(np.array(kept, dtype=np.int64)),
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Take up where `snapshot` left off."""
+        kept = list(unpack_tallies(state["tallies"], self._width))
+        self.blocks, self.offset = state["blocks"], state["offset"]
+        self._partial, kept = kept[0], kept[1:]
+        self._recent, kept = kept[: state["recent"]], kept[state["recent"] :]
+        self._halves = []
+        for count in state["halves"]:
+            self._halves.append(kept[:count])
+            kept = kept[count:]
+
+
+def pack_tallies(tallies: Counts) -> str:
+    """Rows of tallies, compressed, as text."""
+    return base64.b64encode(zlib.compress(tallies.astype("<i8").T.tobytes(), 6)).decode("ascii")
+
+
+def unpack_tallies(text: str, width: int) -> Counts:
+    """The rows of `width` counts each that `pack_tallies` packed."""
+    raw = np.frombuffer(zlib.decompress(base64.b64decode(text)), dtype="<i8").astype(np.int64)
+    return raw.reshape(width, -1).T.copy()

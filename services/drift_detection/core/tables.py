@@ -1,0 +1,152 @@
+"""The tables: specs and profiles of models, kept as they came and opened when asked for."""
+
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
+import pydantic
+
+from drift_detection.core.presets import check_detection
+from drift_detection.core.windows.of_profile import reference_of
+from drift_detection.core.windows.reference import Reference
+from driftloop.contracts.model_profiles import ModelProfile
+from driftloop.contracts.model_specs import ModelSpecPublished
+from driftloop.spec.model_spec import ModelSpec
+
+SPECS = 8
+"""Versions of a spec that are kept: frames of older ones may still be on their way."""
+PROFILES = 12
+"""Versions whose profiles are kept, the newest by arrival."""
+WITHDRAWN = 10_000
+ABSENT = 64
+"""Versions of a model that are remembered to have no profile, the newest by when they were asked for."""
+
+
+class _References(Mapping[str, Reference | None]):
+    """Version → reference, None for a version without a profile."""
+
+    def __init__(self, profiles: Mapping[str, bytes], opened: dict[str, Reference | None]) -> None:
+        self._profiles, self._opened = profiles, opened
+
+    def __getitem__(self, version: str) -> Reference | None:
+        if version not in self._opened:
+            raw = self._profiles.get(version)
+            if raw is None:
+                return None
+            self._opened[version] = _opened(raw)
+        return self._opened[version]
+
+    def __iter__(self) -> Any:
+        return iter(self._profiles)
+
+    def __len__(self) -> int:
+        return len(self._profiles)
+
+
+def _opened(raw: bytes) -> Reference | None:
+    """The reference in a profile; one that is no profile counts as absent."""
+    try:
+        return reference_of(ModelProfile.from_json(raw))
+    except pydantic.ValidationError:
+        return None
+
+
+class SpecAndProfileTables:
+    """Specs and profiles by model. What cannot be read is left out and counted: the row before it holds."""
+
+    def __init__(self) -> None:
+        self._specs: dict[str, dict[int, ModelSpec]] = {}
+        self._newest: dict[str, int] = {}
+        self._profiles: dict[str, dict[str, bytes]] = {}
+        self._opened: dict[str, dict[str, Reference | None]] = {}
+        self._absent: dict[str, dict[str, None]] = {}
+        self.unread: Counter[str] = Counter()
+        """Rows of tables that could not be read, by table."""
+        self.refused_specs: dict[str, int] = {}
+        """Model → spec version that names what is not installed here; an earlier one is in force."""
+        self.withdrawn: dict[str, None] = {}
+        """Models whose spec was withdrawn, in the order of that: what was known of them is not taken up again."""
+
+    def take_spec(self, key: bytes | str | None, value: bytes | str | None) -> str | None:
+        """A row of model-specs, keyed by model; one without a value withdraws the spec, and its model is given back.
+
+        One that names what is not installed here is not taken: the one before it holds.
+        """
+        if not value:
+            return self._forget(_text(key))
+        try:
+            published = ModelSpecPublished.from_json(value)
+        except pydantic.ValidationError:
+            self.unread["model-specs"] += 1
+            return None
+        self.withdrawn.pop(published.model_id, None)
+        self._newest[published.model_id] = max(published.spec_version, self._newest.get(published.model_id, 0))
+        try:
+            check_detection(published.spec.detection)
+        except ValueError:
+            self.refused_specs[published.model_id] = published.spec_version
+            return None
+        self.refused_specs.pop(published.model_id, None)
+        specs = self._specs.setdefault(published.model_id, {})
+        specs[published.spec_version] = published.spec
+        for old in sorted(specs)[:-SPECS]:
+            del specs[old]
+        return None
+
+    def _forget(self, model_id: str) -> str:
+        self._specs.pop(model_id, None)
+        for known in (self._newest, self._absent, self.refused_specs):
+            known.pop(model_id, None)
+        self.withdrawn[model_id] = None
+        for old in list(self.withdrawn)[:-WITHDRAWN]:
+            del self.withdrawn[old]
+        return model_id
+
+    def take_profile(self, key: bytes | str | None, value: bytes | str | None) -> None:
+        """A row of model-profiles, keyed `model_id/version`; one without a value withdraws the profile."""
+        model_id, _, version = _text(key).rpartition("/")
+        if not model_id:
+            self.unread["model-profiles"] += 1
+            return
+        if not value:
+            self._profiles.get(model_id, {}).pop(version, None)
+            self._opened.get(model_id, {}).pop(version, None)
+            return
+        profiles = self._profiles.setdefault(model_id, {})
+        profiles.pop(version, None)
+        profiles[version] = value if isinstance(value, bytes) else value.encode()
+        self._opened.setdefault(model_id, {}).pop(version, None)
+        for old in list(profiles)[:-PROFILES]:
+            del profiles[old]
+            self._opened[model_id].pop(old, None)
+
+    def has_spec(self, model_id: str, spec_version: int) -> bool:
+        """Whether that spec, or a later one, has been read."""
+        return self._newest.get(model_id, 0) >= spec_version
+
+    def spec(self, model_id: str, spec_version: int) -> ModelSpec | None:
+        """The spec of that number, or the nearest that is known."""
+        specs = self._specs.get(model_id)
+        if not specs:
+            return None
+        return specs[min(specs, key=lambda number: (abs(number - spec_version), number))]
+
+    def has_profile(self, model_id: str, version: str) -> bool:
+        """Whether the version's profile has been read, or is known not to be there."""
+        return version in self._profiles.get(model_id, {}) or version in self._absent.get(model_id, {})
+
+    def is_absent(self, model_id: str, version: str) -> None:
+        """The tables are read up to their ends for this version: if its profile is not there then, it has none."""
+        absent = self._absent.setdefault(model_id, {})
+        absent.pop(version, None)
+        absent[version] = None
+        for old in list(absent)[:-ABSENT]:
+            del absent[old]
+
+    def references(self, model_id: str) -> Mapping[str, Reference | None]:
+        """The references of a model's versions."""
+        return _References(self._profiles.get(model_id, {}), self._opened.setdefault(model_id, {}))
+
+
+def _text(key: bytes | str | None) -> str:
+    return key.decode("utf-8", "replace") if isinstance(key, bytes) else key or ""

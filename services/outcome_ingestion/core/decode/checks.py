@@ -1,0 +1,83 @@
+"""What the contract asks of a row beyond its types, checked over whole columns."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from driftloop.codec.frames import LABEL, PREDICTION
+from outcome_ingestion.core.decode.timestamps import EARLIEST_US, LATEST_US
+from outcome_ingestion.core.frames.blocks import Block, Ints, Mask, present
+from outcome_ingestion.core.frames.frame_sizes import row_bytes
+from outcome_ingestion.core.refusal import invalid
+from outcome_ingestion.core.versions import BAD_VERSION, VERSION
+
+Finding = tuple[Mask | Ints, str, str]
+
+
+def check_rows(block: Block, latest: Ints | None, most_bytes: int) -> None:
+    """Add a refusal for each row that breaks the contract (the first thing wrong is the one named).
+
+    `latest` is the last believable time of each row in microseconds, None where there is no bound.
+    `most_bytes` is what a frame has at most: a row that is too large by itself has no place on the log.
+    """
+    for row, size in _too_large(block, most_bytes):
+        sentence = f"a frame of this row alone takes {size:,} bytes, the limit is {most_bytes:,} (frame_bytes)"
+        block.refusals.setdefault(row, invalid("RowTooLarge", sentence))
+    for rows, error_class, sentence in _findings(block, latest):
+        for row in np.flatnonzero(rows).tolist():
+            block.refusals.setdefault(row, invalid(error_class, sentence))
+
+
+def _too_large(block: Block, most_bytes: int) -> list[tuple[int, int]]:
+    """Rows that no frame has room for, and the size of each; a rough sum settles it for nearly all blocks."""
+    columns = [block.ids, *block.columns.values()]
+    around = block.layout.bytes_around
+    if sum(column.nbytes for column in columns) + around <= most_bytes:
+        return []
+    sizes = row_bytes(columns) + around
+    return [(row, int(sizes[row])) for row in np.flatnonzero(sizes > most_bytes).tolist()]
+
+
+def _findings(block: Block, latest: Ints | None) -> Iterator[Finding]:
+    yield from _time_findings(block, latest)
+    yield from _number_findings(block)
+    predicted, labelled = block.has(PREDICTION), block.has(LABEL)
+    versioned = present(block.columns["model_version"])
+    yield predicted != versioned, "HalfPrediction", "prediction and model_version go together: give both, or neither"
+    yield ~predicted & ~labelled, "EmptyRow", "a row needs a prediction, a label, or both"
+    yield from _version_findings(block)
+
+
+def _time_findings(block: Block, latest: Ints | None) -> Iterator[Finding]:
+    for name in ("predicted_at", "labelled_at"):
+        column = block.columns[name]
+        given, times = present(column), block.times(name)
+        if name == "predicted_at":
+            yield ~given, "MissingField", "predicted_at is missing"
+        wrong = given & ((times < EARLIEST_US) | (times >= LATEST_US))
+        yield wrong, "TimeOutOfRange", f"{name} is not between 1990 and 2100"
+        if latest is not None:
+            yield given & (times > latest), "TimeInFuture", f"{name} is far after the time of its record"
+
+
+def _number_findings(block: Block) -> Iterator[Finding]:
+    bounds = {"confidence": (0.0, 1.0), "weight": (0.0, np.inf), "latency_ms": (0.0, np.inf), "cost": (-np.inf, np.inf)}
+    for name, (low, high) in bounds.items():
+        column = block.columns.get(name)
+        if column is None or column.null_count == len(column):
+            continue
+        values = column.to_numpy(zero_copy_only=False)
+        wrong = present(column) & ~(np.isfinite(values) & (values >= low) & (values <= high))
+        yield wrong, "OutOfRange", f"{name} is not a finite number in its range"
+
+
+def _version_findings(block: Block) -> Iterator[Finding]:
+    column = block.columns["model_version"]
+    for version in pc.unique(column).to_pylist():
+        if version is not None and not VERSION.fullmatch(version):
+            wrong = (
+                pc.equal(column, pa.scalar(version)).fill_null(pa.scalar(value=False)).to_numpy(zero_copy_only=False)
+            )
+            yield wrong, "BadVersion", f"the version '{version[:40]}' {BAD_VERSION}"

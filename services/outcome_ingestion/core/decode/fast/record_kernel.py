@@ -1,0 +1,409 @@
+"""The compiled loop that reads records of one shape: what stands between values, and the values.
+
+A record is taken only where it is, byte by byte, what the usual decoder reads to the same values; every
+other is left to that decoder. So what is unusual here (an escape, a letter beyond ASCII, a time with
+seven decimals) costs time and never a wrong answer.
+
+All parts stand in this file because compiled code is kept until the file of its source changes.
+"""
+
+import numpy as np
+from numba import types
+from numpy.typing import NDArray
+
+from outcome_ingestion.core.decode.fast.compiled import BYTES, compiled, part
+
+Bytes = NDArray[np.uint8]
+Ints = NDArray[np.int64]
+Doubles = NDArray[np.float64]
+
+TEXT, NUMBER, MOMENT = 0, 1, 2
+AVRO_TEXT, AVRO_NUMBER, AVRO_WHOLE, AVRO_MOMENT = 3, 4, 5, 6
+"""What a value is. The first three stand in JSON (texts and moments between quotes), the others in Avro."""
+
+NO_TEXT, NO_MOMENT = -1, np.iinfo(np.int64).min
+"""The size of a text, and the time, that are null in a list."""
+
+_UNFIT = -1
+_QUOTE, _BACKSLASH, _SPACE, _ASCII_END = 0x22, 0x5C, 0x20, 0x80
+_MINUS, _PLUS, _POINT, _COLON, _ZERO = 0x2D, 0x2B, 0x2E, 0x3A, 0x30
+_OPENING, _CLOSING, _COMMA = 0x5B, 0x5D, 0x2C
+_NULL_BYTES, _DOUBLE_BYTES, _SECOND_BRANCH = 4, 8, 2
+_SOUND, _NULL, _HARD = 0, 1, 2
+_MOST_DIGITS, _EXACT, _MOST_POWER = 19, np.uint64(1 << 53), 22
+_EXACT_WHOLE = 1 << 53
+_POWERS = np.array([10.0**power for power in range(_MOST_POWER + 1)])
+_FIRST_YEAR, _LAST_YEAR = 1970, 2199
+_DAY_US, _HOUR_US, _MINUTE_US, _SECOND_US = 86_400_000_000, 3_600_000_000, 60_000_000, 1_000_000
+_LONGEST_FRACTION = 6
+
+
+@part
+def _same(data, at, other, start, size):
+    """Whether so many bytes agree: all are looked at, which the compiler does many at a time."""
+    differ, mine, theirs = np.uint8(0), np.uint64(at), np.uint64(start)
+    for i in range(np.uint64(size)):
+        differ |= data[mine + i] ^ other[theirs + i]
+    return differ == 0
+
+
+@part
+def _byte(data, at):
+    """A byte by a place that is not negative: without a look for places from the end all is twice as quick."""
+    return data[np.uint64(at)]
+
+
+@part
+def _digit(data, at, end):
+    """The digit that stands there, -1 where none does."""
+    if at >= end:
+        return -1
+    digit = np.int64(_byte(data, at)) - _ZERO
+    return digit if 0 <= digit <= 9 else -1
+
+
+@part
+def _text_end(data, at, end):
+    """Where the quote behind a plain text is."""
+    while at < end:
+        byte = _byte(data, at)
+        if byte == _QUOTE:
+            return at
+        if byte < _SPACE or byte >= _ASCII_END or byte == _BACKSLASH:
+            return _UNFIT
+        at += 1
+    return _UNFIT
+
+
+@part
+def _null_at(data, at, end):
+    return (
+        end - at >= 4
+        and _byte(data, at) == 0x6E
+        and _byte(data, at + 1) == 0x75
+        and _byte(data, at + 2) == 0x6C
+        and _byte(data, at + 3) == 0x6C
+    )
+
+
+@part
+def _whole_part(data, at, end):
+    """(Place behind it, its value, its digits) of the digits before the point; a zero stands alone."""
+    digit = _digit(data, at, end)
+    if digit < 0:
+        return _UNFIT, np.uint64(0), 0
+    if digit == 0:
+        return (_UNFIT if _digit(data, at + 1, end) >= 0 else at + 1), np.uint64(0), 0
+    value, count = np.uint64(0), 0
+    while digit >= 0:
+        value = value * np.uint64(10) + np.uint64(digit)
+        count += 1
+        at += 1
+        digit = _digit(data, at, end)
+    return at, value, count
+
+
+@part
+def _fraction(data, at, end, value, count):
+    """(Place behind it, value and digits with those behind the point, how many those are)."""
+    first = at + 1
+    at = first
+    digit = _digit(data, at, end)
+    while digit >= 0:
+        value = value * np.uint64(10) + np.uint64(digit)
+        if count > 0 or digit > 0:
+            count += 1
+        at += 1
+        digit = _digit(data, at, end)
+    return (_UNFIT if at == first else at), value, count, at - first
+
+
+@part
+def _exponent(data, at, end):
+    """(Place behind it, its value) of what stands behind an e."""
+    at += 1
+    sign = 1
+    if at < end and (_byte(data, at) == _PLUS or _byte(data, at) == _MINUS):
+        sign = -1 if _byte(data, at) == _MINUS else 1
+        at += 1
+    digit, value, first = _digit(data, at, end), 0, at
+    while digit >= 0:
+        value = min(value * 10 + digit, 100_000)
+        at += 1
+        digit = _digit(data, at, end)
+    return (_UNFIT if at == first else at), sign * value
+
+
+@part
+def _number(data, at, end):
+    """(Place behind it, its value, whether that is exact) of a number as JSON writes it.
+
+    Exact: the digits are a whole number under 2**53 and the power of ten is a double, so that one
+    operation rounds once (W. D. Clinger, How to read floating point numbers accurately, 1990). The
+    others are for a library to read. `-0` is left out: it is a whole number to some, no zero to others.
+    """
+    negative = at < end and _byte(data, at) == _MINUS
+    at += negative
+    at, digits, count = _whole_part(data, at, end)
+    if at < 0:
+        return at, 0.0, True
+    power, plain = 0, True
+    if at < end and _byte(data, at) == _POINT:
+        at, digits, count, after = _fraction(data, at, end, digits, count)
+        power, plain = -after, False
+    if at > 0 and at < end and (_byte(data, at) == 0x65 or _byte(data, at) == 0x45):
+        at, shown = _exponent(data, at, end)
+        power, plain = power + shown, False
+    if at < 0 or (negative and plain and count == 0):
+        return _UNFIT, 0.0, True
+    value = np.float64(digits)
+    exact = count == 0 or (count <= _MOST_DIGITS and digits <= _EXACT and -_MOST_POWER <= power <= _MOST_POWER)
+    if exact and count > 0:
+        value = value / _POWERS[-power] if power < 0 else value * _POWERS[power]
+    return at, (-value if negative else value), exact
+
+
+@part
+def _two(data, at):
+    """The number that two digits are; over 1,000 where they are none."""
+    tens, ones = np.int64(_byte(data, at)) - _ZERO, np.int64(_byte(data, at + 1)) - _ZERO
+    return tens * 10 + ones if 0 <= tens <= 9 and 0 <= ones <= 9 else 10_000
+
+
+@part
+def _days(year, month, day):
+    """Days since 1970; -1 where there is no such day (H. Hinnant, chrono-compatible low-level date algorithms)."""
+    leap = (year % 4 == 0 and year % 100 != 0) or year % 400 == 0
+    longest = 30 + (month + month // 8) % 2
+    if month == 2:
+        longest = 29 if leap else 28
+    if not (_FIRST_YEAR <= year <= _LAST_YEAR and 1 <= month <= 12 and 1 <= day <= longest):
+        return -1
+    shifted = year - (month <= 2)
+    era, of_era = shifted // 400, shifted % 400
+    of_year = (153 * (month + (9 if month <= 2 else -3)) + 2) // 5 + day - 1
+    return era * 146_097 + of_era * 365 + of_era // 4 - of_era // 100 + of_year - 719_468
+
+
+@part
+def _zone(data, at, end):
+    """(Place behind it, microseconds east of Greenwich) of a zone: Z, or hours and minutes."""
+    if at < end and _byte(data, at) == 0x5A:
+        return at + 1, 0
+    if end - at < 6 or (_byte(data, at) != _PLUS and _byte(data, at) != _MINUS) or _byte(data, at + 3) != _COLON:
+        return _UNFIT, 0
+    hours, minutes = _two(data, at + 1), _two(data, at + 4)
+    if hours > 23 or minutes > 59:
+        return _UNFIT, 0
+    east = hours * _HOUR_US + minutes * _MINUTE_US
+    return at + 6, (-east if _byte(data, at) == _MINUS else east)
+
+
+@part
+def _moment(data, at, end):
+    """(Place behind it, microseconds since 1970) of a time as RFC 3339 writes it, to microseconds."""
+    if (
+        end - at < 20
+        or _byte(data, at + 10) != 0x54
+        or _byte(data, at + 13) != _COLON
+        or _byte(data, at + 16) != _COLON
+    ):
+        return _UNFIT, 0
+    if _byte(data, at + 4) != _MINUS or _byte(data, at + 7) != _MINUS:
+        return _UNFIT, 0
+    days = _days(_two(data, at) * 100 + _two(data, at + 2), _two(data, at + 5), _two(data, at + 8))
+    hours, minutes, seconds = _two(data, at + 11), _two(data, at + 14), _two(data, at + 17)
+    if days < 0 or hours > 23 or minutes > 59 or seconds > 59:
+        return _UNFIT, 0
+    at += 19
+    fraction = 0
+    if _byte(data, at) == _POINT:
+        first, scale = at + 1, _SECOND_US
+        at = first
+        digit = _digit(data, at, end)
+        while digit >= 0 and at - first < _LONGEST_FRACTION:
+            scale //= 10
+            fraction += digit * scale
+            at += 1
+            digit = _digit(data, at, end)
+        if at == first:
+            return _UNFIT, 0
+    at, east = _zone(data, at, end)
+    return at, days * _DAY_US + hours * _HOUR_US + minutes * _MINUTE_US + seconds * _SECOND_US + fraction - east
+
+
+@part
+def _long(data, at, end):
+    """(Place behind it, its value) of a whole number in Avro: seven bits a byte, signs folded in."""
+    value, shift = np.uint64(0), np.uint64(0)
+    while at < end and shift < 64:
+        byte = np.uint64(_byte(data, at))
+        at += 1
+        if shift == 63 and byte > 1:
+            return _UNFIT, 0
+        value |= (byte & np.uint64(0x7F)) << shift
+        if byte < 0x80:
+            return at, np.int64(value >> np.uint64(1)) ^ -np.int64(value & np.uint64(1))
+        shift += np.uint64(7)
+    return _UNFIT, 0
+
+
+@part
+def _avro_text(data, at, end):
+    """(Where a plain text begins, where it ends) behind its length."""
+    at, size = _long(data, at, end)
+    if at < 0 or size < 0 or size > end - at:
+        return _UNFIT, _UNFIT
+    odd = np.uint8(0)
+    for i in range(size):
+        odd |= _byte(data, at + i)
+    return (_UNFIT if odd >= _ASCII_END else at), at + size
+
+
+@part
+def _json_value(data, at, end, kind, nullable):
+    """(Place behind it, number, moment or where it begins, size, state) of a value without quotes."""
+    if kind == TEXT:
+        stop = _text_end(data, at, end)
+        return stop, 0.0, at, stop - at, _SOUND
+    if kind == MOMENT:
+        at, moment = _moment(data, at, end)
+        return at, 0.0, moment, 0, _SOUND
+    if nullable and _null_at(data, at, end):
+        return at + _NULL_BYTES, 0.0, 0, 0, _NULL
+    stop, number, exact = _number(data, at, end)
+    return stop, number, at, stop - at, (_SOUND if exact else _HARD)
+
+
+@part
+def _listed_value(data, at, end, kind, nullable):
+    """The same of a value in a list: texts and moments have their quotes, or are null."""
+    at = _behind_spaces(data, at, end)
+    if kind == NUMBER:
+        return _json_value(data, at, end, kind, nullable)
+    if _null_at(data, at, end):
+        return at + _NULL_BYTES, 0.0, 0, 0, _NULL
+    if at >= end or _byte(data, at) != _QUOTE:
+        return _UNFIT, 0.0, 0, 0, _SOUND
+    at, number, whole, size, state = _json_value(data, at + 1, end, kind, nullable)
+    closed = 0 <= at < end and _byte(data, at) == _QUOTE
+    return (at + 1 if closed else _UNFIT), number, whole, size, state
+
+
+@part
+def _avro_value(data, at, end, kind, nullable):
+    """The same of a value in Avro; a number that is nullable has its branch before it, the first of two is null."""
+    if kind == AVRO_TEXT:
+        first, stop = _avro_text(data, at, end)
+        return (stop if first >= 0 else _UNFIT), 0.0, first, stop - first, _SOUND
+    if kind == AVRO_MOMENT or kind == AVRO_WHOLE:
+        at, whole = _long(data, at, end)
+        exact = whole != NO_MOMENT if kind == AVRO_MOMENT else -_EXACT_WHOLE <= whole <= _EXACT_WHOLE
+        return (at if exact else _UNFIT), np.float64(whole), whole, 0, _SOUND
+    if nullable:
+        branch = _byte(data, at) if at < end else _UNFIT
+        if branch == 0:
+            return at + 1, 0.0, 0, 0, _NULL
+        at = at + 1 if branch == _SECOND_BRANCH else end
+    if end - at < _DOUBLE_BYTES:
+        return _UNFIT, 0.0, 0, 0, _SOUND
+    number = data[at : at + _DOUBLE_BYTES].view(np.float64)[0]
+    return (at + _DOUBLE_BYTES if np.isfinite(number) else _UNFIT), number, 0, 0, _SOUND
+
+
+@part
+def _behind_spaces(data, at, end):
+    while at < end and _byte(data, at) == _SPACE:
+        at += 1
+    return at
+
+
+@part
+def _behind_value(data, at, end):
+    """(Place behind it, whether more follow) of what stands behind a value in a list."""
+    if at < end and _byte(data, at) == _COMMA:
+        return at + 1, True
+    return (at + 1 if at < end and _byte(data, at) == _CLOSING else _UNFIT), False
+
+
+_INTS = types.Array(types.int64, 1, "C")
+_WHOLES, _NUMBERS, _FLAGS = (types.Array(kind, 2, "C") for kind in (types.int64, types.float64, types.uint8))
+
+
+@compiled(
+    types.UniTuple(types.int64, 2)(
+        BYTES, _INTS, _INTS, types.boolean,
+        BYTES, _INTS, _WHOLES,
+        _INTS, _WHOLES, _WHOLES, _NUMBERS, _FLAGS, _WHOLES, _WHOLES,
+    )
+)  # fmt: skip
+def read_records(  # noqa: C901, PLR0912
+    data: Bytes, begins: Ints, ends: Ints, lists: bool,
+    fixed: Bytes, fixed_ends: Ints, slots: Ints,
+    counts: Ints, starts: Ints, sizes: Ints, numbers: Doubles, missing: Bytes, moments: Ints, hard: Ints,
+) -> tuple[int, int]:  # fmt: skip
+    """Read the records in `data` that have a shape; how many rows those hold, and how many numbers are hard.
+
+    A record stands from `begins[i]` to `ends[i]`. The shape: `fixed` bytes, up to `fixed_ends[s]` before value
+    `s`, which `slots[s]` says (kind, nullable, row of the output it goes to or -1). With `lists` each value is a
+    list of them, all of a record of one length. The outputs have a column for each row that fits, one after the
+    other; `counts[i]` says how many record `i` has, 0 where it does not fit or there is no room for it. `hard`
+    are the numbers that one operation does not read exactly: (row of the output, column, where it begins, its size).
+
+    Why one long function: a call hands over every field of every array, and counts who holds it. Only what
+    needs no array but the bytes is a part of its own: with the outputs handed on, all took three times as long.
+    """
+    done, hards, room = 0, 0, numbers.shape[1]
+    for i in range(len(begins)):
+        at, end, before, own, rows = begins[i], ends[i], 0, hards, 0
+        for s in range(len(slots)):
+            size = fixed_ends[s] - before
+            if size > end - at or not _same(data, at, fixed, before, size):
+                at = _UNFIT
+                break
+            at, before = at + size, fixed_ends[s]
+            kind, nullable, place = slots[s, 0], slots[s, 1] != 0, slots[s, 2]
+            row, more = done, True
+            if lists:
+                at = at + 1 if at < end and _byte(data, at) == _OPENING else _UNFIT
+            while more and at >= 0 and row < room:
+                if lists:
+                    at, number, whole, length, state = _listed_value(data, at, end, kind, nullable)
+                elif kind <= MOMENT:
+                    at, number, whole, length, state = _json_value(data, at, end, kind, nullable)
+                else:
+                    at, number, whole, length, state = _avro_value(data, at, end, kind, nullable)
+                if at >= 0 and place >= 0:
+                    if kind == NUMBER or kind == AVRO_NUMBER or kind == AVRO_WHOLE:
+                        numbers[place, row], missing[place, row] = number, state == _NULL
+                        if state == _HARD:
+                            hard[own, 0], hard[own, 1], hard[own, 2], hard[own, 3] = place, row, whole, length
+                            own += 1
+                    elif kind == MOMENT or kind == AVRO_MOMENT:
+                        moments[place, row] = whole if state == _SOUND else NO_MOMENT
+                    else:
+                        starts[place, row], sizes[place, row] = whole, (length if state == _SOUND else NO_TEXT)
+                row, more = row + 1, False
+                if lists and at >= 0:
+                    at, more = _behind_value(data, at, end)
+            if at < 0 or more or (s > 0 and row - done != rows):
+                at = _UNFIT
+                break
+            rows = row - done
+        fits = at >= 0 and end - at == len(fixed) - before and _same(data, at, fixed, before, end - at)
+        counts[i] = rows if fits else 0
+        if fits:
+            done, hards = done + rows, own
+    return done, hards
+
+
+@compiled(types.void(BYTES, _INTS, _INTS, types.Array(types.int32, 1, "C"), types.Array(types.uint8, 1, "C")))
+def gather(data: Bytes, starts: Ints, sizes: Ints, offsets: NDArray[np.int32], texts: Bytes) -> None:
+    """Lay pieces of `data` end to end; `offsets` (one more than pieces) say where each begins."""
+    at = 0
+    for i in range(len(starts)):
+        offsets[i] = at
+        for k in range(sizes[i]):
+            texts[np.uint64(at + k)] = data[np.uint64(starts[i] + k)]
+        at += max(0, sizes[i])
+    offsets[len(starts)] = at

@@ -1,0 +1,29 @@
+"""The class that msgspec reads a columnar record of one layout into."""
+
+from collections.abc import Callable
+from typing import Any, Literal
+
+import msgspec
+
+from driftloop.codec.columns import Column, ColumnBatch
+from driftloop.codec.outcomes import ShortText
+from outcome_ingestion.core.decode.layout import Layout
+
+_COLUMNS = {"number": list[float | None] | None, "category": Column | None}
+
+
+class TypedColumns:
+    """Decodes columnar records of one layout."""
+
+    def __init__(self, layout: Layout) -> None:
+        slots = [(f"f{i}", _COLUMNS[kind], None) for i, kind in enumerate(layout.raw.values())]
+        names = {f"f{i}": name for i, name in enumerate(layout.raw)}
+        features = msgspec.defstruct("Features", slots, gc=False, forbid_unknown_fields=True, rename=names)
+        target: Any = Column | dict[ShortText, Column] | None
+        if layout.single and layout.target[layout.single].kind == "number":
+            target = list[float | None] | dict[ShortText, Column] | None
+        fields: list[tuple[str, Any] | tuple[str, Any, Any]] = [("features", features)]
+        own: Any = Literal[layout.model_id]
+        fields += [("model_id", own), ("prediction", target, None), ("label", target, None)]
+        batch = msgspec.defstruct("Batch", fields, bases=(ColumnBatch,), gc=False, kw_only=True)
+        self.decode: Callable[[bytes], Any] = msgspec.json.Decoder(batch).decode

@@ -1,0 +1,1 @@
+"""Accepted rows to frames."""

@@ -1,0 +1,262 @@
+"""The stateful half of ingestion: decoded rows and labels to frames, partition by partition."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import zip_longest
+
+import numpy as np
+import pyarrow as pa
+
+from driftloop.codec.frames import Frame
+from outcome_ingestion.core.counts import DelayHistogram, IngestCounts
+from outcome_ingestion.core.decode.decoding import Decoded, bury
+from outcome_ingestion.core.decode.label_items import LabelItem
+from outcome_ingestion.core.decode.layout import Layout
+from outcome_ingestion.core.frames.blocks import ROWS_A_RECORD, Block, Ints, microseconds
+from outcome_ingestion.core.frames.completion import complete
+from outcome_ingestion.core.frames.frame_assembly import Piece, assemble, label_pieces
+from outcome_ingestion.core.frames.frame_sizes import cut
+from outcome_ingestion.core.identity.admission import Admission, LabelPlaces, admit
+from outcome_ingestion.core.identity.id_index import Known
+from outcome_ingestion.core.identity.repeats import labels_of_repeats
+from outcome_ingestion.core.identity.reuse import stamps_of, used_again
+from outcome_ingestion.core.labels.classes import respelled
+from outcome_ingestion.core.labels.event_clock import EventClock
+from outcome_ingestion.core.labels.joining import Joined, Joiner, NewRows, with_labels
+from outcome_ingestion.core.memory.consolidation import consolidate
+from outcome_ingestion.core.memory.entries import ModelMemory, in_parts
+from outcome_ingestion.core.memory.eviction import expire, make_room
+from outcome_ingestion.core.memory.partition_memory import PartitionMemory
+from outcome_ingestion.core.refusal import Refusal
+from outcome_ingestion.core.rules import IngestRules
+
+_PLACE, _AT = LabelItem._fields.index("place"), LabelItem._fields.index("at")
+_AHEAD_US = 60_000_000
+"""A time so far after its record's is of a clock that is ahead, and not of one that is a little out."""
+_NO_ROWS = NewRows(pa.array([], pa.string()), *(np.empty(0, dtype=np.int64) for _ in range(4)))
+
+
+@dataclass(slots=True)
+class Share:
+    """What of a batch came through one partition: by model, in the order of first sight."""
+
+    blocks: dict[str, Block] = field(default_factory=dict)
+    labels: dict[str, list[LabelItem]] = field(default_factory=dict)
+    admissions: dict[str, Admission] = field(default_factory=dict)
+    places: Ints = field(default_factory=lambda: np.empty(0, dtype=np.int64))
+    """Places of the admitted rows of all models, ascending."""
+
+    def before(self, place: int) -> "Share":
+        """What came before a place."""
+        blocks = {m: b.take(np.flatnonzero(b.places < place)) for m, b in self.blocks.items() if b.places[0] < place}
+        labels = {m: [i for i in items if i.place < place] for m, items in self.labels.items()}
+        return Share(blocks, {m: items for m, items in labels.items() if items})
+
+    def since(self, place: int) -> "Share":
+        """What came there and later."""
+        blocks = {m: b.take(np.flatnonzero(b.places >= place)) for m, b in self.blocks.items() if b.places[-1] >= place}
+        labels = {m: [i for i in items if i.place >= place] for m, items in self.labels.items()}
+        return Share(blocks, {m: items for m, items in labels.items() if items})
+
+
+def apply(
+    decoded: Decoded, memory_of: Callable[[int], PartitionMemory], rules: IngestRules, counts: IngestCounts
+) -> tuple[list[Frame], list[PartitionMemory]]:
+    """Frames of the batch, and the memories that changed."""
+    layouts = {block.layout.model_id: block.layout for block in decoded.blocks}
+    for placed in decoded.labels:
+        layouts.setdefault(placed.layout.model_id, placed.layout)
+    pieces: dict[str, list[Piece]] = {model_id: [] for model_id in layouts}
+    memories = []
+    for partition, share in sorted(_shares(decoded).items()):
+        memory = memory_of(partition)
+        memories.append(memory)
+        for part in _admitted(share, memory, decoded.dead, counts):
+            for model_id in dict.fromkeys([*part.blocks, *part.labels]):
+                _advance(part, memory.of(model_id), layouts[model_id], decoded.stamps, counts)
+                pieces[model_id] += _apply_model(part, memory, layouts[model_id], counts)
+            memory.total += len(part.places)
+        for model_id in {*share.blocks, *share.labels}:
+            expire(memory, model_id, layouts[model_id].give_up_us)
+        make_room(memory)
+    frames = [frame for m, found in pieces.items() if found for frame in assemble(layouts[m], found, rules.most)]
+    return frames, memories
+
+
+def _shares(decoded: Decoded) -> dict[int, Share]:
+    shares: dict[int, Share] = {}
+    for block in decoded.blocks:
+        for partition in np.unique(block.partitions).tolist():
+            rows = np.flatnonzero(block.partitions == partition)
+            own = block if len(rows) == len(block) else block.take(rows)
+            shares.setdefault(partition, Share()).blocks[block.layout.model_id] = own
+    for placed in decoded.labels:
+        share = shares.setdefault(placed.partition, Share())
+        share.labels.setdefault(placed.layout.model_id, []).append(placed.item)
+    return shares
+
+
+def _admitted(share: Share, memory: PartitionMemory, dead: dict[int, Refusal], counts: IngestCounts) -> Iterator[Share]:
+    """The share, admitted; in parts where an id that comes again has a label before it, which is to be joined first."""
+    rest: Share | None = share
+    while rest is not None:
+        part, rest = rest, None
+        blocks = list(part.blocks.values())
+        admissions, stop = admit(blocks, memory, _label_places(part) if blocks else {})
+        if stop is not None:
+            part, rest = part.before(stop), part.since(stop)
+            blocks = list(part.blocks.values())
+            admissions, _ = admit(blocks, memory, {})
+        _take_admissions(part, list(zip(blocks, admissions, strict=True)), memory, dead, counts)
+        yield part
+
+
+def _label_places(share: Share) -> LabelPlaces:
+    places: LabelPlaces = {}
+    for model_id, items in share.labels.items():
+        of_model = places.setdefault(model_id, {})
+        for item in items:
+            of_model.setdefault(item.prediction_id, []).append(item.place)
+    return places
+
+
+def _take_admissions(
+    share: Share,
+    admitted: Sequence[tuple[Block, Admission]],
+    memory: PartitionMemory,
+    dead: dict[int, Refusal],
+    counts: IngestCounts,
+) -> None:
+    for block, admission in admitted:
+        model_id = block.layout.model_id
+        share.admissions[model_id] = admission
+        if admission.again:
+            counts.reused_ids[model_id] = counts.reused_ids.get(model_id, 0) + len(admission.again)
+        for row in admission.refused:
+            bury(block, row, used_again(block.ids[row].as_py()), dead)
+        labels = labels_of_repeats(block, admission.repeated)
+        memory.ignore("duplicate", len(admission.repeated) - len(labels))
+        if labels:
+            share.labels.setdefault(model_id, []).extend(labels)
+    if admitted:
+        places = [block.places[admission.rows] for block, admission in admitted]
+        share.places = np.sort(np.concatenate(places))
+
+
+def _advance(share: Share, model: ModelMemory, layout: Layout, stamps: Ints, counts: IngestCounts) -> None:
+    """Move the clocks of a model's rows and labels, and count times that are ahead.
+
+    A model on the wall clock: no record moves its clock past the time of the log. One that goes by event
+    time: ahead is what lies further before all others than a label may come late.
+    """
+    block, admission = share.blocks.get(layout.model_id), share.admissions.get(layout.model_id)
+    items = sorted(share.labels.get(layout.model_id, ()))
+    if block is not None and admission is not None and len(admission.rows):
+        times = block.times("predicted_at")[admission.rows]
+        log = stamps[block.places[admission.rows] // ROWS_A_RECORD]
+        _take(model.row_clock, times, log, layout, counts)
+    if items:
+        times, places = (np.array([item[i] for item in items], dtype=np.int64) for i in (_AT, _PLACE))
+        _take(model.label_clock, times, stamps[places // ROWS_A_RECORD], layout, counts)
+
+
+def _take(clock: EventClock, times: Ints, log: Ints, layout: Layout, counts: IngestCounts) -> None:
+    if layout.spec.clock == "wall":
+        ahead = int(np.count_nonzero(times > log + _AHEAD_US))
+        clock.take(np.minimum(times, log), trusted=True)
+    else:
+        clock.take(times, trusted=False)
+        ahead = int(np.count_nonzero(times > clock.value + layout.give_up_us)) if clock.value else 0
+    if ahead:
+        counts.ahead[layout.model_id] = counts.ahead.get(layout.model_id, 0) + ahead
+
+
+def _apply_model(share: Share, memory: PartitionMemory, layout: Layout, counts: IngestCounts) -> list[Piece]:
+    """One model in one partition: what is remembered, and the rows that go out."""
+    model_id = layout.model_id
+    model, items = memory.of(model_id), share.labels.get(model_id, [])
+    batch, new = _new_rows(share, model_id)
+    joined = Joined()
+    if items or model.early:
+        joined = Joiner(model_id, memory, new, layout.give_up_us, share.places).run(items)
+    pieces = []
+    if batch is not None:
+        batch = _with_earlier_labels(batch, joined, layout)
+        pieces += _remember(memory, model_id, batch, new, dict(share.admissions[model_id].again))
+    pieces += label_pieces(joined.joins, batch, layout)
+    _write_down(memory, model_id, new, joined)
+    for delay in joined.delays_us:
+        counts.delays.setdefault(model_id, DelayHistogram()).add(delay)
+    return pieces
+
+
+def _new_rows(share: Share, model_id: str) -> tuple[pa.RecordBatch | None, NewRows]:
+    """The admitted rows of a model, as a frame has them; None where there are none."""
+    admission = share.admissions.get(model_id)
+    if admission is None or not len(admission.rows):
+        return None, _NO_ROWS
+    block = share.blocks[model_id]
+    if len(admission.rows) != len(block):
+        block = block.take(admission.rows)
+    batch = complete(block)
+    predicted_at, labelled_at = (microseconds(batch.column(name)) for name in ("predicted_at", "labelled_at"))
+    return batch, NewRows(block.ids, block.places, admission.ordinals, predicted_at, labelled_at.copy())
+
+
+def _with_earlier_labels(batch: pa.RecordBatch, joined: Joined, layout: Layout) -> pa.RecordBatch:
+    """The new rows with the labels that were there before them."""
+    if not joined.before:
+        return batch
+    events = batch.column("event")
+    labels = {
+        row: (item, "example" if events[row].as_py() == "example" else "outcome") for row, item in joined.before.items()
+    }
+    return respelled(with_labels(batch, labels, list(layout.target)), layout)
+
+
+def _remember(
+    memory: PartitionMemory, model_id: str, batch: pa.RecordBatch, new: NewRows, again: dict[int, int]
+) -> list[Piece]:
+    """Write the new rows down, as many at a time as a frame has: its bytes then serve as state too.
+
+    `again` has, by ordinal, the ordinal of the prediction that had the id before.
+    """
+    pieces, end, stamps = [], 0, stamps_of(new.predicted_at)
+    for rows in cut(batch, memory.rules.most):
+        start, end = end, end + len(rows)
+        part, seq = slice(start, end), memory.take_seq()
+        own = new.ordinals[part]
+        before = tuple((row, again[at]) for row, at in enumerate(own.tolist()) if at in again) if again else ()
+        memory.remember(model_id, seq, Known(new.ids.slice(start, len(rows)), own, stamps[part]), before)
+        _hold(memory, model_id, seq, rows, new.ordinals[part])
+        pieces.append(Piece(new.places[part], rows, full=end < len(batch) or len(rows) == memory.rules.frame_rows))
+        consolidate(memory, model_id)
+    return pieces
+
+
+def _hold(memory: PartitionMemory, model_id: str, seq: int, batch: pa.RecordBatch, ordinals: Ints) -> None:
+    """Hold rows that wait for a label, and where corrections are taken the labelled ones too."""
+    which = np.arange(len(batch))
+    if memory.rules.correctable_rows == 0:
+        which = np.flatnonzero(batch.column("labelled_at").is_null().to_numpy(zero_copy_only=False))
+    if len(which):
+        held = batch if len(which) == len(batch) else batch.take(pa.array(which))
+        memory.hold(model_id, seq, held, ordinals[which])
+
+
+def _write_down(memory: PartitionMemory, model_id: str, new: NewRows, joined: Joined) -> None:
+    seq, most = memory.take_seq(), memory.rules.frame_bytes // 2
+    early = in_parts(list(joined.early.values()), most)
+    for part, items in enumerate(early):
+        memory.keep_early(model_id, memory.take_seq() if part else seq, items)
+    if not joined.joins and not joined.found:
+        return
+    for join in joined.joins:
+        if join.chunk is None:
+            place = memory.of(model_id).held.find(int(new.ordinals[join.row]))
+            if place is not None:
+                memory.label(*place, join.item.at)
+    marks = in_parts([(join.item.prediction_id, join.item.at) for join in joined.joins], most)
+    parts = zip_longest(marks, in_parts(joined.found, most), fillvalue=())
+    for part, (labelled, found) in enumerate(parts):
+        memory.mark(model_id, memory.take_seq() if part else seq, list(labelled), list(found))

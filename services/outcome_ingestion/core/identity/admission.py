@@ -1,0 +1,145 @@
+"""Which rows are new, and their ordinals; which ids come again, and what for."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from driftloop.codec.frames import LABEL
+from outcome_ingestion.core.frames.blocks import Block, Ints
+from outcome_ingestion.core.identity.reuse import Earlier, Fate, fate_of, same_content
+from outcome_ingestion.core.memory.partition_memory import PartitionMemory
+
+LabelPlaces = dict[str, dict[str, list[int]]]
+"""Model → id → places of the labels of the batch, ascending."""
+
+
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """The rows of a block that are new, their ordinals, and the rows that are not.
+
+    `again` has the ordinals of rows whose id had another prediction before, each with that one's ordinal;
+    `refused` the rows whose id still belongs to another prediction.
+    """
+
+    rows: Ints
+    ordinals: Ints
+    repeated: tuple[int, ...] = ()
+    again: tuple[tuple[int, int], ...] = ()
+    refused: tuple[int, ...] = ()
+
+
+@dataclass(slots=True)
+class _Found:
+    """What became of the rows of one block so far."""
+
+    block: Block
+    ids: list[str]
+    known: list[int]
+    times: list[int]
+    kept: list[tuple[int, int]] = field(default_factory=list)
+    repeated: list[int] = field(default_factory=list)
+    again: list[tuple[int, int]] = field(default_factory=list)
+    refused: list[int] = field(default_factory=list)
+    new: dict[str, tuple[int, int]] = field(default_factory=dict)
+    """Id → (row, ordinal) of the newest row of this batch."""
+
+    def admission(self) -> Admission:
+        pairs = np.array(self.kept, dtype=np.int64).reshape(-1, 2)
+        return Admission(pairs[:, 0], pairs[:, 1], tuple(self.repeated), tuple(self.again), tuple(self.refused))
+
+
+def admit(blocks: Sequence[Block], memory: PartitionMemory, labels: LabelPlaces) -> tuple[list[Admission], int | None]:
+    """One admission a block (a block is one model's rows of the batch in this partition), and where to stop.
+
+    A row is repeated where its id is among the newest `remembered_rows` of the partition, or where the row
+    with that id still waits for its label, and it is the same prediction (`reuse`). The place is that of the
+    first row which cannot be judged before the labels that lie before it have been joined; None: all are.
+    """
+    if not blocks:
+        return [], None
+    if all(_all_new(block, memory) for block in blocks):
+        return _admit_all(blocks, memory.total), None
+    return _admit_one_by_one(blocks, memory, labels)
+
+
+def _all_new(block: Block, memory: PartitionMemory) -> bool:
+    return memory.of(block.layout.model_id).ids.all_new(block.ids)
+
+
+def _admit_all(blocks: Sequence[Block], total: int) -> list[Admission]:
+    rows = [np.arange(len(block), dtype=np.int64) for block in blocks]
+    if len(blocks) == 1:
+        return [Admission(rows[0], rows[0] + total)]
+    places = np.concatenate([block.places for block in blocks])
+    ordinals = np.empty(len(places), dtype=np.int64)
+    ordinals[np.argsort(places, kind="stable")] = np.arange(total, total + len(places))
+    ends = np.cumsum([len(block) for block in blocks])[:-1]
+    return [Admission(which, numbers) for which, numbers in zip(rows, np.split(ordinals, ends), strict=True)]
+
+
+def _admit_one_by_one(
+    blocks: Sequence[Block], memory: PartitionMemory, labels: LabelPlaces
+) -> tuple[list[Admission], int | None]:
+    total, found = memory.total, [_found(block, memory) for block in blocks]
+    arrivals = sorted(
+        (place, b, row) for b, block in enumerate(blocks) for row, place in enumerate(block.places.tolist())
+    )
+    for place, b, row in arrivals:
+        one = found[b]
+        model_id, name = one.block.layout.model_id, one.ids[row]
+        earlier = _earlier(one, row, memory, total)
+        fate = Fate.NEW if earlier is None else fate_of(earlier, one.times[row], one.block.layout.give_up_us)
+        between = labels.get(model_id, {}).get(name, ())
+        if fate is not Fate.REPEATED and earlier is not None and any(at < place for at in between):
+            return [each.admission() for each in found], place
+        if fate is Fate.REPEATED:
+            one.repeated.append(row)
+        elif fate is Fate.REFUSED:
+            one.refused.append(row)
+        else:
+            if earlier is not None:
+                one.again.append((total, earlier.ordinal))
+            one.new[name] = row, total
+            one.kept.append((row, total))
+            total += 1
+    return [each.admission() for each in found], None
+
+
+def _found(block: Block, memory: PartitionMemory) -> _Found:
+    known = memory.of(block.layout.model_id).ids.find(block.ids).tolist()
+    return _Found(block, block.ids.to_pylist(), known, block.times("predicted_at").tolist())
+
+
+def _earlier(one: _Found, row: int, memory: PartitionMemory, total: int) -> Earlier | None:
+    """The newest prediction with this id that is known; None where there is none."""
+    block, at = one.block, one.times[row]
+    here = one.new.get(one.ids[row])
+    if here is not None:
+        before, ordinal = here
+        is_labelled = block.columns[LABEL + next(iter(block.layout.target))][before].is_valid
+        same = one.times[before] == at
+        return Earlier(
+            ordinal,
+            same or memory.of(block.layout.model_id).was_made(one.ids[row], at),
+            one.times[before],
+            settled=is_labelled,
+            alike=not same and same_content(block.columns, before, block, row),
+        )
+    ordinal, model_id = one.known[row], block.layout.model_id
+    if ordinal < 0 or not (ordinal >= total - memory.rules.remembered_rows or memory.waits(model_id, ordinal)):
+        return None
+    model = memory.of(model_id)
+    place = model.held.find(ordinal)
+    same = model.ids.was_made(ordinal, at) or model.was_made(one.ids[row], at)
+    if place is None:
+        return Earlier(ordinal, same, None, settled=True, alike=False)
+    chunk, within = place
+    columns = {name: chunk.batch.column(i) for i, name in enumerate(chunk.batch.schema.names)}
+    return Earlier(
+        ordinal,
+        same,
+        int(chunk.predicted_at[within]),
+        settled=bool(chunk.labelled_at[within]),
+        alike=not same and same_content(columns, within, block, row),
+    )

@@ -1,0 +1,223 @@
+"""Labels of a batch meet rows: of this batch, of earlier ones, or none yet."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import numpy as np
+import pyarrow as pa
+
+from driftloop.codec.frames import LABEL
+from outcome_ingestion.core.decode.label_items import LabelItem
+from outcome_ingestion.core.frames.blocks import Ints
+from outcome_ingestion.core.identity.hash_table import NOWHERE
+from outcome_ingestion.core.labels.held_rows import Chunk
+from outcome_ingestion.core.memory.entries import ModelMemory
+from outcome_ingestion.core.memory.partition_memory import PartitionMemory
+
+
+class Join(NamedTuple):
+    """A label that goes out with its whole row. `chunk` is None where the row is of this batch."""
+
+    item: LabelItem
+    event: str
+    chunk: Chunk | None
+    row: int
+
+
+@dataclass(slots=True)
+class NewRows:
+    """The rows of a batch that were admitted, of one model and partition."""
+
+    ids: pa.StringArray
+    places: Ints
+    ordinals: Ints
+    predicted_at: Ints
+    labelled_at: Ints
+    """0 where the row came without a label."""
+
+
+@dataclass(slots=True)
+class Joined:
+    """What labels did: those that came before a row of this batch (by row), and those that go out."""
+
+    before: dict[int, LabelItem] = field(default_factory=dict)
+    joins: list[Join] = field(default_factory=list)
+    early: dict[str, LabelItem] = field(default_factory=dict)
+    found: list[str] = field(default_factory=list)
+    delays_us: list[int] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Joiner:
+    """Takes the labels of one model and partition, in the order of arrival."""
+
+    model_id: str
+    memory: PartitionMemory
+    new: NewRows
+    give_up_us: int
+    admitted_places: Ints
+    """Places of all rows of the batch that were admitted in this partition, ascending."""
+    result: Joined = field(default_factory=Joined)
+    _first: dict[int, LabelItem] = field(default_factory=dict)
+    """Row → the label that was there before it."""
+
+    def run(self, items: list[LabelItem]) -> Joined:
+        """Join them all. Chunks of earlier batches are marked at once."""
+        rows = dict(zip(self.new.ids.to_pylist(), range(len(self.new.ids)), strict=True))
+        model = self.memory.of(self.model_id)
+        self._meet_early(model, rows)
+        older = self._older(items, model)
+        ordered = [(item, rows.get(item.prediction_id)) for item in sorted(items)]
+        for item, row in ordered:
+            if row is not None and self.new.places[row] > item.place:
+                self._come_before(row, item)
+        self._settle()
+        for item, row in ordered:
+            if model.earlier and self._is_of_earlier(item, row, model, older):
+                continue
+            if row is None:
+                self._join_older(item, model, older[item.prediction_id])
+            elif self.new.places[row] <= item.place:
+                self._join_new(row, item)
+        return self.result
+
+    def _is_of_earlier(self, item: LabelItem, row: int | None, model: ModelMemory, older: dict[str, int]) -> bool:
+        """Whether the label was made before the newest prediction with its id, and so is of one before (joined)."""
+        ordinals = model.earlier.get(item.prediction_id)
+        if not ordinals:
+            return False
+        place = model.held.find(older[item.prediction_id]) if row is None else None
+        made = (
+            int(self.new.predicted_at[row]) if row is not None else int(place[0].predicted_at[place[1]]) if place else 0
+        )
+        if item.at >= made:
+            return False
+        held = [
+            ordinal for ordinal in ordinals if (at := model.held.find(ordinal)) and at[0].predicted_at[at[1]] <= item.at
+        ]
+        if held:
+            self._join_older(item, model, held[-1])
+        else:
+            self._ignore(item, "label_without_row")
+        return True
+
+    def _meet_early(self, model: ModelMemory, rows: dict[str, int]) -> None:
+        for prediction_id in sorted(model.early.keys() & rows.keys()):
+            item = self.memory.find_early(self.model_id, prediction_id)
+            assert item is not None
+            self.result.found.append(prediction_id)
+            self._come_before(rows[prediction_id], item)
+
+    def _come_before(self, row: int, item: LabelItem) -> None:
+        """The label was there first; of several the newest waits for the row, as where batches lie between them."""
+        known = self._first.get(row)
+        if known is not None and item.at <= known.at:
+            self._ignore(item, "label_repeated")
+            return
+        if known is not None:
+            self._ignore(item, "label_superseded")
+        self._first[row] = item
+
+    def _settle(self) -> None:
+        """Rows go out with the label that was there first, unless their own is newer."""
+        for row, item in self._first.items():
+            if item.at <= self.new.labelled_at[row]:
+                self._ignore(item, "label_repeated")
+            elif self._too_late(item, int(self.new.predicted_at[row])):
+                self._ignore(item, "label_too_late")
+            else:
+                self.new.labelled_at[row] = item.at
+                self.result.before[row] = item
+
+    def _join_new(self, row: int, item: LabelItem) -> None:
+        new = self.new
+        event = self._event(item, int(new.labelled_at[row]), int(new.predicted_at[row]), int(new.ordinals[row]))
+        if event is not None:
+            new.labelled_at[row] = item.at
+            self.result.joins.append(Join(item, event, None, row))
+
+    @staticmethod
+    def _older(items: list[LabelItem], model: ModelMemory) -> dict[str, int]:
+        """The ordinal of each label's row where it came in an earlier batch, else NOWHERE."""
+        ids = [item.prediction_id for item in items]
+        return dict(zip(ids, model.ids.find(pa.array(ids, pa.string())).tolist(), strict=True))
+
+    def _join_older(self, item: LabelItem, model: ModelMemory, ordinal: int) -> None:
+        if ordinal == NOWHERE:
+            self._wait(item)
+            return
+        place = model.held.find(ordinal)
+        if place is None:
+            self._ignore(item, "label_without_row")
+            return
+        chunk, row = place
+        event = self._event(item, int(chunk.labelled_at[row]), int(chunk.predicted_at[row]), ordinal)
+        if event is not None:
+            self.memory.label(chunk, row, item.at)
+            self.result.joins.append(Join(item, event, chunk, row))
+
+    def _event(self, item: LabelItem, labelled_at: int, predicted_at: int, ordinal: int) -> str | None:
+        """What the label is to a row that has come; None where it is to be ignored."""
+        if labelled_at == 0:
+            if self._too_late(item, predicted_at):
+                self._ignore(item, "label_too_late")
+                return None
+            self.result.delays_us.append(item.at - predicted_at)
+            return "label"
+        came_before = self.memory.total + int(np.searchsorted(self.admitted_places, item.place))
+        if ordinal < came_before - self.memory.rules.correctable_rows:
+            self._ignore(item, "label_without_row")  # as where the row is held no longer
+            return None
+        if item.at <= labelled_at:
+            self._ignore(item, "label_repeated")
+            return None
+        return "correction"
+
+    def _ignore(self, item: LabelItem, why: str) -> None:
+        self.memory.ignore("duplicate" if item.repeat else why)
+
+    def _too_late(self, item: LabelItem, predicted_at: int) -> bool:
+        return item.at - predicted_at > self.give_up_us
+
+    def _wait(self, item: LabelItem) -> None:
+        other = self.result.early.get(item.prediction_id)
+        waiting = self.memory.of(self.model_id).early.get(item.prediction_id)
+        known = max([kept.at for kept in (other, waiting and waiting[1]) if kept], default=0)
+        if item.at <= known:
+            self._ignore(item, "label_repeated")
+            return
+        if known:
+            self._ignore(item, "label_superseded")
+        self.result.early[item.prediction_id] = item
+
+
+def with_labels(batch: pa.RecordBatch, labels: dict[int, tuple[LabelItem, str]], fields: list[str]) -> pa.RecordBatch:
+    """The rows with these labels (row → label and event) in place of what they had.
+
+    `fields` are the target fields in the order of the labels' values. A label without a weight
+    leaves the row's own.
+    """
+    rows = sorted(labels)
+    items = [labels[row][0] for row in rows]
+    values = {LABEL + name: [item.values[i] for item in items] for i, name in enumerate(fields)}
+    values |= {
+        "event": [labels[row][1] for row in rows],
+        "labelled_at": [item.at for item in items],
+        "label_source": [item.source for item in items],
+    }
+    changed = {name: _replaced(batch.column(name), rows, given) for name, given in values.items()}
+    weighted = [row for row in rows if labels[row][0].weight is not None]
+    changed["weight"] = _replaced(batch.column("weight"), weighted, [labels[row][0].weight for row in weighted])
+    columns = [changed.get(name, batch.column(i)) for i, name in enumerate(batch.schema.names)]
+    return pa.RecordBatch.from_arrays(columns, names=batch.schema.names)
+
+
+def _replaced(column: pa.Array, rows: list[int], values: Sequence[object]) -> pa.Array:
+    """The column with `values` at `rows` (ascending)."""
+    if not rows:
+        return column
+    new = pa.array(values).cast(column.type)
+    picks = np.arange(len(column))
+    picks[rows] = np.arange(len(column), len(column) + len(rows))
+    return pa.concat_arrays([column, new]).take(pa.array(picks))

@@ -1,0 +1,70 @@
+"""Small batches are laid together, so that a row that waits costs the same however it came.
+
+A batch of one row takes kilobytes, nearly all of it the frame around it. Sixteen small ones become
+one, sixteen of those become one again: each row is written twice more, rarely a third time.
+"""
+
+import numpy as np
+import pyarrow as pa
+
+from outcome_ingestion.core.decode.timestamps import MOMENT
+from outcome_ingestion.core.identity.id_index import Known
+from outcome_ingestion.core.labels.held_rows import Chunk, chunk_of
+from outcome_ingestion.core.memory.entries import Seen
+from outcome_ingestion.core.memory.partition_memory import PartitionMemory
+
+_LARGEST = (16, 256)
+"""Batches under so many rows are laid together, smallest first."""
+
+
+def consolidate(memory: PartitionMemory, model_id: str) -> None:
+    """Lay the newest batches of a model together where there are enough small ones in a row."""
+    model, together = memory.of(model_id), memory.rules.laid_together
+    for largest in _LARGEST:
+        newest = model.recent[-together:]
+        alike = len(newest) == together and all(rows < largest for _, rows in newest)
+        if alike and all(seq in memory.seen for seq, _ in newest):
+            _lay_together(memory, model_id, [seq for seq, _ in newest])
+    if model.recent and model.recent[-1][1] >= _LARGEST[-1]:
+        model.recent.clear()
+
+
+def _lay_together(memory: PartitionMemory, model_id: str, seqs: list[int]) -> None:
+    seq = memory.take_seq()
+    chunks = [memory.chunks[old][1] for old in seqs if old in memory.chunks]
+    if len({chunk.batch.schema for chunk in chunks}) > 1:
+        return
+    if sum(chunk.batch.nbytes for chunk in chunks) > memory.rules.frame_bytes // 2:
+        return
+    parts = [memory.seen[old][1] for old in seqs]
+    if any(part.again for part in parts):
+        return
+    stamps = [part.known.stamps for part in parts]
+    joined_stamps = None if any(s is None for s in stamps) else np.concatenate([s for s in stamps if s is not None])
+    ids = pa.concat_arrays([part.known.ids for part in parts])
+    ordinals = np.concatenate([part.known.ordinals for part in parts])
+    memory.remember_together(model_id, seqs, seq, Seen(Known(ids, ordinals, joined_stamps), parts[-1].times))
+    if chunks:
+        _replace_chunks(memory, model_id, chunks, seq)
+
+
+def _replace_chunks(memory: PartitionMemory, model_id: str, chunks: list[Chunk], seq: int) -> None:
+    whole = _joined(chunks, seq)
+    memory.of(model_id).held.replace_newest(len(chunks), whole)
+    for old in chunks:
+        del memory.chunks[old.seq]
+        memory.put("rows", model_id, old.seq, None)
+    memory.chunks[seq] = model_id, whole
+    if whole.waiting == 0:
+        memory.settled.append((int(whole.ordinals[-1]), seq))
+    memory.put("rows", model_id, seq, whole.batch)
+
+
+def _joined(chunks: list[Chunk], seq: int) -> Chunk:
+    """The rows of all, with the time of the label that each has got since."""
+    table = pa.Table.from_batches([chunk.batch for chunk in chunks]).combine_chunks()
+    times = np.concatenate([chunk.labelled_at for chunk in chunks])
+    labelled_at = pa.array(times, pa.int64(), mask=times == 0).cast(MOMENT)
+    at = table.schema.get_field_index("labelled_at")
+    batch = table.set_column(at, table.schema.field(at), labelled_at).to_batches()[0]
+    return chunk_of(seq, batch, np.concatenate([chunk.ordinals for chunk in chunks]))

@@ -1,0 +1,72 @@
+"""A partition's memory from its state entries."""
+
+from collections.abc import Iterable
+
+import msgspec
+import numpy as np
+import pyarrow as pa
+
+from outcome_ingestion.core.decode.label_items import unpack_labels
+from outcome_ingestion.core.frames.blocks import Ints
+from outcome_ingestion.core.identity.id_index import Known
+from outcome_ingestion.core.labels.held_rows import chunk_of, decode_rows
+from outcome_ingestion.core.memory.entries import Marks, Seen
+from outcome_ingestion.core.memory.partition_memory import PartitionMemory
+
+_KINDS = ("ids", "rows", "marks", "early")
+_marks_decoder = msgspec.msgpack.Decoder(Marks)
+
+
+def restore(memory: PartitionMemory, state: Iterable[tuple[str, bytes]]) -> None:
+    """Take up the state entries of this partition, in the order in which they were written."""
+    entries = []
+    for key, value in state:
+        kind, model_id, number = key.split("/")
+        entries.append((int(number), model_id, _KINDS.index(kind), value))
+    steps = (_restore_seen, _restore_rows, _restore_marks, _restore_early)
+    for seq, model_id, kind_index, value in sorted(entries, key=lambda entry: entry[:3]):
+        steps[kind_index](memory, seq, model_id, value)
+        memory.next_seq = seq + 1
+    memory.take_changes({})
+
+
+def _restore_seen(memory: PartitionMemory, seq: int, model_id: str, value: bytes) -> None:
+    seen = Seen.decode(value)
+    memory.add_seen(seq, model_id, seen)
+    memory.total = max(memory.total, seen.known.end)
+    memory.of(model_id).row_clock.load(seen.times)
+
+
+def _restore_rows(memory: PartitionMemory, seq: int, model_id: str, value: bytes) -> None:
+    batch = decode_rows(value)
+    memory.add_chunk(
+        model_id, chunk_of(seq, batch, _ordinals_of(batch.column("prediction_id"), memory.seen[seq][1].known))
+    )
+
+
+def _ordinals_of(ids: pa.StringArray, known: Known) -> Ints:
+    """Ordinals of rows, which are some of those known, in the same order."""
+    if ids.equals(known.ids):
+        return known.ordinals
+    pairs = iter(zip(known.ids.to_pylist(), known.ordinals.tolist(), strict=True))
+    ordinals = [next(ordinal for known_id, ordinal in pairs if known_id == own) for own in ids.to_pylist()]
+    return np.array(ordinals, dtype=np.int64)
+
+
+def _restore_marks(memory: PartitionMemory, seq: int, model_id: str, value: bytes) -> None:
+    marks, model = _marks_decoder.decode(value), memory.of(model_id)
+    ordinals = model.ids.find(pa.array([prediction_id for prediction_id, _ in marks.labelled], pa.string()))
+    for (_, at), ordinal in zip(marks.labelled, ordinals.tolist(), strict=True):
+        place = model.held.find(ordinal)
+        if place is not None:
+            memory.label(*place, at)
+    for prediction_id in marks.found:
+        memory.find_early(model_id, prediction_id)
+    model.marks.append(seq)
+    model.label_clock.load(marks.times)
+
+
+def _restore_early(memory: PartitionMemory, seq: int, model_id: str, value: bytes) -> None:
+    items, times = unpack_labels(value)
+    memory.add_early(model_id, seq, items)
+    memory.of(model_id).label_clock.load(times)

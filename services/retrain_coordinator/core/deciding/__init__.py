@@ -1,0 +1,1 @@
+"""What a decision goes by: evidence, triggers, safeguards, and which rows to learn from."""

@@ -1,0 +1,1 @@
+"""Versions and what becomes of them; runs and their ends."""

@@ -1,0 +1,224 @@
+"""Versions and what becomes of them: registered → challenger → champion → archived, or rejected.
+
+Promotion puts the predecessor on probation duty: it is scored beside the new champion until the
+probation's rows are through, and comes back where the champion proves worse.
+"""
+
+from datetime import timedelta
+from typing import Literal
+from uuid import UUID
+
+from driftloop.contracts.message import Version
+from driftloop.contracts.retrain_decisions import SafeguardState
+from retrain_coordinator.core.decide import Decision
+from retrain_coordinator.core.lifecycle.target import obstacle, opponent
+from retrain_coordinator.core.lifecycle.versions import signature
+from retrain_coordinator.core.payoff import rule as payoff
+from retrain_coordinator.core.proof import challenge, probation
+from retrain_coordinator.core.state import VERSIONS_KEPT, ChallengeEntry, ProbationEntry, VersionEntry
+from retrain_coordinator.core.step import Step
+
+Figures = dict[str, float | str | None]
+
+
+def register(step: Step, version: Version, artifact: str, sha256: str, reason: str) -> None:
+    """Take in a version that was made elsewhere: the champion where there is none, else a challenger."""
+    state = step.state
+    bound = state.versions[state.champion].loss_bound if state.champion else 1.0
+    state.versions[version] = VersionEntry(
+        version=version, status="registered", spec_version=step.spec_version, artifact=artifact, sha256=sha256,
+        loss_bound=bound, lineage=step.chain(), target=signature(step.spec)["target"],
+    )  # fmt: skip
+    state.highest, state.signature = version, signature(step.spec)
+    step.event("registered", reason, version=version)
+    if state.champion is None:
+        promote(step, version, reason, trigger="register")
+        return
+    rule, unopposed = step.spec.challenge, opponent(state, step.spec) is None
+    entry = challenge.unproven(version, state.champion, rule, state.applied, state.labelled_rows)
+    state.challenges[version] = entry.model_copy(update={"loss_bound": bound, "unopposed": unopposed})
+    state.versions[version].status = "challenger"
+    step.decision("wait", "register", f"{reason}; it is held against {state.champion}", candidate=version)
+    step.event("challenged", f"challenges {state.champion}", version=version, previous_version=state.champion)
+    settle(step)
+
+
+def reuse(step: Step, decision: Decision) -> None:
+    """Let an archived version serve again, because it does better now: no run, the same probation."""
+    if decision.version is not None:
+        promote(
+            step, decision.version, decision.reason, action="reuse", trigger=decision.trigger,
+            evidence=decision.evidence, safeguards=decision.safeguards,
+        )  # fmt: skip
+
+
+def promote(
+    step: Step,
+    version: Version,
+    reason: str,
+    *,
+    action: Literal["promote", "reuse"] = "promote",
+    trigger: str = "proof",
+    evidence: Figures | None = None,
+    safeguards: tuple[SafeguardState, ...] = (),
+) -> None:
+    """Make a version the champion, publish decision and event, and begin the probation."""
+    state, entry = step.state, step.state.versions[version]
+    before = state.champion
+    causes = tuple(dict.fromkeys((*entry.lineage, *step.chain())))
+    state.challenges.pop(version, None)
+    made = step.decision(action, trigger, reason, candidate=version, run_id=entry.run_id, safeguards=safeguards,
+                         evidence=evidence, causes=causes)  # fmt: skip
+    chain = (*causes, made.message_id)
+    end_probation(step, f"{version} was promoted")
+    _serve(step, version)
+    step.event("promoted", reason, version=version, previous_version=before, causes=chain, evidence=evidence)
+    if before is None or before == version:
+        return
+    if (
+        step.spec.automation.roll_back
+        and step.spec.challenge.probation_rows
+        and obstacle(state, before, step.spec) is None
+    ):
+        state.versions[before].status = "archived"
+        state.probation = ProbationEntry(
+            champion=version, predecessor=before, since=state.applied, since_row=state.labelled_rows,
+            loss_bound=entry.loss_bound,
+        )  # fmt: skip
+    else:
+        _archive(step, before, f"{version} was promoted")
+    for other in tuple(state.challenges):
+        reject(step, other, f"{version} was promoted", trigger="superseded")
+
+
+def reject(
+    step: Step, version: Version, reason: str, *, trigger: str = "proof", evidence: Figures | None = None
+) -> None:
+    """End a challenge without a promotion; the books of the payoff rule are told."""
+    state = step.state
+    entry = state.challenges.pop(version, None)
+    figures = evidence or (challenge.verdict(entry, step.spec.challenge).evidence if entry else {})
+    known = state.versions[version]
+    made = step.decision("reject", trigger, reason, candidate=version, run_id=known.run_id, evidence=figures,
+                         causes=tuple(dict.fromkeys((*known.lineage, *step.chain()))))  # fmt: skip
+    known.status = "rejected"
+    step.event("rejected", reason, version=version, causes=(*made.caused_by, made.message_id), evidence=figures)
+    state.payoff = payoff.ended_training(state.payoff, promoted=False)
+    _forget_oldest(step)
+
+
+def roll_back(step: Step, to: Version, reason: str, *, trigger: str, evidence: Figures | None = None) -> None:
+    """Let an earlier version serve again; the one that served is archived and no longer scored."""
+    state = step.state
+    bad = state.champion
+    made = step.decision("roll_back", trigger, reason, candidate=to, evidence=evidence)
+    chain: tuple[UUID, ...] = (*made.caused_by, made.message_id)
+    if state.probation and state.probation.predecessor != to:
+        end_probation(step, f"{to} came back")
+    state.probation = None
+    state.champions = [version for version in state.champions if version not in (bad, to)]
+    _serve(step, to)
+    step.event("rolled_back", reason, version=to, previous_version=bad, causes=chain, evidence=evidence)
+    if bad is not None:
+        _archive(step, bad, f"{to} came back: {reason}")
+    for other in tuple(state.challenges):
+        reject(step, other, f"{to} came back", trigger="superseded")
+
+
+def settle(step: Step) -> None:
+    """Act on what the rows so far prove: promote, reject, roll back, end a probation, or nothing."""
+    state = step.state
+    for version in tuple(state.challenges):
+        entry = state.challenges.get(version)
+        if entry is not None:
+            _settle_challenge(step, entry)
+    if state.probation is not None:
+        _settle_probation(step, state.probation)
+
+
+def _settle_challenge(step: Step, entry: ChallengeEntry) -> None:
+    refused = obstacle(step.state, entry.version, step.spec)
+    if refused is not None:
+        reject(step, entry.version, refused, trigger="unusable")
+        return
+    word = challenge.verdict(entry, step.spec.challenge)
+    if word.outcome == "reject":
+        reject(step, entry.version, word.reason, evidence=word.evidence)
+    elif word.outcome == "promote" and not _must_wait(step, entry, word):
+        promote(step, entry.version, word.reason, evidence=word.evidence)
+
+
+def _must_wait(step: Step, entry: ChallengeEntry, word: challenge.ChallengeVerdict) -> bool:
+    """Whether a proven challenger waits: for the end of a freeze, a person's word, or a veto window."""
+    rules, state = step.policy.safeguards, step.state
+    if state.frozen is not None:
+        why, until = "freeze", None
+    elif "promote" in rules.approval or not step.spec.automation.promote:
+        why, until = "approval", None
+    elif rules.veto_window_seconds:
+        why, until = "veto_window", entry.waits_until or step.now + timedelta(seconds=rules.veto_window_seconds)
+        if step.now >= until:
+            return False
+    else:
+        return False
+    if entry.waits_for != why:
+        reason = f"{entry.version} is proven ({word.reason}); it waits for {_SAID[why]}"
+        step.decision("wait", why, reason, candidate=entry.version, evidence=word.evidence)
+        state.challenges[entry.version] = entry.model_copy(update={"waits_for": why, "waits_until": until})
+    return True
+
+
+_SAID = {
+    "freeze": "the end of the freeze",
+    "approval": "a person's `approve`",
+    "veto_window": "the end of the veto window",
+}
+
+
+def _settle_probation(step: Step, entry: ProbationEntry) -> None:
+    rule = step.spec.challenge
+    if probation.is_harmful(entry, rule.risk) and step.spec.automation.roll_back and step.state.frozen is None:
+        figures = probation.figures(entry)
+        reason = (
+            f"{entry.champion} is worse than {entry.predecessor} by {entry.harm.mean:.4f} on {entry.harm.rows} rows"
+        )
+        refused = obstacle(step.state, entry.predecessor, step.spec)
+        if refused is None:
+            roll_back(step, entry.predecessor, reason, trigger="harm", evidence=figures)
+            return
+        step.decision("refuse", "harm", f"{reason}; but {refused}", candidate=entry.predecessor, evidence=figures)
+        end_probation(step, refused)
+    elif entry.harm.rows >= rule.probation_rows:
+        end_probation(step, f"{entry.champion} came through its probation of {entry.harm.rows} rows")
+
+
+def end_probation(step: Step, reason: str) -> None:
+    """Let the predecessor go, where one is scored beside the champion."""
+    entry, step.state.probation = step.state.probation, None
+    if entry is not None:
+        _archive(step, entry.predecessor, reason)
+
+
+def _archive(step: Step, version: Version, reason: str) -> None:
+    step.state.versions[version].status = "archived"
+    step.event("archived", reason, version=version)
+    _forget_oldest(step)
+
+
+def _serve(step: Step, version: Version) -> None:
+    state = step.state
+    state.versions[version].status = "champion"
+    state.champion, state.champion_since = version, step.now
+    state.champions = [*(known for known in state.champions if known != version), version][-VERSIONS_KEPT:]
+    state.serving_since = state.applied.offset if state.applied else -1
+    state.scheduled_from = state.scheduled_from or step.now
+    state.refusals, state.feed, state.harm = [], [], None
+    state.payoff = payoff.began_serving(state.payoff, version, trained_rows=state.versions[version].rows)
+
+
+def _forget_oldest(step: Step) -> None:
+    state = step.state
+    needed = {*state.champions[-2:], *state.challenges, state.probation.predecessor if state.probation else None}
+    rest = [version for version in state.versions if version not in needed]
+    for version in rest[: max(0, len(rest) - VERSIONS_KEPT)]:
+        del state.versions[version]

@@ -1,0 +1,1 @@
+"""How a challenger is proven, and a champion watched after its promotion."""

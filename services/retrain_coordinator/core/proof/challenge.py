@@ -1,0 +1,155 @@
+"""A challenger under proof: what the paired losses say.
+
+First evidence of a challenge are the losses on the rows that its training held out, then those of
+each frame. The verdict may be asked for at any time; see `paired_test` for why that is allowed.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from driftloop.contracts.message import FramePosition, Version
+from driftloop.contracts.training_results import TrainingResult
+from driftloop.spec.model_spec import ChallengeRule
+from retrain_coordinator.core.proof.canary import one_look
+from retrain_coordinator.core.proof.fixed_look import fixed_look
+from retrain_coordinator.core.proof.paired_losses import capped_sum, differences
+from retrain_coordinator.core.proof.paired_test import PairedTest
+from retrain_coordinator.core.proof.segments import harmed_segment
+from retrain_coordinator.core.state import ChallengeEntry
+
+Evidence = dict[str, float | str | None]
+
+
+@dataclass(frozen=True, slots=True)
+class ChallengeVerdict:
+    """`continue` means that the rows so far prove neither."""
+
+    outcome: Literal["promote", "reject", "continue"]
+    reason: str
+    evidence: Evidence
+
+
+def least_gain(rule: ChallengeRule) -> float:
+    """The mean gain that must be exceeded: the minimum effect, or below zero where no loss of quality is enough.
+
+    >>> least_gain(ChallengeRule(minimum_effect=0.02)), least_gain(ChallengeRule(non_inferiority=0.01))
+    (0.02, -0.01)
+    """
+    return rule.minimum_effect if rule.non_inferiority is None else -rule.non_inferiority
+
+
+def unproven(
+    version: Version, champion: Version, rule: ChallengeRule, since: FramePosition | None, row: int
+) -> ChallengeEntry:
+    """A challenge without any evidence."""
+    return ChallengeEntry(
+        version=version,
+        champion=champion,
+        since=since,
+        since_row=row,
+        gain=PairedTest(margin=least_gain(rule)),
+        harm=PairedTest(margin=-least_gain(rule)),
+    )
+
+
+def begin(
+    result: TrainingResult,
+    champion: Version,
+    rule: ChallengeRule,
+    since: FramePosition | None,
+    row: int,
+    *,
+    refitted: bool = False,
+    unopposed: bool = False,
+) -> ChallengeEntry:
+    """The challenge of a run's version, with its held-out losses as the first evidence.
+
+    Of a version that was `refitted` they may prove a gain and never harm, and half the stake is kept
+    back for the rows that follow: they were predicted by a model that had not seen the newest rows,
+    the one that challenges has. Where the stream drifts, the first can lose and the second be right.
+    """
+    entry = unproven(result.version, champion, rule, since, row)
+    entry.loss_bound, entry.unopposed = result.loss_bound or 1.0, unopposed
+    held_out = result.validation
+    if held_out is None or len(held_out.champion_losses) != len(held_out.challenger_losses):
+        return entry
+    with_rows = after(entry, held_out.champion_losses, held_out.challenger_losses)
+    with_rows = with_rows.model_copy(update={"validated_rows": with_rows.gain.rows})
+    if not refitted:
+        return with_rows
+    return with_rows.model_copy(update={"gain": with_rows.gain.hedged(), "harm": entry.harm})
+
+
+def after(entry: ChallengeEntry, champion: Sequence[float], challenger: Sequence[float]) -> ChallengeEntry:
+    """The challenge with the losses of more rows, both versions on the same ones."""
+    gains = differences(champion, challenger, entry.loss_bound)
+    return entry.model_copy(
+        update={
+            "gain": entry.gain.after(gains),
+            "harm": entry.harm.after(-gains),
+            "champion_loss": entry.champion_loss + capped_sum(champion, challenger, entry.loss_bound),
+            "challenger_loss": entry.challenger_loss + capped_sum(challenger, champion, entry.loss_bound),
+        }
+    )
+
+
+def verdict(entry: ChallengeEntry, rule: ChallengeRule) -> ChallengeVerdict:
+    """What the rows so far prove, at the risk that the spec allows."""
+    evidence = _evidence(entry)
+    if entry.unopposed:
+        reason = f"{entry.champion} predicts another target than is declared, so there is nothing to compare with"
+        return ChallengeVerdict("promote", reason, evidence)
+    if rule.mode == "none":
+        return ChallengeVerdict("promote", "the spec asks for no proof", evidence)
+    harmed = harmed_segment(entry, rule.risk)
+    if harmed is not None:
+        test = entry.segments[harmed]
+        reason = f"worse on segment {harmed} by {test.mean:.4f} of the loss bound over {test.rows} rows, {_odds(test)}"
+        return ChallengeVerdict("reject", reason, {**evidence, "segment": harmed})
+    if rule.mode == "z-test":
+        outcome, reason, figures = fixed_look(entry, rule)
+        return ChallengeVerdict(outcome, reason, {**evidence, **figures})
+    if rule.mode == "canary":
+        outcome, reason, figures = one_look(entry, rule)
+        return ChallengeVerdict(outcome, reason, {**evidence, **figures})
+    return _by_bets(entry, rule, evidence)
+
+
+def _by_bets(entry: ChallengeEntry, rule: ChallengeRule, evidence: Evidence) -> ChallengeVerdict:
+    proven, harmful = entry.gain.proven(rule.risk / rule.challengers), entry.harm.proven(rule.risk)
+    if proven and (not harmful or entry.gain.peak_row <= entry.harm.peak_row):
+        said = "better" if rule.non_inferiority is None else f"not worse by {rule.non_inferiority:g}: better"
+        reason = f"{said} by {entry.gain.mean:.4f} of the loss bound on {entry.gain.rows} rows, {_odds(entry.gain)}"
+        return ChallengeVerdict("promote", reason, evidence)
+    if harmful:
+        least = least_gain(rule)
+        short = f"not better by {least:g}" if least > 0 else f"worse by more than {-least:g}" if least < 0 else "worse"
+        reason = f"{short} on {entry.gain.rows} rows ({entry.gain.mean:+.4f} of the loss bound), {_odds(entry.harm)}"
+        return ChallengeVerdict("reject", reason, evidence)
+    if entry.gain.rows >= rule.maximum_rows:
+        reason = f"neither better nor worse was proven in {entry.gain.rows} rows ({entry.gain.mean:+.4f})"
+        return ChallengeVerdict("reject", reason, evidence)
+    return ChallengeVerdict("continue", f"{entry.gain.rows} rows prove neither yet", evidence)
+
+
+def _evidence(entry: ChallengeEntry) -> Evidence:
+    rows = max(entry.gain.rows, 1)
+    corrected: Evidence = {"corrected_rows": float(entry.corrected_rows)} if entry.corrected_rows else {}
+    return {
+        "rows": float(entry.gain.rows),
+        "validated_rows": float(entry.validated_rows),
+        "mean_gain": entry.gain.mean,
+        "champion_loss": entry.champion_loss / rows,
+        "challenger_loss": entry.challenger_loss / rows,
+        "gain_evidence": float(np.exp(min(entry.gain.log_evidence, 50.0))),
+        "harm_evidence": float(np.exp(min(entry.harm.log_evidence, 50.0))),
+        "rows_per_news": entry.gain.inflation,
+        **corrected,
+    }
+
+
+def _odds(test: PairedTest) -> str:
+    return f"evidence {np.exp(min(test.peak, 50.0)):.3g} : 1 at row {test.peak_row}"

@@ -1,0 +1,31 @@
+"""A watched file, from address to result."""
+
+import time
+
+from driftloop.errors import ExitCode, UserError
+from driftloop.files.opening import open_table
+from driftloop.files.options import FileOptions
+from driftloop.tools.watch.baseline import baselines, default_baseline_rows
+from driftloop.tools.watch.options import WatchOptions
+from driftloop.tools.watch.play import Player, Progress
+from driftloop.tools.watch.reading import recorded_outcomes
+from driftloop.tools.watch.result import WatchResult, losses_of
+
+
+def watch(address: str, file: FileOptions, options: WatchOptions, player: Player, progress: Progress) -> WatchResult:
+    """What would have been found in a file; raises UserError with one sentence where that cannot be told."""
+    started = time.monotonic()
+    table = open_table(address, file)
+    recorded = recorded_outcomes(table, options)
+    if len(recorded) < 2:
+        raise UserError(f"{table.description.name} has too few rows to watch.", ExitCode.USAGE)
+    rows = options.baseline_rows or default_baseline_rows(len(recorded))
+    reference = baselines(recorded, rows)
+    if not len(reference.judged):
+        raise UserError(
+            f"all {len(recorded):,} rows are reference rows, none is left to watch: name fewer with --baseline-rows.",
+            ExitCode.USAGE,
+        )
+    found = player.play(recorded.take(reference.judged), reference.profiles, progress)
+    losses = losses_of(recorded)
+    return WatchResult(table.description, recorded, found, losses, reference.rows, time.monotonic() - started)

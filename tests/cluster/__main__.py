@@ -1,0 +1,49 @@
+"""`python -m tests.cluster [--short] --json FILE`: three brokers, driftloop's services, faults, and the count.
+
+Two rolling restarts, each broker killed twice, partitions reassigned and leaders elected, all under load
+(`--short`: one broker killed and one rolling restart). The report:
+
+    {"faults": 10, "acknowledged": 31204, "lost": 0, "doubled": 0, "longest_stall_seconds": 21.4,
+     "needed_a_hand": 0, "cases": {"NAME": true}}
+
+`acknowledged`: inputs that the brokers took. `lost`, `doubled`: of what must come out of each service. A stall is the
+time that a partition with input was not committed further. `needed_a_hand`: groups that did not get on again by
+themselves. Ends with 1 where anything was lost, doubled, needed a hand, stalled for more than 90 s, or where a case did
+not end in its sentence; with 2 where the machine cannot hold three brokers.
+"""
+
+import argparse
+import json
+import sys
+import tempfile
+from pathlib import Path
+
+from tests.cluster.run import run
+
+from driftloop.errors import ExitCode, UserError
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests.cluster", description="faults of a cluster of three")
+    parser.add_argument("--short", action="store_true", help="one broker killed and one rolling restart, no cases")
+    parser.add_argument("--json", type=Path, required=True, metavar="FILE", help="where the report goes")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--keep", type=Path, metavar="FOLDER", help="where to leave the logs of the services")
+    chosen = parser.parse_args()
+    try:
+        with tempfile.TemporaryDirectory(prefix="driftloop-cluster-") as folder:
+            report = run(Path(folder), short=chosen.short, seed=chosen.seed, said=_say, keep_in=chosen.keep)
+    except UserError as error:
+        _say(error.sentence)
+        return int(ExitCode.USAGE)
+    chosen.json.write_text(json.dumps(report.as_json(), indent=2) + "\n")
+    _say(json.dumps(report.as_json()))
+    return 0 if report.good else 1
+
+
+def _say(sentence: str) -> None:
+    print(sentence, file=sys.stderr, flush=True)  # noqa: T201
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,132 @@
+"""One run: three brokers, all services under load, faults, rest, the count, and the cases."""
+
+import shutil
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from random import Random
+from signal import SIGKILL
+from threading import Event
+
+from tests.chaos.case import PARTITIONS
+from tests.chaos.run import Feeder, catch_up, send
+from tests.chaos.verdict import Verdict
+from tests.cluster.brokers import Brokers, three_brokers
+from tests.cluster.case import cases, wrong_with
+from tests.cluster.faults import all_faults, few_faults
+from tests.cluster.pipeline import GROUPS, Pipeline
+from tests.cluster.stalls import StallWatch
+
+from driftloop.errors import UserError
+from driftloop.kafka.admin.quiescence import Quiescence
+from driftloop.kafka.admin.topics import apply_topics
+
+LONGEST_STALL_S = 90.0
+_BETWEEN_S, _SHORT_BETWEEN_S = 4.0, 1.5
+_ALONE_S = 120.0
+"""How long services are waited for that do not get on, before somebody lends a hand."""
+
+
+@dataclass(slots=True)
+class Report:
+    """See `tests.cluster.__main__`."""
+
+    faults: int = 0
+    acknowledged: int = 0
+    lost: int = 0
+    doubled: int = 0
+    out_of_order: int = 0
+    state_errors: int = 0
+    longest_stall_seconds: float = 0.0
+    longest_stall_of: str = ""
+    needed_a_hand: int = 0
+    exits: dict[str, int] = field(default_factory=dict)
+    cases: dict[str, bool] = field(default_factory=dict)
+    wall_seconds: float = 0.0
+
+    @property
+    def good(self) -> bool:
+        """Whether nothing was lost, doubled, disordered or wrong, and nobody had to help, or to wait for long."""
+        wrong = self.lost or self.doubled or self.out_of_order or self.state_errors or self.needed_a_hand
+        return not wrong and self.longest_stall_seconds <= LONGEST_STALL_S and all(self.cases.values())
+
+    def as_json(self) -> dict[str, object]:
+        """The fields of the report."""
+        return {name: getattr(self, name) for name in self.__slots__}
+
+
+def run(
+    folder: Path,
+    *,
+    short: bool = False,
+    seed: int = 1,
+    said: Callable[[str], None] = lambda _: None,
+    keep_in: Path | None = None,
+) -> Report:
+    """Run it in an empty folder. Raises UserError where the machine cannot hold it or a broker does not come up."""
+    report, began = Report(), time.monotonic()
+    with three_brokers(folder / "brokers") as brokers:
+        said(f"three brokers answer after {time.monotonic() - began:.0f} s")
+        pipeline = Pipeline(brokers.kafka, folder / "services", short=short)
+        pipeline.world.folder.mkdir()
+        try:
+            _faults(brokers, pipeline, report, Random(seed), short, said)
+        finally:
+            if keep_in is not None:
+                shutil.copytree(pipeline.world.folder, keep_in, dirs_exist_ok=True)
+        said("counting")
+        _count(pipeline, report)
+        for name, case in ({} if short else cases()).items():
+            wrong = wrong_with(case, brokers.kafka, f"{name}.")
+            said(f"case {name}: {wrong or 'ends as it must'}")
+            report.cases[name] = not wrong
+    report.wall_seconds = round(time.monotonic() - began, 1)
+    return report
+
+
+def _faults(
+    brokers: Brokers, pipeline: Pipeline, report: Report, random: Random, short: bool, said: Callable[[str], None]
+) -> None:
+    kafka, faults = brokers.kafka, (few_faults if short else all_faults)(brokers, random)
+    apply_topics(kafka, partitions=PARTITIONS, replication=3)
+    send(kafka, pipeline.prepare())
+    watch, stalls = Quiescence(kafka, GROUPS), StallWatch(kafka, GROUPS)
+    with pipeline.running():
+        watch.wait(120, alive=brokers.alive)
+        feeder = Feeder(pipeline.world, pipeline.inputs(), pipeline.rate)
+        feeder.start()
+        stalls.start()
+        for fault in faults:
+            Event().wait(_SHORT_BETWEEN_S if short else _BETWEEN_S)
+            at = time.monotonic()
+            fault.inflict()
+            report.faults += 1
+            said(f"{fault.name}: over after {time.monotonic() - at:.0f} s; {len(pipeline.world.sent)} inputs so far")
+        Event().wait(_SHORT_BETWEEN_S if short else _BETWEEN_S)
+        feeder.stop()
+        _rest(watch, brokers, pipeline, report, said)
+        stalls.stop()
+    report.longest_stall_seconds = round(stalls.stalls.longest, 1)
+    report.longest_stall_of = stalls.stalls.where
+    report.exits = {str(code): count for code, count in sorted(pipeline.exits().items())}
+
+
+def _rest(watch: Quiescence, brokers: Brokers, pipeline: Pipeline, report: Report, said: Callable[[str], None]) -> None:
+    """All that was fed is processed. Who does not get there alone is killed, which is the hand that was needed."""
+    try:
+        catch_up(watch, brokers.alive, _ALONE_S)
+    except UserError as error:
+        said(f"{error.sentence}\n{pipeline.last_words()}")
+        report.needed_a_hand = sum(lag > 0 for lag in watch.lag().values())
+        for replica in pipeline.replicas:
+            replica.signal(SIGKILL)
+        catch_up(watch, brokers.alive, _ALONE_S)
+
+
+def _count(pipeline: Pipeline, report: Report) -> None:
+    verdict = Verdict("cluster", report.faults, control=False)
+    pipeline.check(verdict)
+    report.acknowledged = len(pipeline.world.sent)
+    report.lost, report.doubled = verdict.lost, verdict.doubled
+    report.out_of_order, report.state_errors = verdict.out_of_order, verdict.state_errors
