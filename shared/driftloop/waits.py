@@ -260,4 +260,25 @@ RUNTIME: tuple[Wait, ...] = (
     ),
 )
 
-WAITS = INGESTION + ARCHIVE + DETECTION + COORDINATOR + TRAINER + SCORING + RUNTIME
+CONSOLE: tuple[Wait, ...] = (
+    Wait(
+        "view",
+        "operations_console",
+        "the broker, or a topic that it reads: it shows nothing before its view is whole",
+        "driftloop_console_view_whole",
+        "/readyz: the view is still being loaded",
+        "DriftloopConsoleIsNotWhole",
+        "the broker answers and the topics are there; its log says what is missing",
+    ),
+    Wait(
+        "notification",
+        "operations_notify",
+        "a receiver that is away or refuses, for three days at most",
+        "driftloop_notifications_failing",
+        "notifications that a receiver has refused, or not answered",
+        "DriftloopNotificationsFail",
+        "the receiver takes it: `driftloop notify test CHANNEL` says what is wrong",
+    ),
+)
+
+WAITS = INGESTION + ARCHIVE + DETECTION + COORDINATOR + TRAINER + SCORING + RUNTIME + CONSOLE

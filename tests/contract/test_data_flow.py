@@ -5,6 +5,8 @@ from pathlib import Path
 import pytest
 
 import drift_detection.app
+import operations_console.app
+import operations_console.core.fleet
 import outcome_ingestion.app
 import retrain_coordinator.app
 import trainer_worker.app
@@ -12,9 +14,9 @@ from driftloop.contracts.topics import DEAD_LETTERS, topics
 from driftloop.kafka.admin.access import Grant, read_grants
 from driftloop.kafka.admin.topics import STATEFUL_GROUPS
 from driftloop.kafka.settings import LoopSettings
-from driftloop.tools.local.programs import SERVICES
+from driftloop.tools.local.programs import NOTIFY, SERVICES
 
-APPS = (outcome_ingestion.app, drift_detection.app, retrain_coordinator.app, trainer_worker.app)
+APPS = (outcome_ingestion.app, drift_detection.app, retrain_coordinator.app, trainer_worker.app, operations_console.app)
 LOOPS = {
     loop.group: (app.__name__.partition(".")[0], loop)
     for app in APPS
@@ -24,13 +26,23 @@ LOOPS = {
 GRANTS = {grant.principal: grant for grant in read_grants(Path(__file__).parents[2] / "deploy" / "acls.yaml")}
 
 
+CONSOLE = GRANTS["operations_console"]
+"""The console reads outside the loop: its view says what of."""
+
+
+def test_the_console_is_granted_what_its_view_is_folded_from():
+    assert set(CONSOLE.reads) == set(operations_console.core.fleet.TOPICS)
+    assert (CONSOLE.groups, CONSOLE.own_groups) == ((), f"{operations_console.app.GROUP}-")
+
+
 def test_every_process_has_one_loop_named_as_its_group():
-    assert set(LOOPS) == set(SERVICES)
+    assert set(LOOPS) == {*SERVICES, NOTIFY}
 
 
 @pytest.mark.parametrize("topic", topics())
 def test_the_topic_file_names_every_service_that_reads_it(topic: str):
     readers = {package for package, loop in LOOPS.values() if topic in (*loop.inputs, *loop.tables)}
+    readers |= {"operations_console"} if topic in CONSOLE.reads else set()
     people = {"people", "serving", "registry"}
     assert set(topics()[topic].consumers) - people == readers
 
@@ -46,6 +58,7 @@ def test_a_process_is_granted_what_its_loop_reads_and_nothing_more(group: str):
 @pytest.mark.parametrize("topic", topics())
 def test_the_topic_file_names_every_service_that_may_write_it(topic: str):
     writers = {LOOPS[group][0] for group in LOOPS if topic in GRANTS[group].writes}
+    writers |= {"operations_console"} if topic in CONSOLE.writes else set()
     outside = {"producers", "people"}
     assert set(topics()[topic].producers) - outside == writers
 

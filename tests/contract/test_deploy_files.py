@@ -14,12 +14,17 @@ from pydantic_settings import BaseSettings
 
 from driftloop.kafka.admin.topics import STATEFUL_GROUPS
 from driftloop.kafka.settings import KafkaSettings
-from driftloop.tools.local.programs import SERVICES
+from driftloop.tools.local.programs import NOTIFY, PROCESSES, SERVICES
+from operations_console.core.notify.rules import Rules
 
 ROOT = Path(__file__).parents[2]
 COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
 BASE = ROOT / "deploy" / "k8s" / "base"
 PRODUCTION = ROOT / "deploy" / "k8s" / "overlays" / "production"
+
+
+def test_the_rules_that_are_shipped_are_rules():
+    Rules.model_validate(yaml.safe_load((ROOT / "deploy" / "notifications.yaml").read_text()))
 
 
 def documents(path: Path) -> list[dict[str, Any]]:
@@ -33,6 +38,10 @@ def resources() -> list[dict[str, Any]]:
 
 def stateful_sets() -> dict[str, dict[str, Any]]:
     return {r["metadata"]["name"]: r for r in resources() if r["kind"] == "StatefulSet"}
+
+
+def workloads() -> dict[str, dict[str, Any]]:
+    return {r["metadata"]["name"]: r for r in resources() if r["kind"] in ("StatefulSet", "Deployment")}
 
 
 def known_variables(module: str) -> set[str]:
@@ -55,7 +64,7 @@ def deployed() -> Iterator[Any]:
         if "python" in service.get("command", []):
             module, *arguments = service["command"][2:]
             yield pytest.param(name, module, arguments, set(service["environment"]), id=f"compose-{name}")
-    for name, resource in stateful_sets().items():
+    for name, resource in workloads().items():
         container = resource["spec"]["template"]["spec"]["containers"][0]
         module, *arguments = container["command"][2:]
         variables = {entry["name"] for entry in container["env"]}
@@ -63,16 +72,17 @@ def deployed() -> Iterator[Any]:
 
 
 @pytest.mark.parametrize(("name", "module", "arguments", "variables"), list(deployed()))
-def test_a_deployed_process_is_one_of_the_six_and_knows_its_variables(
+def test_a_deployed_process_is_one_of_ours_and_knows_its_variables(
     name: str, module: str, arguments: list[str], variables: set[str]
 ):
-    assert SERVICES[name] == (module, *arguments)
+    assert PROCESSES[name] == (module, *arguments)
     assert variables <= known_variables(module)
 
 
 def test_compose_and_kubernetes_run_every_process():
-    assert set(SERVICES) <= set(COMPOSE["services"])
-    assert set(SERVICES) == {name.replace("-", "_") for name in stateful_sets()}
+    assert set(PROCESSES) <= set(COMPOSE["services"])
+    assert {*SERVICES, NOTIFY} == {name.replace("-", "_") for name in stateful_sets()}
+    assert set(PROCESSES) == {name.replace("-", "_") for name in workloads()}
 
 
 def test_the_compose_file_keeps_to_the_compose_specification():
@@ -85,8 +95,17 @@ def test_prometheus_scrapes_every_process_of_the_compose_file():
     config = yaml.safe_load((ROOT / "deploy" / "prometheus" / "prometheus.yml").read_text())
     scraped = config["scrape_configs"][0]["static_configs"]
     assert {entry["labels"]["process"]: entry["targets"] for entry in scraped} == {
-        name: [f"{name}:9464"] for name in SERVICES
+        name: [f"{name}:9464"] for name in PROCESSES
     }
+
+
+def test_alerts_go_to_an_alertmanager_whose_receivers_are_declared():
+    config = yaml.safe_load((ROOT / "deploy" / "alertmanager" / "alertmanager.yml").read_text())
+    named = {config["route"]["receiver"], *(route["receiver"] for route in config["route"]["routes"])}
+    assert named <= {receiver["name"] for receiver in config["receivers"]}
+    prometheus = yaml.safe_load((ROOT / "deploy" / "prometheus" / "prometheus.yml").read_text())
+    (targets,) = prometheus["alerting"]["alertmanagers"][0]["static_configs"]
+    assert {target.partition(":")[0] for target in targets["targets"]} <= set(COMPOSE["services"])
 
 
 def test_every_long_running_compose_service_restarts_and_says_whether_it_lives():
@@ -116,7 +135,7 @@ def test_every_kubernetes_file_is_part_of_the_base():
 
 def test_every_process_has_probes_limits_and_a_disruption_budget():
     budgets = {r["metadata"]["name"] for r in resources() if r["kind"] == "PodDisruptionBudget"}
-    for name, resource in stateful_sets().items():
+    for name, resource in workloads().items():
         container = resource["spec"]["template"]["spec"]["containers"][0]
         assert container["livenessProbe"]["httpGet"]["path"] == "/livez"
         assert container["readinessProbe"]["httpGet"]["path"] == "/readyz"
@@ -149,7 +168,9 @@ def test_the_production_overlay_patches_what_is_there():
 
 def test_shared_configuration_is_understood_by_the_kafka_settings():
     for resource in [*resources(), *documents(PRODUCTION / "kafka.yaml")]:
-        if resource["kind"] == "ConfigMap":
+        if resource["kind"] == "ConfigMap" and "notifications.yaml" in resource["data"]:
+            Rules.model_validate(yaml.safe_load(resource["data"]["notifications.yaml"]))
+        elif resource["kind"] == "ConfigMap":
             assert set(resource["data"]) <= kafka_variables()
 
 
@@ -165,6 +186,30 @@ def test_the_image_is_built_from_files_that_are_sent_to_it_and_runs_as_nobody_sp
     assert all((ROOT / source).exists() for source in copied)
     assert re.findall(r"^USER (\d+)$", text, re.M) == ["10001"]
     assert text.count("\nFROM ") == 2
+
+
+def test_the_console_is_never_open_to_a_network():
+    for variables in (
+        COMPOSE["services"]["operations_console"]["environment"],
+        {e["name"]: e for e in workloads()["operations-console"]["spec"]["template"]["spec"]["containers"][0]["env"]},
+    ):
+        assert "DRIFTLOOP_OPERATIONS_CONSOLE_TOKENS_FILE" in variables
+    assert all(port.startswith("127.0.0.1:") for port in COMPOSE["services"]["operations_console"]["ports"])
+
+
+def test_the_console_is_reached_through_its_service_and_ingress():
+    found = {(r["kind"], r["metadata"]["name"]): r for r in resources()}
+    console = ("operations-console",)
+    assert {("Service", *console), ("Ingress", *console), ("NetworkPolicy", *console)} <= set(found)
+    service = found["Service", "operations-console"]["spec"]
+    labels = workloads()["operations-console"]["spec"]["template"]["metadata"]["labels"]
+    assert service["selector"].items() <= labels.items()
+
+
+def test_the_console_has_a_unit_of_its_own():
+    unit = (ROOT / "deploy" / "systemd" / "driftloop-console.service").read_text()
+    assert "-m operations_console" in unit
+    assert set(re.findall(r"^Environment=(\w+)=", unit, re.M)) <= known_variables("operations_console")
 
 
 def test_the_systemd_unit_runs_the_command_and_restarts_it():

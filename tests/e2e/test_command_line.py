@@ -5,6 +5,7 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.request
 from pathlib import Path
 
 import pytest
@@ -27,9 +28,9 @@ def driftloop(*arguments, seconds=60, cwd=None):
     )
 
 
-def start_up(home: Path, log: Path) -> subprocess.Popen:
+def start_up(home: Path, log: Path, *options: str) -> subprocess.Popen:
     command = [sys.executable, "-c", "from driftloop.tools.cli.main import main; main()", "up", "--home", str(home)]
-    return subprocess.Popen(command, stdout=log.open("w"), stderr=subprocess.STDOUT)
+    return subprocess.Popen([*command, *options], stdout=log.open("w"), stderr=subprocess.STDOUT)
 
 
 def await_line(log: Path, words: str, process: subprocess.Popen, seconds=180):
@@ -49,9 +50,12 @@ def stop(process: subprocess.Popen) -> int:
 def test_up_stopped_and_started_keeps_specs_and_refuses_a_second_one(tmp_path):
     home, log, spec = tmp_path / "home", tmp_path / "up.log", tmp_path / "pricing.yaml"
     spec.write_text(SPEC)
-    first = start_up(home, log)
+    first = start_up(home, log, "--json")
     try:
         await_line(log, "Ctrl-C stops it", first)
+        address = next(json.loads(line) for line in log.read_text().splitlines() if line.startswith("{"))["console"]
+        for path in ("/livez", "/readyz", "/openapi.json", "/"):
+            assert urllib.request.urlopen(address + path, timeout=10).status == 200
         assert driftloop("models", "apply", spec, "--home", home).stdout.startswith("pricing: spec version 1 applied")
         assert "nothing changed" in driftloop("models", "apply", spec, "--home", home).stdout
         frozen = driftloop("freeze", "pricing", "--reason", "stock-taking", "--home", home, "--json")

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-SERVICES = ("outcome_ingestion", "drift_detection", "retrain_coordinator", "trainer_worker")
+SERVICES = ("outcome_ingestion", "drift_detection", "retrain_coordinator", "trainer_worker", "operations_console")
 
 
 def run(*command: str | Path, cwd: Path) -> str:
@@ -60,8 +60,10 @@ def test_the_wheel_says_that_it_is_typed_and_licensed(installed: Path):
 
 def test_presets_and_other_data_files_are_in_the_wheel(installed: Path):
     site_packages = next(installed.parent.glob("lib/python3*/site-packages"))
-    shared = ROOT / "shared"
     data = [
-        path.relative_to(shared) for path in shared.rglob("*") if path.is_file() and "__pycache__" not in path.parts
+        path.relative_to(root)
+        for root in (ROOT / "shared", ROOT / "services")
+        for path in root.rglob("*")
+        if path.is_file() and "__pycache__" not in path.parts
     ]
     assert [path for path in data if not (site_packages / path).is_file()] == []

@@ -69,3 +69,15 @@ def test_the_site_builds_strictly(tmp_path):
     command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "-d", str(tmp_path)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.slow
+def test_the_table_of_odd_input_is_that_of_the_tests():
+    command = [sys.executable, "-m", "tests.wild.table", "check"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_there_is_a_wealth_of_odd_input():
+    (count,) = re.findall(r"^(\d+) cases\.$", (DOCS / "odd-input.md").read_text(), re.MULTILINE)
+    assert int(count) >= 80

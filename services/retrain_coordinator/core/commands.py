@@ -23,7 +23,22 @@ def obey(step: Step, command: ModelCommand) -> None:
         names = ", ".join(listed) or "nobody"
         _refuse(step, command, f"{command.requested_by} may not: the spec's permissions.{right} lists {names}")
         return
+    if not _is_proven(step, command):
+        _refuse(
+            step, command, "the spec's permissions.signed_by asks for a console's signature, and this has none of it"
+        )
+        return
     _ANSWERS[command.command](step, command)
+
+
+def _is_proven(step: Step, command: ModelCommand) -> bool:
+    """Whether the command is signed, where signatures are asked for; a host's figures ask for nothing."""
+    keys = step.spec.permissions.signed_by
+    if keys is None or command.command == "report":
+        return True
+    from driftloop.contracts.signed_commands import is_signed
+
+    return is_signed(command, keys)
 
 
 def _who(command: ModelCommand) -> str:

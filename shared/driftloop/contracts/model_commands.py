@@ -38,3 +38,5 @@ class ModelCommand(ControlMessage):
     readings: dict[str, float] = Field(default_factory=dict)
     reason: str = Field(min_length=1, max_length=2000)
     requested_by: str = Field(min_length=1, max_length=200)
+    signature: str | None = Field(default=None, max_length=10_000)
+    """A JWS of what is asked for, by whoever has checked who asks: see `driftloop.contracts.signed_commands`."""

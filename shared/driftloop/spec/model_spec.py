@@ -219,6 +219,9 @@ class Permissions(SpecPart):
     """Names that may let a version serve; none: anybody."""
     roll_back: tuple[str, ...] | None = None
     """Names that may roll back; none: anybody."""
+    signed_by: tuple[str, ...] | None = None
+    """Public keys of consoles (`driftloop tokens signing-key` shows one): a command that none of them has signed is
+    refused, and a name is then a proof; none: signatures are not asked for."""
 
 
 _NUMBER = {"required": ["kind"], "properties": {"kind": {"const": "number"}}}

@@ -7,11 +7,11 @@ from driftloop.contracts.topics import topics
 from driftloop.kafka.admin.topics import STATEFUL_GROUPS
 from driftloop.kafka.clients.clients import client_config, transactional_producer
 from driftloop.kafka.settings import KafkaSettings
-from driftloop.tools.local.programs import SERVICES
+from driftloop.tools.local.programs import PROCESSES as PROGRAMS
 
 pytestmark = pytest.mark.broker
 
-PROCESSES = list(SERVICES)
+PROCESSES = list(PROGRAMS)
 EVERYTHING = {*topics(), *(f"{group}-changelog" for group in STATEFUL_GROUPS)}
 
 

@@ -2,7 +2,14 @@
 
 import pytest
 
+from driftloop.contracts.message import derive_id
+from driftloop.contracts.model_commands import ModelCommand
+from driftloop.contracts.signed_commands import drawn_key, public_key, signed
+from driftloop.contracts.topics import MODEL_COMMANDS
+from driftloop.spec.model_spec import Permissions
+
 HARMFUL = {"triggers": {"harmful_drift": True, "payoff": None}}
+KEY = drawn_key()
 BAD, GOOD = [1.0] * 100, [0.0] * 100
 
 
@@ -48,6 +55,20 @@ def test_only_who_is_listed_may_let_a_version_serve_or_roll_one_back(story, comm
     assert f"bob may not: the spec's permissions.{right} lists ada" in told.decisions[-1].reason
     told.command(command, "ada", version="9.0.0")
     assert "may not" not in told.decisions[-1].reason
+
+
+def test_where_signatures_are_asked_for_an_unsigned_command_is_not_obeyed(story):
+    told = story().first_version()
+    told.apply(told.spec.model_copy(update={"permissions": Permissions(signed_by=(public_key(KEY),))}), 2)
+    told.command("freeze", "ada")
+    assert "signed_by" in told.decisions[-1].reason
+    for number, key in enumerate((drawn_key(), KEY)):
+        command = ModelCommand(
+            message_id=derive_id("signed", number), model_id="m", occurred_at=told.now, command="freeze",
+            reason="because", requested_by="ada",
+        )  # fmt: skip
+        told.say(MODEL_COMMANDS, signed(command, key))
+    assert told.actions[-3:] == ["refuse", "refuse", "freeze"]
 
 
 def test_nobody_may_where_the_list_is_empty_and_other_commands_stay_free(story):

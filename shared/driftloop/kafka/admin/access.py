@@ -31,13 +31,15 @@ class Grant(BaseModel):
     """What one principal may do.
 
     `groups` are the consumer groups it joins; it holds the transactional ids that begin with one of
-    them. `administers` lets it create and configure every topic of driftloop.
+    them. `own_groups` is the beginning of the names of groups that it makes, reads in and deletes.
+    `administers` lets it create and configure every topic of driftloop.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     principal: str
     groups: tuple[str, ...] = ()
+    own_groups: str | None = None
     reads: tuple[str, ...] = ()
     writes: tuple[str, ...] = ()
     administers: bool = False
@@ -66,6 +68,9 @@ def bindings(grant: Grant, prefix: str = "") -> Iterator[AclBinding]:
         yield _allow(grant, _GROUP, prefix + group, _READ)
         for operation in (_WRITE, _DESCRIBE):
             yield _allow(grant, _TRANSACTION, f"{prefix}{group}-", operation, ResourcePatternType.PREFIXED)
+    if grant.own_groups is not None:
+        for operation in (_READ, AclOperation.DELETE):
+            yield _allow(grant, _GROUP, prefix + grant.own_groups, operation, ResourcePatternType.PREFIXED)
     if grant.administers:
         everything = prefix or "*"
         pattern = ResourcePatternType.PREFIXED if prefix else ResourcePatternType.LITERAL

@@ -28,6 +28,7 @@ STATEFUL_GROUPS: Mapping[str, str] = {
     "retrain_coordinator": "models",
     "trainer_worker": "models",
     "challenge_scoring": "models",
+    "operations_notify": "models",
 }
 """The groups that keep a changelog, and the partition group that it is partitioned like."""
 

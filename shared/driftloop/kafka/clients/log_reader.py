@@ -76,6 +76,11 @@ class LogReader:
         self._ends = self._ends or EndOffsets(self._kafka)
         return self._ends.ask(list(self._next))
 
+    def beginnings(self) -> dict[Position, int]:
+        """The offset of the first record that every partition still holds."""
+        self._ends = self._ends or EndOffsets(self._kafka)
+        return self._ends.starts(list(self._next))
+
     def _named(self, position: Position, offset: int) -> TopicPartition:
         return TopicPartition(self._kafka.topic_prefix + position[0], position[1], offset)
 

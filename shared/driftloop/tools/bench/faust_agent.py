@@ -16,7 +16,7 @@ _FIRST = 1_000
 
 def main(servers: str, topic: str, rows: int) -> None:
     """Take each decoded record and do nothing with it."""
-    import faust  # type: ignore[import-not-found]
+    import faust
 
     app = faust.App(
         "driftloop-bench",

@@ -1,17 +1,20 @@
 """What a person may ask of the coordinator: retrain, promote, roll back, freeze, approve, veto, cancel.
 
-Each sends one message on `model-commands` and waits for the decision that answers it.
+Each sends one message on `model-commands` and waits for the decision that answers it; through the operations
+console, where `DRIFTLOOP_CONSOLE_URL` names one.
 """
 
 import json
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from driftloop.errors import UserError
 from driftloop.tools.cli.connection import DEFAULT_HOME, AsJson, BootstrapServers, HomeFolder, asked_by, find_kafka
+from driftloop.tools.cli.through_console import ConsoleWay, console_way
 
 if TYPE_CHECKING:
     from driftloop.contracts.model_commands import ModelCommand
@@ -34,7 +37,7 @@ def retrain(
     home: HomeFolder = DEFAULT_HOME,
 ) -> None:
     """Ask for a retraining of a model; the safeguards still hold."""
-    _ask(find_kafka(bootstrap_servers, home), model, "retrain", reason, wait, as_json, full=not incremental)
+    _ask(_way(bootstrap_servers, home), model, "retrain", reason, wait, as_json, full=not incremental)
 
 
 def promote(
@@ -47,7 +50,7 @@ def promote(
     home: HomeFolder = DEFAULT_HOME,
 ) -> None:
     """Let a version serve, proven or not."""
-    _ask(find_kafka(bootstrap_servers, home), model, "promote", reason, wait, as_json, version=version)
+    _ask(_way(bootstrap_servers, home), model, "promote", reason, wait, as_json, version=version)
 
 
 def _plain(command: Command, words: str) -> Callable[..., None]:
@@ -61,7 +64,7 @@ def _plain(command: Command, words: str) -> Callable[..., None]:
         bootstrap_servers: BootstrapServers = None,
         home: HomeFolder = DEFAULT_HOME,
     ) -> None:
-        _ask(find_kafka(bootstrap_servers, home), model, command, reason, wait, as_json)
+        _ask(_way(bootstrap_servers, home), model, command, reason, wait, as_json)
 
     ask.__doc__ = words
     return ask
@@ -79,7 +82,7 @@ def _of_a_version(command: Command, words: str, otherwise: str) -> Callable[...,
         bootstrap_servers: BootstrapServers = None,
         home: HomeFolder = DEFAULT_HOME,
     ) -> None:
-        _ask(find_kafka(bootstrap_servers, home), model, command, reason, wait, as_json, version=version)
+        _ask(_way(bootstrap_servers, home), model, command, reason, wait, as_json, version=version)
 
     ask.__doc__ = words
     return ask
@@ -103,8 +106,13 @@ unfreeze = _plain("unfreeze", "Allow automatic changes again.")
 cancel = _plain("cancel", "End the training run that is in progress.")
 
 
+def _way(bootstrap_servers: str | None, home: Path) -> "ConsoleWay | KafkaSettings":
+    """Through the console where the environment names one and no cluster is asked for; else to Kafka itself."""
+    return (None if bootstrap_servers else console_way()) or find_kafka(bootstrap_servers, home)
+
+
 def _ask(
-    kafka: "KafkaSettings",
+    way: "ConsoleWay | KafkaSettings",
     model: str,
     command: Command,
     reason: str,
@@ -113,11 +121,14 @@ def _ask(
     version: str | None = None,
     full: bool = True,
 ) -> None:
-    message = _message(model, command, reason, version, full, asked_by(kafka))
-    decision = _send(kafka, message, wait)
+    if isinstance(way, ConsoleWay):
+        sent, decision = way.send(model, command, reason, version, full=full, wait=wait)
+    else:
+        message = _message(model, command, reason, version, full, asked_by(way))
+        sent, decision = message.message_id, _send(way, message, wait)
     if as_json:
         answer = decision.model_dump(mode="json") if decision else None
-        typer.echo(json.dumps({"command": str(message.message_id), "decision": answer}, indent=2))
+        typer.echo(json.dumps({"command": str(sent), "decision": answer}, indent=2))
     elif decision is None:
         typer.echo(f"Sent; no answer after {wait:g} s. Is the coordinator running?" if wait else "Sent.")
     else:

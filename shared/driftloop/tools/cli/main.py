@@ -32,11 +32,12 @@ COMMANDS = {
     "backtest": "backtest",
     "verify": "verify",
     "readings": "readings",
+    "report": "report",
     "recover": "recover",
 }
 """Command → the module whose function of that name it is."""
 
-GROUPS = ("models", "versions", "archive", "dlq", "topics", "schemas", "bench", "policy")
+GROUPS = ("models", "versions", "archive", "dlq", "topics", "schemas", "bench", "policy", "tokens", "notify")
 """Modules whose Typer `app` is a group of that name."""
 
 app = typer.Typer(

@@ -1,15 +1,18 @@
 """`driftloop up`: the whole loop on this machine, until Ctrl-C."""
 
+import json
 import signal
 from collections.abc import Callable
 from types import FrameType
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from driftloop.tools.cli.connection import DEFAULT_HOME, BootstrapServers, HomeFolder
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from driftloop.tools.local.loop import LocalLoop
 
 
@@ -20,6 +23,8 @@ def up(
     prometheus: Annotated[
         str | None, typer.Option(help="Quiet periods go by this Prometheus instead of this machine.")
     ] = None,
+    console: Annotated[bool, typer.Option(help="Run the operations console, whose page shows the fleet.")] = True,
+    as_json: Annotated[bool, typer.Option("--json", help="Say where all is as one line of JSON on stdout.")] = False,
 ) -> None:
     """Run the broker and all services on this machine until Ctrl-C; what they know stays in --home."""
     from rich.console import Console
@@ -27,17 +32,45 @@ def up(
     from driftloop.tools.local.home import Home
     from driftloop.tools.local.loop import local_loop
 
-    console = Console()
+    terminal = Console(stderr=as_json)
     signal.signal(signal.SIGTERM, _as_interrupt)
+    shown = console and _console_is_installed(terminal.print)
     try:
-        with local_loop(Home(home), bootstrap_servers=bootstrap_servers, port=port, progress=console.print) as loop:
-            console.print(f"Kafka: [bold]{loop.broker.bootstrap_servers}[/]")
-            for name, metrics_port in loop.ports.items():
-                console.print(f"  {name:<20} http://127.0.0.1:{metrics_port}/metrics")
-            console.print("Ctrl-C stops it; the next `driftloop up` goes on from there.")
-            _keep_going(loop, prometheus, console.print)
+        with local_loop(
+            Home(home), bootstrap_servers=bootstrap_servers, port=port, console=shown, progress=terminal.print
+        ) as loop:
+            if as_json:
+                typer.echo(json.dumps(_facts(loop)))
+            _print(loop, terminal)
+            _keep_going(loop, prometheus, terminal.print)
     except KeyboardInterrupt:
-        console.print("Stopped.")
+        terminal.print("Stopped.")
+
+
+def _console_is_installed(say: Callable[[str], None]) -> bool:
+    from importlib.util import find_spec
+
+    if find_spec("faust") is not None:
+        return True
+    say("The operations console is not installed (pip install 'driftloop[console]'); all else runs without it.")
+    return False
+
+
+def _facts(loop: "LocalLoop") -> dict[str, Any]:
+    return {
+        "console": loop.console,
+        "kafka": loop.broker.bootstrap_servers,
+        "services": {name: f"http://127.0.0.1:{port}" for name, port in loop.ports.items()},
+    }
+
+
+def _print(loop: "LocalLoop", terminal: "Console") -> None:
+    terminal.print(f"Kafka: [bold]{loop.broker.bootstrap_servers}[/]")
+    for name, metrics_port in loop.ports.items():
+        terminal.print(f"  {name:<20} http://127.0.0.1:{metrics_port}/metrics")
+    if loop.console:
+        terminal.print(f"Console: [bold]{loop.console}[/]  the fleet, its decisions, and what waits for you")
+    terminal.print("Ctrl-C stops it; the next `driftloop up` goes on from there.")
 
 
 def _keep_going(loop: "LocalLoop", prometheus: str | None, say: Callable[[str], None]) -> None:

@@ -42,6 +42,21 @@ class Home:
         return self.root / "registry.db"
 
     @property
+    def console(self) -> Path:
+        """What the console's Faust keeps; it may be thrown away."""
+        return self.root / "console"
+
+    @property
+    def tokens(self) -> Path:
+        """Who may enter the console; everybody on this machine where it is not there."""
+        return self.root / "console-tokens.yaml"
+
+    @property
+    def notifications(self) -> Path:
+        """Who is told of what; nobody where it is not there."""
+        return self.root / "notifications.yaml"
+
+    @property
     def logs(self) -> Path:
         """One file a service."""
         return self.root / "logs"

@@ -13,7 +13,7 @@ from driftloop.kafka.clients.clients import require_broker
 from driftloop.kafka.embedded.broker import Broker, embedded_broker
 from driftloop.kafka.settings import KafkaSettings
 from driftloop.tools.local.home import Home
-from driftloop.tools.local.programs import SERVICES, free_ports, service_programs
+from driftloop.tools.local.programs import CONSOLE, NOTIFY, SERVICES, console_port, free_ports, service_programs
 from driftloop.tools.local.supervisor import Supervisor
 
 READY_SECONDS = 180.0
@@ -30,6 +30,11 @@ class LocalLoop:
     broker: Broker
     supervisor: Supervisor
     ports: dict[str, int]
+
+    @property
+    def console(self) -> str | None:
+        """The address of the operations console, where it runs."""
+        return f"http://127.0.0.1:{self.ports[CONSOLE]}" if CONSOLE in self.ports else None
 
     def check(self) -> None:
         """Raises UserError where a service was given up, or where the broker of ours has ended."""
@@ -52,13 +57,16 @@ def local_loop(
     keep_kafka: bool = True,
     warm: tuple[str, ...] = (),
     fetch_wait_ms: int | None = None,
+    console: bool = False,
     progress: Progress = lambda _line: None,
 ) -> Iterator[LocalLoop]:
     """A loop that is ready when the block starts and stopped when it ends.
 
     Without `bootstrap_servers` it runs its own broker with one partition a topic: a total order, so
-    that results do not depend on this machine's speed. `warm` names learners to make ready at once;
-    `fetch_wait_ms` stands in for that of `KafkaSettings` where who runs it waits for ends of the log.
+    that results do not depend on this machine's speed. `console` runs the operations console too, and
+    the notifier where the home has its rules. `warm` names
+    learners to make ready at once; `fetch_wait_ms` stands in for that of `KafkaSettings` where who runs it waits
+    for ends of the log.
     Raises UserError where something does not start, with the last words of what failed.
     """
     home = home.make()
@@ -72,7 +80,9 @@ def local_loop(
         apply_topics(kafka, partitions=partitions if broker.embedded or topic_prefix else None)
         progress("The broker is up; the services are starting.")
         ports = dict(zip(SERVICES, free_ports(len(SERVICES)), strict=True))
-        programs = service_programs(home, _environment(kafka), tuple(ports.values()), warm)
+        ports |= {CONSOLE: console_port()} if console else {}
+        ports |= {NOTIFY: free_ports(1)[0]} if console and home.notifications.is_file() else {}
+        programs = service_programs(home, _environment(kafka), ports, warm)
         running = _Running(home, broker, topic_prefix, ports)
         stack.callback(home.clear_running)
         supervisor = stack.enter_context(Supervisor(programs, home.logs, on_start=running.started))

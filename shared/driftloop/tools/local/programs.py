@@ -1,4 +1,4 @@
-"""The six processes of a local loop, and the settings that tie them together."""
+"""The processes of a local loop, and the settings that tie them together."""
 
 import json
 import os
@@ -20,6 +20,13 @@ SERVICES: Mapping[str, tuple[str, ...]] = {
     "challenge_scoring": ("trainer_worker", "--role", "score"),
 }
 """Process → module and arguments. The names are those of the consumer groups."""
+
+CONSOLE = "operations_console"
+NOTIFY = "operations_notify"
+PROCESSES: Mapping[str, tuple[str, ...]] = {**SERVICES, CONSOLE: (CONSOLE,), NOTIFY: (CONSOLE, "--role", "notify")}
+"""The services, the console that shows them, and the notifier; a replay runs without these two."""
+CONSOLE_PORT = 8484
+"""Where the console is, if nobody listens there yet."""
 
 GROUP_INPUTS: Mapping[str, tuple[str, ...]] = {
     "outcome_ingestion": (topic.PREDICTION_OUTCOMES, topic.PREDICTION_LABELS),
@@ -59,20 +66,20 @@ class Program:
 
 
 def service_programs(
-    home: Home, kafka_environment: Mapping[str, str], ports: Sequence[int], warm: Sequence[str] = ()
+    home: Home, kafka_environment: Mapping[str, str], ports: Mapping[str, int], warm: Sequence[str] = ()
 ) -> tuple[Program, ...]:
-    """The services of a loop that lives in `home`; `ports` are for their metrics, one each.
+    """The processes of a loop that lives in `home`: those that `ports` names, each with the port of its metrics.
 
     `warm` names the learners that the trainer makes ready before the first run.
     """
     return tuple(
         Program(
             name,
-            (sys.executable, "-m", *arguments),
-            {**os.environ, **kafka_environment, **_settings(arguments[0], home, port, warm)},
+            (sys.executable, "-m", *PROCESSES[name]),
+            {**os.environ, **kafka_environment, **_settings(PROCESSES[name][0], home, port, warm)},
             port,
         )
-        for (name, arguments), port in zip(SERVICES.items(), ports, strict=True)
+        for name, port in ports.items()
     )
 
 
@@ -80,13 +87,28 @@ def _settings(service: str, home: Home, port: int, warm: Sequence[str]) -> dict[
     prefix = f"DRIFTLOOP_{service.upper()}_"
     single_threaded = {f"{library}_NUM_THREADS": "1" for library in ("OMP", "OPENBLAS", "MKL")}
     ready = {f"{prefix}WARM": json.dumps(list(warm))} if service == "trainer_worker" and warm else {}
+    if service == CONSOLE:
+        ready[f"{prefix}RULES_FILE"] = str(home.notifications)
+        ready |= {f"{prefix}TOKENS_FILE": str(home.tokens)} if home.tokens.is_file() else {}
     return {
         **single_threaded,
         **ready,
         f"{prefix}METRICS_PORT": str(port),
         f"{prefix}ARCHIVE_URI": str(home.lake),
         f"{prefix}ARTIFACT_URI": str(home.artifacts),
+        f"{prefix}DATA_FOLDER": str(home.console),
     }
+
+
+def console_port() -> int:
+    """The console's usual port, or a free one where that is taken: its address stays the same over restarts."""
+    with socket.socket() as one:
+        one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            one.bind(("127.0.0.1", CONSOLE_PORT))
+        except OSError:
+            return free_ports(1)[0]
+    return CONSOLE_PORT
 
 
 def free_ports(count: int) -> tuple[int, ...]:

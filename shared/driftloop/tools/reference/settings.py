@@ -12,6 +12,7 @@ SETTINGS = {
     "outcome_ingestion": "outcome_ingestion.settings:Settings",
     "drift_detection": "drift_detection.settings:Settings",
     "retrain_coordinator": "retrain_coordinator.settings:Settings",
+    "operations_console": "operations_console.settings:Settings",
     "trainer_worker": "trainer_worker.settings:Settings",
 }
 """Title of a section → the class that it documents."""

@@ -1,4 +1,4 @@
-"""The loop that the tests of this folder share: six processes on a guarded cluster, watched while they work."""
+"""The loop that the tests of this folder share: every process on a guarded cluster, watched while they work."""
 
 import json
 import random
@@ -20,7 +20,7 @@ import yaml
 from driftloop.kafka.admin.access import apply_grants
 from driftloop.kafka.admin.topics import apply_topics
 from driftloop.tools.local.home import Home
-from driftloop.tools.local.programs import SERVICES, free_ports, service_programs
+from driftloop.tools.local.programs import PROCESSES, free_ports, service_programs
 from driftloop.tools.local.supervisor import Supervisor
 from driftloop.tools.replay.options import ReplayOptions
 from driftloop.tools.replay.player import Pace, Played, Player
@@ -121,16 +121,18 @@ class GuardedLoop:
 
 @pytest.fixture(scope="package")
 def guarded_loop(guarded, tmp_path_factory: pytest.TempPathFactory) -> Iterator[GuardedLoop]:
-    """All six processes under a prefix of their own, each with its own password, after a replay."""
+    """All processes under a prefix of their own, each with its own password, after a replay."""
     everything = guarded.administration.model_copy(update={"topic_prefix": PREFIX})
     apply_topics(everything, partitions=1)
     apply_grants(everything, guarded.grants.values())
     folder = tmp_path_factory.mktemp("loop")
-    ports = dict(zip(SERVICES, free_ports(len(SERVICES)), strict=True))
+    ports = dict(zip(PROCESSES, free_ports(len(PROCESSES)), strict=True))
+    home = Home(folder / "home").make()
+    home.notifications.write_text("rules: []\n")
     environment = {"DRIFTLOOP_KAFKA_TOPIC_PREFIX": PREFIX}
     programs = [
         replace(program, environment={**program.environment, **guarded.environment(program.name)})
-        for program in service_programs(Home(folder / "home").make(), environment, tuple(ports.values()))
+        for program in service_programs(home, environment, ports)
     ]
     stream = turning_stream(folder)
     with ExitStack() as stack:

@@ -8,11 +8,13 @@ from pathlib import Path
 import pytest
 
 DEPLOY = Path(__file__).parents[4] / "deploy"
-DASHBOARD = json.loads((DEPLOY / "grafana" / "dashboards" / "loop.json").read_text(encoding="utf-8"))
+DASHBOARDS = [
+    json.loads(path.read_text(encoding="utf-8")) for path in (DEPLOY / "grafana" / "dashboards").glob("*.json")
+]
 RULES = DEPLOY / "prometheus" / "rules.yml"
 EXPRESSIONS = sorted(
-    {target["expr"] for panel in DASHBOARD["panels"] for target in panel.get("targets", ())}
-    | {annotation["expr"] for annotation in DASHBOARD["annotations"]["list"]}
+    {target["expr"] for board in DASHBOARDS for panel in board["panels"] for target in panel.get("targets", ())}
+    | {annotation["expr"] for board in DASHBOARDS for annotation in board["annotations"]["list"]}
 )
 NEEDED = "prometheus is missing: install Debian's package prometheus"
 

@@ -1,0 +1,22 @@
+"""`python -m operations_console [--role console|notify]`."""
+
+import argparse
+import sys
+
+from driftloop.telemetry.logs import configure_logs
+from operations_console.app import build
+from operations_console.settings import Settings
+
+
+def main() -> int:
+    """Run until SIGTERM; the exit code."""
+    parser = argparse.ArgumentParser(prog="operations_console", description="The fleet's page, and who is told of it.")
+    parser.add_argument("--role", choices=["console", "notify"])
+    role = parser.parse_args().role
+    settings = Settings() if role is None else Settings(role=role)
+    configure_logs("operations_console" if settings.role == "console" else "operations_notify")
+    return build(settings).run()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,121 @@
+"""Who is told of what: channels, and the rules that lead to them."""
+
+from datetime import datetime, time, timedelta
+from fnmatch import fnmatchcase
+from typing import Literal, NamedTuple, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+Kind = Literal["harm", "shift", "approval", "training_failed", "promotion", "roll_back", "frozen"]
+Severity = Literal["page", "ticket", "info"]
+
+SEVERITY: dict[Kind, Severity] = {
+    "harm": "page",
+    "roll_back": "page",
+    "training_failed": "ticket",
+    "approval": "ticket",
+    "frozen": "info",
+    "shift": "info",
+    "promotion": "info",
+}
+
+
+class Part(BaseModel):
+    """A part of the rules. Unknown keys are refused: a typing error must not keep anybody asleep."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+
+
+class Channel(Part):
+    """A way to tell somebody. What is secret is read from a file: `url_file`, `key_file`, `password_file`."""
+
+    kind: Literal["slack", "pagerduty", "webhook", "mail"]
+    url: str | None = Field(default=None, pattern=r"^https?://")
+    url_file: str | None = None
+    key_file: str | None = Field(default=None, description="PagerDuty's routing key; a webhook's signing key")
+    host: str | None = Field(default=None, description="mail: the server, as host or host:port")
+    sender: str | None = Field(default=None, alias="from")
+    to: tuple[str, ...] = ()
+    user: str | None = None
+    password_file: str | None = None
+
+    @model_validator(mode="after")
+    def _has_what_it_needs(self) -> Self:
+        if self.kind in ("slack", "webhook") and not (self.url or self.url_file):
+            raise ValueError(f"a channel of kind {self.kind} needs url or url_file")
+        if self.kind == "pagerduty" and not self.key_file:
+            raise ValueError("a channel of kind pagerduty needs key_file, with its routing key")
+        if self.kind == "mail" and not (self.host and self.sender and self.to):
+            raise ValueError("a channel of kind mail needs host, from and to")
+        return self
+
+
+class Quiet(Part):
+    """Hours (UTC) in which nobody is told of what is no page: it waits for their end."""
+
+    begin: time = Field(alias="from")
+    end: time = Field(alias="until")
+
+    def over_at(self, now: datetime) -> datetime:
+        """When quiet is over; now, where it is not quiet."""
+        at = now.timetz().replace(tzinfo=None)
+        within = self.begin <= at < self.end if self.begin <= self.end else at >= self.begin or at < self.end
+        if not within:
+            return now
+        end = now.replace(hour=self.end.hour, minute=self.end.minute, second=0, microsecond=0)
+        return end if end > now else end + timedelta(days=1)
+
+
+class Rule(Part):
+    """Leads incidents to channels. What is left out matches everything."""
+
+    models: tuple[str, ...] = ("*",)
+    kinds: tuple[Kind, ...] = ()
+    severity: tuple[Severity, ...] = ()
+    to: tuple[str, ...] = Field(min_length=1)
+    quiet: Quiet | None = None
+    after_minutes: float = Field(default=0.0, ge=0, description="escalation: told only if it still stands by then")
+    muted_until: datetime | None = None
+
+    def matches(self, model_id: str, kind: Kind, now: datetime) -> bool:
+        """Whether the rule leads this incident anywhere."""
+        muted = self.muted_until is not None and now < self.muted_until
+        return (
+            not muted
+            and any(fnmatchcase(model_id, pattern) for pattern in self.models)
+            and (not self.kinds or kind in self.kinds)
+            and (not self.severity or SEVERITY[kind] in self.severity)
+        )
+
+
+class Rules(Part):
+    """The file of rules. `console` is the console's address, for links."""
+
+    console: str | None = Field(default=None, pattern=r"^https?://")
+    channels: dict[str, Channel] = Field(default_factory=dict)
+    rules: tuple[Rule, ...] = ()
+
+    @model_validator(mode="after")
+    def _channels_are_there(self) -> Self:
+        missing = {name for rule in self.rules for name in rule.to} - set(self.channels)
+        if missing:
+            raise ValueError(f"rules lead to channels that are not declared: {', '.join(sorted(missing))}")
+        return self
+
+    def route(self, model_id: str, kind: Kind, now: datetime) -> dict[str, "Route"]:
+        """Channel → from when on it may be told. Pages know no quiet hours."""
+        found: dict[str, Route] = {}
+        for rule in self.rules:
+            if rule.matches(model_id, kind, now):
+                then = now + timedelta(minutes=rule.after_minutes)
+                at = rule.quiet.over_at(then) if rule.quiet and SEVERITY[kind] != "page" else then
+                for name in rule.to:
+                    found[name] = min(Route(at, rule.after_minutes > 0), found.get(name, Route(at, unless_over=True)))
+        return found
+
+
+class Route(NamedTuple):
+    """When a channel may be told, and whether only if the incident still stands then."""
+
+    at: datetime
+    unless_over: bool

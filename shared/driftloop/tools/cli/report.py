@@ -1,0 +1,48 @@
+"""`driftloop report`: what became of a model, or of the fleet, over a span of time."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from driftloop.errors import ExitCode, UserError
+from driftloop.tools.cli.connection import DEFAULT_HOME, BootstrapServers, HomeFolder, find_kafka
+
+
+def report(
+    model: Annotated[str | None, typer.Argument(help="One model. Default: --fleet.")] = None,
+    fleet: Annotated[bool, typer.Option("--fleet", help="Every model.")] = False,
+    since: Annotated[str, typer.Option(help="How far back: 12h, 7d, 4w.")] = "7d",
+    form: Annotated[Literal["html", "markdown", "json"], typer.Option("--format", help="What to write.")] = "markdown",
+    out: Annotated[Path | None, typer.Option(help="Write it there. Default: stdout.")] = None,
+    bootstrap_servers: BootstrapServers = None,
+    home: HomeFolder = DEFAULT_HOME,
+) -> None:
+    """Report signals, decisions, trainings, promotions, losses before and after, and what to do."""
+    from driftloop.clock import system_now
+    from operations_console.adapters.loading import load
+    from operations_console.adapters.reports import report_text
+    from operations_console.core.fleet import FleetView
+    from operations_console.core.report import report as reported
+    from operations_console.core.report import span_of
+
+    if (model is None) != fleet:
+        raise UserError("Name a model, or say --fleet.", ExitCode.USAGE)
+    try:
+        span = span_of(since)
+    except ValueError as error:
+        raise UserError(f"{error}.", ExitCode.USAGE) from error
+    view = FleetView()
+    load(view, find_kafka(bootstrap_servers, home), 0, lambda _topic, _records: None)
+    if model is not None and model not in view.models:
+        names = ", ".join(sorted(view.models)[:20]) or "none"
+        raise UserError(f"There is no model {model}; known are: {names}.", ExitCode.NOT_FOUND)
+    chosen = [view.models[model]] if model is not None else list(view.models.values())
+    until = system_now()
+    text = report_text(reported(chosen, until - span, until), form)
+    if out is None:
+        typer.echo(text)
+        return
+    out.parent.mkdir(parents=True, exist_ok=True)
+    out.write_text(text, encoding="utf-8")
+    typer.echo(f"Written to {out}.")

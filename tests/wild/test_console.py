@@ -1,0 +1,63 @@
+"""Odd but valid: what the console is shown, and what it shows of it."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+from tests.unit.operations_console.conftest import Served, decision, event, serve, status, story
+
+from driftloop.contracts import topics
+
+__all__ = ["serve"]
+Serve = Callable[..., Served]
+
+
+@pytest.mark.wild(area="console", given="a version named `2026-03:prod+cpu@v1=x`", right="its page is reached by link")
+def test_a_version_of_any_name_has_its_page(serve: Serve):
+    name = "2026-03:prod+cpu@v1=x"
+    served = serve([(topics.MODEL_EVENTS, event("plant", 1, "promoted", name))], open_access=True)
+    assert f"/models/plant/versions/{name}" in served("GET", "/models/plant").text
+    assert served("GET", f"/models/plant/versions/{quote(name, safe=':+@=')}").status == 200
+    assert served("GET", f"/models/plant/versions/{quote(name, safe='')}").status == 200
+
+
+@pytest.mark.wild(area="console", given="a metric that is no number (null)", right="a dash; nothing else changes")
+def test_a_loss_that_is_no_number_is_a_dash(serve: Serve):
+    told = json.loads(status("plant", 1, 0.1).to_json())
+    told["metrics"] = {"loss": None, "loss_reference": None, "loss_rise": None}
+    served = serve([], open_access=True)
+    served.port.log.append(topics.DRIFT_STATUS, key="plant/", value=json.dumps(told))
+    served.port.follow()
+    (model,) = served("GET", "/api/fleet").json["models"]
+    assert (model["loss"], model["health"]) == (None, "steady")
+    assert served("GET", "/models/plant").status == 200
+
+
+@pytest.mark.wild(area="console", given="messages of a model that nobody declared", right="shown with what is known")
+def test_a_model_without_a_spec_is_shown(serve: Serve):
+    told: Any = [one for one in story() if one[0] != topics.MODEL_SPECS]
+    served = serve(told, open_access=True)
+    assert served("GET", "/api/models/plant").json["spec_version"] == 0
+    assert served("GET", "/api/models/plant/spec").status == 404
+    assert served("GET", "/models/plant").status == 200
+
+
+@pytest.mark.wild(area="console", given="a field that a newer driftloop has added", right="read, the field left out")
+def test_a_message_of_a_newer_release_is_read(serve: Serve):
+    told = {**json.loads(event("plant", 1, "promoted", "1.0.0").to_json()), "mood": {"good": True}}
+    served = serve([], open_access=True)
+    served.port.log.append(topics.MODEL_EVENTS, key="plant", value=json.dumps(told))
+    served.port.follow()
+    assert served("GET", "/api/fleet").json["models"][0]["champion"] == "1.0.0"
+
+
+@pytest.mark.wild(area="console", given="a decision's evidence of nulls and long texts", right="shown as it is")
+def test_evidence_of_any_kind_is_shown(serve: Serve):
+    odd = decision("plant", 60, "wait", "payoff", "x").model_copy(
+        update={"evidence": {"none": None, "text": "<b>" * 500, "figure": 1e300}}
+    )
+    served = serve([*story(), (topics.RETRAIN_DECISIONS, odd)], open_access=True)
+    page = served("GET", "/models/plant")
+    assert (page.status, "<b><b>" in page.text) == (200, False)
