@@ -15,7 +15,7 @@ UNLESS_CHECKED := $(if $(CHECKED), and slow)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check format docs chaos fuzz bench clean
+.PHONY: help setup demo test check format docs chaos scenarios fuzz bench clean
 
 help: ## show this help
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{split($$1, name, ":"); printf "  make %-8s %s\n", name[1], $$2}'
@@ -63,6 +63,9 @@ docs: $(STAMP) ## build the documentation site into site/
 
 chaos: $(STAMP) ## kill services at random and count: make chaos FAULTS=100 SERVICE=drift_detection OUT=chaos.json
 	$(PY) -m tests.chaos --faults $(FAULTS) --service $(SERVICE) --out $(OUT)
+
+scenarios: $(STAMP) ## play every scenario whole, twice, on a real Kafka broker (about ten minutes)
+	DRIFTLOOP_SCENARIOS=whole $(PY) -m pytest tests/e2e/test_scenarios.py
 
 fuzz: $(STAMP) ## search for bytes that break a decoder (needs atheris): make fuzz SECONDS=600
 	$(PY) -m tests.fuzz --seconds $(SECONDS)

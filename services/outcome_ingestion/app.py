@@ -125,6 +125,7 @@ def _archive(settings: Settings, kafka: KafkaSettings | None) -> Service:
         ArchiveMetrics(metrics.registry),
         retry_seconds=settings.archive_retry_seconds,
         compact_every=settings.compact_every,
+        retention_days=settings.archive_retention_days,
     )
     patient = (kafka or KafkaSettings()).model_copy(update={"linger_ms": settings.archive_linger_ms})
     loop = Loop(Archive(sink), ARCHIVE, patient, metrics=metrics)

@@ -89,6 +89,9 @@ class ArchiveMetrics:
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self.rows = Counter("driftloop_archived_rows", "Labelled rows written.", ["how"], registry=registry)
+        self.dropped = Counter(
+            "driftloop_archive_dropped_rows", "Rows of days past retention that were dropped.", registry=registry
+        )
         self.commits = Counter("driftloop_archive_commits", "Commits of the Delta table.", registry=registry)
         self.bytes = Counter("driftloop_archive_bytes", "Bytes of rows written, in memory.", registry=registry)
         self.failures = Counter(

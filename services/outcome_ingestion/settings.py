@@ -38,6 +38,9 @@ class Settings(BaseSettings):
         description="wait for more frames before a commit; frames gather during a commit anyway, a cluster takes 1000",
     )
     archive_retry_seconds: float = Field(default=60.0, ge=0, description="how long a failing store is tried again")
+    archive_retention_days: int | None = Field(
+        default=None, ge=1, description="rows of older days (UTC) are dropped once a day; none: kept for ever"
+    )
     compact_every: int = Field(default=100, ge=2, description="commits between two compactions")
     source: str | None = Field(
         default=None, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,119}$", description="role translate: the declared source"

@@ -12,6 +12,7 @@ refused looks anew how far each of its partitions has come, and keeps only the f
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from datetime import date, timedelta
 from typing import TypeVar
 
 import pyarrow as pa
@@ -21,6 +22,8 @@ from deltalake.exceptions import DeltaError, TableNotFoundError
 
 from driftloop.archive.owner import hold
 from driftloop.archive.schema import ARCHIVE_SCHEMA, CORRECTED, PARTITION_BY, app_id
+from driftloop.archive.upkeep import drop_days
+from driftloop.clock import Clock, system_now
 from driftloop.errors import UserError
 from outcome_ingestion.core.archive.rows import ArchiveBatch, PlacedFrame, archive_batch
 from outcome_ingestion.metrics import ArchiveMetrics
@@ -44,6 +47,8 @@ class DeltaSink:
         *,
         retry_seconds: float = 60.0,
         compact_every: int = 100,
+        retention_days: int | None = None,
+        now: Clock = system_now,
         storage_options: Mapping[str, str] | None = None,
         pause: Callable[[float], object] | None = None,
     ) -> None:
@@ -51,6 +56,7 @@ class DeltaSink:
         self._retry_seconds, self._compact_every = retry_seconds, compact_every
         self._options = dict(storage_options) if storage_options else None
         self._pause = pause or threading.Event().wait
+        self._retention_days, self._now, self._pruned_on = retention_days, now, date.min
         self._table: DeltaTable | None = None
         self._commits = 0
         self._owner: tuple[str, str] | None = None
@@ -77,6 +83,7 @@ class DeltaSink:
         self._commits += 1
         if self._commits % self._compact_every == 0:
             self._compact()
+        self._forget()
 
     def _write_once(self, frames: Sequence[PlacedFrame]) -> ArchiveBatch:
         table = self._fresh()
@@ -136,6 +143,23 @@ class DeltaSink:
                 self._log.warning("the archive cannot be written, trying again", error=str(error), seconds=pause)
             self._pause(pause)
             pause = min(pause * 2, _LONGEST_PAUSE_S)
+
+    def _forget(self) -> None:
+        """Once a day, drop the rows of days that are past retention. What fails here is done next time."""
+        today = self._now().date()
+        if self._retention_days is None or today == self._pruned_on:
+            return
+        before = today - timedelta(days=self._retention_days)
+        try:
+            dropped = drop_days(self._fresh(), before)
+        except _FAILURES as error:
+            self._table = None
+            self._log.warning("old days could not be dropped", before=str(before), error=str(error))
+            return
+        self._pruned_on = today
+        self._metrics.dropped.inc(dropped)
+        if dropped:
+            self._log.info("rows past retention were dropped", before=str(before), rows=dropped)
 
     def _compact(self) -> None:
         """Join small files and remove those that nobody reads any more. What fails here is done next time."""

@@ -83,8 +83,9 @@ def data_set(found: ArchivedRows, spec: ModelSpec) -> DataSet:
         raise ValueError("the archive holds no labelled rows of this model up to that frame")
     features = {name: found.feature(name, feature.kind) for name, feature in spec.features.items()}
     labels = {name: found.label(name, field.kind) for name, field in spec.target.items()}
-    rows = Rows(features, labels, label_weights(found.label_sources, found.weights))
-    labelled = np.flatnonzero(known_labels(rows, spec.target) & ~doubtful(found.label_sources, found.confidences))
+    rows = Rows(features, labels, label_weights(found.label_sources, found.weights, spec.training.label_weights))
+    unsure = doubtful(found.label_sources, found.confidences, spec.training.pseudo_confidence)
+    labelled = np.flatnonzero(known_labels(rows, spec.target) & ~unsure)
     if not len(labelled):
         raise ValueError("no archived row of this model has all its labels")
     given = rows.take(labelled).labels

@@ -37,6 +37,7 @@ ALWAYS = (
 """What every child needs: whatever is missing here is imported anew in each of them."""
 WARM = {
     "torch-mlp": ("driftloop.learners.torch_training", "torch._dynamo"),  # the optimizer imports it on first use
+    "online-net": ("driftloop.learners.online_training", "torch._dynamo"),
     "random-forest": ("sklearn.ensemble",),
     "gradient-boosting": ("sklearn.ensemble",),
     "linear": ("sklearn.linear_model",),

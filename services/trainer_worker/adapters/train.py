@@ -37,7 +37,8 @@ def train(job: Job, progress: Callable[[Step], None], waits: WaitsFor = lambda _
     remarks = (*store.remarks, *data.quality.remarks())
     if reused is not None:
         return reused.model_copy(update={"cost": _cost(wall, cpu), "remarks": remarks})
-    split = split_rows(request.data, data.pseudo, None if champion is None else int(champion.unseen.sum()))
+    unseen = None if champion is None else int(champion.unseen.sum())
+    split = split_rows(request.data, data.pseudo, unseen, pseudo_share=spec.training.pseudo_share)
     checkpoints = RunCheckpoints(job.artifact_uri, request, job.checkpoint_seconds)
     checkpoints.begin()
     fitted = fit_and_validate(

@@ -5,7 +5,6 @@ get better by more than 5 %, and never further than a hundredth or ten times of 
 An incremental fit goes on with the old weights and the old rate.
 """
 
-from collections import deque
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from typing import Any
 import numpy as np
 from pydantic import Field
 
+from driftloop.learners.adaptive_rate import AdaptiveRate
 from driftloop.learners.columns import ColumnCoder
 from driftloop.learners.parameters import Parameters, read_parameters
 from driftloop.learners.parts import LinearPart
@@ -22,8 +22,6 @@ from driftloop.learners.tabular import FieldModel, TabularModel, load_tabular, u
 from driftloop.learners.targets import Lesson, check_rows, class_codes, class_names
 from driftloop.spec.model_spec import ModelSpec
 
-_WINDOW, _EVIDENCE = 50, 10
-
 
 class OnlineParameters(Parameters):
     """`learning_rate` is the first one; `passes` over the rows of a full fit (one for an incremental)."""
@@ -31,28 +29,6 @@ class OnlineParameters(Parameters):
     learning_rate: float = Field(default=0.02, gt=0)
     adaptive: bool = True
     passes: int = Field(default=2, ge=1)
-
-
-class AdaptiveRate:
-    """The learning rate, told each row's loss."""
-
-    def __init__(self, rate: float, first: float, *, adaptive: bool) -> None:
-        self.rate = rate
-        self._first = first
-        self._adaptive = adaptive
-        self._losses: deque[float] = deque(maxlen=_WINDOW)
-        self._seen = 0
-
-    def learn(self, loss: float) -> None:
-        """Take a loss in; every ten rows the newer half of the window is held against the older."""
-        self._losses.append(loss)
-        self._seen += 1
-        if not self._adaptive or len(self._losses) < 2 * _EVIDENCE or self._seen % _EVIDENCE:
-            return
-        losses = np.array(self._losses)
-        older, newer = losses[: len(losses) // 2].mean(), losses[len(losses) // 2 :].mean()
-        factor = 0.9 if newer > older else 1.1 if newer < 0.95 * older else 1.0
-        self.rate = float(np.clip(self.rate * factor, 0.01 * self._first, 10.0 * self._first))
 
 
 class Online:

@@ -1,4 +1,4 @@
-"""The training loop of `torch-mlp`. Only it and `torch_checkpoint` import torch."""
+"""The training loop of `torch-mlp`, and the parts that `online-net` shares with it. It imports torch."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -42,17 +42,17 @@ def train(
 
     Raises ValueError where the loss is not finite: such a model is never given back.
     """
-    with _deterministic(seed, parameters.threads):
+    with deterministic(seed, parameters.threads):
         device = _device(parameters.device)
-        network = _network(parameters, coder.width, outputs.width, start).to(device)
-        data = _tensors(coder, outputs, rows, device)
-        check = _tensors(coder, outputs, held_out, device) if held_out is not None and len(held_out) else None
+        network = network_of(parameters.hidden, parameters.dropout, coder.width, outputs.width, start).to(device)
+        data = batch_of(coder, outputs, rows, device)
+        check = batch_of(coder, outputs, held_out, device) if held_out is not None and len(held_out) else None
         epochs = _epochs(parameters, len(rows)) if start is None else parameters.incremental_epochs
         best = _run(
             network, parameters, outputs, data, check=check, epochs=epochs, seed=seed, progress=progress,
             checkpoint=checkpoint,
         )  # fmt: skip
-        return _layers(best)
+        return layers_of(best)
 
 
 def _epochs(parameters: "MlpParameters", rows: int) -> int:
@@ -113,7 +113,7 @@ def _epoch(
     total, mass = 0.0, 0.0
     for features, targets, weights in batches:
         optimizer.zero_grad(set_to_none=True)
-        loss = _loss(network(features), targets, weights, outputs)
+        loss = batch_loss(network(features), targets, weights, outputs)
         loss.backward()
         nn.utils.clip_grad_norm_(network.parameters(), parameters.clip)
         optimizer.step()
@@ -125,10 +125,10 @@ def _evaluate(network: nn.Sequential, outputs: Outputs, data: Batch) -> float:
     network.eval()
     with torch.no_grad():
         features, targets, weights = data
-        return float(_loss(network(features), targets, weights, outputs))
+        return float(batch_loss(network(features), targets, weights, outputs))
 
 
-def _loss(raw: torch.Tensor, targets: torch.Tensor, weights: torch.Tensor, outputs: Outputs) -> torch.Tensor:
+def batch_loss(raw: torch.Tensor, targets: torch.Tensor, weights: torch.Tensor, outputs: Outputs) -> torch.Tensor:
     """Weighted mean over rows of the sum over fields: squared error of numbers, or pinball loss, and cross entropy."""
     losses = torch.zeros(len(raw), device=raw.device)
     for column, (field, place) in enumerate(outputs.slices()):
@@ -148,8 +148,9 @@ def _number_losses(gaps: torch.Tensor, quantile: float | None) -> torch.Tensor:
     return torch.maximum(quantile * gaps, (quantile - 1) * gaps)
 
 
-def _network(parameters: "MlpParameters", inputs: int, width: int, start: Layers | None) -> nn.Sequential:
-    sizes = [inputs, *parameters.hidden, width] if start is None else [inputs, *(len(bias) for _, bias in start)]
+def network_of(hidden: tuple[int, ...], dropout: float, inputs: int, width: int, start: Layers | None) -> nn.Sequential:
+    """Linear layers with ReLU between them; `start` (copied) decides the sizes."""
+    sizes = [inputs, *hidden, width] if start is None else [inputs, *(len(bias) for _, bias in start)]
     modules: list[nn.Module] = []
     for place, (before, after) in enumerate(pairwise(sizes)):
         layer = nn.Linear(before, after)
@@ -159,17 +160,19 @@ def _network(parameters: "MlpParameters", inputs: int, width: int, start: Layers
                 layer.bias.copy_(torch.tensor(start[place][1], dtype=torch.float32))
         modules.append(layer)
         if place < len(sizes) - 2:
-            modules += [nn.ReLU(), nn.Dropout(parameters.dropout)]
+            modules += [nn.ReLU(), nn.Dropout(dropout)]
     return nn.Sequential(*modules)
 
 
-def _layers(state: dict[str, torch.Tensor]) -> Layers:
+def layers_of(state: dict[str, torch.Tensor]) -> Layers:
+    """The weights of a network as arrays."""
     arrays = {name: tensor.detach().cpu().numpy().astype(np.float64) for name, tensor in state.items()}
     places = sorted({int(name.split(".")[0]) for name in arrays})
     return tuple((np.ascontiguousarray(arrays[f"{at}.weight"].T), arrays[f"{at}.bias"]) for at in places)
 
 
-def _tensors(coder: ColumnCoder, outputs: Outputs, rows: Rows, device: torch.device) -> Batch:
+def batch_of(coder: ColumnCoder, outputs: Outputs, rows: Rows, device: torch.device) -> Batch:
+    """Rows as tensors."""
     columns = [
         (np.asarray(rows.labels[field.name], dtype=np.float64) - field.mean) / field.scale
         if field.classes is None
@@ -189,7 +192,7 @@ def _device(wanted: str) -> torch.device:
 
 
 @contextmanager
-def _deterministic(seed: int, threads: int) -> Iterator[None]:
+def deterministic(seed: int, threads: int) -> Iterator[None]:
     """Seeds and settings for the length of a fit; what was set before comes back."""
     before, exact = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
     with torch.random.fork_rng():

@@ -4,7 +4,11 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
+from driftloop.spec.preset_files import challenge_defaults
+
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,119}$")]
+LabelSource = Literal["user", "system", "pseudo"]
+"""Who gave a label: a person, a system of record, or a model that was sure."""
 Task = Literal["binary", "multiclass", "regression", "forecast", "multi-field"]
 MONITORS = ("shape", "share", "location", "spread", "missing", "outliers")
 """The tests that watch a model's columns unless its spec says otherwise."""
@@ -133,6 +137,12 @@ class TrainingRule(SpecPart):
     """The newest rows are held out for validation in this share."""
     refit: bool = True
     """After validation, fit once more on training and held-out rows together."""
+    label_weights: dict[LabelSource, Annotated[float, Field(ge=0)]] = {"user": 1.0, "system": 1.0, "pseudo": 0.5}
+    """What a label counts for, by who gave it (1 where a source is not named); a row's own weight multiplies it."""
+    pseudo_confidence: float = Field(default=0.9, ge=0, le=1)
+    """Pseudo-labels of models that were less sure than this are not learnt from."""
+    pseudo_share: float = Field(default=0.3, ge=0, lt=1)
+    """Most of the rows of a run that may be pseudo-labelled, as a share; the newest are kept."""
     golden_set: str | None = None
     """A CSV or Parquet file (any fsspec address) of rows on which no version may be worse than the champion."""
     golden_tolerance: float = Field(default=0.0, ge=0)
@@ -268,7 +278,7 @@ class ModelSpec(SpecPart):
     training: TrainingRule = TrainingRule()
     """Which rows a run gets, and its limits."""
     challenge: ChallengeRule = ChallengeRule()
-    """How a new version is proven."""
+    """How a new version is proven; what is not said here is as the policy's preset has it."""
     automation: Automation = Automation()
     """What may happen without a person."""
     permissions: Permissions = Permissions()
@@ -279,6 +289,19 @@ class ModelSpec(SpecPart):
     of that version come."""
     baseline_rows: int = Field(default=1000, ge=100)
     """With external serving: the first so many rows of a version without a profile are its reference."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _takes_the_proof_of_its_policy(cls, data: Any) -> Any:
+        """Done when a spec is read, and published with it: an edited preset changes no spec that was applied."""
+        if not isinstance(data, dict):
+            return data
+        told, defaults = data.get("challenge", {}), challenge_defaults(data.get("policy"))
+        if not defaults:
+            return data
+        if isinstance(told, ChallengeRule):
+            told = told.model_dump(exclude_unset=True)
+        return {**data, "challenge": {**defaults, **told}} if isinstance(told, dict) else data
 
     @model_validator(mode="after")
     def _fields_fit_the_task(self) -> Self:

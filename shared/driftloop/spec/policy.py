@@ -7,15 +7,15 @@ this module; every number of the five source systems stands in one of them and n
 
 from collections.abc import Mapping
 from functools import cache
-from importlib.resources import files
 from typing import Any, Literal, Self
 
-import yaml
 from pydantic import Field, field_validator, model_validator
 
 from driftloop.spec.cron import cron_problem
-from driftloop.spec.model_spec import SpecPart
+from driftloop.spec.model_spec import ChallengeRule, SpecPart
+from driftloop.spec.preset_files import preset_data, preset_names
 
+__all__ = ["Policy", "combined_weights", "policy_of", "preset", "preset_names"]
 Mode = Literal["full", "incremental"]
 DAY_SECONDS = 86_400.0
 
@@ -177,13 +177,17 @@ class Policy(SpecPart):
     """How a run trains unless its trigger says otherwise: anew, or on from the champion."""
     window: Window = Window()
     """Which rows a run learns from."""
+    challenge: dict[str, Any] | None = None
+    """How a new version is proven, as far as the spec's own `challenge` does not say."""
+    combined_weights: dict[str, float] | None = None
+    """Weights of the metric `combined_score`; none: those of preset metrics-forecast."""
 
-
-@cache
-def preset_names() -> tuple[str, ...]:
-    """The presets that come with driftloop."""
-    folder = files("driftloop.spec").joinpath("presets")
-    return tuple(sorted(entry.name.removesuffix(".yaml") for entry in folder.iterdir() if entry.name.endswith(".yaml")))
+    @field_validator("challenge")
+    @classmethod
+    def _is_a_challenge(cls, challenge: dict[str, Any] | None) -> dict[str, Any] | None:
+        if challenge is not None:
+            ChallengeRule.model_validate(challenge)
+        return challenge
 
 
 @cache
@@ -193,10 +197,16 @@ def preset(name: str) -> Policy:
     >>> preset("metrics-forecast").safeguards.maximum_runs
     3
     """
-    if name not in preset_names():
-        raise ValueError(f"there is no policy preset {name!r}; the presets are {', '.join(preset_names())}")
-    text = files("driftloop.spec").joinpath("presets", f"{name}.yaml").read_text(encoding="utf-8")
-    return Policy.model_validate({"name": name, **yaml.safe_load(text)})
+    return Policy.model_validate({"name": name, **preset_data(name)})
+
+
+def combined_weights(declared: str | Mapping[str, Any]) -> Mapping[str, float]:
+    """The weights of the combined score under a declared policy: its own, else those of the forecaster's preset.
+
+    >>> combined_weights("default")["prediction_error_rate"]
+    0.4
+    """
+    return policy_of(declared).combined_weights or preset("metrics-forecast").combined_weights or {}
 
 
 def policy_of(declared: str | Mapping[str, Any]) -> Policy:

@@ -12,20 +12,12 @@ Floats = NDArray[np.float64]
 Trend = Literal["improving", "stable", "declining"]
 Grade = Literal["excellent", "good", "fair", "poor"]
 
-COMBINED_WEIGHTS: Mapping[str, float] = {
-    "prediction_error_rate": 0.40,
-    "distribution_shift_score": 0.30,
-    "feature_drift_score": 0.20,
-    "anomaly_rate": 0.10,
-}
-"""S2's weights of its four scores."""
 
-
-def combined_score(scores: Mapping[str, float], weights: Mapping[str, float] = COMBINED_WEIGHTS) -> float:
+def combined_score(scores: Mapping[str, float], weights: Mapping[str, float]) -> float:
     """S2's weighted sum; a score that is not known counts as 0.
 
-    >>> combined_score({"prediction_error_rate": 0.1, "distribution_shift_score": 0.2, "anomaly_rate": 0.05})
-    0.105
+    >>> combined_score({"prediction_error_rate": 0.1}, {"prediction_error_rate": 0.4, "anomaly_rate": 0.1})
+    0.04
     """
     return round(sum(weight * scores.get(name, 0.0) for name, weight in weights.items()), 12)
 

@@ -11,7 +11,7 @@ from drift_detection.core.losses.rules import RuleMonitor
 from drift_detection.core.presets import PRESETS
 from drift_detection.core.sliding_windows import Rings
 from drift_detection.core.windows.reference import FrameTallies
-from driftloop.spec.policy import preset, preset_names
+from driftloop.spec.policy import combined_weights, preset, preset_names
 from driftloop.statistics.scores import combined_score, health_grade, health_score, improvement, stability, trend
 from driftloop.statistics.two_samples import four_tests, psi, psi_of_samples
 from driftloop.tools.bench.windows import Rows, monitor_of
@@ -90,13 +90,13 @@ def test_s1s_report_score_is_a_hundred_on_the_floors_and_falls_in_proportion() -
 
 def test_s2_weighs_four_scores_and_the_sum_may_ask_where_none_does() -> None:
     scores = {"mape": 0.10, "distribution_shift_score": 0.20, "feature_drift_score": 0.15, "anomaly_rate": 0.05}
-    metrics = scores | source_scores(scores)
+    metrics = scores | source_scores(scores, combined_weights("metrics-forecast"))
     assert metrics["prediction_error_rate"] == 0.10
     assert metrics["combined_score"] == pytest.approx(0.4 * 0.10 + 0.3 * 0.20 + 0.2 * 0.15 + 0.1 * 0.05)
     assert broken("metrics-forecast", metrics, rows=200) == ["combined_score"], ".135 is over .12"
     single = broken("metrics-forecast", {name: value + 0.001 for name, value in metrics.items()}, rows=200)
     assert set(single) == {rule.name for rule in preset("metrics-forecast").triggers.metrics}
-    assert combined_score({}) == 0.0
+    assert combined_score({}, combined_weights("metrics-forecast")) == 0.0
 
 
 def test_s2s_scores_are_read_off_counts_as_they_would_be_off_the_rows() -> None:

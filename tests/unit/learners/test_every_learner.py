@@ -13,7 +13,10 @@ from driftloop.statistics.losses import row_losses
 
 TASKS = ("multiclass", "regression", "multi-field")
 # To import torch alone takes seconds.
-NAMES = [pytest.param(name, marks=[pytest.mark.slow] if name == "torch-mlp" else []) for name in learner_names()]
+NAMES = [
+    pytest.param(name, marks=[pytest.mark.slow] if name in ("torch-mlp", "online-net") else [])
+    for name in learner_names()
+]
 pytestmark = pytest.mark.parametrize("name", NAMES)
 
 

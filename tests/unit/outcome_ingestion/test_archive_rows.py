@@ -1,3 +1,5 @@
+from datetime import datetime, timedelta
+
 import pyarrow as pa
 import pytest
 from deltalake import DeltaTable, QueryBuilder
@@ -274,3 +276,15 @@ def test_there_is_nothing_to_read_where_there_is_no_table(tmp_path):
 
 def test_an_empty_batch_of_rows_is_typed():
     assert ArchiveBatch().appends.schema.field("day").type == pa.date32()
+
+
+def test_days_past_retention_are_dropped_once_a_day_and_progress_stays(tmp_path, frames, make, row, moment):
+    today = datetime.fromisoformat(moment(0))
+    long_ago = (today - timedelta(days=3)).isoformat()
+    old = frames.of(make.outcome(row(0, label=0.0, predicted_at=long_ago, labelled_at=long_ago)))
+    Archive(sink_at(tmp_path)).process(old, None)
+    assert read_rows(str(tmp_path), "plant", at(old[-1].offset()), 9).prediction_ids == ["p0"]
+    new = frames.of(make.outcome(row(1, label=1.0, labelled_at=moment(0))))
+    Archive(sink_at(tmp_path, retention_days=1, now=lambda: today)).process(new, None)
+    assert read_rows(str(tmp_path), "plant", at(new[-1].offset()), 9).prediction_ids == ["p1"]
+    assert archived_until(str(tmp_path), 0) == new[-1].offset() + 1

@@ -7,8 +7,9 @@ from hypothesis import strategies as st
 
 from driftloop.contracts.message import FramePosition
 from driftloop.contracts.training_requests import DataRule
+from driftloop.spec.model_spec import TrainingRule
 from trainer_worker.core.train.reuse import Tried, choose, judged_rows
-from trainer_worker.core.train.split import PSEUDO_SHARE, label_weights, split_rows
+from trainer_worker.core.train.split import PSEUDO_SHARE, doubtful, label_weights, split_rows
 
 UNTIL = FramePosition(partition=0, offset=1)
 
@@ -49,14 +50,27 @@ def test_too_few_rows_are_refused_with_a_sentence():
         split_rows(rule(minimum_rows=10), pseudo_at(9))
 
 
+WEIGHTS = TrainingRule().label_weights
+
+
+def test_share_confidence_and_weights_of_pseudo_labels_are_what_the_spec_says():
+    rule_of = TrainingRule(pseudo_share=0.5, pseudo_confidence=0.8, label_weights={"user": 3.0})
+    half = split_rows(rule(), pseudo_at(100, *range(60)), pseudo_share=rule_of.pseudo_share)
+    assert len(half.everything) == 80
+    sources, sure = np.array(["pseudo", "pseudo", "user"], dtype=object), np.array([0.8, 0.79, 0.1])
+    assert doubtful(sources, sure, rule_of.pseudo_confidence).tolist() == [False, True, False]
+    assert label_weights(sources, np.full(3, np.nan), rule_of.label_weights).tolist() == [1.0, 1.0, 3.0]
+    assert TrainingRule().pseudo_share == PSEUDO_SHARE
+
+
 def test_weights_are_none_where_every_row_counts_the_same():
     sources = np.array(["user", "system", "user"], dtype=object)
-    assert label_weights(sources, np.full(3, np.nan)) is None
+    assert label_weights(sources, np.full(3, np.nan), WEIGHTS) is None
 
 
 def test_a_rows_own_weight_multiplies_that_of_its_source():
     sources = np.array(["user", "pseudo", "pseudo"], dtype=object)
-    assert label_weights(sources, np.array([2.0, np.nan, 4.0])).tolist() == [2.0, 0.5, 2.0]
+    assert label_weights(sources, np.array([2.0, np.nan, 4.0]), WEIGHTS).tolist() == [2.0, 0.5, 2.0]
 
 
 @given(

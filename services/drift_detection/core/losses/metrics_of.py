@@ -1,5 +1,7 @@
 """From recent sums to named metrics, as policies and people read them."""
 
+from collections.abc import Mapping
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -127,11 +129,11 @@ def shift_metrics(found: Findings, own: slice) -> dict[str, float]:
     }
 
 
-def source_scores(metrics: dict[str, float]) -> dict[str, float]:
-    """S2's prediction error rate (MAPE; of classes the error rate) and its combined score."""
+def source_scores(metrics: dict[str, float], weights: Mapping[str, float]) -> dict[str, float]:
+    """S2's prediction error rate (MAPE; of classes the error rate) and its combined score by these weights."""
     rate = metrics.get("mape", metrics.get("error_rate"))
     found = {} if rate is None else {"prediction_error_rate": rate}
-    return {**found, "combined_score": combined_score({**metrics, **found})}
+    return {**found, "combined_score": combined_score({**metrics, **found}, weights)}
 
 
 def health_metrics(metrics: dict[str, float]) -> dict[str, float]:

@@ -18,6 +18,7 @@ from drift_detection.core.windows.monitor import WindowMonitor
 from drift_detection.core.windows.reference import Reference
 from driftloop.contracts.model_profiles import LossProfile
 from driftloop.spec.model_spec import Detection, ModelSpec
+from driftloop.spec.policy import combined_weights
 
 Floats = NDArray[np.float64]
 
@@ -37,6 +38,7 @@ class ModelMonitor:
         self.ledger = ledger or AlarmStats()
         self.segment = segment
         self.spec = spec
+        self.combined_weights = combined_weights(spec.policy)
         self.errors: ErrorMonitor | None = None
         self.windows: WindowMonitor | None = None
         self.labels: WindowMonitor | None = None

@@ -110,7 +110,7 @@ def _metrics(monitor: ModelMonitor) -> dict[str, float]:
     found = monitor.windows.findings() if monitor.windows else None
     if monitor.windows is not None and found is not None:
         metrics |= shift_metrics(found, monitor.windows.battery.reference.own)
-        metrics |= source_scores(metrics)
+        metrics |= source_scores(metrics, monitor.combined_weights)
     expected = label_free_error(monitor.windows)
     if expected is not None:
         metrics["expected_error"] = expected

@@ -1,22 +1,20 @@
 """Which rows are learnt from and which are held out. Rows stand in stream order, newest last."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from driftloop.contracts.training_requests import DataRule
+from driftloop.spec.model_spec import LabelSource
 
 Indices = NDArray[np.intp]
 HELD_OUT_AT_MOST = 2_000
 HELD_OUT_BESIDE_A_CHAMPION = 100
 """So many rows may always be held out where there is a champion; beyond, half of those it has not seen."""
-SOURCE_WEIGHTS = {"user": 1.0, "system": 1.0, "pseudo": 0.5}
-"""What a row's label counts for, by who gave it; a row's own weight multiplies it."""
-PSEUDO_CONFIDENCE = 0.9
-"""A pseudo-label counts only where the model that gave it was surer than this."""
 PSEUDO_SHARE = 0.3
-"""Pseudo-labels are at most this share of what is learnt from; the newest are kept."""
+"""What `TrainingRule.pseudo_share` is unless a spec says otherwise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +26,9 @@ class Split:
     everything: Indices
 
 
-def split_rows(rule: DataRule, pseudo: NDArray[np.bool_], unseen: int | None = None) -> Split:
+def split_rows(
+    rule: DataRule, pseudo: NDArray[np.bool_], unseen: int | None = None, *, pseudo_share: float = PSEUDO_SHARE
+) -> Split:
     """Split `len(pseudo)` rows by `rule`; raises ValueError, with a sentence, where they are too few.
 
     The newest `validation_share` of the rows (of the fresh ones, where the rule names them) are
@@ -38,7 +38,7 @@ def split_rows(rule: DataRule, pseudo: NDArray[np.bool_], unseen: int | None = N
     the two apart, and to hold out more would set a model that lacks the newest rows against one
     that has them: where the stream drifts, it would lose for that alone.
     """
-    chosen = _cap_pseudo(_chosen(rule, len(pseudo)), pseudo)
+    chosen = _cap_pseudo(_chosen(rule, len(pseudo)), pseudo, pseudo_share)
     if len(chosen) < rule.minimum_rows:
         raise ValueError(f"{len(chosen)} labelled rows are there, the request asks for at least {rule.minimum_rows}")
     fresh = len(chosen) if rule.fresh_rows is None else min(rule.fresh_rows, len(chosen))
@@ -61,24 +61,25 @@ def _chosen(rule: DataRule, there: int) -> Indices:
     return np.concatenate([spread, fresh])
 
 
-def _cap_pseudo(chosen: Indices, pseudo: NDArray[np.bool_]) -> Indices:
+def _cap_pseudo(chosen: Indices, pseudo: NDArray[np.bool_], share: float) -> Indices:
     told = chosen[~pseudo[chosen]]
     guessed = chosen[pseudo[chosen]]
-    allowed = int(len(told) * PSEUDO_SHARE / (1.0 - PSEUDO_SHARE))
+    allowed = int(len(told) * share / (1.0 - share))
     return np.sort(np.concatenate([told, guessed[max(0, len(guessed) - allowed) :]]))
 
 
-def doubtful(sources: NDArray[np.object_], confidences: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Pseudo-labels that nobody was sure enough of; one without a confidence is none to learn from.
+def doubtful(sources: NDArray[np.object_], confidences: NDArray[np.float64], least: float) -> NDArray[np.bool_]:
+    """Pseudo-labels of less than `least` confidence; one without a confidence is none to learn from.
 
-    >>> doubtful(np.array(["pseudo", "pseudo", "user"], dtype=object), np.array([0.95, np.nan, 0.2])).tolist()
+    >>> doubtful(np.array(["pseudo", "pseudo", "user"], dtype=object), np.array([0.9, np.nan, 0.2]), 0.9).tolist()
     [False, True, False]
     """
-    return np.asarray((sources == "pseudo") & ~(confidences > PSEUDO_CONFIDENCE), dtype=np.bool_)
+    return np.asarray((sources == "pseudo") & ~(confidences >= least), dtype=np.bool_)
 
 
-def label_weights(sources: NDArray[np.object_], own: NDArray[np.float64]) -> NDArray[np.float64] | None:
+def label_weights(
+    sources: NDArray[np.object_], own: NDArray[np.float64], by_source: Mapping[LabelSource, float]
+) -> NDArray[np.float64] | None:
     """The weight of each row: by source, times its own where it has one; None where all are 1."""
-    by_source = np.array([SOURCE_WEIGHTS.get(source, 1.0) for source in sources])
-    weights = by_source * np.where(np.isnan(own), 1.0, own)
+    weights = np.array([by_source.get(source, 1.0) for source in sources]) * np.where(np.isnan(own), 1.0, own)
     return None if np.all(weights == 1.0) else weights

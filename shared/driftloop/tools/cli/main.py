@@ -41,6 +41,7 @@ GROUPS = (
     "models",
     "runs",
     "versions",
+    "archive",
     "sources",
     "dlq",
     "topics",

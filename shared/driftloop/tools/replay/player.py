@@ -109,6 +109,7 @@ class Player:
         self._audience.stage("Streaming.")
         for rows in self._recording.blocks():
             champion = self._wire.champion() or first
+            self._recording.act(rows, champion.predict)
             served.append(self._predict(champion, rows))
             frozen.append(served[-1] if champion.version == first.version else self._predict(first, rows))
             versions += [champion.version] * (rows.stop - rows.start)
@@ -142,6 +143,7 @@ class Player:
             predictions=said.fields if said else None,
             confidence=said.confidence if said else None,
             model_version=champion.version if champion else None,
+            also=self._recording.also_of(rows),
         )
         self._wire.publish(row_id(rows.start), batch)
 

@@ -1,6 +1,6 @@
 """A recorded stream that is ready to be played: spec, columns, and where training ends."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path, PurePosixPath
@@ -10,7 +10,7 @@ import numpy as np
 
 from driftloop.errors import UserError
 from driftloop.learners.entry_points import make_learner
-from driftloop.learners.protocol import Column
+from driftloop.learners.protocol import Column, Predictions
 from driftloop.spec.model_spec import LabelDelay, ModelSpec
 from driftloop.spec.policy import policy_of, preset_names
 from driftloop.tools.replay.history import History, history_of
@@ -24,12 +24,22 @@ EVIDENCE_ROWS = 25
 """Rows of a block of evidence (`detection.loss_block_rows`): a policy cannot speak between them."""
 
 
+Predict = Callable[[Mapping[str, Column]], Predictions]
+Act = Callable[[slice, Predict], None]
+"""Told of a block before it is predicted, and what the champion would say of any features."""
+
+
+def watch_only(_rows: slice, _predict: Predict) -> None:
+    """The world does not care what the model says."""
+
+
 @dataclass(frozen=True, slots=True)
 class Recording:
     """Rows in stream order. The first `train_rows` train the first version, the rest are streamed.
 
-    `features` are what a producer would send; `labels` has a column a target field.
-    `history` says how they were read, where they come from a file.
+    `features` are what a producer would send; `labels` has a column a target field; `also` has other columns of
+    a frame (`latency_ms`, `status`, `segment.NAME`). `history` says how they were read, where they come from a
+    file. In a world that acts on what its model says, `act` may change the columns of a block that is still to come.
     """
 
     spec: ModelSpec
@@ -39,6 +49,8 @@ class Recording:
     block_rows: int
     time: EventTime = field(default_factory=EventTime)
     history: History | None = None
+    also: Mapping[str, Column] = field(default_factory=dict)
+    act: Act = watch_only
 
     def __len__(self) -> int:
         return len(next(iter(self.labels.values())))
@@ -64,6 +76,10 @@ class Recording:
     def labels_of(self, rows: slice) -> dict[str, Column]:
         """The labels of some rows."""
         return {name: column[rows] for name, column in self.labels.items()}
+
+    def also_of(self, rows: slice) -> dict[str, Column]:
+        """The other columns of some rows."""
+        return {name: column[rows] for name, column in self.also.items()}
 
     def label_of(self, row: int) -> dict[str, float | str]:
         """The label of one row, by target field."""

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from driftloop.codec.frames import FEATURE, LABEL, PREDICTION
+from driftloop.codec.frames import FEATURE, LABEL, PREDICTION, ROW_COLUMNS
 from driftloop.contracts.prediction_labels import PredictionLabel
 from driftloop.learners.protocol import Column
 
@@ -73,8 +73,9 @@ def outcome_batch(
     predictions: Mapping[str, Column] | None = None,
     confidence: NDArray[np.float64] | None = None,
     model_version: str | None = None,
+    also: Mapping[str, Column] | None = None,
 ) -> pa.RecordBatch:
-    """Rows `first`, `first + 1`, … as a record batch for `prediction-outcomes`.
+    """Rows `first`, `first + 1`, … as a record batch for `prediction-outcomes`; `also` are other columns of a frame.
 
     Without predictions they are labelled examples; without labels, predictions that wait for them.
     """
@@ -89,6 +90,8 @@ def outcome_batch(
         columns["confidence"] = _array(confidence)
     if labels is not None:
         columns["labelled_at"] = time.column(first + 1, count)
+    for name, column in (also or {}).items():
+        columns[name] = _array(column).cast(ROW_COLUMNS.get(name, pa.string()))
     for prefix, values in ((FEATURE, features), (PREDICTION, predictions or {}), (LABEL, labels or {})):
         columns |= {prefix + name: _array(column) for name, column in values.items()}
     return pa.RecordBatch.from_pydict(columns).replace_schema_metadata({"model_id": model_id})

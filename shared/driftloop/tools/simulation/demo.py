@@ -2,14 +2,14 @@
 
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
 
 import numpy as np
 
 from driftloop.tools.replay.recording import Recording
 from driftloop.tools.replay.result import ReplayResult, in_order
-from driftloop.tools.replay.stream import EventTime, row_of
+from driftloop.tools.replay.stream import EventTime
 from driftloop.tools.simulation.plant import NOISE_D50_UM, NOISE_LOD_PERCENT, Plant, plant_spec
+from driftloop.tools.simulation.scenario import Change, Claim
 
 TRAIN_ROWS = 1500
 FOULING_STARTS, FOULING_FULL, LOT_CHANGE, ROWS = 2500, 3700, 5000, 6500
@@ -54,27 +54,6 @@ def demo_figures(result: ReplayResult) -> DemoFigures:
     )
 
 
-def demo_json(result: ReplayResult, wall_seconds: float) -> dict[str, Any]:
-    """The demo for a script; the first version's own run and promotion are not counted."""
-    journal, errors = result.played.journal, demo_figures(result)
-    return {
-        "kafka": {"version": result.broker.version, "embedded": result.broker.embedded},
-        "rows": len(result.recording),
-        "signals": [
-            {"row": row_of(s.raised.prediction_id), "kind": s.kind, "detector": s.detector, "harmful": s.harmful}
-            for s in in_order(journal.signals)
-        ],
-        "decisions": [{"action": d.action, "reason": d.reason, "row": d.row} for d in journal.decisions],
-        "runs": len(journal.retrain_results),
-        "promotions": len(journal.events_of("promoted")),
-        "rollbacks": len(journal.events_of("rolled_back")),
-        "error_before_drift": round(errors.before_drift, 4),
-        "error_frozen_model": round(errors.frozen_model, 4),
-        "error_after": round(errors.after, 4),
-        "wall_seconds": round(wall_seconds, 1),
-    }
-
-
 def demo_story(result: ReplayResult) -> list[str]:
     """What happened, for somebody who never heard of drift."""
     journal, errors = result.played.journal, demo_figures(result)
@@ -117,3 +96,30 @@ def _count(number: int, noun: str) -> str:
     ('1 alarm', '2 alarms')
     """
     return f"{number} {noun}" + ("" if number == 1 else "s")
+
+
+class PlantScenario:
+    """The plant as a scenario."""
+
+    name = "plant"
+    title = "A plant drifts, and its model keeps up"
+    changes = (Change(FOULING_STARTS, FOULING_FULL, "fouling"), Change(LOT_CHANGE, ROWS, "new raw material"))
+
+    def recording(self) -> Recording:
+        """Its history."""
+        return demo_recording(demo_plant())
+
+    def claims(self, result: ReplayResult) -> dict[str, Claim]:
+        """The loop sees the drift, answers it, and ends far below the model that was left alone."""
+        errors, journal = demo_figures(result), result.played.journal
+        return {
+            "error_before_drift": Claim.at_most(1.2, errors.before_drift),
+            "error_at_the_end": Claim.at_most(1.5, errors.after),
+            "error_at_the_end_over_first_model": Claim.at_most(0.7, errors.after / errors.frozen_model),
+            "harmful_signals": Claim.at_least(1, sum(signal.harmful for signal in journal.signals)),
+            "promotions": Claim.at_least(1, len(journal.events_of("promoted"))),
+        }
+
+    def story(self, result: ReplayResult) -> list[str]:
+        """As `demo_story` tells it."""
+        return demo_story(result)
