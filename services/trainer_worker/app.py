@@ -17,8 +17,8 @@ from trainer_worker.settings import Settings
 TRAIN = LoopSettings(
     service="trainer_worker",
     group="trainer_worker",
-    inputs=(topics.TRAINING_REQUESTS, topics.MODEL_COMMANDS),
-    keyed=(topics.MODEL_COMMANDS,),
+    inputs=(topics.TRAINING_REQUESTS, topics.MODEL_COMMANDS, topics.TRAINING_ANSWERS),
+    keyed=(topics.MODEL_COMMANDS, topics.TRAINING_ANSWERS),
     tables=(topics.MODEL_SPECS,),
     state="keyed",
 )
@@ -40,8 +40,9 @@ def build(settings: Settings, kafka: KafkaSettings | None = None) -> Service:
 def _build_train(settings: Settings, kafka: KafkaSettings) -> Service:
     metrics = LoopMetrics(TRAIN.service)
     places = Places(
-        settings.archive_uri, settings.artifact_uri, settings.archive_wait_seconds, settings.checkpoint_seconds
-    )
+        settings.archive_uri, settings.artifact_uri, settings.archive_wait_seconds, settings.checkpoint_seconds,
+        settings.runs_path, settings.commands,
+    )  # fmt: skip
     shown = TrainMetrics(metrics.registry)
     executor = ChildProcesses(places, shown, settings.warm)
     core = TrainingRuns(executor, RunLimits(settings.runs_at_once, settings.starts_per_run))

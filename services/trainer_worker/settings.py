@@ -31,6 +31,11 @@ class Settings(BaseSettings):
     checkpoint_seconds: float = Field(default=2.0, gt=0, description="training that a kill may cost at most")
     starts_per_run: int = Field(default=3, ge=1, description="starts of a run whose process is killed")
     warm: tuple[str, ...] = Field(default=(), description="learners made ready before the first run")
+    runs_path: str = Field(default=".driftloop/runs", description="where the folders of commands' runs are made")
+    commands: dict[str, str] = Field(
+        default={},
+        description="executor command: JSON, an entry's name → the command line that it runs ({python}: this Python)",
+    )
     models_in_memory: int = Field(default=64, ge=2, description="role score: models kept loaded")
     metrics_port: int | None = Field(default=None, ge=0, le=65_535)
     """Port of `/metrics`, `/livez` and `/readyz`; 0: any free one; none: not served."""

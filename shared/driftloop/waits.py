@@ -158,6 +158,9 @@ COORDINATOR: tuple[Wait, ...] = (
            "`driftloop retrain` trains one; a spec with the former target takes the change back."),
     _model("artifact", "a champion that can be run", _PERSON,
            "Put the artifact back, `driftloop rollback`, or `driftloop retrain`."),
+    _model("deployment", "its owner to deploy the version that was asked for", _PERSON,
+           "Its owner deploys the version that the event `promotion_asked` or `roll_back_asked` names; the first "
+           "outcomes of it end the wait."),
     _model("spec", "its spec, which was withdrawn", _PERSON,
            "`driftloop models apply`."),
 )  # fmt: skip

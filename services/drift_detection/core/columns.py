@@ -86,7 +86,7 @@ class ColumnWatch:
         """The spans, cut where the rate of rows is looked at: limits change there."""
         at = rows.predicted_at[rows.seen]
         traffic = self._roster.traffic
-        for start, end in self._spans(codes, names, references):
+        for start, end in self._gathering_spans(rows, codes, names, references):
             begin = start
             while begin < end:
                 stop = min(end, begin + traffic.until_look)
@@ -94,6 +94,25 @@ class ColumnWatch:
                 if traffic.push(at[begin:stop]):
                     self._roster.declare_windows()
                 begin = stop
+
+    def _gathering_spans(
+        self, rows: FrameRows, codes: NDArray[np.int32], names: list[str], references: References
+    ) -> Iterator[tuple[int, int]]:
+        """The spans, cut where the first rows of a version are enough for a reference."""
+        for start, end in self._spans(codes, names, references):
+            gathered, begin = self._roster.first_rows, start
+            if gathered is not None:
+                code = names.index(gathered.version) if gathered.version in names else -2
+                own = np.flatnonzero(codes[start:end] == code) + start
+                enough = len(own) >= gathered.missing
+                stop = int(own[gathered.missing - 1]) + 1 if enough else end
+                gathered.take(rows.batch, rows.seen[own[own < stop]])
+                begin = stop
+                yield start, stop
+                if enough:
+                    self._roster.serve_first_rows(rows.frame.header.spec_version)
+            if begin < end or gathered is None:
+                yield begin, end
 
     def _spans(self, codes: NDArray[np.int32], names: list[str], references: References) -> Iterator[tuple[int, int]]:
         """Runs of rows that are compared with one reference; the reference is set before each is given."""
@@ -106,6 +125,7 @@ class ColumnWatch:
                         yield start, index
                     start = index
                     self._roster.serve(references[names[code]])
+                    self._roster.gather(names[code])
         yield start, len(codes)
 
     def _take_scopes(

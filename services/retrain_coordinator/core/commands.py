@@ -10,7 +10,7 @@ from retrain_coordinator.core.deciding.evidence import Command, evidence_of, his
 from retrain_coordinator.core.lifecycle import runs
 from retrain_coordinator.core.lifecycle import transitions as lifecycle
 from retrain_coordinator.core.lifecycle.target import obstacle
-from retrain_coordinator.core.lifecycle.versions import next_version, parts, signature
+from retrain_coordinator.core.lifecycle.versions import is_numbered, next_version, parts, signature
 from retrain_coordinator.core.state import Reading
 from retrain_coordinator.core.step import Step
 
@@ -165,10 +165,15 @@ def _report(step: Step, command: ModelCommand) -> None:
 def _register(step: Step, command: ModelCommand) -> None:
     state = step.state
     version = command.version or next_version(state.highest, state.signature, signature(step.spec))
-    if not command.artifact or not command.artifact_sha256:
+    if step.spec.serving == "external" and command.artifact is None:
+        _refuse(step, command, "a version that others serve needs no registration: its outcomes, or its predictions "
+                "under `shadow`, tell of it")  # fmt: skip
+    elif not command.artifact or not command.artifact_sha256:
         _refuse(step, command, "an artifact and its hash are needed")
-    elif version in state.versions or (state.highest and parts(version) <= parts(state.highest)):
+    elif is_numbered(version) and state.highest and parts(version) <= parts(state.highest):
         _refuse(step, command, f"version {version} is not above {state.highest}, the highest so far")
+    elif version in state.versions:
+        _refuse(step, command, f"version {version} is known already")
     else:
         lifecycle.register(step, version, command.artifact, command.artifact_sha256, _who(command))
 

@@ -25,7 +25,15 @@ class Declared:
 
     @property
     def scored_always(self) -> bool:
-        """Whether the policy goes by scores, so that they are expected whenever a version serves."""
+        """Whether scores are expected whenever a version serves: the policy goes by them, or others serve the model.
+
+        Of the latter scoring tells which versions run in the shadow, and those must be taken in with their frame.
+        """
+        return self.goes_by_scores or self.spec.serving == "external"
+
+    @property
+    def goes_by_scores(self) -> bool:
+        """Whether the policy goes by scores."""
         return self.policy.triggers.payoff is not None and self.policy.triggers.attainable
 
 

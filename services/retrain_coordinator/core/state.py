@@ -44,6 +44,16 @@ class VersionEntry(_Part):
     """Why scoring could not run it, where it could not."""
 
 
+class AskedToServe(_Part):
+    """A version that the owner of an external server was asked to let serve, and is not known to serve yet."""
+
+    version: Version
+    event: Literal["promoted", "rolled_back"]
+    since: datetime
+    reason: str
+    lineage: tuple[UUID, ...] = ()
+
+
 class RunEntry(_Part):
     """A training run that has been asked for and has not ended."""
 
@@ -228,6 +238,8 @@ class ModelState(_Part):
     unscored: Unscored | None = None
     refused: dict[Version, str] = Field(default_factory=dict)
     """Versions that scoring could not score on some frame, and why on the first such frame: said once each."""
+    asked: AskedToServe | None = None
+    """Of a model that others serve."""
     waits: dict[str, datetime] = Field(default_factory=dict)
     """What the model waits for, by the names of `driftloop.waits`, and since when by its own clock."""
 

@@ -122,8 +122,8 @@ class Step:
             reason=reason,
             run_id=entry.run_id if entry else None,
             spec_version=entry.spec_version if entry else None,
-            artifact=entry.artifact if entry else None,
-            artifact_sha256=entry.sha256 if entry else None,
+            artifact=(entry.artifact or None) if entry else None,
+            artifact_sha256=(entry.sha256 or None) if entry else None,
             from_position=self.position,
             evidence=evidence or {},
         )

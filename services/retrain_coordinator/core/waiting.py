@@ -57,6 +57,8 @@ def obstacle_to_acting(state: ModelState, known: Declared, decision: Decision, w
 def _without_a_judge(state: ModelState, known: Declared) -> Obstacle | None:
     """Where there is no version that the policy could act on: which one is missing."""
     ask = f"`driftloop retrain {state.model_id}`"
+    if state.champion is None and known.spec.serving == "external":
+        return Obstacle("version", "no version is known to serve: its first outcomes tell which one does")
     if state.champion is None:
         reason = (
             "no version of the model is registered with driftloop, so the policy's triggers have nothing to act on: "
@@ -72,6 +74,8 @@ def _without_a_wish(state: ModelState, known: Declared, word: Verdict | None) ->
     """Where nothing asks for a run: what is under way already, or why the policy does not ask."""
     if state.run is not None:
         return Obstacle("run", f"the run for {state.run.version} has not ended")
+    if state.asked is not None:
+        return Obstacle("deployment", f"{state.asked.version} is asked for, and no outcomes of it have come")
     if state.challenges:
         return Obstacle("proof", f"challenger {', '.join(state.challenges)} is under proof")
     if word is not None:
@@ -122,6 +126,8 @@ def _of_versions(state: ModelState, known: Declared) -> Iterator[str]:
         yield "run"
     for entry in state.challenges.values():
         yield entry.waits_for or "proof"
+    if state.asked is not None:
+        yield "deployment"
 
 
 def _of_wishes(state: ModelState, known: Declared, found: Decision, word: Verdict | None) -> Iterator[str]:

@@ -21,7 +21,7 @@ def reuse(store: Store, request: TrainingRequest, spec: ModelSpec, data: DataSet
     the reason.
     """
     picked = judged_rows(champion.unseen, data.pseudo, request.data.fresh_rows)
-    if not request.candidates or not len(picked):
+    if champion.model is None or not request.candidates or not len(picked):
         return None
     rows = data.rows.take(picked)
     theirs = model_losses(spec, champion.model, rows)

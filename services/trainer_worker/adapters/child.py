@@ -8,12 +8,13 @@ import socket
 import sys
 import threading
 import time
+from collections.abc import Callable
 from typing import NoReturn
 
 from driftloop.learners.protocol import Step
 from driftloop.telemetry.memory import memory_mb
 from trainer_worker.adapters.job import Job
-from trainer_worker.core.train.run_report import Failed, Progress, Told, Waiting
+from trainer_worker.core.train.run_report import Failed, Progress, Report, Told, Waiting, WaitsFor
 
 _PROGRESS_SECONDS = 0.1
 _MEGABYTE = 1024 * 1024
@@ -76,18 +77,33 @@ def main(wire: socket.socket, nursery: int, memory_limit_mb: int) -> NoReturn:
     job = line.read_job()
     threading.Thread(target=_watch, args=(line, memory_limit_mb, memory_mb()), daemon=True).start()
     threading.Thread(target=_follow, args=(line,), daemon=True).start()
-    _limit_memory(memory_limit_mb)
+    executor = job.run.spec.training.executor
+    if executor != "command":  # a command's limit is on its own processes, which would inherit this one
+        _limit_memory(memory_limit_mb)
     code = 0
     try:
-        from trainer_worker.adapters.train import train
-
-        line.say(train(job, Teller(line), lambda what: line.say(Waiting(waits_for=what))))
+        line.say(_way_of(executor)(job, Teller(line), lambda what: line.say(Waiting(waits_for=what))))
     except MemoryError:
         line.say(_over_memory(memory_limit_mb))
     except BaseException as error:  # noqa: BLE001  (whatever a learner raises ends its run and nothing else)
         line.say(Failed(reason=_sentence(error)))
         code = 1
     os._exit(code)
+
+
+def _way_of(executor: str) -> Callable[[Job, Callable[[Step], None], WaitsFor], Report]:
+    """What trains a run, or imports what somebody else trained."""
+    if executor == "command":
+        from trainer_worker.adapters.command.train import train_by_command
+
+        return train_by_command
+    if executor == "external":
+        from trainer_worker.adapters.command.answer import import_answer
+
+        return import_answer
+    from trainer_worker.adapters.train import train
+
+    return train
 
 
 def _sentence(error: BaseException) -> str:

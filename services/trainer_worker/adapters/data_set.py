@@ -2,7 +2,8 @@
 
 import hashlib
 import time
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,6 +40,10 @@ class DataSet:
     offsets: NDArray[np.int64]
     described: TrainingData
     quality: QualityReport
+    said: Mapping[str, Column] = field(default_factory=dict)
+    """What was predicted of each row in production, of a model that others serve."""
+    said_by: NDArray[np.object_] = field(default_factory=lambda: np.empty(0, dtype=object))
+    """The version that predicted it; None for an example."""
 
 
 def read_data_set(archive_uri: str, request: TrainingRequest, spec: ModelSpec, wait_seconds: float) -> DataSet:
@@ -94,7 +99,13 @@ def data_set(found: ArchivedRows, spec: ModelSpec) -> DataSet:
         rows=len(rows),
         sha256=hash_rows(rows, offsets),
     )
-    return DataSet(rows, found.predicted_at[whole], found.label_sources[whole] == "pseudo", offsets, described, quality)
+    said: dict[str, Column] = {}
+    said_by = np.empty(0, dtype=object)
+    if spec.serving == "external":
+        said = {name: found.prediction(name, target.kind)[whole] for name, target in spec.target.items()}
+        said_by = np.array(found.model_versions, dtype=object)[whole]
+    pseudo = found.label_sources[whole] == "pseudo"
+    return DataSet(rows, found.predicted_at[whole], pseudo, offsets, described, quality, said, said_by)
 
 
 def hash_rows(rows: Rows, offsets: NDArray[np.int64]) -> str:

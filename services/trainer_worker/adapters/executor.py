@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from uuid import UUID
 
@@ -33,6 +33,10 @@ class Places:
     artifact_uri: str
     archive_wait_seconds: float = 120.0
     checkpoint_seconds: float = 2.0
+    runs_path: str = ".driftloop/runs"
+    """Where the folders of commands' runs are made."""
+    commands: Mapping[str, str] = field(default_factory=dict)
+    """Command lines that specs may name."""
 
 
 @dataclass(slots=True)

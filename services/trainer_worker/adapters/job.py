@@ -1,5 +1,7 @@
 """What a child process is told: the run and where to find things."""
 
+from pydantic import Field
+
 from trainer_worker.core.train.run_report import Part, Run
 
 
@@ -11,3 +13,5 @@ class Job(Part):
     artifact_uri: str
     archive_wait_seconds: float
     checkpoint_seconds: float = 2.0
+    runs_path: str = ".driftloop/runs"
+    commands: dict[str, str] = Field(default_factory=dict)

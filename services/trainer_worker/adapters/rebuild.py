@@ -31,11 +31,13 @@ def rebuild(artifact: str, sha256: str | None, *, archive_uri: str, into: str) -
     manifest = original.manifest
     if manifest.request is None:
         raise ArtifactError(f"the artifact {artifact} does not say how it was made")
+    if manifest.spec.training.executor != "child":
+        raise ArtifactError(f"the artifact {artifact} was not trained here, so it cannot be made again here")
     request = manifest.request.model_copy(update={"candidates": ()})
     run = Run(request=request, spec=manifest.spec, position=FramePosition(partition=0, offset=0))
     job = Job(run=run, archive_uri=archive_uri, artifact_uri=into, archive_wait_seconds=1.0)
     made = train(job, lambda _: None)
-    if isinstance(made, Reused):
+    if isinstance(made, Reused) or made.artifact is None or made.artifact_sha256 is None:
         raise ArtifactError(f"the run of {artifact} trained nothing")
     now = verify_artifact(made.artifact, made.artifact_sha256).manifest
     same = made.artifact_sha256 == original.sha256

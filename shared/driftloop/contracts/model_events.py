@@ -8,8 +8,9 @@ from pydantic import Field
 from driftloop.contracts.message import ControlMessage, FramePosition, Version
 
 ModelEventType = Literal[
-    "registered", "challenged", "promoted", "rejected", "archived", "rolled_back", "deprecated", "frozen", "unfrozen"
-]
+    "registered", "challenged", "promoted", "rejected", "archived", "rolled_back", "deprecated", "frozen", "unfrozen",
+    "promotion_asked", "roll_back_asked", "deployed",
+]  # fmt: skip
 
 
 class ModelEvent(ControlMessage):
@@ -18,6 +19,10 @@ class ModelEvent(ControlMessage):
     `promoted` and `rolled_back` name in `version` the one that serves from now on and in
     `previous_version` the one it takes over from. They carry the artifact, so that whoever
     serves needs no other lookup. `from_position` is where scoring of a challenger starts.
+
+    Of a model that others serve (`serving: external`): `promotion_asked` and `roll_back_asked` ask its owner to
+    let `version` serve, and `promoted` or `rolled_back` follows when outcomes of that version come. `deployed`
+    names a version whose outcomes came though nobody had asked for it. Such versions may have no artifact.
     """
 
     event: ModelEventType

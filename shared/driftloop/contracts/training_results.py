@@ -53,5 +53,7 @@ class TrainingResult(ControlMessage):
     cost: TrainingCost | None = None
     reused_version: Version | None = None
     failure: str | None = None
+    refitted: bool | None = None
+    """Whether the version was fitted once more after its validation; None: as the spec says."""
     remarks: tuple[str, ...] = ()
     """What the rows were like, sentences for a person: what was left out of them, and what counts as missing."""

@@ -116,7 +116,7 @@ class RegistryView:
         with Session(self.engine) as session:
             rows = session.scalars(select(VersionRow).where(VersionRow.model_id == model_id))
             found = [_version(row) for row in rows]
-        return sorted(found, key=lambda info: tuple(int(part) for part in info.version.split(".")))
+        return sorted(found, key=_order)
 
     def version(self, model_id: str, version: str) -> VersionInfo | None:
         """One version, or None."""
@@ -181,6 +181,14 @@ class RegistryView:
         count = session.scalar(select(func.count()).select_from(VersionRow).where(mine)) or 0
         spec = ModelSpec.model_validate_json(row.body)
         return ModelInfo(row.model_id, row.spec_version, spec, champion, count, row.applied_at)
+
+
+def _order(info: VersionInfo) -> tuple[int, tuple[int, ...], float]:
+    """Numbered versions by their numbers, after those that their owners named otherwise, which are by age."""
+    parts = info.version.split(".")
+    if all(part.isdecimal() for part in parts):
+        return 1, tuple(int(part) for part in parts), 0.0
+    return 0, (), (info.registered_at or info.changed_at).timestamp()
 
 
 def _version(row: VersionRow) -> VersionInfo:

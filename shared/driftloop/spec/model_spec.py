@@ -140,7 +140,18 @@ class TrainingRule(SpecPart):
     time_limit_seconds: float = Field(default=8 * 3600.0, gt=0)
     """A run that takes longer is ended and fails."""
     memory_limit_mb: int = Field(default=8192, ge=128)
-    """Address space of the training process."""
+    """Memory of the training process; of a command, resident memory of all its processes together."""
+    executor: Literal["child", "command", "external"] = "child"
+    """Who trains: `child`: the learner, in a process of the trainer; `command`: a program that the trainer's
+    settings name; `external`: a system that reads `training-requests` and answers on `training-answers`."""
+    entry: Name | None = None
+    """With executor command: which of the trainer's commands. Its settings say what that runs."""
+
+    @model_validator(mode="after")
+    def _commands_are_named(self) -> Self:
+        if (self.executor == "command") != (self.entry is not None):
+            raise ValueError("training.entry names the command of executor command, and of no other")
+        return self
 
     @model_validator(mode="after")
     def _the_least_is_no_more_than_the_most(self) -> Self:
@@ -262,6 +273,12 @@ class ModelSpec(SpecPart):
     """What may happen without a person."""
     permissions: Permissions = Permissions()
     """Who may ask for what."""
+    serving: Literal["driftloop", "external"] = "driftloop"
+    """Who decides what serves. `driftloop`: its events do, and servers follow them. `external`: somebody else's
+    server. The champion is then the version that outcomes name; a promotion is asked for, and is true when outcomes
+    of that version come."""
+    baseline_rows: int = Field(default=1000, ge=100)
+    """With external serving: the first so many rows of a version without a profile are its reference."""
 
     @model_validator(mode="after")
     def _fields_fit_the_task(self) -> Self:

@@ -2,6 +2,7 @@ import os
 import signal
 import sys
 import time
+from dataclasses import replace
 
 import pytest
 
@@ -41,6 +42,24 @@ def test_what_keeps_dying_is_given_up_with_its_last_words(tmp_path):
         pytest.raises(UserError, match=r"service stopped \(exit code 3\): no such broker"),
     ):
         until(lambda: supervisor.check() is not None)
+
+
+def test_what_the_loop_can_do_without_is_started_again_for_ever_and_stops_nobody(tmp_path):
+    starts = []
+    dying = replace(program("exit(5)", "console"), vital=False)
+    with Supervisor(
+        [dying, program(FOREVER)], tmp_path, rule=QUICK, on_start=lambda name, _pid: starts.append(name)
+    ) as supervisor:
+        until(lambda: starts.count("console") > QUICK.deaths + 2)
+        supervisor.check()
+        assert set(supervisor.pids()) >= {"service"}
+
+
+def test_what_the_loop_can_do_without_is_not_waited_for_to_the_end(tmp_path):
+    with Supervisor([replace(program(FOREVER, "console"), vital=False)], tmp_path) as supervisor:
+        supervisor.wait_ready(0.3)
+        with pytest.raises(UserError, match="service is not ready"), Supervisor([program(FOREVER)], tmp_path) as vital:
+            vital.wait_ready(0.3)
 
 
 def test_stop_ends_every_process(tmp_path):

@@ -6,10 +6,18 @@ import pytest
 
 from driftloop.contracts.message import derive_id
 from driftloop.contracts.model_commands import ModelCommand
-from driftloop.contracts.topics import MODEL_PROFILES, MODEL_SPECS, TRAINING_PROGRESS, TRAINING_RESULTS
+from driftloop.contracts.model_specs import ModelSpecPublished
+from driftloop.contracts.topics import (
+    MODEL_PROFILES,
+    MODEL_SPECS,
+    TRAINING_ANSWERS,
+    TRAINING_PROGRESS,
+    TRAINING_RESULTS,
+)
 from driftloop.contracts.training_progress import TrainingProgress
 from driftloop.contracts.training_results import TrainingResult
 from driftloop.processor import StaleTableError
+from driftloop.spec.model_spec import TrainingRule
 from driftloop.testing.clock import START
 from driftloop.testing.records import FakeRecord
 from trainer_worker.core.train.processor import ENDED_KEPT, RunLimits, TrainingRuns
@@ -198,3 +206,65 @@ def test_only_the_newest_ids_of_ended_runs_are_remembered(core, executor, make_r
         effects = core.process([as_record(make_request(number, spec_version=7), number)], NOW, tables_current=True)
         state = {**state, **{c.key: c.value for c in effects.state_changes}}
     assert sum(value is not None for value in state.values()) == ENDED_KEPT
+
+
+@pytest.fixture
+def elsewhere(executor, spec):
+    """A core whose model is trained by another system, and what it is told."""
+    told = TrainingRuns(executor, RunLimits())
+    training = TrainingRule(executor="external", time_limit_seconds=3600)
+    published = ModelSpecPublished(
+        message_id=derive_id("spec", 1), model_id="plant", occurred_at=START, spec_version=1,
+        spec=spec.model_copy(update={"training": training}),
+    )  # fmt: skip
+    told.take_table(MODEL_SPECS, [FakeRecord(MODEL_SPECS, key="plant", value=published.to_json())])
+    told.restore(0, ())
+    return told
+
+
+def answer_to(request, status="succeeded", **rest):
+    message = TrainingResult(
+        message_id=derive_id("answer", request.message_id, status), model_id="plant", occurred_at=START,
+        run_id=request.message_id, status=status, version=request.version, **rest,
+    )  # fmt: skip
+    return FakeRecord(TRAINING_ANSWERS, key="plant", value=message.to_json())
+
+
+def test_a_run_that_others_train_is_not_started_before_its_answer(elsewhere, executor, make_request, as_record):
+    request = make_request()
+    effects = elsewhere.process([as_record(request)], START)
+    assert executor.started == []
+    assert effects.wake_at == START + timedelta(hours=1)
+    elsewhere.process([answer_to(request, artifact="memory://there", artifact_sha256="0" * 64)], START)
+    assert executor.started[0].answer.artifact == "memory://there"
+
+
+def test_an_answer_is_imported_once(elsewhere, executor, make_request, as_record):
+    request = make_request()
+    elsewhere.process([as_record(request)], START)
+    again = answer_to(request, artifact="memory://there")
+    elsewhere.process([again], START)
+    assert elsewhere.process([again], START).ignored == {"answer_to_no_run": 1}
+    assert len(executor.started) == 1
+
+
+def test_an_answer_that_says_failed_ends_the_run_with_its_reason(elsewhere, make_request, as_record):
+    request = make_request()
+    elsewhere.process([as_record(request)], START)
+    (out,) = elsewhere.process([answer_to(request, "failed", failure="no GPU was free")], START).outgoing
+    assert TrainingResult.from_json(out.value).failure == "no GPU was free"
+
+
+def test_an_answer_that_does_not_come_ends_the_run_at_its_limit(elsewhere, make_request, as_record):
+    elsewhere.process([as_record(make_request())], START)
+    assert elsewhere.wake(START + timedelta(minutes=59)).outgoing == ()
+    (out,) = elsewhere.wake(START + timedelta(hours=1)).outgoing
+    assert "no answer came" in TrainingResult.from_json(out.value).failure
+
+
+def test_an_answer_outlives_a_restart(elsewhere, executor, make_request, as_record):
+    request = make_request()
+    kept = elsewhere.process([as_record(request)], START).state_changes
+    elsewhere.restore(0, [(change.key, change.value) for change in kept])
+    elsewhere.process([answer_to(request, artifact="memory://there")], START)
+    assert len(executor.started) == 1

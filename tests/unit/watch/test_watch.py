@@ -18,8 +18,10 @@ from typer.testing import CliRunner
 from driftloop.errors import ExitCode, UserError
 from driftloop.files.description import FileDescription
 from driftloop.files.table import Table
+from driftloop.spec.model_spec import Feature, ModelSpec, TargetField
 from driftloop.tools.cli.main import app
 from driftloop.tools.watch.baseline import baselines, default_baseline_rows
+from driftloop.tools.watch.declared import BaselineColumns, baseline_profile
 from driftloop.tools.watch.options import WatchOptions
 from driftloop.tools.watch.outcomes import RecordedOutcomes
 from driftloop.tools.watch.play import Found, InMemory
@@ -226,3 +228,41 @@ def test_what_does_not_fit_is_one_sentence(csv_file, arguments, code, words):
     assert isinstance(done.exception, UserError)
     assert done.exception.exit_code == code
     assert words in str(done.exception)
+
+
+def test_a_files_rows_become_the_reference_of_a_version_that_was_trained_elsewhere():
+    spec = declared_spec()
+    profile = baseline_profile(table(rows(1_000)), spec, 3, BaselineColumns("2026-05", "said", "truth"))
+    assert (profile.model_id, profile.version, profile.spec_version) == ("churn", "2026-05", 3)
+    assert profile.numeric["a"].rows == 1_000
+    assert profile.loss.rows == 1_000
+    assert 0.05 < profile.loss.mean < 0.15
+
+
+def test_without_labels_a_baseline_knows_no_losses():
+    profile = baseline_profile(table(rows(1_000)), declared_spec(), 1, BaselineColumns("2026-05", "said"))
+    assert profile.loss.rows == 0
+    assert profile.predictions["y"].rows == 1_000
+
+
+@pytest.mark.parametrize(
+    ("columns", "named", "why"),
+    [
+        (rows(1_000), BaselineColumns("v", "guessed"), "guessed is not a column"),
+        ({k: v for k, v in rows(1_000).items() if k != "b"}, BaselineColumns("v", "said"), "b is not a column"),
+        (rows(50), BaselineColumns("v", "said", "truth"), "50 rows have prediction and label; 100 are needed"),
+    ],
+)
+def test_a_baseline_that_does_not_fit_the_spec_is_refused_with_a_sentence(columns, named, why):
+    with pytest.raises(UserError, match=why):
+        baseline_profile(table(columns), declared_spec(), 1, named)
+
+
+def declared_spec() -> ModelSpec:
+    return ModelSpec(
+        model_id="churn",
+        task="binary",
+        features={"a": Feature(), "b": Feature()},
+        target={"y": TargetField()},
+        serving="external",
+    )

@@ -8,6 +8,7 @@ from collections.abc import Collection
 from typing import Any
 
 from drift_detection.core.findings import References
+from drift_detection.core.first_rows import FirstRows
 from drift_detection.core.losses.measures import ClassNames, measures_of
 from drift_detection.core.losses.performance import RecentQuality
 from drift_detection.core.monitors.alarm_stats import AlarmStats
@@ -18,7 +19,9 @@ from drift_detection.core.monitors.traffic import Traffic
 from drift_detection.core.monitors.versions import ServingVersion
 from drift_detection.core.windows.battery import Battery
 from drift_detection.core.windows.of_profile import fitting as reference_fitting
+from drift_detection.core.windows.of_profile import reference_of
 from drift_detection.core.windows.reference import Reference
+from driftloop.contracts.model_profiles import ModelProfile
 from driftloop.spec.model_spec import ModelSpec
 
 
@@ -38,6 +41,10 @@ class MonitorSet:
         """The spec version since which the target is what it is: profiles of older ones tell of another."""
         self.reference: Reference | None = None
         """What columns are compared with."""
+        self.first_rows: FirstRows | None = None
+        """What is gathered for a reference of the serving version, where nobody gave one and others trained it."""
+        self.learnt: ModelProfile | None = None
+        """The profile of its first rows, once they are enough."""
         self.judged_reference: Reference | None = None
         """The profile of the version that is judged, as far as it is of the target that there is now."""
         self._profiles: tuple[Reference | None, Reference | None] = None, None
@@ -149,6 +156,18 @@ class MonitorSet:
         for segment, monitor in self.monitors.items():
             monitor.serve_version(self._battery(segment))
 
+    def gather(self, version: str) -> None:
+        """The serving version has no profile: of a model that others serve, its first rows become the reference."""
+        self.learnt = None
+        external = self.spec.serving == "external" and self.reference is None
+        self.first_rows = FirstRows(version, self.spec.baseline_rows) if external else None
+
+    def serve_first_rows(self, spec_version: int) -> None:
+        """The first rows are enough: columns are compared with them from here on."""
+        if self.first_rows is not None:
+            self.learnt, self.first_rows = self.first_rows.profile(self.spec, spec_version), None
+            self.serve(reference_of(self.learnt))
+
     def declare_windows(self) -> None:
         """Another number of rows a month is to be expected: columns are judged at another level."""
         self._battery_of = {}
@@ -183,7 +202,11 @@ class MonitorSet:
 
     def snapshot(self) -> dict[str, Any]:
         """Versions, rates and monitors."""
+        first = {} if self.first_rows is None else {"first_rows": self.first_rows.snapshot()}
+        learnt = {} if self.learnt is None else {"learnt": self.learnt.model_dump_json()}
         return {
+            **first,
+            **learnt,
             "judged": self.judged.snapshot(),
             "serving": self.serving.snapshot(),
             "classes": self.classes.names,
@@ -208,6 +231,11 @@ class MonitorSet:
             references[self.judged.current] if judged and self.judged.current else None,
             references[self.serving.current] if serving and self.serving.current else None,
         )
+        if "first_rows" in state:
+            self.first_rows = FirstRows.restored(state["first_rows"])
+        if "learnt" in state:
+            self.learnt = ModelProfile.from_json(state["learnt"])
+            self._profiles = self._profiles[0], reference_of(self.learnt)
         self.slots.restore(state["slots"])
         self.target_since = state["target_since"]
         self.judged_reference, self.reference = (self.fitting(profile) for profile in self._profiles)

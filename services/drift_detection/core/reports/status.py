@@ -131,6 +131,11 @@ def _of_the_whole(model: WatchedModel) -> dict[str, float]:
         "observed_months": months,
         "rows_per_month": budget.rows,
     }
+    first = model.roster.first_rows
+    if first is not None:
+        counted |= {"baseline_rows": float(first.rows), "baseline_rows_wanted": float(first.wanted)}
+    elif model.roster.learnt is not None:
+        counted |= {"baseline_rows": float(model.spec.baseline_rows)}
     if model.corrections:
         counted |= {"corrections": float(model.corrections), "corrections_too_late": float(model.losses.too_late)}
     counted |= {f"unjudged_rows:{why}": float(rows) for why, rows in model.losses.sharing.unjudged.items() if rows}

@@ -13,7 +13,10 @@ TRIGGER = "scores"
 
 
 def take(step: Step, frame: FrameEvidence) -> None:
-    """Note what was refused and what did not come, before the scores are taken in."""
+    """Note what was refused and what did not come, before the scores are taken in.
+
+    That a version without an artifact is not scored where it did not run is no news.
+    """
     _note_missing(step, frame)
     state = step.state
     for version, why in frame.refused.items():
@@ -24,7 +27,7 @@ def take(step: Step, frame: FrameEvidence) -> None:
             entry.unusable = why.reason
             reason = f"{version} cannot be run, so it does not serve, nor is it compared: {why.reason}"
             step.decision("wait", "artifact", reason, candidate=version)
-        elif not why.unusable and version not in state.refused:
+        elif not why.unusable and entry.artifact and version not in state.refused:
             state.refused = {**{v: r for v, r in state.refused.items() if v in state.versions}, version: why.reason}
             reason = f"scoring could not score {version} on the frame at offset {frame.position.offset}: {why.reason}"
             step.decision("wait", TRIGGER, reason, candidate=version)

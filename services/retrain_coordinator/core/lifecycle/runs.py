@@ -51,7 +51,8 @@ def _request(step: Step, decision: Decision, made: RetrainDecision, version: str
     state, spec = step.state, step.spec
     serving = opponent(state, spec)
     champion = state.versions.get(serving) if serving else None
-    incremental = decision.mode == "incremental" and champion is not None
+    runnable = champion if champion and champion.artifact else None
+    incremental = decision.mode == "incremental" and runnable is not None
     return TrainingRequest(
         message_id=made.run_id or made.message_id,
         model_id=state.model_id,
@@ -59,12 +60,12 @@ def _request(step: Step, decision: Decision, made: RetrainDecision, version: str
         caused_by=(*made.caused_by, made.message_id),
         version=version,
         mode="incremental" if incremental else "full",
-        base_version=champion.version if champion and incremental else None,
-        base_artifact=champion.artifact if champion and incremental else None,
-        base_sha256=champion.sha256 if champion and incremental else None,
+        base_version=runnable.version if runnable and incremental else None,
+        base_artifact=runnable.artifact if runnable and incremental else None,
+        base_sha256=runnable.sha256 if runnable and incremental else None,
         champion=champion.version if champion else None,
-        champion_artifact=champion.artifact if champion else None,
-        champion_sha256=champion.sha256 if champion else None,
+        champion_artifact=runnable.artifact if runnable else None,
+        champion_sha256=runnable.sha256 if runnable else None,
         spec_version=step.spec_version,
         learner=spec.learner.name,
         learner_parameters=spec.learner.parameters,
@@ -82,6 +83,7 @@ def _candidates(step: Step) -> tuple[Candidate, ...]:
         entry
         for entry in state.versions.values()
         if entry.status == "archived"
+        and entry.artifact
         and entry.version != state.champion
         and obstacle(state, entry.version, step.spec) is None
     ]
@@ -101,14 +103,16 @@ def end(step: Step, result: TrainingResult) -> bool:
     if result.status == "succeeded" and result.reused_version in state.versions:
         _reuse(step, result)
         return True
-    if result.status != "succeeded" or result.artifact is None or result.artifact_sha256 is None:
+    without_artifact = step.spec.serving == "external" and result.artifact is None
+    if result.status != "succeeded" or not (without_artifact or (result.artifact and result.artifact_sha256)):
         _failed(step, result)
         return True
     state.failures = 0
     state.versions[result.version] = VersionEntry(
         version=result.version, status="registered", run_id=run.run_id, spec_version=run.spec_version,
-        artifact=result.artifact, sha256=result.artifact_sha256, rows=result.data.rows if result.data else 0,
-        loss_bound=result.loss_bound or 1.0, lineage=step.chain(), target=run.target,
+        artifact=result.artifact or "", sha256=result.artifact_sha256 or "",
+        rows=result.data.rows if result.data else 0, loss_bound=result.loss_bound or 1.0, lineage=step.chain(),
+        target=run.target,
     )  # fmt: skip
     metrics: dict[str, float | str | None] = dict(result.metrics)
     if result.cost:
@@ -125,7 +129,8 @@ def _prove(step: Step, result: TrainingResult) -> None:
         return
     entry = challenge.begin(
         result, state.champion, step.spec.challenge, state.applied, state.labelled_rows,
-        refitted=step.spec.training.refit, unopposed=opponent(state, step.spec) is None,
+        refitted=step.spec.training.refit if result.refitted is None else result.refitted,
+        unopposed=opponent(state, step.spec) is None,
     )  # fmt: skip
     state.challenges[result.version] = entry
     state.versions[result.version].status = "challenger"

@@ -12,10 +12,10 @@ from driftloop.contracts.message import Version
 from driftloop.contracts.retrain_decisions import SafeguardState
 from retrain_coordinator.core.decide import Decision
 from retrain_coordinator.core.lifecycle.target import obstacle, opponent
-from retrain_coordinator.core.lifecycle.versions import signature
+from retrain_coordinator.core.lifecycle.versions import highest_of, signature
 from retrain_coordinator.core.payoff import rule as payoff
 from retrain_coordinator.core.proof import challenge, probation
-from retrain_coordinator.core.state import VERSIONS_KEPT, ChallengeEntry, ProbationEntry, VersionEntry
+from retrain_coordinator.core.state import VERSIONS_KEPT, AskedToServe, ChallengeEntry, ProbationEntry, VersionEntry
 from retrain_coordinator.core.step import Step
 
 Figures = dict[str, float | str | None]
@@ -29,7 +29,7 @@ def register(step: Step, version: Version, artifact: str, sha256: str, reason: s
         version=version, status="registered", spec_version=step.spec_version, artifact=artifact, sha256=sha256,
         loss_bound=bound, lineage=step.chain(), target=signature(step.spec)["target"],
     )  # fmt: skip
-    state.highest, state.signature = version, signature(step.spec)
+    state.highest, state.signature = highest_of(state.highest, version), signature(step.spec)
     step.event("registered", reason, version=version)
     if state.champion is None:
         promote(step, version, reason, trigger="register")
@@ -62,17 +62,29 @@ def promote(
     evidence: Figures | None = None,
     safeguards: tuple[SafeguardState, ...] = (),
 ) -> None:
-    """Make a version the champion, publish decision and event, and begin the probation."""
+    """Decide that a version serves, and let it: as `take_over` does, or by asking those who serve the model."""
     state, entry = step.state, step.state.versions[version]
-    before = state.champion
     causes = tuple(dict.fromkeys((*entry.lineage, *step.chain())))
     state.challenges.pop(version, None)
     made = step.decision(action, trigger, reason, candidate=version, run_id=entry.run_id, safeguards=safeguards,
                          evidence=evidence, causes=causes)  # fmt: skip
     chain = (*causes, made.message_id)
+    if step.spec.serving == "external":
+        _ask(step, version, "promoted", reason, chain, evidence)
+    else:
+        take_over(step, version, reason, chain, evidence)
+
+
+def take_over(
+    step: Step, version: Version, reason: str, causes: tuple[UUID, ...], evidence: Figures | None = None
+) -> None:
+    """A version serves from now on: publish the event, and begin the probation of its predecessor."""
+    state, entry = step.state, step.state.versions[version]
+    before = state.champion
+    state.challenges.pop(version, None)
     end_probation(step, f"{version} was promoted")
     _serve(step, version)
-    step.event("promoted", reason, version=version, previous_version=before, causes=chain, evidence=evidence)
+    step.event("promoted", reason, version=version, previous_version=before, causes=causes, evidence=evidence)
     if before is None or before == version:
         return
     if (
@@ -108,21 +120,49 @@ def reject(
 
 
 def roll_back(step: Step, to: Version, reason: str, *, trigger: str, evidence: Figures | None = None) -> None:
-    """Let an earlier version serve again; the one that served is archived and no longer scored."""
-    state = step.state
-    bad = state.champion
+    """Decide that an earlier version serves again, and let it: as `come_back` does, or by asking for it."""
     made = step.decision("roll_back", trigger, reason, candidate=to, evidence=evidence)
     chain: tuple[UUID, ...] = (*made.caused_by, made.message_id)
+    if step.spec.serving == "external":
+        _ask(step, to, "rolled_back", reason, chain, evidence)
+    else:
+        come_back(step, to, reason, chain, evidence)
+
+
+def come_back(step: Step, to: Version, reason: str, causes: tuple[UUID, ...], evidence: Figures | None = None) -> None:
+    """An earlier version serves again; the one that served is archived and no longer scored."""
+    state = step.state
+    bad = state.champion
     if state.probation and state.probation.predecessor != to:
         end_probation(step, f"{to} came back")
     state.probation = None
     state.champions = [version for version in state.champions if version not in (bad, to)]
     _serve(step, to)
-    step.event("rolled_back", reason, version=to, previous_version=bad, causes=chain, evidence=evidence)
+    step.event("rolled_back", reason, version=to, previous_version=bad, causes=causes, evidence=evidence)
     if bad is not None:
         _archive(step, bad, f"{to} came back: {reason}")
     for other in tuple(state.challenges):
         reject(step, other, f"{to} came back", trigger="superseded")
+
+
+def _ask(  # noqa: PLR0917  (as `take_over` and `come_back`, and which of them is asked for)
+    step: Step,
+    version: Version,
+    event: Literal["promoted", "rolled_back"],
+    reason: str,
+    chain: tuple[UUID, ...],
+    evidence: Figures | None,
+) -> None:
+    """Ask those who serve the model to let a version serve. It is true when its outcomes come (`external.observe`)."""
+    state = step.state
+    if event == "rolled_back":
+        state.probation = None
+    asked: Literal["promotion_asked", "roll_back_asked"]
+    asked = "promotion_asked" if event == "promoted" else "roll_back_asked"
+    made = step.event(asked, reason, version=version, previous_version=state.champion, causes=chain, evidence=evidence)
+    state.asked = AskedToServe(
+        version=version, event=event, since=step.now, reason=reason, lineage=(*chain, made.message_id)
+    )
 
 
 def settle(step: Step) -> None:
@@ -188,8 +228,15 @@ def _settle_probation(step: Step, entry: ProbationEntry) -> None:
             return
         step.decision("refuse", "harm", f"{reason}; but {refused}", candidate=entry.predecessor, evidence=figures)
         end_probation(step, refused)
-    elif entry.harm.rows >= rule.probation_rows:
+    elif _probation_rows(step, entry) >= rule.probation_rows:
         end_probation(step, f"{entry.champion} came through its probation of {entry.harm.rows} rows")
+
+
+def _probation_rows(step: Step, entry: ProbationEntry) -> int:
+    """Rows of the probation so far. A predecessor that others ran may not be scored on any: then those that came."""
+    if step.spec.serving == "external":
+        return step.state.labelled_rows - entry.since_row
+    return entry.harm.rows
 
 
 def end_probation(step: Step, reason: str) -> None:
@@ -219,6 +266,7 @@ def _serve(step: Step, version: Version) -> None:
 def _forget_oldest(step: Step) -> None:
     state = step.state
     needed = {*state.champions[-2:], *state.challenges, state.probation.predecessor if state.probation else None}
+    needed.add(state.asked.version if state.asked else None)
     rest = [version for version in state.versions if version not in needed]
     for version in rest[: max(0, len(rest) - VERSIONS_KEPT)]:
         del state.versions[version]

@@ -6,6 +6,7 @@ no artifact can ever be mistaken for another.
 """
 
 import json
+import re
 
 from driftloop.contracts.message import Version
 from driftloop.spec.compatibility import target_of
@@ -40,10 +41,35 @@ def next_version(highest: Version | None, before: dict[str, str], now: dict[str,
 
 
 def parts(version: Version) -> tuple[int, int, int]:
-    """Major, minor, patch as numbers, so that versions compare.
+    """Major, minor, patch as numbers, so that versions compare; a version that its owner named otherwise is below all.
 
-    >>> parts("1.0.10") > parts("1.0.9")
+    >>> parts("1.0.10") > parts("1.0.9") > parts("2026-05-01-abc")
     True
     """
+    if not is_numbered(version):
+        return -1, -1, -1
     major, minor, patch = (int(part) for part in version.split("."))
     return major, minor, patch
+
+
+def is_numbered(version: Version) -> bool:
+    """Whether a version is named by the rule of this module.
+
+    >>> is_numbered("1.0.10"), is_numbered("2026-05"), is_numbered("1.0.0-rc1")
+    (True, False, False)
+    """
+    return _NUMBERED.fullmatch(version) is not None
+
+
+_NUMBERED = re.compile(r"[0-9]{1,9}\.[0-9]{1,9}\.[0-9]{1,9}", re.ASCII)
+
+
+def highest_of(highest: Version | None, version: Version) -> Version | None:
+    """The highest number so far when `version` is met; one that its owner named otherwise changes nothing.
+
+    >>> highest_of("1.0.3", "2026-05"), highest_of("1.0.3", "1.0.9"), highest_of(None, "blue")
+    ('1.0.3', '1.0.9', None)
+    """
+    if not is_numbered(version) or (highest is not None and parts(version) <= parts(highest)):
+        return highest
+    return version

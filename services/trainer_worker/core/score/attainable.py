@@ -164,6 +164,8 @@ class Attainable:
     def _twins_of(self, champion: Scored, spec: ModelSpec) -> _Twins:
         key = f"{champion.artifact} {sorted(spec.target)}"
         found = self._twins.get(key)
+        if not champion.artifact:
+            return _Twins()
         if found is None:
             learnt = self._learnt.rows(champion.artifact, champion.sha256, spec)
             if learnt is None:

@@ -147,7 +147,7 @@ class Corrections:
 
 
 def _with_labels(judged: JudgedRows, labels: dict[str, Column]) -> JudgedRows:
-    return JudgedRows(Rows(judged.rows.features, labels), judged.said, judged.said_by, judged.segments)
+    return JudgedRows(Rows(judged.rows.features, labels), judged.said, judged.said_by, judged.segments, judged.shadows)
 
 
 def _labels(told: Sequence[float | str | None], like: Column) -> Column:

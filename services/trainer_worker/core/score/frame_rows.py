@@ -1,14 +1,14 @@
 """The rows of a frame that versions are judged by, as learners want them."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from driftloop.codec.frames import FEATURE, LABEL, PREDICTION, SEGMENT, Frame
+from driftloop.codec.frames import FEATURE, LABEL, PREDICTION, SEGMENT, SHADOW, Frame
 from driftloop.learners.protocol import Column, Rows
 from driftloop.spec.model_spec import ModelSpec
 
@@ -24,6 +24,8 @@ class JudgedRows:
     said: Mapping[str, Column]
     said_by: NDArray[np.object_]
     segments: Mapping[str, NDArray[np.object_]]
+    shadows: Mapping[str, Mapping[str, Column]] = field(default_factory=dict)
+    """By version that ran in the shadow, what it said: the fields of the target."""
 
     def __len__(self) -> int:
         return len(self.said_by)
@@ -40,9 +42,22 @@ def rows_at(frame: Frame, spec: ModelSpec, places: Sequence[int]) -> JudgedRows:
 
 
 def _judged(batch: pa.RecordBatch, spec: ModelSpec) -> JudgedRows:
-    said = {name: column(batch, PREDICTION + name, field.kind) for name, field in spec.target.items()}
+    said = {name: column(batch, PREDICTION + name, target.kind) for name, target in spec.target.items()}
     segments = {name: column(batch, SEGMENT + name, "category") for name in spec.segments}
-    return JudgedRows(_labelled(batch, spec), said, column(batch, "model_version", "category"), segments)
+    said_by = column(batch, "model_version", "category")
+    return JudgedRows(_labelled(batch, spec), said, said_by, segments, _shadows(batch, spec))
+
+
+def _shadows(batch: pa.RecordBatch, spec: ModelSpec) -> dict[str, dict[str, Column]]:
+    """What each version that ran in the shadow said; one that left a field of the target out is no such version."""
+    last = f".{next(iter(spec.target))}"
+    ends = [name for name in batch.schema.names if name.startswith(SHADOW) and name.endswith(last)]
+    found = {}
+    for version in [name.removeprefix(SHADOW).removesuffix(last) for name in ends]:
+        names = {name: f"{SHADOW}{version}.{name}" for name in spec.target}
+        if set(names.values()) <= set(batch.schema.names):
+            found[version] = {name: column(batch, names[name], spec.target[name].kind) for name in names}
+    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +77,7 @@ def labelled_rows(frame: Frame, spec: ModelSpec) -> LabelledRows:
 
 def _labelled(batch: pa.RecordBatch, spec: ModelSpec) -> Rows:
     features = {name: column(batch, FEATURE + name, feature.kind) for name, feature in spec.features.items()}
-    labels = {name: column(batch, LABEL + name, field.kind) for name, field in spec.target.items()}
+    labels = {name: column(batch, LABEL + name, target.kind) for name, target in spec.target.items()}
     return Rows(features, labels)
 
 

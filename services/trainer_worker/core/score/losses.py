@@ -13,6 +13,7 @@ from driftloop.spec.model_spec import ModelSpec, TargetField
 from driftloop.statistics.losses import row_losses
 from trainer_worker.core.score.frame_rows import JudgedRows
 from trainer_worker.core.score.ports import ModelShelf, RefusedArtifactError, UnscorableRowsError
+from trainer_worker.core.score.shadows import predicted
 from trainer_worker.core.score.versions import Scored
 
 LOSS_DIGITS = 6
@@ -57,7 +58,7 @@ def paired_losses(shelf: ModelShelf, spec: ModelSpec, versions: Sequence[Scored]
     refused: dict[str, RefusedVersion] = {}
     for scored in versions:
         try:
-            if scored is not versions[0]:
+            if scored is not versions[0] and scored.artifact:
                 shelf.check(scored.artifact, scored.sha256)
             found[scored.version] = _losses(shelf, spec, scored, judged)
         except UserError:
@@ -90,13 +91,25 @@ def rounded(losses: NDArray[np.float64]) -> NDArray[np.float64]:
 def _losses(shelf: ModelShelf, spec: ModelSpec, scored: Scored, judged: JudgedRows) -> NDArray[np.float64]:
     if not len(judged):
         return np.empty(0)
-    run = np.flatnonzero(judged.said_by != scored.version)
+    others = judged.said_by != scored.version
     said: dict[str, Column] = {name: values.copy() for name, values in judged.said.items()}
-    if len(run):
+    shadow = judged.shadows.get(scored.version)
+    if shadow is not None:
+        told = others & predicted(shadow)
+        for name, column in said.items():
+            column[told] = shadow[name][told]
+        others &= ~told
+    run = np.flatnonzero(others)
+    if len(run) and scored.artifact:
         predictions = shelf.predict(scored.artifact, scored.sha256, judged.rows.take(run))
         for name, target in spec.target.items():
             said[name][run] = _said(predictions, name, target)
-    return row_losses(spec.target, said, judged.rows.labels)
+        run = run[:0]
+    if len(run) == len(judged):
+        raise UnscorableRowsError("it has no artifact, and no row of the frame holds a prediction of it")
+    losses = row_losses(spec.target, said, judged.rows.labels)
+    losses[run] = np.nan
+    return losses
 
 
 def _said(predictions: Predictions, name: str, target: TargetField) -> Column:

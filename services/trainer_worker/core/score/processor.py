@@ -26,6 +26,7 @@ from trainer_worker.core.score.corrections import Corrections
 from trainer_worker.core.score.frame_rows import judged_rows, labelled_rows
 from trainer_worker.core.score.losses import Paired, paired_losses
 from trainer_worker.core.score.ports import FrameLog, LearntRows, ModelShelf
+from trainer_worker.core.score.shadows import in_the_shadow
 from trainer_worker.core.score.versions import Scored, ScoredVersions
 
 _SEEN = "@frames"
@@ -119,9 +120,9 @@ class ChallengeScoring:
         return effects
 
     def _always(self, model_id: str) -> bool:
-        """Whether every frame of a model is scored: its policy goes by what is attainable."""
+        """Whether every frame of a model is scored: its policy goes by what is attainable, or others serve it."""
         newest = self._specs.newest(model_id)
-        return newest is not None and goes_by_attainable(newest.spec)
+        return newest is not None and (newest.spec.serving == "external" or goes_by_attainable(newest.spec))
 
     def _take_frame(self, record: Record) -> Effects:
         position, model = position_of(record), key_text(record)
@@ -160,11 +161,12 @@ class ChallengeScoring:
             reason = f"no spec of {frame.header.model_id} is known: apply it"
             return self._cannot(record, versions, reason, DeadLetter(record, "spec", "UnknownSpecError", reason))
         effects, fresh = Effects(), dict[int, Floats]()
-        if read_until is not None:
+        if read_until is not None and goes_by_attainable(spec):
             effects, fresh = self._learn(record, frame, spec, read_until, versions[0] if versions else None)
         if not versions:
             return effects
         judged = judged_rows(frame, spec)
+        versions = (*versions, *in_the_shadow(versions, judged, spec))
         paired = paired_losses(self._shelf, spec, versions, judged)
         self._note(frame.header.model_id, versions, paired)
         scored = [one for one in versions if one.version in paired.losses]

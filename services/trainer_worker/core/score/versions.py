@@ -19,6 +19,7 @@ class Scored(BaseModel):
 
     version: Version
     artifact: str
+    """Empty where others run the version: what it predicts stands in the frames."""
     sha256: str | None = None
     from_position: FramePosition | None = None
 
@@ -88,7 +89,8 @@ class ScoredVersions(BaseModel):
 
     def _serving(self, event: ModelEvent) -> Self:
         """A new champion. The one it takes over from stays under comparison until it is archived."""
-        new = _scored(event) or next((s for s in self.beside if s.version == event.version), None)
+        known = next((s for s in self.beside if s.version == event.version and not event.artifact), None)
+        new = known or _scored(event)
         if new is None:
             return self
         new = new.model_copy(update={"from_position": None})
@@ -105,22 +107,24 @@ class ScoredVersions(BaseModel):
 
     def _with_archived(self, event: ModelEvent) -> Self:
         found = _scored(event)
-        if found is None or (self.champion is not None and self.champion.version == found.version):
+        if found is None or not found.artifact or (self.champion and self.champion.version == found.version):
             return self
         known = sorted((*self.archived, found.model_copy(update={"from_position": None})), key=_number)
         return self.model_copy(update={"archived": tuple(known[-ARCHIVED_KEPT:])})
 
 
 def _number(scored: Scored) -> tuple[int, ...]:
-    return tuple(int(part) for part in scored.version.split("."))
+    """Numbered versions in order; those that their owners named otherwise come before, in the order of the log."""
+    parts = scored.version.split(".")
+    return tuple(int(part) for part in parts) if all(part.isdecimal() for part in parts) else ()
 
 
 def _scored(event: ModelEvent) -> Scored | None:
-    if event.version is None or event.artifact is None:
+    if event.version is None:
         return None
     return Scored(
         version=event.version,
-        artifact=event.artifact,
+        artifact=event.artifact or "",
         sha256=event.artifact_sha256,
         from_position=event.from_position,
     )

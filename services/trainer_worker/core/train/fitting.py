@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from driftloop.contracts.training_results import Validation
-from driftloop.learners.protocol import Checkpoint, Learner, Model, Predictions, Resumable, Rows, Step
+from driftloop.learners.protocol import Checkpoint, Column, Learner, Model, Predictions, Resumable, Rows, Step
 from driftloop.spec.model_spec import ModelSpec, TargetField
 from driftloop.statistics.losses import row_losses
 from trainer_worker.core.train.split import Split
@@ -22,15 +22,26 @@ _EARLY_STOP_SHARE = 0.15
 class Champion:
     """The version to beat, and which rows of the data set it cannot have learnt from."""
 
-    model: Model
+    model: Model | None
     unseen: NDArray[np.bool_]
+    said: Mapping[str, Column] | None = None
+    """Of a champion that others serve and that cannot be run here: what it said about every row."""
+
+    def losses(self, spec: ModelSpec, rows: Rows, which: NDArray[np.intp]) -> Floats:
+        """What it loses on some of the data set's rows."""
+        clean = rows.take(which)
+        if self.said is not None:
+            return _losses(spec, Predictions({name: column[which] for name, column in self.said.items()}), clean)
+        if self.model is None:
+            raise ValueError("the champion can neither be run, nor is it known what it said")
+        return _losses(spec, self.model.predict(clean), clean)
 
 
 @dataclass(frozen=True, slots=True)
 class Fitted:
     """What a run has made. `said` are the predictions of the held-out rows before the refit."""
 
-    model: Model
+    model: Model | None
     validation: Validation
     losses: Floats
     loss_bound: float
@@ -61,15 +72,35 @@ def fit_and_validate(
     _keep_at(learner, checkpoint, "proof")
     model = _fit(learner, rows.take(split.training), base, seed, progress)
     said = model.predict(held_out)
-    losses = _losses(spec, said, held_out)
-    validation, champion_losses = _validate(spec, rows, split, losses, champion)
+    verdict = judged(spec, rows, split, said, champion)
     if spec.training.refit:
         _keep_at(learner, checkpoint, "refit")
         model = learner.fit(rows.take(split.everything), None, warm_start=base, seed=seed, progress=progress)
         _losses(spec, model.predict(held_out), held_out)
+    metrics = verdict.metrics | {"training_rows": float(len(split.training))}
+    return Fitted(model, verdict.validation, verdict.losses, verdict.loss_bound, metrics, said)
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What the held-out rows say about a version's predictions of them."""
+
+    validation: Validation
+    losses: Floats
+    loss_bound: float
+    metrics: dict[str, float]
+
+
+def judged(spec: ModelSpec, rows: Rows, split: Split, said: Predictions, champion: Champion | None) -> Judged:
+    """Hold a version's predictions of the held-out rows against the labels, and against the champion.
+
+    Raises ValueError where a prediction is not a number.
+    """
+    held_out = rows.take(split.held_out)
+    losses = _losses(spec, said, held_out)
+    validation, champion_losses = _validate(spec, rows, split, losses, champion)
     bound = loss_bound(spec.target, champion_losses if len(champion_losses) else losses)
-    metrics = _metrics(spec, said, held_out, losses, champion_losses)
-    return Fitted(model, validation, losses, bound, metrics | {"training_rows": float(len(split.training))}, said)
+    return Judged(validation, losses, bound, _metrics(spec, said, held_out, losses, champion_losses))
 
 
 def loss_bound(target: Mapping[str, TargetField], losses: Floats) -> float:
@@ -113,8 +144,7 @@ def _validate(
     if champion is None:
         return Validation(challenger_losses=tuple(losses.tolist())), np.empty(0)
     unseen = champion.unseen[split.held_out]
-    clean = rows.take(split.held_out[unseen])
-    theirs = _losses(spec, champion.model.predict(clean), clean)
+    theirs = champion.losses(spec, rows, split.held_out[unseen])
     ours = tuple(losses[unseen].tolist())
     return Validation(challenger_losses=ours, champion_losses=tuple(theirs.tolist())), theirs
 

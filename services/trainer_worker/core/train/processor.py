@@ -7,13 +7,14 @@ are one transaction, so that a run cannot end twice.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from driftloop.contracts.model_commands import ModelCommand
 from driftloop.contracts.reading import read_message
-from driftloop.contracts.topics import MODEL_COMMANDS, MODEL_SPECS, TRAINING_REQUESTS
+from driftloop.contracts.topics import MODEL_COMMANDS, MODEL_SPECS, TRAINING_ANSWERS, TRAINING_REQUESTS
 from driftloop.contracts.training_requests import TrainingRequest
+from driftloop.contracts.training_results import TrainingResult
 from driftloop.cores.decode_each import decode_messages, of_topic
 from driftloop.cores.effects_builder import EffectsBuilder
 from driftloop.cores.record_fields import partition_of, position_of
@@ -48,20 +49,27 @@ class TrainingRuns:
 
     @property
     def waiting(self) -> int:
-        """Runs that were asked for and have not been started."""
-        return sum(run.starts == 0 for runs in list(self._runs.values()) for run in list(runs.values()))
+        """Runs that were asked for and have not been started; those that another system trains are not among them."""
+        return sum(
+            run.starts == 0 and not run.waits_for_answer
+            for runs in list(self._runs.values())
+            for run in list(runs.values())
+        )
 
     def process(self, records: Sequence[Record], now: datetime, *, tables_current: bool = False) -> Effects:
         requests = decode_messages(of_topic(records, TRAINING_REQUESTS), TrainingRequest)
         commands = decode_messages(of_topic(records, MODEL_COMMANDS), ModelCommand)
+        answers = decode_messages(of_topic(records, TRAINING_ANSWERS), TrainingResult)
         if not tables_current and any(self._unknown_spec(request) for _, request in requests.messages):
             raise StaleTableError
         done = EffectsBuilder()
-        done.bury(*requests.dead)
+        done.bury(*requests.dead, *answers.dead)
         done.ignore("command that the coordinator buries", len(commands.dead))
         done.count_unknown_fields(requests.unknown_fields + commands.unknown_fields)
         for record, request in requests.messages:
             done.add(self._take_request(record, request))
+        for record, answer in answers.messages:
+            done.add(self._take_answer(partition_of(record), answer))
         for record, command in commands.messages:
             done.add(self._take_command(partition_of(record), command))
         done.add(self._go_on(now))
@@ -106,8 +114,31 @@ class TrainingRuns:
         if spec is None:
             reason = f"spec version {request.spec_version} of {request.model_id} is not known: apply the spec again"
             return Effects((failure_message(request, Failed(reason=reason)),)) + self._end(partition, run_id)
-        runs[run_id] = Run(request=request, spec=spec, position=position_of(record))
+        asked_at = datetime.fromtimestamp(record.timestamp()[1] / 1000, UTC)
+        runs[run_id] = Run(request=request, spec=spec, position=position_of(record), asked_at=asked_at)
         return Effects(state_changes=(_saved(runs[run_id]),))
+
+    def _take_answer(self, partition: int, answer: TrainingResult) -> Effects:
+        """What another system trained: it is imported in a place of its own, as a run is; the first answer counts."""
+        run = self._runs.get(partition, {}).get(answer.run_id)
+        if run is None or not run.waits_for_answer:
+            return Effects(ignored={"answer_to_no_run": 1})
+        if answer.status != "succeeded":
+            why = Failed(reason=answer.failure or f"the system that trains it says: {answer.status}", cost=answer.cost)
+            return Effects((failure_message(run.request, why),)) + self._end(partition, run.run_id)
+        answered = run.model_copy(update={"answer": answer})
+        self._runs[partition][run.run_id] = answered
+        return Effects(state_changes=(_saved(answered),))
+
+    def _give_up(self, now: datetime) -> Effects:
+        """End the runs whose answer did not come in time."""
+        effects = Effects()
+        for run in [run for runs in self._runs.values() for run in runs.values()]:
+            if run.gives_up_at is not None and run.gives_up_at <= now:
+                limit = run.spec.training.time_limit_seconds
+                why = Failed(reason=f"no answer came on training-answers within the limit of {limit:g} seconds")
+                effects += Effects((failure_message(run.request, why),)) + self._end(run.position.partition, run.run_id)
+        return effects
 
     def _take_command(self, partition: int, command: ModelCommand) -> Effects:
         """`cancel` ends the model's runs (those of `version`, where it names one)."""
@@ -126,10 +157,12 @@ class TrainingRuns:
         effects = Effects()
         for run_id, report in self._executor.reports():
             effects += self._take_report(run_id, report)
-        effects += self._start_next()
-        if any(self._runs.values()):
-            effects += Effects(wake_at=now + _POLL)
-        return effects
+        effects += self._give_up(now) + self._start_next()
+        here = [run for runs in self._runs.values() for run in runs.values()]
+        if any(not run.waits_for_answer for run in here):
+            return effects + Effects(wake_at=now + _POLL)
+        moments = [run.gives_up_at for run in here if run.gives_up_at is not None]
+        return effects + Effects(wake_at=min(moments)) if moments else effects
 
     def _take_report(self, run_id: UUID, report: Report) -> Effects:
         run = next((runs[run_id] for runs in self._runs.values() if run_id in runs), None)
@@ -153,7 +186,7 @@ class TrainingRuns:
 
     def _start_next(self) -> Effects:
         waiting = sorted(
-            (run for runs in self._runs.values() for run in runs.values()),
+            (run for runs in self._runs.values() for run in runs.values() if not run.waits_for_answer),
             key=lambda run: (run.request.occurred_at, run.position.partition, run.position.offset),
         )
         effects = Effects()

@@ -36,7 +36,7 @@ def success_messages(request: TrainingRequest, report: Succeeded) -> tuple[Outgo
         status="succeeded",
         version=version,
         **{name: getattr(report, name) for name in ("artifact", "artifact_sha256", "metrics", "validation")},
-        **{name: getattr(report, name) for name in ("loss_bound", "data", "cost", "remarks")},
+        **{name: getattr(report, name) for name in ("loss_bound", "data", "cost", "remarks", "refitted")},
     )
     return (
         Outgoing(MODEL_PROFILES, f"{request.model_id}/{version}", profile.to_json(), partition_by=request.model_id),

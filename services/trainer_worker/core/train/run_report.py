@@ -1,15 +1,16 @@
 """What is said across the wall between the worker and the process that trains."""
 
 from collections.abc import Callable, Iterable
+from datetime import datetime, timedelta
 from typing import Literal, Protocol
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from driftloop.contracts.message import FramePosition, Version
 from driftloop.contracts.model_profiles import ModelProfile
 from driftloop.contracts.training_requests import TrainingRequest
-from driftloop.contracts.training_results import TrainingCost, TrainingData, Validation
+from driftloop.contracts.training_results import TrainingCost, TrainingData, TrainingResult, Validation
 from driftloop.spec.model_spec import ModelSpec
 
 
@@ -30,6 +31,22 @@ class Run(Part):
     position: FramePosition
     """Where the request stands in its topic; runs are done in this order."""
     starts: int = Field(default=0, ge=0)
+    asked_at: AwareDatetime | None = None
+    """When the log took the request."""
+    answer: TrainingResult | None = None
+    """What another system says that it trained, with executor external."""
+
+    @property
+    def waits_for_answer(self) -> bool:
+        """Whether another system trains, and has not answered: nothing is to be started here."""
+        return self.spec.training.executor == "external" and self.answer is None
+
+    @property
+    def gives_up_at(self) -> datetime | None:
+        """When an answer is waited for no longer; None where none is."""
+        if not self.waits_for_answer or self.asked_at is None:
+            return None
+        return self.asked_at + timedelta(seconds=self.spec.training.time_limit_seconds)
 
     @property
     def run_id(self) -> UUID:
@@ -41,8 +58,9 @@ class Succeeded(Part):
     """A run's fruit."""
 
     kind: Literal["succeeded"] = "succeeded"
-    artifact: str
-    artifact_sha256: str
+    artifact: str | None
+    """None where others serve the version, and nobody can run it here."""
+    artifact_sha256: str | None
     metrics: dict[str, float]
     validation: Validation
     loss_bound: float = Field(gt=0)
@@ -51,6 +69,8 @@ class Succeeded(Part):
     profile: ModelProfile
     remarks: tuple[str, ...] = ()
     """What the rows were like: sentences for a person."""
+    refitted: bool | None = None
+    """Whether it was fitted once more after its validation; None: as the spec says."""
     left_out: int = 0
     """Labelled rows that were not learnt from, because their labels cannot be meant."""
 

@@ -37,7 +37,19 @@ COMMANDS = {
 }
 """Command → the module whose function of that name it is."""
 
-GROUPS = ("models", "versions", "sources", "dlq", "topics", "schemas", "bench", "policy", "tokens", "notify")
+GROUPS = (
+    "models",
+    "runs",
+    "versions",
+    "sources",
+    "dlq",
+    "topics",
+    "schemas",
+    "bench",
+    "policy",
+    "tokens",
+    "notify",
+)
 """Modules whose Typer `app` is a group of that name."""
 
 app = typer.Typer(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from driftloop.errors import ExitCode, UserError
+from driftloop.tools.cli.baseline import baseline
 from driftloop.tools.cli.connection import DEFAULT_HOME, AsJson, BootstrapServers, HomeFolder, find_kafka
 
 if TYPE_CHECKING:
@@ -159,6 +160,9 @@ def rebuild(
         typer.echo("\n".join(f"  {line}" for line in made.differences))
     if not made.same:
         raise typer.Exit(1)
+
+
+app.command()(baseline)
 
 
 def read_spec(file: Path) -> "ModelSpec":

@@ -11,6 +11,8 @@ import typer
 from driftloop.tools.cli.connection import DEFAULT_HOME, AsJson, BootstrapServers, HomeFolder, find_kafka
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from driftloop.contracts.drift_status import DriftStatus
     from driftloop.kafka.settings import KafkaSettings
     from driftloop.registry.view import RegistryView
@@ -127,6 +129,7 @@ def _facts(view: "RegistryView", model: str, newest: "DriftStatus | None", waits
         "promotions": counts.promotions,
         "as_of": newest.as_of.isoformat() if newest else None,
         "waits": dict(waits),
+        "deployed": next((event.version for event in view.events(model, 20)[::-1] if event.event == "deployed"), None),
     }
 
 
@@ -139,16 +142,7 @@ def _print(facts: dict[str, Any]) -> None:
 
     console = Console()
     console.print(f"Kafka: {facts['kafka']}", highlight=False)
-    if facts["services"]:
-        table = Table("service", "pid", "state", "metrics", box=None)
-        for name, one in facts["services"].items():
-            pid = str(one["pid"]) if one["alive"] else "–"
-            state = one["state"] if one["state"] == "ready" else f"[red]{one['state']}[/]"
-            table.add_row(name, pid, state, f"http://127.0.0.1:{one['port']}/metrics")
-        console.print(table)
-        for name, one in facts["services"].items():
-            for words in one["waits"]:
-                console.print(f"{name}: {words}", highlight=False, soft_wrap=True)
+    _print_services(console, facts["services"])
     for line in lines(facts["left_out"]):
         console.print(line, highlight=False, markup=False)
     for one in facts["refused"][:_REFUSED_SHOWN]:
@@ -165,9 +159,41 @@ def _print(facts: dict[str, Any]) -> None:
         waits = ", ".join(one["waits"]) or "nothing"
         table.add_row(one["model"], one["champion"] or "–", *counts, signals, waits, (one["as_of"] or "–")[:19])
     console.print(table)
+    for line in map(deployed_words, facts["models"]):
+        console.print(line, end="", highlight=False, markup=False, soft_wrap=True)
     words = fleet_words(facts["fleet"])
     if words:
         console.print(words, highlight=False, soft_wrap=True)
+
+
+def _print_services(console: "Console", services: dict[str, Any]) -> None:
+    from rich.table import Table
+
+    if not services:
+        return
+    table = Table("service", "pid", "state", "metrics", box=None)
+    for name, one in services.items():
+        pid = str(one["pid"]) if one["alive"] else "–"
+        state = one["state"] if one["state"] == "ready" else f"[red]{one['state']}[/]"
+        table.add_row(name, pid, state, f"http://127.0.0.1:{one['port']}/metrics")
+    console.print(table)
+    for name, one in services.items():
+        for words in one["waits"]:
+            console.print(f"{name}: {words}", highlight=False, soft_wrap=True)
+
+
+def deployed_words(one: dict[str, Any]) -> str:
+    """A line about a version that its owner deployed though nobody had asked for it; empty where there is none.
+
+    >>> print(deployed_words({"model": "churn", "deployed": "2026-06"}), end="")
+    churn: version 2026-06 was deployed, and nobody had asked for it (see `driftloop models history churn`)
+    """
+    if one["deployed"] is None:
+        return ""
+    return (
+        f"{one['model']}: version {one['deployed']} was deployed, and nobody had asked for it "
+        f"(see `driftloop models history {one['model']}`)\n"
+    )
 
 
 def refused_words(one: dict[str, Any]) -> str:

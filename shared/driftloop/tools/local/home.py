@@ -37,6 +37,11 @@ class Home:
         return self.root / "artifacts"
 
     @property
+    def runs(self) -> Path:
+        """One folder a run of a command, while it runs and for its logs."""
+        return self.root / "runs"
+
+    @property
     def registry(self) -> Path:
         """The SQLite file of the registry view."""
         return self.root / "registry.db"

@@ -44,7 +44,7 @@ GROUP_INPUTS: Mapping[str, tuple[str, ...]] = {
         topic.TRAINING_RESULTS,
         topic.MODEL_COMMANDS,
     ),
-    "trainer_worker": (topic.TRAINING_REQUESTS, topic.MODEL_COMMANDS),
+    "trainer_worker": (topic.TRAINING_REQUESTS, topic.MODEL_COMMANDS, topic.TRAINING_ANSWERS),
     "challenge_scoring": (topic.MODEL_EVENTS, topic.OUTCOME_FRAMES),
 }
 """Consumer group → the topics it commits offsets of: a loop is still when all are at their ends."""
@@ -66,12 +66,16 @@ GROUP_STATES: Mapping[str, StateKind] = {
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """A command to keep running, and the port where it says that it is ready."""
+    """A command to keep running, and the port where it says that it is ready.
+
+    One that is not `vital` is started again for ever, and stops nobody else: the loop does its work without it.
+    """
 
     name: str
     command: Sequence[str]
     environment: Mapping[str, str]
     port: int
+    vital: bool = True
 
 
 def service_programs(
@@ -87,6 +91,7 @@ def service_programs(
             (sys.executable, "-m", *PROCESSES[name]),
             {**os.environ, **kafka_environment, **_settings(PROCESSES[name][0], home, port, warm)},
             port,
+            vital=name in SERVICES,
         )
         for name, port in ports.items()
     )
@@ -105,6 +110,7 @@ def _settings(service: str, home: Home, port: int, warm: Sequence[str]) -> dict[
         f"{prefix}METRICS_PORT": str(port),
         f"{prefix}ARCHIVE_URI": str(home.lake),
         f"{prefix}ARTIFACT_URI": str(home.artifacts),
+        f"{prefix}RUNS_PATH": str(home.runs),
         f"{prefix}DATA_FOLDER": str(home.console),
     }
 

@@ -95,12 +95,17 @@ class Supervisor:
         self.check()
 
     def wait_ready(self, seconds: float) -> None:
-        """Return once every program says that it is ready; raises UserError at the deadline."""
+        """Return once every program says that it is ready; raises UserError at the deadline.
+
+        One that is not vital is not waited for past its third part: what it serves may come later.
+        """
         deadline = time.monotonic() + seconds
         waiting = [child.program for child in self._children]
         while waiting:
             self.check()
             waiting = [program for program in waiting if not _is_ready(program.port)]
+            if time.monotonic() > deadline - seconds * 2 / 3:
+                waiting = [program for program in waiting if program.vital]
             if waiting and time.monotonic() > deadline:
                 name = waiting[0].name
                 raise UserError(f"{name} is not ready after {seconds:.0f} s: {self._last_words(name)}")
@@ -152,7 +157,7 @@ class Supervisor:
         child.process = None
         child.deaths = [moment for moment in child.deaths if now - moment < self._rule.within_seconds] + [now]
         child.start_at = now + self._rule.wait(len(child.deaths))
-        if code in _FOR_A_PERSON or len(child.deaths) > self._rule.deaths:
+        if child.program.vital and (code in _FOR_A_PERSON or len(child.deaths) > self._rule.deaths):
             name = child.program.name
             self._failure = UserError(f"{name} stopped (exit code {code}): {self._last_words(name)}")
 

@@ -1,0 +1,106 @@
+"""One run of executor `command`: rows out to a program, its model in, proven on rows that it has not seen."""
+
+import resource
+import shlex
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from driftloop.contracts.training_results import TrainingCost
+from driftloop.learners.protocol import Model, Predictions, Rows, Step
+from trainer_worker.adapters.command.folder import Phase, ResultFile, RunFolder
+from trainer_worker.adapters.command.importing import imported_model
+from trainer_worker.adapters.command.logs import keep_logs
+from trainer_worker.adapters.command.processes import run_command
+from trainer_worker.adapters.data_set import read_data_set
+from trainer_worker.adapters.job import Job
+from trainer_worker.adapters.other_versions import Store
+from trainer_worker.adapters.version_files import champion_of, golden_of, profile_of, write_version
+from trainer_worker.core.train.fitting import Fitted, judged
+from trainer_worker.core.train.run_report import Succeeded, WaitsFor
+from trainer_worker.core.train.split import split_rows
+
+Progress = Callable[[Step], None]
+
+
+def train_by_command(job: Job, progress: Progress, waits: WaitsFor = lambda _what: None) -> Succeeded:
+    """Train one version with the command that the spec names. Raises ValueError, with a sentence, where it fails."""
+    began, request, spec = time.perf_counter(), job.run.request, job.run.spec
+    _command(job)  # one that is not there is told before rows are waited for
+    waits("archive")
+    data = read_data_set(job.archive_uri, request, spec, job.archive_wait_seconds)
+    waits("")
+    store = Store(job.archive_wait_seconds, waits)
+    champion = champion_of(store, request, spec, data)
+    split = split_rows(request.data, data.pseudo, None if champion is None else int(champion.unseen.sum()))
+    held_out = data.rows.take(split.held_out)
+    proof, result = _run(job, "proof", data.rows.take(split.training), held_out, progress)
+    said = proof.predict(held_out) if proof is not None else _said(job, result, held_out)
+    verdict = judged(spec, data.rows, split, said, champion)
+    model, refitted = proof, False
+    if result.refits and spec.training.refit:
+        model, result = _run(job, "refit", data.rows.take(split.everything), held_out, progress)
+        refitted = True
+    fitted = Fitted(model, verdict.validation, verdict.losses, verdict.loss_bound, verdict.metrics, said)
+    golden = golden_of(spec, model, champion)
+    artifact = None
+    if model is not None:
+        environment = {f"command {name}": text for name, text in result.environment.items()}
+        artifact = write_version(job, data, fitted, golden, waits, made_by="onnx", libraries=environment)
+    return Succeeded(
+        artifact=artifact.uri if artifact else None,
+        artifact_sha256=artifact.sha256 if artifact else None,
+        metrics=fitted.metrics | golden.metrics | {"training_rows": float(len(split.training))},
+        validation=fitted.validation,
+        loss_bound=fitted.loss_bound,
+        data=data.described,
+        cost=cost_since(began),
+        profile=profile_of(request, spec, data, split, fitted),
+        remarks=(*store.remarks, *data.quality.remarks()),
+        left_out=data.quality.left_out,
+        refitted=refitted,
+    )
+
+
+def _command(job: Job) -> list[str]:
+    entry = job.run.spec.training.entry or ""
+    line = job.commands.get(entry)
+    if line is None:
+        known = ", ".join(sorted(job.commands)) or "none"
+        raise ValueError(
+            f"the trainer has no command {entry!r} (it has: {known}): name it in "
+            "DRIFTLOOP_TRAINER_WORKER_COMMANDS, and start the trainer again"
+        )
+    return [sys.executable if word == "{python}" else word for word in shlex.split(line)]
+
+
+def _run(job: Job, phase: Phase, training: Rows, held_out: Rows, progress: Progress) -> tuple[Model | None, ResultFile]:
+    """One run of the command: the model that it left, and what it says of it."""
+    folder, spec = RunFolder(Path(job.runs_path), job.run.request, phase), job.run.spec
+    checked = folder.make(spec, training, held_out)
+
+    def look() -> None:
+        for step in folder.steps():
+            progress(step)
+
+    variables = {"RUN_FOLDER": str(folder.path), "RUN_PHASE": phase}
+    try:
+        run_command(_command(job), folder.path, variables, memory_limit_mb=spec.training.memory_limit_mb, look=look)
+        result = folder.result()
+        return imported_model(folder, result, spec, checked), result
+    finally:
+        keep_logs(job.artifact_uri, folder.root)
+
+
+def _said(job: Job, result: ResultFile, held_out: Rows) -> Predictions:
+    """The predictions of the held-out rows that the program left."""
+    folder = RunFolder(Path(job.runs_path), job.run.request, "proof")
+    return folder.predictions(result.predictions, job.run.spec, len(held_out))
+
+
+def cost_since(began: float) -> TrainingCost:
+    """Wall time, and the CPU time of this process and of all that the program started."""
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    cpu = sum(one.ru_utime + one.ru_stime for one in used)
+    return TrainingCost(seconds=round(time.perf_counter() - began, 6), cpu_seconds=round(cpu, 6))
