@@ -17,6 +17,8 @@ ZERO = b"\0"
 DATUM = 5
 """Where the datum begins."""
 _MOST_REFUSALS = 1_000
+_NO_ID = bytes(4)
+"""Registries count from 1: zero bytes are no framing."""
 NO_REGISTRY = (
     "the record names a schema by its id, and no schema registry is set: set "
     "DRIFTLOOP_OUTCOME_INGESTION_SCHEMA_REGISTRY_URL"
@@ -33,7 +35,7 @@ class FramedSchemas:
 
     def of(self, value: bytes) -> Foreign:
         """The schema that a framed record was written with; raises `Refusal`."""
-        if value[:1] != ZERO or len(value) < DATUM:
+        if value[:1] != ZERO or len(value) < DATUM or value[1:DATUM] == _NO_ID:
             raise _refusal("Undecodable", "the record is not in Confluent's framing: a zero byte and a schema id")
         if self._find is None:
             raise _refusal("NoRegistry", NO_REGISTRY)
