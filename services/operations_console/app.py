@@ -39,11 +39,11 @@ from operations_console.adapters.web.hub import Hub
 from operations_console.adapters.web.identity import FileTokens, Identity, OpenIdConnect, Several
 from operations_console.adapters.web.server import web_app
 from operations_console.core.access import RateLimit
-from operations_console.core.fleet import FleetView
-from operations_console.core.history import History
 from operations_console.core.notify.incidents import INPUTS
 from operations_console.core.notify.processor import Notifier
 from operations_console.core.report import report, span_of
+from operations_console.core.view.fleet import FleetView
+from operations_console.core.view.history import History
 from operations_console.metrics import ConsoleMetrics, IncidentGauges, ViewGauges
 from operations_console.settings import ReportPlan, Settings, is_loopback
 

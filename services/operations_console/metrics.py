@@ -6,8 +6,8 @@ from prometheus_client import CollectorRegistry, Counter, Histogram
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from operations_console.core.fleet import FleetView
 from operations_console.core.notify.outbox import Incident
+from operations_console.core.view.fleet import FleetView
 
 
 class ConsoleMetrics:

@@ -6,7 +6,7 @@ import pytest
 
 import drift_detection.app
 import operations_console.app
-import operations_console.core.fleet
+import operations_console.core.view.fleet
 import outcome_ingestion.app
 import retrain_coordinator.app
 import trainer_worker.app
@@ -36,7 +36,7 @@ CONSOLE = GRANTS["operations_console"]
 
 
 def test_the_console_is_granted_what_its_view_is_folded_from():
-    assert set(CONSOLE.reads) == set(operations_console.core.fleet.TOPICS)
+    assert set(CONSOLE.reads) == set(operations_console.core.view.fleet.TOPICS)
     assert (CONSOLE.groups, CONSOLE.own_groups) == ((), f"{operations_console.app.GROUP}-")
 
 

@@ -6,7 +6,7 @@ from driftloop.contracts.topics import CHALLENGE_SCORES, DEAD_LETTERS
 from driftloop.kafka.clients.log_reader import LogReader, OffsetsGoneError
 from driftloop.kafka.settings import KafkaSettings
 from driftloop.processor import Record
-from operations_console.core.fleet import TOPICS, FleetView, Position
+from operations_console.core.view.fleet import TOPICS, FleetView, Position
 
 NEWEST_ONLY = (DEAD_LETTERS, CHALLENGE_SCORES)
 """Topics with large values, of which the newest records are enough."""

@@ -20,7 +20,7 @@ from yarl import URL
 
 from driftloop.kafka.settings import KafkaSettings
 from driftloop.processor import Record
-from operations_console.core.fleet import TOPICS
+from operations_console.core.view.fleet import TOPICS
 
 Take = Callable[[Record], None]
 _QUIET = ("aiokafka", "faust", "mode")

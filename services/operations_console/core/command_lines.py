@@ -2,7 +2,7 @@
 
 import shlex
 
-from operations_console.core.heads import DecisionHead
+from operations_console.core.view.heads import DecisionHead
 
 _OF_A_VERSION = {"promote": "promote", "roll_back": "rollback", "reuse": "promote", "reject": "veto"}
 _PLAIN = {"retrain": "retrain", "freeze": "freeze", "unfreeze": "unfreeze", "cancel": "cancel"}

@@ -6,9 +6,9 @@ from datetime import datetime, timedelta
 
 from pydantic import BaseModel, ConfigDict
 
-from operations_console.core.attention import standing
-from operations_console.core.heads import Block
-from operations_console.core.model_view import ModelView
+from operations_console.core.view.attention import standing
+from operations_console.core.view.heads import Block
+from operations_console.core.view.model_view import ModelView
 
 BLOCKS_BESIDE = 10
 """Blocks of losses before and after a change that are compared."""

@@ -11,13 +11,13 @@ from driftloop.contracts.drift_signals import DriftSignal
 from driftloop.contracts.model_events import ModelEvent
 from driftloop.contracts.retrain_decisions import RetrainDecision
 from operations_console.core import told
-from operations_console.core.attention import Standing, Waits, standing
-from operations_console.core.fleet import MEANS, FleetView
-from operations_console.core.heads import CommandHead
-from operations_console.core.kept import Entry
-from operations_console.core.letters import LetterHead
-from operations_console.core.model_view import ModelView, RunView, VersionView
-from operations_console.core.paired import Paired
+from operations_console.core.view.attention import Standing, Waits, standing
+from operations_console.core.view.fleet import MEANS, FleetView
+from operations_console.core.view.heads import CommandHead
+from operations_console.core.view.kept import Entry
+from operations_console.core.view.letters import LetterHead
+from operations_console.core.view.model_view import ModelView, RunView, VersionView
+from operations_console.core.view.paired import Paired
 
 PROOFS = frozenset({"promote", "reject", "wait"})
 

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from driftloop.contracts.drift_signals import DriftSignal
 from driftloop.contracts.model_events import ModelEvent
 from driftloop.contracts.retrain_decisions import RetrainDecision
-from operations_console.core.attention import Health
+from operations_console.core.view.attention import Health
 
 
 class Told(BaseModel):

@@ -25,8 +25,8 @@ from driftloop.kafka.embedded.broker import Broker, embedded_broker
 from driftloop.kafka.settings import KafkaSettings
 from driftloop.tools.local.programs import free_ports
 from operations_console.adapters.loading import load
-from operations_console.core.fleet import FleetView
 from operations_console.core.telling import Glances
+from operations_console.core.view.fleet import FleetView
 
 pytestmark = pytest.mark.broker
 

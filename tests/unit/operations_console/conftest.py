@@ -34,8 +34,8 @@ from operations_console.adapters.web.door import Door, Sessions
 from operations_console.adapters.web.hub import Hub
 from operations_console.adapters.web.server import web_app
 from operations_console.core.access import RateLimit, TokenEntry, hashed, principal_of
-from operations_console.core.fleet import TOPICS, FleetView
-from operations_console.core.history import History
+from operations_console.core.view.fleet import TOPICS, FleetView
+from operations_console.core.view.history import History
 from operations_console.metrics import ConsoleMetrics
 
 START = datetime(2026, 3, 2, 8, tzinfo=UTC)

@@ -25,10 +25,10 @@ from driftloop.contracts.training_progress import TrainingProgress
 from driftloop.contracts.training_requests import TrainingRequest
 from driftloop.contracts.training_results import TrainingCost, TrainingResult
 from driftloop.testing.records import FakeRecord
-from operations_console.core import heads
-from operations_console.core.fleet import FleetView
-from operations_console.core.kept import Kept
 from operations_console.core.telling import Glances
+from operations_console.core.view import heads
+from operations_console.core.view.fleet import FleetView
+from operations_console.core.view.kept import Kept
 
 from .conftest import START, Story, decision, event, scores, story
 

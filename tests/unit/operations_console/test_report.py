@@ -10,9 +10,9 @@ from pydantic import ValidationError
 from driftloop.contracts import topics
 from driftloop.testing.records import FakeRecord
 from operations_console.adapters.reports import ScheduledReports, html, report_text
-from operations_console.core.fleet import FleetView
 from operations_console.core.report import Report, report, span_of
 from operations_console.core.schedule import last_slot
+from operations_console.core.view.fleet import FleetView
 from operations_console.settings import Settings
 
 from .conftest import START, Story, event, status, story

@@ -20,11 +20,11 @@ from operations_console.adapters.web.reading import opened
 from operations_console.core import told
 from operations_console.core.asked import APPROVER, CommandAsked, FeedbackAsked, ReplayAsked, SpecAsked
 from operations_console.core.commands import command_id, command_of, is_same, label_of
-from operations_console.core.fleet import MEANS
-from operations_console.core.heads import CommandHead
-from operations_console.core.model_view import ModelView
 from operations_console.core.problems import ProblemError, away, not_found, unprocessable
 from operations_console.core.telling import command_told
+from operations_console.core.view.fleet import MEANS
+from operations_console.core.view.heads import CommandHead
+from operations_console.core.view.model_view import ModelView
 
 
 async def order(desk: Desk, call: Call) -> told.CommandTold:

@@ -9,10 +9,10 @@ from driftloop.contracts.model_commands import ModelCommand
 from operations_console.adapters.ports import LogPort
 from operations_console.adapters.web.hub import Hub
 from operations_console.core.access import Principal, Role
-from operations_console.core.fleet import FleetView
-from operations_console.core.model_view import ModelView
 from operations_console.core.problems import ProblemError, not_found
 from operations_console.core.telling import Glances
+from operations_console.core.view.fleet import FleetView
+from operations_console.core.view.model_view import ModelView
 
 
 @dataclass(slots=True)

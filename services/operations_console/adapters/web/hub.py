@@ -4,8 +4,8 @@ import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 
-from operations_console.core.fleet import Change
-from operations_console.core.history import History
+from operations_console.core.view.fleet import Change
+from operations_console.core.view.history import History
 
 Numbered = tuple[str, Change]
 _LONGEST_QUEUE = 2_000

@@ -27,9 +27,9 @@ from operations_console.adapters.web.door import (
 from operations_console.core import telling
 from operations_console.core.access import Principal
 from operations_console.core.asked import CommandAsked, ReplayAsked
-from operations_console.core.charts import loss_chart
 from operations_console.core.command_lines import command_line
 from operations_console.core.problems import ProblemError, unprocessable
+from operations_console.core.view.charts import loss_chart
 
 HERE = Path(__file__).parent
 DOOR: web.AppKey[Door] = web.AppKey("door", Door)

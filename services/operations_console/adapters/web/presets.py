@@ -8,9 +8,9 @@ from operations_console.adapters.web.asking import send_command
 from operations_console.adapters.web.desk import Call, Desk, model_of, visible
 from operations_console.core import told
 from operations_console.core.asked import CommandAsked, ReasonAsked, TriggerAsked
-from operations_console.core.model_view import ModelView
 from operations_console.core.problems import not_found, unprocessable
 from operations_console.core.telling import adaptation_told, run_told
+from operations_console.core.view.model_view import ModelView
 
 ANSWER_SECONDS = 5.0
 """How long the trigger waits for the coordinator's decision before it says `accepted`."""

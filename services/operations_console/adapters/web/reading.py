@@ -8,8 +8,6 @@ from pydantic import BaseModel, ConfigDict, Field
 from operations_console.adapters.ports import AwayError, Letter
 from operations_console.adapters.web.desk import Call, Desk, model_of, visible
 from operations_console.core import told
-from operations_console.core.attention import Health
-from operations_console.core.model_view import ModelView
 from operations_console.core.problems import away, not_found
 from operations_console.core.report import Report, report, span_of
 from operations_console.core.telling import (
@@ -23,6 +21,8 @@ from operations_console.core.telling import (
     signals_told,
     versions_told,
 )
+from operations_console.core.view.attention import Health
+from operations_console.core.view.model_view import ModelView
 
 SHOWN_BYTES = 200_000
 

@@ -22,9 +22,9 @@ def report(
     from driftloop.clock import system_now
     from operations_console.adapters.loading import load
     from operations_console.adapters.reports import report_text
-    from operations_console.core.fleet import FleetView
     from operations_console.core.report import report as reported
     from operations_console.core.report import span_of
+    from operations_console.core.view.fleet import FleetView
 
     if (model is None) != fleet:
         raise UserError("Name a model, or say --fleet.", ExitCode.USAGE)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from math import sqrt
 
-from operations_console.core.heads import ScoresHead
+from operations_console.core.view.heads import ScoresHead
 
 
 @dataclass(slots=True)

@@ -15,10 +15,10 @@ import msgspec
 
 from driftloop.contracts import topics
 from driftloop.processor import Record
-from operations_console.core import heads
-from operations_console.core.letters import LetterHeads
-from operations_console.core.model_view import ModelView
-from operations_console.core.paired import take_scores
+from operations_console.core.view import heads
+from operations_console.core.view.letters import LetterHeads
+from operations_console.core.view.model_view import ModelView
+from operations_console.core.view.paired import take_scores
 
 Position = tuple[str, int]
 H = TypeVar("H", bound=heads.Head)

@@ -3,7 +3,7 @@
 from collections import deque
 from dataclasses import dataclass, field
 
-from operations_console.core.fleet import Change
+from operations_console.core.view.fleet import Change
 
 
 @dataclass(slots=True)

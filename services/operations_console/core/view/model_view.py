@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from operations_console.core.heads import (
+from operations_console.core.view.heads import (
     Block,
     CommandHead,
     DecisionHead,
@@ -15,8 +15,8 @@ from operations_console.core.heads import (
     SignalHead,
     StatusHead,
 )
-from operations_console.core.kept import Entry, Kept
-from operations_console.core.paired import Paired
+from operations_console.core.view.kept import Entry, Kept
+from operations_console.core.view.paired import Paired
 
 MOST = 400
 """Messages kept of each kind and model; the log has them all."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Generic, TypeVar
 
-from operations_console.core.heads import Head
+from operations_console.core.view.heads import Head
 
 H = TypeVar("H", bound=Head)
 

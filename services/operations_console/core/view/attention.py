@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from operations_console.core.model_view import ModelView
+from operations_console.core.view.model_view import ModelView
 
 Health = Literal["harmed", "shifted", "frozen", "steady", "unseen"]
 HARM = ("error:", "performance:")

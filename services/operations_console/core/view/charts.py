@@ -8,8 +8,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from html import escape
 
-from operations_console.core.heads import Block
-from operations_console.core.model_view import ModelView
+from operations_console.core.view.heads import Block
+from operations_console.core.view.model_view import ModelView
 
 WIDTH, HEIGHT = 960, 300
 LEFT, RIGHT, TOP, BOTTOM = 56, 14, 18, 36

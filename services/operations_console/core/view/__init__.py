@@ -1,0 +1,1 @@
+"""The view of the fleet: a fold of the log, and how each model stands."""
