@@ -9,9 +9,9 @@ from retrain_coordinator.core.deciding import quarantine, scoring, windows
 from retrain_coordinator.core.deciding.evidence import Command, evidence_of, history_of
 from retrain_coordinator.core.deciding.figures import completed
 from retrain_coordinator.core.deciding.triggers import asking
+from retrain_coordinator.core.lifecycle import external, runs
 from retrain_coordinator.core.lifecycle import transitions as lifecycle
 from retrain_coordinator.core.lifecycle.target import obstacle, opponent
-from retrain_coordinator.core.lifecycle.transitions import external, runs
 from retrain_coordinator.core.merge import FrameEvidence
 from retrain_coordinator.core.payoff import feed as payoff_feed
 from retrain_coordinator.core.payoff import rule as payoff
