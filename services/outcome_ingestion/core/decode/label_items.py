@@ -8,22 +8,33 @@ from driftloop.codec.outcomes import DECODE_ERRORS, LabelRow, label_decoder
 from outcome_ingestion.core.decode.fast.repeated_keys import repeated, repeated_in_label
 from outcome_ingestion.core.decode.layout import Layout
 from outcome_ingestion.core.decode.timestamps import check_moment, microseconds_of
-from outcome_ingestion.core.decode.values import Fitted, fit_target
+from outcome_ingestion.core.decode.values import Fitted, fit_truths
 from outcome_ingestion.core.refusal import Refusal, undecodable
 
 
 class LabelItem(NamedTuple):
     """A label on its way to its row. `place` orders it among the rows of the batch; times in
-    microseconds since 1970; `values` one a target field. `repeat` where it came with a prediction
-    that was there before."""
+    microseconds since 1970; `values` one a target field, None for a truth that is not known yet. `repeat` where
+    it came with a prediction that was there before."""
 
     place: int
     prediction_id: str
-    values: tuple[Fitted, ...]
+    values: tuple[Fitted | None, ...]
     at: int
     source: str
     weight: float | None
     repeat: bool = False
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether every target field has its truth."""
+        return None not in self.values
+
+    def with_parts(self, earlier: "LabelItem") -> "LabelItem":
+        """The label with the truths that were known before; of a field that both have, the newer one counts."""
+        newer, older = (self, earlier) if self.at >= earlier.at else (earlier, self)
+        values = tuple(new if new is not None else old for new, old in zip(newer.values, older.values, strict=True))
+        return newer._replace(place=self.place, values=values)
 
 
 def decode_label(value: bytes | None) -> LabelRow:
@@ -42,10 +53,9 @@ def decode_label(value: bytes | None) -> LabelRow:
 
 def fit_label(row: LabelRow, layout: Layout, place: int, latest: int) -> LabelItem:
     """The label as the model's spec wants it; raises `Refusal`."""
-    values = fit_target(row.label, layout.target, "label")
+    values = fit_truths(row.label, layout.target)
     at = microseconds_of(row.labelled_at, "labelled_at")
     check_moment(at, "labelled_at", latest)
-    assert values is not None
     return LabelItem(place, row.prediction_id, values, at, row.label_source, row.weight)
 
 

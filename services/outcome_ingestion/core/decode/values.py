@@ -54,3 +54,15 @@ def fit_target(
     if missing:
         raise invalid("MissingField", f"the {what} lacks the field '{missing[0]}'")
     return tuple(fit(value[name], field.kind, f"{what} '{name}'") for name, field in target.items())
+
+
+def fit_truths(value: Scalar | Mapping[str, Scalar], target: Mapping[str, TargetField]) -> tuple[Fitted | None, ...]:
+    """A label, one value a target field; None for a field whose truth is not known yet. One at least is there."""
+    if not isinstance(value, Mapping) or not any(value.get(name) is not None for name in target):
+        fitted = fit_target(value, target, "label")
+        assert fitted is not None
+        return fitted
+    known = {name: value[name] for name in target if value.get(name) is not None}
+    return tuple(
+        fit(known[name], field.kind, f"label '{name}'") if name in known else None for name, field in target.items()
+    )

@@ -66,6 +66,7 @@ class Joiner:
         """Join them all. Chunks of earlier batches are marked at once."""
         rows = dict(zip(self.new.ids.to_pylist(), range(len(self.new.ids)), strict=True))
         model = self.memory.of(self.model_id)
+        items = self._whole(items, model)
         self._meet_early(model, rows)
         older = self._older(items, model)
         ordered = [(item, rows.get(item.prediction_id)) for item in sorted(items)]
@@ -81,6 +82,27 @@ class Joiner:
             elif self.new.places[row] <= item.place:
                 self._join_new(row, item)
         return self.result
+
+    def _whole(self, items: list[LabelItem], model: ModelMemory) -> list[LabelItem]:
+        """The labels with every truth. Truths that come one at a time wait, and go on when the last one has come."""
+        if all(item.is_whole for item in items) and not model.parts:
+            return items
+        whole = []
+        for item in sorted(items):
+            known = self.result.early.pop(item.prediction_id, None) or self._waiting_part(item.prediction_id, model)
+            together = item if known is None or item.is_whole else item.with_parts(known)
+            if together.is_whole:
+                whole.append(together)
+            else:
+                self.result.early[item.prediction_id] = together
+        return whole
+
+    def _waiting_part(self, prediction_id: str, model: ModelMemory) -> LabelItem | None:
+        """The truths of a prediction that came in earlier batches; they wait no longer."""
+        if prediction_id not in model.parts:
+            return None
+        self.result.found.append(prediction_id)
+        return self.memory.find_early(self.model_id, prediction_id)
 
     def _is_of_earlier(self, item: LabelItem, row: int | None, model: ModelMemory, older: dict[str, int]) -> bool:
         """Whether the label was made before the newest prediction with its id, and so is of one before (joined)."""
@@ -103,7 +125,7 @@ class Joiner:
         return True
 
     def _meet_early(self, model: ModelMemory, rows: dict[str, int]) -> None:
-        for prediction_id in sorted(model.early.keys() & rows.keys()):
+        for prediction_id in sorted((model.early.keys() - model.parts) & rows.keys()):
             item = self.memory.find_early(self.model_id, prediction_id)
             assert item is not None
             self.result.found.append(prediction_id)

@@ -97,6 +97,8 @@ class ModelMemory:
     ids: IdIndex = field(default_factory=IdIndex)
     held: HeldRows = field(default_factory=HeldRows)
     early: OrderedDict[str, tuple[int, LabelItem]] = field(default_factory=OrderedDict)
+    parts: set[str] = field(default_factory=set)
+    """Ids of early labels that lack the truth of some target field: they meet no row yet."""
     marks: deque[int] = field(default_factory=deque)
     row_clock: EventClock = field(default_factory=EventClock)
     label_clock: EventClock = field(default_factory=EventClock)

@@ -22,7 +22,7 @@ def expire(memory: PartitionMemory, model_id: str, give_up_us: int) -> None:
         if rows_at <= latest and labels_at <= latest + give_up_us:
             break
         memory.find_early(model_id, item.prediction_id)
-        memory.ignore("label_gave_up")
+        memory.ignore("label_gave_up" if item.is_whole else "label_part_gave_up")
 
 
 def _give_up_rows(memory: PartitionMemory, model_id: str, due: tuple[int, Chunk], passed: int, give_up_us: int) -> None:

@@ -121,9 +121,11 @@ class PartitionMemory:
 
     def find_early(self, model_id: str, prediction_id: str) -> LabelItem | None:
         """The waiting label of a row that has come; it waits no longer."""
-        waiting = self.of(model_id).early.pop(prediction_id, None)
+        model = self.of(model_id)
+        waiting = model.early.pop(prediction_id, None)
         if waiting is None:
             return None
+        model.parts.discard(prediction_id)
         self._early_gone(model_id, waiting[0])
         return waiting[1]
 
@@ -223,6 +225,8 @@ class PartitionMemory:
         for item in items:
             self.find_early(model_id, item.prediction_id)
             model.early[item.prediction_id] = (seq, item)
+            if not item.is_whole:
+                model.parts.add(item.prediction_id)
             heappush(model.early_due, (item.at, item.prediction_id))
             self.early_labels += 1
             self.early_left[seq] = self.early_left.get(seq, 0) + 1
