@@ -209,7 +209,7 @@ _COMMANDS: dict[str, Make] = {
     "no command": lambda n: _command(n, command=...),
     "nobody asked": lambda n: _command(n, requested_by=...),
     "no reason": lambda n: _command(n, reason=""),
-    "a version that is none": lambda n: _command(n, command="promote", version="latest"),
+    "a version that is none": lambda n: _command(n, command="promote", version="the latest"),
     "an id that is none": lambda n: _command(n, message_id="17"),
     "a time without an offset": lambda n: _command(n, occurred_at="2026-01-05T00:00:00"),
     "a time that is none": lambda n: _command(n, occurred_at="noon"),

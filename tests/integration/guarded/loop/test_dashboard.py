@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from driftloop.tools.reference.metrics import metrics
+
 DEPLOY = Path(__file__).parents[4] / "deploy"
 DASHBOARDS = [
     json.loads(path.read_text(encoding="utf-8")) for path in (DEPLOY / "grafana" / "dashboards").glob("*.json")
@@ -27,11 +29,30 @@ pytestmark = [
 
 @pytest.mark.parametrize("expression", EXPRESSIONS)
 def test_an_expression_returns_data(guarded_loop, expression: str):
+    if set(re.findall(r"\bdriftloop_\w+", expression)) <= ON_OCCASION:
+        assert isinstance(guarded_loop.ask(expression), list)  # Prometheus reads it; a sound loop gives it nothing
+        return
     figures = [value for series in guarded_loop.ask(expression) for _, value in series["values"]]
     assert any(value != "NaN" for value in figures)
+
+
+ON_OCCASION = {
+    "driftloop_ahead_records_total",
+    "driftloop_classes_apart",
+    "driftloop_halves_waiting",
+    "driftloop_ignored_total",
+    "driftloop_other_version_harm_active",
+    "driftloop_refused_sources",
+    "driftloop_reused_prediction_ids_total",
+    "driftloop_schema_registry_away",
+    "driftloop_scoring_versions_refused",
+    "driftloop_table_rows_kept_out_total",
+}
+"""Told of a model, a reason or a role once there is one: a sound loop has none. Each has a rule test."""
 
 
 def test_every_metric_of_the_alert_rules_exists(guarded_loop):
     names = set(re.findall(r"\bdriftloop_\w+", RULES.read_text(encoding="utf-8")))
     assert len(names) > 8
-    assert [name for name in sorted(names) if not guarded_loop.ask(name)] == []
+    assert {metric.name for metric in metrics()} >= ON_OCCASION
+    assert {name for name in names if not guarded_loop.ask(name)} <= ON_OCCASION
