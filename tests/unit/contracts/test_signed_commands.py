@@ -34,7 +34,9 @@ def test_a_changed_command_is_signed_by_nobody(change: dict[str, Any]):
     assert not is_signed(signed(COMMAND, KEY).model_copy(update=change), [public_key(KEY)])
 
 
-@pytest.mark.parametrize("keys", [[], [public_key(OTHER)], ["rubbish"], [""]], ids=["none", "of another", "rubbish", "empty"])
+@pytest.mark.parametrize(
+    "keys", [[], [public_key(OTHER)], ["rubbish"], [""]], ids=["none", "of another", "rubbish", "empty"]
+)
 def test_a_key_that_is_not_named_signs_nothing(keys: list[str]):
     assert not is_signed(signed(COMMAND, KEY), keys)
 
