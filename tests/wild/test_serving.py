@@ -33,6 +33,15 @@ def champion() -> Champion:
     return Champion("m", "1.0.0", SPEC, Probe(SPEC).fit(rows, seed=0), event)
 
 
+@pytest.fixture(autouse=True)
+def plain_logs():
+    """Whatever level other tests have set: a warning is told."""
+    before = structlog.get_config()
+    structlog.reset_defaults()
+    yield
+    structlog.configure(**before)
+
+
 @pytest.mark.wild(
     area="serving",
     given="a roll-back to a version with features that producers no longer send; a feature that is new since",
