@@ -54,7 +54,7 @@ BAD_KINDS = (
     lambda n: encoded(n, predicted_at="1970-01-01T00:00:00Z"),
     lambda n: encoded(n, prediction=None),
     lambda n: encoded(n, confidence=7),
-    lambda n: encoded(n, model_version="latest"),
+    lambda n: encoded(n, model_version="the latest"),
     lambda n: (f"row-{n:08d}", b'{"features":' * 10_000),
 )
 """A good row's number → the key and value of a bad record."""
