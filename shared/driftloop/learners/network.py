@@ -15,12 +15,12 @@ from pydantic import Field, ValidationError
 from driftloop.learners.columns import ColumnCoder, Matrix
 from driftloop.learners.parameters import Parameters
 from driftloop.learners.parts import apply_link
-from driftloop.learners.protocol import Predictions, Rows
+from driftloop.learners.protocol import Model, Predictions, Rows
 from driftloop.learners.quantiles import quantile_of
 from driftloop.learners.storage import read_model, write_model
 from driftloop.learners.tabular import decide
 from driftloop.learners.targets import class_names
-from driftloop.spec.model_spec import TargetField
+from driftloop.spec.model_spec import ModelSpec, TargetField
 
 Layers = tuple[tuple[Matrix, Matrix], ...]
 """(weights of (inputs, outputs), bias) of each layer in order; ReLU between them."""
@@ -148,3 +148,16 @@ def load_network(folder: Path) -> NetworkModel:
     if not layers or not all(fits) or widths[-1] != outputs.width:
         raise ValueError(f"the model in {folder} is damaged: its layers do not fit together")
     return NetworkModel(coder, outputs, layers)
+
+
+def network_base(model: Model | None, spec: ModelSpec) -> NetworkModel | None:
+    """The version that a warm start goes on from; raises ValueError where it is none that a network can go on from."""
+    if model is None:
+        return None
+    if not isinstance(model, NetworkModel):
+        raise ValueError(  # noqa: TRY004  (the request is wrong, not the code)
+            "the base version was made by another learner: train in full"
+        )
+    if not model.coder.covers(spec.features) or set(model.outputs.names) != set(spec.target):
+        raise ValueError("the base version has other features or target fields: train in full")
+    return model

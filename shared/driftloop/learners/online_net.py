@@ -16,7 +16,7 @@ from typing import Any
 from pydantic import Field
 
 from driftloop.learners.columns import ColumnCoder
-from driftloop.learners.network import NetworkModel, Outputs, load_network
+from driftloop.learners.network import NetworkModel, Outputs, load_network, network_base
 from driftloop.learners.parameters import Parameters, read_parameters
 from driftloop.learners.protocol import Model, Rows, Step
 from driftloop.learners.targets import check_rows
@@ -58,7 +58,7 @@ class OnlineNet:
         from driftloop.learners.online_training import train_online
 
         check_rows(rows, self._spec.target)
-        base = _base(warm_start, self._spec)
+        base = network_base(warm_start, self._spec)
         outputs = Outputs.fit(self._spec.target, rows)
         if base is None:
             coder, layers = ColumnCoder.fit("standard", self._spec.features, rows), None
@@ -76,15 +76,3 @@ class OnlineNet:
 def make(spec: ModelSpec, parameters: Mapping[str, Any]) -> OnlineNet:
     """The entry point."""
     return OnlineNet(spec, read_parameters(OnlineNetParameters, "online-net", parameters))
-
-
-def _base(model: Model | None, spec: ModelSpec) -> NetworkModel | None:
-    if model is None:
-        return None
-    if not isinstance(model, NetworkModel):
-        raise ValueError(  # noqa: TRY004  (the request is wrong, not the code)
-            "the base version was made by another learner: train in full"
-        )
-    if not model.coder.covers(spec.features) or set(model.outputs.names) != set(spec.target):
-        raise ValueError("the base version has other features or target fields: train in full")
-    return model

@@ -12,7 +12,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from driftloop.learners.columns import ColumnCoder
-from driftloop.learners.network import NetworkModel, Outputs, load_network
+from driftloop.learners.network import NetworkModel, Outputs, load_network, network_base
 from driftloop.learners.parameters import Parameters, read_parameters
 from driftloop.learners.protocol import Checkpoint, Model, Rows, Step
 from driftloop.learners.targets import check_rows
@@ -67,7 +67,7 @@ class TorchMlp:
         from driftloop.learners.torch_training import train
 
         check_rows(rows, self._spec.target)
-        base = _base(warm_start, self._spec)
+        base = network_base(warm_start, self._spec)
         coder = base.coder if base else ColumnCoder.fit("standard", self._spec.features, rows)
         outputs = Outputs.fit(self._spec.target, rows)
         layers = None
@@ -87,15 +87,3 @@ class TorchMlp:
 def make(spec: ModelSpec, parameters: Mapping[str, Any]) -> TorchMlp:
     """The entry point."""
     return TorchMlp(spec, read_parameters(MlpParameters, "torch-mlp", parameters))
-
-
-def _base(model: Model | None, spec: ModelSpec) -> NetworkModel | None:
-    if model is None:
-        return None
-    if not isinstance(model, NetworkModel):
-        raise ValueError(  # noqa: TRY004  (the request is wrong, not the code)
-            "the base version was made by another learner: train in full"
-        )
-    if not model.coder.covers(spec.features) or set(model.outputs.names) != set(spec.target):
-        raise ValueError("the base version has other features or target fields: train in full")
-    return model
