@@ -11,6 +11,8 @@ from typing import Annotated, Literal
 import msgspec
 
 Scalar = float | int | bool | str
+Series = list[float | None | list[float | None]]
+"""A list of numbers; of a forecast with quantiles, one list a step may stand for its values."""
 Id = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
 ShortText = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
 Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
@@ -25,11 +27,11 @@ class OutcomeRow(msgspec.Struct, gc=False, kw_only=True):
     prediction_id: Id
     model_id: str
     predicted_at: str
-    features: dict[ShortText, int | float | str | None]
+    features: dict[ShortText, int | float | str | Series | None]
     model_version: str | None = None
-    prediction: Scalar | dict[ShortText, Scalar] | None = None
+    prediction: Scalar | Series | dict[ShortText, Scalar | Series] | None = None
     confidence: Share | None = None
-    label: Scalar | dict[ShortText, Scalar] | None = None
+    label: Scalar | Series | dict[ShortText, Scalar | Series] | None = None
     labelled_at: str | None = None
     label_source: Source = "system"
     weight: NotNegative | None = None
@@ -38,7 +40,7 @@ class OutcomeRow(msgspec.Struct, gc=False, kw_only=True):
     status: str | None = None
     cost: float | None = None
     tokens: Count | None = None
-    shadow: dict[str, Scalar | dict[ShortText, Scalar]] = {}
+    shadow: dict[str, Scalar | Series | dict[ShortText, Scalar | Series]] = {}
     attributes: dict[ShortText, str] = {}
 
 
@@ -47,7 +49,7 @@ class LabelRow(msgspec.Struct, gc=False, kw_only=True):
 
     prediction_id: Id
     model_id: str
-    label: Scalar | dict[ShortText, Scalar]
+    label: Scalar | Series | dict[ShortText, Scalar | Series]
     labelled_at: str
     label_source: Source = "system"
     weight: NotNegative | None = None

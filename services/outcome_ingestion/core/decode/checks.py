@@ -7,6 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from driftloop.codec.frames import LABEL, PREDICTION
+from outcome_ingestion.core.decode.series import series_findings
 from outcome_ingestion.core.decode.timestamps import EARLIEST_US, LATEST_US
 from outcome_ingestion.core.frames.blocks import Block, Ints, Mask, present
 from outcome_ingestion.core.frames.frame_sizes import row_bytes
@@ -48,6 +49,7 @@ def _findings(block: Block, latest: Ints | None) -> Iterator[Finding]:
     yield predicted != versioned, "HalfPrediction", "prediction and model_version go together: give both, or neither"
     yield ~predicted & ~labelled, "EmptyRow", "a row needs a prediction, a label, or both"
     yield from _version_findings(block)
+    yield from series_findings(block)
 
 
 def _time_findings(block: Block, latest: Ints | None) -> Iterator[Finding]:

@@ -60,7 +60,8 @@ def learn_columns(value: bytes, find: Find) -> Lesson | None:
         _lists(batch, reader)
     except (Refusal, *DECODE_ERRORS):
         return None
-    shape = None if isinstance(batch.features, dict) else learn_column_shape(value, reader.layout)
+    unusual = isinstance(batch.features, dict) or reader.layout.has_series
+    shape = None if unusual else learn_column_shape(value, reader.layout)
     return None if shape is None else (reader, shape)
 
 

@@ -39,8 +39,9 @@ ROW_FIELDS = (
     "label", "labelled_at", "label_source", "weight", "latency_ms", "status", "cost", "tokens", "segment",
     "shadow", "attributes",
 )  # fmt: skip
-_SLOTS = {"number": float | None, "category": int | float | str | None}
-_TARGETS = {"number": float | None, "category": int | float | bool | str | None}
+_SERIES = list[float | None | list[float | None]]
+_SLOTS = {"number": float | None, "category": int | float | str | None, "series": _SERIES | None}
+_TARGETS = {"number": float | None, "category": int | float | bool | str | None, "series": _SERIES | None}
 
 
 class RowReader:
@@ -84,7 +85,7 @@ def _targets_class(layout: Layout) -> type[msgspec.Struct]:
 
 def _row_class(layout: Layout, features: type[msgspec.Struct]) -> type[msgspec.Struct]:
     target: Any = _TARGETS[layout.target[layout.single].kind] if layout.single else _tuple_or_none(layout)
-    scalar = int | float | bool | str
+    scalar: Any = int | float | bool | str | (_SERIES if layout.has_series else bool)
     kinds: dict[str, Any] = {
         "model_version": str | None,
         "prediction": target,
@@ -138,7 +139,7 @@ def learn_row(value: bytes, find: Find) -> Lesson | None:
     """The shape of a record and the reader of its model; None where it has something unusual."""
     try:
         reader = find(model_decoder.decode(value).model_id)
-        if reader is None:
+        if reader is None or reader.layout.has_series:
             return None
         reader.decode(value)
         shape = None if repeated_key(value) is not None else learn_row_shape(value, reader.layout)

@@ -8,6 +8,7 @@ from driftloop.codec.outcomes import DECODE_ERRORS, LabelRow, label_decoder
 from outcome_ingestion.core.decode.fast.repeated_keys import repeated, repeated_in_label
 from outcome_ingestion.core.decode.layout import Layout
 from outcome_ingestion.core.decode.timestamps import check_moment, microseconds_of
+from outcome_ingestion.core.decode.series_labels import SeriesSoFar, has_series, together, with_horizon
 from outcome_ingestion.core.decode.values import Fitted, fit_truths
 from outcome_ingestion.core.refusal import Refusal, undecodable
 
@@ -19,7 +20,7 @@ class LabelItem(NamedTuple):
 
     place: int
     prediction_id: str
-    values: tuple[Fitted | None, ...]
+    values: tuple[Fitted | SeriesSoFar | None, ...]
     at: int
     source: str
     weight: float | None
@@ -28,12 +29,17 @@ class LabelItem(NamedTuple):
     @property
     def is_whole(self) -> bool:
         """Whether every target field has its truth."""
-        return None not in self.values
+        return None not in self.values and not any(isinstance(value, SeriesSoFar) for value in self.values)
+
+    @property
+    def adds_steps(self) -> bool:
+        """Whether it holds a series, whose steps may have come one at a time: those before it belong to it."""
+        return has_series(self.values)
 
     def with_parts(self, earlier: "LabelItem") -> "LabelItem":
         """The label with the truths that were known before; of a field that both have, the newer one counts."""
         newer, older = (self, earlier) if self.at >= earlier.at else (earlier, self)
-        values = tuple(new if new is not None else old for new, old in zip(newer.values, older.values, strict=True))
+        values = tuple(together(new, old) for new, old in zip(newer.values, older.values, strict=True))
         return newer._replace(place=self.place, values=values)
 
 
@@ -53,7 +59,7 @@ def decode_label(value: bytes | None) -> LabelRow:
 
 def fit_label(row: LabelRow, layout: Layout, place: int, latest: int) -> LabelItem:
     """The label as the model's spec wants it; raises `Refusal`."""
-    values = fit_truths(row.label, layout.target)
+    values = with_horizon(fit_truths(row.label, layout.target), layout.spec)
     at = microseconds_of(row.labelled_at, "labelled_at")
     check_moment(at, "labelled_at", latest)
     return LabelItem(place, row.prediction_id, values, at, row.label_source, row.weight)

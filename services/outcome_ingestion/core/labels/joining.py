@@ -90,7 +90,8 @@ class Joiner:
         whole = []
         for item in sorted(items):
             known = self.result.early.pop(item.prediction_id, None) or self._waiting_part(item.prediction_id, model)
-            together = item if known is None or item.is_whole else item.with_parts(known)
+            alone = known is None or (item.is_whole and not item.adds_steps)
+            together = item if alone or known is None else item.with_parts(known)
             if together.is_whole:
                 whole.append(together)
             else:
