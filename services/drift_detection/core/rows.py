@@ -8,7 +8,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from drift_detection.core.series import numbers_of_series, series_of
 from driftloop.codec.frames import LABEL, PREDICTION, SEGMENT, Frame
+from driftloop.spec.forecast import label_steps, prediction_steps
 from driftloop.spec.model_spec import ModelSpec, TargetField
 from driftloop.statistics.losses import field_losses
 
@@ -81,6 +83,8 @@ class FrameRows:
         self._segments: list[tuple[str, NDArray[np.int32], list[str]]] | None = None
         self._coded: dict[str, Coded] = {}
         self._columns: dict[str, pa.Array] = dict(zip(frame.batch.schema.names, frame.batch.columns, strict=True))
+        if spec.forecast is not None:
+            self._columns |= numbers_of_series(spec, self._columns)
 
     @property
     def batch(self) -> pa.RecordBatch:
@@ -152,9 +156,17 @@ class FrameRows:
         said, true = self.column(PREDICTION + name), self.column(LABEL + name)
         if said is None or true is None:
             return np.full(len(self), np.nan)
+        if target.kind == "series":
+            return field_losses(target, *self.forecasts(name))
         if target.kind == "number":
             return field_losses(target, numbers(said), numbers(true))
         return codes_differ(self.coded(PREDICTION + name), self.coded(LABEL + name))
+
+    def forecasts(self, name: str) -> tuple[Floats, Floats]:
+        """Of a target of kind series: what was said and what is true, rows × steps, NaN where nothing is."""
+        columns = zip((PREDICTION, LABEL), (prediction_steps(self.spec), label_steps(self.spec)), strict=True)
+        said, true = (series_of(self.batch, prefix + name, steps) for prefix, steps in columns)
+        return said, true
 
     @cached_property
     def versions(self) -> Coded:

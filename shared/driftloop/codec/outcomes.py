@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 import msgspec
 
 Scalar = float | int | bool | str
-Series = list[float | None | list[float | None]]
+Series = list[float | list[float | None] | None]
 """A list of numbers; of a forecast with quantiles, one list a step may stand for its values."""
 Id = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
 ShortText = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]

@@ -54,7 +54,7 @@ def _plain_value(value: object, check: ValidatorFunctionWrapHandler) -> object:
 
 
 Scalar = Annotated[float | int | bool | str, BeforeValidator(plain_scalar)]
-Series = list[float | None | list[float | None]]
+Series = list[float | list[float | None] | None]
 """A list of numbers, null for a gap; of a forecast with quantiles, one list a step may stand for its values."""
 Truth = Scalar | Series
 """What is predicted or true of one target field."""

@@ -63,7 +63,7 @@ class TargetField(SpecPart):
         if self.kind == "category" and (self.tolerance is not None or self.quantile is not None):
             raise ValueError("a target of kind category is right or wrong: leave tolerance and quantile out")
         if self.kind == "series" and (self.tolerance is not None or self.quantile is not None):
-            raise ValueError("a target of kind series is judged by forecast.quantiles: leave tolerance and quantile out")
+            raise ValueError("a series is judged by forecast.quantiles: leave tolerance and quantile out")
         if self.tolerance is not None and self.quantile is not None:
             raise ValueError("tolerance and quantile are two rules for one loss: give one of them")
         return self
@@ -140,7 +140,9 @@ class TrainingRule(SpecPart):
     """The newest rows are held out for validation in this share."""
     refit: bool = True
     """After validation, fit once more on training and held-out rows together."""
-    label_weights: dict[LabelSource, Annotated[float, Field(ge=0)]] = {"user": 1.0, "system": 1.0, "pseudo": 0.5}
+    label_weights: dict[LabelSource, Annotated[float, Field(ge=0)]] = Field(
+        default={"user": 1.0, "system": 1.0, "pseudo": 0.5}
+    )
     """What a label counts for, by who gave it (1 where a source is not named); a row's own weight multiplies it."""
     pseudo_confidence: float = Field(default=0.9, ge=0, le=1)
     """Pseudo-labels of models that were less sure than this are not learnt from."""

@@ -22,6 +22,7 @@ from driftloop.statistics.dependence import lag_correlation
 from driftloop.statistics.joint import joint_profile
 from driftloop.statistics.losses import row_losses
 from driftloop.statistics.seasons import as_profile, learnt_season
+from driftloop.statistics.watched_series import watched_predictions, watched_rows
 
 Floats = NDArray[np.float64]
 Counts = NDArray[np.int64]
@@ -93,6 +94,8 @@ def make_profile(  # noqa: PLR0917 - model, data and losses in the order in whic
     last rows, unclipped; `loss_bound` (> 0) is where bounded tests clip them. `predicted_at`, when each
     of `rows` was predicted (milliseconds since 1970), is needed where a feature has a season.
     """
+    if spec.forecast is not None:
+        rows, predictions = watched_rows(spec, rows), watched_predictions(spec, predictions)
     columns = {name: rows.features[name] for name, feature in spec.features.items() if feature.monitored}
     profiles = {name: column_profile(column) for name, column in columns.items()}
     columns = {name: bounded(column) if column.dtype.kind == "f" else column for name, column in columns.items()}
@@ -123,7 +126,7 @@ def _loss_by_prediction(
     spec: ModelSpec, predictions: Predictions, losses: Floats, bound: float
 ) -> dict[str, LossProfile]:
     """Losses of the held-out rows by what was predicted of them."""
-    if len(spec.target) != 1 or any(target.kind == "number" for target in spec.target.values()):
+    if len(spec.target) != 1 or any(target.kind != "category" for target in spec.target.values()):
         return {}
     said = predictions.fields[next(iter(spec.target))]
     tail = min(len(losses), len(said))

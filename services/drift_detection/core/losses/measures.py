@@ -7,6 +7,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from drift_detection.core.rows import FrameRows, codes_of, numbers
+from drift_detection.core.series import distances
 from driftloop.codec.frames import LABEL, PREDICTION
 from driftloop.spec.model_spec import ModelSpec
 
@@ -57,7 +58,7 @@ class ClassNames:
 def measures_of(spec: ModelSpec) -> tuple[str, ...]:
     """What is measured of a labelled row."""
     first = next(iter(spec.target.values()))
-    return OF_NUMBERS if first.kind == "number" else OF_CLASSES
+    return OF_CLASSES if first.kind == "category" else OF_NUMBERS
 
 
 def quality(rows: FrameRows, which: Places, lag_ms: NDArray[np.int64], classes: ClassNames) -> Floats:
@@ -68,6 +69,9 @@ def quality(rows: FrameRows, which: Places, lag_ms: NDArray[np.int64], classes: 
     said, true = rows.column(PREDICTION + name), rows.column(LABEL + name)
     if said is None or true is None:
         return np.stack(list(table.values()))
+    if target.kind == "series":
+        forecasts = (one[which] for one in rows.forecasts(name))
+        return np.stack(list(({**table, **distances(rows.spec, *forecasts)}).values()))
     if target.kind == "number":
         return np.stack(list(({**table, **_distances(numbers(said)[which], numbers(true)[which])}).values()))
     confidence = rows.column("confidence")
@@ -84,7 +88,7 @@ def quality(rows: FrameRows, which: Places, lag_ms: NDArray[np.int64], classes: 
 def learn_classes(rows: FrameRows, which: Places, classes: ClassNames) -> None:
     """Name the classes of the rows `which`, in their order: those of corrections among the others."""
     name, target = next(iter(rows.spec.target.items()))
-    if target.kind == "number" or any(rows.column(kind + name) is None for kind in (PREDICTION, LABEL)):
+    if target.kind != "category" or any(rows.column(kind + name) is None for kind in (PREDICTION, LABEL)):
         return
     (said, said_names), (true, true_names) = rows.coded(PREDICTION + name), rows.coded(LABEL + name)
     classes.learn((true[which], true_names), (said[which], said_names))
@@ -93,7 +97,7 @@ def learn_classes(rows: FrameRows, which: Places, classes: ClassNames) -> None:
 def labels_of(rows: FrameRows, which: Places, measures: Floats) -> Floats:
     """The first target's label of the rows `which`, whose `quality` is `measures`: a number, or a class's code."""
     name, target = next(iter(rows.spec.target.items()))
-    if target.kind != "number":
+    if target.kind == "category":
         found: Floats = measures[OF_CLASSES.index("true")]
         return found
     true = rows.column(LABEL + name)

@@ -39,7 +39,7 @@ ROW_FIELDS = (
     "label", "labelled_at", "label_source", "weight", "latency_ms", "status", "cost", "tokens", "segment",
     "shadow", "attributes",
 )  # fmt: skip
-_SERIES = list[float | None | list[float | None]]
+_SERIES = list[float | list[float | None] | None]
 _SLOTS = {"number": float | None, "category": int | float | str | None, "series": _SERIES | None}
 _TARGETS = {"number": float | None, "category": int | float | bool | str | None, "series": _SERIES | None}
 

@@ -5,8 +5,8 @@ from functools import cached_property
 
 import pyarrow as pa
 
-from driftloop.codec.series import SERIES
 from driftloop.codec.frames import FEATURE, LABEL, PREDICTION, ROW_COLUMNS, SEGMENT
+from driftloop.codec.series import SERIES
 from driftloop.contracts.model_specs import ModelSpecPublished
 from driftloop.spec.expressions import Expression, check_expression
 from driftloop.spec.model_spec import ModelSpec, TargetField

@@ -12,8 +12,8 @@ from driftloop.codec.frames import FEATURE, LABEL, PREDICTION, ROW_COLUMNS, SEGM
 from driftloop.codec.scalars import category_text
 from outcome_ingestion.core.decode.json_rows import ROW_FIELDS, Row
 from outcome_ingestion.core.decode.layout import ARROW_KINDS, Layout
-from outcome_ingestion.core.decode.timestamps import parse_moments
 from outcome_ingestion.core.decode.series import flat
+from outcome_ingestion.core.decode.timestamps import parse_moments
 from outcome_ingestion.core.decode.values import fit_target
 from outcome_ingestion.core.refusal import Refusal, invalid
 from outcome_ingestion.core.versions import BAD_VERSION, VERSION

@@ -124,6 +124,8 @@ class Player:
 
     def _tell(self, rows: slice, champion: Champion, said: Predictions, settle: Callable[[], None]) -> None:
         delay = self._pace.label_delay_rows
+        if self._recording.readings:
+            self._wire.control(MODEL_COMMANDS, _readings(self._recording, rows.start))
         self._publish(rows, labelled=delay == 0, champion=champion, said=said)
         self._wire.flush()
         settle()
@@ -160,7 +162,7 @@ class Player:
         self._labelled = until
 
     def _predict(self, champion: Champion, rows: slice) -> Predictions:
-        return champion.predict(self._recording.features_of(rows))
+        return champion.predict(self._recording.features_of(rows), self._recording.at_of(rows))
 
     def _loss(self, said: Predictions, rows: slice) -> float:
         return float(np.nanmean(row_losses(self._recording.spec.target, said.fields, self._recording.labels_of(rows))))
@@ -180,6 +182,18 @@ def _first_training(recording: Recording) -> ModelCommand:
         occurred_at=recording.time.at(recording.train_rows),
         command="retrain",
         reason=f"the first version, from the first {recording.train_rows} rows",
+        requested_by="replay",
+    )
+
+
+def _readings(recording: Recording, row: int) -> ModelCommand:
+    return ModelCommand(
+        message_id=derive_id("readings", recording.spec.model_id, row),
+        model_id=recording.spec.model_id,
+        occurred_at=recording.time.at(row),
+        command="report",
+        readings={name: float(column[row]) for name, column in recording.readings.items()},
+        reason="the host's figures in the recording",
         requested_by="replay",
     )
 

@@ -7,11 +7,13 @@ from driftloop.tools.simulation.agents import AgentsScenario
 from driftloop.tools.simulation.demo import PlantScenario
 from driftloop.tools.simulation.feedback import FeedbackScenario
 from driftloop.tools.simulation.scenario import Scenario
+from driftloop.tools.simulation.server_metrics import ServerMetricsScenario
 
 SCENARIOS: Mapping[str, Callable[[], Scenario]] = {
     "plant": PlantScenario,
     "agents": AgentsScenario,
     "feedback": FeedbackScenario,
+    "server-metrics": ServerMetricsScenario,
 }
 
 
