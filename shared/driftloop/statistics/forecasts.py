@@ -72,6 +72,18 @@ def coverage(rule: ForecastRule, said: Floats, true: Floats) -> float | None:
     return float(inside[known].mean())
 
 
+def rows_a_horizon(rule: ForecastRule, at: NDArray[np.int64]) -> int:
+    """How many forecasts are made within one horizon, by the moments of some of them (milliseconds, ascending).
+
+    >>> rows_a_horizon(ForecastRule(horizon=10, step_seconds=1), np.arange(100) * 2000)
+    5
+    """
+    ordered = np.sort(at)
+    ahead = np.searchsorted(ordered, ordered + rule.horizon_ms) - np.arange(len(ordered))
+    whole = ahead[ordered + rule.horizon_ms <= ordered[-1]] if len(ordered) else ahead
+    return max(1, int(np.median(whole if len(whole) else [len(ordered)])))
+
+
 PARTS = 8
 """Losses by step are told for so many parts of the horizon."""
 

@@ -19,7 +19,9 @@ from driftloop.spec.model_spec import ModelSpec
 from driftloop.spec.numbers import bounded
 from driftloop.statistics.columns import column_profile, numeric_profile
 from driftloop.statistics.dependence import lag_correlation
+from driftloop.statistics.forecasts import rows_a_horizon
 from driftloop.statistics.joint import joint_profile
+from driftloop.statistics.loss_blocks import block_profile
 from driftloop.statistics.losses import row_losses
 from driftloop.statistics.seasons import as_profile, learnt_season
 from driftloop.statistics.watched_series import watched_predictions, watched_rows
@@ -117,9 +119,17 @@ def make_profile(  # noqa: PLR0917 - model, data and losses in the order in whic
         confidence=None if predictions.confidence is None else numeric_profile(predictions.confidence),
         joint=joint_profile({name: rest.get(name, columns[name]) for name in numeric}, compared),
         calibration=_calibration(spec, rows.labels, predictions, len(held_out_losses)),
-        loss=loss_profile(held_out_losses, loss_bound),
+        loss=_loss(spec, held_out_losses, loss_bound, predicted_at),
         loss_by_prediction=_loss_by_prediction(spec, predictions, held_out_losses, loss_bound),
     )
+
+
+def _loss(spec: ModelSpec, losses: Floats, bound: float, predicted_at: Counts | None) -> LossProfile:
+    profile = loss_profile(losses, bound)
+    if spec.forecast is None or predicted_at is None or not len(losses):
+        return profile
+    blocks = block_profile(losses, bound, rows_a_horizon(spec.forecast, predicted_at))
+    return profile.model_copy(update={"blocks": blocks})
 
 
 def _loss_by_prediction(

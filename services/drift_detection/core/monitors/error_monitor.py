@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from drift_detection.core.detectors.for_forecasts import blocked
 from drift_detection.core.detectors.protocol import Detector, LossReference, make_detector
 from drift_detection.core.detectors.watch import WatchingDetector
 from drift_detection.core.losses.loss_trail import LossTrail
@@ -94,6 +95,8 @@ class ErrorMonitor:
         parameters = dict(self._spec.detection.error_parameters)
         if self.name in OURS:
             parameters.setdefault("false_alarm_rate", self._rate)
+        if self._spec.forecast is not None and self.name == "betting-cusum":
+            return blocked(self._spec.forecast, profile, reference, parameters)
         return make_detector(self.name, reference, parameters)
 
     def push(self, losses: Floats, excuse: Excuse | None = None) -> list[Alarm]:

@@ -15,6 +15,7 @@ from retrain_coordinator.core.lifecycle.target import obstacle, opponent
 from retrain_coordinator.core.lifecycle.versions import highest_of, signature
 from retrain_coordinator.core.payoff import rule as payoff
 from retrain_coordinator.core.proof import challenge, probation
+from retrain_coordinator.core.proof.paired_test import PairedTest
 from retrain_coordinator.core.state import VERSIONS_KEPT, AskedToServe, ChallengeEntry, ProbationEntry, VersionEntry
 from retrain_coordinator.core.step import Step
 
@@ -95,7 +96,7 @@ def take_over(
         state.versions[before].status = "archived"
         state.probation = ProbationEntry(
             champion=version, predecessor=before, since=state.applied, since_row=state.labelled_rows,
-            loss_bound=entry.loss_bound,
+            loss_bound=entry.loss_bound, harm=PairedTest(overlap=entry.gain.overlap),
         )  # fmt: skip
     else:
         _archive(step, before, f"{version} was promoted")

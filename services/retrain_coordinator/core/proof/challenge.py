@@ -20,6 +20,8 @@ from retrain_coordinator.core.proof.paired_test import PairedTest
 from retrain_coordinator.core.proof.segments import harmed_segment
 from retrain_coordinator.core.state import ChallengeEntry
 
+ROWS_A_HORIZON = "rows_a_horizon"
+"""The metric of a forecaster's run by which its proof knows how many forecasts share their truths."""
 Evidence = dict[str, float | str | None]
 
 
@@ -73,6 +75,9 @@ def begin(
     """
     entry = unproven(result.version, champion, rule, since, row)
     entry.loss_bound, entry.unopposed = result.loss_bound or 1.0, unopposed
+    overlap = result.metrics.get(ROWS_A_HORIZON, 1.0)
+    if overlap > 1:
+        entry.gain, entry.harm = (test.model_copy(update={"overlap": overlap}) for test in (entry.gain, entry.harm))
     held_out = result.validation
     if held_out is None or len(held_out.champion_losses) != len(held_out.challenger_losses):
         return entry

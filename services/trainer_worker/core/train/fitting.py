@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from driftloop.contracts.training_results import Validation
 from driftloop.learners.protocol import Checkpoint, Column, Learner, Model, Predictions, Resumable, Rows, Step
 from driftloop.spec.model_spec import ModelSpec, TargetField
-from driftloop.statistics.forecasts import forecast_metrics
+from driftloop.statistics.forecasts import forecast_metrics, rows_a_horizon
 from driftloop.statistics.losses import row_losses
 from trainer_worker.core.train.split import Split, apart
 
@@ -80,6 +80,8 @@ def fit_and_validate(
         model = learner.fit(rows.take(split.everything), None, warm_start=base, seed=seed, progress=progress)
         _losses(spec, model.predict(held_out), held_out)
     metrics = verdict.metrics | {"training_rows": float(len(split.training))}
+    if spec.forecast is not None and rows.at is not None:
+        metrics["rows_a_horizon"] = float(rows_a_horizon(spec.forecast, rows.at))
     return Fitted(model, verdict.validation, verdict.losses, verdict.loss_bound, metrics, said)
 
 

@@ -137,8 +137,8 @@ class ServerMetricsScenario:
                 "interval that eight truths in ten should lie in. Each forecast is one row with one loss."
             ),
             (
-                f"From row {RELEASE:,} on a release makes planned jobs heavy. Nobody tells the software; what was a day "
-                "ago does not say it either, because jobs are planned at other times every day."
+                f"From row {RELEASE:,} on a release makes planned jobs heavy. Nobody tells the software, and what was "
+                "a day ago does not say it: jobs are planned at other times every day."
             ),
             (
                 f"driftloop updated the network {claims['runs_after_the_release'].seen:g} times, at night, six hours "
