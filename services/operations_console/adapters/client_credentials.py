@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import aiohttp
-from aiokafka.abc import AbstractTokenProvider
+from aiokafka.abc import AbstractTokenProvider  # type: ignore[import-untyped]
 
 from driftloop.kafka.settings import KafkaSettings
 

@@ -220,7 +220,8 @@ def admin_client(kafka: KafkaSettings) -> AdminClient:
 def require_broker(kafka: KafkaSettings, timeout_s: float = 10.0) -> None:
     """Raise a UserError, with what to do, where the cluster does not answer in time or does not let us in."""
     errors: list[KafkaError] = []
-    admin = AdminClient({**client_config(kafka), "error_cb": errors.append, "log_level": 0})
+    config: dict[str, Any] = {**client_config(kafka), "error_cb": errors.append, "log_level": 0}
+    admin = AdminClient(config)
     try:
         admin.list_topics(timeout=timeout_s)
     except KafkaException as error:

@@ -58,8 +58,8 @@ class Passwords:
         """Tell every client whose file says something new. A file that is away or empty changes nothing."""
         with self._lock:
             files: dict[Path, list[tuple[str, Any]]] = {file: [] for file, _ in self._clients}
-            for (file, user), clients in self._clients.items():
-                files[file] += [(user, client) for client in clients]
+            for (file, user), living in self._clients.items():
+                files[file] += [(user, client) for client in living]
         for file, clients in files.items():
             password = _read(file)
             if not password or password == self._seen.get(file):
