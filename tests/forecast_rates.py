@@ -99,9 +99,7 @@ def counted(detector: Detector, losses: Floats) -> int:
 def is_promoted(case: Case, seed: int, *, overlap: float, gain: float = 0.0) -> bool:
     """Whether a version that is better by `gain` of the bound is proven so within the rows."""
     random = np.random.default_rng(seed)
-    one, other = (
-        over_horizon(np.abs(errors(case, case.rows + case.horizon, random)), case.horizon) for _ in range(2)
-    )
+    one, other = (over_horizon(np.abs(errors(case, case.rows + case.horizon, random)), case.horizon) for _ in range(2))
     bound = float(np.quantile(one, 0.99))
     return PairedTest(overlap=overlap).after((one - other) / bound + gain).proven(RISK)
 
@@ -129,4 +127,4 @@ def figures(runs: int) -> dict[str, object]:
 
 
 if __name__ == "__main__":
-    print(json.dumps(figures(int(sys.argv[1]) if len(sys.argv) > 1 else 200), indent=1))
+    print(json.dumps(figures(int(sys.argv[1]) if len(sys.argv) > 1 else 200), indent=1))  # noqa: T201

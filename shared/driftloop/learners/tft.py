@@ -18,6 +18,7 @@ from driftloop.learners.protocol import Checkpoint, Model, Rows, Step
 from driftloop.learners.series_coder import SeriesCoder
 from driftloop.learners.targets import check_rows
 from driftloop.learners.tft_model import TftModel, load_tft
+from driftloop.plugins import require
 from driftloop.spec.model_spec import ModelSpec
 
 
@@ -68,6 +69,7 @@ class TemporalFusion:
 
         With `held_out` rows the intervals are drawn so wide that they cover as many of their truths as declared.
         """
+        require("torch", "torch", "learner tft")
         from driftloop.learners.tft_training import train_tft
 
         check_rows(rows, self._spec.target)

@@ -16,6 +16,7 @@ from pydantic import ValidationError
 from driftloop.learners.protocol import Predictions, Rows
 from driftloop.learners.series_coder import SeriesCoder
 from driftloop.learners.storage import read_model, write_model
+from driftloop.plugins import require
 from driftloop.spec.model_spec import ModelSpec
 
 if TYPE_CHECKING:
@@ -52,6 +53,7 @@ class TftModel:
         return Predictions({name: values.reshape(len(values), -1)})
 
     def _block(self, rows: Rows) -> NDArray[np.float64]:
+        require("torch", "torch", "learner tft")
         from driftloop.learners.tft_training import standard_units
 
         if "double" not in self._networks:

@@ -7,7 +7,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from drift_detection.core.rows import FrameRows, codes_of, numbers
-from drift_detection.core.series import distances
+from drift_detection.core.series import distances, forecast_measures
 from driftloop.codec.frames import LABEL, PREDICTION
 from driftloop.spec.model_spec import ModelSpec
 
@@ -58,7 +58,7 @@ class ClassNames:
 def measures_of(spec: ModelSpec) -> tuple[str, ...]:
     """What is measured of a labelled row."""
     first = next(iter(spec.target.values()))
-    return OF_CLASSES if first.kind == "category" else OF_NUMBERS
+    return OF_CLASSES if first.kind == "category" else OF_NUMBERS + forecast_measures(spec)
 
 
 def quality(rows: FrameRows, which: Places, lag_ms: NDArray[np.int64], classes: ClassNames) -> Floats:

@@ -17,6 +17,7 @@ from drift_detection.core.windows.battery import Findings
 from driftloop.statistics.scores import combined_score, health_grade, health_score, trend
 
 Floats = NDArray[np.float64]
+_OF_FORECASTS = ("coverage", "loss_steps:")
 
 
 def quality_metrics(recent: RecentQuality, *, binary: bool) -> dict[str, float]:
@@ -37,6 +38,7 @@ def quality_metrics(recent: RecentQuality, *, binary: bool) -> dict[str, float]:
         found |= {"accuracy": 1.0 - loss, "error_rate": loss}
     if "absolute" in recent.measures:
         found |= _of_numbers(recent, total)
+        found |= {name: recent.mean(name, total) for name in recent.measures if name.startswith(_OF_FORECASTS)}
     else:
         found |= _by_class(recent, total)
         found |= _calibration(recent, total)

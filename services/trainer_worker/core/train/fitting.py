@@ -82,6 +82,7 @@ def fit_and_validate(
     metrics = verdict.metrics | {"training_rows": float(len(split.training))}
     if spec.forecast is not None and rows.at is not None:
         metrics["rows_a_horizon"] = float(rows_a_horizon(spec.forecast, rows.at))
+        metrics["unknown_entity_rows"] = float(_of_unknown_entities(spec, rows, split))
     return Fitted(model, verdict.validation, verdict.losses, verdict.loss_bound, metrics, said)
 
 
@@ -183,6 +184,16 @@ def _metrics(
             metrics[f"mae.{name}"] = _rounded(np.abs(wrong).mean())
             metrics[f"mse.{name}"] = _rounded((wrong**2).mean())
     return metrics
+
+
+def _of_unknown_entities(spec: ModelSpec, rows: Rows, split: Split) -> int:
+    """Held-out rows of an entity that the training rows do not have."""
+    entity = spec.forecast.entity if spec.forecast is not None else None
+    if entity is None:
+        return 0
+    column = rows.features[entity]
+    known = {*column[split.training].tolist()}
+    return sum(one not in known for one in column[split.held_out].tolist())
 
 
 def _rounded(value: float | np.floating) -> float:

@@ -21,7 +21,7 @@ def baseline_losses(rule: ForecastRule, rows: ForecastRows, until: int, last: in
     """
     a_day, two_days = rows.features["cpu_a_day_ago"], rows.features["cpu_two_days_ago"]
     truth = rows.labels["cpu"]
-    judged, before = slice(until - last, until), slice(max(0, until - last - 1440), until - last)
+    judged, before = slice(until - last, until), slice(max(0, until - last - 720), until - last)
     found = {}
     for name, said in (("seasonal_naive", a_day), ("two_day_mean", _mean(a_day, two_days))):
         errors = np.nanquantile(truth[before] - said[before], rule.quantiles)

@@ -25,11 +25,11 @@ from driftloop.tools.simulation.server_world import DAY_STEPS, HISTORY_STEPS, ST
 
 Floats = NDArray[np.float64]
 
-TRAIN_ROWS, BLOCK_ROWS, RELEASE, ROWS = 960, 60, 2000, 4400
+TRAIN_ROWS, BLOCK_ROWS, RELEASE, ROWS = 480, 30, 960, 2400
 LABEL_DELAY_ROWS = HORIZON // STEPS_A_ROW
 ROW_SECONDS = STEPS_A_ROW * STEP_SECONDS
 DAY_ROWS = DAY_STEPS // STEPS_A_ROW
-LAST_ROWS = 600
+LAST_ROWS = 360
 BUSY_HOURS = (9, 17)
 
 
@@ -48,7 +48,7 @@ class ServerMetricsScenario:
         self._beside: dict[str, Claim] = {}
 
     def recording(self) -> Recording:
-        """The forecasts, one every two minutes; truths come a horizon later."""
+        """The forecasts, one every four minutes; truths come a horizon later."""
         return Recording(
             spec=self.spec,
             features=self.rows.features,
@@ -98,7 +98,7 @@ class ServerMetricsScenario:
         """Five epochs more on the newest rows beside a training from nothing, both judged on the rows that follow."""
         rows = self._learnable()
         cut = ROWS - LAST_ROWS
-        learnt, watched = slice(cut - 960, cut - 168), slice(cut - 144, cut - LABEL_DELAY_ROWS)
+        learnt, watched = slice(cut - TRAIN_ROWS, cut - 96), slice(cut - 84, cut - LABEL_DELAY_ROWS)
         learner = make_learner(self.spec)
         steps = {"full": 0, "update": 0}
 
@@ -108,7 +108,7 @@ class ServerMetricsScenario:
 
             return learner.fit(rows.take(learnt), rows.take(watched), warm_start=base, seed=7, progress=told)
 
-        early, later = slice(0, TRAIN_ROWS - 168), slice(TRAIN_ROWS - 144, TRAIN_ROWS)
+        early, later = slice(0, TRAIN_ROWS - 84), slice(TRAIN_ROWS - 72, TRAIN_ROWS)
         first = learner.fit(rows.take(early), rows.take(later), warm_start=None, seed=7, progress=lambda _step: None)
         loss = {kind: self._loss(model) for kind, model in (
             ("first", first), ("full", fitted("full", None)), ("update", fitted("update", first))

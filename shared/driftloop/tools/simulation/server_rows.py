@@ -11,8 +11,8 @@ from driftloop.tools.simulation.server_world import DAY_STEPS, HISTORY_STEPS, ST
 
 Floats = NDArray[np.float64]
 ENCODER_STEPS, HORIZON = 48, 96
-STEPS_A_ROW = 4
-"""A forecast is made every two minutes, of each server in turn."""
+STEPS_A_ROW = 8
+"""A forecast is made every four minutes, of each server in turn."""
 QUANTILES = (0.1, 0.5, 0.9)
 RECENT_STEPS = 10
 
@@ -84,9 +84,9 @@ def servers_spec() -> ModelSpec:
             },
             "clock": "event",
             "label_delay": {"expected_seconds": HORIZON * STEP_SECONDS},
-            "detection": {"window_rows": 720, "minimum_rows": 360},
-            "learner": {"name": "tft"},
-            "training": {"maximum_rows": 960, "minimum_rows": 200, "refit": False},
+            "detection": {"window_rows": 360, "minimum_rows": 180},
+            "learner": {"name": "tft", "parameters": {"learning_rate": 0.01}},
+            "training": {"maximum_rows": 480, "minimum_rows": 200, "refit": False},
             "policy": {"preset": "metrics-forecast", "safeguards": {"quiet": quiet}},
         }
     )
