@@ -13,11 +13,12 @@ forecasting. International Journal of Forecasting 37 (2021).
 """
 
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import torch
 from torch import nn
 
-Tensor = torch.Tensor
+Tensor: TypeAlias = torch.Tensor
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +35,7 @@ class Shape:
     dropout: float
 
 
-class GatedResidual(nn.Module):
+class GatedResidual(nn.Module):  # type: ignore[misc]  # torch has no types here
     """GLU(dense(ELU(dense(x) + context))) + x, normed; of the last axis."""
 
     def __init__(self, width: int, dropout: float, *, inputs: int | None = None, context: bool = False) -> None:
@@ -55,7 +56,7 @@ class GatedResidual(nn.Module):
         return self.norm(gated + self.skip(x))  # type: ignore[no-any-return]
 
 
-class Selection(nn.Module):
+class Selection(nn.Module):  # type: ignore[misc]  # torch has no types here
     """Variable selection: each variable is embedded, passes a gate, and a softmax weighs them.
 
     `sizes` are the inputs of each variable, which stand side by side: a value and whether it is known, or the
@@ -83,7 +84,7 @@ class Selection(nn.Module):
         return self.norm((weights.unsqueeze(-2) @ each).squeeze(-2))  # type: ignore[no-any-return]
 
 
-class Attention(nn.Module):
+class Attention(nn.Module):  # type: ignore[misc]  # torch has no types here
     """Heads that share their values: the mean of their weights is the attention that can be read."""
 
     def __init__(self, width: int, heads: int) -> None:
@@ -103,7 +104,7 @@ class Attention(nn.Module):
         return self.out(weights @ self.value(keys))  # type: ignore[no-any-return]
 
 
-class Tft(nn.Module):
+class Tft(nn.Module):  # type: ignore[misc]  # torch has no types here
     """Rows to rows × horizon × outputs, in standard units."""
 
     def __init__(self, shape: Shape) -> None:
@@ -150,7 +151,7 @@ class Tft(nn.Module):
         return self.static(torch.cat([embedded, static], dim=-1))  # type: ignore[no-any-return]
 
 
-class Gate(nn.Module):
+class Gate(nn.Module):  # type: ignore[misc]  # torch has no types here
     """GLU(x) + what was before it, normed."""
 
     def __init__(self, width: int, dropout: float) -> None:

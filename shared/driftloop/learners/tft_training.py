@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from copy import deepcopy
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 import torch
@@ -21,7 +21,7 @@ from driftloop.spec.model_spec import ModelSpec
 if TYPE_CHECKING:
     from driftloop.learners.tft import TftParameters
 
-Tensor = torch.Tensor
+Tensor: TypeAlias = torch.Tensor
 Batch = tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]
 """Past, future, static, entities, truths in standard units (NaN in a gap), weights."""
 _BLOCK_ROWS = 256

@@ -21,7 +21,7 @@ def step_losses(quantiles: Sequence[float], said: NDArray[np.generic], true: NDA
     [[0.6, nan]]
     """
     truth = np.asarray(true, dtype=np.float64)
-    values = np.asarray(said, dtype=np.float64).reshape(len(truth), truth.shape[1], -1)
+    values = np.asarray(said, dtype=np.float64).reshape(*truth.shape, max(1, len(quantiles)))
     with np.errstate(over="ignore", invalid="ignore"):
         gaps = truth[:, :, None] - values
         if not quantiles:
@@ -36,7 +36,7 @@ def series_losses(quantiles: Sequence[float], said: NDArray[np.generic], true: N
     >>> series_losses((), np.array([[1.0, 2.0]]), np.array([[2.0, np.nan]])).tolist()
     [1.0]
     """
-    return known_mean(step_losses(quantiles, said, true)) if len(true) else np.empty(0)
+    return known_mean(step_losses(quantiles, said, true))
 
 
 def known_mean(values: Floats, axis: int = 1) -> Floats:
@@ -48,7 +48,8 @@ def known_mean(values: Floats, axis: int = 1) -> Floats:
     known = ~np.isnan(values)
     counts = known.sum(axis=axis)
     total = np.where(known, values, 0.0).sum(axis=axis)
-    return np.divide(total, counts, out=np.full(len(counts), np.nan), where=counts > 0)
+    found: Floats = np.divide(total, counts, out=np.full(len(counts), np.nan), where=counts > 0)
+    return found
 
 
 def medians(rule: ForecastRule, said: NDArray[np.generic]) -> Floats:

@@ -70,7 +70,7 @@ def apart(at: NDArray[np.int64] | None, earlier: Indices, later: Indices, horizo
     """
     if at is None or not horizon_ms or not len(later):
         return earlier
-    return earlier[at[earlier] + horizon_ms <= at[later].min()]
+    return np.asarray(earlier[at[earlier] + horizon_ms <= at[later].min()], dtype=np.intp)
 
 
 def _chosen(rule: DataRule, there: int) -> Indices:
