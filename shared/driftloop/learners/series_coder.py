@@ -131,8 +131,8 @@ class SeriesCoder(BaseModel):
         """Rows as a network takes them in; a column that is not there is missing in every row."""
         count = len(rows)
         at = np.zeros(count, np.int64) if rows.at is None else rows.at  # nobody said when: the same hour for all
-        past_steps = np.arange(1 - self.encoder_steps, 1) * self.step_ms
-        future_steps = np.arange(1, self.horizon + 1) * self.step_ms
+        past_steps: Floats = np.arange(1 - self.encoder_steps, 1, dtype=np.float64) * self.step_ms
+        future_steps: Floats = np.arange(1, self.horizon + 1, dtype=np.float64) * self.step_ms
         series = {
             name: _column(rows.features, name, (count, feature_steps(spec, name)))
             for name, _ in (*self.past, *self.future)

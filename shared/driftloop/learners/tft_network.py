@@ -53,7 +53,7 @@ class GatedResidual(nn.Module):  # type: ignore[misc]  # torch has no types here
         if self.context is not None and context is not None:
             hidden = hidden + self.context(context)
         gated = nn.functional.glu(self.out(self.dropout(nn.functional.elu(hidden))), dim=-1)
-        return self.norm(gated + self.skip(x))  # type: ignore[no-any-return]
+        return self.norm(gated + self.skip(x))
 
 
 class Selection(nn.Module):  # type: ignore[misc]  # torch has no types here
@@ -81,7 +81,7 @@ class Selection(nn.Module):  # type: ignore[misc]  # torch has no types here
         embedded = nn.functional.linear(x, self.embed.weight * self.mine, self.embed.bias)
         embedded = embedded.unflatten(-1, (self.variables, -1))
         each = embedded + nn.functional.glu(self.gate(nn.functional.elu(embedded)), dim=-1)
-        return self.norm((weights.unsqueeze(-2) @ each).squeeze(-2))  # type: ignore[no-any-return]
+        return self.norm((weights.unsqueeze(-2) @ each).squeeze(-2))
 
 
 class Attention(nn.Module):  # type: ignore[misc]  # torch has no types here
@@ -101,7 +101,7 @@ class Attention(nn.Module):  # type: ignore[misc]  # torch has no types here
         offered = self.key(keys).unflatten(-1, (self.heads, self.size)).transpose(1, 2)
         scores = asked @ offered.transpose(-1, -2) * self.size**-0.5
         weights = torch.softmax(scores.masked_fill(mask, float("-inf")), dim=-1).mean(dim=1)
-        return self.out(weights @ self.value(keys))  # type: ignore[no-any-return]
+        return self.out(weights @ self.value(keys))
 
 
 class Tft(nn.Module):  # type: ignore[misc]  # torch has no types here
@@ -148,7 +148,7 @@ class Tft(nn.Module):  # type: ignore[misc]  # torch has no types here
     def _about(self, static: Tensor, entities: Tensor) -> Tensor:
         known = [embed(entities[:, place]) for place, embed in enumerate(self.entities)]
         embedded = torch.stack(known).sum(dim=0) if known else static.new_zeros(len(static), self.out.in_features)
-        return self.static(torch.cat([embedded, static], dim=-1))  # type: ignore[no-any-return]
+        return self.static(torch.cat([embedded, static], dim=-1))
 
 
 class Gate(nn.Module):  # type: ignore[misc]  # torch has no types here
@@ -160,4 +160,4 @@ class Gate(nn.Module):  # type: ignore[misc]  # torch has no types here
 
     def forward(self, x: Tensor, before: Tensor) -> Tensor:
         """As `x`."""
-        return self.norm(nn.functional.glu(self.gate(self.dropout(x)), dim=-1) + before)  # type: ignore[no-any-return]
+        return self.norm(nn.functional.glu(self.gate(self.dropout(x)), dim=-1) + before)

@@ -111,7 +111,8 @@ def network_of(
             network.load_state_dict(state)
         except RuntimeError as error:
             raise ValueError(f"the stored weights do not fit the network: {error}") from error
-    return network.eval()
+    network.eval()
+    return network
 
 
 def standard_units(network: Tft, encoded: Encoded) -> NDArray[np.float64]:

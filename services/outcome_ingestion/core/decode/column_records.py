@@ -22,7 +22,7 @@ from outcome_ingestion.core.decode.fast.repeated_keys import repeated, repeated_
 from outcome_ingestion.core.decode.json_rows import Find, Lesson, RowReader
 from outcome_ingestion.core.decode.layout import ARROW_KINDS, Layout
 from outcome_ingestion.core.decode.timestamps import parse_moments
-from outcome_ingestion.core.decode.values import fit
+from outcome_ingestion.core.decode.values import Fitted, fit
 from outcome_ingestion.core.frames.blocks import ROWS_A_RECORD, Block
 from outcome_ingestion.core.refusal import Refusal, invalid, undecodable, unknown_model
 from outcome_ingestion.core.versions import BAD_VERSION, VERSION
@@ -202,7 +202,7 @@ def _floats(values: Sequence[float | None]) -> pa.Array:
     return pa.array(np.fromiter(values, np.float64, count=len(values)), from_pandas=True)
 
 
-def _fit(value: Any, kind: str, what: str, row: int, refused: Refused) -> float | str | None:
+def _fit(value: Any, kind: str, what: str, row: int, refused: Refused) -> Fitted | None:
     try:
         return None if value is None else fit(value, kind, what)
     except Refusal as refusal:

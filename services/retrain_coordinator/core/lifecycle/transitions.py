@@ -82,7 +82,8 @@ def take_over(
     """A version serves from now on: publish the event, and begin the probation of its predecessor."""
     state, entry = step.state, step.state.versions[version]
     before = state.champion
-    state.challenges.pop(version, None)
+    proven = state.challenges.pop(version, None)
+    overlap = 1.0 if proven is None else proven.gain.overlap
     end_probation(step, f"{version} was promoted")
     _serve(step, version)
     step.event("promoted", reason, version=version, previous_version=before, causes=causes, evidence=evidence)
@@ -96,7 +97,7 @@ def take_over(
         state.versions[before].status = "archived"
         state.probation = ProbationEntry(
             champion=version, predecessor=before, since=state.applied, since_row=state.labelled_rows,
-            loss_bound=entry.loss_bound, harm=PairedTest(overlap=entry.gain.overlap),
+            loss_bound=entry.loss_bound, harm=PairedTest(overlap=overlap),
         )  # fmt: skip
     else:
         _archive(step, before, f"{version} was promoted")

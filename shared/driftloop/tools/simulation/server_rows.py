@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from driftloop.learners.protocol import Column
 from driftloop.spec.model_spec import ModelSpec
+from driftloop.statistics.forecasts import known_mean
 from driftloop.tools.simulation.server_world import DAY_STEPS, HISTORY_STEPS, STEP_SECONDS, Servers
 
 Floats = NDArray[np.float64]
@@ -33,12 +34,11 @@ def forecast_rows(world: Servers, rows: int) -> ForecastRows:
     servers, origins = number % len(world.load), HISTORY_STEPS + STEPS_A_ROW * number
     past = _values(world.load, servers, origins, np.arange(1 - ENCODER_STEPS, 1))
     ahead = np.arange(1, HORIZON + 1)
-    recent = past[:, -RECENT_STEPS:]
-    known = ~np.isnan(recent)
-    mean = np.divide(np.nansum(recent, axis=1), known.sum(axis=1), out=np.full(rows, np.nan), where=known.any(axis=1))
+    recent = np.arange(1 - RECENT_STEPS, 1)
+    risen = _values(world.load, servers, origins, recent) - _values(world.load, servers, origins, recent - DAY_STEPS)
     features: dict[str, Column] = {
         "server": np.array([f"web-{server + 1:02d}" for server in servers], dtype=object),
-        "cpu_now": mean.round(3),
+        "over_yesterday": known_mean(risen).round(3),
         "cpu_past": past,
         "cpu_a_day_ago": _values(world.load, servers, origins, ahead - DAY_STEPS),
         "cpu_two_days_ago": _values(world.load, servers, origins, ahead - 2 * DAY_STEPS),
@@ -54,7 +54,8 @@ def _values(series: Floats, servers: NDArray[np.int64], origins: NDArray[np.int6
 def servers_spec() -> ModelSpec:
     """The spec of the forecaster: the source's policy as it is, but for how old a host's reading may be.
 
-    Readings come with the blocks of the recording here, every two hours of event time; the preset wants them within
+    What is watched beside the losses is how far the load is over yesterday's: the load itself is another one at every
+    hour, and windows of a few hours would differ for that alone. Readings come with the blocks of the recording here, every two hours of event time; the preset wants them within
     15 minutes.
     """
     quiet = [
@@ -67,7 +68,7 @@ def servers_spec() -> ModelSpec:
             "task": "forecast",
             "features": {
                 "server": {"kind": "category"},
-                "cpu_now": {},
+                "over_yesterday": {},
                 "cpu_past": {"kind": "series", "monitored": False},
                 "cpu_a_day_ago": {"kind": "series", "span": "horizon", "monitored": False},
                 "cpu_two_days_ago": {"kind": "series", "span": "horizon", "monitored": False},
