@@ -1,4 +1,4 @@
-"""Logs that earlier releases recorded come out the same, byte for byte: an upgrade changes no signal and no decision."""
+"""Logs that earlier releases recorded come out the same, byte for byte: an upgrade changes no decision."""
 
 import json
 

@@ -23,10 +23,8 @@ def note(step: Step) -> None:
     if seconds is None:
         return
     if not state.marks or step.now - state.marks[-1][0] >= timedelta(seconds=seconds / MARKS):
-        state.marks = [*state.marks, (step.now, state.labelled_rows)]
-    begin = step.now - timedelta(seconds=seconds)
-    while len(state.marks) > 1 and state.marks[1][0] <= begin:
-        state.marks = state.marks[1:]
+        state.mark(step.now, state.labelled_rows)
+    state.drop_marks(step.now - timedelta(seconds=seconds))
 
 
 def data_rule(step: Step, decision: Decision) -> DataRule:
