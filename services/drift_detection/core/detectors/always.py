@@ -2,11 +2,18 @@
 
 import numpy as np
 
-from drift_detection.core.detectors.protocol import Floats, LossReference, State
+from drift_detection.core.detectors.protocol import DetectorDefaults, Floats, LossReference, State
 
 
-class EveryKRows:
+class EveryKRows(DetectorDefaults):
     """Alarms every `rows` rows, whatever it sees.
+
+    Parameters
+    ----------
+    reference
+        Is told again and not used.
+    rows
+        Rows from one alarm to the next; at least 1.
 
     Examples
     --------
