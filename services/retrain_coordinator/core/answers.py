@@ -61,12 +61,12 @@ def answer_former(step: Step, signals: Sequence[DriftSignal]) -> None:
 
 
 def overdue_at(harm: Harm | None) -> datetime | None:
-    """When a harm that stands has to be said once more; None where none does, or it was."""
+    """When a harm that stands has to be said once more; None if none does, or it was."""
     return None if harm is None or harm.overdue else harm.since + OVERDUE
 
 
 def remind(step: Step, decision: Decision, word: Verdict | None) -> None:
-    """Say once that nothing came of a harm for long, where that is so."""
+    """Publish once that a harm has stood for long without being mended."""
     harm = step.state.harm
     due = overdue_at(harm)
     if harm is None or due is None or step.now < due:

@@ -46,7 +46,7 @@ class Batch:
         self.send(step)
 
     def effects(self, wishes: Sequence[datetime], states: Mapping[Key, ModelState]) -> Effects:
-        """All of it as effects."""
+        """Everything that was gathered, as effects."""
         self._built.change(*(StateChange(*key, states[key].to_json()) for key in sorted(self.touched)))
         for moment in wishes:
             self._built.wake(moment)

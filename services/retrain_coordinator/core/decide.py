@@ -47,7 +47,7 @@ class Decision:
 def decide(
     evidence: Evidence, history: History, policy: Policy, now: datetime, asked: Sequence[Asked] | None = None
 ) -> Decision:
-    """What to do about a model now. `asked`: the triggers that ask, where they have been computed already.
+    """What to do about a model now. `asked`: the triggers that ask, if they have been computed already.
 
     >>> from datetime import UTC
     >>> from driftloop.spec.policy import preset

@@ -29,7 +29,7 @@ an equal one, looked at block after block, must not swap places with it."""
 
 
 def take_in(step: Step, frame: FrameEvidence) -> None:
-    """Bring the state up to the frame, and decide wherever a loss block closed and at its end."""
+    """Apply a frame to the state; decide after each loss block that closed, and at the end of the frame."""
     state = step.state
     state.apply_frame(frame.position)
     scoring.take(step, frame)
@@ -117,7 +117,7 @@ def consider(step: Step, command: Command | None = None) -> Decision:
 
 
 def _quarantine(step: Step, word: payoff.Verdict | None, asked: Sequence[Asked]) -> None:
-    """Bring the quarantine up to what asks now, where the policy has one."""
+    """Bring the quarantine up to what asks now, if the policy has one."""
     state, rows = step.state, step.policy.safeguards.quarantine_rows
     if not rows:
         return
@@ -191,7 +191,7 @@ def _feed(step: Step, frame: FrameEvidence) -> None:
 
 
 def payoff_word(step: Step) -> payoff.Verdict | None:
-    """What the payoff rule says now; None where the policy has none, or no version can be judged."""
+    """What the payoff rule says now; None if the policy has none, or no version can be judged."""
     state = step.state
     if step.policy.triggers.payoff is None or opponent(state, step.spec) is None:
         return None

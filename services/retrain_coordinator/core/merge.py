@@ -75,7 +75,7 @@ class Head:
 
 
 def add(state: ModelState, message: ChallengeScores | DriftSignal | DriftStatus, raw: str, at: datetime) -> bool:
-    """Let a message wait for its frame to be complete; False where the frame has been taken in already."""
+    """Let a message wait for its frame to be complete; False if the frame has been taken in already."""
     offset = message.position.offset
     if state.applied is not None and offset <= state.applied.offset:
         return False
@@ -93,7 +93,7 @@ def add(state: ModelState, message: ChallengeScores | DriftSignal | DriftStatus,
 
 
 def head(state: ModelState, spec: ModelSpec, *, scored_always: bool = False) -> Head | None:
-    """The oldest frame that waits; None where none does, or detection has not reported it yet.
+    """The oldest frame that waits; None if none does, or detection has not reported it yet.
 
     `scored_always`: the policy goes by scores, so they are expected whenever a version serves.
     """
@@ -112,7 +112,7 @@ def head(state: ModelState, spec: ModelSpec, *, scored_always: bool = False) -> 
 
 
 def deadline(state: ModelState, found: Head) -> datetime | None:
-    """When a frame that is not complete goes on all the same, by the log's time; None where it is complete."""
+    """When a frame that is not complete goes on all the same, by the log's time; None if it is complete."""
     if found.is_complete:
         return None
     if found.signals_missing <= 0 and all(state.told.get(version, -1) > found.offset for version in found.missing):

@@ -52,7 +52,7 @@ class DeclaredSpecs:
         return self._table.take(records)
 
     def get(self, model_id: str) -> Declared | None:
-        """What is declared of a model; None where there is no spec of it, or it was withdrawn."""
+        """What is declared for a model; None if it has no spec or the spec was withdrawn."""
         newest = self._table.newest(model_id)
         if newest is None:
             self._declared.pop(model_id, None)

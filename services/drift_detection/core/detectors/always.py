@@ -46,12 +46,12 @@ class EveryKRows(DetectorDefaults):
 
     @property
     def onset_rows_ago(self) -> int:
-        """It knows of no onset."""
+        """Always 0: it estimates no onset."""
         return 0
 
     @property
     def reference_level(self) -> tuple[float, int]:
-        """As it was told; it makes no use of it."""
+        """The reference that it was given and does not use."""
         return self._mean
 
     def update(self, value: float) -> bool:

@@ -37,7 +37,7 @@ class LossReference:
 
     @classmethod
     def of(cls, profile: LossProfile | None, *, bound: float = 1.0, tolerance: float = 0.0) -> "LossReference":
-        """The reference in a profile; where there is none, no rows and `bound`."""
+        """The reference in a profile; if there is none, no rows and `bound`."""
         if profile is None:
             return cls(bound=bound, tolerance=tolerance)
         return cls(profile.rows, profile.mean, profile.variance, profile.bound, profile.lag_correlation, tolerance)
@@ -69,7 +69,7 @@ class DetectorDefaults:
         return None
 
     def declare(self, false_alarm_rate: float) -> None:
-        """From here on, accept so many false alarms per row; the evidence so far stays.
+        """Accept this many false alarms per row from here on; the evidence so far stays.
 
         Told at the start and whenever the model's traffic changes, unless the spec sets `false_alarm_rate` itself.
         A detector without such a parameter does nothing: then no budget holds for it.
@@ -86,7 +86,7 @@ class Detector(Protocol):
 
     @property
     def average_run_length(self) -> float | None:
-        """Rows from one false alarm to the next that the theory promises; None where it gives none."""
+        """Rows from one false alarm to the next that the theory promises; None if it gives none."""
         ...
 
     @property
@@ -135,7 +135,7 @@ class Detector(Protocol):
     def update_many(self, values: Floats) -> int | None:
         """Take in losses up to and including the first alarm, and give its index.
 
-        None where there is no alarm; then all of `values` are taken in.
+        None if there is no alarm; then all of `values` are taken in.
         """
         ...
 
@@ -160,7 +160,7 @@ def detectors() -> Mapping[str, DetectorFactory]:
 
 
 def make_detector(name: str, reference: LossReference, parameters: Mapping[str, float]) -> Detector:
-    """The detector called `name`; raises ValueError where there is none, or a parameter does not fit."""
+    """The detector called `name`; raises ValueError if there is none, or a parameter does not fit."""
     factory: DetectorFactory = load(GROUP, name)
     try:
         return completed(factory(reference, **parameters))

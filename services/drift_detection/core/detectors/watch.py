@@ -68,7 +68,7 @@ class WatchingDetector(DetectorDefaults):
         self._refer()
 
     def declare(self, false_alarm_rate: float) -> None:
-        """From here on, accept so many false alarms per row; the evidence so far stays."""
+        """Accept this many false alarms per row from here on; the evidence so far stays."""
         self._rate = false_alarm_rate
         self._limit = round((log(1 / false_alarm_rate) + self._slack) * ONE)
 
@@ -115,7 +115,7 @@ class WatchingDetector(DetectorDefaults):
         return self._levels.in_use.rows < self._learning_rows
 
     def update(self, value: float) -> bool:
-        """Take in one loss; true where the alarm goes off."""
+        """Take in one loss; true if the alarm goes off."""
         return self.update_many(np.array([value], dtype=np.float64)) is not None
 
     def update_many(self, values: Floats) -> int | None:

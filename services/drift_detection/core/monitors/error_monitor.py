@@ -40,7 +40,7 @@ class Alarm:
 
 @dataclass(frozen=True, slots=True)
 class Excused:
-    """An alarm that is none: from its row on, losses are compared with `profile` (None: with the rows that follow)."""
+    """An alarm that is not raised: losses are compared with `profile` from its row on (None: with the rows after it)."""
 
     profile: LossProfile | None
 
@@ -149,7 +149,7 @@ class ErrorMonitor:
         return alarm
 
     def declare(self, rate: float) -> None:
-        """From here on, accept so many false alarms per row (where the spec does not say itself how many)."""
+        """Accept this many false alarms per row from here on (unless the spec sets the rate itself)."""
         self._rate = rate
         if self._detector is not None and FALSE_ALARM_RATE not in self._spec.detection.error_parameters:
             self._detector.declare(rate)

@@ -86,7 +86,7 @@ class MonitorSet:
         return self.reference is not None and self.reference is self._profiles[1]
 
     def monitor(self, segment: str) -> ModelMonitor | None:
-        """The monitor of a segment, a new one where it is seen first; None where there are too many."""
+        """The monitor of a segment, a new one if it is seen first; None if there are too many."""
         known = self.monitors.get(segment)
         if known is None and len(self.monitors) <= SEGMENTS:
             known = self.monitors[segment] = self._set_up(segment)

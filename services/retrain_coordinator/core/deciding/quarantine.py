@@ -56,7 +56,7 @@ def _stands_still(known: Suspicion | None, one: Asked, row: int) -> bool:
 
 
 def lacking(suspicion: Suspicion, labelled_rows: int) -> int:
-    """Labelled rows that the second window still lacks; 0 where it is whole."""
+    """Labelled rows that the second window still lacks; 0 if it is whole."""
     return max(0, suspicion.rows - (labelled_rows - suspicion.since_row))
 
 

@@ -18,7 +18,7 @@ MARKS = 200
 
 
 def note(step: Step) -> None:
-    """Mark how many labelled rows there are, where the window is a span of time; older marks than needed go."""
+    """Note the number of labelled rows if the window is a span of time; drop marks that are no longer needed."""
     state, seconds = step.state, step.policy.window.seconds
     if seconds is None:
         return
@@ -28,7 +28,7 @@ def note(step: Step) -> None:
 
 
 def data_rule(step: Step, decision: Decision) -> DataRule:
-    """The rows of a run; raises ValueError where no frame of the model has been seen."""
+    """The rows of a run; raises ValueError if no frame of the model has been seen."""
     state, rule, window = step.state, step.spec.training, step.policy.window
     if state.applied is None:
         raise ValueError(f"no frame of {state.model_id} has been seen, so there is nothing to learn from")

@@ -19,7 +19,7 @@ _FAR, _QUANTILE = 4.0, 0.99
 
 
 def observe(step: Step, frame: FrameEvidence) -> None:
-    """Take in who serves and what runs in the shadow as of a frame; nothing where driftloop decides what serves."""
+    """Take in who serves and what runs in the shadow as of a frame; nothing if driftloop decides what serves."""
     if step.spec.serving != "external":
         return
     version = frame.status.model_version

@@ -90,7 +90,7 @@ def _candidates(step: Step) -> tuple[Candidate, ...]:
 
 
 def end(step: Step, result: TrainingResult) -> bool:
-    """Take in a run's end. False where the run is not one that is waited for."""
+    """Take in a run's end. False if the run is not one that is waited for."""
     state = step.state
     run = state.run
     if run is None or run.run_id != result.run_id:

@@ -22,7 +22,7 @@ Figures = dict[str, float | str | None]
 
 
 def register(step: Step, version: Version, artifact: str, sha256: str, reason: str) -> None:
-    """Take in a version that was made elsewhere: the champion where there is none, else a challenger."""
+    """Take in a version that was made elsewhere: the champion if there is none, else a challenger."""
     state = step.state
     bound = state.versions[state.champion].loss_bound if state.champion else 1.0
     state.add_version(VersionEntry(
@@ -244,7 +244,7 @@ def _probation_rows(step: Step, entry: ProbationEntry) -> int:
 
 
 def end_probation(step: Step, reason: str) -> None:
-    """Let the predecessor go, where one is scored beside the champion."""
+    """Stop scoring the predecessor beside the champion, if one is."""
     entry = step.state.probation
     step.state.watch(None)
     if entry is not None:

@@ -33,7 +33,7 @@ class ChallengeVerdict:
 
 
 def least_gain(rule: ChallengeRule) -> float:
-    """The mean gain that must be exceeded: the minimum effect, or below zero where no loss of quality is enough.
+    """The mean gain that must be exceeded: the minimum effect, or below zero if no loss of quality is enough.
 
     >>> least_gain(ChallengeRule(minimum_effect=0.02)), least_gain(ChallengeRule(non_inferiority=0.01))
     (0.02, -0.01)

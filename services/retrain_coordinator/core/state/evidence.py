@@ -42,11 +42,11 @@ class EvidencePart(Part):
         self.active_signals = active
 
     def keep_signals(self, signals: Sequence[DriftSignal]) -> None:
-        """Of the signals, only these count from here on."""
+        """Only these signals count from here on."""
         self.signals = list(signals)
 
     def count_rows(self, rows: int, labelled_rows: int) -> None:
-        """So many rows of the model there are, and so many with a label."""
+        """The number of the model's rows, and of those with a label."""
         self.rows, self.labelled_rows = rows, labelled_rows
 
     def take_figures(self, metrics: Mapping[str, float], tests: tuple[TestStatus, ...]) -> None:
@@ -79,7 +79,7 @@ class BooksPart(Part):
         self.feed = [*self.feed, *rows]
 
     def take_block(self, rows: int) -> list[dict[str, float]] | None:
-        """The oldest whole block of rows; None where there is none."""
+        """The oldest whole block of rows; None if there is none."""
         if len(self.feed) < rows:
             return None
         block, self.feed = self.feed[:rows], self.feed[rows:]

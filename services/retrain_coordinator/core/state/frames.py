@@ -21,7 +21,7 @@ class FramesPart(Part):
     """Versions that scoring could not score on some frame, and why on the first such frame: said once each."""
 
     def frame(self, offset: int) -> Waiting:
-        """What has come about a frame; empty where nothing has."""
+        """What has come about a frame; empty if nothing has."""
         return self.waiting.setdefault(offset, Waiting())
 
     def take_out(self, offset: int) -> Waiting:
@@ -36,13 +36,13 @@ class FramesPart(Part):
         self.told = dict(newest[-VERSIONS_KEPT:])
 
     def miss_scores(self, offset: int) -> bool:
-        """A frame is taken in without scores; true where it is the first in a row."""
+        """A frame is taken in without scores; true if it is the first in a row."""
         first = self.unscored is None
         self.unscored = Unscored(first=offset if self.unscored is None else self.unscored.first, last=offset)
         return first
 
     def scores_again(self) -> Unscored | None:
-        """Scores came: the frames in a row that were taken in without, where there were any."""
+        """Scores came again: gives the run of frames without scores, if there was one."""
         span, self.unscored = self.unscored, None
         return span
 

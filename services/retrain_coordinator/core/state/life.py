@@ -102,7 +102,7 @@ champion that was rejected on the step that rolled back to it."""
 
 
 def refusal(version: Version, status: Status | None, event: Event) -> str | None:
-    """Why an event cannot happen to a version of that status (None: it is not known); None where it can.
+    """Why an event cannot happen to a version of that status (None: it is not known); None if it can.
 
     >>> refusal("1.0.1", None, "promoted"), refusal("1.0.1", "challenger", "promoted")
     ('version 1.0.1 is not known', None)
@@ -112,7 +112,7 @@ def refusal(version: Version, status: Status | None, event: Event) -> str | None
 
 
 def next_status(version: Version, status: Status | None, event: Event) -> Status | None:
-    """The status after an event, None where the version is gone; raises ValueError where the event cannot happen.
+    """The status after an event, None if the version is gone; raises ValueError if the event cannot happen.
 
     >>> next_status("1.0.1", "challenger", "promoted"), next_status("1.0.1", "archived", "deprecated")
     ('champion', None)

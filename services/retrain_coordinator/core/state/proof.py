@@ -22,7 +22,7 @@ class ProofPart(Part):
         self.challenges[entry.version] = entry
 
     def drop_challenge(self, version: Version) -> ChallengeEntry | None:
-        """The challenge of a version is over; gives it, where there was one."""
+        """The challenge of a version is over; gives it, if there was one."""
         return self.challenges.pop(version, None)
 
     def watch(self, entry: ProbationEntry | None) -> None:
@@ -57,11 +57,11 @@ class WindowPart(Part):
         self.spoilt = [*self.spoilt, (first, end)][-SPANS_KEPT:]
 
     def mark(self, moment: datetime, labelled_rows: int) -> None:
-        """So many labelled rows there were at that moment."""
+        """Note the number of labelled rows at that time."""
         self.marks = [*self.marks, (moment, labelled_rows)]
 
     def drop_marks(self, begin: datetime) -> None:
-        """Of the marks up to `begin`, only the newest is needed."""
+        """Drop the marks up to `begin`, except the newest."""
         while len(self.marks) > 1 and self.marks[1][0] <= begin:
             self.marks = self.marks[1:]
 

@@ -22,7 +22,7 @@ class RunsPart(Part):
     last_trigger: str = ""
 
     def begin_run(self, run: RunEntry, labelled_rows: int, feedback: float) -> None:
-        """A run was asked for when there were so many labelled rows and so much feedback."""
+        """A run was asked for at this number of labelled rows and of feedback."""
         self.run, self.last_trigger = run, run.trigger
         self.runs_at = [*self.runs_at, run.requested_at][-RUNS_KEPT:]
         self.rows_at_run, self.feedback_at_run = labelled_rows, feedback
@@ -59,7 +59,7 @@ class RefusalsPart(Part):
     retry_at: datetime | None = None
 
     def refuse(self, cause: str, retry_at: datetime | None) -> None:
-        """A cause was told on the log; safeguards let go at `retry_at`, where they know."""
+        """A refusal was published; the safeguards let go at `retry_at`, if they know when."""
         self.retry_at = retry_at
         self.refusals = [*self.refusals, cause][-REFUSALS_KEPT:]
 

@@ -35,12 +35,12 @@ class ServingPart(Part):
         self.highest, self.signature = highest, signature
 
     def status_of(self, version: Version) -> Status | None:
-        """What a version is; None where it is not known."""
+        """What a version is; None if it is not known."""
         entry = self.versions.get(version)
         return None if entry is None else entry.status
 
     def move(self, version: Version, event: Event) -> None:
-        """Let an event happen to a version; raises ValueError where it cannot happen to one of its status."""
+        """Let an event happen to a version; raises ValueError if it cannot happen to one of its status."""
         entry = self.versions[version]
         status = next_status(version, entry.status, event)
         if status is None:

@@ -24,7 +24,7 @@ class TargetPart(Part):
         self.spec_seen = spec_version
 
     def begin_target(self, labelled_rows: int, spec_version: int) -> None:
-        """The target is another than before: since so many labelled rows, by that spec."""
+        """A new target: from this labelled row on, declared by this spec version."""
         self.target_row, self.target_spec = labelled_rows, spec_version
 
     def count_former(self, labelled_rows: int) -> None:
