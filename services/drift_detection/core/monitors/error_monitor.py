@@ -40,7 +40,7 @@ class Alarm:
 
 @dataclass(frozen=True, slots=True)
 class Excused:
-    """An alarm that is not raised: losses are compared with `profile` from its row on (None: with the rows after it)."""
+    """An alarm that is not raised: from its row on, losses are held against `profile` (None: the rows after it)."""
 
     profile: LossProfile | None
 
