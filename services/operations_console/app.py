@@ -31,6 +31,7 @@ from driftloop.processor import Record
 from operations_console.adapters.deliverer import Delivery, read_rules
 from operations_console.adapters.kafka_port import KafkaPort
 from operations_console.adapters.loading import load
+from operations_console.adapters.probing import probe
 from operations_console.adapters.reports import ScheduledReports
 from operations_console.adapters.tail import add_schedule, tail_app
 from operations_console.adapters.web.desk import Desk
@@ -214,9 +215,11 @@ class Console:
         app = tail_app(self.kafka, self.group, self.settings.data_folder.absolute(), self._take)
         for name, plan in self.settings.report_schedules.items():
             add_schedule(app, plan.cron, partial(self._serve_report, name, plan))
+        if self.settings.probe_schedule is not None:
+            add_schedule(app, self.settings.probe_schedule, partial(probe, self.desk, self.settings.probe_schedule))
         return app
 
-    def _serve_report(self, name: str, plan: ReportPlan) -> None:
+    async def _serve_report(self, name: str, plan: ReportPlan) -> None:
         reports = ScheduledReports(
             self.settings.report_folder, name, plan.cron, span_of(plan.span),
             lambda since, until: report(self.desk.view.models.values(), since, until),

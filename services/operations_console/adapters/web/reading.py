@@ -5,6 +5,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from driftloop.contracts.message import Name
 from operations_console.adapters.ports import AwayError, Letter
 from operations_console.adapters.web.desk import Call, Desk, model_of, visible
 from operations_console.core import told
@@ -59,6 +60,15 @@ class ReportQuery(Query):
     """Over which span."""
 
     since: str = Field(default="7d", pattern=r"^[1-9][0-9]{0,2}[hdw]$")
+    segments: bool = Field(default=False, description="With the segments of each model.")
+
+
+class AgentsQuery(Query):
+    """Preset agent-outcomes: with its agents or without, and over which span."""
+
+    since: str = Field(default="7d", pattern=r"^[1-9][0-9]{0,2}[hdw]$")
+    include_agents: bool = True
+    model_id: Name | None = Field(default=None, description="May be left out where one model is declared.")
 
 
 class LettersQuery(Query):
@@ -215,7 +225,7 @@ async def model_report(desk: Desk, call: Call) -> Report:
 
 def _report(desk: Desk, call: Call, models: list[ModelView]) -> Report:
     now = desk.clock()
-    return report(models, now - span_of(call.query.since), now)
+    return report(models, now - span_of(call.query.since), now, segments=call.query.segments)
 
 
 async def spec(desk: Desk, call: Call) -> told.SpecTold:

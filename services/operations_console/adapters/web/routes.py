@@ -89,6 +89,8 @@ ROUTES: tuple[Route, ...] = (
           body=asked.FeedbackAsked, status=202, tag="labels"),
     Route("POST", "/api/performance/trigger-retraining", "Preset agent-outcomes: ask for a retraining", "operator",
           presets.trigger, told.TriggerTold, body=asked.TriggerAsked, tag="presets", keyed=True),
+    Route("GET", "/api/performance/report", "Preset agent-outcomes: a model's report with its agents", "viewer",
+          presets.agents_report, Report, query=reading.AgentsQuery, tag="presets"),
     Route("POST", "/api/adaptive/{model_id}/update", "Preset adaptive-feedback: ask for an update", "operator",
           presets.adapt, told.CommandTold, body=asked.ReasonAsked, status=202, tag="presets", keyed=True),
     Route("GET", "/api/adaptive/{model_id}/summary", "Preset adaptive-feedback: what became of a model", "viewer",

@@ -14,6 +14,7 @@ def report(
     fleet: Annotated[bool, typer.Option("--fleet", help="Every model.")] = False,
     since: Annotated[str, typer.Option(help="How far back: 12h, 7d, 4w.")] = "7d",
     form: Annotated[Literal["html", "markdown", "json"], typer.Option("--format", help="What to write.")] = "markdown",
+    segments: Annotated[bool, typer.Option("--segments", help="With each model's segments.")] = False,
     out: Annotated[Path | None, typer.Option(help="Write it there. Default: stdout.")] = None,
     bootstrap_servers: BootstrapServers = None,
     home: HomeFolder = DEFAULT_HOME,
@@ -39,7 +40,7 @@ def report(
         raise UserError(f"There is no model {model}; known are: {names}.", ExitCode.NOT_FOUND)
     chosen = [view.models[model]] if model is not None else list(view.models.values())
     until = system_now()
-    text = report_text(reported(chosen, until - span, until), form)
+    text = report_text(reported(chosen, until - span, until, segments=segments), form)
     if out is None:
         typer.echo(text)
         return
