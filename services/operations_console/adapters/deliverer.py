@@ -173,11 +173,12 @@ def _mail_server(channel: Channel) -> smtplib.SMTP:
         encrypted = port == _SMTPS or server.has_extn("starttls")
         if port != _SMTPS and encrypted:
             server.starttls()
-        if channel.user and channel.password_file:
-            if not encrypted:
-                raise ValueError(f"{host} offers no encryption (STARTTLS): the password is not sent")
+        if channel.user and channel.password_file and encrypted:
             server.login(channel.user, _secret(channel.password_file))
     except BaseException:
         server.close()
         raise
+    if channel.user and not encrypted:
+        server.close()
+        raise ValueError(f"{host} offers no encryption (STARTTLS): the password is not sent")
     return server

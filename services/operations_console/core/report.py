@@ -101,7 +101,7 @@ class Report(ReportPart):
 
 
 def report(models: Collection[ModelView], since: datetime, until: datetime, *, segments: bool = False) -> Report:
-    """What became of these models from `since` on, up to `until`; with each model's `segments` if they are asked for."""
+    """What became of these models from `since` on, up to `until`; with `segments` if they are asked for."""
     found = [_of_model(model, since, until) for model in models]
     if segments:
         parts = {model.model_id: _segments(model) for model in models}

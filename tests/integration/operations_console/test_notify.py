@@ -92,7 +92,7 @@ def test_every_incident_is_told_over_kills_and_failures(
             wanted.add(model)
         sender.flush()
         if round_ < KILLS:
-            wait_until(lambda least=len(got) + 2: len(got) >= least or process.poll() is not None, 60, "a delivery")
+            _two_more(wait_until, got, process)
             assert process.poll() is None, (tmp_path / "notify.log").read_text()[-500:]
             threading.Event().wait(choose.choice([0.0, 0.02, 0.1, 0.5]))
             process.kill()
@@ -101,6 +101,11 @@ def test_every_incident_is_told_over_kills_and_failures(
     wait_until(lambda: all_told(wanted, got, sure()), 120, "every incident")
     sender.close()
     _check(wanted, got, sure())
+
+
+def _two_more(wait_until: Any, got: Got, process: Any) -> None:
+    least = len(got) + 2
+    wait_until(lambda: len(got) >= least or process.poll() is not None, 60, "a delivery")
 
 
 def said_unsure(log: Path) -> set[tuple[str, str]]:

@@ -96,7 +96,7 @@ def test_a_probe_is_a_command_like_any_other(serve: Any):
     served = serve(aged())
     served.desk.clock = lambda: START + 31 * DAY + timedelta(minutes=5)
     asyncio.run(probe(served.desk, "0 8 * * *"))
-    (record,) = [one for one in served.port.log.records(topics.MODEL_COMMANDS)]
+    (record,) = served.port.log.records(topics.MODEL_COMMANDS)
     sent = ModelCommand.from_json(record.value() or b"")
     assert (sent.command, sent.requested_by) == ("retrain", "schedule")
     assert sent.message_id == derive_id("probe", "forced_age", "plant", (START + 31 * DAY).isoformat())

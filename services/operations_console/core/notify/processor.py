@@ -6,7 +6,7 @@ step before wanted is committed, or `restore` was called in between.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 
 from driftloop.contracts.message import derive_id
@@ -63,10 +63,8 @@ class Notifier:
     def restore(self, partition: int, state: Iterable[tuple[str, bytes]]) -> None:
         """What was being sent by a process that is gone may have arrived; what this process sends will end."""
         ours = {(place, sends) for message in self._known() for place, sends in message.sends.items()}
-        mine = {key: Incident.model_validate_json(value) for key, value in state}
         self._incidents[partition] = {
-            key: _seen(incident, lambda queue, place=Place(partition, key): (place, queue.sends) in ours)
-            for key, incident in mine.items()
+            key: _seen(Incident.model_validate_json(value), Place(partition, key), ours) for key, value in state
         }
 
     def snapshot(self, partition: int) -> Iterable[tuple[str, bytes]]:  # noqa: ARG002  (state is keyed)
@@ -220,9 +218,9 @@ class Notifier:
         return max(min(due), now + _POLL) if due else None
 
 
-def _seen(incident: Incident, ours: Callable[[Queue], bool]) -> Incident:
+def _seen(incident: Incident, place: Place, ours: set[tuple[Place, int]]) -> Incident:
     queues = {
-        name: queue.lost_sight_of() if queue.sending and not ours(queue) else queue
+        name: queue.lost_sight_of() if queue.sending and (place, queue.sends) not in ours else queue
         for name, queue in incident.queues.items()
     }
     return incident.model_copy(update={"queues": queues})
