@@ -11,7 +11,7 @@ from driftloop.spec.cron import cron_problem
 from operations_console.core.access import Role as AccessRole
 from operations_console.core.report import span_of
 
-Role = Literal["console", "notify"]
+Role = Literal["console", "notify", "lineage"]
 
 
 class ReportPlan(BaseModel):
@@ -39,7 +39,10 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="DRIFTLOOP_OPERATIONS_CONSOLE_", frozen=True, extra="forbid")
 
-    role: Role = Field(default="console", description="console: page and REST; notify: tells people of incidents")
+    role: Role = Field(
+        default="console",
+        description="console: page and REST; notify: tells people of incidents; lineage: sends OpenLineage events",
+    )
     rules_file: Path = Field(default=Path("notifications.yaml"), description="role notify: who is told of what")
     metrics_port: int = Field(default=8484, ge=0, le=65_535, description="the page's port; 0: any that is free")
     metrics_host: str = Field(default="127.0.0.1", description="the address that the page listens at")
@@ -84,7 +87,7 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _open_on_loopback_only(self) -> Self:
-        if self.role == "notify":
+        if self.role != "console":
             return self
         if self.tokens_file is None and self.oidc_issuer is None and not is_loopback(self.metrics_host):
             raise ValueError(

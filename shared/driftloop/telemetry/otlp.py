@@ -95,7 +95,9 @@ class MetricsPush:
             from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
         except ImportError as error:
             raise _missing() from error
-        self._exporter = OTLPMetricExporter(f"{(settings.otlp_endpoint or '').rstrip('/')}/v1/metrics", timeout=_TIMEOUT_S)
+        self._exporter = OTLPMetricExporter(
+            f"{(settings.otlp_endpoint or '').rstrip('/')}/v1/metrics", timeout=_TIMEOUT_S
+        )
         self._registry, self._service, self._every = registry, service, settings.otlp_interval_seconds
         self._since, self._stopping = time.time_ns(), threading.Event()
         self._thread = threading.Thread(target=self._run, name="otlp metrics", daemon=True)

@@ -131,7 +131,7 @@ def test_one_trace_leads_from_an_outcome_to_the_promotion(collector: Collector):
     run_chain(MemoryLog(), tracer)
     for export in exporters.values():
         export.flush()
-    spans = {name: span for name, span in collector.spans}
+    spans = dict(collector.spans)
     assert list(spans) == [service for service, *_ in CHAIN]
     assert len({span.trace_id for span in spans.values()}) == 1
     parents = [span.parent_span_id for span in spans.values()]

@@ -17,7 +17,8 @@ from operations_console.core.notify.wording import Telling, digest_of, digest_te
 End = Literal["delivered", "refused", "unknown"]
 PassedOver = Literal["given_up", "unsure"]
 AT_ONCE = 4
-"""Messages on their way to one channel: a receiver that hangs keeps nothing from another one."""
+"""Messages on their way to one channel: a receiver that hangs keeps nothing from another one. To one that does not know
+repeats it is one at a time, so that of one alone it is not known after a kill whether it arrived."""
 MOST_UNKNOWN = 2
 """Sends that may have arrived, at a receiver that does not know repeats."""
 _URGENCY = {"page": 0, "ticket": 1, "info": 2}
@@ -73,7 +74,10 @@ def messages_due(
     """Channel and queues of each message that is due, as many as the channels have room for.
 
     Pages come first, then what was not sent yet: a process that is killed again and again tells of everything."""
-    room = {name: AT_ONCE - on_their_way.get(name, 0) for name in rules.channels}
+    room = {
+        name: (AT_ONCE if channel.may_repeat else 1) - on_their_way.get(name, 0)
+        for name, channel in rules.channels.items()
+    }
     for channel, due in _messages(incidents, now):
         if room.get(channel, 0) > 0:
             room[channel] -= 1

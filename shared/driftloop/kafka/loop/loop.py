@@ -71,7 +71,9 @@ class Loop:
         self._watched = WatchedTransport(self._transport)
         self._tasks = Tasks(settings.inputs)
         self._tracer = tracer_of(settings.service)
-        self._transactions = Transactions(processor, settings, self._watched, self._tasks, self.metrics, tracer=self._tracer)
+        self._transactions = Transactions(
+            processor, settings, self._watched, self._tasks, self.metrics, tracer=self._tracer
+        )
         self._breaker = Breaker(settings)
         self._size = BatchSize(self._kafka.batch_size)
         self._aborts, self._batch_aborted = 0, False
