@@ -35,6 +35,7 @@ class Lineage:
         self._namespace, self._send = namespace, send
 
     def process(self, records: Sequence[Record], now: datetime, *, tables_current: bool = False) -> Effects:  # noqa: ARG002
+        """Send what the records say; raises UserError where the receiver stays away."""
         letters = []
         for record in records:
             value = record.value()
@@ -51,12 +52,14 @@ class Lineage:
         return Effects(dead_letters=tuple(letters))
 
     def wake(self, now: datetime) -> Effects:  # noqa: ARG002  (nothing here waits for a moment)
+        """There is nothing to wait for."""
         return Effects()
 
     def restore(self, partition: int, state: Iterable[tuple[str, bytes]]) -> None:
         """There is no state."""
 
     def snapshot(self, partition: int) -> Iterable[tuple[str, bytes]]:  # noqa: ARG002
+        """There is no state."""
         return ()
 
     def revoke(self, partition: int) -> None:
@@ -74,12 +77,13 @@ class OpenLineageSender:
         self._sent = Counter("driftloop_lineage_events", "Lineage events, by end.", ["end"], registry=registry)
 
     def __call__(self, event: Event) -> None:
+        """Return once the receiver has it, or has refused it for good."""
         for pause in (*_PAUSES_S, None):
             try:
                 self._post(event)
             except urllib.error.HTTPError as error:
                 if error.code in _REFUSED:  # it will never be taken, and those behind it may
-                    log.error("the receiver refuses a lineage event", job=event["job"]["name"], code=error.code)
+                    log.error("the receiver refuses a lineage event", job=event["job"]["name"], code=error.code)  # noqa: TRY400
                     self._sent.labels("refused").inc()
                     return
                 why = str(error)

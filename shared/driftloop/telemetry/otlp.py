@@ -43,6 +43,7 @@ class SpanExporter:
         atexit.register(self.flush)
 
     def __call__(self, spans: Sequence[Span]) -> None:
+        """Take spans over; returns at once."""
         for span in spans:
             self._processor.on_end(_readable(span, self._resource))
 

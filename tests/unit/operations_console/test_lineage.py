@@ -79,9 +79,13 @@ def test_an_event_is_in_the_form_of_the_official_client(number: int):
         "inputs": [InputDataset(**each) for each in one["inputs"]],
         "outputs": [OutputDataset(**each) for each in one["outputs"]],
     }
-    RunEvent(eventTime=one["eventTime"], producer=one["producer"], run=run, job=job, eventType=one["eventType"], **parts)
+    RunEvent(
+        eventTime=one["eventTime"], producer=one["producer"], run=run, job=job, eventType=one["eventType"], **parts
+    )
     facets = [one["run"]["facets"], one["job"]["facets"]]
-    facets += [part[kind] for part in (*one["inputs"], *one["outputs"]) for kind in ("facets", "inputFacets") if kind in part]
+    facets += [
+        part[kind] for part in (*one["inputs"], *one["outputs"]) for kind in ("facets", "inputFacets") if kind in part
+    ]
     for name, facet in [pair for each in facets for pair in each.items()]:
         assert facet["_producer"].startswith("https://")
         if name in STANDARD:

@@ -5,7 +5,9 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from driftloop.contracts.drift_status import DriftStatus
 from driftloop.contracts.message import Name
+from driftloop.contracts.model_events import ModelEvent
 from operations_console.adapters.ports import AwayError, Letter
 from operations_console.adapters.web.desk import Call, Desk, model_of, visible
 from operations_console.core import told
@@ -112,6 +114,18 @@ async def signals(desk: Desk, call: Call) -> told.SignalsTold:
 async def decisions(desk: Desk, call: Call) -> told.DecisionsTold:
     """Decisions."""
     return decisions_told(model_of(desk, call), call.query.limit, call.query.action)
+
+
+async def history(desk: Desk, call: Call) -> told.EventsTold:
+    """What became of a model's versions."""
+    newest = model_of(desk, call).events.newest(call.query.limit)
+    return told.EventsTold(events=[ModelEvent.from_json(entry.raw) for entry in newest])
+
+
+async def statuses(desk: Desk, call: Call) -> told.StatusesTold:
+    """Statuses in full."""
+    known = model_of(desk, call).raw_statuses
+    return told.StatusesTold(statuses=[DriftStatus.from_json(known[name]) for name in sorted(known)])
 
 
 async def challenges(desk: Desk, call: Call) -> told.ChallengesTold:

@@ -12,8 +12,8 @@ from driftloop.kafka.admin.topics import apply_topics
 from driftloop.kafka.clients.clients import require_broker
 from driftloop.kafka.embedded.broker import Broker, embedded_broker
 from driftloop.kafka.settings import KafkaSettings
-from driftloop.tools.local.home import Home
 from driftloop.telemetry.settings import is_on
+from driftloop.tools.local.home import Home
 from driftloop.tools.local.programs import (
     CONSOLE,
     LINEAGE,
