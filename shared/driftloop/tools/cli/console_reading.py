@@ -136,8 +136,13 @@ def _moment(text: str) -> str:
 def letters(way: ConsoleWay, error_class: str | None, topic: str | None) -> tuple[list[dict[str, Any]], dict[str, int]]:
     """Dead letters as `driftloop dlq list` shows them, the newest last, and how many there are of each class."""
     told = way.get("/api/dead-letters", limit=_MOST_LETTERS, error_class=error_class)
-    found = [letter_facts(one) for one in reversed(told["letters"]) if topic in (None, one["topic"])]
+    found = [letter_facts(one) for one in sorted(told["letters"], key=_order) if topic in (None, one["topic"])]
     return found, told["counts"]
+
+
+def _order(one: dict[str, Any]) -> tuple[str, int, int]:
+    partition, _, offset = str(one["place"]).partition(":")
+    return str(one["at"]), int(partition), int(offset)
 
 
 def letter_facts(one: dict[str, Any]) -> dict[str, Any]:

@@ -7,17 +7,17 @@ signature.
 
 import json
 import os
-import urllib.error
-import urllib.parse
-import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from uuid import UUID, uuid4
+from urllib.parse import quote, urlencode
 
 from driftloop.errors import ExitCode, UserError
 
 if TYPE_CHECKING:
+    from urllib.error import HTTPError
+    from uuid import UUID
+
     from driftloop.contracts.retrain_decisions import RetrainDecision
 
 _LONGEST_WAIT_S = 30.0
@@ -40,6 +40,8 @@ class ConsoleWay:
 
         Raises UserError with the console's own words where it refuses, or where it does not answer.
         """
+        from uuid import UUID
+
         from driftloop.contracts.retrain_decisions import RetrainDecision
 
         asked = {"command": command, "reason": reason, "version": version, "full": full}
@@ -51,7 +53,7 @@ class ConsoleWay:
 
     def get(self, path: str, **query: object) -> Any:
         """What the console answers, from JSON; query parameters that are None are left out. Raises UserError."""
-        asked = urllib.parse.urlencode({name: value for name, value in query.items() if value is not None})
+        asked = urlencode({name: value for name, value in query.items() if value is not None})
         return self._ask(f"{path}?{asked}" if asked else path, None, _MORE_S)
 
     def post(self, path: str, body: object) -> Any:
@@ -59,6 +61,10 @@ class ConsoleWay:
         return self._ask(path, json.dumps(body).encode(), _MORE_S)
 
     def _ask(self, path: str, body: bytes | None, timeout_s: float) -> Any:
+        import urllib.error
+        import urllib.request
+        from uuid import uuid4
+
         headers = {"Content-Type": "application/json", "Idempotency-Key": uuid4().hex} if body is not None else {}
         if self.token:
             headers["Authorization"] = f"Bearer {self.token}"
@@ -72,7 +78,7 @@ class ConsoleWay:
         except (urllib.error.URLError, OSError, ValueError) as error:
             raise UserError(f"The console at {self.url} does not answer: {error}", ExitCode.BROKER_AWAY) from error
 
-    def _refusal(self, error: urllib.error.HTTPError) -> str:
+    def _refusal(self, error: "HTTPError") -> str:
         if error.code == 401 and not self.token:
             return f"The console at {self.url} wants a token: set {_TOKEN}, or {_TOKEN}_FILE to a file that holds it."
         return f"The console refused: {_detail(error)}"
@@ -80,7 +86,7 @@ class ConsoleWay:
 
 def model_path(model: str) -> str:
     """The path of a model's calls."""
-    return f"/api/models/{urllib.parse.quote(model, safe='')}"
+    return f"/api/models/{quote(model, safe='')}"
 
 
 def console_way() -> ConsoleWay | None:
@@ -108,7 +114,7 @@ def _token_in_file() -> str | None:
         raise UserError(f"{_TOKEN}_FILE: {path} cannot be read: {error}.", ExitCode.NOT_FOUND) from error
 
 
-def _detail(error: urllib.error.HTTPError) -> str:
+def _detail(error: "HTTPError") -> str:
     try:
         return str(json.load(error)["detail"])
     except (ValueError, KeyError, TypeError):
