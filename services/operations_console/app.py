@@ -28,6 +28,7 @@ from driftloop.kafka.loop.metrics import LoopMetrics
 from driftloop.kafka.loop.service import Service
 from driftloop.kafka.settings import KafkaSettings, LoopSettings
 from driftloop.processor import Record
+from driftloop.telemetry.disk import DiskSpace
 from driftloop.telemetry.otlp import metrics_push
 from driftloop.telemetry.settings import TelemetrySettings
 from operations_console.adapters.deliverer import Delivery, read_rules
@@ -110,6 +111,7 @@ def _build_console(settings: Settings, kafka: KafkaSettings, clock: Clock) -> "C
         lambda: hub.followers, lambda: desk.whole,
     )  # fmt: skip
     metrics.registry.register(gauges)
+    metrics.registry.register(DiskSpace({"reports": settings.report_folder}))
     return Console(settings, kafka, desk, metrics, door_of(settings, clock))
 
 

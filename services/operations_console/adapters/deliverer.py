@@ -57,6 +57,9 @@ class Delivery:
         self._told = Counter(
             "driftloop_notifications", "Notifications, by channel and end.", ["channel", "end"], registry=registry
         )
+        for channel in channels:  # told as 0 before the first one: an alert sees what changes
+            for end in ("delivered", "failed", "unknown", "unsure", "given_up"):
+                self._told.labels(channel, end)
         self._pools: dict[str, ThreadPoolExecutor] = {}
         self._lock = threading.Lock()
         self._ended: list[tuple[Telling, End]] = []

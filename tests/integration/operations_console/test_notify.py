@@ -105,7 +105,7 @@ def test_every_incident_is_told_over_kills_and_failures(
 
 def _two_more(wait_until: Any, got: Got, process: Any) -> None:
     least = len(got) + 2
-    wait_until(lambda: len(got) >= least or process.poll() is not None, 60, "a delivery")
+    wait_until(lambda: len(got) >= least or process.poll() is not None, 240, "a delivery")
 
 
 def said_unsure(log: Path) -> set[tuple[str, str]]:
