@@ -135,9 +135,9 @@ class Notifier:
         self._marked = []
         before, self._ended = self._ended, []
         for told, end in self._deliverer.results():
-            message = self._on_their_way.pop((told.channel, told.idempotency_key), None)
-            if message is not None:
-                self._ended.append((message, end))
+            ours = self._on_their_way.pop((told.channel, told.idempotency_key), None)
+            if ours is not None:
+                self._ended.append((ours, end))
         touched: set[Place] = set()
         for message, end in [*before, *self._ended]:  # of those before, only what was not committed fits a queue
             touched |= self._took(message, end, now)
