@@ -32,7 +32,7 @@ class BlockedBetting(BettingCusum):
         self.block_rows = block_rows
         self._open = np.empty(0, dtype=np.float64)
         parameters.setdefault("learning_rows", FEWEST_BLOCKS)
-        super().__init__(reference, false_alarm_rate=self._of_blocks(false_alarm_rate), **parameters)
+        super().__init__(reference, false_alarm_rate=false_alarm_rate, **parameters)
 
     def _of_blocks(self, false_alarm_rate: float) -> float:
         return min(false_alarm_rate * self.block_rows, _MOST_RATE)
@@ -58,10 +58,10 @@ class BlockedBetting(BettingCusum):
         return mean, blocks * self.block_rows
 
     @property
-    def first_level(self) -> tuple[float, int]:
+    def first_level(self) -> tuple[float, int] | None:
         """The same of the first reference."""
-        mean, blocks = super().first_level
-        return mean, blocks * self.block_rows
+        first = super().first_level
+        return None if first is None else (first[0], first[1] * self.block_rows)
 
     def update_many(self, values: Floats) -> int | None:
         """Take in losses up to and including the first alarm; its index, or None."""

@@ -35,7 +35,7 @@ class ChallengeVerdict:
 
 
 def least_gain(rule: ChallengeRule) -> float:
-    """The mean gain that must be exceeded: the minimum effect, or below zero where no loss of quality is enough.
+    """The mean gain that must be exceeded: the minimum effect, or below zero if no loss of quality is enough.
 
     >>> least_gain(ChallengeRule(minimum_effect=0.02)), least_gain(ChallengeRule(non_inferiority=0.01))
     (0.02, -0.01)
@@ -44,7 +44,14 @@ def least_gain(rule: ChallengeRule) -> float:
 
 
 def unproven(
-    version: Version, champion: Version, rule: ChallengeRule, since: FramePosition | None, row: int
+    version: Version,
+    champion: Version,
+    rule: ChallengeRule,
+    since: FramePosition | None,
+    row: int,
+    *,
+    loss_bound: float = 1.0,
+    unopposed: bool = False,
 ) -> ChallengeEntry:
     """A challenge without any evidence."""
     return ChallengeEntry(
@@ -52,6 +59,8 @@ def unproven(
         champion=champion,
         since=since,
         since_row=row,
+        loss_bound=loss_bound,
+        unopposed=unopposed,
         gain=PairedTest(margin=least_gain(rule)),
         harm=PairedTest(margin=-least_gain(rule)),
     )
@@ -73,11 +82,12 @@ def begin(
     back for the rows that follow: they were predicted by a model that had not seen the newest rows,
     the one that challenges has. Where the stream drifts, the first can lose and the second be right.
     """
-    entry = unproven(result.version, champion, rule, since, row)
-    entry.loss_bound, entry.unopposed = result.loss_bound or 1.0, unopposed
+    loss_bound = result.loss_bound or 1.0
+    entry = unproven(result.version, champion, rule, since, row, loss_bound=loss_bound, unopposed=unopposed)
     overlap = result.metrics.get(ROWS_A_HORIZON, 1.0)
     if overlap > 1:
-        entry.gain, entry.harm = (test.model_copy(update={"overlap": overlap}) for test in (entry.gain, entry.harm))
+        gain, harm = (test.model_copy(update={"overlap": overlap}) for test in (entry.gain, entry.harm))
+        entry = entry.model_copy(update={"gain": gain, "harm": harm})
     held_out = result.validation
     if held_out is None or len(held_out.champion_losses) != len(held_out.challenger_losses):
         return entry
