@@ -80,6 +80,7 @@ class FrameRows:
         self.frame, self.spec = frame, spec
         self._segments: list[tuple[str, NDArray[np.int32], list[str]]] | None = None
         self._coded: dict[str, Coded] = {}
+        self._losses: dict[str, Floats] = {}
         self._columns: dict[str, pa.Array] = dict(zip(frame.batch.schema.names, frame.batch.columns, strict=True))
 
     @property
@@ -145,8 +146,15 @@ class FrameRows:
     @cached_property
     def losses(self) -> Floats:
         """A loss for each row, NaN where prediction or label is missing."""
-        found = [self._field_losses(name, target) for name, target in self.spec.target.items()]
+        found = [self.losses_of(name) for name in self.spec.target]
         return found[0] if len(found) == 1 else np.mean(found, axis=0)
+
+    def losses_of(self, name: str) -> Floats:
+        """A loss for each row on one target, NaN where prediction or label is missing; worked out once."""
+        known = self._losses.get(name)
+        if known is None:
+            known = self._losses[name] = self._field_losses(name, self.spec.target[name])
+        return known
 
     def _field_losses(self, name: str, target: TargetField) -> Floats:
         said, true = self.column(PREDICTION + name), self.column(LABEL + name)
