@@ -16,6 +16,7 @@ from driftloop.tools.cli.reading import (
     Format,
     HeaderOption,
     Ids,
+    Labels,
     RowsOption,
     Sample,
     Separator,
@@ -80,6 +81,7 @@ def backtest(
     header: HeaderOption = None,
     rows: RowsOption = None,
     sample: Sample = None,
+    labels: Labels = None,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the result here; - for stdout.")] = None,
     markdown: Annotated[Path | None, typer.Option(help="Write the main table as Markdown here.")] = None,
     report: Annotated[Path | None, typer.Option(help="Write a page with pictures here.")] = None,
@@ -111,7 +113,7 @@ def backtest(
     choices = Choices(
         target or "", task, names_of(features), names_of(without), names_of(ids), time, names_of(category)
     )
-    reading = file_options(file_format, separator, decimal, encoding, header=header, rows=rows, sample=sample)
+    reading = file_options(file_format, separator, decimal, encoding, header=header, rows=rows, sample=sample, labels=labels)
     _run(files, options, choices, reading, json_file, markdown, report)
 
 

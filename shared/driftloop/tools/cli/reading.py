@@ -7,7 +7,12 @@ import typer
 _FILE, _COLUMNS = "How the file is written (default: detected)", "What its columns are (default: inferred)"
 
 Format = Annotated[
-    str | None, typer.Option("--format", help="csv, jsonl, json, parquet or feather.", rich_help_panel=_FILE)
+    str | None,
+    typer.Option(
+        "--format",
+        help="csv, jsonl, json, parquet or feather; or a server's log: sagemaker, azureml, databricks, vertex, bentoml.",
+        rich_help_panel=_FILE,
+    ),
 ]
 Separator = Annotated[
     str | None, typer.Option(help="A character, or comma, semicolon, tab, pipe.", rich_help_panel=_FILE)
@@ -23,6 +28,10 @@ RowsOption = Annotated[
 ]
 Sample = Annotated[
     int | None, typer.Option(min=1, help="Keep so many rows, evenly spread over the file.", rich_help_panel=_FILE)
+]
+Labels = Annotated[
+    str | None,
+    typer.Option(help="Where the labels of a server's log lie, if not in it (columns id, label).", rich_help_panel=_FILE),
 ]
 Without = Annotated[list[str] | None, typer.Option(help="Columns to leave out, by comma.", rich_help_panel=_COLUMNS)]
 Ids = Annotated[list[str] | None, typer.Option("--id", help="Columns that name rows.", rich_help_panel=_COLUMNS)]
