@@ -112,6 +112,7 @@ def bento(key: str, said: Any) -> dict[str, Any]:
 
 
 TWO_LABELS = lines({"id": "r1", "label": "yes"}, {"id": "r2", "label": "no"})
+ROW_LABELS = lines({"id": "c-1_0", "label": "yes"}, {"id": "c-1_1", "label": "no"})
 LOGS = (
     Log(
         "SageMaker data capture, CSV, with ground-truth files", "sagemaker", "documented form",
@@ -146,9 +147,12 @@ LOGS = (
                 azure("model_inputs", [{"a": 1.5, "label": "x"}, {"a": 2.5, "label": "y"}])
             ),
         },
-        (json.dumps({k: v for k, v in azure("model_inputs", [], "c-9").items() if k != "data"}), "its data lies elsewhere"),
+        (
+            json.dumps({k: v for k, v in azure("model_inputs", [], "c-9").items() if k != "data"}),
+            "its data lies elsewhere",
+        ),
         (json.dumps(azure("model_inputs", [{"a": 1.0}], "c-8")), "a request without a response"),
-        "model_inputs/2026/06/01/08/i.jsonl", {"l.jsonl": lines({"id": "c-1_0", "label": "yes"}, {"id": "c-1_1", "label": "no"})},
+        "model_inputs/2026/06/01/08/i.jsonl", {"l.jsonl": ROW_LABELS},
     ),
     Log(
         "Azure ML payload logging, request and response", "azureml", "documented form",
@@ -157,14 +161,17 @@ LOGS = (
                 azure("request", {"data": [[1.5, "x"], [2.5, "y"]]}), azure("response", {"data": ["yes", "yes"]})
             ),
         },
-        ("{", "a line that is no JSON"), (json.dumps(azure("response", ["yes"], "c-8")), "a response without its request"),
-        "i.jsonl", {"l.jsonl": lines({"id": "c-1_0", "label": "yes"}, {"id": "c-1_1", "label": "no"})},
+        ("{", "a line that is no JSON"),
+        (json.dumps(azure("response", ["yes"], "c-8")), "a response without its request"),
+        "i.jsonl", {"l.jsonl": ROW_LABELS},
     ),
     Log(
         "Databricks inference table, dataframe_split", "databricks", "documented form",
         {
             "part.jsonl": lines(
-                brick("r1", {"dataframe_split": {"columns": ["a", "b"], "data": [[1.5, "x"]]}}, {"predictions": ["yes"]}),
+                brick(
+                    "r1", {"dataframe_split": {"columns": ["a", "b"], "data": [[1.5, "x"]]}}, {"predictions": ["yes"]}
+                ),
                 brick("r2", {"dataframe_records": [{"a": 2.5, "b": "y"}]}, {"predictions": ["yes"]}),
             ),
         },
@@ -212,7 +219,6 @@ def with_table(page: str) -> str:
     """The page with the table of now."""
     before, _, rest = page.partition(BEGIN)
     return f"{before}{BEGIN}\n{table()}{END}{rest.partition(END)[2]}"
-
 
 
 if __name__ == "__main__":

@@ -11,8 +11,8 @@ from drift_detection.core.concerns import WORDS, changed_parts
 from drift_detection.core.findings import Findings, References
 from drift_detection.core.labels.label_delays import LabelDelays
 from drift_detection.core.losses.loss_watch import LossWatch
-from drift_detection.core.migrations import LAYOUT
 from drift_detection.core.losses.metrics_of import combined_scores
+from drift_detection.core.migrations import LAYOUT
 from drift_detection.core.monitors.budget import Budget
 from drift_detection.core.monitors.combined import CombinedAlarm, CombinedLatch
 from drift_detection.core.monitors.monitor import ModelMonitor

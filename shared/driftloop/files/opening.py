@@ -9,8 +9,8 @@ from driftloop.files.arrow_types import flattened, plain
 from driftloop.files.columns import Typed, cleaned, file_decimal, typed, typed_numbers
 from driftloop.files.description import FileDescription
 from driftloop.files.duck import connect
-from driftloop.files.numbers import Decimal
 from driftloop.files.named.reading import read_named
+from driftloop.files.numbers import Decimal
 from driftloop.files.options import FileOptions, Named
 from driftloop.files.parts import Part, read_parts, together
 from driftloop.files.sources import find_sources

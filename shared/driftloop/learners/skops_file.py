@@ -43,7 +43,9 @@ ESTIMATORS = frozenset({
     "sklearn.tree._classes.ExtraTreeRegressor",
 })  # fmt: skip
 """What a model may be made of."""
-_PLAIN = frozenset({"DictNode", "ListNode", "TupleNode", "JsonNode", "NdArrayNode", "SliceNode", "SetNode", "CachedNode"})
+_PLAIN = frozenset(
+    {"DictNode", "ListNode", "TupleNode", "JsonNode", "NdArrayNode", "SliceNode", "SetNode", "CachedNode"}
+)
 _TYPES = frozenset({
     "builtins.str", "builtins.int", "builtins.float", "builtins.bool",
     "numpy.float64", "numpy.float32", "numpy.int64", "numpy.int32", "numpy.object_", "numpy.str_",
@@ -70,7 +72,7 @@ def require_known_kinds(schema: Mapping[str, Any]) -> None:
     for node in _nodes(schema):
         loader, what = str(node["__loader__"]), f"{node.get('__module__')}.{node.get('__class__')}"
         known = (
-            (loader in _PLAIN and what.split(".")[0] in ("builtins", "numpy"))
+            (loader in _PLAIN and what.split(".", maxsplit=1)[0] in ("builtins", "numpy"))
             or (loader == "ObjectNode" and what in ESTIMATORS)
             or (loader == "TreeNode" and what == _TREE)
             or (loader == "DTypeNode" and what == _DTYPE)
@@ -124,7 +126,7 @@ def _schema(contents: bytes) -> Mapping[str, Any]:
     except (zipfile.BadZipFile, KeyError, OSError, RecursionError, UnicodeDecodeError, json.JSONDecodeError) as error:
         raise ValueError(f"the file is no skops file: {str(error)[:200]}") from error
     if not isinstance(schema, dict):
-        raise ValueError("the file is no skops file: its description is no object")
+        raise ValueError("the file is no skops file: its description is no object")  # noqa: TRY004  (the file is wrong)
     return schema
 
 

@@ -61,7 +61,11 @@ class ModelServer:
         said = self.predict([data[row * width : (row + 1) * width] for row in range(rows)])
         shape = [rows, 1] if self.shape_of_one else [rows]
         told = {} if self.version is None else {"model_version": self.version}
-        return {"model_name": "m", **told, "outputs": [{"name": "y", "shape": shape, "datatype": "BYTES", "data": said}]}
+        return {
+            "model_name": "m",
+            **told,
+            "outputs": [{"name": "y", "shape": shape, "datatype": "BYTES", "data": said}],
+        }
 
     def close(self) -> None:
         self._server.shutdown()

@@ -47,9 +47,7 @@ def test_rows_that_are_learnt_from_keep_the_times_of_their_predictions(archived:
 
 
 def test_what_is_described_and_hashed_is_the_mix_that_is_learnt(archived: ArchivedRows) -> None:
-    spec = ModelSpec(
-        model_id="gate", task="binary", features={"load": Feature()}, target={"ok": TargetField()}
-    )
+    spec = ModelSpec(model_id="gate", task="binary", features={"load": Feature()}, target={"ok": TargetField()})
     until = FramePosition(partition=0, offset=99)
     whole = data_set(archived, spec, DataRule(until=until, rows=40))
     mixed = data_set(archived, spec, DataRule(until=until, rows=40, fresh_rows=10, replay_rows=5))

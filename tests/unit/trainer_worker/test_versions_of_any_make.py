@@ -224,7 +224,9 @@ SERVER_FAULTS: tuple[tuple[str, Callable[[ModelServer], None], str], ...] = (
 )
 
 
-@pytest.mark.parametrize(("make", "fault", "told"), SERVER_FAULTS, ids=[f"{m}-{f.__name__}" for m, f, _ in SERVER_FAULTS])
+@pytest.mark.parametrize(
+    ("make", "fault", "told"), SERVER_FAULTS, ids=[f"{m}-{f.__name__}" for m, f, _ in SERVER_FAULTS]
+)
 def test_a_server_that_fails_is_told_and_holds_nothing_up(
     world: World, make: str, fault: Callable[[ModelServer], None], told: str, tmp_path: Path
 ) -> None:
@@ -329,7 +331,10 @@ def test_onnx_without_check_rows_or_with_a_wrong_converter_is_refused(world: Wor
     brought = world.brought("onnx")
     assert brought.check is not None
     wrong = Check(brought.check.rows, Predictions({"y": np.full(50, "no", dtype=object)}))
-    for changed, told in ((replace(brought, check=None), "check rows"), (replace(brought, check=wrong), "converted model")):
+    for changed, told in (
+        (replace(brought, check=None), "check rows"),
+        (replace(brought, check=wrong), "converted model"),
+    ):
         with pytest.raises(ValueError, match=told):
             take_in(changed, world.rows, None, None, str(tmp_path), requested_by="ada", now=NOW)
 

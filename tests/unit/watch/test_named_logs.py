@@ -4,9 +4,10 @@ import json
 from pathlib import Path
 
 import numpy as np
-import pyarrow.parquet as pq
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
+from tests.foreign.logs import BENTO_SCHEMA, LOGS, PAGE, Log, azure, bento, brick, lines, with_table
 
 from driftloop.errors import UserError
 from driftloop.files.opening import open_table
@@ -16,7 +17,6 @@ from driftloop.tools.replay.history import open_history
 from driftloop.tools.watch.options import WatchOptions
 from driftloop.tools.watch.play import InMemory
 from driftloop.tools.watch.run import watch
-from tests.foreign.logs import BENTO_SCHEMA, LOGS, PAGE, Log, azure, bento, brick, lines, with_table
 
 
 def opened(log: Log, folder: Path, *more: str):
@@ -63,7 +63,9 @@ def test_halves_come_in_any_order_and_ids_twice_are_named(tmp_path: Path) -> Non
 
 
 def test_a_table_of_databricks_is_read_from_parquet_too(tmp_path: Path) -> None:
-    rows = [brick(f"r{n}", {"dataframe_records": [{"a": float(n)}]}, {"predictions": [n % 2]}, "200") for n in range(40)]
+    rows = [
+        brick(f"r{n}", {"dataframe_records": [{"a": float(n)}]}, {"predictions": [n % 2]}, "200") for n in range(40)
+    ]
     pq.write_table(pa.Table.from_pylist(rows), tmp_path / "part.parquet")
     table = open_table(tmp_path, file_options("databricks"))
     assert (len(table), table.data["model_version"][0].as_py()) == (40, "4")
@@ -125,7 +127,9 @@ def drifting(folder: Path, rows: int = 1500) -> Path:
 def test_a_log_is_watched_without_a_word_about_its_columns(tmp_path: Path) -> None:
     folder = drifting(tmp_path)
     reading = file_options("databricks", labels=str(folder / "labels.jsonl"))
-    found = watch(str(folder / "log.jsonl"), reading, WatchOptions(prediction="prediction"), InMemory(), lambda *_: None)
+    found = watch(
+        str(folder / "log.jsonl"), reading, WatchOptions(prediction="prediction"), InMemory(), lambda *_: None
+    )
     harmful = [signal for signal in found.found.signals if signal.harmful]
     assert harmful
     assert found.recorded.spec.features.keys() == {"a", "b"}

@@ -79,7 +79,7 @@ def measures_of(spec: ModelSpec) -> tuple[str, ...]:
     >>> measures_of(spec)[-5:]
     ('right:a', 'absolute:b', 'squared:b', 'percentage:b', 'symmetric:b')
     """
-    (name, first), *others = spec.target.items()
+    (_, first), *others = spec.target.items()
     found = OF_NUMBERS if first.kind == "number" else OF_CLASSES
     if not others:
         return found

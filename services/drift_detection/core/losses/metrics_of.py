@@ -168,7 +168,7 @@ def source_scores(metrics: dict[str, float], weights: Mapping[str, float]) -> di
 
 
 def combined_scores(monitor: ModelMonitor) -> dict[str, float] | None:
-    """The scores that the combined one is made of, and itself, of a model as it stands; None before the first window."""
+    """The scores that the combined one is made of, and itself, as a model stands; None before the first window."""
     found = monitor.windows.findings() if monitor.windows else None
     if monitor.windows is None or found is None:
         return None

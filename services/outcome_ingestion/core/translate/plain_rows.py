@@ -38,6 +38,7 @@ class NotPlainError(Exception):
     """The record goes the long way."""
 
 
+_LONG_WAY = (NotPlainError, msgspec.DecodeError, ArithmeticError, TypeError, ValueError, RecursionError)
 _NOT_PLAIN = NotPlainError()
 """Raised without a traceback of its own: it says nothing but "the long way"."""
 
@@ -54,6 +55,9 @@ def plain_rows(source: ModelSource) -> "PlainRows | None":
     every = [*texts, *(path for table in tables for path in table.values())]
     if paths.rows is not None or not all(_is_plain(path) for path in every):
         return None
+    beside = [paths.model_version, paths.predicted_at, paths.confidence, paths.latency_ms]
+    if source.gives == "labels" and (any(beside) or paths.segment or paths.attributes):
+        return None  # what a label does not carry is looked at all the same, and may be wrong
     return PlainRows(source) if all(1 <= len(name) <= _LONGEST_NAME for name in names) else None
 
 
@@ -69,8 +73,13 @@ class PlainRows:
         paths = source.paths
         self._source = source
         self._framed = source.framing != "none"
-        self._find = {name: _finder(path) for name in _SINGLE if (path := getattr(paths, name)) is not None}
-        self._id = self._find["prediction_id"]
+        self._model_id = source.model_id
+        self._id = _finder(paths.prediction_id or "_")
+        self._version_at, self._predicted_at, self._known_at, self._sure_at, self._weight_at, self._latency_at = (
+            None if (path := getattr(paths, name)) is None else _finder(path) for name in _SINGLE[1:]
+        )
+        self._has_label = paths.label is not None
+        self._is_told = self._has_label or self._known_at is not None
         self._features = _finder(paths.features) if isinstance(paths.features, str) else None
         self._each = [(n, _finder(p)) for n, p in paths.features.items()] if isinstance(paths.features, dict) else []
         self._said, self._label = _value_of(paths.prediction), _value_of(paths.label)
@@ -78,7 +87,7 @@ class PlainRows:
             [(name, _finder(path)) for name, path in table.items()] for table in (paths.segment, paths.attributes)
         )
         self._names: set[str] = set()
-        self._versions: dict[str, str] = {}
+        self._versions: dict[Any, str] = {}
         self._unit = {"s": 1_000_000, "ms": 1_000, "us": 1}.get(source.time_unit)
         self._build = self._a_label if source.gives == "labels" else self._an_outcome
         self.topic = PREDICTION_LABELS if source.gives == "labels" else PREDICTION_OUTCOMES
@@ -88,78 +97,77 @@ class PlainRows:
         value, headers = record.value(), record.headers()
         if type(value) is not bytes or not value or value[0] != _OPENS:
             return None
-        if headers and self._framed and any(name in FRAMING_HEADERS for name, _ in headers):
-            return None
+        if headers and self._framed:
+            for name, _ in headers:
+                if name in FRAMING_HEADERS:
+                    return None
         try:
             content = _DECODE(value)
             prediction_id = self._id(content)
-            if type(prediction_id) is not str or not 0 < len(prediction_id) <= LONGEST_ID:
-                return None
-            if prediction_id == UNAVAILABLE:
+            if (
+                type(prediction_id) is not str
+                or not 0 < len(prediction_id) <= LONGEST_ID
+                or prediction_id == UNAVAILABLE
+            ):
                 return None
             return Outgoing(self.topic, prediction_id, _ENCODE(self._build(content, prediction_id, record)))
-        except (NotPlainError, msgspec.DecodeError, UnicodeDecodeError, ArithmeticError, ValueError, RecursionError):
+        except _LONG_WAY:
             return None
 
     def _an_outcome(self, content: dict[str, Any], prediction_id: str, record: Record) -> dict[str, Any]:
         """In the order in which the contract declares its fields."""
-        find = self._find
-        version = find["model_version"](content) if "model_version" in find else None
+        version = None if self._version_at is None else self._version_at(content)
         made: dict[str, Any] = {
             "prediction_id": prediction_id,
-            "model_id": self._source.model_id,
-            "model_version": self._version(version),
-            "predicted_at": self._moment("predicted_at", content, record),
+            "model_id": self._model_id,
+            "model_version": self._versions.get(version) or self._version(version),
+            "predicted_at": self._moment(self._predicted_at, content, record),
             "features": self._features_of(content),
             "prediction": self._said(content),
         }
-        if "confidence" in find and (sure := find["confidence"](content)) is not None:
+        if self._sure_at is not None and (sure := self._sure_at(content)) is not None:
             made["confidence"] = _number(sure, 1.0)
-        label = self._label(content) if self._source.paths.label is not None else None
-        if label is not None:
-            made["label"] = label
-        if label is not None or ("labelled_at" in find and find["labelled_at"](content) is not None):
-            made["labelled_at"] = self._moment("labelled_at", content, record)
-        if "weight" in find and (weight := find["weight"](content)) is not None:
+        if self._is_told:
+            self._add_label(made, content, record)
+        if self._weight_at is not None and (weight := self._weight_at(content)) is not None:
             made["weight"] = _number(weight)
-        made["segment"] = _texts(self._segment, content)
-        if "latency_ms" in find and (latency := find["latency_ms"](content)) is not None:
+        made["segment"] = _texts(self._segment, content) if self._segment else {}
+        if self._latency_at is not None and (latency := self._latency_at(content)) is not None:
             made["latency_ms"] = _number(latency)
-        made["attributes"] = _texts(self._attributes, content)
+        made["attributes"] = _texts(self._attributes, content) if self._attributes else {}
         return made
+
+    def _add_label(self, made: dict[str, Any], content: dict[str, Any], record: Record) -> None:
+        known = self._known_at
+        if self._has_label:
+            made["label"] = self._label(content)
+        if self._has_label or (known is not None and known(content) is not None):
+            made["labelled_at"] = self._moment(known, content, record)
 
     def _a_label(self, content: dict[str, Any], prediction_id: str, record: Record) -> dict[str, Any]:
         made: dict[str, Any] = {
             "prediction_id": prediction_id,
-            "model_id": self._source.model_id,
+            "model_id": self._model_id,
             "label": self._label(content),
-            "labelled_at": self._moment("labelled_at", content, record),
+            "labelled_at": self._moment(self._known_at, content, record),
         }
-        find = self._find
-        if "weight" in find and (weight := find["weight"](content)) is not None:
+        if self._weight_at is not None and (weight := self._weight_at(content)) is not None:
             made["weight"] = _number(weight)
-        if any(name in find for name in ("model_version", "predicted_at", "confidence", "latency_ms")):
-            raise _NOT_PLAIN
-        if self._segment or self._attributes:
-            raise _NOT_PLAIN
         return made
 
     def _version(self, given: Any) -> str:
         """Our name of a version; what was seen once is known."""
-        known = self._versions.get(given) if type(given) is str else None
-        if known is not None:
-            return known
         ours = self._source.version if given is None else None
         if type(given) is str and given != UNAVAILABLE:
             ours = self._source.versions.get(given, given)
         if ours is None or not _VERSION.fullmatch(ours):
             raise _NOT_PLAIN
-        if given is not None and len(self._versions) < _NAMES_KEPT:
+        if type(given) is str and len(self._versions) < _NAMES_KEPT:
             self._versions[given] = ours
         return ours
 
-    def _moment(self, name: str, content: dict[str, Any], record: Record) -> datetime:
-        found = self._find[name](content) if name in self._find else None
+    def _moment(self, find: Find | None, content: dict[str, Any], record: Record) -> datetime:
+        found = None if find is None else find(content)
         if found is None:
             return _EPOCH + timedelta(milliseconds=max(0, record.timestamp()[1]))
         if type(found) is str:
@@ -179,9 +187,9 @@ class PlainRows:
             raise _NOT_PLAIN
         if not found.keys() <= self._names:
             self._learn(found)
-        for name, value in found.items():
+        for value in found.values():
             if type(value) is not float or not -_WRITTEN_ALIKE < value < _WRITTEN_ALIKE:
-                found[name] = _feature(value)
+                return {name: _feature(value) for name, value in found.items()}
         return found
 
     def _learn(self, found: dict[str, Any]) -> None:

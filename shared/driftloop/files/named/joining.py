@@ -95,7 +95,9 @@ class Joined:
 
     def _rows(self, key: str, one: _Exchange) -> list[Row]:
         if one.rows is None or one.said is None:
-            self.fault("a response without its request" if one.rows is None else "a request without a response", one.where)
+            self.fault(
+                "a response without its request" if one.rows is None else "a request without a response", one.where
+            )
             return []
         if len(one.rows) != len(one.said):
             self.fault("a response with more or fewer predictions than its request has rows", one.where)
@@ -168,4 +170,6 @@ def _column(name: str, values: list[Any]) -> pa.Array:
 
 
 def _text(value: Any) -> str:
-    return value if isinstance(value, str) else category_text(value) if not isinstance(value, list | dict) else str(value)
+    return (
+        value if isinstance(value, str) else category_text(value) if not isinstance(value, list | dict) else str(value)
+    )

@@ -11,7 +11,15 @@ from driftloop.files.named.records import Record, records_of
 from driftloop.files.sources import find_sources
 
 NAMED = tuple(FORMATS)
-_IDS = ("prediction_id", "id", "request_id", "correlationid", "inferenceId", "client_request_id", "databricks_request_id")
+_IDS = (
+    "prediction_id",
+    "id",
+    "request_id",
+    "correlationid",
+    "inferenceId",
+    "client_request_id",
+    "databricks_request_id",
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,7 +46,8 @@ def backtest(
         list[str],
         typer.Argument(
             help="Tables of what happened (CSV, JSON lines, Parquet, Feather; packed or not), their folders, URLs, or "
-            "made streams: recurring, gradual, rising-noise, stationary (NAME:ROWS for another length). With --since: models."
+            "made streams: recurring, gradual, rising-noise, stationary (NAME:ROWS for another length). With "
+            "--since: models."
         ),
     ],
     target: Annotated[str | None, typer.Option(help="The column to predict. Default: the last.")] = None,

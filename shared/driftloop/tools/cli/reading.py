@@ -15,7 +15,7 @@ Format = Annotated[
     str | None,
     typer.Option(
         "--format",
-        help="csv, jsonl, json, parquet or feather; or a server's log: sagemaker, azureml, databricks, vertex, bentoml.",
+        help="csv, jsonl, json, parquet, feather; or a server's log: sagemaker, azureml, databricks, vertex, bentoml.",
         rich_help_panel=_FILE,
     ),
 ]
@@ -36,7 +36,9 @@ Sample = Annotated[
 ]
 Labels = Annotated[
     str | None,
-    typer.Option(help="Where the labels of a server's log lie, if not in it (columns id, label).", rich_help_panel=_FILE),
+    typer.Option(
+        help="Where the labels of a server's log lie, if not in it (columns id, label).", rich_help_panel=_FILE
+    ),
 ]
 Since = Annotated[
     datetime | None,

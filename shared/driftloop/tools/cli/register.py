@@ -44,7 +44,9 @@ def register(
             "columns of the target."
         ),
     ] = None,
-    served_model: Annotated[str | None, typer.Option(help="For open-inference: the model's name on its server.")] = None,
+    served_model: Annotated[
+        str | None, typer.Option(help="For open-inference: the model's name on its server.")
+    ] = None,
     served_version: Annotated[str | None, typer.Option(help="For open-inference: its version there.")] = None,
     protocol: Annotated[str, typer.Option(help="For open-inference: v2, or mlflow for `mlflow models serve`.")] = "v2",
     deadline: Annotated[float, typer.Option(min=0.01, help="For open-inference: seconds for an answer.")] = 5.0,
@@ -52,7 +54,9 @@ def register(
         str | None, typer.Option(help="A table of labelled rows to judge it on. Default: the newest archived ones.")
     ] = None,
     archive_uri: Annotated[str | None, typer.Option(help="Where the archive lies. Default: in --home.")] = None,
-    artifact_uri: Annotated[str | None, typer.Option(help="Where artifacts lie. Default: the folder in --home.")] = None,
+    artifact_uri: Annotated[
+        str | None, typer.Option(help="Where artifacts lie. Default: the folder in --home.")
+    ] = None,
     as_json: AsJson = False,
     bootstrap_servers: BootstrapServers = None,
     home: HomeFolder = DEFAULT_HOME,
@@ -115,7 +119,7 @@ def _outputs(given: list[str] | None) -> dict[str, str]:
     return found
 
 
-def _brought(  # noqa: PLR0917 - what a person gave, in the order of the options
+def _brought(
     known: "ModelInfo",
     version: str,
     kind: str,

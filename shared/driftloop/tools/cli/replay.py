@@ -39,8 +39,8 @@ def replay(
     file: Annotated[
         str,
         typer.Argument(
-            help="A table of what happened (CSV, JSON lines, Parquet, Feather; packed or not), a folder or URL of such; "
-            "with --since, a model."
+            help="A table of what happened (CSV, JSON lines, Parquet, Feather; packed or not), a folder or URL of "
+            "such; with --since, a model."
         ),
     ],
     target: Annotated[

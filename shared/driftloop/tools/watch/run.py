@@ -18,9 +18,7 @@ def named_columns(table: Table, options: WatchOptions) -> WatchOptions:
     """With the columns that the log of a model server names itself, where nobody named others."""
     own = {"label": "label", "id": "prediction_id", "time": "predicted_at", "labelled_at": "labelled_at"}
     own |= {"version": "model_version", "confidence": "confidence"}
-    found = {
-        word: column for word, column in own.items() if getattr(options, word) is None and column in table.names
-    }
+    found = {word: column for word, column in own.items() if getattr(options, word) is None and column in table.names}
     return replace(options, **found)
 
 

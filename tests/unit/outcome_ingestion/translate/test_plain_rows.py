@@ -45,13 +45,16 @@ TIME = st.sampled_from([
     "2026-03-02T08:15:00Z", "2026-03-02T08:15:00.120+02:00", "2026-03-02 08:15:00", "2026-03-02", "soon", 1780300800123,
     1780300800, -5, 1.5e12, None, True, 10**30,
 ])  # fmt: skip
-INNER = st.dictionaries(st.sampled_from(["a", "b", "c", "", "n" * 201]), VALUE | st.lists(VALUE, max_size=2), max_size=4)
+INNER = st.dictionaries(
+    st.sampled_from(["a", "b", "c", "", "n" * 201]), VALUE | st.lists(VALUE, max_size=2), max_size=4
+)
+VERSION = st.sampled_from(["1.0.0", "v1", "", "a b", 3, None, [1], {"a": 1}])
+SEVERAL = st.dictionaries(st.text(max_size=2), VALUE, max_size=2)
 DOCUMENT = st.fixed_dictionaries(
     {"id": st.sampled_from(["p-1", "p" * 200, "p" * 201, "", 7, None, UNAVAILABLE]) | st.text(max_size=5)},
     optional={
-        "meta": st.fixed_dictionaries({}, optional={"version": st.sampled_from(["1.0.0", "v1", "", "a b", 3, None]), "team": VALUE})
-        | VALUE,
-        "at": TIME, "known": TIME, "x": INNER | VALUE, "said": VALUE | st.dictionaries(st.text(max_size=2), VALUE, max_size=2),
+        "meta": st.fixed_dictionaries({}, optional={"version": VERSION, "team": VALUE}) | VALUE,
+        "at": TIME, "known": TIME, "x": INNER | VALUE, "said": VALUE | SEVERAL,
         "sure": st.sampled_from([0, 1, 0.5, 1.5, -0.1, None, "x"]), "truth": VALUE, "w": VALUE,
         "a": st.fixed_dictionaries({"b": st.fixed_dictionaries({"ms": VALUE})}) | VALUE, "site": VALUE,
     },
