@@ -17,7 +17,7 @@ _QUIET_SECONDS = 30.0
 Clock = Callable[[], float]
 
 
-class ServerAwayError(Exception):
+class ServerAwayError(ValueError):
     """The server does not answer in time, or refuses; asking again later may help."""
 
 

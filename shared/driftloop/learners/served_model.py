@@ -25,7 +25,7 @@ PROBES = 20
 _SAME = 1e-4
 
 
-class OtherVersionError(Exception):
+class OtherVersionError(ValueError):
     """What answers at the address is not the version that was registered."""
 
 
