@@ -42,8 +42,9 @@ def test_a_forest_of_somebody_else_is_taken_in(kafka, tmp_path: Path) -> None:
         "--artifact-uri", str(tmp_path / "artifacts"), "--json",
     ]  # fmt: skip
     environment = {
-        "DRIFTLOOP_KAFKA_BOOTSTRAP_SERVERS": kafka.bootstrap_servers, "DRIFTLOOP_KAFKA_TOPIC_PREFIX": kafka.topic_prefix,
-    }  # fmt: skip
+        "DRIFTLOOP_KAFKA_BOOTSTRAP_SERVERS": kafka.bootstrap_servers,
+        "DRIFTLOOP_KAFKA_TOPIC_PREFIX": kafka.topic_prefix,
+    }
     with Tail(kafka, [MODEL_COMMANDS, MODEL_PROFILES]) as tail:
         done = CliRunner(env=environment).invoke(app, [*command, "--version", "2.0.0"], catch_exceptions=False)
         found = {record.topic: record for record in tail.read_to_end()}

@@ -55,7 +55,7 @@ _TYPES = frozenset({
 def read_skops(contents: bytes) -> Any:
     """The estimator in a skops file's bytes. Raises ValueError, with a sentence, for whatever is not on the list."""
     try:
-        import skops.io  # type: ignore[import-untyped]
+        import skops.io
     except ImportError as error:
         raise ValueError("skops is not installed: pip install 'driftloop[trainer]'") from error
     require_known_kinds(_schema(contents))

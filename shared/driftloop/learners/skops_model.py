@@ -81,7 +81,8 @@ class SkopsModel:
     def _confidence(self, matrix: np.ndarray) -> np.ndarray | None:
         if len(self.targets) > 1 or not hasattr(self.estimator, "predict_proba"):
             return None
-        return np.clip(np.asarray(self.estimator.predict_proba(matrix), dtype=np.float64).max(axis=1), 0.0, 1.0)
+        sure: np.ndarray = np.asarray(self.estimator.predict_proba(matrix), dtype=np.float64).max(axis=1)
+        return np.clip(sure, 0.0, 1.0)
 
 
 class SkopsLearner:

@@ -80,7 +80,7 @@ def measures_of(spec: ModelSpec) -> tuple[str, ...]:
     ('right:a', 'absolute:b', 'squared:b', 'percentage:b', 'symmetric:b')
     """
     (_, first), *others = spec.target.items()
-    found = OF_NUMBERS if first.kind == "number" else OF_CLASSES
+    found: tuple[str, ...] = OF_NUMBERS if first.kind == "number" else OF_CLASSES
     if not others:
         return found
     if first.kind == "number" and _is_right_or_wrong(spec):

@@ -1,6 +1,7 @@
 """`driftloop versions register`: take in a version that was made elsewhere, whatever made it."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -127,7 +128,7 @@ def _brought(
     inputs: tuple[str, ...],
     outputs: dict[str, str],
     check: str | None,
-    served: dict[str, object],
+    served: Mapping[str, object],
 ) -> "Brought":
     from driftloop.learners.served_model import ServedAt
     from trainer_worker.adapters.registering import Brought
