@@ -16,10 +16,19 @@ from driftloop.tools.watch.result import WatchResult, losses_of
 
 def named_columns(table: Table, options: WatchOptions) -> WatchOptions:
     """With the columns that the log of a model server names itself, where nobody named others."""
-    own = {"label": "label", "id": "prediction_id", "time": "predicted_at", "labelled_at": "labelled_at"}
-    own |= {"version": "model_version", "confidence": "confidence"}
-    found = {word: column for word, column in own.items() if getattr(options, word) is None and column in table.names}
-    return replace(options, **found)
+
+    def named(chosen: str | None, column: str) -> str | None:
+        return chosen or (column if column in table.names else None)
+
+    return replace(
+        options,
+        label=named(options.label, "label"),
+        id=named(options.id, "prediction_id"),
+        time=named(options.time, "predicted_at"),
+        labelled_at=named(options.labelled_at, "labelled_at"),
+        version=named(options.version, "model_version"),
+        confidence=named(options.confidence, "confidence"),
+    )
 
 
 def watch(address: str, file: FileOptions, options: WatchOptions, player: Player, progress: Progress) -> WatchResult:
