@@ -81,8 +81,9 @@ class SkopsModel:
     def _confidence(self, matrix: np.ndarray) -> np.ndarray | None:
         if len(self.targets) > 1 or not hasattr(self.estimator, "predict_proba"):
             return None
-        sure: np.ndarray = np.asarray(self.estimator.predict_proba(matrix), dtype=np.float64).max(axis=1)
-        return np.clip(sure, 0.0, 1.0)
+        chances = np.asarray(self.estimator.predict_proba(matrix), dtype=np.float64)
+        sure: np.ndarray = np.clip(chances.max(axis=1), 0.0, 1.0)
+        return sure
 
 
 class SkopsLearner:
