@@ -9,6 +9,7 @@ import typer
 from driftloop.errors import ExitCode, UserError
 from driftloop.tools.cli.connection import BootstrapServers
 from driftloop.tools.cli.lists import names_of
+from driftloop.tools.cli.stream_options import BaselineRows, Task
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -34,12 +35,9 @@ def watch(
     confidence: Annotated[str | None, typer.Option(help="The column with the model's confidence, 0 to 1.")] = None,
     features: Annotated[list[str] | None, typer.Option(help="Columns to watch, by comma. Default: all others.")] = None,
     without: Annotated[list[str] | None, typer.Option(help="Columns not to watch, by comma.")] = None,
-    task: Annotated[str | None, typer.Option(help="binary, multiclass or regression. Default: inferred.")] = None,
+    task: Task = None,
     threshold: Annotated[float, typer.Option(min=0, max=1, help="Where probabilities become the second class.")] = 0.5,
-    baseline_rows: Annotated[
-        int | None,
-        typer.Option(min=100, help="First rows of a version: its reference. Default: a fifth, 200 to 5,000."),
-    ] = None,
+    baseline_rows: BaselineRows = None,
     false_alarms: Annotated[float, typer.Option(min=0.001, help="False alarms that you accept in a month.")] = 1.0,
     form: Annotated[
         str | None,
@@ -75,21 +73,12 @@ def watch(
 
     console = Console()
     options = WatchOptions(
-        prediction=prediction or "prediction",
-        label=label,
-        id=id_column,
-        time=time,
+        prediction=prediction or "prediction", label=label, id=id_column, time=time, version=version,
         labelled_at=labelled_at,
-        version=version,
-        confidence=confidence,
-        segments=names_of(segment),
-        features=names_of(features),
-        without=names_of(without),
-        task=task,
-        baseline_rows=baseline_rows,
-        threshold=threshold,
+        confidence=confidence, segments=names_of(segment), features=names_of(features), without=names_of(without),
+        task=task, baseline_rows=baseline_rows, threshold=threshold,
         detection={"false_alarms_per_month": false_alarms},
-    )
+    )  # fmt: skip
     reading = file_options(form=form, separator=separator, decimal=decimal, encoding=encoding, labels=labels)
     if prediction is None and reading.named is None:
         raise UserError("Say which column holds the predictions: --prediction COLUMN.", ExitCode.USAGE)
