@@ -25,7 +25,7 @@ class ColumnBatch(msgspec.Struct, gc=False, kw_only=True, omit_defaults=True):
     model_id: Annotated[str, msgspec.Meta(min_length=1)]
     prediction_id: list[Id]
     predicted_at: list[str]
-    features: dict[ShortText, Column]
+    features: dict[ShortText, list[int | float | bool | str | list[float] | None]]
     model_version: str | list[str | None] | None = None
     prediction: Column | dict[ShortText, Column] | None = None
     confidence: list[Share | None] | None = None

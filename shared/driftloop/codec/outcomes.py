@@ -25,7 +25,7 @@ class OutcomeRow(msgspec.Struct, gc=False, kw_only=True):
     prediction_id: Id
     model_id: str
     predicted_at: str
-    features: dict[ShortText, int | float | str | None]
+    features: dict[ShortText, int | float | str | list[float] | None]
     model_version: str | None = None
     prediction: Scalar | dict[ShortText, Scalar] | None = None
     confidence: Share | None = None

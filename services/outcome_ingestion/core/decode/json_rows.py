@@ -58,7 +58,10 @@ class RowReader:
         """A patiently decoded row as this layout wants it; raises `Refusal`."""
         layout = self.layout
         self.extra_features += sum(name not in layout.raw for name in row.features)
-        given = [fit_feature(row.features.get(name), kind, name) for name, kind in layout.raw.items()]
+        given = [
+            row.features.get(name) if name in layout.widths else fit_feature(row.features.get(name), kind, name)
+            for name, kind in layout.raw.items()
+        ]
         fields: dict[str, Any] = {name: getattr(row, name) for name in ROW_FIELDS}
         fields["features"] = self.features(*given)
         for name in ("prediction", "label"):
@@ -71,7 +74,9 @@ class RowReader:
 
 def _features_class(layout: Layout) -> type[msgspec.Struct]:
     """Positional slots `f0 f1 …`, so that a feature may have any name."""
-    slots = [(f"f{i}", _SLOTS[kind], None) for i, kind in enumerate(layout.raw.values())]
+    vector: Any = list[float] | str | None
+    kinds = [vector if name in layout.widths else _SLOTS[kind] for name, kind in layout.raw.items()]
+    slots = [(f"f{i}", kind, None) for i, kind in enumerate(kinds)]
     names = {f"f{i}": name for i, name in enumerate(layout.raw)}
     return msgspec.defstruct("Features", slots, gc=False, forbid_unknown_fields=True, rename=names)
 
@@ -138,7 +143,7 @@ def learn_row(value: bytes, find: Find) -> Lesson | None:
     """The shape of a record and the reader of its model; None where it has something unusual."""
     try:
         reader = find(model_decoder.decode(value).model_id)
-        if reader is None:
+        if reader is None or reader.layout.widths:  # vectors are checked one by one
             return None
         reader.decode(value)
         shape = None if repeated_key(value) is not None else learn_row_shape(value, reader.layout)

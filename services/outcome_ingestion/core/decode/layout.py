@@ -42,6 +42,12 @@ class Layout:
         return next(iter(self.target)) if len(self.target) == 1 else None
 
     @cached_property
+    def widths(self) -> dict[str, int]:
+        """Features that are vectors, and how many numbers each has."""
+        features = {name: self.spec.features[name] for name in self.raw}
+        return {name: feature.width for name, feature in features.items() if feature.width is not None}
+
+    @cached_property
     def give_up_us(self) -> int:
         """How long a prediction waits for its label, in microseconds."""
         return int(self.spec.label_delay.give_up_seconds * 1e6)

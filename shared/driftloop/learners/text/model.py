@@ -24,6 +24,8 @@ from driftloop.learners.text.encoder import Encoder, Single, encoder_of
 _REMEMBERED = 2048
 """Texts whose signal below the adapters is kept: versions of one base model share it."""
 _signals: dict[tuple[str, int, tuple[int, ...]], Single] = {}
+_VECTORS = 8192
+"""Texts whose vector a version keeps: the same text comes again, and several readers ask for it."""
 
 
 class Reading(Parameters):
@@ -57,6 +59,7 @@ class Reader:
 
     reading: Reading
     arrays: Mapping[str, Single]
+    _known: dict[tuple[int, ...], Single] = field(default_factory=dict, repr=False, compare=False)
 
     @cached_property
     def base(self) -> BaseModel:
@@ -77,7 +80,16 @@ class Reader:
 
     def vectors(self, rows: Rows) -> Single:
         """One vector a row."""
-        ids = self.reading.ids(self.base, rows)
+        keys = [tuple(ids) for ids in self.reading.ids(self.base, rows)]
+        fresh = [key for key in dict.fromkeys(keys) if key not in self._known]
+        computed = dict(zip(fresh, self._computed(fresh), strict=True))
+        found = [computed[key] if key in computed else self._known[key] for key in keys]
+        if len(self._known) + len(computed) > _VECTORS:
+            self._known.clear()
+        self._known.update(computed)
+        return np.stack(found)
+
+    def _computed(self, ids: Sequence[tuple[int, ...]]) -> Single:
         if self.reading.method == "full":
             return self.encoder.upper(self.encoder.lower(ids, 0), 0)
         return self.encoder.upper(shared_signals(self.base, ids, self.adapters.lowest), self.adapters.lowest)
