@@ -25,7 +25,7 @@ class ColumnBatch(msgspec.Struct, gc=False, kw_only=True, omit_defaults=True):
     model_id: Annotated[str, msgspec.Meta(min_length=1)]
     prediction_id: list[Id]
     predicted_at: list[str]
-    features: dict[ShortText, list[int | float | bool | str | list[float] | None]]
+    features: dict[ShortText, Column]
     model_version: str | list[str | None] | None = None
     prediction: Column | dict[ShortText, Column] | None = None
     confidence: list[Share | None] | None = None
@@ -42,4 +42,11 @@ class ColumnBatch(msgspec.Struct, gc=False, kw_only=True, omit_defaults=True):
     attributes: dict[ShortText, list[str | None]] = {}
 
 
+class VectorBatch(ColumnBatch, gc=False, kw_only=True, omit_defaults=True):
+    """The same of a model with features of kind vector: a list of numbers stands for the text of one."""
+
+    features: dict[ShortText, list[int | float | bool | str | list[float] | None]]  # type: ignore[assignment]
+
+
+vector_column_decoder = msgspec.json.Decoder(VectorBatch)
 column_decoder = msgspec.json.Decoder(ColumnBatch)

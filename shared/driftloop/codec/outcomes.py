@@ -25,7 +25,7 @@ class OutcomeRow(msgspec.Struct, gc=False, kw_only=True):
     prediction_id: Id
     model_id: str
     predicted_at: str
-    features: dict[ShortText, int | float | str | list[float] | None]
+    features: dict[ShortText, int | float | str | None]
     model_version: str | None = None
     prediction: Scalar | dict[ShortText, Scalar] | None = None
     confidence: Share | None = None
@@ -40,6 +40,12 @@ class OutcomeRow(msgspec.Struct, gc=False, kw_only=True):
     tokens: Count | None = None
     shadow: dict[str, Scalar | dict[ShortText, Scalar]] = {}
     attributes: dict[ShortText, str] = {}
+
+
+class VectorRow(OutcomeRow, gc=False, kw_only=True):
+    """The same of a model with features of kind vector: a list of numbers stands for the text of one."""
+
+    features: dict[ShortText, int | float | str | list[float] | None]  # type: ignore[assignment]
 
 
 class LabelRow(msgspec.Struct, gc=False, kw_only=True):
@@ -60,6 +66,7 @@ class ModelOf(msgspec.Struct, gc=False):
 
 
 outcome_decoder = msgspec.json.Decoder(OutcomeRow)
+vector_decoder = msgspec.json.Decoder(VectorRow)
 label_decoder = msgspec.json.Decoder(LabelRow)
 model_decoder = msgspec.json.Decoder(ModelOf)
 

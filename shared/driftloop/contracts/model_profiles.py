@@ -82,8 +82,8 @@ class EmbeddingProfile(Message):
     """Base64 of little-endian single-precision numbers; empty where the rows were too few for directions."""
     weights: str = ""
     """Base64 of little-endian 16-bit integers: 2^14 × each direction, which has length 1."""
-    scale: float = Field(default=1.0, gt=0)
-    """Standard deviation of the vectors' numbers around the centre."""
+    scales: str = ""
+    """Base64 of little-endian single-precision numbers: the standard deviation of each number around the centre."""
     vocabulary: str | None = None
     """Of a text: base64 of the compressed bits of the words that were seen."""
     figures: dict[str, NumericProfile]

@@ -29,6 +29,8 @@ Column = NDArray[np.object_] | Sequence[str | None]
 DIRECTIONS = 8
 FEWEST_ROWS = 200
 """Of fewer rows no directions are learnt: the figures that need none are watched all the same."""
+_LEAST_PART = 0.25
+"""A number that varies less than this part of the mean variance is scaled as if it varied so much."""
 _STEPS = 256.0
 _FARTHEST = 1 << 14
 _WEIGHT_BITS = 14
@@ -39,27 +41,30 @@ class Projection:
     """Directions (directions × width, whole numbers: 2^14 times those of length 1) around a centre."""
 
     centre: Floats
-    scale: float
+    scales: Floats
     weights: Floats
 
     @classmethod
     def fitted(cls, vectors: Floats) -> Self:
         """The principal directions of rows, none missing."""
         centre = vectors.mean(axis=0).astype("<f4").astype(np.float64)
-        spread = float(np.sqrt(np.mean((vectors - centre) ** 2)))
-        found = cls(centre, float(np.float32(spread)) if spread > 0 else 1.0, np.empty((0, len(centre))))
+        variances = np.mean((vectors - centre) ** 2, axis=0)
+        floor = max(_LEAST_PART * float(variances.mean()), 1e-30)
+        scales = np.sqrt(np.maximum(variances, floor)).astype("<f4").astype(np.float64)
+        found = cls(centre, scales, np.empty((0, len(centre))))
         steps = found._steps(vectors)
         _, directions = np.linalg.eigh(steps.T @ steps)
         leading = directions.T[::-1][: min(DIRECTIONS, len(centre) - 1)]
         signs = np.sign(leading[np.arange(len(leading)), np.abs(leading).argmax(axis=1)])
-        return cls(found.centre, found.scale, np.rint(leading * signs[:, None] * (1 << _WEIGHT_BITS)))
+        return cls(found.centre, found.scales, np.rint(leading * signs[:, None] * (1 << _WEIGHT_BITS)))
 
     @classmethod
     def of(cls, profile: EmbeddingProfile) -> Self:
         """That which a profile holds."""
         centre = np.frombuffer(base64.b64decode(profile.centre), dtype="<f4").astype(np.float64)
         weights = np.frombuffer(base64.b64decode(profile.weights), dtype="<i2").astype(np.float64)
-        return cls(centre, profile.scale, weights.reshape(-1, len(centre)))
+        scales = np.frombuffer(base64.b64decode(profile.scales), dtype="<f4").astype(np.float64)
+        return cls(centre, scales, weights.reshape(-1, len(centre)))
 
     def figures(self, vectors: Floats) -> dict[str, Floats]:
         """`direction_1` … and `residual` of rows (rows × width), NaN where a row is missing."""
@@ -71,14 +76,15 @@ class Projection:
         found["residual"] = np.sqrt(outside) / _STEPS
         return {name: np.where(missing, np.nan, values) for name, values in found.items()}
 
-    def packed(self) -> tuple[str, str]:
-        """Centre and weights as a profile holds them."""
-        centre, weights = self.centre.astype("<f4").tobytes(), self.weights.astype("<i2").tobytes()
-        return base64.b64encode(centre).decode("ascii"), base64.b64encode(weights).decode("ascii")
+    def packed(self) -> dict[str, str]:
+        """As a profile holds it."""
+        parts = {"centre": self.centre.astype("<f4"), "scales": self.scales.astype("<f4")}
+        parts |= {"weights": self.weights.astype("<i2")}
+        return {name: base64.b64encode(part.tobytes()).decode("ascii") for name, part in parts.items()}
 
     def _steps(self, vectors: Floats) -> Floats:
         """Whole numbers: sums of their products are exact in any order."""
-        return np.clip(np.rint((vectors - self.centre) * (_STEPS / self.scale)), -_FARTHEST, _FARTHEST)
+        return np.clip(np.rint((vectors - self.centre) * (_STEPS / self.scales)), -_FARTHEST, _FARTHEST)
 
 
 def embedding_profile(feature: Feature, column: Column) -> EmbeddingProfile:
@@ -90,15 +96,11 @@ def embedding_profile(feature: Feature, column: Column) -> EmbeddingProfile:
     known = vectors[:newer][~np.isnan(vectors[:newer]).any(axis=1)]
     projection = Projection.fitted(known) if enough and len(known) >= FEWEST_ROWS // 4 else None
     found = {name: values[newer if enough else 0 :] for name, values in figures.items()}
-    centre = weights = ""
     if projection is not None:
         found |= projection.figures(vectors[newer:])
-        centre, weights = projection.packed()
     return EmbeddingProfile(
         width=vectors.shape[1],
-        centre=centre,
-        weights=weights,
-        scale=1.0 if projection is None else projection.scale,
+        **({} if projection is None else projection.packed()),
         vocabulary=None if vocabulary is None else vocabulary.packed(),
         figures={name: numeric_profile(values) for name, values in found.items()},
     )

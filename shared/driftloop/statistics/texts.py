@@ -2,7 +2,7 @@
 the words point to.
 
 A text's vector is a hashed bag of its words (K. Weinberger et al., Feature Hashing for Large Scale Multitask
-Learning, 2009): signed counts in 256 buckets, of length 1. Texts of one topic lie near one another in it, so that a
+Learning, 2009): each of its words once, signed, in 256 buckets, of length 1. Texts of one topic lie near one another in it, so that a
 change of the mix of topics moves its means (`driftloop.statistics.embeddings` watches those). A number counts as
 one with as many digits; writing without spaces is cut into pairs of characters.
 """
@@ -112,9 +112,10 @@ def text_figures(texts: Column, vocabulary: Vocabulary | None) -> TextFigures:
         figures["word_length"][row] = min(round(2 * sum(map(len, tokens)) / count) / 2, 19.5)
         figures["distinct"][row] = round(16 * len(set(tokens)) / count) / 16
         hashes = np.array([_hash(token) for token in tokens], dtype=np.int64)
+        distinct = np.unique(hashes)
         if vocabulary is not None:
             figures["unknown"][row] = round(32 * np.count_nonzero(~vocabulary.seen[hashes >> 16]) / count) / 32
-        vectors[row] = _vector(hashes)
+        vectors[row] = _vector(distinct)
     return TextFigures(figures, vectors)
 
 

@@ -13,7 +13,7 @@ import msgspec
 import numpy as np
 import pyarrow as pa
 
-from driftloop.codec.columns import ColumnBatch, column_decoder
+from driftloop.codec.columns import ColumnBatch, column_decoder, vector_column_decoder
 from driftloop.codec.frames import FEATURE, LABEL, PREDICTION, ROW_COLUMNS, SEGMENT, SHADOW
 from driftloop.codec.outcomes import DECODE_ERRORS, model_decoder
 from driftloop.codec.scalars import category_text
@@ -90,7 +90,7 @@ def _read(value: bytes, find: Find, last: RowReader | None) -> tuple[ColumnBatch
     try:
         batch = reader.columns.decode(value)
     except DECODE_ERRORS:
-        batch = column_decoder.decode(value)
+        batch = (vector_column_decoder if reader.layout.widths else column_decoder).decode(value)
     return batch, reader
 
 

@@ -23,6 +23,7 @@ from driftloop.codec.outcomes import (
     Source,
     model_decoder,
     outcome_decoder,
+    vector_decoder,
 )
 from outcome_ingestion.core.decode.fast.json_shapes import learn_row_shape
 from outcome_ingestion.core.decode.fast.record_shapes import RecordShape
@@ -126,14 +127,16 @@ def read_row(value: bytes | None, find: Find) -> tuple[Row, RowReader]:
     """One record, patiently; raises `Refusal`, and what `find` raises for an unknown model."""
     if value is None:
         raise Refusal("decode", "NullValue", "the record has no value")
+    patient: msgspec.json.Decoder[OutcomeRow] = outcome_decoder
     try:
         reader = find(model_decoder.decode(value).model_id)
         if reader is not None:
+            patient = vector_decoder if reader.layout.widths else outcome_decoder
             return reader.decode(value), reader
     except DECODE_ERRORS:
         reader = None
     try:
-        row = outcome_decoder.decode(value)
+        row = patient.decode(value)
     except DECODE_ERRORS as error:
         raise undecodable(error) from error
     return fit_row(row, find)

@@ -18,10 +18,10 @@ Say = Callable[[str], None]
 Texts = NDArray[np.object_]
 
 KINDS: Mapping[str, Feature] = {"text": Feature(kind="text"), "vector": Feature(kind="vector", width=64)}
-TOPICS, SHARE, MOVED_SHARE = 5, 0.2, 0.4
-"""The first of five topics rises from a fifth of the rows to two fifths."""
+TOPICS, SHARE, MOVED_SHARE = 5, 0.2, 0.5
+"""The first of five topics rises from a fifth of the rows to a half."""
 REFERENCE_ROWS, WITHIN_ROWS = 2000, 2000
-_WORDS, _COMMON, _LENGTH = 300, 400, 18
+_WORDS, _COMMON, _LENGTH = 300, 400, 30
 _TOPIC_WORDS = 0.35
 
 
@@ -37,17 +37,22 @@ def column(kind: str, share: float, rows: int, rng: np.random.Generator) -> Text
 
 
 def texts(of: NDArray[np.int64], rng: np.random.Generator) -> Texts:
-    """About eighteen words each, a third of them of the topic; frequencies fall as those of words do."""
+    """About thirty words each, a third of them of the topic; frequencies fall as those of words do."""
     lengths = rng.poisson(_LENGTH, len(of)) + 1
     total = int(lengths.sum())
     topical = rng.random(total) < _TOPIC_WORDS
     owner = np.repeat(of, lengths)
     places = np.where(topical, _ranks(_WORDS, total, rng), _ranks(_COMMON, total, rng))
-    names = np.array([f"w{place}" for place in range(max(_WORDS, _COMMON))], dtype=object)
-    prefix = np.array(["c", *(f"t{topic}" for topic in range(TOPICS))], dtype=object)
+    names = np.array([_letters(place) for place in range(max(_WORDS, _COMMON))], dtype=object)
+    prefix = np.array(list("zuvwxy"[: TOPICS + 1]), dtype=object)
     words = prefix[np.where(topical, owner + 1, 0)] + names[places]
     ends = np.cumsum(lengths)
     return np.array([" ".join(words[end - size : end]) for end, size in zip(ends, lengths, strict=True)], dtype=object)
+
+
+def _letters(place: int) -> str:
+    """A word without digits: those would count as one."""
+    return "".join(chr(ord("a") + place // 20**power % 20) for power in range(3))
 
 
 def _ranks(most: int, count: int, rng: np.random.Generator) -> NDArray[np.int64]:
