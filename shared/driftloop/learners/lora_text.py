@@ -112,7 +112,7 @@ class LoraText:
         else:
             coder, (outputs, head) = start.coder, start.outputs.widened(seen, start.head)
         train = self._train if self._texts else self._train_columns
-        model = train(rows, watched, coder, outputs, start, head, seed, progress)
+        model = train(rows, watched, coder, outputs, start=start, head=head, seed=seed, progress=progress)
         said = {} if watched is None else temperatures(outputs, model.raw(watched), watched)
         before = {} if start is None else dict(start.temperatures)
         return TextModel(model.coder, model.outputs, model.head, model.reader, {**before, **said})
@@ -122,8 +122,8 @@ class LoraText:
         return load_text_model(folder)
 
     def _train(
-        self, rows: Rows, watched: Rows | None, coder: ColumnCoder, outputs: Outputs, start: TextModel | None,
-        head: Layers | None, seed: int, progress: Callable[[Step], None],
+        self, rows: Rows, watched: Rows | None, coder: ColumnCoder, outputs: Outputs, *,
+        start: TextModel | None, head: Layers | None, seed: int, progress: Callable[[Step], None],
     ) -> TextModel:  # fmt: skip
         from driftloop.learners.text.training import train_text
 
@@ -138,18 +138,19 @@ class LoraText:
                 raise ValueError("the base version reads other texts, or with another base model: train in full")
             begun = start.reader.arrays, head
         arrays, layers = train_text(
-            self._parameters, base, reading, coder, outputs, rows, held_out=watched, start=begun, seed=seed,
+            self._parameters, base, reading, coder, outputs, rows=rows, held_out=watched, start=begun, seed=seed,
             progress=progress, checkpoint=self._checkpoint,
         )  # fmt: skip
         return TextModel(coder, outputs, _single(layers), Reader(reading, arrays))
 
     def _train_columns(
-        self, rows: Rows, watched: Rows | None, coder: ColumnCoder, outputs: Outputs, _start: TextModel | None,
-        head: Layers | None, seed: int, progress: Callable[[Step], None],
+        self, rows: Rows, watched: Rows | None, coder: ColumnCoder, outputs: Outputs, *,
+        start: TextModel | None, head: Layers | None, seed: int, progress: Callable[[Step], None],
     ) -> TextModel:  # fmt: skip
         """A spec without texts: a network of its columns."""
         from driftloop.learners.torch_training import train
 
+        del start  # all that is gone on from is in `head`
         regime = MlpParameters(hidden=self._parameters.hidden or (64,), threads=self._parameters.threads)
         layers = train(
             regime, coder, outputs, rows, held_out=watched, start=head, seed=seed, progress=progress,

@@ -2,9 +2,9 @@
 the words point to.
 
 A text's vector is a hashed bag of its words (K. Weinberger et al., Feature Hashing for Large Scale Multitask
-Learning, 2009): each of its words once, signed, in 256 buckets, of length 1. Texts of one topic lie near one another in it, so that a
-change of the mix of topics moves its means (`driftloop.statistics.embeddings` watches those). A number counts as
-one with as many digits; writing without spaces is cut into pairs of characters.
+Learning, 2009): each of its words once, signed, in 256 buckets, of length 1. Texts of one topic lie near one
+another in it, so that a change of the mix of topics moves its means (`driftloop.statistics.embeddings` watches
+those). A number counts as one with as many digits; writing without spaces is cut into pairs of characters.
 """
 
 import base64

@@ -36,7 +36,8 @@ class VersionSharing:
     """Judges the rows of versions beside the judged one, and knows for which predictions labels come.
 
     `unjudged` counts labelled rows that nobody judges, by reason: `late` labels of a version that was replaced,
-    `no_loss` where label and prediction give none, `pseudo` where a model gave the label, `versions` beyond those that are watched, `spec_changed`
+    `no_loss` where label and prediction give none, `pseudo` where a model gave the label,
+    `versions` beyond those that are watched, `spec_changed`
     where a spec changed while rows waited for their version to be judged.
     """
 

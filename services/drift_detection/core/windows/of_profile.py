@@ -45,7 +45,9 @@ def reference_of(profile: ModelProfile) -> Reference:
     )
     embeddings = {f"feature.{name}": Embedding.of(one) for name, one in profile.embeddings.items()}
     of_labels = Reference(profile.version, labels, profile, beside=len(columns)) if labels else None
-    return Reference(profile.version, columns, profile, of_labels, beside=len(labels), joint=joint, embeddings=embeddings)
+    return Reference(
+        profile.version, columns, profile, of_labels, beside=len(labels), joint=joint, embeddings=embeddings
+    )
 
 
 def fitting(reference: Reference, spec: ModelSpec, target_since: int) -> Reference:

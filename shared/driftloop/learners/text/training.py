@@ -64,8 +64,8 @@ def train_text(
     reading: Reading,
     coder: ColumnCoder,
     outputs: Outputs,
-    rows: Rows,
     *,
+    rows: Rows,
     held_out: Rows | None,
     start: tuple[Mapping[str, Single], Layers] | None,
     seed: int,
@@ -101,9 +101,7 @@ def _trained(reader: TorchReader, state: dict[str, torch.Tensor]) -> dict[str, S
 class _Fit:
     """A network and how it is trained."""
 
-    def __init__(
-        self, network: TextNetwork, parameters: "LoraTextParameters", outputs: Outputs, seed: int
-    ) -> None:
+    def __init__(self, network: TextNetwork, parameters: "LoraTextParameters", outputs: Outputs, seed: int) -> None:
         self._network, self._parameters, self._outputs = network, parameters, outputs
         rate = parameters.learning_rate if parameters.method == "lora" else parameters.full_learning_rate
         groups = [
@@ -176,5 +174,3 @@ class _Fit:
             batches = [part[at : at + size].tolist() for at in range(0, len(part), size)]
             for place in torch.randperm(len(batches), generator=self._order).tolist():
                 yield batches[place]
-
-

@@ -87,7 +87,9 @@ def outcome_batch(
         "predicted_at": time.column(first, count),
     }
     if model_version is not None:
-        columns["model_version"] = pa.array([model_version] * count if isinstance(model_version, str) else model_version)
+        columns["model_version"] = pa.array(
+            [model_version] * count if isinstance(model_version, str) else model_version
+        )
     if confidence is not None:
         columns["confidence"] = _array(confidence)
     if labels is not None:
