@@ -7,7 +7,7 @@ pinned to one minor version, and a test with an aborted transaction guards it.
 
 import logging
 import ssl
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC
 from pathlib import Path
@@ -15,11 +15,13 @@ from typing import Any, cast
 
 import faust
 import structlog
+from faust.auth import OAuthCredentials
 from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread, Consumer, Transport
 from yarl import URL
 
 from driftloop.kafka.settings import KafkaSettings
 from driftloop.processor import Record
+from operations_console.adapters.client_credentials import ClientCredentials
 from operations_console.core.view.fleet import TOPICS
 
 Take = Callable[[Record], None]
@@ -116,14 +118,14 @@ def tail_app(kafka: KafkaSettings, group: str, folder: Path, take: Take) -> faus
     return app
 
 
-def add_schedule(app: faust.App, cron: str, serve: Callable[[], None]) -> None:
+def add_schedule(app: faust.App, cron: str, serve: Callable[[], Awaitable[None]]) -> None:
     """Call `serve` at the start, for a slot that was missed, and whenever the schedule fires.
 
     In the event loop's thread: the view changes in no other.
     """
 
     async def fire() -> None:
-        serve()
+        await serve()
 
     app.task()(fire)
     app.crontab(cron, timezone=UTC)(fire)
@@ -146,6 +148,8 @@ def _credentials(kafka: KafkaSettings) -> Any:
     context = _ssl_context(kafka) if protocol.endswith("SSL") else None
     if not protocol.startswith("SASL"):
         return faust.SSLCredentials(context=context)
+    if kafka.sasl_mechanism == "OAUTHBEARER":
+        return OAuthCredentials(oauth_cb=ClientCredentials(kafka), ssl_context=context)
     password = kafka.sasl_password.get_secret_value() if kafka.sasl_password else ""
     return faust.SASLCredentials(
         username=kafka.sasl_username or "", password=password, mechanism=kafka.sasl_mechanism, ssl_context=context
