@@ -27,7 +27,8 @@ def test_replay_with_the_default_learner_and_detection_of_texts_load_no_torch():
         "from driftloop.spec.model_spec import Feature, ModelSpec;"
         "from driftloop.learners.entry_points import make_learner;"
         "import drift_detection.core.processor, driftloop.statistics.embeddings;"
-        "spec = ModelSpec.model_validate({'model_id': 'm', 'task': 'binary', 'features': {'x': {}}, 'target': {'y': {}}});"
+        "told = {'model_id': 'm', 'task': 'binary', 'features': {'x': {}}, 'target': {'y': {}}};"
+        "spec = ModelSpec.model_validate(told);"
         "make_learner(spec); make_learner(spec, 'lora-text', {});"
         "sys.exit('torch' in sys.modules)"
     )

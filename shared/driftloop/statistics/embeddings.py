@@ -68,7 +68,7 @@ class Projection:
 
     def figures(self, vectors: Floats) -> dict[str, Floats]:
         """`direction_1` … and `residual` of rows (rows × width), NaN where a row is missing."""
-        missing = np.isnan(vectors).any(axis=1)
+        missing: NDArray[np.bool_] = np.asarray(np.isnan(vectors).any(axis=1), dtype=np.bool_)
         steps = self._steps(np.where(missing[:, None], self.centre, vectors))
         along = (self.weights @ steps.T) / (1 << _WEIGHT_BITS)
         outside = np.maximum((steps * steps).sum(axis=1) - (along * along).sum(axis=0), 0.0)
@@ -93,7 +93,8 @@ def embedding_profile(feature: Feature, column: Column) -> EmbeddingProfile:
     enough = len(column) >= FEWEST_ROWS
     vocabulary = Vocabulary.of(column[:newer]) if feature.kind == "text" and enough else None
     figures, vectors = _figures(feature, column, vocabulary)
-    known = vectors[:newer][~np.isnan(vectors[:newer]).any(axis=1)]
+    whole = np.asarray(~np.isnan(vectors[:newer]).any(axis=1), dtype=np.bool_)
+    known = vectors[:newer][whole]
     projection = Projection.fitted(known) if enough and len(known) >= FEWEST_ROWS // 4 else None
     found = {name: values[newer if enough else 0 :] for name, values in figures.items()}
     if projection is not None:
