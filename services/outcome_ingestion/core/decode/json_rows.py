@@ -127,7 +127,7 @@ def read_row(value: bytes | None, find: Find) -> tuple[Row, RowReader]:
     """One record, patiently; raises `Refusal`, and what `find` raises for an unknown model."""
     if value is None:
         raise Refusal("decode", "NullValue", "the record has no value")
-    patient: msgspec.json.Decoder[OutcomeRow] = outcome_decoder
+    patient: msgspec.json.Decoder[Any] = outcome_decoder
     try:
         reader = find(model_decoder.decode(value).model_id)
         if reader is not None:

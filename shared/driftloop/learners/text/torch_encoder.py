@@ -24,7 +24,7 @@ _EMBEDDINGS = ("word_embeddings.weight", "position_embeddings.weight", "token_ty
 _MEGABYTE = 1 << 20
 
 
-class _Weights(nn.Module):
+class _Weights(nn.Module):  # type: ignore[misc]  # torch is not followed
     """Weight and bias under the names of a checkpoint: trained, or as they are."""
 
     def __init__(self, weights: Mapping[str, Single], key: str, *, trained: bool) -> None:
@@ -37,7 +37,7 @@ class _Weights(nn.Module):
                 self.register_buffer(name, tensor, persistent=False)
 
 
-class _TorchLayer(nn.Module):
+class _TorchLayer(nn.Module):  # type: ignore[misc]  # torch is not followed
     """One layer of a checkpoint (`weights` by the names within a layer)."""
 
     def __init__(self, weights: Mapping[str, Single], parameters: "LoraTextParameters", heads: int) -> None:
@@ -80,7 +80,7 @@ class _TorchLayer(nn.Module):
         return functional.layer_norm(signal, part.weight.shape, part.weight, part.bias, 1e-12)
 
 
-class TorchReader(nn.Module):
+class TorchReader(nn.Module):  # type: ignore[misc]  # torch is not followed
     """Signals of texts to one vector each. `start` is what an earlier version trained (copied)."""
 
     def __init__(self, base: BaseModel, parameters: "LoraTextParameters", start: Mapping[str, Single]) -> None:

@@ -45,7 +45,7 @@ class _Rows:
         return self._reader.padded([self._signals[row] for row in which])
 
 
-class TextNetwork(nn.Module):
+class TextNetwork(nn.Module):  # type: ignore[misc]  # torch is not followed
     """Texts through the encoder, beside the other columns into the last layers."""
 
     def __init__(self, reader: TorchReader, head: nn.Sequential) -> None:
@@ -116,7 +116,8 @@ class _Fit:
         checkpoint: Checkpoint | None,
     ) -> dict[str, torch.Tensor]:  # fmt: skip
         """The state of the best epoch, by the loss on `check` (on the rows themselves without it)."""
-        best, least, waited, done = deepcopy(self._network.state_dict()), float("inf"), 0, 0
+        best: dict[str, torch.Tensor] = deepcopy(self._network.state_dict())
+        least, waited, done = float("inf"), 0, 0
         kept = checkpoint.load() if checkpoint is not None else None
         if kept is not None:
             best, least, waited, done = restored(kept, self._network, self._optimizer, self._order)
