@@ -115,9 +115,17 @@ class FrameRows:
         return np.flatnonzero(self._is(_SEEN))
 
     @cached_property
+    def pseudo(self) -> NDArray[np.bool_]:
+        """Rows whose label a model gave: to be learnt from, and no evidence of what any model loses."""
+        codes, names = self.coded("label_source")
+        table = np.array([*(name == "pseudo" for name in names), False])
+        found: NDArray[np.bool_] = table[codes]
+        return found
+
+    @cached_property
     def judged(self) -> Where:
-        """Rows with a loss: predicted and labelled, no value missing."""
-        return np.flatnonzero(self._is(_JUDGED) & ~np.isnan(self.losses))
+        """Rows with a loss: predicted and labelled by other than a model, no value missing."""
+        return np.flatnonzero(self._is(_JUDGED) & ~self.pseudo & ~np.isnan(self.losses))
 
     @cached_property
     def joined(self) -> Where:
@@ -134,7 +142,7 @@ class FrameRows:
         """Rows whose label was changed later and whose prediction and new label give a loss."""
         if not self.corrections:
             return np.empty(0, dtype=np.intp)
-        return np.flatnonzero(self._is(_CORRECTED) & ~np.isnan(self.losses))
+        return np.flatnonzero(self._is(_CORRECTED) & ~self.pseudo & ~np.isnan(self.losses))
 
     @cached_property
     def feedback(self) -> int:
