@@ -19,6 +19,14 @@ Role `notify`
               for each kill in the middle of a delivery; a receiver that is away is tried again for three days
   state       incidents that stand, and what is still to be told of them (keyed changelog)
 
+Role `mirror`
+  consumes    model-events, training-requests, training-results
+  produces    nothing on the log: it keeps the registry of an MLflow server up, by its REST API
+  keyed by    model_id
+  guarantees  what the log says is in MLflow once, over kills and absences; an alias that somebody else moved
+              is named and not overwritten; a registry that was lost is filled again
+  state       what is mirrored of each model and version (keyed changelog)
+
 Why Faust and our own reader: the view is loaded by the reader (85 times less CPU, and it knows when the
 view is whole) and handed over at exact offsets to Faust's agents, which keep it live and run the
 schedules. Nothing that must not be lost passes through Faust.

@@ -108,7 +108,8 @@ def _mlflow(settings: Settings) -> Server:
     credentials = (
         (settings.mlflow_username or "", password.read_text(encoding="utf-8").strip()) if password is not None else None
     )
-    return Server(settings.mlflow_url or "", credentials, settings.mlflow_token_file, settings.mlflow_ca_file)
+    address = settings.mlflow_url or ""
+    return Server(address, credentials, settings.mlflow_token_file, settings.mlflow_ca_file, timeout_s=30.0)
 
 
 def _build_console(settings: Settings, kafka: KafkaSettings, clock: Clock) -> "Console":

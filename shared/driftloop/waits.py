@@ -293,4 +293,14 @@ CONSOLE: tuple[Wait, ...] = (
     ),
 )
 
-WAITS = INGESTION + TRANSLATION + ARCHIVE + DETECTION + COORDINATOR + TRAINER + SCORING + RUNTIME + CONSOLE
+MIRROR: tuple[Wait, ...] = (
+    Wait("registry", "operations_mirror", "MLflow", "driftloop_mirror_away",
+         "MLflow does not answer", "DriftloopMirrorAway",
+         "It answers. Until then nothing is committed: the process ends every `mlflow_retry_seconds` and is started "
+         "again where it was."),
+    Wait("alias", "operations_mirror", "a person to give an alias back that was moved by hand",
+         "driftloop_mirror_aliases_moved", "an alias in MLflow was moved by hand", "DriftloopMirrorAliasMoved",
+         "Delete the alias in MLflow, and it is set again; or put it back."),
+)  # fmt: skip
+
+WAITS = INGESTION + TRANSLATION + ARCHIVE + DETECTION + COORDINATOR + TRAINER + SCORING + RUNTIME + CONSOLE + MIRROR

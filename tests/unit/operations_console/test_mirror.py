@@ -80,8 +80,9 @@ class Process:
     def restart(self) -> None:
         """Killed, and started anew from what was committed."""
         self.metrics = CollectorRegistry()
+        client = MlflowClient(Server(self.url, timeout_s=60))
         registry = MlflowRegistry(
-            MlflowClient(Server(self.url)), Naming(console="https://console"), MirrorMetrics(self.metrics),
+            client, Naming(console="https://console"), MirrorMetrics(self.metrics),
             retry_seconds=0.0, pause=lambda _: None,
         )  # fmt: skip
         self.core = Mirror(registry)
