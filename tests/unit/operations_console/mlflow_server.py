@@ -30,6 +30,7 @@ class Mlflow:
         self.lock = threading.Lock()
         self.away = False
         self.calls: list[str] = []
+        self.refused = 0
         self.forget()
 
     def forget(self) -> None:
@@ -166,6 +167,7 @@ def serving(mlflow: Mlflow) -> Iterator[str]:
             with mlflow.lock:
                 try:
                     if mlflow.away:
+                        mlflow.refused += 1
                         raise RefusedError(503, "TEMPORARILY_UNAVAILABLE", "come again")  # noqa: TRY301
                     if "/mlflow-artifacts/" in asked.path:
                         mlflow.artifacts[unquote(asked.path).rpartition("/artifacts/")[2]] = data

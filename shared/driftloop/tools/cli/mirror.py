@@ -27,7 +27,8 @@ def mlflow(
 ) -> None:
     """Mirror versions, aliases and deployments to MLflow, until Ctrl-C.
 
-    As a service it is `python -m operations_console --role mirror`. What is not given here comes from the settings DRIFTLOOP_OPERATIONS_CONSOLE_MLFLOW_*.
+    As a service it is `python -m operations_console --role mirror`. What is not given here comes from the settings
+    DRIFTLOOP_OPERATIONS_CONSOLE_MLFLOW_*.
     """
     from pydantic import ValidationError
 
