@@ -178,6 +178,9 @@ TRAINER: tuple[Wait, ...] = (
     Wait("store", "trainer_worker", "the artifact store", "driftloop_training_waits_for_store",
          "a run waits for the artifact store", "DriftloopArtifactStoreAway",
          "The store answers and takes files; after `archive_wait_seconds` the run fails with that reason."),
+    Wait("cluster", "trainer_worker", "a Ray or Kubernetes cluster to answer", "driftloop_training_waits_for_cluster",
+         "a run waits for its cluster to answer", "DriftloopTrainingClusterAway",
+         "The cluster answers; after `training.time_limit_seconds` the run fails. Its job may go on meanwhile."),
 )  # fmt: skip
 
 SCORING: tuple[Wait, ...] = (

@@ -140,6 +140,22 @@ def test_what_is_optional_is_off_by_default(profile: str):
         assert {entry["name"] for entry in container["env"]} <= known_variables(command[0])
 
 
+def test_the_trainer_may_do_on_kubernetes_what_its_jobs_need_and_its_settings_are_known():
+    folder = COMPONENTS / "training-jobs"
+    found = {resource["kind"]: resource for resource in documents(folder / "access.yaml")}
+    granted = {rule["resources"][0]: set(rule["verbs"]) for rule in found["Role"]["rules"]}
+    assert granted == {"jobs": {"create", "get", "list", "watch", "delete"}, "pods": {"list"}, "pods/log": {"get"}}
+    (patch,) = yaml.safe_load((folder / "kustomization.yaml").read_text())["patches"]
+    assert patch["target"]["name"] in workloads()
+    steps = yaml.safe_load(patch["patch"])
+    named = {step["value"]["name"] for step in steps if step["path"].endswith("/env/-")}
+    assert named <= known_variables("trainer_worker")
+    accounts = {step["value"] for step in steps if step["path"].endswith("/serviceAccountName")}
+    assert accounts == {found["ServiceAccount"]["metadata"]["name"]}
+    claims = [step["value"]["persistentVolumeClaim"] for step in steps if step["path"].endswith("/volumes/-")]
+    assert claims == [{"claimName": found["PersistentVolumeClaim"]["metadata"]["name"]}]
+
+
 def test_kubernetes_resources_are_valid():
     files = [
         path

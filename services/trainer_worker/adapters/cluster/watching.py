@@ -113,6 +113,9 @@ def _state(cluster: Cluster, folder: RunFolder, attempt: Attempt, *, has_result:
 
 
 def _end(folder: RunFolder, state: JobState) -> ResultFile | None:
+    found = valid_result(folder)  # it may have come after the last look
+    if found is not None:
+        return found
     if state.kind == "succeeded":
         return folder.result()  # says why it is not usable
     if state.again:
