@@ -7,6 +7,8 @@ Ray and Kubernetes are servers of these tests that run the programs in earnest; 
 import json
 import textwrap
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +23,7 @@ from trainer_worker.adapters.executor import ChildProcesses, Places
 from trainer_worker.metrics import TrainMetrics
 
 EXECUTORS = ("command", "ray", "kubernetes-job")
+pytestmark = pytest.mark.slow
 each = pytest.mark.parametrize("kind", EXECUTORS)
 on_clusters = pytest.mark.parametrize("kind", EXECUTORS[1:])
 GOOD = """
@@ -36,7 +39,7 @@ GOOD = """
 WAITS = """
     import pathlib, time
     pathlib.Path("begun").touch()
-    while not pathlib.Path("../../go").exists():
+    while not pathlib.Path("../go").exists():
         time.sleep(0.02)
 """
 
@@ -64,21 +67,42 @@ class Bench:
         self.executor.close()
         self.executor = ChildProcesses(self.places, self.metrics)
 
-    def end(self) -> Any:
+    def end_of(self, run: Any) -> Any:
         ended = ("succeeded", "reused", "failed")
-        return next((report for _, report in self.executor.reports() if report.kind in ended), None)
+        return next((r for one, r in self.executor.reports() if one == run.run_id and r.kind in ended), None)
 
-    def runs(self, *path: str) -> list[Path]:
-        return sorted((self.folder / "runs").glob("/".join(["*", *path])))
+    def in_run(self, run: Any, *path: str) -> Path:
+        return self.folder.joinpath("runs", str(run.run_id), *path)
+
+    def begun(self, run: Any) -> Callable[[], bool]:
+        return self.in_run(run, "proof", "begun").exists
+
+
+@pytest.fixture(scope="module")
+def benches(archive_uri: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Bench]]:
+    """One bench a kind for all tests: what takes time is the start of a worker."""
+    made: dict[str, Bench] = {}
+    with ExitStack() as stack:
+
+        def of(kind: str) -> Bench:
+            if kind not in made:
+                folder = tmp_path_factory.mktemp(kind)
+                machines = {"ray": Dashboard, "kubernetes-job": ApiServer}.get(kind, Machines)(folder)
+                url = stack.enter_context(serving(machines))
+                made[kind] = Bench(kind, archive_uri, folder, machines, url)
+                stack.callback(lambda: made[kind].executor.close())  # noqa: PLW0108  (a restart makes another)
+            return made[kind]
+
+        yield of
 
 
 @pytest.fixture
-def bench(kind: str, archive_uri: str, tmp_path: Path) -> Iterator[Bench]:
-    machines = {"ray": Dashboard, "kubernetes-job": ApiServer}.get(kind, Machines)(tmp_path)
-    with serving(machines) as url:
-        made = Bench(kind, archive_uri, tmp_path, machines, url)
-        yield made
-        made.executor.close()
+def bench(kind: str, benches: Callable[[str], Bench]) -> Iterator[Bench]:
+    yield benches(kind)
+    benches(kind).executor.keep(frozenset())
+
+
+NUMBERS = count(1)
 
 
 @pytest.fixture
@@ -90,7 +114,7 @@ def asked(kind: str, make_run: Callable[..., Any]) -> Callable[..., Any]:
         training = TrainingRule(
             executor=kind, entry="job", cluster=cluster, **{"time_limit_seconds": 100, **limits}  # type: ignore[arg-type]
         )  # fmt: skip
-        made = make_run(1)
+        made = make_run(next(NUMBERS))
         spec = made.spec.model_copy(
             update={"features": {"x": Feature()}, "training": training, "serving": "external"}
         )  # fmt: skip
@@ -106,7 +130,7 @@ def test_a_program_s_model_progress_and_words_arrive(bench: Bench, asked: Any, u
     bench.executor.start(run)
 
     def ended() -> Any:
-        told.extend(report for _, report in bench.executor.reports())
+        told.extend(report for one, report in bench.executor.reports() if one == run.run_id)
         return next((report for report in told if report.kind in ("succeeded", "failed")), None)
 
     end = until(ended)
@@ -128,18 +152,20 @@ def test_a_program_s_model_progress_and_words_arrive(bench: Bench, asked: Any, u
     ids=["exit-code", "no-result", "half-a-result"],
 )
 def test_a_program_that_fails_is_told_the_same_way(bench: Bench, asked: Any, until: Any, text: str, why: str):
+    run = asked()
     bench.program(text)
-    bench.executor.start(asked())
-    end = until(bench.end)
+    bench.executor.start(run)
+    end = until(lambda: bench.end_of(run))
     assert (end.kind, end.again) == ("failed", False)
     assert why in end.reason
 
 
 @each
 def test_a_run_that_takes_too_long_is_ended_with_its_program(bench: Bench, asked: Any, until: Any):
+    run = asked(time_limit_seconds=4)
     bench.program(WAITS + "#then\n" + GOOD)
-    bench.executor.start(asked(time_limit_seconds=4))
-    end = until(bench.end)
+    bench.executor.start(run)
+    end = until(lambda: bench.end_of(run))
     assert end.reason == "the run took longer than its limit of 4 seconds"
     bench.executor.keep(frozenset())
     until(lambda: _nothing_runs(bench))
@@ -150,7 +176,7 @@ def test_a_cancelled_run_ends_its_program(bench: Bench, asked: Any, until: Any):
     run = asked()
     bench.program(WAITS + "#then\n" + GOOD)
     bench.executor.start(run)
-    until(lambda: bench.runs("proof", "begun"))
+    until(bench.begun(run))
     bench.executor.cancel(run)
     bench.executor.keep(frozenset())
     until(lambda: _nothing_runs(bench))
@@ -172,46 +198,51 @@ def test_a_restart_of_the_worker_in_the_middle_ends_in_one_version(bench: Bench,
     run = asked()
     bench.program(WAITS + "#then\n" + GOOD)
     bench.executor.start(run)
-    until(lambda: bench.runs("proof", "begun"))
+    until(bench.begun(run))
     bench.restart()
     bench.executor.start(run)
-    (bench.folder / "runs" / "go").touch()
-    end = until(bench.end)
+    bench.in_run(run, "go").touch()
+    end = until(lambda: bench.end_of(run))
     assert end.kind == "succeeded", end
     if bench.kind != "command":
-        assert len(bench.machines.begun) == 1, "the job went on without the worker, and was taken up again"
+        assert len([name for name in bench.machines.begun if str(run.run_id) in name]) == 1, (
+            "the job went on without the worker, and was taken up again"
+        )
 
 
 @on_clusters
 def test_a_cluster_that_is_away_is_waited_for_with_a_word(bench: Bench, asked: Any, until: Any):
+    run = asked()
     bench.machines.away = True
     bench.program(GOOD)
-    bench.executor.start(asked())
+    bench.executor.start(run)
     waiting = bench.metrics.cluster
     until(lambda: list(bench.executor.reports()) is not None and waiting._value.get() == 1)
     bench.machines.away = False
-    assert until(bench.end).kind == "succeeded"
+    assert until(lambda: bench.end_of(run)).kind == "succeeded"
     assert waiting._value.get() == 0
 
 
 @pytest.mark.parametrize("kind", ["kubernetes-job"])
 def test_an_image_that_the_settings_do_not_allow_is_refused(bench: Bench, asked: Any, until: Any):
     bench.program(GOOD)
-    bench.executor.start(asked(image="evil/miner:1"))
-    assert "may not be named by a spec" in until(bench.end).reason
-    assert not bench.machines.begun
+    run = asked(image="evil/miner:1")
+    bench.executor.start(run)
+    assert "may not be named by a spec" in until(lambda: bench.end_of(run)).reason
+    assert not [name for name in bench.machines.begun if str(run.run_id) in name]
 
 
 @pytest.mark.parametrize("kind", ["kubernetes-job"])
 def test_the_job_asks_for_what_the_spec_says_and_is_removed_at_its_end(bench: Bench, asked: Any, until: Any):
+    run = asked()
     bench.program(WAITS + "#then\n" + GOOD)
-    bench.executor.start(asked())
-    until(lambda: bench.runs("proof", "begun"))
-    ((name, job),) = bench.machines.jobs.items()
+    bench.executor.start(run)
+    until(bench.begun(run))
+    ((name, job),) = [(name, job) for name, job in bench.machines.jobs.items() if str(run.run_id) in name]
     container = job.body["spec"]["template"]["spec"]["containers"][0]
     assert container["resources"]["limits"] == {"memory": "8192Mi", "nvidia.com/gpu": "1"}
     assert job.body["spec"]["activeDeadlineSeconds"] == 100
     assert json.dumps(job.body).count(name) >= 1
-    (bench.folder / "runs" / "go").touch()
-    assert until(bench.end).kind == "succeeded"
-    assert not bench.machines.jobs
+    bench.in_run(run, "go").touch()
+    assert until(lambda: bench.end_of(run)).kind == "succeeded"
+    assert name not in bench.machines.jobs

@@ -72,7 +72,7 @@ def dashboard(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         stdout=log,
         stderr=log,
         start_new_session=True,
-        env={**os.environ, "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0"},
+        env={**os.environ, "RAY_DISABLE_IMPORT_WARNING": "1"},
     )
     url, deadline = f"http://127.0.0.1:{shown}", time.monotonic() + 300
     try:
@@ -138,7 +138,7 @@ def test_a_program_trains_on_ray(bench: Bench, asked: Any, until: Any, dashboard
     bench.program(GOOD)
     began = time.monotonic()
     bench.executor.start(asked)
-    end = until(bench.end)
+    end = until(lambda: bench.end_of(asked))
     assert end.kind == "succeeded", end
     print(f"Ray: {time.monotonic() - began:.1f} s from start to version")  # noqa: T201
     assert [job["status"] for job in jobs(dashboard, asked)] in (["SUCCEEDED"], ["RUNNING"])
@@ -147,8 +147,8 @@ def test_a_program_trains_on_ray(bench: Bench, asked: Any, until: Any, dashboard
 def test_a_killed_program_is_a_clear_failure(bench: Bench, asked: Any, until: Any):
     bench.program(WAITS)
     bench.executor.start(asked)
-    os.kill(until(lambda: bench.runs("proof", "begun") and pid_of(bench, asked)), signal.SIGKILL)
-    end = until(bench.end)
+    os.kill(until(lambda: bench.begun(asked)() and pid_of(bench, asked)), signal.SIGKILL)
+    end = until(lambda: bench.end_of(asked))
     assert (end.kind, end.again) == ("failed", False)
     assert "the Ray job ended by signal 9" in end.reason
 
@@ -156,12 +156,12 @@ def test_a_killed_program_is_a_clear_failure(bench: Bench, asked: Any, until: An
 def test_a_killed_worker_of_driftloop_ends_in_one_version(bench: Bench, asked: Any, until: Any, dashboard: str):
     bench.program(WAITS + "#then\n" + GOOD)
     bench.executor.start(asked)
-    until(lambda: bench.runs("proof", "begun"))
+    until(bench.begun(asked))
     os.kill(bench.executor.nursery_pid, signal.SIGKILL)  # type: ignore[arg-type]
     bench.restart()
     bench.executor.start(asked)
-    (bench.folder / "runs" / "go").touch()
-    end = until(bench.end)
+    bench.in_run(asked, "go").touch()
+    end = until(lambda: bench.end_of(asked))
     assert end.kind == "succeeded", end
     assert len(jobs(dashboard, asked)) == 1, "the job was taken up, not begun again"
 
@@ -171,13 +171,13 @@ def test_a_killed_supervisor_on_ray_ends_in_one_version_or_a_clear_failure(
 ):
     bench.program(WAITS + "#then\n" + GOOD)
     bench.executor.start(asked)
-    until(lambda: bench.runs("proof", "begun"))
+    until(bench.begun(asked))
     killed = supervisors(str(asked.run_id))
     assert killed
     for pid in killed:
         os.kill(pid, signal.SIGKILL)
-    (bench.folder / "runs" / "go").touch()
-    end = until(bench.end)
+    bench.in_run(asked, "go").touch()
+    end = until(lambda: bench.end_of(asked))
     said = [job["status"] for job in jobs(dashboard, asked)]
     print(f"killed supervisor: {end.kind} {getattr(end, 'reason', '')} {said}")  # noqa: T201
     assert end.kind in ("succeeded", "failed")
@@ -202,7 +202,7 @@ def supervisors(run_id: str) -> list[int]:
 def test_a_cancelled_run_ends_on_ray(bench: Bench, asked: Any, until: Any, dashboard: str):
     bench.program(WAITS)
     bench.executor.start(asked)
-    until(lambda: bench.runs("proof", "begun") and pid_of(bench, asked))
+    until(lambda: bench.begun(asked)() and pid_of(bench, asked))
     bench.executor.cancel(asked)
     bench.executor.keep(frozenset())
     until(lambda: not pid_of(bench, asked))
