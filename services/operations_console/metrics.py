@@ -6,6 +6,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
+from operations_console.core.mirror.entries import Alias
 from operations_console.core.notify.outbox import Incident
 from operations_console.core.view.fleet import FleetView
 
@@ -105,7 +106,7 @@ class MirrorMetrics:
 class MovedAliases(Collector):
     """Aliases that somebody else moved in the other registry."""
 
-    def __init__(self, moved: Mapping[tuple[str, str], str], refilled: Callable[[], int]) -> None:
+    def __init__(self, moved: Mapping[tuple[str, Alias], str], refilled: Callable[[], int]) -> None:
         self._moved, self._refilled = moved, refilled
 
     def collect(self) -> Iterator[GaugeMetricFamily | CounterMetricFamily]:

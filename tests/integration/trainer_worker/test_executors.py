@@ -112,7 +112,7 @@ def asked(kind: str, make_run: Callable[..., Any]) -> Callable[..., Any]:
     def run(image: str = "team/churn:1", **limits: Any) -> Any:
         cluster = ClusterJob(image=image, gpus=1) if kind == "kubernetes-job" else ClusterJob()
         training = TrainingRule(
-            executor=kind, entry="job", cluster=cluster, **{"time_limit_seconds": 100, **limits}  # type: ignore[arg-type]
+            executor=kind, entry="job", cluster=cluster, **{"time_limit_seconds": 190, **limits}  # type: ignore[arg-type]
         )  # fmt: skip
         made = make_run(next(NUMBERS))
         spec = made.spec.model_copy(
@@ -241,7 +241,7 @@ def test_the_job_asks_for_what_the_spec_says_and_is_removed_at_its_end(bench: Be
     ((name, job),) = [(name, job) for name, job in bench.machines.jobs.items() if str(run.run_id) in name]
     container = job.body["spec"]["template"]["spec"]["containers"][0]
     assert container["resources"]["limits"] == {"memory": "8192Mi", "nvidia.com/gpu": "1"}
-    assert job.body["spec"]["activeDeadlineSeconds"] == 100
+    assert job.body["spec"]["activeDeadlineSeconds"] == 190
     assert json.dumps(job.body).count(name) >= 1
     bench.in_run(run, "go").touch()
     assert until(lambda: bench.end_of(run)).kind == "succeeded"

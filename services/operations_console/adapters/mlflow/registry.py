@@ -100,7 +100,7 @@ class MlflowRegistry:
             self._put_version(name, entry, numbers)
         self._put_history(model, history)
         registered = self._client.model(name) or Registered()
-        moved = {}
+        moved: dict[Alias, str] = {}
         for alias in ALIASES:
             stranger = self._put_alias(name, alias, model.wanted(alias), registered, numbers)
             if stranger is not None:
@@ -196,7 +196,8 @@ class MlflowRegistry:
         if there is None:
             self.__dict__.pop("_experiment", None)  # whoever lost the one may have lost the other
             return Seen(lost=bool(versions))
-        numbers, moved, lost = self._numbers(name), {}, False
+        numbers, lost = self._numbers(name), False
+        moved: dict[Alias, str] = {}
         for alias in ALIASES:
             found, note = there.aliases.get(alias), _note(there, alias)
             version = model.wanted(alias).version

@@ -19,6 +19,7 @@ from driftloop.cores.effects_builder import EffectsBuilder
 from driftloop.cores.record_fields import partition_of
 from driftloop.processor import Effects, Record, StateChange
 from operations_console.core.mirror.entries import (
+    ALIASES,
     Alias,
     Happened,
     ModelEntry,
@@ -198,6 +199,6 @@ class Mirror:
             self._looked[model_id] = now
 
     def _note(self, model_id: str, seen: Seen) -> None:
-        for alias in ("champion", "challenger"):
+        for alias in ALIASES:
             self.moved.pop((model_id, alias), None)
         self.moved.update({(model_id, alias): version for alias, version in seen.moved.items()})

@@ -27,7 +27,11 @@ def train_on_cluster(job: Job, progress: Callable[[Step], None], waits: WaitsFor
             progress(step)
 
     watch = Watch(cluster_of(job.run.spec.training.executor, job.clusters), look, waits)
-    return train_by_program(job, waits, lambda *asked: run_phase(job, watch, *asked))
+
+    def run(phase: Phase, training: Rows, held_out: Rows) -> Phased:
+        return run_phase(job, watch, phase, training, held_out)
+
+    return train_by_program(job, waits, run)
 
 
 def cluster_of(executor: str, clusters: Clusters) -> Cluster:

@@ -1,7 +1,7 @@
 """`driftloop mirror`: keep a registry of others up with what driftloop decides."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -36,7 +36,7 @@ def mlflow(
     from operations_console.app import build
     from operations_console.settings import Settings
 
-    given = {
+    given: dict[str, Any] = {
         "mlflow_url": url, "mlflow_token_file": token_file, "mlflow_prefix": prefix, "console_url": console_url,
     }  # fmt: skip
     try:
