@@ -30,11 +30,16 @@ from driftloop.kafka.loop.service import Service
 from driftloop.kafka.settings import KafkaSettings, LoopSettings
 from driftloop.processor import Record
 from driftloop.rest import Server
+from driftloop.telemetry.disk import DiskSpace
+from driftloop.telemetry.otlp import metrics_push
+from driftloop.telemetry.settings import TelemetrySettings
 from operations_console.adapters.deliverer import Delivery, read_rules
 from operations_console.adapters.kafka_port import KafkaPort
+from operations_console.adapters.lineage import Lineage, OpenLineageSender
 from operations_console.adapters.loading import load
 from operations_console.adapters.mlflow.client import MlflowClient
 from operations_console.adapters.mlflow.registry import MlflowRegistry, Naming
+from operations_console.adapters.probing import probe
 from operations_console.adapters.reports import ScheduledReports
 from operations_console.adapters.tail import add_schedule, tail_app
 from operations_console.adapters.web.desk import Desk
@@ -42,6 +47,7 @@ from operations_console.adapters.web.door import Door, Sessions
 from operations_console.adapters.web.hub import Hub
 from operations_console.adapters.web.identity import FileTokens, Identity, OpenIdConnect, Several
 from operations_console.adapters.web.server import web_app
+from operations_console.core import lineage
 from operations_console.core.access import RateLimit
 from operations_console.core.mirror.processor import INPUTS as MIRRORED
 from operations_console.core.mirror.processor import Mirror
@@ -58,6 +64,8 @@ NOTIFY = LoopSettings(service="operations_notify", group="operations_notify", in
 MIRROR = LoopSettings(service="operations_mirror", group="operations_mirror", inputs=MIRRORED, state="keyed")
 MIRRORED_AT_ONCE = 100
 """Records that role mirror takes at once: each is several calls, and a member that is long busy leaves its group."""
+LINEAGE = LoopSettings(service="operations_lineage", group="operations_lineage", inputs=lineage.INPUTS, state="none")
+_EVENTS_AT_ONCE = 100
 STOP_SECONDS = 8.0
 _LOOPBACK = frozenset({"127.0.0.1", "localhost", "[::1]"})
 _RETRY_SECONDS = 2.0
@@ -70,6 +78,8 @@ def build(settings: Settings, kafka: KafkaSettings | None = None, clock: Clock =
         return _build_notify(settings, kafka or KafkaSettings())
     if settings.role == "mirror":
         return _build_mirror(settings, kafka or KafkaSettings())
+    if settings.role == "lineage":
+        return _build_lineage(settings, kafka or KafkaSettings())
     return _build_console(settings, kafka or KafkaSettings(), clock)
 
 
@@ -112,6 +122,20 @@ def _mlflow(settings: Settings) -> Server:
     return Server(address, credentials, settings.mlflow_token_file, settings.mlflow_ca_file, timeout_s=30.0)
 
 
+def _build_lineage(settings: Settings, kafka: KafkaSettings) -> Service:
+    telemetry = TelemetrySettings()
+    if telemetry.openlineage_url is None:
+        raise UserError("Set DRIFTLOOP_TELEMETRY_OPENLINEAGE_URL: it says where lineage events go.", ExitCode.USAGE)
+    metrics = LoopMetrics(LINEAGE.service)
+    core = Lineage(telemetry.openlineage_namespace, OpenLineageSender(telemetry.openlineage_url, metrics.registry))
+    few = kafka.model_copy(update={"batch_size": min(kafka.batch_size, _EVENTS_AT_ONCE)})
+    return Service(
+        Loop(core, LINEAGE, few, metrics=metrics),
+        metrics_port=settings.metrics_port,
+        metrics_host=settings.metrics_host,
+    )
+
+
 def _build_console(settings: Settings, kafka: KafkaSettings, clock: Clock) -> "Console":
     view, metrics = FleetView(), ConsoleMetrics()
     hub = Hub(History(secrets.token_hex(4)))
@@ -123,6 +147,7 @@ def _build_console(settings: Settings, kafka: KafkaSettings, clock: Clock) -> "C
         lambda: hub.followers, lambda: desk.whole,
     )  # fmt: skip
     metrics.registry.register(gauges)
+    metrics.registry.register(DiskSpace({"reports": settings.report_folder}))
     return Console(settings, kafka, desk, metrics, door_of(settings, clock))
 
 
@@ -186,10 +211,13 @@ class Console:
         )
         await runner.setup()
         await self._listen(runner)
+        push = metrics_push(self.metrics.registry, GROUP)
         tail = asyncio.create_task(self._tail())
         stopped = asyncio.create_task(self._stopping.wait())
         await asyncio.wait({tail, stopped}, return_when=asyncio.FIRST_COMPLETED)
         code = _code_of(tail) if tail.done() else ExitCode.OK
+        if push is not None:
+            push.stop()
         await self._end(runner, tail, code)
         return code
 
@@ -250,9 +278,11 @@ class Console:
         app = tail_app(self.kafka, self.group, self.settings.data_folder.absolute(), self._take)
         for name, plan in self.settings.report_schedules.items():
             add_schedule(app, plan.cron, partial(self._serve_report, name, plan))
+        if self.settings.probe_schedule is not None:
+            add_schedule(app, self.settings.probe_schedule, partial(probe, self.desk, self.settings.probe_schedule))
         return app
 
-    def _serve_report(self, name: str, plan: ReportPlan) -> None:
+    async def _serve_report(self, name: str, plan: ReportPlan) -> None:
         reports = ScheduledReports(
             self.settings.report_folder, name, plan.cron, span_of(plan.span),
             lambda since, until: report(self.desk.view.models.values(), since, until),

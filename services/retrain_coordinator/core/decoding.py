@@ -24,7 +24,7 @@ CONTRACTS: dict[str, type[Incoming]] = {
 
 
 def raw_text(record: Record) -> str:
-    """The value of a record as text; raises ValueError where there is none, or it is not UTF-8."""
+    """The value of a record as text; raises ValueError if there is none or it is not UTF-8."""
     value = record.value()
     if value is None:
         raise ValueError("the record has no value")
@@ -32,7 +32,7 @@ def raw_text(record: Record) -> str:
 
 
 def decode(record: Record) -> Incoming:
-    """The message in a record; raises ValueError where it is none of its topic's contract."""
+    """The message in a record; raises ValueError if it does not follow its topic's contract."""
     contract = CONTRACTS.get(str(record.topic()))
     if contract is None:
         raise ValueError(f"topic {record.topic()} is none of the coordinator's")

@@ -94,7 +94,7 @@ def label_free_error(windows: WindowMonitor | None) -> float | None:
 
     From the confidence of its rows, by the calibration of the version's held-out rows. It assumes that a
     given confidence is as often right now as it was then: a drift that changes *that* it cannot see.
-    None where there is no confidence, no calibration or no window.
+    None if there is no confidence, no calibration or no window.
     """
     if windows is None:
         return None

@@ -30,6 +30,7 @@ from driftloop.kafka.loop.transport import AbortedError, Position, TooLargeError
 from driftloop.kafka.loop.watched import WatchedTransport
 from driftloop.kafka.settings import KafkaSettings, LoopSettings
 from driftloop.processor import DeadLetter, Effects, KnowsLog, Processor, Record, StaleTableError
+from driftloop.telemetry.otlp import tracer_of
 from driftloop.waits import ABORTS, JOINS, RESTORES, UNREAD
 
 _LAG_EVERY_S = 1.0
@@ -69,7 +70,10 @@ class Loop:
         self._transport: Transport = transport or KafkaTransport(settings, self._kafka)
         self._watched = WatchedTransport(self._transport)
         self._tasks = Tasks(settings.inputs)
-        self._transactions = Transactions(processor, settings, self._watched, self._tasks, self.metrics)
+        self._tracer = tracer_of(settings.service)
+        self._transactions = Transactions(
+            processor, settings, self._watched, self._tasks, self.metrics, tracer=self._tracer
+        )
         self._breaker = Breaker(settings)
         self._size = BatchSize(self._kafka.batch_size)
         self._aborts, self._batch_aborted = 0, False
@@ -235,6 +239,7 @@ class Loop:
 
     def _process(self, records: list[Record]) -> None:
         now = self._clock()
+        self._tracer.take(records)
         taken, misplaced = in_place(records, self._settings.keyed, self._partition_count)
         try:
             effects = self._with_tables(partial(self._processor.process, taken, now)) if taken else Effects()

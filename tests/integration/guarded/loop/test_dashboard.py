@@ -44,6 +44,7 @@ ON_OCCASION = {
     "driftloop_mirror_aliases_moved",
     "driftloop_mirror_away",
     "driftloop_mirror_turns_total",
+    "driftloop_notifications_total",
     "driftloop_other_version_harm_active",
     "driftloop_refused_sources",
     "driftloop_reused_prediction_ids_total",
