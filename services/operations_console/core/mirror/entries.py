@@ -111,7 +111,7 @@ def take_event(model: ModelEntry, entry: VersionEntry, event: ModelEvent) -> tup
         previous_version=event.previous_version, reason=event.reason,
         decision=event.caused_by[-1] if event.caused_by else None,
     )  # fmt: skip
-    update = {
+    update: dict[str, object] = {
         "history": (*entry.history, happened),
         "artifact": event.artifact or entry.artifact,
         "artifact_sha256": event.artifact_sha256 or entry.artifact_sha256,
