@@ -108,7 +108,7 @@ class MlflowRegistry:
         return self._named(model, moved, numbers)
 
     def _put_version(self, name: str, entry: VersionEntry, numbers: dict[str, tuple[str, Mapping[str, str]]]) -> None:
-        run = self._put_run(entry) if entry.training is not None else None
+        run = self._put_run(entry, entry.training) if entry.training is not None else None
         number, known = numbers.get(entry.version, (None, {}))
         tags = self._tags(entry)
         if number is None:
@@ -131,9 +131,8 @@ class MlflowRegistry:
         tags = {"driftloop.version": entry.version, **{key: value for key, value in optional.items() if value}}
         return tags | {f"driftloop.event.{one.event_id}": _sentence(one)[:500] for one in entry.history}
 
-    def _put_run(self, entry: VersionEntry) -> str:
+    def _put_run(self, entry: VersionEntry, training: Training) -> str:
         """The run with the figures of a training run; its id there."""
-        training = entry.training or Training.model_construct()
         found = self._client.run(self._experiment, "driftloop.run_id", str(training.run_id))
         if found is None:
             name = f"{entry.model_id} {entry.version}"
@@ -171,7 +170,7 @@ class MlflowRegistry:
     ) -> str | None:
         """Move an alias; where somebody else moved it, the number that it names."""
         found, note = there.aliases.get(alias), _note(there, alias)
-        target = numbers[wanted.version][0] if wanted.version in numbers else None
+        target = _number(numbers, wanted.version)
         if target is None and wanted.version is not None:
             return None  # somebody deleted that version: the next look says so, and it is filled in again
         if found == target:
@@ -201,7 +200,7 @@ class MlflowRegistry:
         for alias in ALIASES:
             found, note = there.aliases.get(alias), _note(there, alias)
             version = model.wanted(alias).version
-            target = numbers[version][0] if version in numbers else None
+            target = _number(numbers, version)
             if found is not None and found not in (target, note.get("from"), note.get("to")):
                 moved[alias] = found
             elif found != target or (version is not None and target is None):
@@ -237,6 +236,11 @@ class MlflowRegistry:
 
     def _name(self, model: ModelEntry) -> str:
         return f"{self._naming.prefix}{model.model_id}"
+
+
+def _number(numbers: Mapping[str, tuple[str, Any]], version: str | None) -> str | None:
+    """The number there of a version of ours; None where it is not there."""
+    return numbers[version][0] if version is not None and version in numbers else None
 
 
 def _source(entry: VersionEntry) -> str:
