@@ -29,14 +29,14 @@ def test_every_version_is_mirrored_once_over_kills_and_absences(kafka: Any, star
             sender.flush()
             if round_ < KILLS:
                 before = len(mlflow.calls)
-                wait_until(lambda least=before + 7: len(mlflow.calls) >= least, 60, "some calls")
+                wait_until(lambda least=before + 7: len(mlflow.calls) >= least, 120, "some calls")
                 process.kill()
                 process.wait()
                 mlflow.away = True
                 process = start_service("operations_console", "mirror", **start)
-                wait_until(lambda least=mlflow.refused + 2: mlflow.refused >= least, 60, "two refusals")
+                wait_until(lambda least=mlflow.refused + 2: mlflow.refused >= least, 120, "two refusals")
                 mlflow.away = False
-        wait_until(lambda: _champions(mlflow) == {f"m{n}": f"1.0.{KILLS}" for n in range(MODELS)}, 60, "all aliases")
+        wait_until(lambda: _champions(mlflow) == {f"m{n}": f"1.0.{KILLS}" for n in range(MODELS)}, 120, "all aliases")
     sender.close()
     assert {len(model["versions"]) for model in mlflow.models.values()} == {KILLS + 1}, "each version is there once"
 
