@@ -93,7 +93,8 @@ def _why(status: str, said: dict[str, object]) -> str:
     how = f"with exit code {code}" if isinstance(code, int) and code > 0 else "before its program ended"
     if isinstance(code, int) and code < 0:
         how = f"by signal {-code}"
-    message = str(said.get("message") or "").strip().splitlines()
+    words = str(said.get("message") or "").strip().splitlines()
+    message = [line for line in words if not line.startswith("Running entrypoint")]  # our own line, from its log
     return f"the Ray job ended {how} ({status}){': ' + message[-1][:300] if message else ''}"
 
 
