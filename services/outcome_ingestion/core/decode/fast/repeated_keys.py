@@ -16,15 +16,16 @@ from driftloop.codec.columns import ColumnBatch
 from driftloop.codec.frames import FEATURE, LABEL, PREDICTION
 from driftloop.codec.json_keys import keys_in, keys_of, repeated_key
 from driftloop.codec.outcomes import LabelRow
+from driftloop.contracts.outcome_fields import MAP_FIELDS, OUTCOME_FIELDS
 from outcome_ingestion.core.decode.layout import Layout
 from outcome_ingestion.core.refusal import Refusal, invalid, undecodable
 
-_REQUIRED = 4
+_REQUIRED = 3 + sum(field.required for field in OUTCOME_FIELDS)
 """`prediction_id`, `model_id`, `predicted_at`, `features`; of a label `label` and `labelled_at` instead."""
 _AT_ONCE = 200
 """So many records laid end to end stay in the processor's cache."""
-_PLAIN = ("model_version", "labelled_at", "weight", "confidence", "latency_ms", "status", "cost", "tokens")
-_MAPS = ("segment", "shadow", "attributes")
+_REQUIRED_OF_LABEL = 3 + sum(field.of_label and field.kind == "moment" for field in OUTCOME_FIELDS)
+_PLAIN = tuple(field.name for field in OUTCOME_FIELDS if not field.required and field.kind != "choice")
 
 
 def repeated_in_rows(
@@ -36,7 +37,7 @@ def repeated_in_rows(
     if spare:
         together = b"".join(values)
         spare -= together.count(b'":null') + together.count(b'": null') + together.count(b'"label_source":')
-        maps = [part for row in rows for name in _MAPS if (part := getattr(row, name)) is not msgspec.UNSET]
+        maps = [part for row in rows for name in MAP_FIELDS if (part := getattr(row, name)) is not msgspec.UNSET]
         spare -= len(maps) + sum(map(keys_of, maps))
     if not spare:
         return {}
@@ -82,7 +83,7 @@ def repeated_in_label(value: bytes, row: LabelRow) -> str | None:
 
     Raises ValueError where something that the decoder skipped is no JSON.
     """
-    known = _REQUIRED + (row.weight is not None) + (b'"label_source":' in value) + keys_of(row.label)
+    known = _REQUIRED_OF_LABEL + (row.weight is not None) + (b'"label_source":' in value) + keys_of(row.label)
     return None if keys_in(value) == known else repeated_key(value)
 
 
