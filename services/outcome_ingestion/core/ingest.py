@@ -46,12 +46,12 @@ class Ingest:
     @property
     def rows_waiting(self) -> int:
         """Predictions that wait for their label."""
-        return sum(memory.waiting for memory in list(self._partitions.values()))
+        return sum(memory.waiting_rows for memory in list(self._partitions.values()))
 
     @property
     def labels_waiting(self) -> int:
         """Labels that wait for their prediction."""
-        return sum(memory.early_labels for memory in list(self._partitions.values()))
+        return sum(memory.waiting.count for memory in list(self._partitions.values()))
 
     @property
     def extra_features(self) -> int:
@@ -83,7 +83,7 @@ class Ingest:
         encoded = {id(frame.batch): out.value for frame, out in zip(frames, sent, strict=True)}
         return Effects(
             outgoing=sent,
-            state_changes=tuple(change for memory in memories for change in memory.take_changes(encoded)),
+            state_changes=tuple(change for memory in memories for change in memory.entries.take(encoded)),
             dead_letters=tuple(
                 DeadLetter(records[index], refusal.stage, refusal.error_class, refusal.sentence)
                 for index, refusal in sorted(decoded.dead.items())

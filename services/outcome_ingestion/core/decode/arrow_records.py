@@ -147,13 +147,13 @@ def _ids(column: pa.Array, refused: Refused) -> pa.StringArray:
 
 
 def _complete(columns: dict[str, pa.Array], layout: Layout, rows: int, refused: Refused) -> None:
-    """Columns that every block has; nulls for a row that has some fields of a target and not others."""
+    """Columns that every block has; a row that has some fields of a prediction and not others is refused."""
     needed = {n: ROW_COLUMNS[n] for n in _COMPLETE}
     needed |= {FEATURE + name: ARROW_KINDS[kind] for name, kind in layout.raw.items()}
     for prefix in (PREDICTION, LABEL):
         names = {prefix + name: ARROW_KINDS[field.kind] for name, field in layout.target.items()}
         given = [name for name in names if name in columns]
-        if given and len(given) < len(names):
+        if prefix == PREDICTION and given and len(given) < len(names):
             raise invalid("MissingField", f"the columns of {prefix} are not complete")
         needed |= names
     for name, kind in needed.items():
@@ -164,8 +164,7 @@ def _complete(columns: dict[str, pa.Array], layout: Layout, rows: int, refused: 
         if field.name in columns:
             low = pc.less(columns[field.name], int(field.least))
             wrong |= low.fill_null(pa.scalar(value=False)).to_numpy(zero_copy_only=False)
-    for prefix in (PREDICTION, LABEL):
-        parts = [present(columns[prefix + name]) for name in layout.target]
-        wrong |= np.any(parts, axis=0) != np.all(parts, axis=0)
+    parts = [present(columns[PREDICTION + name]) for name in layout.target]
+    wrong |= np.any(parts, axis=0) != np.all(parts, axis=0)
     for row in np.flatnonzero(wrong).tolist():
         refused.setdefault(row, invalid("OutOfRange", "label_source, tokens or a target field is wrong in this row"))

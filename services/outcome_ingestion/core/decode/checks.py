@@ -48,6 +48,9 @@ def _findings(block: Block, latest: Ints | None) -> Iterator[Finding]:
     predicted, labelled = block.has(PREDICTION), block.has(LABEL)
     versioned = present(block.columns["model_version"])
     yield predicted != versioned, "HalfPrediction", "prediction and model_version go together: give both, or neither"
+    if len(block.layout.target) > 1:
+        partly = ~predicted & ~labelled & block.has_some(LABEL)
+        yield partly, "MissingField", "the label lacks a field of the target, and a row without a prediction needs all"
     yield ~predicted & ~labelled, "EmptyRow", "a row needs a prediction, a label, or both"
     yield from _version_findings(block)
 

@@ -150,9 +150,9 @@ def _target_lists(given: Any, prefix: str, layout: Layout) -> Lists:
             raise invalid("WrongType", f"{prefix} is one column, the spec has the fields {', '.join(layout.target)}")
         return {prefix + layout.single: given}
     missing = [name for name in layout.target if name not in given]
-    if missing:
+    if missing and (prefix != LABEL or len(missing) == len(layout.target)):
         raise invalid("MissingField", f"{prefix} lacks the field '{missing[0]}'")
-    return {prefix + name: given[name] for name in layout.target}
+    return {prefix + name: given.get(name) for name in layout.target}
 
 
 def _attributes(given: dict[str, list[str | None]], rows: int) -> list[str | None]:
@@ -177,7 +177,8 @@ def _columns(lists: Lists, layout: Layout, refused: Refused, *, typed: bool) -> 
     for prefix in (PREDICTION, LABEL, *shadows):
         for name, field in layout.target.items():
             columns[prefix + name] = fitted(lists[prefix + name], field.kind, prefix + name, refused)
-        _refuse_halves([columns[prefix + name] for name in layout.target], prefix, refused)
+        if prefix != LABEL:  # truths need not be known at once
+            _refuse_halves([columns[prefix + name] for name in layout.target], prefix, refused)
     return columns
 
 

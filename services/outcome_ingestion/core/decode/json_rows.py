@@ -27,7 +27,7 @@ from outcome_ingestion.core.decode.fast.json_shapes import learn_row_shape
 from outcome_ingestion.core.decode.fast.record_shapes import RecordShape
 from outcome_ingestion.core.decode.layout import Layout
 from outcome_ingestion.core.decode.typed_columns import TypedColumns
-from outcome_ingestion.core.decode.values import fit_feature, fit_target
+from outcome_ingestion.core.decode.values import fit_feature, fit_target, fit_truths
 from outcome_ingestion.core.refusal import Refusal, undecodable, unknown_model
 
 Row = Any
@@ -61,8 +61,12 @@ class RowReader:
         given = [fit_feature(row.features.get(name), kind, name) for name, kind in layout.raw.items()]
         fields: dict[str, Any] = {name: getattr(row, name) for name in ROW_FIELDS}
         fields["features"] = self.features(*given)
-        for name in ("prediction", "label"):
-            fitted = fit_target(fields[name], layout.target, name)
+        label = fields["label"]
+        whole = {
+            "prediction": fit_target(fields["prediction"], layout.target, "prediction"),
+            "label": None if label is None else fit_truths(label, layout.target),
+        }
+        for name, fitted in whole.items():
             fields[name] = fitted[0] if fitted is not None and layout.single else fitted
         for name in MAP_FIELDS:
             fields[name] = fields[name] or msgspec.UNSET

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
+import numpy as np
 import pyarrow as pa
 
 from driftloop.codec.columns import ColumnBatch
@@ -18,6 +19,7 @@ from driftloop.codec.json_keys import keys_in, keys_of, repeated_key
 from driftloop.codec.outcomes import LabelRow
 from driftloop.contracts.outcome_fields import MAP_FIELDS, OUTCOME_FIELDS
 from outcome_ingestion.core.decode.layout import Layout
+from outcome_ingestion.core.frames.blocks import present
 from outcome_ingestion.core.refusal import Refusal, invalid, undecodable
 
 _REQUIRED = 3 + sum(field.required for field in OUTCOME_FIELDS)
@@ -58,11 +60,16 @@ def _values_in(columns: Mapping[str, pa.Array], layout: Layout) -> int:
     """How many keys the values in the columns had at least."""
     names = [name for name in _PLAIN if name in columns] + [FEATURE + name for name in layout.raw]
     found = sum(len(columns[name]) - columns[name].null_count for name in names)
-    inner = 0 if layout.single else len(layout.target)
     for prefix in (PREDICTION, LABEL):
-        column = columns[prefix + next(iter(layout.target))]
-        found += (len(column) - column.null_count) * (1 + inner)
+        parts = [columns[prefix + name] for name in layout.target]
+        given = [len(column) - column.null_count for column in parts]
+        found += given[0] if layout.single else sum(given) + _rows_with(parts)
     return int(found)
+
+
+def _rows_with(parts: Sequence[pa.Array]) -> int:
+    """In how many rows one of the columns has a value."""
+    return int(np.count_nonzero(np.any([present(column) for column in parts], axis=0)))
 
 
 def repeated_in_columns(value: bytes, batch: ColumnBatch) -> str | None:
