@@ -10,6 +10,7 @@ All rows of a record must belong on its partition: a producer groups rows by the
 prediction ids, and gives the record the id of its first row as key.
 """
 
+from types import GenericAlias
 from typing import Annotated, Any
 
 import msgspec
@@ -24,11 +25,15 @@ def column_field(field: OutcomeField) -> FieldDef:
     """The field as a column; a text or a choice may stand once for all rows."""
     kind = value_type(field)
     if field.required:
-        return field.name, list[kind]
+        return field.name, _list_of(kind)
     if field.kind == "choice":
-        return field.name, kind | list[kind], field.default
-    column = list[kind | None] | None
+        return field.name, kind | _list_of(kind), field.default
+    column = _list_of(kind | None) | None
     return field.name, (column | str if field.kind == "text" else column), None
+
+
+def _list_of(kind: Any) -> Any:
+    return GenericAlias(list, (kind,))
 
 
 class _Named(msgspec.Struct, gc=False, kw_only=True, omit_defaults=True):
@@ -41,7 +46,7 @@ _COLUMNS: Any = msgspec.defstruct(
 )
 
 
-class ColumnBatch(_COLUMNS, gc=False, kw_only=True, omit_defaults=True):  # type: ignore[misc]
+class ColumnBatch(_COLUMNS, gc=False, kw_only=True, omit_defaults=True):  # type: ignore[misc, call-arg]
     """Rows of one model, column by column; the plain fields are those of `OUTCOME_FIELDS`."""
 
     features: dict[ShortText, Column]

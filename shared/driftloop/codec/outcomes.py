@@ -74,7 +74,7 @@ _OF_LABELS = [_label_field(field) for field in OUTCOME_FIELDS if field.of_label]
 _LABEL: Any = msgspec.defstruct("_Label", _OF_LABELS, bases=(_NamedLabel,), gc=False, kw_only=True)
 
 
-class OutcomeRow(_OUTCOME, gc=False, kw_only=True):  # type: ignore[misc]
+class OutcomeRow(_OUTCOME, gc=False, kw_only=True):  # type: ignore[misc, call-arg]
     """A `PredictionOutcome` as decoded; the plain fields are those of `OUTCOME_FIELDS`."""
 
     features: dict[ShortText, int | float | str | None]
@@ -85,7 +85,7 @@ class OutcomeRow(_OUTCOME, gc=False, kw_only=True):  # type: ignore[misc]
     attributes: dict[ShortText, str] = msgspec.field(default_factory=dict)
 
 
-class LabelRow(_LABEL, gc=False, kw_only=True):  # type: ignore[misc]
+class LabelRow(_LABEL, gc=False, kw_only=True):  # type: ignore[misc, call-arg]
     """A `PredictionLabel` as decoded: a label, and the plain fields that are `of_label`."""
 
 

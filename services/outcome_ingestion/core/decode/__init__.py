@@ -17,7 +17,9 @@ record above has five slots; everything else, the name of the model too, is fixe
 >>> from outcome_ingestion.core.decode.layout import Layout
 >>> from outcome_ingestion.core.decode.fast.json_shapes import learn_row_shape
 >>> from driftloop.spec.model_spec import ModelSpec
->>> spec = ModelSpec.model_validate({"model_id": "m", "features": {"x": {}}, "target": {"y": {"kind": "number"}}})
+>>> target = {"y": {"kind": "number"}}
+>>> declared = {"model_id": "m", "task": "regression", "features": {"x": {}}, "target": target}
+>>> spec = ModelSpec.model_validate(declared)
 >>> layout = Layout("m", 1, spec, {"x": "number"}, (), dict(spec.target))
 >>> first, second = (
 ...     b'{"prediction_id":"%s","model_id":"m","model_version":"1.0.0","predicted_at":"2026-01-05T08:00:00Z",'

@@ -262,8 +262,8 @@ def _write_down(memory: PartitionMemory, model_id: str, new: NewRows, joined: Jo
                 memory.label(*place, join.item)
     marks = in_parts([(join.item.prediction_id, join.item.at) for join in joined.joins], most)
     parts = zip_longest(marks, in_parts(joined.found, most), in_parts(several, most), fillvalue=())
-    for part, (labelled, found, items) in enumerate(parts):
-        memory.mark(model_id, memory.take_seq() if part else seq, list(labelled), list(found), list(items))
+    for part, (labelled, found, kept) in enumerate(parts):
+        memory.mark(model_id, memory.take_seq() if part else seq, list(labelled), list(found), list(kept))
 
 
 def _labels_of_several(model: ModelMemory, new: NewRows, joined: Joined) -> list[LabelItem]:
