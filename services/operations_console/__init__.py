@@ -15,9 +15,16 @@ Role `notify`
   consumes    drift-signals, drift-status, retrain-decisions, model-events, training-results
   produces    nothing on the log: it tells people, by the rules in a file
   keyed by    model_id
-  guarantees  every incident is told, once to a receiver that knows idempotency keys, else at most once more
-              for each kill in the middle of a delivery; a receiver that is away is tried again for three days
+  guarantees  every incident is told, once to a receiver that knows idempotency keys; else twice at most, and if
+              neither sending is known to have arrived, that is said; a receiver that is away is tried for three days
   state       incidents that stand, and what is still to be told of them (keyed changelog)
+
+Role `lineage` (runs where `DRIFTLOOP_TELEMETRY_OPENLINEAGE_URL` is set)
+  consumes    training-requests, training-results, model-events
+  produces    nothing on the log: it sends OpenLineage events
+  keyed by    model_id
+  guarantees  every run and promotion is sent, perhaps twice: the second one has the same run and time
+  state       none
 
 Why Faust and our own reader: the view is loaded by the reader (85 times less CPU, and it knows when the
 view is whole) and handed over at exact offsets to Faust's agents, which keep it live and run the

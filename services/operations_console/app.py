@@ -28,9 +28,14 @@ from driftloop.kafka.loop.metrics import LoopMetrics
 from driftloop.kafka.loop.service import Service
 from driftloop.kafka.settings import KafkaSettings, LoopSettings
 from driftloop.processor import Record
+from driftloop.telemetry.disk import DiskSpace
+from driftloop.telemetry.otlp import metrics_push
+from driftloop.telemetry.settings import TelemetrySettings
 from operations_console.adapters.deliverer import Delivery, read_rules
 from operations_console.adapters.kafka_port import KafkaPort
+from operations_console.adapters.lineage import Lineage, OpenLineageSender
 from operations_console.adapters.loading import load
+from operations_console.adapters.probing import probe
 from operations_console.adapters.reports import ScheduledReports
 from operations_console.adapters.tail import add_schedule, tail_app
 from operations_console.adapters.web.desk import Desk
@@ -38,6 +43,7 @@ from operations_console.adapters.web.door import Door, Sessions
 from operations_console.adapters.web.hub import Hub
 from operations_console.adapters.web.identity import FileTokens, Identity, OpenIdConnect, Several
 from operations_console.adapters.web.server import web_app
+from operations_console.core import lineage
 from operations_console.core.access import RateLimit
 from operations_console.core.notify.incidents import INPUTS
 from operations_console.core.notify.processor import Notifier
@@ -49,6 +55,8 @@ from operations_console.settings import ReportPlan, Settings, is_loopback
 
 GROUP = "operations_console"
 NOTIFY = LoopSettings(service="operations_notify", group="operations_notify", inputs=INPUTS, state="keyed")
+LINEAGE = LoopSettings(service="operations_lineage", group="operations_lineage", inputs=lineage.INPUTS, state="none")
+_EVENTS_AT_ONCE = 100
 STOP_SECONDS = 8.0
 _LOOPBACK = frozenset({"127.0.0.1", "localhost", "[::1]"})
 _RETRY_SECONDS = 2.0
@@ -59,6 +67,8 @@ def build(settings: Settings, kafka: KafkaSettings | None = None, clock: Clock =
     """The role that the settings name, ready to run."""
     if settings.role == "notify":
         return _build_notify(settings, kafka or KafkaSettings())
+    if settings.role == "lineage":
+        return _build_lineage(settings, kafka or KafkaSettings())
     return _build_console(settings, kafka or KafkaSettings(), clock)
 
 
@@ -76,6 +86,20 @@ def _build_notify(settings: Settings, kafka: KafkaSettings) -> Service:
     )
 
 
+def _build_lineage(settings: Settings, kafka: KafkaSettings) -> Service:
+    telemetry = TelemetrySettings()
+    if telemetry.openlineage_url is None:
+        raise UserError("Set DRIFTLOOP_TELEMETRY_OPENLINEAGE_URL: it says where lineage events go.", ExitCode.USAGE)
+    metrics = LoopMetrics(LINEAGE.service)
+    core = Lineage(telemetry.openlineage_namespace, OpenLineageSender(telemetry.openlineage_url, metrics.registry))
+    few = kafka.model_copy(update={"batch_size": min(kafka.batch_size, _EVENTS_AT_ONCE)})
+    return Service(
+        Loop(core, LINEAGE, few, metrics=metrics),
+        metrics_port=settings.metrics_port,
+        metrics_host=settings.metrics_host,
+    )
+
+
 def _build_console(settings: Settings, kafka: KafkaSettings, clock: Clock) -> "Console":
     view, metrics = FleetView(), ConsoleMetrics()
     hub = Hub(History(secrets.token_hex(4)))
@@ -87,6 +111,7 @@ def _build_console(settings: Settings, kafka: KafkaSettings, clock: Clock) -> "C
         lambda: hub.followers, lambda: desk.whole,
     )  # fmt: skip
     metrics.registry.register(gauges)
+    metrics.registry.register(DiskSpace({"reports": settings.report_folder}))
     return Console(settings, kafka, desk, metrics, door_of(settings, clock))
 
 
@@ -150,10 +175,13 @@ class Console:
         )
         await runner.setup()
         await self._listen(runner)
+        push = metrics_push(self.metrics.registry, GROUP)
         tail = asyncio.create_task(self._tail())
         stopped = asyncio.create_task(self._stopping.wait())
         await asyncio.wait({tail, stopped}, return_when=asyncio.FIRST_COMPLETED)
         code = _code_of(tail) if tail.done() else ExitCode.OK
+        if push is not None:
+            push.stop()
         await self._end(runner, tail, code)
         return code
 
@@ -214,9 +242,11 @@ class Console:
         app = tail_app(self.kafka, self.group, self.settings.data_folder.absolute(), self._take)
         for name, plan in self.settings.report_schedules.items():
             add_schedule(app, plan.cron, partial(self._serve_report, name, plan))
+        if self.settings.probe_schedule is not None:
+            add_schedule(app, self.settings.probe_schedule, partial(probe, self.desk, self.settings.probe_schedule))
         return app
 
-    def _serve_report(self, name: str, plan: ReportPlan) -> None:
+    async def _serve_report(self, name: str, plan: ReportPlan) -> None:
         reports = ScheduledReports(
             self.settings.report_folder, name, plan.cron, span_of(plan.span),
             lambda since, until: report(self.desk.view.models.values(), since, until),

@@ -4,14 +4,14 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, FilePath, model_validator
+from pydantic import BaseModel, ConfigDict, Field, FilePath, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from driftloop.spec.cron import cron_problem
 from operations_console.core.access import Role as AccessRole
 from operations_console.core.report import span_of
 
-Role = Literal["console", "notify"]
+Role = Literal["console", "notify", "lineage"]
 
 
 class ReportPlan(BaseModel):
@@ -39,7 +39,10 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="DRIFTLOOP_OPERATIONS_CONSOLE_", frozen=True, extra="forbid")
 
-    role: Role = Field(default="console", description="console: page and REST; notify: tells people of incidents")
+    role: Role = Field(
+        default="console",
+        description="console: page and REST; notify: tells people of incidents; lineage: sends OpenLineage events",
+    )
     rules_file: Path = Field(default=Path("notifications.yaml"), description="role notify: who is told of what")
     metrics_port: int = Field(default=8484, ge=0, le=65_535, description="the page's port; 0: any that is free")
     metrics_host: str = Field(default="127.0.0.1", description="the address that the page listens at")
@@ -62,6 +65,10 @@ class Settings(BaseSettings):
         description='name → cron (UTC) and span: `{"weekly": {"cron": "0 6 * * 1", "span": "7d"}}`',
     )
     report_folder: Path = Field(default=Path(".driftloop/reports"), description="where reports are written")
+    probe_schedule: str | None = Field(
+        default=None,
+        description="cron (UTC): ask for runs that are overdue by age, or that a cool-down has put off; `0 * * * *`",
+    )
     signing_key_file: FilePath | None = Field(
         default=None, description="an Ed25519 key in PEM that commands are signed with: `driftloop tokens signing-key`"
     )
@@ -71,9 +78,16 @@ class Settings(BaseSettings):
     oidc_claim: str = Field(default="groups", description="the claim that names a person's groups")
     oidc_roles: dict[str, AccessRole] = Field(default_factory=dict, description="group → role")
 
+    @field_validator("probe_schedule")
+    @classmethod
+    def _is_a_schedule(cls, cron: str | None) -> str | None:
+        if cron is not None and (problem := cron_problem(cron)):
+            raise ValueError(problem)
+        return cron
+
     @model_validator(mode="after")
     def _open_on_loopback_only(self) -> Self:
-        if self.role == "notify":
+        if self.role != "console":
             return self
         if self.tokens_file is None and self.oidc_issuer is None and not is_loopback(self.metrics_host):
             raise ValueError(

@@ -12,6 +12,7 @@ from driftloop.kafka.loop.service import Service
 from driftloop.kafka.settings import KafkaSettings, LoopSettings
 from driftloop.registry.sources import declared_source
 from driftloop.spec.model_source import ModelSource
+from driftloop.telemetry.disk import DiskSpace
 from outcome_ingestion.adapters.delta import DeltaSink
 from outcome_ingestion.adapters.foreign_registry import ForeignRegistry
 from outcome_ingestion.adapters.registry_client import RegistryAddress, RegistryClient
@@ -120,6 +121,7 @@ def _credentials(settings: Settings) -> tuple[str, str] | None:
 
 def _archive(settings: Settings, kafka: KafkaSettings | None) -> Service:
     metrics = LoopMetrics(ARCHIVE.service)
+    metrics.registry.register(DiskSpace({"archive": settings.archive_uri}))
     sink = DeltaSink(
         settings.archive_uri,
         ArchiveMetrics(metrics.registry),

@@ -5,6 +5,7 @@ from driftloop.kafka.loop.loop import Loop
 from driftloop.kafka.loop.metrics import LoopMetrics
 from driftloop.kafka.loop.service import Service
 from driftloop.kafka.settings import KafkaSettings, LoopSettings
+from driftloop.telemetry.disk import DiskSpace
 from trainer_worker.adapters.executor import ChildProcesses, Places
 from trainer_worker.adapters.frame_log import KafkaFrames
 from trainer_worker.adapters.learnt_rows import ArchivedLearntRows
@@ -44,6 +45,7 @@ def _build_train(settings: Settings, kafka: KafkaSettings) -> Service:
         settings.runs_path, settings.commands,
     )  # fmt: skip
     shown = TrainMetrics(metrics.registry)
+    metrics.registry.register(DiskSpace({"runs": settings.runs_path, "artifacts": settings.artifact_uri}))
     executor = ChildProcesses(places, shown, settings.warm)
     core = TrainingRuns(executor, RunLimits(settings.runs_at_once, settings.starts_per_run))
     shown.watch(core, executor.oldest_run_seconds, metrics.registry)

@@ -15,6 +15,7 @@ class ExitCode(IntEnum):
     FENCED = 6
     STUCK = 7
     STATE_MISMATCH = 8
+    NO_ACCESS = 9
 
 
 class UserError(Exception):

@@ -14,7 +14,8 @@ from pydantic_settings import BaseSettings
 
 from driftloop.kafka.admin.topics import STATEFUL_GROUPS
 from driftloop.kafka.settings import KafkaSettings
-from driftloop.tools.local.programs import BESIDE, NOTIFY, PROCESSES, SERVICES
+from driftloop.telemetry.settings import TelemetrySettings
+from driftloop.tools.local.programs import BESIDE, LINEAGE, NOTIFY, PROCESSES, SERVICES
 from operations_console.core.notify.rules import Rules
 
 ROOT = Path(__file__).parents[2]
@@ -46,7 +47,7 @@ def workloads() -> dict[str, dict[str, Any]]:
 
 
 def known_variables(module: str) -> set[str]:
-    """The variables that a service understands: those of its own settings and of Kafka's."""
+    """The variables that a service understands: those of its own settings, of Kafka's and of telemetry's."""
     classes = [
         value
         for value in vars(import_module(f"{module}.settings")).values()
@@ -54,7 +55,7 @@ def known_variables(module: str) -> set[str]:
     ]
     return {
         f"{settings.model_config.get('env_prefix', '')}{field}".upper()
-        for settings in (*classes, KafkaSettings)
+        for settings in (*classes, KafkaSettings, TelemetrySettings)
         for field in settings.model_fields
     }
 
@@ -76,7 +77,7 @@ def deployed() -> Iterator[Any]:
 def test_a_deployed_process_is_one_of_ours_and_knows_its_variables(
     name: str, module: str, arguments: list[str], variables: set[str]
 ):
-    assert {**PROCESSES, **BESIDE}[name] == (module, *arguments)
+    assert {**PROCESSES, **BESIDE, **LINEAGE}[name] == (module, *arguments)
     assert variables <= known_variables(module)
 
 

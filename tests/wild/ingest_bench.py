@@ -2,28 +2,22 @@
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pyarrow as pa
+from tests.ingesting import START, CoreOutput, at, spec_record
 
 from driftloop.codec.arrow import encode_batch
 from driftloop.codec.avro import AvroTopic
 from driftloop.codec.content_types import ARROW, AVRO, COLUMNS, content_header
-from driftloop.codec.frames import Frame, decode_frame
-from driftloop.contracts.message import derive_id
-from driftloop.contracts.model_specs import ModelSpecPublished
 from driftloop.contracts.prediction_labels import PredictionLabel
 from driftloop.contracts.prediction_outcomes import PredictionOutcome
 from driftloop.contracts.topics import MODEL_SPECS, PREDICTION_LABELS, PREDICTION_OUTCOMES
-from driftloop.processor import DeadLetter
-from driftloop.spec.model_spec import ModelSpec
 from driftloop.testing.records import FakeRecord
 from outcome_ingestion.core.ingest import Ingest
 from outcome_ingestion.core.rules import IngestRules
 
-START = datetime(2026, 1, 5, 8, 0, tzinfo=UTC)
 CHURN: dict[str, Any] = {
     "model_id": "churn",
     "task": "binary",
@@ -33,10 +27,6 @@ CHURN: dict[str, Any] = {
 }
 Rows = Sequence[dict[str, Any]]
 _outcomes, _labels = AvroTopic(PREDICTION_OUTCOMES), AvroTopic(PREDICTION_LABELS)
-
-
-def at(seconds: float) -> str:
-    return (START + timedelta(seconds=seconds)).isoformat()
 
 
 def row(number: int, **fields: Any) -> dict[str, Any]:
@@ -122,27 +112,11 @@ ENCODINGS: dict[str, Callable[[Rows], list[FakeRecord]]] = {
 }
 
 
-@dataclass
-class Bench:
+class Bench(CoreOutput):
     """A core, and what came out of it."""
 
-    core: Ingest
-    frames: list[Frame] = field(default_factory=list)
-    dead: list[DeadLetter] = field(default_factory=list)
-    ignored: dict[str, int] = field(default_factory=dict)
-    state: dict[str, bytes] = field(default_factory=dict)
-
     def feed(self, records: Sequence[FakeRecord]) -> "Bench":
-        effects = self.core.process(records, START, tables_current=True)
-        self.frames += [decode_frame(out.value, out.headers) for out in effects.outgoing]
-        self.dead += effects.dead_letters
-        for why, count in effects.ignored.items():
-            self.ignored[why] = self.ignored.get(why, 0) + count
-        for change in effects.state_changes:
-            if change.value is None:
-                self.state.pop(change.key, None)
-            else:
-                self.state[change.key] = change.value
+        self.take(records)
         return self
 
     def restarted(self) -> "Bench":
@@ -152,25 +126,11 @@ class Bench:
         core.restore(0, list(self.state.items()))
         return Bench(core, self.frames, self.dead, self.ignored, self.state)
 
-    def rows(self) -> list[dict[str, Any]]:
-        return [one for frame in self.frames for one in frame.batch.to_pylist()]
-
-    def events(self) -> list[tuple[str, str]]:
-        return [(one["prediction_id"], one["event"]) for one in self.rows()]
-
 
 def bench(spec: dict[str, Any] | None = None, *, quick: bool = False, **rules: Any) -> Bench:
     """A core that knows one model; `quick`: it tries the quick way from the first record on."""
     core = Ingest(IngestRules(**rules))
-    made = ModelSpec.model_validate(spec or CHURN)
-    published = ModelSpecPublished(
-        message_id=derive_id("spec", made.model_id),
-        model_id=made.model_id,
-        occurred_at=START,
-        spec_version=1,
-        spec=made,
-    )
-    core.take_table(MODEL_SPECS, [FakeRecord(MODEL_SPECS, key=made.model_id, value=published.to_json())])
+    core.take_table(MODEL_SPECS, [spec_record(spec or CHURN)])
     for shaped in core.shaped.values() if quick else ():
         shaped.fewest = 1
     return Bench(core)

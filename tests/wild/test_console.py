@@ -1,14 +1,22 @@
 """Odd but valid: what the console is shown, and what it shows of it."""
 
 import json
+import socketserver
+import threading
 from collections.abc import Callable
+from datetime import UTC, datetime, time
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 import pytest
+import yaml
 from tests.unit.operations_console.conftest import Served, decision, event, serve, status, story
 
 from driftloop.contracts import topics
+from operations_console.adapters.deliverer import deliver
+from operations_console.core.notify.rules import Channel, Rules
+from operations_console.core.notify.wording import Telling
 
 __all__ = ["serve"]
 Serve = Callable[..., Served]
@@ -61,3 +69,49 @@ def test_evidence_of_any_kind_is_shown(serve: Serve):
     served = serve([*story(), (topics.RETRAIN_DECISIONS, odd)], open_access=True)
     page = served("GET", "/models/plant")
     assert (page.status, "<b><b>" in page.text) == (200, False)
+
+
+@pytest.mark.wild(area="console", given="quiet hours without quotes (YAML reads 22:00 as 1320)", right="22:00")
+def test_quiet_hours_need_no_quotes():
+    rules = Rules.model_validate(
+        yaml.safe_load(
+            "{channels: {x: {kind: slack, url: 'http://x'}}, rules: [{to: [x], quiet: {from: 22:00, until: 06:30}}]}"
+        )
+    )
+    quiet = rules.rules[0].quiet
+    assert quiet is not None
+    assert (quiet.begin, quiet.end) == (time(22), time(6, 30))
+
+
+@pytest.mark.wild(area="console", given="`muted_until` without a zone", right="UTC, as everywhere in the rules")
+def test_a_mute_without_a_zone_is_in_utc():
+    told = "{channels: {x: {kind: slack, url: 'http://x'}}, rules: [{to: [x], muted_until: 2026-03-01 10:00:00}]}"
+    rules = Rules.model_validate(yaml.safe_load(told))
+    assert rules.route("plant", "harm", datetime(2026, 3, 1, 9, 59, tzinfo=UTC)) == {}
+    assert set(rules.route("plant", "harm", datetime(2026, 3, 1, 10, tzinfo=UTC))) == {"x"}
+
+
+@pytest.mark.wild(area="console", given="a mail server that offers no encryption, and a password", right="not sent")
+def test_a_password_is_never_sent_in_the_clear(tmp_path: Path):
+    (tmp_path / "password").write_text("s3cret")
+    heard: list[bytes] = []
+
+    class Plain(socketserver.StreamRequestHandler):
+        def handle(self) -> None:
+            self.wfile.write(b"220 plain\r\n")
+            while line := self.rfile.readline():
+                heard.append(line)
+                self.wfile.write(b"250 plain\r\n")
+
+    with socketserver.TCPServer(("127.0.0.1", 0), Plain) as server:
+        threading.Thread(target=server.handle_request, daemon=True).start()
+        channel = Channel.model_validate(
+            {
+                "kind": "mail", "host": f"127.0.0.1:{server.server_address[1]}", "from": "a@x", "to": ["b@x"],
+                "user": "me", "password_file": str(tmp_path / "password"),
+            }
+        )  # fmt: skip
+        told = Telling("mail", "open", "id", "title", "text", "page", "plant", "harm", None)
+        with pytest.raises(ValueError, match="offers no encryption"):
+            deliver(channel, told)
+    assert [line.split()[0].lower() for line in heard] == [b"ehlo"]

@@ -16,7 +16,7 @@ References = Mapping[str, Reference | None]
 
 @dataclass(frozen=True, slots=True)
 class Harm:
-    """An alarm on losses: of which segment and version, at which row."""
+    """An alarm on losses, with its segment, version and row."""
 
     segment: str
     version: str
@@ -36,7 +36,7 @@ class Harm:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A shift of columns: of which segment and version, at which row, and whether that row had its label."""
+    """A shift of columns, with its segment, version and row, and whether that row had its label."""
 
     segment: str
     version: str

@@ -45,7 +45,7 @@ PRESETS: Mapping[str, tuple[Rule, ...]] = {
 
 
 def rules_of(preset: str) -> tuple[Rule, ...]:
-    """The rules of a preset; raises ValueError where there is none of that name.
+    """The rules of a preset; raises ValueError if there is none of that name.
 
     >>> [rule.name for rule in rules_of("plant-regression")]
     ['rolling_error']

@@ -54,7 +54,7 @@ class RowIndex:
         self._names = _nameless
 
     def at_or_before(self, row: int, asking: int) -> Step | None:
-        """A row no later than `row`, as near as is kept for a look back from `asking`; None where none is known."""
+        """A row no later than `row`, as near as is kept for a look back from `asking`; None if none is known."""
         for level, stride in enumerate(STRIDES):
             wanted = max(row, 0) // stride * stride
             if asking - wanted > KEPT * stride and level + 1 < len(STRIDES):

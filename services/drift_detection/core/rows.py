@@ -47,7 +47,7 @@ def codes_of(column: pa.Array) -> Coded:
 
 
 def codes_differ(one: Coded, other: Coded) -> Floats:
-    """1 where two coded columns hold different values, 0 where the same, NaN where either holds none.
+    """1 where two coded columns hold different values, 0 if the same, NaN where either holds none.
 
     >>> codes_differ((np.array([0, 1, 0]), ["a", "b"]), (np.array([1, 1, -1]), ["b", "a"])).tolist()
     [0.0, 1.0, nan]
@@ -130,7 +130,7 @@ class FrameRows:
 
     @cached_property
     def corrected(self) -> Where:
-        """Rows whose label was changed later, where prediction and new label give a loss."""
+        """Rows whose label was changed later and whose prediction and new label give a loss."""
         if not self.corrections:
             return np.empty(0, dtype=np.intp)
         return np.flatnonzero(self._is(_CORRECTED) & ~np.isnan(self.losses))
@@ -160,7 +160,7 @@ class FrameRows:
 
     @cached_property
     def labelled_at(self) -> NDArray[np.int64]:
-        """When each row was labelled, in milliseconds; 0 where it is not."""
+        """When each row was labelled, in milliseconds; 0 if it is not."""
         return milliseconds(self.batch.column("labelled_at"))
 
     @cached_property
@@ -183,7 +183,7 @@ class FrameRows:
         return self._segments
 
     def column(self, name: str) -> pa.Array | None:
-        """A column by its name in the frame (`feature.x`, `prediction.y`, `confidence`); None where it is not there."""
+        """A column by its name in the frame (`feature.x`, `prediction.y`, `confidence`); None if it is not there."""
         return self._columns.get(name)
 
 

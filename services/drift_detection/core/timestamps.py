@@ -6,7 +6,7 @@ _BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def moment(milliseconds: int) -> datetime:
-    """The moment so many milliseconds after 1970.
+    """The time that is this many milliseconds after 1970.
 
     >>> moment(0).isoformat()
     '1970-01-01T00:00:00+00:00'

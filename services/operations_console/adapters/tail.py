@@ -7,7 +7,7 @@ pinned to one minor version, and a test with an aborted transaction guards it.
 
 import logging
 import ssl
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC
 from pathlib import Path
@@ -118,14 +118,14 @@ def tail_app(kafka: KafkaSettings, group: str, folder: Path, take: Take) -> faus
     return app
 
 
-def add_schedule(app: faust.App, cron: str, serve: Callable[[], None]) -> None:
+def add_schedule(app: faust.App, cron: str, serve: Callable[[], Awaitable[None]]) -> None:
     """Call `serve` at the start, for a slot that was missed, and whenever the schedule fires.
 
     In the event loop's thread: the view changes in no other.
     """
 
     async def fire() -> None:
-        serve()
+        await serve()
 
     app.task()(fire)
     app.crontab(cron, timezone=UTC)(fire)

@@ -1,7 +1,7 @@
 """A report on a model or on the fleet over a span of time: what happened, what it cost, what to do."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from pydantic import BaseModel, ConfigDict
@@ -10,6 +10,7 @@ from operations_console.core.view.attention import standing
 from operations_console.core.view.heads import Block
 from operations_console.core.view.model_view import ModelView
 
+MOST_MOVED = 10
 BLOCKS_BESIDE = 10
 """Blocks of losses before and after a change that are compared."""
 
@@ -39,6 +40,16 @@ class Advice(ReportPart):
     why: str
 
 
+class SegmentReport(ReportPart):
+    """A segment of a model as it stands: an agent, a region, whatever its spec cuts rows by."""
+
+    segment: str
+    labelled_rows: int
+    loss: float | None
+    reference: float | None
+    alarms: list[str]
+
+
 class ModelReport(ReportPart):
     """A model over the span."""
 
@@ -62,6 +73,10 @@ class ModelReport(ReportPart):
     false_alarms_achieved_per_month: float | None
     changes: list[ChangeReport]
     recommendations: list[Advice]
+    moved: dict[str, float] = {}
+    """Columns and segments that the drift which stands comes from, with their share of it, the largest first."""
+    segments: list[SegmentReport] = []
+    """Where they are asked for: those with an alarm first, then by their loss."""
 
 
 class Report(ReportPart):
@@ -85,9 +100,12 @@ class Report(ReportPart):
         }
 
 
-def report(models: Iterable[ModelView], since: datetime, until: datetime) -> Report:
-    """What became of these models from `since` on, up to `until`."""
+def report(models: Collection[ModelView], since: datetime, until: datetime, *, segments: bool = False) -> Report:
+    """What became of these models from `since` on, up to `until`; with `segments` if they are asked for."""
     found = [_of_model(model, since, until) for model in models]
+    if segments:
+        parts = {model.model_id: _segments(model) for model in models}
+        found = [one.model_copy(update={"segments": parts[one.model_id]}) for one in found]
     found.sort(key=lambda one: (one.health != "harmed", -len(one.recommendations), one.model_id))
     return Report(since=since, until=until, models=found)
 
@@ -120,7 +138,28 @@ def _of_model(model: ModelView, since: datetime, until: datetime) -> ModelReport
         false_alarms_achieved_per_month=metrics.get("false_alarms_achieved_per_month"),
         changes=list(_changes(model, since, until)),
         recommendations=list(_advice(model, until)),
+        moved=_moved(whole.attribution if whole else {}),
     )
+
+
+def _moved(attribution: Mapping[str, float | None]) -> dict[str, float]:
+    known = [(name, share) for name, share in attribution.items() if share is not None]
+    return dict(sorted(known, key=lambda pair: -pair[1])[:MOST_MOVED])
+
+
+def _segments(model: ModelView) -> list[SegmentReport]:
+    found = [
+        SegmentReport(
+            segment=name,
+            labelled_rows=head.labelled_rows,
+            loss=head.metrics.get("loss"),
+            reference=head.metrics.get("loss_reference"),
+            alarms=list(head.active_signals),
+        )
+        for name, head in model.statuses.items()
+        if name
+    ]
+    return sorted(found, key=lambda one: (not one.alarms, -(one.loss or 0.0), one.segment))
 
 
 def _changes(model: ModelView, since: datetime, until: datetime) -> Iterable[ChangeReport]:
@@ -204,7 +243,7 @@ def markdown(told: Report) -> str:
 
 
 def _model_lines(one: ModelReport) -> list[str]:
-    if not one.changes and not one.recommendations:
+    if not (one.changes or one.recommendations or one.moved or one.segments):
         return []
     lines = ["", f"## {one.model_id}", ""]
     for change in one.changes:
@@ -212,6 +251,13 @@ def _model_lines(one: ModelReport) -> list[str]:
         instead = f" instead of {change.instead_of}" if change.instead_of else ""
         lines.append(f"- {change.at:%Y-%m-%d %H:%M}: {change.version} {change.how}{instead}: {losses}. {change.reason}")
     lines += [f"- To do: `{advice.do}`: {advice.why}." for advice in one.recommendations]
+    if one.moved:
+        lines.append("- Moved: " + ", ".join(f"{name} {share:.2f}" for name, share in one.moved.items()) + ".")
+    if one.segments:
+        lines += ["", "| segment | labelled rows | loss | reference | alarms |", "|---|---|---|---|---|"]
+    for part in one.segments:
+        cells = (part.segment, part.labelled_rows, _figure(part.loss), _figure(part.reference), ", ".join(part.alarms))
+        lines.append(f"| {' | '.join(str(cell) for cell in cells)} |")
     return lines
 
 

@@ -41,6 +41,8 @@ def glance(model: ModelView, at: Standing) -> dict[str, Any]:
         "spec_version": model.spec_version,
         "task": spec.get("task"),
         "policy": policy if isinstance(policy, str) else "inline",
+        "learner": spec.get("learner", {}).get("name"),
+        "versions": len(model.versions),
         "rows": whole.rows if whole else 0,
         "labelled_rows": whole.labelled_rows if whole else 0,
         "loss": at.loss,
@@ -51,6 +53,9 @@ def glance(model: ModelView, at: Standing) -> dict[str, Any]:
         "frozen": model.frozen,
         "run_status": runs[0].status if runs else None,
         "as_of": whole.as_of if whole else None,
+        "signals": len(model.signals),
+        "runs": len(model.runs),
+        "promotions": sum(entry.head.event == "promoted" for entry in model.events),
     }
 
 

@@ -6,6 +6,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from driftloop.contracts.drift_signals import DriftSignal
+from driftloop.contracts.drift_status import DriftStatus
 from driftloop.contracts.model_events import ModelEvent
 from driftloop.contracts.retrain_decisions import RetrainDecision
 from operations_console.core.view.attention import Health
@@ -36,6 +37,8 @@ class ModelTold(Told):
     spec_version: int
     task: str | None = None
     policy: str | None = None
+    learner: str | None = None
+    versions: int = 0
     rows: int
     labelled_rows: int
     loss: float | None
@@ -46,6 +49,9 @@ class ModelTold(Told):
     frozen: str | None
     run_status: str | None
     as_of: datetime | None
+    signals: int = Field(default=0, description="How many signals it had, of the newest 400.")
+    runs: int = Field(default=0, description="How many runs, of the newest 100.")
+    promotions: int = Field(default=0, description="How many promotions, of the newest 400 events.")
 
 
 class FleetTold(Told):
@@ -163,6 +169,18 @@ class SignalsTold(Told):
     """Drift signals, the newest first."""
 
     signals: list[DriftSignal]
+
+
+class EventsTold(Told):
+    """What became of a model's versions, the newest first."""
+
+    events: list[ModelEvent]
+
+
+class StatusesTold(Told):
+    """The newest status of a model, and of each of its segments, as they stand on the log."""
+
+    statuses: list[DriftStatus]
 
 
 class DecisionsTold(Told):

@@ -61,12 +61,12 @@ def answer_former(step: Step, signals: Sequence[DriftSignal]) -> None:
 
 
 def overdue_at(harm: Harm | None) -> datetime | None:
-    """When a harm that stands has to be said once more; None where none does, or it was."""
+    """When a harm that stands has to be said once more; None if none does, or it was."""
     return None if harm is None or harm.overdue else harm.since + OVERDUE
 
 
 def remind(step: Step, decision: Decision, word: Verdict | None) -> None:
-    """Say once that nothing came of a harm for long, where that is so."""
+    """Publish once that a harm has stood for long without being mended."""
     harm = step.state.harm
     due = overdue_at(harm)
     if harm is None or due is None or step.now < due:
@@ -83,7 +83,7 @@ def _open(step: Step, harmful: Sequence[DriftSignal]) -> None:
     alarms = () if any(signal.segment for signal in harmful) else tuple(map(quarantine.alarm_name, harmful))
     if before is None:
         told = _TOLD_ELSEWHERE
-        state.harm = Harm(signals=ids, alarms=alarms, since=step.now, since_row=state.labelled_rows, told=told)
+        state.keep_harm(Harm(signals=ids, alarms=alarms, since=step.now, since_row=state.labelled_rows, told=told))
         return
     before.signals = (*before.signals, *ids)[-SIGNALS_KEPT:]
     before.alarms = (*before.alarms, *alarms)[-SIGNALS_KEPT:] if before.alarms and alarms else ()
@@ -95,7 +95,7 @@ def _close(step: Step, *, kept: bool) -> None:
     if harm is None or kept:
         return
     if not set(harm.alarms) & set(active) if harm.alarms else harm.overdue:
-        step.state.harm = None
+        step.state.keep_harm(None)
 
 
 def _say(step: Step, found: Obstacle, reason: str) -> None:

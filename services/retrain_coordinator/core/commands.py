@@ -12,6 +12,7 @@ from retrain_coordinator.core.lifecycle import transitions as lifecycle
 from retrain_coordinator.core.lifecycle.target import obstacle
 from retrain_coordinator.core.lifecycle.versions import is_numbered, next_version, parts, signature
 from retrain_coordinator.core.state import Reading
+from retrain_coordinator.core.state.life import refusal
 from retrain_coordinator.core.step import Step
 
 
@@ -28,7 +29,7 @@ def obey(step: Step, command: ModelCommand) -> None:
             step, command, "the spec's permissions.signed_by asks for a console's signature, and this has none of it"
         )
         return
-    _ANSWERS[command.command](step, command)
+    ANSWERS[command.command](step, command)
 
 
 def _is_proven(step: Step, command: ModelCommand) -> bool:
@@ -50,6 +51,7 @@ def _refuse(step: Step, command: ModelCommand, why: str) -> None:
 
 
 def _retrain(step: Step, command: ModelCommand) -> None:
+    """Ask for a run: incremental, or full if that is wanted."""
     if step.state.applied is None:
         _refuse(step, command, "no row of this model has been seen yet")
         return
@@ -58,13 +60,12 @@ def _retrain(step: Step, command: ModelCommand) -> None:
 
 
 def _promote(step: Step, command: ModelCommand) -> None:
+    """Let a version serve: the newest challenger unless one is named."""
     state, version = step.state, command.version or _newest_challenger(step)
     if version is None:
         _refuse(step, command, "no challenger is waiting, name the version")
-    elif version not in state.versions:
-        _refuse(step, command, f"version {version} is not known")
-    elif version == state.champion:
-        _refuse(step, command, f"version {version} is the champion already")
+    elif (refused := refusal(version, state.status_of(version), "promoted")) is not None:
+        _refuse(step, command, refused)
     elif state.frozen is not None:
         _refuse(step, command, f"the model is frozen ({state.frozen})")
     elif (refused := obstacle(state, version, step.spec)) is not None:
@@ -74,31 +75,31 @@ def _promote(step: Step, command: ModelCommand) -> None:
 
 
 def _roll_back(step: Step, command: ModelCommand) -> None:
+    """Let an earlier champion serve again: the predecessor unless one is named."""
     state = step.state
     to = command.version or _predecessor(step)
     if to is None:
         _refuse(step, command, "there is no earlier champion")
-    elif to not in state.versions:
-        _refuse(step, command, f"version {to} is not known")
-    elif to == state.champion:
-        _refuse(step, command, f"version {to} is the champion already")
-    elif (refused := obstacle(state, to, step.spec)) is not None:
+    elif refused := refusal(to, state.status_of(to), "rolled_back") or obstacle(state, to, step.spec):
         _refuse(step, command, refused)
     else:
         lifecycle.roll_back(step, to, _who(command), trigger="manual")
 
 
 def _freeze(step: Step, command: ModelCommand) -> None:
-    step.state.frozen = _who(command)
+    """Nothing is retrained or promoted until `unfreeze`."""
+    step.state.freeze(_who(command))
     step.decision("freeze", "manual", _who(command))
     step.event("frozen", _who(command), version=step.state.champion)
 
 
 def _unfreeze(step: Step, command: ModelCommand) -> None:
+    """End the freeze, and decide anew."""
     if step.state.frozen is None:
         _refuse(step, command, "the model is not frozen")
         return
-    step.state.frozen, step.state.refusals = None, []
+    step.state.freeze(None)
+    step.state.clear_refusals()
     step.decision("unfreeze", "manual", _who(command))
     step.event("unfrozen", _who(command), version=step.state.champion)
     lifecycle.settle(step)
@@ -106,6 +107,7 @@ def _unfreeze(step: Step, command: ModelCommand) -> None:
 
 
 def _approve(step: Step, command: ModelCommand) -> None:
+    """Give the word that a proven challenger or a run waits for."""
     state, version = step.state, command.version
     waiting = [entry.version for entry in state.challenges.values() if entry.waits_for in ("approval", "veto_window")]
     if version is None and waiting:
@@ -126,7 +128,7 @@ def _approve(step: Step, command: ModelCommand) -> None:
 
 def _approve_run(step: Step, command: ModelCommand) -> None:
     state = step.state
-    state.approved, state.refusals = True, []
+    state.approve()
     decision = decide(evidence_of(state), history_of(state, step.spec, step.fleet), step.policy, step.now)
     if decision.action == "retrain":
         runs.start(step, decision)
@@ -136,33 +138,38 @@ def _approve_run(step: Step, command: ModelCommand) -> None:
 
 
 def _veto(step: Step, command: ModelCommand) -> None:
+    """Refuse the challenger, or the run that waits for approval."""
     state, version = step.state, command.version or _newest_challenger(step)
     if version in state.challenges and version is not None:
         lifecycle.reject(step, version, f"veto by {_who(command)}", trigger="veto")
     elif version is None and state.waits_for_approval is not None:
-        state.waits_for_approval, state.signals, state.refusals = None, [], []
+        state.withdraw()
+        state.keep_signals(())
         step.decision("reject", "veto", f"the run is not approved: {_who(command)}")
     else:
         _refuse(step, command, "no such challenger and no run waits for an approval")
 
 
 def _cancel(step: Step, command: ModelCommand) -> None:
+    """Wait no longer for the run in progress; its result will be ignored."""
     run = step.state.run
     if run is None:
         _refuse(step, command, "no run is in progress")
         return
-    step.state.run = None
+    step.state.end_run()
     step.decision("cancel", "manual", _who(command), candidate=run.version, run_id=run.run_id)
 
 
 def _report(step: Step, command: ModelCommand) -> None:
+    """Take in a host's figures, and decide anew."""
     for name, value in command.readings.items():
-        step.state.readings[name] = Reading(value=value, at=step.now)
+        step.state.take_reading(name, Reading(value=value, at=step.now))
     if step.state.applied is not None:
         intake.consider(step)
 
 
 def _register(step: Step, command: ModelCommand) -> None:
+    """Bring in a version that was made elsewhere: the champion if there is none, else a challenger."""
     state = step.state
     version = command.version or next_version(state.highest, state.signature, signature(step.spec))
     if step.spec.serving == "external" and command.artifact is None:
@@ -172,23 +179,24 @@ def _register(step: Step, command: ModelCommand) -> None:
         _refuse(step, command, "an artifact and its hash are needed")
     elif is_numbered(version) and state.highest and parts(version) <= parts(state.highest):
         _refuse(step, command, f"version {version} is not above {state.highest}, the highest so far")
-    elif version in state.versions:
-        _refuse(step, command, f"version {version} is known already")
+    elif (refused := refusal(version, state.status_of(version), "registered")) is not None:
+        _refuse(step, command, refused)
     else:
         lifecycle.register(step, version, command.artifact, command.artifact_sha256, _who(command))
 
 
 def _deprecate(step: Step, command: ModelCommand) -> None:
+    """Forget a version that is neither in service nor the target of a roll-back."""
     state, version = step.state, command.version
     entry = state.versions.get(version) if version else None
     if version is None or entry is None:
         _refuse(step, command, f"version {version} is not known")
-    elif entry.status not in ("archived", "rejected") or version in (state.champion, _predecessor(step)):
+    elif refusal(version, entry.status, "deprecated") or version == _predecessor(step):
         _refuse(step, command, f"version {version} is in service ({entry.status}), or would be on a roll-back")
     else:
         step.decision("reject", "deprecate", _who(command), candidate=version)
         step.event("deprecated", _who(command), version=version)
-        del state.versions[version]
+        state.move(version, "deprecated")
 
 
 def _newest_challenger(step: Step) -> Version | None:
@@ -207,7 +215,7 @@ def _predecessor(step: Step) -> Version | None:
 _RIGHTS = {"promote": "promote", "approve": "promote", "register": "promote", "roll_back": "roll_back"}
 """The list of the spec's permissions that a command falls under; all others are free."""
 
-_ANSWERS: dict[str, Callable[[Step, ModelCommand], None]] = {
+ANSWERS: dict[str, Callable[[Step, ModelCommand], None]] = {
     "retrain": _retrain,
     "promote": _promote,
     "roll_back": _roll_back,
@@ -220,3 +228,4 @@ _ANSWERS: dict[str, Callable[[Step, ModelCommand], None]] = {
     "register": _register,
     "deprecate": _deprecate,
 }
+"""Command → what answers it."""

@@ -1,10 +1,11 @@
 """The decision: one pure function of evidence, history, policy and time.
 
-Order, as in the sources: does anything ask? Is it quiet? Do all safeguards let it pass? Then the
+Order: does anything ask? Is it quiet? Do all safeguards let it pass? Then the
 first trigger that asks names the run; one whose rows are in quarantine lets those after it go first.
 A refusal is a decision too.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
@@ -15,6 +16,7 @@ from driftloop.spec.policy import Mode, Policy
 from retrain_coordinator.core.deciding.evidence import Evidence, History
 from retrain_coordinator.core.deciding.safeguards import WAITS, Case, in_quarantine, states
 from retrain_coordinator.core.deciding.triggers import asking
+from retrain_coordinator.core.state import Asked
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,19 +44,25 @@ class Decision:
         return tuple(state.name for state in self.safeguards if not state.passed)
 
 
-def decide(evidence: Evidence, history: History, policy: Policy, now: datetime) -> Decision:
-    """What to do about a model now.
+def decide(
+    evidence: Evidence, history: History, policy: Policy, now: datetime, asked: Sequence[Asked] | None = None
+) -> Decision:
+    """What to do about a model now. `asked`: the triggers that ask, if they have been computed already.
 
     >>> from datetime import UTC
     >>> from driftloop.spec.policy import preset
     >>> decide(Evidence(), History(), preset("default"), datetime(2026, 1, 1, tzinfo=UTC)).action
     'wait'
     """
-    wishes = list(asking(evidence, history, policy, now))
-    if not wishes:
+    triggers = tuple(asking(evidence, history, policy, now)) if asked is None else asked
+    if not triggers:
         return Decision("wait", "", "nothing asks for a run")
-    asked = next((wish for wish in wishes if not in_quarantine(wish, history, policy)), wishes[0])
-    found = states(Case(asked, evidence, history, policy, now))
+    first = next((one for one in triggers if not in_quarantine(one, history, policy)), triggers[0])
+    return _judged(first, states(Case(first, evidence, history, policy, now)), policy, history)
+
+
+def _judged(asked: Asked, found: tuple[SafeguardState, ...], policy: Policy, history: History) -> Decision:
+    """What becomes of a trigger, given how every safeguard stands."""
     in_the_way = [state for state in found if not state.passed]
     mode = asked.mode or policy.mode
     if history.champion is None:

@@ -9,7 +9,6 @@ from driftloop.contracts.drift_signals import DriftSignal
 from driftloop.contracts.drift_status import DriftStatus
 from driftloop.contracts.model_commands import ModelCommand
 from driftloop.contracts.training_results import TrainingResult
-from driftloop.cores.record_fields import key_text
 from driftloop.processor import Record
 
 FrameMessage = ChallengeScores | DriftSignal | DriftStatus
@@ -25,7 +24,7 @@ CONTRACTS: dict[str, type[Incoming]] = {
 
 
 def raw_text(record: Record) -> str:
-    """The value of a record as text; raises ValueError where there is none, or it is not UTF-8."""
+    """The value of a record as text; raises ValueError if there is none or it is not UTF-8."""
     value = record.value()
     if value is None:
         raise ValueError("the record has no value")
@@ -33,7 +32,7 @@ def raw_text(record: Record) -> str:
 
 
 def decode(record: Record) -> Incoming:
-    """The message in a record; raises ValueError where it is none of its topic's contract."""
+    """The message in a record; raises ValueError if it does not follow its topic's contract."""
     contract = CONTRACTS.get(record.topic())
     if contract is None:
         raise ValueError(f"topic {record.topic()} is none of the coordinator's")
@@ -45,7 +44,8 @@ def decode(record: Record) -> Incoming:
 
 def _check_command(record: Record, command: ModelCommand) -> None:
     """A command comes from outside: what else would be taken silently for something else is refused."""
-    if key_text(record) != command.model_id:
+    key = record.key()
+    if (key.decode("utf-8", "replace") if isinstance(key, bytes) else key) != command.model_id:
         raise ValueError(f"the record's key is not its model_id '{command.model_id}'")
     if (name := repeated_key(raw_text(record))) is not None:
         raise ValueError(f"the key {name[:100]!r} stands there twice")

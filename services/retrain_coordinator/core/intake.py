@@ -1,5 +1,6 @@
 """Taking a complete frame in: scores first, then signals, then the status and its loss blocks."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from driftloop.contracts.drift_status import LossBlock
@@ -18,7 +19,7 @@ from retrain_coordinator.core.payoff import rule as payoff
 from retrain_coordinator.core.proof import canary, challenge, corrections, probation
 from retrain_coordinator.core.proof.segments import by_segment
 from retrain_coordinator.core.specs import Declared
-from retrain_coordinator.core.state import SIGNALS_KEPT, ModelState
+from retrain_coordinator.core.state import Asked, ModelState
 from retrain_coordinator.core.step import Step
 from retrain_coordinator.core.waiting import FRAMES, of_frames, of_model
 
@@ -28,9 +29,9 @@ an equal one, looked at block after block, must not swap places with it."""
 
 
 def take_in(step: Step, frame: FrameEvidence) -> None:
-    """Bring the state up to the frame, and decide wherever a loss block closed and at its end."""
+    """Apply a frame to the state; decide after each loss block that closed, and at the end of the frame."""
     state = step.state
-    state.applied = frame.position
+    state.apply_frame(frame.position)
     scoring.take(step, frame)
     if frame.status.spec_version < state.target_spec:
         _take_former(step, frame)
@@ -39,13 +40,12 @@ def take_in(step: Step, frame: FrameEvidence) -> None:
     _take_scores(step, frame)
     if step.known.goes_by_scores:
         _feed(step, frame)
-    state.signals = [*state.signals, *frame.signals][-SIGNALS_KEPT:]
     status = frame.status
-    state.active_signals = status.active_signals
+    state.take_signals(frame.signals, status.active_signals)
     for block in status.loss_blocks:
         _take_block(step, block)
-    state.rows, state.labelled_rows = status.rows, status.labelled_rows
-    state.metrics, state.tests = completed(status.metrics, step.spec), status.tests
+    state.count_rows(status.rows, status.labelled_rows)
+    state.take_figures(completed(status.metrics, step.spec), status.tests)
     step.row = None
     windows.note(step)
     lifecycle.settle(step)
@@ -70,13 +70,13 @@ def _found(step: Step, word: payoff.Verdict | None) -> Decision:
 def _keep_waits(step: Step, found: Decision, word: payoff.Verdict | None) -> None:
     state = step.state
     names = (*of_model(state, step.known, found, word), *(FRAMES & state.waits.keys()))
-    state.waits = {name: state.waits.get(name, step.now) for name in names}
+    state.keep_waits({name: state.waits.get(name, step.now) for name in names})
 
 
 def note_frames(state: ModelState, known: Declared, at: datetime) -> None:
     """Keep what the oldest frame waits for since `at`: that hangs on how topics interleave, so not on frames."""
     others = {name: since for name, since in state.waits.items() if name not in FRAMES}
-    state.waits = others | {name: state.waits.get(name, at) for name in of_frames(state, known)}
+    state.keep_waits(others | {name: state.waits.get(name, at) for name in of_frames(state, known)})
 
 
 def remind(step: Step) -> None:
@@ -89,9 +89,9 @@ def remind(step: Step) -> None:
 def _take_former(step: Step, frame: FrameEvidence) -> None:
     """A frame that was made under the target before: its rows count, and it says nothing about this one."""
     state, status = step.state, frame.status
-    state.rows, state.labelled_rows = status.rows, status.labelled_rows
-    state.target_row = status.labelled_rows
-    state.rows_at_run = status.labelled_rows
+    state.count_rows(status.rows, status.labelled_rows)
+    state.count_former(status.labelled_rows)
+    state.count_rows_from(status.labelled_rows)
     answers.answer_former(step, frame.signals)
     note_waits(step)
 
@@ -100,10 +100,13 @@ def consider(step: Step, command: Command | None = None) -> Decision:
     """Decide now; publish a decision to act, and a refusal once for each cause."""
     state = step.state
     word = payoff_word(step)
-    _quarantine(step, word)
-    decision = decide(
-        evidence_of(state, word, command), history_of(state, step.spec, step.fleet), step.policy, step.now
-    )
+    if step.policy.safeguards.quarantine_rows:
+        state.keep_signals(quarantine.still_standing(state.signals, state.active_signals))
+    evidence = evidence_of(state, word, command)
+    asked = tuple(asking(evidence, history_of(state, step.spec, step.fleet), step.policy, step.now))
+    _quarantine(step, word, asked)
+    history = history_of(state, step.spec, step.fleet)  # as the quarantine has left it
+    decision = decide(evidence, history, step.policy, step.now, asked)
     if decision.action == "retrain":
         runs.start(step, decision)
     elif decision.action == "reuse" and decision.version in state.versions:
@@ -113,28 +116,25 @@ def consider(step: Step, command: Command | None = None) -> Decision:
     return decision
 
 
-def _quarantine(step: Step, word: payoff.Verdict | None) -> None:
-    """Bring the quarantine up to what asks now, where the policy has one."""
+def _quarantine(step: Step, word: payoff.Verdict | None, asked: Sequence[Asked]) -> None:
+    """Bring the quarantine up to what asks now, if the policy has one."""
     state, rows = step.state, step.policy.safeguards.quarantine_rows
     if not rows:
         return
-    state.signals = quarantine.still_standing(state.signals, state.active_signals)
-    asked = asking(evidence_of(state, word), history_of(state, step.spec), step.policy, step.now)
     silent = ("payoff",) if word is not None and word.silent else ()
     row = state.labelled_rows if step.row is None else step.row
-    quarantine.observe(state, tuple(asked), row, rows, silent)
+    quarantine.observe(state, asked, row, rows, silent)
 
 
 def _refuse(step: Step, decision: Decision, *, answered: bool) -> None:
     state = step.state
     if decision.refused_by == ("approval",):
-        state.waits_for_approval = decision.trigger
+        state.wait_for_approval(decision.trigger)
     cause = f"{decision.trigger}:{','.join(decision.refused_by)}"
     same_story = decision.trigger == state.last_trigger and set(decision.refused_by) <= {"one_run", "patience"}
     if not answered and (same_story or cause in state.refusals):
         return
-    state.retry_at = decision.allowed_at
-    state.refusals = [*state.refusals, cause][-50:]
+    state.refuse(cause, decision.allowed_at)
     evidence = dict(decision.evidence)
     if decision.allowed_at is not None:
         evidence["allowed_at"] = decision.allowed_at.isoformat()
@@ -151,24 +151,24 @@ def _take_scores(step: Step, frame: FrameEvidence) -> None:
                 scored = canary.after(scored, frame.losses, frame.served, step.spec.challenge.look_rows)
             if tolerance is not None:
                 scored = by_segment(scored, pair, frame.segments, tolerance)
-            state.challenges[version] = scored
+            state.hold_challenge(scored)
         if frame.corrected:
-            state.challenges[version] = corrections.of_challenge(state.challenges[version], frame.corrected)
+            state.hold_challenge(corrections.of_challenge(state.challenges[version], frame.corrected))
     watched = state.probation
     if watched is not None:
         both = frame.losses.get(watched.champion, ()), frame.losses.get(watched.predecessor, ())
         if both[0] and len(both[0]) == len(both[1]):
             watched = probation.after(watched, *both)
-        state.probation = corrections.of_probation(watched, frame.corrected)
+        state.watch(corrections.of_probation(watched, frame.corrected))
 
 
 def _take_block(step: Step, block: LossBlock) -> None:
     state = step.state
-    state.labelled_rows = block.first_row + block.rows
+    state.count_rows(state.rows, block.first_row + block.rows)
     triggers = step.policy.triggers
     if triggers.payoff is None or triggers.attainable or block.model_version != opponent(state, step.spec):
         return
-    state.payoff = payoff.observe(state.payoff, _rule(step), payoff_feed.of_block(block, step.spec))
+    state.keep_books(payoff.observe(state.payoff, _rule(step), payoff_feed.of_block(block, step.spec)))
     step.row = state.labelled_rows
     consider(step)
 
@@ -181,18 +181,17 @@ def _feed(step: Step, frame: FrameEvidence) -> None:
         return
     archived = {version for version, entry in state.versions.items() if entry.status == "archived"}
     rows = payoff_feed.rows_of(frame, champion, archived)
-    state.feed += rows
-    while len(state.feed) >= block_rows:
-        block, state.feed = state.feed[:block_rows], state.feed[block_rows:]
+    state.feed_rows(rows)
+    while (block := state.take_block(block_rows)) is not None:
         evidence = payoff_feed.evidence_of_rows(block, state.champion or champion)
-        state.payoff = payoff.observe(state.payoff, _rule(step), evidence)
+        state.keep_books(payoff.observe(state.payoff, _rule(step), evidence))
         step.row = max(0, frame.status.labelled_rows - len(state.feed))
         consider(step)
     step.row = None
 
 
 def payoff_word(step: Step) -> payoff.Verdict | None:
-    """What the payoff rule says now; None where the policy has none, or no version can be judged."""
+    """What the payoff rule says now; None if the policy has none, or no version can be judged."""
     state = step.state
     if step.policy.triggers.payoff is None or opponent(state, step.spec) is None:
         return None

@@ -22,7 +22,7 @@ from driftloop.contracts.message import FramePosition, Version
 from driftloop.spec.model_spec import ModelSpec
 from retrain_coordinator.core.lifecycle.target import opponent
 from retrain_coordinator.core.proof.corrections import corrected_of
-from retrain_coordinator.core.state import VERSIONS_KEPT, ModelState, Waiting
+from retrain_coordinator.core.state import ModelState, Waiting
 
 FRAMES_WAITING = 2_000
 """Frames that may wait for scores; beyond, the oldest goes on without: a scorer that is down must
@@ -75,18 +75,15 @@ class Head:
 
 
 def add(state: ModelState, message: ChallengeScores | DriftSignal | DriftStatus, raw: str, at: datetime) -> bool:
-    """Let a message wait for its frame to be complete; False where the frame has been taken in already."""
+    """Let a message wait for its frame to be complete; False if the frame has been taken in already."""
     offset = message.position.offset
     if state.applied is not None and offset <= state.applied.offset:
         return False
-    waiting = state.waiting.setdefault(offset, Waiting())
+    waiting = state.frame(offset)
     if isinstance(message, ChallengeScores):
         waiting.scores.append(raw)
         waiting.told = sorted({*waiting.told, *message.losses, *message.refused})
-        state.scores_at = at if state.scores_at is None else max(state.scores_at, at)
-        told = {version: max(offset, state.told.get(version, -1)) for version in (*message.losses, *message.refused)}
-        newest = sorted((state.told | told).items(), key=lambda entry: (entry[1], entry[0]))
-        state.told = dict(newest[-VERSIONS_KEPT:])
+        state.hear_scores(offset, (*message.losses, *message.refused), at)
     elif isinstance(message, DriftSignal):
         waiting.signals.append(raw)
     elif message.segment == "":
@@ -96,7 +93,7 @@ def add(state: ModelState, message: ChallengeScores | DriftSignal | DriftStatus,
 
 
 def head(state: ModelState, spec: ModelSpec, *, scored_always: bool = False) -> Head | None:
-    """The oldest frame that waits; None where none does, or detection has not reported it yet.
+    """The oldest frame that waits; None if none does, or detection has not reported it yet.
 
     `scored_always`: the policy goes by scores, so they are expected whenever a version serves.
     """
@@ -115,7 +112,7 @@ def head(state: ModelState, spec: ModelSpec, *, scored_always: bool = False) -> 
 
 
 def deadline(state: ModelState, found: Head) -> datetime | None:
-    """When a frame that is not complete goes on all the same, by the log's time; None where it is complete."""
+    """When a frame that is not complete goes on all the same, by the log's time; None if it is complete."""
     if found.is_complete:
         return None
     if found.signals_missing <= 0 and all(state.told.get(version, -1) > found.offset for version in found.missing):
@@ -137,7 +134,7 @@ def next_complete(
         due = deadline(state, found)
         if until is None or due is None or due > until:
             return None
-    del state.waiting[found.offset]
+    state.take_out(found.offset)
     _pass_over(state)
     raws = (*found.waiting.carried, *found.waiting.signals)
     signals = sorted((DriftSignal.from_json(raw) for raw in raws), key=_signal_order)
@@ -171,7 +168,7 @@ def _pass_over(state: ModelState) -> None:
     if reported is None:
         return
     for offset in sorted(offset for offset in state.waiting if offset < reported):
-        state.waiting[reported].carried += state.waiting.pop(offset).signals
+        state.frame(reported).carried += state.take_out(offset).signals
 
 
 def _united(scores: Sequence[ChallengeScores]) -> dict[Version, tuple[float, ...]]:

@@ -1,9 +1,12 @@
 """The declared specs, and the policy of each."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 from driftloop.contracts.model_specs import ModelSpecPublished
+from driftloop.cores.spec_table import SpecTable
+from driftloop.processor import KeptOut, Record
 from driftloop.spec.compatibility import target_of
 from driftloop.spec.model_spec import ModelSpec
 from driftloop.spec.policy import Policy, Triggers, policy_of
@@ -35,6 +38,29 @@ class Declared:
     def goes_by_scores(self) -> bool:
         """Whether the policy goes by scores."""
         return self.policy.triggers.payoff is not None and self.policy.triggers.attainable
+
+
+class DeclaredSpecs:
+    """The newest usable spec of each model with its policy; the table's rule is that of every service."""
+
+    def __init__(self) -> None:
+        self._table = SpecTable()
+        self._declared: dict[str, tuple[ModelSpecPublished, Declared]] = {}
+
+    def take(self, records: Sequence[Record]) -> list[KeptOut]:
+        """Rows of `model-specs`; gives what was kept out, or taken without some fields."""
+        return self._table.take(records)
+
+    def get(self, model_id: str) -> Declared | None:
+        """What is declared for a model; None if it has no spec or the spec was withdrawn."""
+        newest = self._table.newest(model_id)
+        if newest is None:
+            self._declared.pop(model_id, None)
+            return None
+        known = self._declared.get(model_id)
+        if known is None or known[0] is not newest:
+            known = self._declared[model_id] = newest, declared(newest)
+        return known[1]
 
 
 def declared(published: ModelSpecPublished) -> Declared:

@@ -87,9 +87,9 @@ def _without_a_wish(state: ModelState, known: Declared, word: Verdict | None) ->
 def waits_of(
     state: ModelState, known: Declared, now: datetime, word: Verdict | None = None, fleet: tuple[int, int] | None = None
 ) -> tuple[str, ...]:
-    """The names of all that a model waits for; empty where it has nothing to do.
+    """The names of all that a model waits for; empty if it has nothing to do.
 
-    `word` is what the payoff rule says, where the policy has one.
+    `word` is what the payoff rule says, if the policy has one.
     """
     found = decide(evidence_of(state, word), history_of(state, known.spec, fleet), known.policy, now)
     return (*of_frames(state, known), *of_model(state, known, found, word))

@@ -86,7 +86,7 @@ class AvroTopic:
             ours = {name: self.schema[name] for name in ("name", "namespace") if name in self.schema}
             parsed = None if breaks else self._reader if same else self._parsed({**schema, **ours})
         except (*_UNREADABLE, AttributeError, RecursionError, fastavro.schema.SchemaParseException) as error:
-            raise ValueError(f"the registry's schema is none that Avro knows: {error}") from error
+            raise ValueError(f"the registry's schema is not one that Avro knows: {error}") from error
         if breaks:
             raise ValueError(f"the registry's schema does not resolve to ours: {breaks[0]}")
         return Foreign(parsed, same)

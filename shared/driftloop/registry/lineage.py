@@ -34,7 +34,7 @@ class Lineage:
 
 
 def lineage(view: RegistryView, model_id: str, version: str) -> Lineage | None:
-    """The story of a version; None where the view does not know it."""
+    """The story of a version; None if the view does not know it."""
     known = view.version(model_id, version)
     if known is None:
         return None

@@ -33,7 +33,7 @@ class RunInfo:
     metrics: dict[str, float] = field(default_factory=dict)
 
     def facts(self) -> dict[str, Any]:
-        """All of it, for JSON."""
+        """All fields, for JSON."""
         return {**asdict(self), "asked_at": self.asked_at.isoformat(), "remarks": list(self.remarks)}
 
 

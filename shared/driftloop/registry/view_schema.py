@@ -27,7 +27,7 @@ def fingerprint() -> str:
 
 
 def fit_schema(engine: Engine) -> bool:
-    """Make the tables as this release has them; true where those of another one were thrown away.
+    """Make the tables as this release has them; true if those of another one were thrown away.
 
     Only tables of the view's own names are touched.
     """

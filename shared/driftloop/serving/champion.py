@@ -131,7 +131,7 @@ class ChampionWatcher:
         self.close()
 
     def champion(self, model_id: str) -> Champion | None:
-        """The version that serves now, or None where there is none yet."""
+        """The version that serves now, or None if there is none yet."""
         return self._champions.get(model_id)
 
     def challenger(self, model_id: str) -> Champion | None:
@@ -142,7 +142,7 @@ class ChampionWatcher:
         """Who serves a key (a customer, a session): the champion or, for its share of the keys, the challenger.
 
         Sticky: a key stays with its version for as long as the canary runs, on every server alike.
-        None where there is no champion yet.
+        None if there is no champion yet.
         """
         champion, challenger = self._champions.get(model_id), self._challengers.get(model_id)
         if champion is None or challenger is None or challenger.version == champion.version:

@@ -55,7 +55,7 @@ class OutcomePublisher:
         self.close()
 
     def publish(self, outcome: PredictionOutcome | Mapping[str, Any]) -> None:
-        """Send one outcome; raises ValueError where it breaks the contract."""
+        """Send one outcome; raises ValueError if it breaks the contract."""
         checked = outcome if isinstance(outcome, PredictionOutcome) else PredictionOutcome.model_validate(outcome)
         value = checked.model_dump_json(exclude_unset=True).encode()
         self._sender.send(PREDICTION_OUTCOMES, checked.prediction_id, value, content_header(JSON))
@@ -75,7 +75,7 @@ class OutcomePublisher:
         self._sender.send(PREDICTION_LABELS, checked.prediction_id, value, content_header(JSON))
 
     def flush(self, seconds: float = 30.0) -> None:
-        """Wait until everything is on the log; raises DeliveryError where something is not."""
+        """Wait until everything is on the log; raises DeliveryError if something is not."""
         self._sender.flush(seconds)
 
     def close(self, seconds: float = 30.0) -> None:

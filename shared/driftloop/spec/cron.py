@@ -13,7 +13,7 @@ _YEARS_SEARCHED = 5
 
 
 def cron_problem(cron: str) -> str | None:
-    """What is wrong with an expression, in a sentence; None where it can be read.
+    """What is wrong with an expression, in a sentence; None if it can be read.
 
     >>> cron_problem("0 3 * * 1"), cron_problem("61 * * * *")
     (None, "cron '61 * * * *': minute 61 is not in 0…59")
@@ -26,7 +26,7 @@ def cron_problem(cron: str) -> str | None:
 
 
 def next_after(cron: str, moment: datetime) -> datetime | None:
-    """The first moment later than `moment` that fits; None where none does within five years.
+    """The first moment later than `moment` that fits; None if none does within five years.
 
     >>> next_after("0 3 * * 1", datetime(2026, 11, 22, 10, 0, tzinfo=UTC)).isoformat()
     '2026-11-23T03:00:00+00:00'

@@ -65,7 +65,7 @@ def parse_expression(text: str) -> Expression:
 
 
 def check_expression(text: str, features: Mapping[str, bool]) -> Expression:
-    """The expression, checked against the features it may read (name → True where it is a raw number).
+    """The expression, checked against the features it may read (name → True if it is a raw number).
 
     Raises ValueError where it names another.
 

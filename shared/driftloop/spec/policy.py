@@ -192,7 +192,7 @@ class Policy(SpecPart):
 
 @cache
 def preset(name: str) -> Policy:
-    """The preset of that name; raises ValueError where there is none.
+    """The preset of that name; raises ValueError if there is none.
 
     >>> preset("metrics-forecast").safeguards.maximum_runs
     3
@@ -210,7 +210,7 @@ def combined_weights(declared: str | Mapping[str, Any]) -> Mapping[str, float]:
 
 
 def policy_of(declared: str | Mapping[str, Any]) -> Policy:
-    """The policy that a model's spec declares; raises ValueError where it makes no sense.
+    """The policy that a model's spec declares; raises ValueError if it makes no sense.
 
     >>> policy_of({"preset": "default", "safeguards": {"least_gap_seconds": 60}}).safeguards.least_gap_seconds
     60.0

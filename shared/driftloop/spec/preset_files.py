@@ -16,7 +16,7 @@ def preset_names() -> tuple[str, ...]:
 
 
 def preset_data(name: str) -> dict[str, Any]:
-    """What the file of a preset says; raises ValueError where there is none."""
+    """What the file of a preset says; raises ValueError if there is none."""
     if name not in preset_names():
         raise ValueError(f"there is no policy preset {name!r}; the presets are {', '.join(preset_names())}")
     return dict(yaml.safe_load(files("driftloop.spec").joinpath("presets", f"{name}.yaml").read_text(encoding="utf-8")))

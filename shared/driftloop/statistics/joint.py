@@ -109,7 +109,7 @@ class Directions:
 def joint_profile(columns: Mapping[str, Column], profiles: Mapping[str, NumericProfile]) -> JointProfile | None:
     """How columns go together, of their rows in time order; a missing value counts as the column's mean.
 
-    None where fewer than two of them vary, or there are too few rows to tell.
+    None if fewer than two of them vary, or there are too few rows to tell.
     """
     varying = {name: profile for name, profile in profiles.items() if profile.variance > 0}
     half = min((profile.rows for profile in varying.values()), default=0) // 2

@@ -65,7 +65,7 @@ def row_losses(
     predictions: Mapping[str, NDArray[np.generic]],
     labels: Mapping[str, NDArray[np.generic]],
 ) -> Floats:
-    """The mean over the target fields of each row's losses (the loss itself where there is one field)."""
+    """The mean over the target fields of each row's losses (the loss itself if there is one field)."""
     losses = [field_losses(field, predictions[name], labels[name]) for name, field in target.items()]
     mean: Floats = np.mean(losses, axis=0)
     return mean

@@ -45,7 +45,7 @@ class Season:
 
     @classmethod
     def of(cls, profile: SeasonProfile) -> Self:
-        """That of a profile."""
+        """The season in a profile."""
         return cls(np.array(profile.means), np.array(profile.deviations))
 
     def removed(self, values: Floats, hours: Ints) -> Floats:
@@ -63,7 +63,7 @@ def learnt_season(values: Floats, at: Ints) -> tuple[Season, Floats] | None:
 
     An hour with few rows leans on the whole, one without any is as the whole. From each value that season is
     removed which the *other* weeks show: a season that the value itself is part of takes away too much of it, and
-    rows to come would scatter more than the reference says. None where the values do not vary.
+    rows to come would scatter more than the reference says. None if the values do not vary.
     """
     present = ~np.isnan(values)
     known, hours = values[present], hours_of_week(at[present])

@@ -33,9 +33,10 @@ def configure_logs(service: str, *, format: LogFormat | None = None, level: str 
         cache_logger_on_first_use=True,
     )
     structlog.contextvars.bind_contextvars(service=service)
-    client = logging.getLogger("driftloop.kafka.client")
-    client.handlers = [_ToStructlog()]
-    client.setLevel(logging.WARNING)
+    for name, event in (("driftloop.kafka.client", "kafka client"), ("opentelemetry", "telemetry")):
+        library = logging.getLogger(name)
+        library.handlers, library.propagate = [_ToStructlog(event)], False
+        library.setLevel(logging.WARNING)
 
 
 class _Stderr:
@@ -54,8 +55,9 @@ class _ToStructlog(logging.Handler):
     While its broker is away a client says so at every attempt of every connection, fifty times a second.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, event: str) -> None:
         super().__init__()
+        self._event = event
         self._said: dict[str, tuple[float, int]] = {}
 
     def emit(self, record: logging.LogRecord) -> None:
@@ -70,4 +72,4 @@ class _ToStructlog(logging.Handler):
             self._said.clear()
         self._said[same] = now, 0
         repeated = {"repeated": held} if held else {}
-        structlog.get_logger().log(record.levelno, "kafka client", words=words, **repeated)
+        structlog.get_logger().log(record.levelno, self._event, words=words, **repeated)

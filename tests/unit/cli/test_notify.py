@@ -18,7 +18,7 @@ from driftloop.tools.cli.main import app
 from operations_console.adapters.deliverer import Delivery, read_rules
 from operations_console.core.notify.wording import Telling
 
-TOLD = Telling("hook", "k", "open", "id-1", "title", "text", "page", "plant", "harm", "http://console/models/plant")
+TOLD = Telling("hook", "open", "id-1", "title", "text", "page", "plant", "harm", "http://console/models/plant")
 
 
 @pytest.fixture
@@ -82,7 +82,7 @@ def test_a_webhook_is_signed_and_carries_its_key(tmp_path: Path, receiver: Any):
         threading.Event().wait(0.01)
     delivery.close()
     ((path, headers, body),) = receiver.got
-    assert ended == [(TOLD, True)]
+    assert ended == [(TOLD, "delivered")]
     assert (path, headers["Idempotency-Key"]) == ("/hook", "id-1-open")
     assert headers["X-Driftloop-Signature"] == "sha256=" + hmac.new(b"s3cret", body, hashlib.sha256).hexdigest()
     assert json.loads(body)["kind"] == "harm"

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -20,6 +21,7 @@ from driftloop.testing.records import START_MS, FakeRecord
 from operations_console.core.notify.incidents import INPUTS
 from operations_console.core.notify.processor import Notifier
 from operations_console.core.notify.rules import Quiet, Rules
+from operations_console.core.notify.sending import AT_ONCE, End, PassedOver
 from operations_console.core.notify.wording import Telling, pagerduty_body, slack_body, webhook_body
 
 from .conftest import decision, event, signal, status
@@ -36,23 +38,33 @@ HARM = ("error:mixture-cusum",)
 
 @dataclass(slots=True)
 class Receiver:
-    """A deliverer of a test: `fails` decides whether a delivery arrives; what arrived is kept."""
+    """A deliverer of a test: `fails` decides whether a delivery arrives, `unheard` whether its end is never heard;
+    what arrived is kept. What was begun arrives in the turn after."""
 
     fails: Iterator[bool] = field(default_factory=lambda: iter(lambda: False, True))
+    unheard: Iterator[bool] = field(default_factory=lambda: iter(lambda: False, True))
     arrived: list[Telling] = field(default_factory=list)
-    ended: list[tuple[Telling, bool]] = field(default_factory=list)
+    begun: list[Telling] = field(default_factory=list)
+    ended: list[tuple[Telling, End]] = field(default_factory=list)
+    given_up: list[tuple[Telling, PassedOver]] = field(default_factory=list)
 
     def start(self, told: Telling) -> None:
-        if any(told == one for one, _ in self.ended):
-            return
-        failed = next(self.fails)
-        if not failed:
-            self.arrived.append(told)
-        self.ended.append((told, not failed))
+        self.begun.append(told)
 
-    def results(self) -> list[tuple[Telling, bool]]:
+    def deliver(self) -> None:
+        for told in self.begun:
+            failed = next(self.fails)
+            if not failed:
+                self.arrived.append(told)
+            self.ended.append((told, "unknown" if next(self.unheard) else "refused" if failed else "delivered"))
+        self.begun = []
+
+    def results(self) -> list[tuple[Telling, End]]:
         ended, self.ended = self.ended, []
         return ended
+
+    def passed_over(self, told: Telling, why: PassedOver) -> None:
+        self.given_up.append((told, why))
 
 
 @dataclass(slots=True)
@@ -70,7 +82,7 @@ class Process:
 
     def restart(self) -> None:
         """Killed, and started anew from what was committed."""
-        self.receiver.ended = []
+        self.receiver.begun, self.receiver.ended = [], []
         self.core = Notifier(self.rules, self.receiver)
         self.core.restore(0, self.state.items())
 
@@ -88,10 +100,18 @@ class Process:
 
     def turn(self, seconds: float = 1.0) -> Effects:
         self.now += timedelta(seconds=seconds)
+        self.receiver.deliver()
         return self.commit(self.core.wake(self.now))
 
+    def abort(self) -> None:
+        """A turn whose transaction is aborted: the same process goes on from what was committed before."""
+        self.receiver.deliver()
+        self.core.wake(self.now)
+        self.core.revoke(0)
+        self.core.restore(0, self.state.items())
+
     def settle(self) -> None:
-        for _ in range(60):
+        for _ in range(120):
             self.turn(60)
 
     @property
@@ -172,36 +192,196 @@ def test_a_receiver_that_is_away_is_tried_later_and_later():
     process = Process(Receiver(iter([True] * 5 + [False] * 99)))
     process.say(topics.DRIFT_SIGNALS, signal("plant", 1))
     waits = []
-    while not process.told:
-        wish = process.turn(0).wake_at
-        assert wish is not None
+    while (wish := process.turn(0).wake_at) is not None:
         waits.append(round((wish - process.now).total_seconds(), 1))
         process.now = wish
     assert [one for one in waits if one > 1] == [5, 10, 20, 40, 80]
 
 
-@settings(max_examples=60)
-@given(st.integers(0, 10**9))
-def test_kills_and_failures_lose_nothing_and_a_key_is_never_used_for_two_things(seed: int):
+def lived_through(seed: int, channel: dict[str, Any]) -> tuple[Process, set[tuple[str, str]]]:
+    """Incidents over kills, aborted transactions, refusals and answers that never came; and what was to be told."""
     choose = random.Random(seed)
-    process = Process(Receiver(iter(lambda: choose.random() < 0.33, "never")))
+    chance = lambda share: iter(lambda: choose.random() < share, "never")  # noqa: E731
+    rules = Rules.model_validate({"channels": {"hook": channel}, "rules": [{"to": ["hook"]}]})
+    process = Process(Receiver(chance(0.33), chance(0.1)), rules=rules)
     wanted = set()
     for number in range(12):
         model = f"m{number}"
         process.say(topics.DRIFT_SIGNALS, at_frame(signal(model, 1), 1))
         wanted.add((model, "open"))
-        for _ in range(choose.randint(0, 3)):
+        for _ in range(choose.randint(0, 4)):
             process.turn(choose.choice([1, 30]))
-            if choose.random() < 0.5:
+            if choose.random() < 0.4:
+                process.receiver.deliver()
                 process.restart()
+            elif choose.random() < 0.2:
+                process.abort()
         if choose.random() < 0.5:
             process.say(topics.DRIFT_STATUS, status(model, 5, 0.1))
             wanted.add((model, "over"))
+    process.receiver.unheard = chance(0.0)
     process.settle()
+    assert not any(queue.pending for one in process.core.standing for queue in one.queues.values())
+    return process, wanted
+
+
+@settings(max_examples=60)
+@given(st.integers(0, 10**9))
+def test_kills_and_failures_lose_nothing_and_a_key_is_never_used_for_two_things(seed: int):
+    process, wanted = lived_through(seed, {"kind": "webhook", "url": "http://hook"})
     arrived = {(one.model_id, one.what) for one in process.receiver.arrived}
     assert arrived == wanted
     keys = {one.idempotency_key for one in process.receiver.arrived}
-    assert len(keys) == len(wanted)
+    assert (len(keys), process.receiver.given_up) == (len(wanted), [])
+
+
+@settings(max_examples=60)
+@given(st.integers(0, 10**9))
+def test_a_receiver_without_keys_is_told_twice_at_most_and_what_may_be_lost_is_said(seed: int):
+    process, wanted = lived_through(seed, {"kind": "slack", "url": "http://slack"})
+    arrived = Counter((one.model_id, one.what) for one in process.receiver.arrived)
+    assert max(arrived.values()) <= 2
+    said = {(told.model_id, told.what) for told, why in process.receiver.given_up if why == "unsure"}
+    assert wanted - said <= set(arrived) <= wanted
+
+
+def test_what_is_about_to_be_sent_is_committed_before_it_is_sent():
+    process = Process()
+    process.say(topics.DRIFT_SIGNALS, signal("plant", 1))
+    (entry,) = process.state.values()
+    assert (b'"sending":true' in entry, process.receiver.begun) == (True, [])
+    process.turn(0)
+    assert len(process.receiver.begun) == 1
+
+
+def test_over_is_not_sent_before_it_is_committed_that_open_was_told():
+    process = Process()
+    process.say(topics.DRIFT_SIGNALS, signal("plant", 1))
+    process.turn(0)
+    process.say(topics.DRIFT_STATUS, status("plant", 5, 0.1))
+    process.turn(0)
+    process.receiver.begun = []
+    process.restart()
+    process.settle()
+    assert process.told == [("hook", "harm", "open"), ("hook", "harm", "over")]
+
+
+def test_an_aborted_transaction_forgets_no_delivery():
+    process = Process()
+    process.say(topics.DRIFT_SIGNALS, signal("plant", 1))
+    process.turn(0)
+    process.abort()
+    process.settle()
+    assert process.told == [("hook", "harm", "open")]
+
+
+def test_a_log_that_is_never_quiet_keeps_nobody_from_being_told():
+    process = Process()
+    process.say(topics.DRIFT_SIGNALS, signal("plant", 1))
+    for number in range(2, 6):
+        process.receiver.deliver()
+        process.say(topics.DRIFT_STATUS, status("other", number, 0.1))
+    assert process.told == [("hook", "harm", "open")]
+
+
+def test_a_process_that_never_lives_to_commit_a_delivery_tells_of_everything():
+    process = Process()
+    for number in range(3 * AT_ONCE):
+        process.say(topics.DRIFT_SIGNALS, signal(f"m{number}", 1))
+    for _ in range(4):
+        process.restart()
+        process.commit(process.core.wake(process.now))
+        process.core.wake(process.now)
+        process.receiver.deliver()
+    assert {one.model_id for one in process.receiver.arrived} == {f"m{number}" for number in range(3 * AT_ONCE)}
+
+
+def test_a_receiver_that_hangs_takes_no_more_than_its_own_share():
+    rules = {**RULES, "rules": [{"to": ["hook"]}, {"to": ["team"]}]}
+    process = Process(rules=Rules.model_validate(rules))
+    for number in range(AT_ONCE * 3):
+        process.say(topics.DRIFT_SIGNALS, signal(f"m{number}", 1))
+    process.commit(process.core.wake(process.now))
+    assert Counter(one.channel for one in process.receiver.begun) == {"hook": AT_ONCE, "team": 1}
+
+
+def test_after_three_days_a_message_is_given_up_and_that_is_said():
+    process = Process(Receiver(iter(lambda: True, False)))
+    process.say(topics.DRIFT_SIGNALS, signal("plant", 1))
+    while not process.receiver.given_up:
+        process.turn(60)
+    assert timedelta(days=3) < process.now - NOW < timedelta(days=4)
+    assert [why for _, why in process.receiver.given_up] == ["given_up"]
+    assert not any(queue.pending for one in process.core.standing for queue in one.queues.values())
+
+
+DAILY = {**RULES, "rules": [{"kinds": ["shift"], "to": ["team"], "digest": "0 8 * * *"}]}
+
+
+def test_a_digest_tells_of_all_in_one_message_at_its_moment():
+    process = Process(rules=Rules.model_validate(DAILY))
+    for model in ("plant", "pricing"):
+        process.say(topics.DRIFT_SIGNALS, signal(model, 1, harmful=False))
+    process.say(topics.DRIFT_STATUS, status("plant", 5, 0.1))
+    while process.now.hour != 7:
+        process.turn(600)
+    assert process.told == []
+    process.settle()
+    (told,) = process.receiver.arrived
+    assert (told.what, told.title) == ("digest", "2 incidents of 2 models")
+    assert [(one.model_id, one.what) for one in told.incidents] == [
+        ("plant", "open"), ("plant", "over"), ("pricing", "open"),
+    ]  # fmt: skip
+    assert b'"incidents": [{' in webhook_body(told)
+
+
+def test_what_is_over_after_its_digest_is_in_the_next_one():
+    process = Process(rules=Rules.model_validate(DAILY))
+    process.say(topics.DRIFT_SIGNALS, signal("plant", 1, harmful=False))
+    while not process.told:
+        process.turn(600)
+    first = process.now
+    process.say(topics.DRIFT_STATUS, status("plant", 5, 0.1))
+    while len(process.told) < 2:
+        process.turn(600)
+    assert (process.now - first, process.now.hour, process.state) == (timedelta(days=1), 8, process.state)
+    process.settle()
+    assert process.state == {}
+
+
+@settings(max_examples=30)
+@given(st.integers(0, 10**9))
+def test_a_digest_over_kills_and_refusals_keeps_its_key_and_what_is_in_it(seed: int):
+    choose = random.Random(seed)
+    rules = Rules.model_validate({"channels": RULES["channels"], "rules": [{"to": ["hook"], "digest": "*/5 * * * *"}]})
+    process = Process(Receiver(iter(lambda: choose.random() < 0.33, "never")), rules=rules)
+    for number in range(8):
+        process.say(topics.DRIFT_SIGNALS, signal(f"m{number}", 1))
+        process.turn(choose.choice([1, 100]))
+        if choose.random() < 0.5:
+            process.restart()
+    process.settle()
+    content = {one.idempotency_key: one for one in process.receiver.arrived}
+    assert all(content[one.idempotency_key] == one for one in process.receiver.arrived)
+    told = Counter(incident.model_id for one in content.values() for incident in one.incidents)
+    assert told == {f"m{number}": 1 for number in range(8)}
+
+
+def test_that_it_is_over_is_no_reason_to_wake_anybody():
+    quiet = {"from": "00:00", "until": "23:00"}
+    process = Process(rules=Rules.model_validate({**RULES, "rules": [{"to": ["team"], "quiet": quiet}]}))
+    process.now = process.now.replace(hour=23, minute=10)
+    process.say(topics.DRIFT_SIGNALS, signal("plant", 1, harmful=False))
+    process.turn(0)
+    process.turn(0)
+    assert process.told == [("team", "shift", "open")]
+    process.now += timedelta(hours=2)
+    process.say(topics.DRIFT_STATUS, status("plant", 5, 0.1))
+    process.settle()
+    assert len(process.told) == 1
+    while len(process.told) < 2:
+        process.turn(600)
+    assert process.now.hour == 23
 
 
 def test_without_kills_nothing_arrives_twice():
@@ -231,7 +411,7 @@ def test_quiet_hours_go_over_midnight(at: str, over: str):
 def test_pages_know_no_quiet_hours():
     rules = Rules.model_validate({**RULES, "rules": [{"to": ["hook"], "quiet": {"from": "00:00", "until": "23:59"}}]})
     now = datetime(2026, 3, 1, 12, tzinfo=UTC)
-    assert rules.route("m", "harm", now) == {"hook": (now, False)}
+    assert rules.route("m", "harm", now) == {"hook": (now, False, False)}
     assert rules.route("m", "shift", now)["hook"].at > now
 
 
@@ -258,6 +438,8 @@ def test_what_still_stands_after_a_while_is_told_to_others_too(over_after: int, 
         {"channels": {"x": {"kind": "pagerduty"}}},
         {"channels": {"x": {"kind": "mail", "host": "h"}}},
         {"rule": []},
+        {**RULES, "rules": [{"to": ["hook"], "digest": "at eight"}]},
+        {"channels": {"x": {"kind": "pagerduty", "key_file": "k"}}, "rules": [{"to": ["x"], "digest": "0 8 * * *"}]},
     ],
 )
 def test_rules_that_would_keep_somebody_asleep_are_refused(wrong: dict):

@@ -69,6 +69,17 @@ def test_the_page_opens_without_a_network():
     assert "http" not in html(told(story())).replace("http-equiv", "")
 
 
+def test_a_report_names_what_moved_and_the_segments_that_are_asked_for():
+    models = viewed(story()).models.values()
+    (plain,), (whole,) = (report(models, START, UNTIL, segments=asked).models for asked in (False, True))
+    assert (plain.segments, list(plain.moved)) == ([], ["x", "segment site=a"])
+    assert [(one.segment, one.loss, one.alarms) for one in whole.segments] == [
+        ("site=a", 0.4, ["error:mixture-cusum"])
+    ]  # fmt: skip
+    for form in ("html", "markdown", "json"):
+        assert "site=a" in report_text(report(models, START, UNTIL, segments=True), form)
+
+
 @pytest.mark.parametrize("text", ["", "7", "d", "0d", "-1d", "7y", "٣d"])
 def test_a_span_that_is_none_is_refused(text: str):
     with pytest.raises(ValueError, match="span"):

@@ -3,7 +3,8 @@ import xml.etree.ElementTree as ET
 import numpy as np
 import pytest
 
-from driftloop.tools.reports.chart import Line, Mark, Span, line_chart, ticks
+from driftloop.axis import ticks
+from driftloop.tools.reports.chart import Line, Mark, Span, line_chart
 from driftloop.tools.reports.page import Listing, Page, Picture, page_html
 
 ROWS = np.arange(5000.0)

@@ -5,8 +5,9 @@ import pytest
 from driftloop.contracts.message import derive_id
 from driftloop.contracts.model_commands import ModelCommand
 from driftloop.contracts.signed_commands import drawn_key, public_key, signed
-from driftloop.contracts.topics import MODEL_COMMANDS
+from driftloop.contracts.topics import MODEL_COMMANDS, MODEL_SPECS
 from driftloop.spec.model_spec import Permissions
+from driftloop.testing.records import FakeRecord
 
 HARMFUL = {"triggers": {"harmful_drift": True, "payoff": None}}
 KEY = drawn_key()
@@ -81,7 +82,7 @@ def test_nobody_may_where_the_list_is_empty_and_other_commands_stay_free(story):
 
 def test_a_model_without_a_spec_is_refused(story):
     told = story()
-    told.core._specs.clear()
+    told.core.take_table(MODEL_SPECS, [FakeRecord(MODEL_SPECS, key="m")])
     told.command("retrain")
     assert "apply its spec first" in told.decisions[-1].reason
 

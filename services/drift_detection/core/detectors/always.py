@@ -2,11 +2,18 @@
 
 import numpy as np
 
-from drift_detection.core.detectors.protocol import Floats, LossReference, State
+from drift_detection.core.detectors.protocol import DetectorDefaults, Floats, LossReference, State
 
 
-class EveryKRows:
+class EveryKRows(DetectorDefaults):
     """Alarms every `rows` rows, whatever it sees.
+
+    Parameters
+    ----------
+    reference
+        Is told again and not used.
+    rows
+        Rows from one alarm to the next; at least 1.
 
     Examples
     --------
@@ -39,12 +46,12 @@ class EveryKRows:
 
     @property
     def onset_rows_ago(self) -> int:
-        """It knows of no onset."""
+        """Always 0: it estimates no onset."""
         return 0
 
     @property
     def reference_level(self) -> tuple[float, int]:
-        """As it was told; it makes no use of it."""
+        """The reference that it was given and does not use."""
         return self._mean
 
     def update(self, value: float) -> bool:

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from drift_detection.core.detectors.cusum import ONE, Integers
+from drift_detection.core.detectors.cusum import ONE, Cusum, Integers
 from drift_detection.core.detectors.level import Level
 from drift_detection.core.detectors.protocol import Floats, LossReference
 from drift_detection.core.detectors.watch import WatchingDetector
@@ -25,7 +25,19 @@ class BettingCusum(WatchingDetector):
     below 1 reaches e^h once in e^h rows or less often. Neighbours' correlation is taken out by the
     expectation (first order).
 
-    Parameters as in `WatchingDetector`.
+    Parameters
+    ----------
+    reference
+        What is known of the losses before the version serves; `bound` is where they are clipped.
+    false_alarm_rate
+        False alarms per row that are accepted on stationary losses. Without it, the model's budget sets it.
+    learning_rows
+        Reference rows before anything is judged.
+    doubt
+        Standard errors that are added to the reference mean.
+    slack
+        Nats that are added to the threshold `log(1 / false_alarm_rate)`: -0.5 was measured to bring the rate of
+        false alarms to the declared one, 0 keeps the bound.
 
     Examples
     --------
@@ -41,8 +53,6 @@ class BettingCusum(WatchingDetector):
     detection. Waudby-Smith, Ramdas 2023, Estimating means of bounded random variables by betting.
     """
 
-    components = len(STAKES)
-
     def __init__(
         self,
         reference: LossReference = LossReference(),  # noqa: B008 - frozen
@@ -52,10 +62,25 @@ class BettingCusum(WatchingDetector):
         doubt: float = 3.0,
         slack: float = -0.5,
     ) -> None:
-        self.unit = reference.bound / STEPS
-        super().__init__(reference, false_alarm_rate, learning_rows, doubt, slack)
+        super().__init__(
+            _BoundedLosses(reference.bound),
+            reference,
+            false_alarm_rate=false_alarm_rate,
+            learning_rows=learning_rows,
+            doubt=doubt,
+            slack=slack,
+        )
 
-    def _as_level(self, reference: LossReference) -> Level:
+
+class _BoundedLosses:
+    """Losses in 0…bound, counted in steps of it (`drift_detection.core.detectors.levels.LossModel`)."""
+
+    components = len(STAKES)
+
+    def __init__(self, bound: float) -> None:
+        self.unit = bound / STEPS
+
+    def as_level(self, reference: LossReference) -> Level:
         rows, mean = reference.rows, reference.mean / self.unit
         power = reference.variance / self.unit**2 * max(rows - 1, 0)
         return Level(
@@ -65,28 +90,34 @@ class BettingCusum(WatchingDetector):
             round(reference.lag_correlation * power + mean * mean * rows),
         )
 
-    def _whole(self, values: Floats) -> Integers:
+    def whole(self, values: Floats) -> Integers:
         if not np.isfinite(values).all():
             raise ValueError("a detector takes finite losses")
         return np.rint(np.clip(values / self.unit, 0, STEPS)).astype(np.int64)
 
-    def _spread(self, level: Level) -> float:
+    def tally(self, losses: Integers, previous: int) -> Level:
+        return Level.of(losses, previous)
+
+    def mean_of(self, level: Level) -> float:
+        return level.total / max(level.rows, 1)
+
+    def spread(self, level: Level) -> float:
         return max(level.variance, (0.001 * STEPS) ** 2)
 
-    def _room(self, level: Level) -> float:
-        return float(ROOM * np.sqrt(self._spread(level)))
+    def room(self, level: Level) -> float:
+        return float(ROOM * np.sqrt(self.spread(level)))
 
-    def _correlation(self) -> float:
-        return self._reference().lag_correlation
+    def correlation(self, level: Level) -> float:
+        return level.lag_correlation
 
-    def _aim(self, mean: float, level: Level) -> None:
+    def aim(self, mean: float, level: Level) -> None:
         self._mean = round(mean)
         self._carry = level.lag_correlation
-        spread = float(np.sqrt(self._spread(level) * (1 - self._carry**2)))
+        spread = float(np.sqrt(self.spread(level) * (1 - self._carry**2)))
         self._stakes = np.array(STAKES) / spread
 
-    def _judge(self, losses: Integers) -> int | None:
-        before = np.concatenate(([self._previous], losses[:-1]))
+    def judge(self, losses: Integers, previous: int, cusum: Cusum, limit: int) -> int | None:
+        before = np.concatenate(([previous], losses[:-1]))
         surprise = (losses - self._mean) - self._carry * (before - self._mean)
         steps = np.log1p(np.maximum(np.multiply.outer(self._stakes, surprise), -_GREATEST_LOSS))
-        return self._cusum.take_all(np.rint(steps * ONE).astype(np.int64), self._limit)
+        return cusum.take_all(np.rint(steps * ONE).astype(np.int64), limit)

@@ -41,7 +41,7 @@ class Cusum:
     def take_events(
         self, events: NDArray[np.intp], rows: int, up: Integers, down: Integers, threshold: int
     ) -> int | None:
-        """Take in `rows` rows, of which those at `events` (ascending) add `up` and the others take `down`.
+        """Take in `rows` rows: those at `events` (ascending) add `up`, the others subtract `down`.
 
         Gives the row at which a sum first reaches the threshold (state as after that row), or None.
         Only events can raise a sum, so only they are looked at.

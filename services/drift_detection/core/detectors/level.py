@@ -54,7 +54,7 @@ class Level:
         return min(max((self.products - self.total * self.total / self.rows) / power, 0.0), 0.95)
 
     def scaled(self, rows: int) -> "Level":
-        """The same level as if it had been seen in `rows` rows."""
+        """The same level, scaled to `rows` rows."""
         if not self.rows:
             return self
         share = rows / self.rows

@@ -4,7 +4,7 @@ from math import log
 
 import numpy as np
 
-from drift_detection.core.detectors.cusum import ONE, Integers
+from drift_detection.core.detectors.cusum import ONE, Cusum, Integers
 from drift_detection.core.detectors.level import Level
 from drift_detection.core.detectors.protocol import Floats, LossReference
 from drift_detection.core.detectors.watch import WatchingDetector
@@ -16,7 +16,21 @@ ODDS_RATIOS = (1.3, 1.5, 2.0, 3.0, 5.0)
 class MixtureCusum(WatchingDetector):
     """CUSUM for 0/1 errors, one sum for each of five odds ratios of the rise.
 
-    Parameters as in `WatchingDetector`. Losses are 0 or 1; anything else is refused with ValueError.
+    Losses are 0 or 1; anything else is refused with ValueError.
+
+    Parameters
+    ----------
+    reference
+        What is known of the losses before the version serves.
+    false_alarm_rate
+        False alarms per row that are accepted on stationary losses. Without it, the model's budget sets it.
+    learning_rows
+        Reference rows before anything is judged.
+    doubt
+        Standard errors that are added to the reference mean.
+    slack
+        Nats that are added to the threshold `log(1 / false_alarm_rate)`: -1.3 was measured to bring the rate of
+        false alarms to the declared one, 0 keeps the bound.
 
     Examples
     --------
@@ -31,9 +45,6 @@ class MixtureCusum(WatchingDetector):
     distribution: a sum for each of a few alternatives loses little against knowing the right one.
     """
 
-    unit = 1.0
-    components = len(ODDS_RATIOS)
-
     def __init__(
         self,
         reference: LossReference = LossReference(),  # noqa: B008 - frozen
@@ -43,40 +54,54 @@ class MixtureCusum(WatchingDetector):
         doubt: float = 3.0,
         slack: float = -1.3,
     ) -> None:
-        super().__init__(reference, false_alarm_rate, learning_rows, doubt, slack)
+        super().__init__(
+            _ErrorsOfRows(),
+            reference,
+            false_alarm_rate=false_alarm_rate,
+            learning_rows=learning_rows,
+            doubt=doubt,
+            slack=slack,
+        )
 
-    def _as_level(self, reference: LossReference) -> Level:
+
+class _ErrorsOfRows:
+    """Losses that are 0 or 1 (`drift_detection.core.detectors.levels.LossModel`)."""
+
+    unit = 1.0
+    components = len(ODDS_RATIOS)
+
+    def as_level(self, reference: LossReference) -> Level:
         errors = round(reference.mean * reference.rows)
         return Level(reference.rows, errors, errors, 0)
 
-    def _whole(self, values: Floats) -> Integers:
+    def whole(self, values: Floats) -> Integers:
         ones = values == 1.0
         if not (ones | (values == 0.0)).all():
             raise ValueError("a 0/1 detector takes losses that are 0 or 1")
         losses: Integers = ones.astype(np.int64)
         return losses
 
-    def _mean_of(self, level: Level) -> float:
-        return level.mean
-
-    def _tally(self, losses: Integers) -> Level:
+    def tally(self, losses: Integers, previous: int) -> Level:  # noqa: ARG002 - neighbours are not looked at
         errors = int(losses.sum())
         return Level(len(losses), errors, errors)
 
-    def _spread(self, level: Level) -> float:
+    def mean_of(self, level: Level) -> float:
+        return level.mean
+
+    def spread(self, level: Level) -> float:
         return level.mean * (1 - level.mean)
 
-    def _room(self, level: Level) -> float:
-        return ROOM * self._spread(level)
+    def room(self, level: Level) -> float:
+        return ROOM * self.spread(level)
 
-    def _correlation(self) -> float:
+    def correlation(self, level: Level) -> float:  # noqa: ARG002 - neighbours are not looked at
         return 0.0
 
-    def _aim(self, mean: float, level: Level) -> None:  # noqa: ARG002 - a 0/1 mean says it all
+    def aim(self, mean: float, level: Level) -> None:  # noqa: ARG002 - a 0/1 mean says it all
         base = min(max(mean, 1e-6), 0.99)
         risen = [ratio * base / (1 - base + ratio * base) for ratio in ODDS_RATIOS]
         self._up = np.array([round(log(rise / base) * ONE) for rise in risen], np.int64)
         self._down = np.array([round(log((1 - base) / (1 - rise)) * ONE) for rise in risen], np.int64)
 
-    def _judge(self, losses: Integers) -> int | None:
-        return self._cusum.take_events(np.flatnonzero(losses), len(losses), self._up, self._down, self._limit)
+    def judge(self, losses: Integers, previous: int, cusum: Cusum, limit: int) -> int | None:  # noqa: ARG002
+        return cusum.take_events(np.flatnonzero(losses), len(losses), self._up, self._down, limit)

@@ -1,12 +1,12 @@
 """What a detector promises, and what it may be told about the losses it will see.
 
-Detectors are found by entry point, group `driftloop.detectors`; a new one needs the methods of
-`Detector` and must pass the conformance suite in `tests/unit/drift_detection`.
+Detectors are found by entry point, group `driftloop.detectors`. A new one has the members of `Detector`; those that
+`DetectorDefaults` gives it may leave out. `driftloop.testing.conformance.DETECTOR_CHECKS` are the promises as tests.
 """
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,10 +37,43 @@ class LossReference:
 
     @classmethod
     def of(cls, profile: LossProfile | None, *, bound: float = 1.0, tolerance: float = 0.0) -> "LossReference":
-        """The reference in a profile; where there is none, no rows and `bound`."""
+        """The reference in a profile; if there is none, no rows and `bound`."""
         if profile is None:
             return cls(bound=bound, tolerance=tolerance)
         return cls(profile.rows, profile.mean, profile.variance, profile.bound, profile.lag_correlation, tolerance)
+
+
+class DetectorDefaults:
+    """What a detector need not say. Inherit from it, or leave the members out: both mean the same.
+
+    By default a detector does not latch, takes no part in the budget of false alarms, judges from the first
+    row on and keeps no reference but the one it uses.
+    """
+
+    @property
+    def latched(self) -> bool | None:
+        """Whether an alarm stands. None: the detector does not latch, so the error monitor does it.
+
+        The monitor then gives no second alarm before the mean of the last 50 losses has come half way back.
+        """
+        return None
+
+    @property
+    def is_learning(self) -> bool:
+        """Whether losses are not judged yet, because the reference has too few rows."""
+        return False
+
+    @property
+    def first_level(self) -> tuple[float, int] | None:
+        """Mean loss and rows of the reference that the version began with; None: `reference_level` is it."""
+        return None
+
+    def declare(self, false_alarm_rate: float) -> None:
+        """Accept this many false alarms per row from here on; the evidence so far stays.
+
+        Told at the start and whenever the model's traffic changes, unless the spec sets `false_alarm_rate` itself.
+        A detector without such a parameter does nothing: then no budget holds for it.
+        """
 
 
 class Detector(Protocol):
@@ -53,7 +86,7 @@ class Detector(Protocol):
 
     @property
     def average_run_length(self) -> float | None:
-        """Rows from one false alarm to the next that the theory promises; None where it gives none."""
+        """Rows from one false alarm to the next that the theory promises; None if it gives none."""
         ...
 
     @property
@@ -76,6 +109,25 @@ class Detector(Protocol):
         """Mean loss and rows of what the losses are compared with."""
         ...
 
+    @property
+    def latched(self) -> bool | None:
+        """See `DetectorDefaults.latched`."""
+        ...
+
+    @property
+    def is_learning(self) -> bool:
+        """See `DetectorDefaults.is_learning`."""
+        ...
+
+    @property
+    def first_level(self) -> tuple[float, int] | None:
+        """See `DetectorDefaults.first_level`."""
+        ...
+
+    def declare(self, false_alarm_rate: float) -> None:
+        """See `DetectorDefaults.declare`."""
+        ...
+
     def update(self, value: float) -> bool:
         """Take in one loss; true at the row where the alarm goes off."""
         ...
@@ -83,7 +135,7 @@ class Detector(Protocol):
     def update_many(self, values: Floats) -> int | None:
         """Take in losses up to and including the first alarm, and give its index.
 
-        None where there is no alarm; then all of `values` are taken in.
+        None if there is no alarm; then all of `values` are taken in.
         """
         ...
 
@@ -108,9 +160,35 @@ def detectors() -> Mapping[str, DetectorFactory]:
 
 
 def make_detector(name: str, reference: LossReference, parameters: Mapping[str, float]) -> Detector:
-    """The detector called `name`; raises ValueError where there is none, or a parameter does not fit."""
+    """The detector called `name`; raises ValueError if there is none, or a parameter does not fit."""
     factory: DetectorFactory = load(GROUP, name)
     try:
-        return factory(reference, **parameters)
+        return completed(factory(reference, **parameters))
     except TypeError as error:
         raise ValueError(f"detector {name!r} does not take these parameters: {error}") from error
+
+
+_OPTIONAL = tuple(name for name in vars(DetectorDefaults) if not name.startswith("_"))
+
+
+def completed(detector: Any) -> Detector:
+    """The detector, with the defaults for the members that it leaves out.
+
+    >>> class Never:
+    ...     statistic = threshold = 0.0
+    >>> completed(Never()).latched, completed(Never()).threshold
+    (None, 0.0)
+    """
+    if all(hasattr(type(detector), name) for name in _OPTIONAL):
+        return cast("Detector", detector)
+    return cast("Detector", _WithDefaults(detector))
+
+
+class _WithDefaults:
+    """A detector that leaves members out, and the defaults in their place."""
+
+    def __init__(self, detector: Any) -> None:
+        self._detector, self._defaults = detector, DetectorDefaults()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._detector if hasattr(self._detector, name) else self._defaults, name)

@@ -11,12 +11,12 @@ from typing import Any
 
 import numpy as np
 
-from drift_detection.core.detectors.protocol import Floats, LossReference, State
+from drift_detection.core.detectors.protocol import DetectorDefaults, Floats, LossReference, State
 
 MEMORY = 20_000
 
 
-class RiverDetector:
+class RiverDetector(DetectorDefaults):
     """One of river's drift detectors, made one-sided: alarms only where the recent mean is the higher.
 
     `make` gives a fresh river object; `memory_rows` bounds the values kept.

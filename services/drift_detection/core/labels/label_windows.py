@@ -61,5 +61,5 @@ class _Labels:
         return self._judged.at - self._judged.lag
 
     def column(self, name: str) -> pa.Array | None:
-        """A label's column, None where the spec has no such target."""
+        """A label's column, None if the spec has no such target."""
         return self._judged.targets.get(name)

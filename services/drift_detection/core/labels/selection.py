@@ -158,7 +158,7 @@ def is_selected(labelled: Classes, predicted: Classes) -> bool:
 
 
 def expected_loss(classes: Classes, known: Mapping[str, LossProfile]) -> LossProfile | None:
-    """The loss of held-out rows of these classes, in this mixture; None where one of them is not known.
+    """The loss of held-out rows of these classes, in this mixture; None if one of them is not known.
 
     `rows` is the number of rows of one class whose mean would be as uncertain.
     """
@@ -174,7 +174,7 @@ def expected_loss(classes: Classes, known: Mapping[str, LossProfile]) -> LossPro
 
 
 def exceeds(current: float, rows: int, expected: LossProfile) -> bool:
-    """Whether a mean loss of so many rows lies above an expected one beyond chance."""
+    """Whether the mean loss of this many rows is higher than expected by more than chance."""
     error = np.sqrt(max(expected.variance, 0.25 / expected.rows) * (1 / max(rows, 1) + 1 / expected.rows))
     return bool(current > expected.mean + STANDARD_ERRORS * error)
 

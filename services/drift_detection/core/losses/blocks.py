@@ -44,7 +44,7 @@ class LossBlocks:
         return closed
 
     def begin_anew(self, rows: int) -> None:
-        """Blocks of so many rows follow; the open one is given up: its losses are not of the same kind, or length."""
+        """Use blocks of this many rows from here on. The open block is dropped: it is of another kind or length."""
         self._rows, self._open = rows, []
 
     def push(self, losses: NDArray[np.float64], rows: NDArray[np.int64], at: NDArray[np.int64]) -> list[Block]:

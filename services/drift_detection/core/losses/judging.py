@@ -17,7 +17,7 @@ Excuser = Callable[[Alarm, int], Excused | None]
 
 
 class ScopedLosses:
-    """The losses of one segment's rows (of all rows, where `which` is None), all of one version."""
+    """The losses of one segment's rows (all rows if `which` is None), all from one version."""
 
     def __init__(self, judged: LabelledRows, which: Which | None, segment: str, version: str) -> None:
         self._judged, self._which = judged, which

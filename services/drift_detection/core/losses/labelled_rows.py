@@ -135,9 +135,9 @@ Segment = tuple[str, NDArray[np.int32], list[str]]
 
 def _join(mine: Segment, theirs: Segment) -> Segment:
     name, codes, values = mine
-    names = [*values, *(value for value in theirs[2] if value not in values)]
-    places = np.array([*(names.index(value) for value in theirs[2]), -1], dtype=np.int32)
-    return name, np.concatenate((codes, places[theirs[1]])), names
+    codes_of = {value: code for code, value in enumerate(values)}
+    places = np.array([*(codes_of.setdefault(value, len(codes_of)) for value in theirs[2]), -1], dtype=np.int32)
+    return name, np.concatenate((codes, places[theirs[1]])), list(codes_of)
 
 
 class LazyIds(Sequence[str]):

@@ -91,7 +91,7 @@ class LossTrail:
         return (self.rows // STRIDES[-1] - KEPT) * STRIDES[-1], len(STRIDES) - 1
 
     def since(self, rows: int) -> tuple[int, float]:
-        """Of the newest rows, `rows` of them or the few more that sums are kept of: how many, and their mean loss."""
+        """The number and the mean loss of the newest `rows` rows, rounded up to the next kept sum."""
         mark, level = self._mark(self.rows - max(rows, 1))
         place, total = mark, 0.0
         for one in range(level, -1, -1):
@@ -106,7 +106,7 @@ class LossTrail:
         return count, total / count
 
     def at_or_before(self, place: int) -> Step | None:
-        """The row at a place, or the nearest before it that is kept; None where none is known."""
+        """The row at a place, or the nearest before it that is kept; None if none is known."""
         if place >= self._first:
             return self._names([place])[0]
         marks = (place // stride * stride for stride in (1, *STRIDES))

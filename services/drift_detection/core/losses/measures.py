@@ -121,7 +121,7 @@ def _distances(said: Floats, true: Floats) -> Mapping[str, Floats]:
 
 
 def operations(rows: FrameRows, which: Places) -> Floats | None:
-    """`OPERATIONS` of the rows `which`: a matrix (measures × rows); None where a frame has none of them."""
+    """`OPERATIONS` of the rows `which`: a matrix (measures × rows); None if a frame has none of them."""
     columns = [rows.column(name) for name in ("latency_ms", "status", "cost", "tokens")]
     if all(column is None or column.null_count == len(column) for column in columns):
         return None

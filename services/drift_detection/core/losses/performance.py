@@ -105,7 +105,7 @@ class Recent:
         return total if len(self._blocks) else None
 
     def mean(self, measure: str, total: Floats) -> float | None:
-        """Mean of a measure; None where no row had it."""
+        """Mean of a measure; None if no row had it."""
         place = self.measures.index(measure)
         rows = float(total[place])
         return float(total[len(self.measures) + place]) / rows if rows else None
@@ -149,7 +149,7 @@ def _unpacked(text: str) -> Floats:
 
 
 class RecentQuality(Recent):
-    """Of labelled rows: beside the sums, calibration bins and counts by class."""
+    """Recent measures of labelled rows: sums, calibration bins and counts by class."""
 
     def __init__(self, measures: tuple[str, ...], classes: ClassNames) -> None:
         self.measures = measures
@@ -176,7 +176,7 @@ class RecentQuality(Recent):
 
 
 class RecentOperations(Recent):
-    """Of rows as they were predicted: beside the sums, counts of latencies."""
+    """Recent measures of predicted rows: sums and counts of latencies."""
 
     measures = OPERATIONS
     extra = LATENCIES

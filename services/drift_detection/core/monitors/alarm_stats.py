@@ -10,17 +10,16 @@ Floats = NDArray[np.float64]
 ROWS = 1000
 """Losses after an alarm that say whether it was right."""
 SHARE = 0.25
-"""Part of the rise that was alarmed on which must still be there: at the moment of an alarm a rise looks
-larger than it is."""
+"""Share of the reported rise that must still be there: at the time of an alarm, a rise looks larger than it is."""
 
 
 class AlarmStats:
     """Alarms of a model and all its segments since it was first seen.
 
-    An alarm is *unconfirmed* where what it said was gone as soon as one could see: a rise of the loss
-    that is not there in the next 1,000 losses, a shift of columns that left before its version did.
-    Those are the false alarms, and drifts that healed of themselves: no fewer were false. An alarm whose
-    version was replaced before one could see counts as raised only.
+    An alarm is *unconfirmed* if what it reported did not last: a rise of the loss that is gone in the next
+    1,000 losses, or a shift of columns that ends before its version does. These are the false alarms and the
+    drifts that ended by themselves, so at most this many alarms were false. An alarm whose version was
+    replaced before that could be seen counts as raised only.
     """
 
     def __init__(self) -> None:

@@ -44,7 +44,7 @@ class Budget:
         return cls(share, len(spec.segments), len(detection.monitors)).at(rows=FALLBACK, labelled_rows=FALLBACK)
 
     def at(self, *, rows: float, labelled_rows: float) -> Self:
-        """The same budget for other numbers of rows a month, at most one false alarm in 10,000 rows."""
+        """The same budget for other monthly row counts, capped at one false alarm in 10,000 rows."""
         fewest = self.per_month / MOST
         return replace(self, rows=max(rows, fewest), labelled_rows=max(labelled_rows, fewest))
 

@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from drift_detection.core.detectors.protocol import Detector, LossReference, make_detector
-from drift_detection.core.detectors.watch import WatchingDetector
 from drift_detection.core.losses.loss_trail import LossTrail
 from drift_detection.core.monitors.alarm_stats import AlarmStats, Confirmation
 from driftloop.contracts.model_profiles import LossProfile
@@ -17,7 +16,8 @@ from driftloop.statistics.profiles import loss_profile
 
 Floats = NDArray[np.float64]
 
-OURS = ("mixture-cusum", "betting-cusum")
+FALSE_ALARM_RATE = "false_alarm_rate"
+"""The parameter by which a spec says itself how many false alarms are accepted; else the budget says it."""
 RECENT = 200
 """Losses kept to say what the loss is now."""
 
@@ -40,7 +40,7 @@ class Alarm:
 
 @dataclass(frozen=True, slots=True)
 class Excused:
-    """An alarm that is none: from its row on, losses are compared with `profile` (None: with the rows that follow)."""
+    """An alarm that is not raised: from its row on, losses are held against `profile` (None: the rows after it)."""
 
     profile: LossProfile | None
 
@@ -91,10 +91,11 @@ class ErrorMonitor:
 
     def _made(self, profile: LossProfile | None) -> Detector:
         reference = LossReference.of(profile, tolerance=self._spec.detection.tolerance)
-        parameters = dict(self._spec.detection.error_parameters)
-        if self.name in OURS:
-            parameters.setdefault("false_alarm_rate", self._rate)
-        return make_detector(self.name, reference, parameters)
+        parameters = self._spec.detection.error_parameters
+        detector = make_detector(self.name, reference, parameters)
+        if FALSE_ALARM_RATE not in parameters:
+            detector.declare(self._rate)
+        return detector
 
     def push(self, losses: Floats, excuse: Excuse | None = None) -> list[Alarm]:
         """Take in losses; gives the alarms among them that are not excused."""
@@ -136,7 +137,7 @@ class ErrorMonitor:
         if excused is not None:
             self.excused, self._detector = excused, self._made(excused.profile)
             return []
-        if hasattr(self._detector, "latched"):
+        if self._detector is not None and self._detector.latched is not None:
             return [self._said(alarm)]
         stands = self._latch is not None and float(self._recent[-50:].mean()) > self._latch
         self._latch = self._latch if stands else (alarm.reference + alarm.current) / 2
@@ -148,25 +149,22 @@ class ErrorMonitor:
         return alarm
 
     def declare(self, rate: float) -> None:
-        """From here on, accept so many false alarms per row (where the spec does not say itself how many)."""
+        """Accept this many false alarms per row from here on (unless the spec sets the rate itself)."""
         self._rate = rate
-        if (
-            isinstance(self._detector, WatchingDetector)
-            and "false_alarm_rate" not in self._spec.detection.error_parameters
-        ):
+        if self._detector is not None and FALSE_ALARM_RATE not in self._spec.detection.error_parameters:
             self._detector.declare(rate)
 
     @property
     def is_learning(self) -> bool:
         """Whether losses are not judged yet, because too few are known to compare with."""
-        return self._detector is None or (isinstance(self._detector, WatchingDetector) and self._detector.is_learning)
+        return self._detector is None or self._detector.is_learning
 
     @property
     def alarmed(self) -> bool:
         """Whether an alarm stands."""
-        own = getattr(self._detector, "latched", None)
+        own = None if self._detector is None else self._detector.latched
         if own is not None:
-            return bool(own)
+            return own
         return self._latch is not None and float(self._recent[-50:].mean()) > self._latch
 
     @property
@@ -179,8 +177,7 @@ class ErrorMonitor:
         """Mean loss and rows of what the version began with; a level that it rose to since is no reference."""
         if self._detector is None:
             return 0.0, 0
-        own = self._detector.first_level if isinstance(self._detector, WatchingDetector) else None
-        return own or self._detector.reference_level
+        return self._detector.first_level or self._detector.reference_level
 
     def _alarm(self, index: int) -> Alarm:
         assert self._detector is not None

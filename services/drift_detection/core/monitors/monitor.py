@@ -108,6 +108,11 @@ class ModelMonitor:
         """The windows that there are: of rows as they were predicted, then of labels."""
         return tuple(windows for windows in (self.windows, self.labels) if windows is not None)
 
+    @property
+    def alarmed(self) -> bool:
+        """Whether an alarm of its windows or of its losses stands."""
+        return any(windows.alarmed for windows in self.streams) or (self.errors is not None and self.errors.alarmed)
+
     def declare_errors(self, budget: Budget) -> None:
         """As many labelled rows a month as this budget is for are to be expected from here on."""
         if self.errors is not None:

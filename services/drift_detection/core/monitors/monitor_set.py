@@ -22,7 +22,28 @@ from drift_detection.core.windows.of_profile import fitting as reference_fitting
 from drift_detection.core.windows.of_profile import reference_of
 from drift_detection.core.windows.reference import Reference
 from driftloop.contracts.model_profiles import ModelProfile
-from driftloop.spec.model_spec import ModelSpec
+from driftloop.spec.model_spec import Detection, ModelSpec
+
+
+class Batteries:
+    """The tests of the whole model's columns and those that all segments share, made when they are asked for."""
+
+    def __init__(self) -> None:
+        self._made: dict[bool, Battery] = {}
+
+    def clear(self) -> None:
+        """Reference, level or tests are others from here on."""
+        self._made.clear()
+
+    def of(self, segment: str, reference: Reference | None, budget: Budget, detection: Detection) -> Battery | None:
+        """The battery of the whole model (segment empty), or of its segments; None without anything to compare with."""
+        if reference is None or not reference.columns:
+            return None
+        part = bool(segment)
+        if part not in self._made:
+            level = budget.window_level(segment, reference.sharing(segment), rows_a_look(detection))
+            self._made[part] = Battery.of(reference, level, detection.minimum_rows, detection.monitors)
+        return self._made[part]
 
 
 class MonitorSet:
@@ -49,8 +70,8 @@ class MonitorSet:
         """The profile of the version that is judged, as far as it is of the target that there is now."""
         self._profiles: tuple[Reference | None, Reference | None] = None, None
         """The same of judged and serving version, as they were published."""
-        self._battery_of: dict[bool, Battery] = {}
-        self.monitors: dict[str, ModelMonitor] = {"": self._new("")}
+        self._batteries = Batteries()
+        self.monitors: dict[str, ModelMonitor] = {"": ModelMonitor("", self.spec, self.classes, self.ledger)}
         self._leaving: list[ModelMonitor] = []
         """Segments that left with a row of the frame in hand: earlier rows of it are still theirs."""
 
@@ -65,7 +86,7 @@ class MonitorSet:
         return self.reference is not None and self.reference is self._profiles[1]
 
     def monitor(self, segment: str) -> ModelMonitor | None:
-        """The monitor of a segment, a new one where it is seen first; None where there are too many."""
+        """The monitor of a segment, a new one if it is seen first; None if there are too many."""
         known = self.monitors.get(segment)
         if known is None and len(self.monitors) <= SEGMENTS:
             known = self.monitors[segment] = self._set_up(segment)
@@ -79,17 +100,13 @@ class MonitorSet:
 
     def review_segments(self, next_row: int) -> None:
         """Watch the segments that have most rows; those that are new from the labelled row `next_row` on."""
-        stay = {name: any(one.alarmed for one in self._streams(name)) for name in self.monitors if name}
+        stay = {name: monitor.alarmed for name, monitor in self.monitors.items() if name}
         for old, new in self.slots.review(stay):
             left = self.monitors.pop(old)
             left.until_row = next_row
             self._leaving.append(left)
             self.monitors[new] = self._set_up(new)
             self.monitors[new].since_row = next_row
-
-    def _streams(self, segment: str) -> list[Any]:
-        monitor = self.monitors[segment]
-        return [*monitor.streams, *([monitor.errors] if monitor.errors is not None else [])]
 
     def end(self) -> None:
         """The frame has been dealt with."""
@@ -127,14 +144,15 @@ class MonitorSet:
         if self.judged.current is None:
             self.monitors[""].quality = RecentQuality(measures_of(self.spec), self.classes)
         before = self.reference
-        self.reference, self._battery_of = self.fitting(serving), {}
+        self.reference = self.fitting(serving)
+        self._batteries.clear()
         if self.reference is not before:
             self._begin_windows()
 
     def _begin_windows(self) -> None:
-        self._battery_of = {}
+        self._batteries.clear()
         for segment, monitor in self.monitors.items():
-            monitor.begin_windows(self._battery(segment))
+            monitor.begin_windows(self._batteries.of(segment, self.reference, self.budget, self.spec.detection))
             if self.judged.current is not None:
                 monitor.begin_labels(self.judged_reference, self.budget)
 
@@ -152,9 +170,10 @@ class MonitorSet:
     def serve(self, profile: Reference | None) -> None:
         """Predictions of another version follow, whose profile this is."""
         self._profiles = self._profiles[0], profile
-        self.reference, self._battery_of = self.fitting(profile), {}
+        self.reference = self.fitting(profile)
+        self._batteries.clear()
         for segment, monitor in self.monitors.items():
-            monitor.serve_version(self._battery(segment))
+            monitor.serve_version(self._batteries.of(segment, self.reference, self.budget, self.spec.detection))
 
     def gather(self, version: str) -> None:
         """The serving version has no profile: of a model that others serve, its first rows become the reference."""
@@ -170,7 +189,7 @@ class MonitorSet:
 
     def declare_windows(self) -> None:
         """Another number of rows a month is to be expected: columns are judged at another level."""
-        self._battery_of = {}
+        self._batteries.clear()
         for monitor in self.monitors.values():
             monitor.declare_windows(self.budget)
 
@@ -179,26 +198,12 @@ class MonitorSet:
         for monitor in self.monitors.values():
             monitor.declare_errors(self.budget)
 
-    def _new(self, segment: str) -> ModelMonitor:
-        return ModelMonitor(segment, self.spec, self.classes, self.ledger)
-
     def _set_up(self, segment: str) -> ModelMonitor:
-        monitor = self._new(segment)
+        monitor = ModelMonitor(segment, self.spec, self.classes, self.ledger)
         if self.judged.current is not None:
             monitor.judge_version(self.judged_reference, self.budget)
-        monitor.serve_version(self._battery(segment))
+        monitor.serve_version(self._batteries.of(segment, self.reference, self.budget, self.spec.detection))
         return monitor
-
-    def _battery(self, segment: str) -> Battery | None:
-        """The battery of the whole model, or the one that all its segments share."""
-        if self.reference is None or not self.reference.columns:
-            return None
-        part = bool(segment)
-        if part not in self._battery_of:
-            detection = self.spec.detection
-            level = self.budget.window_level(segment, self.reference.sharing(segment), rows_a_look(detection))
-            self._battery_of[part] = Battery.of(self.reference, level, detection.minimum_rows, detection.monitors)
-        return self._battery_of[part]
 
     def snapshot(self) -> dict[str, Any]:
         """Versions, rates and monitors."""

@@ -36,7 +36,7 @@ class OtherVersions:
         self.watched: dict[str, OtherVersion] = {}
 
     def of(self, version: str, row: int, references: References) -> OtherVersion | None:
-        """The one called `version`, at the model's labelled row `row`; a new one where there is room, else None."""
+        """The monitor of `version` at the model's labelled row `row`; a new one if there is room, else None."""
         known = self.watched.get(version)
         if known is not None:
             return known

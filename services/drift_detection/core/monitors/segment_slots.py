@@ -47,7 +47,7 @@ class SegmentSlots:
         return stride - self._rows % stride
 
     def push(self, fields: Collection[tuple[str, NDArray[np.int32], list[str]]], rows: int) -> bool:
-        """Take in rows by the codes of their segments; true where a review is due."""
+        """Take in rows by the codes of their segments; true if a review is due."""
         numbers = np.arange(self._rows, self._rows + rows, dtype=np.int64)
         every = max(min(1 << max(self._rows.bit_length() - 1, 0), LAST_REVIEW) // SAMPLED, 1)
         which = np.flatnonzero(numbers * _SPREAD % _WORD < _WORD // every) if every > 1 else None

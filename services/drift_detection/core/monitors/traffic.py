@@ -43,7 +43,7 @@ class Traffic:
         self.rows_per_month = declared or FALLBACK
 
     def declare(self, declared: float | None) -> None:
-        """From here on, take so many rows a month at their word; None: those that come, by what has been seen."""
+        """Assume this many rows a month from here on; None: estimate it from the rows that come."""
         if declared != self._declared:
             self._declared = declared
             self.rows_per_month = declared or FALLBACK
@@ -57,7 +57,7 @@ class Traffic:
         return stride - self._rows % stride
 
     def push(self, at: NDArray[np.int64]) -> bool:
-        """Take in the moments (milliseconds) of rows; true where `rows_per_month` has changed.
+        """Take in the moments (milliseconds) of rows; true if `rows_per_month` has changed.
 
         Rows may be out of order: the latest moment so far counts.
         """

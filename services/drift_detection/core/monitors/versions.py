@@ -29,7 +29,7 @@ class ServingVersion:
         return self.current is None or run >= (RETURN if version in self._earlier else NEWCOMER)
 
     def see(self, version: str) -> bool:
-        """Take in a row's version; true where it has just become the current one."""
+        """Take in a row's version; true if it has just become the current one."""
         if version == self.current:
             self._candidate, self._run = None, 0
             return False
@@ -45,7 +45,7 @@ class ServingVersion:
 
     @property
     def candidate(self) -> str | None:
-        """The version of the last rows, where it is not the current one."""
+        """The version of the last rows, if it is not the current one."""
         return self._candidate
 
     def was_current(self, version: str) -> bool:
@@ -57,7 +57,7 @@ class ServingVersion:
         return version == self._candidate
 
     def snapshot(self) -> list[Any]:
-        """All of it."""
+        """The whole state, for JSON."""
         return [self.current, self._earlier, self._candidate, self._run]
 
     def restore(self, state: list[Any]) -> None:

@@ -28,16 +28,20 @@ class LossHistory:
         before = len(self._losses)
         self._losses = np.concatenate((self._losses, judged.losses))
         for name, codes, values in judged.segments:
-            known = self._names.setdefault(name, [])
-            known.extend(value for value in values if value not in known)
-            places = np.array([*(known.index(value) for value in values), -1], dtype=np.int32)
+            codes_of = {value: code for code, value in enumerate(self._names.get(name, []))}
+            places = np.array([*(codes_of.setdefault(value, len(codes_of)) for value in values), -1], dtype=np.int32)
+            self._names[name] = list(codes_of)
             held = self._codes.get(name, np.full(before, -1, dtype=np.int32))
             self._codes[name] = np.concatenate((held, places[codes]))
 
     def trim(self) -> None:
         """Keep the newest rows, and the names of segments that are among them."""
         self._losses = self._losses[-KEPT:]
-        self._codes = {name: codes[-KEPT:] for name, codes in self._codes.items()}
+        for name, codes in self._codes.items():
+            used, again = np.unique(codes[-KEPT:], return_inverse=True)
+            rows_without = int(used[:1].tolist() == [-1])
+            self._codes[name] = (again - rows_without).astype(np.int32)
+            self._names[name] = [self._names[name][code] for code in used[rows_without:].tolist()]
 
     def added_loss(self, rows: int, behind: int, reference: float) -> dict[str, float]:
         """Each segment's part in the loss beyond `reference`, over `rows` rows that end `behind` rows before the last.
@@ -94,7 +98,7 @@ def label_free_error(windows: WindowMonitor | None) -> float | None:
 
     From the confidence of its rows, by the calibration of the version's held-out rows. It assumes that a
     given confidence is as often right now as it was then: a drift that changes *that* it cannot see.
-    None where there is no confidence, no calibration or no window.
+    None if there is no confidence, no calibration or no window.
     """
     if windows is None:
         return None

@@ -88,7 +88,7 @@ class Battery:
         )
 
     def excess(self, tallies: Counts, rows: NDArray[np.int64]) -> Floats:
-        """Of the findings of windows only how far each test stands over its limit."""
+        """How far each test is over its limit in each window."""
         return self._excess(TalliedWindows(self.basis, tallies, rows))
 
     def _excess(self, windows: TalliedWindows) -> Floats:

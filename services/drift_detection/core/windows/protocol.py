@@ -59,7 +59,7 @@ class WindowTest(Protocol):
     """
 
     def excess(self, windows: TalliedWindows) -> Floats:
-        """Statistic ÷ limit (windows × columns): 1 or more is an alarm; 0 where the test does not fit the column."""
+        """Statistic ÷ limit (windows × columns): 1 or more is an alarm; 0 if the test does not fit the column."""
         ...
 
     def limit(self, column: int) -> float:
@@ -86,5 +86,5 @@ def window_tests() -> tuple[str, ...]:
 
 
 def window_test(name: str) -> WindowTestFactory:
-    """The factory of the test called `name`; raises ValueError, with the names that there are, where there is none."""
+    """The factory of the test called `name`; raises ValueError, with the names that there are, if there is none."""
     return cast("WindowTestFactory", load(GROUP, name))

@@ -43,7 +43,7 @@ class BinnedRows(Protocol):
     def __len__(self) -> int: ...
 
     def column(self, name: str) -> pa.Array | None:
-        """A column, None where it is not there."""
+        """A column, None if it is not there."""
         ...
 
 

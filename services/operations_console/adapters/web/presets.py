@@ -9,6 +9,7 @@ from operations_console.adapters.web.desk import Call, Desk, model_of, visible
 from operations_console.core import told
 from operations_console.core.asked import CommandAsked, ReasonAsked, TriggerAsked
 from operations_console.core.problems import not_found, unprocessable
+from operations_console.core.report import Report, report, span_of
 from operations_console.core.telling import adaptation_told, run_told
 from operations_console.core.view.model_view import ModelView
 
@@ -57,6 +58,12 @@ def _the_model(desk: Desk, call: Call, name: str | None) -> ModelView:
     if len(known) != 1:
         raise unprocessable(f"Name a model_id: {len(known)} models are declared, so it is not clear which is meant.")
     return known[0]
+
+
+async def agents_report(desk: Desk, call: Call) -> Report:
+    """Preset agent-outcomes: `generate_report(include_agents)`; an agent is a segment."""
+    model, now = _the_model(desk, call, call.query.model_id), desk.clock()
+    return report([model], now - span_of(call.query.since), now, segments=call.query.include_agents)
 
 
 async def adapt(desk: Desk, call: Call) -> told.CommandTold:

@@ -5,6 +5,9 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from driftloop.contracts.drift_status import DriftStatus
+from driftloop.contracts.message import Name
+from driftloop.contracts.model_events import ModelEvent
 from operations_console.adapters.ports import AwayError, Letter
 from operations_console.adapters.web.desk import Call, Desk, model_of, visible
 from operations_console.core import told
@@ -59,6 +62,15 @@ class ReportQuery(Query):
     """Over which span."""
 
     since: str = Field(default="7d", pattern=r"^[1-9][0-9]{0,2}[hdw]$")
+    segments: bool = Field(default=False, description="With the segments of each model.")
+
+
+class AgentsQuery(Query):
+    """Preset agent-outcomes: with its agents or without, and over which span."""
+
+    since: str = Field(default="7d", pattern=r"^[1-9][0-9]{0,2}[hdw]$")
+    include_agents: bool = True
+    model_id: Name | None = Field(default=None, description="May be left out where one model is declared.")
 
 
 class LettersQuery(Query):
@@ -102,6 +114,18 @@ async def signals(desk: Desk, call: Call) -> told.SignalsTold:
 async def decisions(desk: Desk, call: Call) -> told.DecisionsTold:
     """Decisions."""
     return decisions_told(model_of(desk, call), call.query.limit, call.query.action)
+
+
+async def history(desk: Desk, call: Call) -> told.EventsTold:
+    """What became of a model's versions."""
+    newest = model_of(desk, call).events.newest(call.query.limit)
+    return told.EventsTold(events=[ModelEvent.from_json(entry.raw) for entry in newest])
+
+
+async def statuses(desk: Desk, call: Call) -> told.StatusesTold:
+    """Statuses in full."""
+    known = model_of(desk, call).raw_statuses
+    return told.StatusesTold(statuses=[DriftStatus.from_json(known[name]) for name in sorted(known)])
 
 
 async def challenges(desk: Desk, call: Call) -> told.ChallengesTold:
@@ -215,7 +239,7 @@ async def model_report(desk: Desk, call: Call) -> Report:
 
 def _report(desk: Desk, call: Call, models: list[ModelView]) -> Report:
     now = desk.clock()
-    return report(models, now - span_of(call.query.since), now)
+    return report(models, now - span_of(call.query.since), now, segments=call.query.segments)
 
 
 async def spec(desk: Desk, call: Call) -> told.SpecTold:

@@ -10,13 +10,17 @@ from operations_console.core.notify.rules import Kind
 
 FIRST_WAIT = timedelta(seconds=5)
 LONGEST_WAIT = timedelta(minutes=15)
-GIVEN_UP_AFTER = timedelta(days=3)
+MOST_ATTEMPTS = 8 + 3 * 24 * 4
+"""Eight in the first twenty minutes, then one a quarter of an hour: three days."""
 
 What = Literal["open", "over"]
 
 
 class Queue(BaseModel):
-    """What a channel has still to be told of an incident, in this order."""
+    """What a channel has still to be told of an incident, in this order.
+
+    That it is being sent is committed before it is sent: a restart knows what may have arrived.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -25,15 +29,47 @@ class Queue(BaseModel):
     due_at: datetime
     unless_over: bool = False
     """An escalation: nothing is told of what is over before it is due."""
+    digest: bool = False
+    """It is told together with others."""
+    batch: str = ""
+    """The digest that it is part of, once that was sent for the first time."""
+    at_once: int = 1
+    """How much of `pending` is one message."""
+    sending: bool = False
+    sends: int = 0
+    """How often anything was sent: which sending a result is of."""
+    unknown: int = 0
+    """Sends of this message of which nobody knows whether they arrived."""
 
-    def failed(self, now: datetime) -> "Queue":
-        """After a failure: later again, and later still each time."""
+    def begun(self, batch: str = "") -> "Queue":
+        """Its message is about to be sent; as a digest's part, all that there is to tell goes with it."""
+        at_once = len(self.pending) if batch and not self.batch else self.at_once
+        return self.model_copy(
+            update={"sending": True, "sends": self.sends + 1, "batch": self.batch or batch, "at_once": at_once}
+        )
+
+    def then_over(self, at: datetime) -> "Queue":
+        """After all else, at `at` or later, that it is over is to be told."""
+        return self.model_copy(update={"pending": (*self.pending, "over"), "due_at": max(self.due_at, at)})
+
+    def failed(self, now: datetime, *, unknown: bool = False) -> "Queue":
+        """It was not taken, or (`unknown`) nobody answered: later again, and later still each time."""
         wait = min(FIRST_WAIT * 2.0**self.attempts, LONGEST_WAIT) if self.attempts < 30 else LONGEST_WAIT
-        return self.model_copy(update={"attempts": self.attempts + 1, "due_at": now + wait})
+        return self.model_copy(
+            update={
+                "attempts": self.attempts + 1, "due_at": max(self.due_at, now + wait), "sending": False,
+                "unknown": self.unknown + unknown,
+            }
+        )  # fmt: skip
+
+    def lost_sight_of(self) -> "Queue":
+        """Who was sending it is gone: it may have arrived. It is due as it was."""
+        return self.model_copy(update={"sending": False, "unknown": self.unknown + 1})
 
     def told(self, now: datetime) -> "Queue":
-        """After a delivery."""
-        return self.model_copy(update={"pending": self.pending[1:], "attempts": 0, "due_at": now})
+        """Its message is done with; what is next is due."""
+        kept = self.model_dump(include={"unless_over", "digest", "sends"})
+        return Queue(pending=self.pending[self.at_once :], due_at=max(self.due_at, now), **kept)
 
 
 class Incident(BaseModel):
@@ -52,6 +88,8 @@ class Incident(BaseModel):
     """The frame that was judged when it opened last: one judged before says nothing of it."""
     repeats: int = 0
     over: str | None = None
+    unsure: tuple[str, ...] = ()
+    """Channels of which nobody knows whether they were told that it opened."""
     queues: dict[str, Queue] = Field(default_factory=dict)
 
     @property

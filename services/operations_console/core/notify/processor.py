@@ -1,39 +1,35 @@
 """The core of role `notify`: incidents from the log, each told once to whoever the rules name.
 
 Why what is to be told is state first and sent later: the entry and the input's offset are one transaction, so
-that nothing is lost; it is sent only once that is committed. A process that is killed between a delivery and the
-commit that says so sends once more, under the same idempotency key.
+that nothing is lost; it is sent only once that is committed (see `sending`). At the begin of each step all that the
+step before wanted is committed, or `restore` was called in between.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Protocol
 
 from driftloop.contracts.message import derive_id
-from driftloop.cores.decode_each import decode_each
-from driftloop.cores.record_fields import value_bytes
-from driftloop.processor import Effects, Record, StateChange
-from operations_console.core.notify.incidents import LASTING, Ends, Opens, words_of
-from operations_console.core.notify.outbox import GIVEN_UP_AFTER, Incident, Queue
+from driftloop.processor import DeadLetter, Effects, Record, StateChange
+from operations_console.core.notify.incidents import LASTING, Ends, Opens, Word, words_of
+from operations_console.core.notify.outbox import MOST_ATTEMPTS, Incident, Queue
 from operations_console.core.notify.rules import Kind, Rules
-from operations_console.core.notify.wording import Telling, telling
+from operations_console.core.notify.sending import (
+    MOST_UNKNOWN,
+    Deliverer,
+    Due,
+    End,
+    Message,
+    PassedOver,
+    Place,
+    message_of,
+    messages_due,
+)
 
 _POLL = timedelta(milliseconds=20)
-"""How soon an ended delivery is committed: a kill before that sends it again."""
+"""How soon an ended delivery is committed."""
 SILENT_AFTER = timedelta(days=1)
 """Nobody is told of what has been on the log for longer: a notifier that starts for the first time reads it all."""
-
-
-class Deliverer(Protocol):
-    """Delivers in the background."""
-
-    def start(self, told: Telling) -> None:
-        """Begin to deliver; one that is on its way already is left alone."""
-        ...
-
-    def results(self) -> list[tuple[Telling, bool]]:
-        """What has ended since the last call, and whether it was delivered."""
-        ...
 
 
 class Notifier:
@@ -42,33 +38,41 @@ class Notifier:
     def __init__(self, rules: Rules, deliverer: Deliverer) -> None:
         self._rules, self._deliverer = rules, deliverer
         self._incidents: dict[int, dict[str, Incident]] = {}
+        self._marked: list[Message] = []
+        self._on_their_way: dict[tuple[str, str], Message] = {}
+        self._ended: list[tuple[Message, End]] = []
 
     def process(self, records: Sequence[Record], now: datetime, *, tables_current: bool = False) -> Effects:  # noqa: ARG002
-        touched: set[tuple[int, str]] = set()
-        written = [record for record in records if record.value() is not None]
-        decoded = decode_each(written, lambda record: words_of(record.topic(), value_bytes(record)))
-        for record, words in decoded.messages:
+        touched, refused = self._send(now), []
+        for record in records:
+            value = record.value()
+            if value is None:
+                continue
+            try:
+                words = words_of(record.topic(), value)
+            except ValueError as error:
+                refused.append(DeadLetter(record, "decode", type(error).__name__, str(error)))
+                continue
             for word in words:
                 touched |= self._take(record, word, now)
-        return Effects(state_changes=self._changes(touched), dead_letters=decoded.dead, wake_at=self._wish(now))
+        return self._effects(touched | self._mark(now), now, tuple(refused))
 
     def wake(self, now: datetime) -> Effects:
-        touched: set[tuple[int, str]] = set()
-        for told, delivered in self._deliverer.results():
-            touched |= self._took(told, delivered=delivered, now=now)
-        for incidents in self._incidents.values():
-            for incident in incidents.values():
-                self._start(incident, now)
-        return Effects(state_changes=self._changes(touched), wake_at=self._wish(now))
+        return self._effects(self._send(now) | self._mark(now), now)
 
     def restore(self, partition: int, state: Iterable[tuple[str, bytes]]) -> None:
-        self._incidents[partition] = {key: Incident.model_validate_json(value) for key, value in state}
+        """What was being sent by a process that is gone may have arrived; what this process sends will end."""
+        ours = {(place, sends) for message in self._known() for place, sends in message.sends.items()}
+        self._incidents[partition] = {
+            key: _seen(Incident.model_validate_json(value), Place(partition, key), ours) for key, value in state
+        }
 
     def snapshot(self, partition: int) -> Iterable[tuple[str, bytes]]:  # noqa: ARG002  (state is keyed)
         return ()
 
     def revoke(self, partition: int) -> None:
         self._incidents.pop(partition, None)
+        self._marked = [one for one in self._marked if all(place.partition != partition for place in one.sends)]
 
     def take_table(self, topic: str, records: Sequence[Record]) -> None:
         """There are no tables."""
@@ -80,16 +84,16 @@ class Notifier:
 
     # -- words of the log -----------------------------------------------------------------------
 
-    def _take(self, record: Record, word: Opens | Ends, now: datetime) -> set[tuple[int, str]]:
+    def _take(self, record: Record, word: Word, now: datetime) -> set[Place]:
         partition = record.partition()
         mine = self._incidents.setdefault(partition, {})
         if isinstance(word, Ends):
-            return {(partition, key) for kind in word.kinds for key in self._end(mine, word, kind, now)}
+            return {Place(partition, key) for kind in word.kinds for key in self._end(mine, word, kind, now)}
         known = _standing(mine, word, word.kind) if word.kind in LASTING else None
         if known is not None:
             frame = max(known.frame or 0, word.frame or 0) if word.frame is not None else known.frame
             mine[known.key] = known.model_copy(update={"repeats": known.repeats + 1, "frame": frame})
-            return {(partition, known.key)}
+            return {Place(partition, known.key)}
         written = datetime.fromtimestamp(record.timestamp()[1] / 1000, UTC)
         routes = self._rules.route(word.model_id, word.kind, now) if now - written < SILENT_AFTER else {}
         incident = Incident(
@@ -97,17 +101,20 @@ class Notifier:
             model_id=word.model_id, kind=word.kind, since=word.since, opened_at=written, what=word.what,
             segment=word.segment, frame=word.frame,
             over=None if word.kind in LASTING else "told once",
-            queues={name: Queue(due_at=one.at, unless_over=one.unless_over) for name, one in routes.items()},
+            queues={
+                name: Queue(due_at=one.at, unless_over=one.unless_over, digest=one.digest)
+                for name, one in routes.items()
+            },
         )  # fmt: skip
         mine[incident.key] = incident
-        return {(partition, incident.key)}
+        return {Place(partition, incident.key)}
 
     def _end(self, mine: dict[str, Incident], word: Ends, kind: Kind, now: datetime) -> list[str]:
         known = _standing(mine, word, kind)
         if known is None or (word.frame is not None and known.frame is not None and word.frame <= known.frame):
             return []
         queues = {
-            name: queue.model_copy(update={"pending": (*queue.pending, "over"), "due_at": max(queue.due_at, now)})
+            name: queue.then_over(self._rules.over_at(word.model_id, kind, name, now))
             for name, queue in known.queues.items()
             if not (queue.unless_over and queue.pending == ("open",) and queue.attempts == 0 and queue.due_at > now)
         }
@@ -116,24 +123,77 @@ class Notifier:
 
     # -- deliveries -----------------------------------------------------------------------------
 
-    def _start(self, incident: Incident, now: datetime) -> None:
-        for name, queue in incident.queues.items():
-            if queue.pending and queue.due_at <= now and name in self._rules.channels:
-                self._deliverer.start(telling(incident, name, queue.pending[0], self._rules.console))
+    def _known(self) -> list[Message]:
+        """Messages that this process sends, or whose end it knows and has perhaps not committed."""
+        return [*self._on_their_way.values(), *(message for message, _ in self._ended)]
 
-    def _took(self, told: Telling, *, delivered: bool, now: datetime) -> set[tuple[int, str]]:
-        for partition, mine in self._incidents.items():
-            incident = mine.get(told.incident_key)
-            queue = incident.queues.get(told.channel) if incident else None
-            if incident is None or queue is None or queue.pending[:1] != (told.what,):
+    def _send(self, now: datetime) -> set[Place]:
+        """Send what is marked, and take in what has ended."""
+        for message in self._marked:
+            self._on_their_way[message.name] = message
+            self._deliverer.start(message.told)
+        self._marked = []
+        before, self._ended = self._ended, []
+        for told, end in self._deliverer.results():
+            ours = self._on_their_way.pop((told.channel, told.idempotency_key), None)
+            if ours is not None:
+                self._ended.append((ours, end))
+        touched: set[Place] = set()
+        for message, end in [*before, *self._ended]:  # of those before, only what was not committed fits a queue
+            touched |= self._took(message, end, now)
+        return touched
+
+    def _took(self, message: Message, end: End, now: datetime) -> set[Place]:
+        touched = set()
+        for place, sends in message.sends.items():
+            incident = self._incidents.get(place.partition, {}).get(place.key)
+            queue = incident.queues.get(message.told.channel) if incident else None
+            if incident is None or queue is None or not queue.sending or queue.sends != sends:
                 continue
-            given_up = not delivered and now - incident.opened_at > GIVEN_UP_AFTER
-            after = queue.told(now) if delivered or given_up else queue.failed(now)
-            mine[incident.key] = incident.model_copy(update={"queues": {**incident.queues, told.channel: after}})
-            return {(partition, incident.key)}
-        return set()
+            after = queue.told(now) if end == "delivered" else queue.failed(now, unknown=end == "unknown")
+            self._put(place, message.told.channel, after)
+            touched.add(place)
+        return touched
 
-    def _changes(self, touched: set[tuple[int, str]]) -> tuple[StateChange, ...]:
+    def _mark(self, now: datetime) -> set[Place]:
+        """Mark what is due: it is sent in the next step, once the marks are committed."""
+        touched: set[Place] = set()
+        on_their_way = Counter(channel for channel, _ in self._on_their_way)
+        for channel, due in messages_due(self._rules, self._incidents, now, on_their_way):
+            message, begun = message_of(channel, due, self._rules)
+            touched |= set(begun)
+            if why := self._hopeless(channel, due):
+                self._deliverer.passed_over(message.told, why)
+                begun = {place: queue.told(now) for place, queue in begun.items()}
+                self._unsure_of(channel, due)
+            else:
+                self._marked.append(message)
+            for place, queue in begun.items():
+                self._put(place, channel, queue)
+        return touched
+
+    def _hopeless(self, channel: str, due: list[Due]) -> PassedOver | None:
+        """Why a message is not sent any more."""
+        unknown = max(one.queue.unknown for one in due)
+        if unknown >= MOST_UNKNOWN and not self._rules.channels[channel].may_repeat:
+            return "unsure"
+        return "given_up" if max(one.queue.attempts for one in due) >= MOST_ATTEMPTS else None
+
+    def _unsure_of(self, channel: str, due: list[Due]) -> None:
+        for place, incident, queue in due:
+            if queue.pending[0] == "open":
+                unsure = (*incident.unsure, channel)
+                self._incidents[place.partition][place.key] = incident.model_copy(update={"unsure": unsure})
+
+    def _put(self, place: Place, channel: str, queue: Queue) -> None:
+        mine = self._incidents[place.partition]
+        incident = mine[place.key]
+        mine[place.key] = incident.model_copy(update={"queues": {**incident.queues, channel: queue}})
+
+    def _effects(self, touched: set[Place], now: datetime, refused: tuple[DeadLetter, ...] = ()) -> Effects:
+        return Effects(state_changes=self._changes(touched), dead_letters=refused, wake_at=self._wish(now))
+
+    def _changes(self, touched: set[Place]) -> tuple[StateChange, ...]:
         changes = []
         for partition, key in sorted(touched):
             incident = self._incidents[partition][key]
@@ -144,14 +204,26 @@ class Notifier:
         return tuple(changes)
 
     def _wish(self, now: datetime) -> datetime | None:
-        """When to be woken: soon while something is due, else when the next is."""
+        """When to be woken: at once if something is marked, soon if something is on its way, else when it is due."""
+        if self._marked:
+            return now
         due = [
             queue.due_at
             for incident in self.standing
             for name, queue in incident.queues.items()
-            if queue.pending and name in self._rules.channels
+            if queue.pending and not queue.sending and name in self._rules.channels
         ]
+        if self._on_their_way:
+            return now + _POLL
         return max(min(due), now + _POLL) if due else None
+
+
+def _seen(incident: Incident, place: Place, ours: set[tuple[Place, int]]) -> Incident:
+    queues = {
+        name: queue.lost_sight_of() if queue.sending and (place, queue.sends) not in ours else queue
+        for name, queue in incident.queues.items()
+    }
+    return incident.model_copy(update={"queues": queues})
 
 
 def _standing(mine: dict[str, Incident], word: Opens | Ends, kind: Kind) -> Incident | None:

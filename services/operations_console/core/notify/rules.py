@@ -1,10 +1,12 @@
 """Who is told of what: channels, and the rules that lead to them."""
 
-from datetime import datetime, time, timedelta
+from datetime import UTC, datetime, time, timedelta
 from fnmatch import fnmatchcase
 from typing import Literal, NamedTuple, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from driftloop.spec.cron import cron_problem, next_after
 
 Kind = Literal["harm", "shift", "approval", "training_failed", "promotion", "roll_back", "frozen"]
 Severity = Literal["page", "ticket", "info"]
@@ -18,6 +20,9 @@ SEVERITY: dict[Kind, Severity] = {
     "shift": "info",
     "promotion": "info",
 }
+
+
+_MINUTES_A_DAY = 24 * 60
 
 
 class Part(BaseModel):
@@ -38,6 +43,16 @@ class Channel(Part):
     to: tuple[str, ...] = ()
     user: str | None = None
     password_file: str | None = None
+    knows_repeats: bool | None = Field(
+        default=None,
+        description="whether the receiver takes a message once however often it is sent under one key; left out: "
+        "pagerduty and webhook do, slack and mail do not",
+    )
+
+    @property
+    def may_repeat(self) -> bool:
+        """Whether a message may be sent as often as it takes: the receiver knows a repeat by its key."""
+        return self.kind in ("pagerduty", "webhook") if self.knows_repeats is None else self.knows_repeats
 
     @model_validator(mode="after")
     def _has_what_it_needs(self) -> Self:
@@ -55,6 +70,14 @@ class Quiet(Part):
 
     begin: time = Field(alias="from")
     end: time = Field(alias="until")
+
+    @field_validator("begin", "end", mode="before")
+    @classmethod
+    def _as_yaml_reads_it(cls, at: object) -> object:
+        """YAML reads 22:00 without quotes as the number 1320: that many minutes."""
+        if isinstance(at, int) and not isinstance(at, bool) and 0 <= at < _MINUTES_A_DAY:
+            return time(*divmod(at, 60))
+        return at
 
     def over_at(self, now: datetime) -> datetime:
         """When quiet is over; now, where it is not quiet."""
@@ -75,7 +98,30 @@ class Rule(Part):
     to: tuple[str, ...] = Field(min_length=1)
     quiet: Quiet | None = None
     after_minutes: float = Field(default=0.0, ge=0, description="escalation: told only if it still stands by then")
-    muted_until: datetime | None = None
+    muted_until: datetime | None = Field(default=None, description="UTC where it names no zone")
+    digest: str | None = Field(default=None, description="cron (UTC): told together, in one message at these moments")
+
+    @field_validator("muted_until")
+    @classmethod
+    def _in_utc(cls, until: datetime | None) -> datetime | None:
+        return until.replace(tzinfo=UTC) if until is not None and until.tzinfo is None else until
+
+    @field_validator("digest")
+    @classmethod
+    def _is_a_schedule(cls, digest: str | None) -> str | None:
+        if digest is not None and (problem := cron_problem(digest)):
+            raise ValueError(problem)
+        return digest
+
+    def route(self, kind: Kind, now: datetime) -> "Route":
+        """When what it matches is told, and how."""
+        at = self.told_at(kind, now + timedelta(minutes=self.after_minutes))
+        return Route(at, self.after_minutes > 0, self.digest is not None)
+
+    def told_at(self, kind: Kind, then: datetime) -> datetime:
+        """The first moment from `then` on at which somebody may be told."""
+        at = self.quiet.over_at(then) if self.quiet and SEVERITY[kind] != "page" else then
+        return (next_after(self.digest, at) or at) if self.digest else at
 
     def matches(self, model_id: str, kind: Kind, now: datetime) -> bool:
         """Whether the rule leads this incident anywhere."""
@@ -100,22 +146,33 @@ class Rules(Part):
         missing = {name for rule in self.rules for name in rule.to} - set(self.channels)
         if missing:
             raise ValueError(f"rules lead to channels that are not declared: {', '.join(sorted(missing))}")
+        paged = {name for rule in self.rules if rule.digest for name in rule.to if self._is_pager(name)}
+        if paged:
+            raise ValueError(f"a digest cannot be sent to a pager: {', '.join(sorted(paged))}")
         return self
+
+    def _is_pager(self, channel: str) -> bool:
+        return self.channels[channel].kind == "pagerduty"
 
     def route(self, model_id: str, kind: Kind, now: datetime) -> dict[str, "Route"]:
         """Channel → from when on it may be told. Pages know no quiet hours."""
         found: dict[str, Route] = {}
         for rule in self.rules:
             if rule.matches(model_id, kind, now):
-                then = now + timedelta(minutes=rule.after_minutes)
-                at = rule.quiet.over_at(then) if rule.quiet and SEVERITY[kind] != "page" else then
+                route = rule.route(kind, now)
                 for name in rule.to:
-                    found[name] = min(Route(at, rule.after_minutes > 0), found.get(name, Route(at, unless_over=True)))
+                    found[name] = min(route, found.get(name, route))
         return found
+
+    def over_at(self, model_id: str, kind: Kind, channel: str, now: datetime) -> datetime:
+        """When a channel may be told that an incident is over: quiet hours and digests count, escalation does not."""
+        leading = (rule for rule in self.rules if channel in rule.to and rule.matches(model_id, kind, now))
+        return min((rule.told_at(kind, now) for rule in leading), default=now)
 
 
 class Route(NamedTuple):
-    """When a channel may be told, and whether only if the incident still stands then."""
+    """When a channel may be told, whether only if the incident still stands then, and whether with others."""
 
     at: datetime
-    unless_over: bool
+    unless_over: bool = False
+    digest: bool = False

@@ -3,11 +3,11 @@
 Colours are classes of the page's stylesheet, so that a picture is readable on a dark screen too.
 """
 
-import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from html import escape
 
+from driftloop.axis import ticks
 from operations_console.core.view.heads import Block
 from operations_console.core.view.model_view import ModelView
 
@@ -116,21 +116,6 @@ def _versions(blocks: Sequence[Block], across: _Scale) -> Iterator[str]:
         if block.model_version != before:
             before = block.model_version
             yield f'<text class="tick start" x="{across(block.first_row) + 3}" y="{TOP - 6}">{escape(before)}</text>'
-
-
-def ticks(low: float, high: float, count: int = 5) -> list[float]:
-    """Round numbers from `low` to `high`, about `count` of them.
-
-    >>> ticks(0, 23)
-    [0.0, 5.0, 10.0, 15.0, 20.0]
-    """
-    if high <= low:
-        return [low]
-    raw = (high - low) / count
-    magnitude = 10.0 ** math.floor(math.log10(raw))
-    step = next(size * magnitude for size in (1, 2, 2.5, 5, 10) if size * magnitude >= raw * 0.999)
-    start = math.ceil(low / step)
-    return [round(step * index, 10) for index in range(start, math.floor(high / step + 1e-9) + 1)]
 
 
 def _grid(across: _Scale, up: _Scale) -> Iterator[str]:

@@ -14,8 +14,6 @@ from retrain_coordinator.core.state import Asked, ModelState, Suspicion
 
 _GROWTH = 1.02
 """A sum that is so many times what it was has grown."""
-SPANS_KEPT = 50
-"""Spans of rows that were never confirmed; older ones are let go, they are far from every window by then."""
 
 
 def still_standing(signals: Sequence[DriftSignal], active: Collection[str]) -> list[DriftSignal]:
@@ -34,15 +32,15 @@ def observe(state: ModelState, asked: Sequence[Asked], row: int, rows: int, sile
     stopped = [known for known in state.suspicions if known not in asking and known not in silent]
     stopped += [trigger for trigger, one in asking.items() if _stands_still(state.suspicions.get(trigger), one, row)]
     for trigger in stopped:
-        passed = state.suspicions.pop(trigger)
+        passed = state.drop_suspicion(trigger)
         asking.pop(trigger, None)
         if lacking(passed, row):
-            state.spoilt = [*state.spoilt, (passed.from_row, row)][-SPANS_KEPT:]
+            state.spoil(passed.from_row, row)
     for trigger, one in asking.items():
         needed, known = max(rows, one.rests_on), state.suspicions.get(trigger)
         if known is None:
             first = max(0, row - (one.fresh_rows or needed))
-            state.suspicions[trigger] = Suspicion(since_row=row, from_row=first, rows=needed)
+            state.suspect(trigger, Suspicion(since_row=row, from_row=first, rows=needed))
         else:
             known.rows = max(known.rows, needed)
 
@@ -58,7 +56,7 @@ def _stands_still(known: Suspicion | None, one: Asked, row: int) -> bool:
 
 
 def lacking(suspicion: Suspicion, labelled_rows: int) -> int:
-    """Labelled rows that the second window still lacks; 0 where it is whole."""
+    """Labelled rows that the second window still lacks; 0 if it is whole."""
     return max(0, suspicion.rows - (labelled_rows - suspicion.since_row))
 
 

@@ -30,7 +30,7 @@ Safeguard = Callable[[Case], Iterator[SafeguardState]]
 
 
 def states(case: Case) -> tuple[SafeguardState, ...]:
-    """Every safeguard's state, the quiet period first, as the sources ask."""
+    """Every safeguard's state, the quiet period first."""
     found = (state for safeguard in _ORDER for state in safeguard(case))
     if case.asked.reuse is not None:
         return tuple(_for_a_reuse(state) for state in found)

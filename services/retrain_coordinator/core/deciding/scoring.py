@@ -6,7 +6,6 @@ Each is said on the log: a version once, a row of frames when it begins and when
 from retrain_coordinator.core.lifecycle import transitions as lifecycle
 from retrain_coordinator.core.lifecycle.target import obstacle
 from retrain_coordinator.core.merge import FrameEvidence
-from retrain_coordinator.core.state import Unscored
 from retrain_coordinator.core.step import Step
 
 TRIGGER = "scores"
@@ -24,17 +23,18 @@ def take(step: Step, frame: FrameEvidence) -> None:
         if entry is None:
             continue
         if why.unusable and entry.unusable is None:
-            entry.unusable = why.reason
+            state.note_unusable(version, why.reason)
             reason = f"{version} cannot be run, so it does not serve, nor is it compared: {why.reason}"
             step.decision("wait", "artifact", reason, candidate=version)
         elif not why.unusable and entry.artifact and version not in state.refused:
-            state.refused = {**{v: r for v, r in state.refused.items() if v in state.versions}, version: why.reason}
+            before = {known: said for known, said in state.refused.items() if known in state.versions}
+            state.note_refused({**before, version: why.reason})
             reason = f"scoring could not score {version} on the frame at offset {frame.position.offset}: {why.reason}"
             step.decision("wait", TRIGGER, reason, candidate=version)
     for version in frame.losses.keys() - frame.refused.keys():
         entry = state.versions.get(version)
         if entry is not None and frame.losses[version]:
-            entry.unusable = None
+            state.note_unusable(version, None)
     _leave_the_unusable(step)
 
 
@@ -42,13 +42,10 @@ def _note_missing(step: Step, frame: FrameEvidence) -> None:
     state, offset = step.state, frame.position.offset
     if frame.missing:
         names = ", ".join(sorted(frame.missing))
-        if state.unscored is None:
+        if state.miss_scores(offset):
             reason = f"the frame at offset {offset} is taken in without scores of {names}: they did not come"
             step.decision("wait", TRIGGER, reason, evidence={"from_frame": float(offset), "missing": names})
-            state.unscored = Unscored(first=offset, last=offset)
-        state.unscored.last = offset
-    elif frame.expected and state.unscored is not None:
-        span, state.unscored = state.unscored, None
+    elif frame.expected and (span := state.scores_again()) is not None:
         step.decision(
             "wait", TRIGGER,
             f"scores come again; the frames from offset {span.first} to {span.last} were taken in without",

@@ -18,19 +18,17 @@ MARKS = 200
 
 
 def note(step: Step) -> None:
-    """Mark how many labelled rows there are, where the window is a span of time; older marks than needed go."""
+    """Note the number of labelled rows if the window is a span of time; drop marks that are no longer needed."""
     state, seconds = step.state, step.policy.window.seconds
     if seconds is None:
         return
     if not state.marks or step.now - state.marks[-1][0] >= timedelta(seconds=seconds / MARKS):
-        state.marks = [*state.marks, (step.now, state.labelled_rows)]
-    begin = step.now - timedelta(seconds=seconds)
-    while len(state.marks) > 1 and state.marks[1][0] <= begin:
-        state.marks = state.marks[1:]
+        state.mark(step.now, state.labelled_rows)
+    state.drop_marks(step.now - timedelta(seconds=seconds))
 
 
 def data_rule(step: Step, decision: Decision) -> DataRule:
-    """The rows of a run; raises ValueError where no frame of the model has been seen."""
+    """The rows of a run; raises ValueError if no frame of the model has been seen."""
     state, rule, window = step.state, step.spec.training, step.policy.window
     if state.applied is None:
         raise ValueError(f"no frame of {state.model_id} has been seen, so there is nothing to learn from")

@@ -19,7 +19,7 @@ _FAR, _QUANTILE = 4.0, 0.99
 
 
 def observe(step: Step, frame: FrameEvidence) -> None:
-    """Take in who serves and what runs in the shadow as of a frame; nothing where driftloop decides what serves."""
+    """Take in who serves and what runs in the shadow as of a frame; nothing if driftloop decides what serves."""
     if step.spec.serving != "external":
         return
     version = frame.status.model_version
@@ -34,7 +34,7 @@ def _serves(step: Step, version: Version, frame: FrameEvidence) -> None:
     """Outcomes of another version come than that of the champion: as was asked, or without anybody asking."""
     state, asked = step.state, step.state.asked
     _know(step, version, f"outcomes of {version} come", frame)
-    state.asked = None
+    state.ask_to_serve(None)
     if asked is not None and asked.version == version:
         causes = (*asked.lineage, *step.chain())
         reason = f"outcomes of {version} come, as was asked: {asked.reason}"
@@ -56,12 +56,11 @@ def _know(step: Step, version: Version, reason: str, frame: FrameEvidence) -> No
     if version in state.versions:
         return
     bound = _bound(step, frame)
-    state.versions[version] = VersionEntry(
+    state.add_version(VersionEntry(
         version=version, status="registered", spec_version=step.spec_version, artifact="", sha256="",
         rows=step.spec.baseline_rows, loss_bound=bound, lineage=step.chain(), target=signature(step.spec)["target"],
-    )  # fmt: skip
-    state.highest = highest_of(state.highest, version)
-    state.signature = state.signature or signature(step.spec)
+    ))  # fmt: skip
+    state.number(highest_of(state.highest, version), state.signature or signature(step.spec))
     step.event("registered", f"{reason}; driftloop has no artifact of it", version=version)
 
 
@@ -78,9 +77,11 @@ def _runs_in_the_shadow(step: Step, version: Version, frame: FrameEvidence) -> N
     _know(step, version, f"predictions of {version} come under shadow.{version}", frame)
     if obstacle(state, version, step.spec) is not None:
         return
-    entry = challenge.unproven(version, champion, step.spec.challenge, state.applied, state.labelled_rows)
-    state.challenges[version] = entry.model_copy(update={"loss_bound": state.versions[version].loss_bound})
-    state.versions[version].status = "challenger"
+    bound = state.versions[version].loss_bound
+    state.hold_challenge(
+        challenge.unproven(version, champion, step.spec.challenge, state.applied, state.labelled_rows, loss_bound=bound)
+    )
+    state.move(version, "challenged")
     reason = f"runs in the shadow of {champion}: its predictions come with outcomes"
     step.event("challenged", reason, version=version, previous_version=champion)
 

@@ -13,7 +13,7 @@ def is_new(state: ModelState, declared: str) -> bool:
     """Whether another target is declared than the last that was seen; the first one seen is noted."""
     before = state.target or state.signature.get("target", declared)
     if before == declared:
-        state.target = declared
+        state.declare_target(declared)
     return before != declared
 
 
@@ -25,12 +25,12 @@ def notice(step: Step) -> None:
     """
     state, declared = step.state, target_of(step.spec)
     before = state.target or state.signature.get("target", "")
-    state.target = declared
+    state.declare_target(declared)
     _forget(step)
     step.decision("wait", "target", _sentence(step, before), evidence={"before": before, "now": declared})
     run = state.run
     if run is not None and run.target not in ("", declared):
-        state.run = None
+        state.end_run()
         reason = f"the run for {run.version} learns {target_words(run.target)}, which is not declared any more"
         step.decision("cancel", "target", reason, candidate=run.version, run_id=run.run_id)
     for version in tuple(state.challenges):
@@ -42,13 +42,15 @@ def notice(step: Step) -> None:
 def _forget(step: Step) -> None:
     """Begin the books, the evidence and the counts of rows anew."""
     state = step.state
-    state.target_row, state.target_spec = state.labelled_rows, step.spec_version
-    state.payoff, state.feed = _empty_books(step), []
-    state.signals, state.active_signals, state.harm = [], (), None
-    state.metrics, state.tests = {}, ()
-    state.suspicions, state.spoilt, state.marks = {}, [], []
-    state.refusals, state.approved, state.waits_for_approval = [], False, None
-    state.failures, state.rows_at_run = 0, state.labelled_rows
+    state.begin_target(state.labelled_rows, step.spec_version)
+    state.keep_books(_empty_books(step))
+    state.clear_feed()
+    state.keep_harm(None)
+    state.forget_evidence()
+    state.forget_windows()
+    state.settle_wishes()
+    state.succeed()
+    state.count_rows_from(state.labelled_rows)
 
 
 def _empty_books(step: Step) -> PayoffState:

@@ -11,7 +11,7 @@ from retrain_coordinator.core.lifecycle.target import obstacle, opponent
 from retrain_coordinator.core.lifecycle.versions import next_version, parts, signature
 from retrain_coordinator.core.payoff import rule as payoff
 from retrain_coordinator.core.proof import challenge
-from retrain_coordinator.core.state import RUNS_KEPT, RunEntry, VersionEntry
+from retrain_coordinator.core.state import RunEntry, VersionEntry
 from retrain_coordinator.core.step import Step
 
 
@@ -31,19 +31,16 @@ def start(step: Step, decision: Decision) -> RetrainDecision:
         lifecycle.reject(step, challenger, f"superseded by the run for {version}", trigger="superseded")
     request = _request(step, decision, made, version)
     step.request(request)
-    state.run = RunEntry(
+    run = RunEntry(
         run_id=request.message_id, version=version, spec_version=step.spec_version, trigger=decision.trigger,
         requested_at=step.now, lineage=request.caused_by, target=signature(step.spec)["target"],
     )  # fmt: skip
-    state.last_trigger = decision.trigger
-    state.payoff = payoff.began_training(state.payoff)
-    state.highest, state.signature = version, signature(step.spec)
-    state.runs_at = [*state.runs_at, step.now][-RUNS_KEPT:]
-    state.rows_at_run = state.labelled_rows
-    state.feedback_at_run = state.metrics.get("feedback_rows", float(state.labelled_rows))
-    state.scheduled_from = step.now
-    state.suspicions = {}
-    state.signals, state.refusals, state.approved, state.waits_for_approval = [], [], False, None
+    state.begin_run(run, state.labelled_rows, state.metrics.get("feedback_rows", float(state.labelled_rows)))
+    state.keep_books(payoff.began_training(state.payoff))
+    state.number(version, signature(step.spec))
+    state.clear_suspicions()
+    state.keep_signals(())
+    state.settle_wishes()
     return made
 
 
@@ -93,12 +90,12 @@ def _candidates(step: Step) -> tuple[Candidate, ...]:
 
 
 def end(step: Step, result: TrainingResult) -> bool:
-    """Take in a run's end. False where the run is not one that is waited for."""
+    """Take in a run's end. False if the run is not one that is waited for."""
     state = step.state
     run = state.run
     if run is None or run.run_id != result.run_id:
         return False
-    state.run = None
+    state.end_run()
     step.causes = (*run.lineage, run.run_id)
     if result.status == "succeeded" and result.reused_version in state.versions:
         _reuse(step, result)
@@ -107,13 +104,13 @@ def end(step: Step, result: TrainingResult) -> bool:
     if result.status != "succeeded" or not (without_artifact or (result.artifact and result.artifact_sha256)):
         _failed(step, result)
         return True
-    state.failures = 0
-    state.versions[result.version] = VersionEntry(
+    state.succeed()
+    state.add_version(VersionEntry(
         version=result.version, status="registered", run_id=run.run_id, spec_version=run.spec_version,
         artifact=result.artifact or "", sha256=result.artifact_sha256 or "",
         rows=result.data.rows if result.data else 0, loss_bound=result.loss_bound or 1.0, lineage=step.chain(),
         target=run.target,
-    )  # fmt: skip
+    ))  # fmt: skip
     metrics: dict[str, float | str | None] = dict(result.metrics)
     if result.cost:
         metrics["training_seconds"] = result.cost.seconds
@@ -132,8 +129,8 @@ def _prove(step: Step, result: TrainingResult) -> None:
         refitted=step.spec.training.refit if result.refitted is None else result.refitted,
         unopposed=opponent(state, step.spec) is None,
     )  # fmt: skip
-    state.challenges[result.version] = entry
-    state.versions[result.version].status = "challenger"
+    state.hold_challenge(entry)
+    state.move(result.version, "challenged")
     word = challenge.verdict(entry, step.spec.challenge)
     step.event("challenged", f"challenges {state.champion}: {word.reason}", version=result.version,
                previous_version=state.champion, evidence=word.evidence)  # fmt: skip
@@ -157,8 +154,8 @@ def _reuse(step: Step, result: TrainingResult) -> None:
         reason = f"{version} is good enough again, nothing was trained: {word.reason}"
         lifecycle.promote(step, version, reason, action="reuse", trigger="reuse", evidence=word.evidence)
         return
-    state.challenges[version] = entry
-    state.versions[version].status = "challenger"
+    state.hold_challenge(entry)
+    state.move(version, "challenged")
     step.event("challenged", f"archived {version} challenges {state.champion}: {word.reason}", version=version,
                previous_version=state.champion, evidence=word.evidence)  # fmt: skip
     lifecycle.settle(step)
@@ -166,8 +163,7 @@ def _reuse(step: Step, result: TrainingResult) -> None:
 
 def _failed(step: Step, result: TrainingResult) -> None:
     state = step.state
-    state.failures += 1
-    state.failed_row = state.labelled_rows
+    state.fail(state.labelled_rows)
     reason = f"the run for {result.version} {result.status}: {result.failure or 'no reason was given'}"
     step.decision("wait", "run_failed", reason, candidate=result.version, run_id=result.run_id)
-    state.payoff = payoff.ended_training(state.payoff, promoted=False)
+    state.keep_books(payoff.ended_training(state.payoff, promoted=False))

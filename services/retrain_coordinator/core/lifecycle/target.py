@@ -12,7 +12,7 @@ from retrain_coordinator.core.state import ModelState, VersionEntry
 
 
 def obstacle(state: ModelState, version: Version, spec: ModelSpec) -> str | None:
-    """Why a known version must not serve or be compared under the spec; None where it may."""
+    """Why a known version must not serve or be compared under the spec; None if it may."""
     entry = state.versions[version]
     if entry.unusable is not None:
         return f"version {version} cannot be run: {entry.unusable}"

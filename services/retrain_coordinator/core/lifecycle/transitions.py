@@ -1,4 +1,4 @@
-"""Versions and what becomes of them: registered → challenger → champion → archived, or rejected.
+"""What becomes of versions, as `state.life.TRANSITIONS` allows it: decided, published, and written down.
 
 Promotion puts the predecessor on probation duty: it is scored beside the new champion until the
 probation's rows are through, and comes back where the champion proves worse.
@@ -15,29 +15,32 @@ from retrain_coordinator.core.lifecycle.target import obstacle, opponent
 from retrain_coordinator.core.lifecycle.versions import highest_of, signature
 from retrain_coordinator.core.payoff import rule as payoff
 from retrain_coordinator.core.proof import challenge, probation
-from retrain_coordinator.core.state import VERSIONS_KEPT, AskedToServe, ChallengeEntry, ProbationEntry, VersionEntry
+from retrain_coordinator.core.state import AskedToServe, ChallengeEntry, ProbationEntry, VersionEntry
 from retrain_coordinator.core.step import Step
 
 Figures = dict[str, float | str | None]
 
 
 def register(step: Step, version: Version, artifact: str, sha256: str, reason: str) -> None:
-    """Take in a version that was made elsewhere: the champion where there is none, else a challenger."""
+    """Take in a version that was made elsewhere: the champion if there is none, else a challenger."""
     state = step.state
     bound = state.versions[state.champion].loss_bound if state.champion else 1.0
-    state.versions[version] = VersionEntry(
+    state.add_version(VersionEntry(
         version=version, status="registered", spec_version=step.spec_version, artifact=artifact, sha256=sha256,
         loss_bound=bound, lineage=step.chain(), target=signature(step.spec)["target"],
-    )  # fmt: skip
-    state.highest, state.signature = highest_of(state.highest, version), signature(step.spec)
+    ))  # fmt: skip
+    state.number(highest_of(state.highest, version), signature(step.spec))
     step.event("registered", reason, version=version)
     if state.champion is None:
         promote(step, version, reason, trigger="register")
         return
-    rule, unopposed = step.spec.challenge, opponent(state, step.spec) is None
-    entry = challenge.unproven(version, state.champion, rule, state.applied, state.labelled_rows)
-    state.challenges[version] = entry.model_copy(update={"loss_bound": bound, "unopposed": unopposed})
-    state.versions[version].status = "challenger"
+    state.hold_challenge(
+        challenge.unproven(
+            version, state.champion, step.spec.challenge, state.applied, state.labelled_rows,
+            loss_bound=bound, unopposed=opponent(state, step.spec) is None,
+        )
+    )  # fmt: skip
+    state.move(version, "challenged")
     step.decision("wait", "register", f"{reason}; it is held against {state.champion}", candidate=version)
     step.event("challenged", f"challenges {state.champion}", version=version, previous_version=state.champion)
     settle(step)
@@ -65,7 +68,7 @@ def promote(
     """Decide that a version serves, and let it: as `take_over` does, or by asking those who serve the model."""
     state, entry = step.state, step.state.versions[version]
     causes = tuple(dict.fromkeys((*entry.lineage, *step.chain())))
-    state.challenges.pop(version, None)
+    state.drop_challenge(version)
     made = step.decision(action, trigger, reason, candidate=version, run_id=entry.run_id, safeguards=safeguards,
                          evidence=evidence, causes=causes)  # fmt: skip
     chain = (*causes, made.message_id)
@@ -81,9 +84,9 @@ def take_over(
     """A version serves from now on: publish the event, and begin the probation of its predecessor."""
     state, entry = step.state, step.state.versions[version]
     before = state.champion
-    state.challenges.pop(version, None)
+    state.drop_challenge(version)
     end_probation(step, f"{version} was promoted")
-    _serve(step, version)
+    _serve(step, version, "promoted")
     step.event("promoted", reason, version=version, previous_version=before, causes=causes, evidence=evidence)
     if before is None or before == version:
         return
@@ -92,11 +95,11 @@ def take_over(
         and step.spec.challenge.probation_rows
         and obstacle(state, before, step.spec) is None
     ):
-        state.versions[before].status = "archived"
-        state.probation = ProbationEntry(
+        state.move(before, "relieved")
+        state.watch(ProbationEntry(
             champion=version, predecessor=before, since=state.applied, since_row=state.labelled_rows,
             loss_bound=entry.loss_bound,
-        )  # fmt: skip
+        ))  # fmt: skip
     else:
         _archive(step, before, f"{version} was promoted")
     for other in tuple(state.challenges):
@@ -108,14 +111,14 @@ def reject(
 ) -> None:
     """End a challenge without a promotion; the books of the payoff rule are told."""
     state = step.state
-    entry = state.challenges.pop(version, None)
+    entry = state.drop_challenge(version)
     figures = evidence or (challenge.verdict(entry, step.spec.challenge).evidence if entry else {})
     known = state.versions[version]
     made = step.decision("reject", trigger, reason, candidate=version, run_id=known.run_id, evidence=figures,
                          causes=tuple(dict.fromkeys((*known.lineage, *step.chain()))))  # fmt: skip
-    known.status = "rejected"
+    state.move(version, "rejected")
     step.event("rejected", reason, version=version, causes=(*made.caused_by, made.message_id), evidence=figures)
-    state.payoff = payoff.ended_training(state.payoff, promoted=False)
+    state.keep_books(payoff.ended_training(state.payoff, promoted=False))
     _forget_oldest(step)
 
 
@@ -135,9 +138,10 @@ def come_back(step: Step, to: Version, reason: str, causes: tuple[UUID, ...], ev
     bad = state.champion
     if state.probation and state.probation.predecessor != to:
         end_probation(step, f"{to} came back")
-    state.probation = None
-    state.champions = [version for version in state.champions if version not in (bad, to)]
-    _serve(step, to)
+    state.watch(None)
+    state.drop_challenge(to)
+    state.take_back((bad, to))
+    _serve(step, to, "rolled_back")
     step.event("rolled_back", reason, version=to, previous_version=bad, causes=causes, evidence=evidence)
     if bad is not None:
         _archive(step, bad, f"{to} came back: {reason}")
@@ -156,12 +160,12 @@ def _ask(  # noqa: PLR0917  (as `take_over` and `come_back`, and which of them i
     """Ask those who serve the model to let a version serve. It is true when its outcomes come (`external.observe`)."""
     state = step.state
     if event == "rolled_back":
-        state.probation = None
+        state.watch(None)
     asked: Literal["promotion_asked", "roll_back_asked"]
     asked = "promotion_asked" if event == "promoted" else "roll_back_asked"
     made = step.event(asked, reason, version=version, previous_version=state.champion, causes=chain, evidence=evidence)
-    state.asked = AskedToServe(
-        version=version, event=event, since=step.now, reason=reason, lineage=(*chain, made.message_id)
+    state.ask_to_serve(
+        AskedToServe(version=version, event=event, since=step.now, reason=reason, lineage=(*chain, made.message_id))
     )
 
 
@@ -204,7 +208,7 @@ def _must_wait(step: Step, entry: ChallengeEntry, word: challenge.ChallengeVerdi
     if entry.waits_for != why:
         reason = f"{entry.version} is proven ({word.reason}); it waits for {_SAID[why]}"
         step.decision("wait", why, reason, candidate=entry.version, evidence=word.evidence)
-        state.challenges[entry.version] = entry.model_copy(update={"waits_for": why, "waits_until": until})
+        state.hold_challenge(entry.model_copy(update={"waits_for": why, "waits_until": until}))
     return True
 
 
@@ -240,33 +244,33 @@ def _probation_rows(step: Step, entry: ProbationEntry) -> int:
 
 
 def end_probation(step: Step, reason: str) -> None:
-    """Let the predecessor go, where one is scored beside the champion."""
-    entry, step.state.probation = step.state.probation, None
+    """Stop scoring the predecessor beside the champion, if one is."""
+    entry = step.state.probation
+    step.state.watch(None)
     if entry is not None:
         _archive(step, entry.predecessor, reason)
 
 
 def _archive(step: Step, version: Version, reason: str) -> None:
-    step.state.versions[version].status = "archived"
+    step.state.move(version, "archived")
     step.event("archived", reason, version=version)
     _forget_oldest(step)
 
 
-def _serve(step: Step, version: Version) -> None:
+def _serve(step: Step, version: Version, event: Literal["promoted", "rolled_back"]) -> None:
     state = step.state
-    state.versions[version].status = "champion"
-    state.champion, state.champion_since = version, step.now
-    state.champions = [*(known for known in state.champions if known != version), version][-VERSIONS_KEPT:]
-    state.serving_since = state.applied.offset if state.applied else -1
-    state.scheduled_from = state.scheduled_from or step.now
-    state.refusals, state.feed, state.harm = [], [], None
-    state.payoff = payoff.began_serving(state.payoff, version, trained_rows=state.versions[version].rows)
+    if version != state.champion:
+        state.move(version, event)
+    state.serve(version, step.now, state.applied)
+    state.begin_schedule(step.now)
+    state.clear_refusals()
+    state.clear_feed()
+    state.keep_harm(None)
+    state.keep_books(payoff.began_serving(state.payoff, version, trained_rows=state.versions[version].rows))
 
 
 def _forget_oldest(step: Step) -> None:
     state = step.state
     needed = {*state.champions[-2:], *state.challenges, state.probation.predecessor if state.probation else None}
     needed.add(state.asked.version if state.asked else None)
-    rest = [version for version in state.versions if version not in needed]
-    for version in rest[: max(0, len(rest) - VERSIONS_KEPT)]:
-        del state.versions[version]
+    state.forget_oldest(needed)

@@ -32,7 +32,7 @@ def of_block(block: LossBlock, spec: ModelSpec) -> payoff.Evidence:
 
 
 def rows_of(frame: FrameEvidence, champion: Version, archived: Collection[Version]) -> list[LossesOfRow]:
-    """The judged rows of a frame, each with its losses by what lost them; empty where the champion was not scored."""
+    """The judged rows of a frame, each with its losses by what lost them; empty if the champion was not scored."""
     series = {_CHAMPION: frame.losses.get(champion, ())}
     series |= {_ARCHIVED + version: found for version, found in frame.losses.items() if version in archived}
     for scores in frame.scores:

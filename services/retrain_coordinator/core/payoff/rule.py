@@ -267,7 +267,7 @@ def _share(state: PayoffState, parts: int) -> int:
 
 
 def _window_of(state: PayoffState, rule: PayoffRule) -> int | None:
-    """The largest window on which cheap models do as well as on any; None where there are none."""
+    """The largest window on which cheap models do as well as on any; None if there are none."""
     if not state.recent:
         return None
     enough = (1.0 + rule.indifference) * min(recent.mean for recent in state.recent.values())

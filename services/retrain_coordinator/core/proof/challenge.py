@@ -33,7 +33,7 @@ class ChallengeVerdict:
 
 
 def least_gain(rule: ChallengeRule) -> float:
-    """The mean gain that must be exceeded: the minimum effect, or below zero where no loss of quality is enough.
+    """The mean gain that must be exceeded: the minimum effect, or below zero if no loss of quality is enough.
 
     >>> least_gain(ChallengeRule(minimum_effect=0.02)), least_gain(ChallengeRule(non_inferiority=0.01))
     (0.02, -0.01)
@@ -42,7 +42,14 @@ def least_gain(rule: ChallengeRule) -> float:
 
 
 def unproven(
-    version: Version, champion: Version, rule: ChallengeRule, since: FramePosition | None, row: int
+    version: Version,
+    champion: Version,
+    rule: ChallengeRule,
+    since: FramePosition | None,
+    row: int,
+    *,
+    loss_bound: float = 1.0,
+    unopposed: bool = False,
 ) -> ChallengeEntry:
     """A challenge without any evidence."""
     return ChallengeEntry(
@@ -50,6 +57,8 @@ def unproven(
         champion=champion,
         since=since,
         since_row=row,
+        loss_bound=loss_bound,
+        unopposed=unopposed,
         gain=PairedTest(margin=least_gain(rule)),
         harm=PairedTest(margin=-least_gain(rule)),
     )
@@ -71,8 +80,8 @@ def begin(
     back for the rows that follow: they were predicted by a model that had not seen the newest rows,
     the one that challenges has. Where the stream drifts, the first can lose and the second be right.
     """
-    entry = unproven(result.version, champion, rule, since, row)
-    entry.loss_bound, entry.unopposed = result.loss_bound or 1.0, unopposed
+    loss_bound = result.loss_bound or 1.0
+    entry = unproven(result.version, champion, rule, since, row, loss_bound=loss_bound, unopposed=unopposed)
     held_out = result.validation
     if held_out is None or len(held_out.champion_losses) != len(held_out.challenger_losses):
         return entry

@@ -37,7 +37,7 @@ def is_harmful(entry: ProbationEntry, risk: float) -> bool:
 
 
 def standard_score(test: PairedTest) -> float:
-    """The mean of d over its standard error, which knows that rows hang together; 0 where nothing varies."""
+    """The mean of d over its standard error, which knows that rows hang together; 0 if nothing varies."""
     variance = test.variance * test.inflation
     return test.mean / sqrt(variance / test.rows) if variance > 0 else 0.0
 

@@ -60,7 +60,8 @@ class TrainingRuns:
         requests = decode_messages(of_topic(records, TRAINING_REQUESTS), TrainingRequest)
         commands = decode_messages(of_topic(records, MODEL_COMMANDS), ModelCommand)
         answers = decode_messages(of_topic(records, TRAINING_ANSWERS), TrainingResult)
-        if not tables_current and any(self._unknown_spec(request) for _, request in requests.messages):
+        asked = {(request.model_id, request.spec_version) for _, request in requests.messages}
+        if not tables_current and any(self._specs.get(*spec) is None for spec in asked):
             raise StaleTableError
         done = EffectsBuilder()
         done.bury(*requests.dead, *answers.dead)
@@ -98,9 +99,6 @@ class TrainingRuns:
 
     def take_table(self, topic: str, records: Sequence[Record]) -> Sequence[KeptOut]:
         return self._specs.take(records) if topic == MODEL_SPECS else ()
-
-    def _unknown_spec(self, request: TrainingRequest) -> bool:
-        return self._specs.get(request.model_id, request.spec_version) is None
 
     def _known(self) -> frozenset[UUID]:
         return frozenset(run_id for runs in self._runs.values() for run_id in runs)

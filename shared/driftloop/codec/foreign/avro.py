@@ -16,7 +16,7 @@ _UNREADABLE = (
 
 
 class ForeignAvro:
-    """Reads data of one schema. Raises ValueError if the schema is none that Avro knows.
+    """Reads data of one schema. Raises ValueError if the schema is not one that Avro knows.
 
     Timestamps, dates, decimals and uuids come out as `datetime`, `date`, `Decimal` and `UUID`, a union as the value
     that it holds, an enum as text, a record as a dict.
@@ -26,7 +26,7 @@ class ForeignAvro:
         try:
             self._schema = fastavro.parse_schema(json.loads(schema) if isinstance(schema, str) else schema)
         except (*_UNREADABLE, fastavro.schema.SchemaParseException) as error:
-            raise ValueError(f"the schema is none that Avro knows: {type(error).__name__}: {error}") from error
+            raise ValueError(f"the schema is not one that Avro knows: {type(error).__name__}: {error}") from error
 
     def read(self, datum: bytes) -> Any:
         """The value of a datum; raises ValueError if it is damaged, longer, or of another schema.

@@ -37,6 +37,7 @@ from driftloop.kafka.loop.wake_time import WakeTime
 from driftloop.kafka.loop.watched import WatchedTransport
 from driftloop.kafka.settings import KafkaSettings, LoopSettings
 from driftloop.processor import DeadLetter, Effects, KnowsLog, Processor, Record, StaleTableError
+from driftloop.telemetry.otlp import tracer_of
 from driftloop.waits import ABORTS, JOINS, RESTORES, UNREAD
 
 _LAG_EVERY_S = 1.0
@@ -82,7 +83,10 @@ class Loop:
         """The parts that this loop turns."""
         settings, metrics, log = self._settings, self.metrics, self._log
         self._tasks = Tasks(settings.inputs)
-        self._transactions = Transactions(self._processor, settings, self._watched, self._tasks, metrics)
+        self._tracer = tracer_of(settings.service)
+        self._transactions = Transactions(
+            self._processor, settings, self._watched, self._tasks, metrics, tracer=self._tracer
+        )
         self._aborts, self._breaker, self._size = Aborts(metrics), Breaker(settings), BatchSize(self._kafka.batch_size)
         self._assignment = Assignment(
             self._processor, settings, transport=self._watched, tasks=self._tasks, transactions=self._transactions,
@@ -186,6 +190,7 @@ class Loop:
 
     def _process(self, records: list[Record]) -> None:
         now = self._clock()
+        self._tracer.take(records)
         taken, misplaced = in_place(records, self._settings.keyed, self._partition_count)
         try:
             effects = self._with_tables(partial(self._processor.process, taken, now)) if taken else Effects()

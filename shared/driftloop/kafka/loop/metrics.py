@@ -6,6 +6,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from driftloop.processor import WRONG_PARTITION, DeadLetter
 
+_LABELS = ("service",)
 _BUCKETS = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30)
 
 
@@ -13,8 +14,15 @@ class LoopMetrics:
     """The metrics of one loop, in a registry of its own unless one is given."""
 
     def __init__(self, service: str, registry: CollectorRegistry | None = None) -> None:
+        self.service = service
         self.registry = registry or CollectorRegistry()
-        labels = ("service",)
+        self._declare_records()
+        self._declare_tables()
+        self._declare_transactions()
+        self._declare_partitions()
+        self._left_out.labels(service)  # shown from the start: an alert sees a rise, not a first value
+
+    def _declare_records(self) -> None:
         self._records = Counter(
             "driftloop_records_total",
             "Input records by what became of them: processed, ignored or buried.",
@@ -39,40 +47,10 @@ class LoopMetrics:
             ("service", "topic", "partition"),
             registry=self.registry,
         )
-        self._transactions = Counter(
-            "driftloop_transactions_total",
-            "Transactions by how they ended: committed, aborted, or empty (they said how far was read, and no more).",
-            ("service", "end"),
-            registry=self.registry,
-        )
-        self._step = Histogram(
-            "driftloop_step_seconds",
-            "Time from a batch being read to its commit.",
-            labels,
-            registry=self.registry,
-            buckets=_BUCKETS,
-        )
-        self._ready = Gauge("driftloop_ready", "1 where /readyz says yes.", labels, registry=self.registry)
-        self._restores = Counter(
-            "driftloop_restores_total", "Partitions whose state was restored.", labels, registry=self.registry
-        )
         self._left_out = Counter(
             "driftloop_left_out_records_total",
             "Records that the Kafka client did not deliver in their turn and the loop went back for.",
-            labels,
-            registry=self.registry,
-        )
-        self._kept_out = Counter(
-            "driftloop_table_rows_kept_out_total",
-            "Rows of a table that were not taken as they stand, by topic and reason: unreadable, unusable, "
-            "unknown_fields (taken without them) or raised.",
-            ("service", "topic", "reason"),
-            registry=self.registry,
-        )
-        self._unknown_fields = Counter(
-            "driftloop_unknown_fields_total",
-            "Fields of control messages that this release does not know: they were left out.",
-            labels,
+            _LABELS,
             registry=self.registry,
         )
         self._letters = Counter(
@@ -87,27 +65,61 @@ class LoopMetrics:
             ("service", "source"),
             registry=self.registry,
         )
-        self._partitions = Gauge("driftloop_partitions", "Partitions at work.", labels, registry=self.registry)
-        self._incomplete = Gauge(
-            "driftloop_incomplete_partitions",
-            "Partition numbers of which not every input is assigned: nothing of them is read.",
-            labels,
+
+    def _declare_tables(self) -> None:
+        self._kept_out = Counter(
+            "driftloop_table_rows_kept_out_total",
+            "Rows of a table that were not taken as they stand, by topic and reason: unreadable, unusable, "
+            "unknown_fields (taken without them) or raised.",
+            ("service", "topic", "reason"),
             registry=self.registry,
+        )
+        self._unknown_fields = Counter(
+            "driftloop_unknown_fields_total",
+            "Fields of control messages that this release does not know: they were left out.",
+            _LABELS,
+            registry=self.registry,
+        )
+
+    def _declare_transactions(self) -> None:
+        self._transactions = Counter(
+            "driftloop_transactions_total",
+            "Transactions by how they ended: committed, aborted, or empty (they said how far was read, and no more).",
+            ("service", "end"),
+            registry=self.registry,
+        )
+        self._step = Histogram(
+            "driftloop_step_seconds",
+            "Time from a batch being read to its commit.",
+            _LABELS,
+            registry=self.registry,
+            buckets=_BUCKETS,
         )
         self._aborts = Gauge(
             "driftloop_consecutive_aborts",
             "Transactions aborted since the last that was committed.",
-            labels,
+            _LABELS,
             registry=self.registry,
         )
         self._standstill = Gauge(
             "driftloop_standstill_seconds",
             "Time since the loop last began or ended a call into Kafka: nearly 0 while all is well.",
-            labels,
+            _LABELS,
             registry=self.registry,
         )
-        self._left_out.labels(service)  # shown from the start: an alert sees a rise, not a first value
-        self.service = service
+
+    def _declare_partitions(self) -> None:
+        self._ready = Gauge("driftloop_ready", "1 where /readyz says yes.", _LABELS, registry=self.registry)
+        self._restores = Counter(
+            "driftloop_restores_total", "Partitions whose state was restored.", _LABELS, registry=self.registry
+        )
+        self._partitions = Gauge("driftloop_partitions", "Partitions at work.", _LABELS, registry=self.registry)
+        self._incomplete = Gauge(
+            "driftloop_incomplete_partitions",
+            "Partition numbers of which not every input is assigned: nothing of them is read.",
+            _LABELS,
+            registry=self.registry,
+        )
 
     def batch(self, processed: int, buried: int, ignored: dict[str, int], seconds: float) -> None:
         """A batch was committed."""

@@ -16,6 +16,7 @@ from driftloop.kafka.loop.loop import Loop
 from driftloop.kafka.loop.transport import FencedError
 from driftloop.kafka.loop.watchdog import Watchdog
 from driftloop.telemetry.health import HealthServer
+from driftloop.telemetry.otlp import metrics_push
 from driftloop.waits import HANGS
 
 
@@ -54,7 +55,9 @@ class Service:
         watchdog = Watchdog(self._deadlines)
         health = self._health(watchdog)
         watchdog.start()
+        push = None
         try:
+            push = metrics_push(self.registry, self.loop.metrics.service)
             if self._port is not None:
                 log.info("metrics served", port=health.start(self._host, self._port))
             self._before()
@@ -73,6 +76,8 @@ class Service:
             self._after()
             watchdog.stop()
             health.stop()
+            if push is not None:
+                push.stop()
         log.info("stopped")
         return int(ExitCode.OK)
 

@@ -12,16 +12,18 @@ from driftloop.kafka.loop.tasks import Task, Tasks
 from driftloop.kafka.loop.transport import Transport, Write
 from driftloop.kafka.settings import LoopSettings
 from driftloop.processor import DeadLetter, Effects, Outgoing, Processor
+from driftloop.telemetry.tracing import Tracer
 
 
 class Transactions:
     """Every method is one transaction and raises AbortedError where it did not go through."""
 
     def __init__(
-        self, processor: Processor, settings: LoopSettings, transport: Transport, tasks: Tasks, metrics: LoopMetrics
-    ) -> None:
+        self, processor: Processor, settings: LoopSettings, transport: Transport, tasks: Tasks, metrics: LoopMetrics,
+        *, tracer: Tracer,
+    ) -> None:  # fmt: skip
         self._processor, self._settings, self._transport = processor, settings, transport
-        self._tasks, self._metrics = tasks, metrics
+        self._tasks, self._metrics, self._tracer = tasks, metrics, tracer
         self._before: dict[int, Snapshot | None] = {}
 
     def restored(self, number: int, snapshot: Snapshot | None) -> None:
@@ -37,10 +39,11 @@ class Transactions:
         if effects.state_changes and self._settings.state != "keyed":
             raise TypeError(f"{self._settings.service} keeps {self._settings.state} state, its core changed a key")
         started = time.monotonic()
-        writes = [self._outgoing(wish) for wish in effects.outgoing]
+        writes = [self._outgoing(wish) for wish in self._tracer.trace(effects.outgoing)]
         writes += keyed_writes(self._settings.changelog, effects.state_changes)
         writes += [bury(letter, self._settings.service) for letter in effects.dead_letters]
         self._commit(writes, self._due())
+        self._tracer.committed()
         self._metrics.batch(records, len(effects.dead_letters), effects.ignored, time.monotonic() - started)
         self._metrics.unknown_fields(effects.unknown_fields)
         self._metrics.buried(effects.dead_letters)

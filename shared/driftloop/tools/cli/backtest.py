@@ -22,6 +22,16 @@ from driftloop.tools.cli.reading import (
     Time,
     Without,
 )
+from driftloop.tools.cli.stream_options import (
+    DEFAULT_LEARNER,
+    Features,
+    LabelDelay,
+    Learner,
+    Price,
+    Served,
+    Task,
+    Windows,
+)
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -44,28 +54,16 @@ def backtest(
         ),
     ],
     target: Annotated[str | None, typer.Option(help="The column to predict. Default: the last.")] = None,
-    task: Annotated[str | None, typer.Option(help="binary, multiclass or regression. Default: inferred.")] = None,
-    features: Annotated[
-        list[str] | None, typer.Option(help="Columns to learn from, by comma. Default: inferred.")
-    ] = None,
+    task: Task = None,
+    features: Features = None,
     train_rows: Annotated[int | None, typer.Option(min=10, help="First rows, for the first model.")] = None,
     block: Annotated[int | None, typer.Option(min=1, help="Rows predicted before a decision.")] = None,
-    windows: Annotated[
-        list[str] | None,
-        typer.Option(help="Rows to train on, by comma. Default: a quarter, half, all of the first rows."),
-    ] = None,
-    learner: Annotated[str, typer.Option(help="An installed learner.")] = "random-forest",
-    label_delay: Annotated[int, typer.Option(min=0, help="Rows until a label is known.")] = 0,
+    windows: Windows = None,
+    learner: Learner = DEFAULT_LEARNER,
+    label_delay: LabelDelay = 0,
     policies: Annotated[list[str] | None, typer.Option("--policy", help="Policies, by comma. Default: all.")] = None,
-    served: Annotated[
-        bool,
-        typer.Option(
-            "--served", help="Every preset in the services' own cores too, proof and probation included (slower)."
-        ),
-    ] = False,
-    price: Annotated[
-        float | None, typer.Option(min=0.0, help="One more price of a training, in units of loss.")
-    ] = None,
+    served: Served = False,
+    price: Price = None,
     seed: Annotated[int, typer.Option(min=0, help="Seed of every fit.")] = 0,
     jobs: Annotated[int, typer.Option(min=1, help="Processes that fit models.")] = 1,
     cache: Annotated[Path, typer.Option(help="Fits are kept here.")] = Path(".driftloop/tools/backtest"),
@@ -94,18 +92,9 @@ def backtest(
     from driftloop.tools.replay.choices import Choices
 
     options = BacktestOptions(
-        first=train_rows,
-        block=block,
-        windows=_numbers(windows),
-        learner=learner,
-        label_delay=label_delay,
-        seed=seed,
-        policies=names_of(policies),
-        served=served,
-        price=price,
-        cache=cache,
-        jobs=jobs,
-    )
+        first=train_rows, block=block, windows=_numbers(windows), learner=learner, label_delay=label_delay, seed=seed,
+        policies=names_of(policies), served=served, price=price, cache=cache, jobs=jobs,
+    )  # fmt: skip
     if markdown is not None and options.policies and "default" not in options.policies:
         raise UserError("--markdown shows the policy default: name it in --policy too.", ExitCode.USAGE)
     choices = Choices(

@@ -67,7 +67,7 @@ def windows(
     runs: Annotated[int, typer.Option(min=2, help="Runs for each shift.")] = 200,
     rows: Annotated[int, typer.Option(min=50_000, help="Stationary rows for each kind of column.")] = 500_000,
 ) -> None:
-    """Power, delay and false alarms of the window monitors, beside the source rules as written."""
+    """Power, delay and false alarms of the window monitors, beside the rules of the five systems."""
     from driftloop.tools.bench import tables
     from driftloop.tools.bench.pictures import write_bars
     from driftloop.tools.bench.windows import bench_windows

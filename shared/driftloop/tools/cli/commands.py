@@ -14,7 +14,7 @@ import typer
 
 from driftloop.errors import UserError
 from driftloop.tools.cli.connection import DEFAULT_HOME, AsJson, BootstrapServers, HomeFolder, asked_by, find_kafka
-from driftloop.tools.cli.through_console import ConsoleWay, console_way
+from driftloop.tools.cli.through_console import ConsoleWay, way_for
 
 if TYPE_CHECKING:
     from driftloop.contracts.model_commands import ModelCommand
@@ -108,7 +108,7 @@ cancel = _plain("cancel", "End the training run that is in progress.")
 
 def _way(bootstrap_servers: str | None, home: Path) -> "ConsoleWay | KafkaSettings":
     """Through the console where the environment names one and no cluster is asked for; else to Kafka itself."""
-    return (None if bootstrap_servers else console_way()) or find_kafka(bootstrap_servers, home)
+    return way_for(bootstrap_servers) or find_kafka(bootstrap_servers, home)
 
 
 def _ask(

@@ -3,13 +3,15 @@
 import getpass
 import os
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from driftloop.errors import ExitCode, UserError
-from driftloop.kafka.settings import KafkaSettings
 from driftloop.tools.local.home import Home
+
+if TYPE_CHECKING:
+    from driftloop.kafka.settings import KafkaSettings
 
 BootstrapServers = Annotated[
     str | None, typer.Option(help="A running Kafka, as host:port. Default: the loop that runs in --home.")
@@ -20,7 +22,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for a script.")
 DEFAULT_HOME = Path(".driftloop")
 
 
-def find_kafka(bootstrap_servers: str | None, home: Path = DEFAULT_HOME) -> KafkaSettings:
+def find_kafka(bootstrap_servers: str | None, home: Path = DEFAULT_HOME) -> "KafkaSettings":
     """The settings to reach Kafka with: option, then environment, then what runs in `home`.
 
     Raises UserError where none of them names a cluster, or where nobody answers there.
@@ -32,12 +34,14 @@ def find_kafka(bootstrap_servers: str | None, home: Path = DEFAULT_HOME) -> Kafk
     return kafka
 
 
-def asked_by(kafka: KafkaSettings) -> str:
+def asked_by(kafka: "KafkaSettings") -> str:
     """The name that a command goes under: who we are to the cluster, or to this machine."""
     return kafka.sasl_username or getpass.getuser()
 
 
-def _settings(bootstrap_servers: str | None, home: Path) -> KafkaSettings:
+def _settings(bootstrap_servers: str | None, home: Path) -> "KafkaSettings":
+    from driftloop.kafka.settings import KafkaSettings
+
     if bootstrap_servers:
         return KafkaSettings(bootstrap_servers=bootstrap_servers)
     if os.environ.get("DRIFTLOOP_KAFKA_BOOTSTRAP_SERVERS"):

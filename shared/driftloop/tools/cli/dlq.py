@@ -9,6 +9,7 @@ import typer
 
 from driftloop.errors import ExitCode, UserError
 from driftloop.tools.cli.connection import DEFAULT_HOME, AsJson, BootstrapServers, HomeFolder, find_kafka
+from driftloop.tools.cli.through_console import ConsoleWay, way_for
 
 if TYPE_CHECKING:
     from driftloop.kafka.admin.dead_letters_topic import BuriedRecord
@@ -34,22 +35,27 @@ def list_(
     from rich.console import Console
     from rich.table import Table
 
-    found = _letters(bootstrap_servers, home, error_class, topic)
-    counts = Counter(letter.error.get("class", "?") for letter in found)
+    if (way := way_for(bootstrap_servers)) is not None:
+        from driftloop.tools.cli.console_reading import letters as letters_at
+
+        found, told = letters_at(way, error_class, topic)
+        counts = Counter(told)
+    else:
+        found = [_facts(one) for one in _letters(bootstrap_servers, home, error_class, topic)]
+        counts = Counter(one["class"] for one in found)
     if as_json:
-        typer.echo(json.dumps({"counts": dict(counts), "letters": [_facts(one) for one in found[-limit:]]}, indent=2))
+        typer.echo(json.dumps({"counts": dict(counts), "letters": found[-limit:]}, indent=2))
         return
     console = Console()
     if not found:
         console.print("No dead letters.")
         return
     table = Table("where", "when", "class", "stage", "from", "key", "why", box=None)
-    for letter in found[-limit:]:
-        facts = _facts(letter)
+    for facts in found[-limit:]:
         columns = ("place", "at", "class", "stage", "topic", "key", "message")
         table.add_row(*(str(facts[name])[:120] for name in columns))
     console.print(table)
-    console.print(f"{len(found)} in all: " + ", ".join(f"{name} {count}" for name, count in counts.most_common()))
+    console.print(f"{counts.total()} in all: " + ", ".join(f"{name} {count}" for name, count in counts.most_common()))
 
 
 @app.command()
@@ -60,6 +66,9 @@ def show(
     home: HomeFolder = DEFAULT_HOME,
 ) -> None:
     """Show one dead letter whole: why it is here, its headers, its value."""
+    if (way := way_for(bootstrap_servers)) is not None:
+        _show_at(way, place, as_json)
+        return
     letter = _one(_letters(bootstrap_servers, home), place)
     text = (letter.value or b"").decode("utf-8", "backslashreplace")
     headers = {name: value.decode("utf-8", "backslashreplace") for name, value in letter.headers}
@@ -75,6 +84,20 @@ def show(
     typer.echo(text[:_SHOWN_BYTES] + more)
 
 
+def _show_at(way: ConsoleWay, place: str, as_json: bool) -> None:
+    from driftloop.tools.cli.console_reading import letter, letter_facts
+
+    told = letter(way, place)
+    facts = letter_facts(told)
+    if as_json:
+        typer.echo(json.dumps({**facts, "headers": told["headers"], "value": told["value"]}, indent=2))
+        return
+    for name, value in {**facts, **told["headers"]}.items():
+        typer.echo(f"{name:>10}: {value}")
+    more = len(told["value"]) - _SHOWN_BYTES
+    typer.echo(told["value"][:_SHOWN_BYTES] + (f"\n… {more} more characters" if more > 0 else ""))
+
+
 @app.command()
 def replay(
     place: Annotated[str | None, typer.Argument(help="PARTITION:OFFSET; default: all that the options name.")] = None,
@@ -87,9 +110,15 @@ def replay(
     """Send dead letters to the topic they came from once more, after the fault was mended."""
     from driftloop.kafka.admin.dead_letters_topic import send_again
 
-    found = _letters(bootstrap_servers, home, error_class, topic)
-    chosen = [_one(found, place)] if place else found
-    count = send_again(find_kafka(bootstrap_servers, home), chosen)
+    if (way := way_for(bootstrap_servers)) is not None:
+        from driftloop.tools.cli.console_reading import letters as letters_at
+        from driftloop.tools.cli.console_reading import send_letters_again
+
+        places = [place] if place else [one["place"] for one in letters_at(way, error_class, topic)[0]]
+        count = send_letters_again(way, places)
+    else:
+        found = _letters(bootstrap_servers, home, error_class, topic)
+        count = send_again(find_kafka(bootstrap_servers, home), [_one(found, place)] if place else found)
     typer.echo(json.dumps({"sent": count}) if as_json else f"{count} sent once more; they stay here until `dlq purge`.")
 
 

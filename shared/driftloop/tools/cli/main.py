@@ -7,7 +7,6 @@ its own name. Modules import what is heavy inside their functions: `driftloop --
 import signal
 import sys
 from importlib import import_module
-from importlib.metadata import version
 from types import FrameType
 from typing import Annotated
 
@@ -54,36 +53,47 @@ GROUPS = (
 )
 """Modules whose Typer `app` is a group of that name."""
 
-app = typer.Typer(
-    name="driftloop",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    help="Watches models in production over Kafka, retrains when that pays, proves the result.",
-)
-
 
 def _version(asked: bool) -> None:
     if asked:
+        from importlib.metadata import version
+
         typer.echo(f"driftloop {version('driftloop')}")
         raise typer.Exit
 
 
-@app.callback()
 def _options(
     _: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")] = False,
 ) -> None:
     pass
 
 
-def _register() -> None:
+def command_line(word: str | None = None) -> typer.Typer:
+    """The command line. With the first word that was typed only that command is read in, if it is one."""
+    made = typer.Typer(
+        name="driftloop",
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        help="Watches models in production over Kafka, retrains when that pays, proves the result.",
+    )
+    made.callback()(_options)
+    known = word in COMMANDS or word in GROUPS
     for name, module in COMMANDS.items():
-        app.command(name)(getattr(import_module(f"driftloop.tools.cli.{module}"), name))
+        if not known or name == word:
+            made.command(name)(getattr(import_module(f"driftloop.tools.cli.{module}"), name))
     for name in GROUPS:
-        app.add_typer(import_module(f"driftloop.tools.cli.{name}").app, name=name)
+        if not known or name == word:
+            made.add_typer(import_module(f"driftloop.tools.cli.{name}").app, name=name)
+    return made
 
 
-_register()
+def __getattr__(name: str) -> typer.Typer:
+    """`app`, with every command: made when somebody asks for it."""
+    if name != "app":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    globals()[name] = made = command_line()
+    return made
 
 
 def main() -> None:
@@ -93,7 +103,7 @@ def main() -> None:
     """
     signal.signal(signal.SIGTERM, _end)
     try:
-        app()
+        command_line(next(iter(sys.argv[1:]), None))()
     except UserError as error:
         print(f"driftloop: {error.sentence}", file=sys.stderr)
         sys.exit(int(error.exit_code))

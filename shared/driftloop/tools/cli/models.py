@@ -9,6 +9,7 @@ import typer
 from driftloop.errors import ExitCode, UserError
 from driftloop.tools.cli.baseline import baseline
 from driftloop.tools.cli.connection import DEFAULT_HOME, AsJson, BootstrapServers, HomeFolder, find_kafka
+from driftloop.tools.cli.through_console import ConsoleWay, model_path, way_for
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -34,7 +35,11 @@ def apply(
     from driftloop.registry.declaring import publish_spec
 
     spec = read_spec(file)
-    version, changed = publish_spec(find_kafka(bootstrap_servers, home), spec, system_now())
+    if (way := way_for(bootstrap_servers)) is not None:
+        told = way.post("/api/specs", {"text": file.read_text(encoding="utf-8")})
+        version, changed = told["spec_version"], told["changed"]
+    else:
+        version, changed = publish_spec(find_kafka(bootstrap_servers, home), spec, system_now())
     if as_json:
         typer.echo(json.dumps({"model": spec.model_id, "spec_version": version, "changed": changed}))
     elif changed:
@@ -49,28 +54,39 @@ def list_(as_json: AsJson = False, bootstrap_servers: BootstrapServers = None, h
     from rich.console import Console
     from rich.table import Table
 
-    models = open_view(bootstrap_servers, home).models()
+    way = way_for(bootstrap_servers)
+    models = _declared_at(way) if way is not None else _declared(open_view(bootstrap_servers, home))
     if as_json:
-        facts = [
-            {
-                "model": m.model_id,
-                "task": m.spec.task,
-                "champion": m.champion,
-                "versions": m.versions,
-                "spec": m.spec_version,
-            }
-            for m in models
-        ]
-        typer.echo(json.dumps(facts, indent=2))
+        shown = ("model", "task", "champion", "versions", "spec")
+        typer.echo(json.dumps([{name: one[name] for name in shown} for one in models], indent=2))
         return
     table = Table("model", "task", "champion", "versions", "spec", "learner", "policy", box=None)
-    for m in models:
-        policy = m.spec.policy if isinstance(m.spec.policy, str) else "inline"
-        champion = m.champion or "–"
-        table.add_row(
-            m.model_id, m.spec.task, champion, str(m.versions), str(m.spec_version), m.spec.learner.name, policy
-        )
+    for one in models:
+        columns = ("model", "task", "champion", "versions", "spec", "learner", "policy")
+        table.add_row(*("–" if one[name] is None else str(one[name]) for name in columns))
     Console().print(table if models else "No model is declared: see `driftloop models apply`.")
+
+
+def _declared(view: "RegistryView") -> list[dict[str, Any]]:
+    return [
+        {
+            "model": m.model_id, "task": m.spec.task, "champion": m.champion, "versions": m.versions,
+            "spec": m.spec_version, "learner": m.spec.learner.name,
+            "policy": m.spec.policy if isinstance(m.spec.policy, str) else "inline",
+        }
+        for m in view.models()
+    ]  # fmt: skip
+
+
+def _declared_at(way: ConsoleWay) -> list[dict[str, Any]]:
+    told = [one for one in way.get("/api/fleet", limit=10_000)["models"] if one["spec_version"]]
+    return [
+        {
+            "model": one["model_id"], "task": one["task"], "champion": one["champion"], "versions": one["versions"],
+            "spec": one["spec_version"], "learner": one["learner"], "policy": one["policy"],
+        }
+        for one in sorted(told, key=lambda one: str(one["model_id"]))
+    ]  # fmt: skip
 
 
 @app.command()
@@ -84,6 +100,9 @@ def show(
     """Show where a version comes from: signal, decision, run, data, proof, promotion."""
     from driftloop.registry.lineage import lineage
 
+    if (way := way_for(bootstrap_servers)) is not None:
+        _show_at(way, model, version, as_json)
+        return
     view = open_view(bootstrap_servers, home)
     known = require_model(view, model)
     chosen = version or known.champion
@@ -101,6 +120,21 @@ def show(
         typer.echo(f"{word:>10}  {text}")
 
 
+def _show_at(way: ConsoleWay, model: str, version: str | None, as_json: bool) -> None:
+    from driftloop.tools.cli.console_reading import story, story_lines
+
+    chosen = version or way.get(model_path(model))["champion"]
+    if chosen is None:
+        typer.echo(f"{model} has no champion yet." if not as_json else "null")
+        return
+    told = story(way, model, chosen)
+    if as_json:
+        typer.echo(json.dumps(told, indent=2))
+        return
+    for word, text in story_lines(model, told):
+        typer.echo(f"{word:>10}  {text}")
+
+
 @app.command()
 def history(
     model: Model,
@@ -112,9 +146,14 @@ def history(
     from rich.console import Console
     from rich.table import Table
 
-    view = open_view(bootstrap_servers, home)
-    require_model(view, model)
-    events = view.events(model)
+    if (way := way_for(bootstrap_servers)) is not None:
+        from driftloop.tools.cli.console_reading import events as events_at
+
+        events = events_at(way, model)
+    else:
+        view = open_view(bootstrap_servers, home)
+        require_model(view, model)
+        events = view.events(model)
     if as_json:
         typer.echo(json.dumps([event.model_dump(mode="json") for event in events], indent=2))
         return

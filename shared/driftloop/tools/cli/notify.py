@@ -29,7 +29,7 @@ def trial(
 
     from driftloop.clock import system_now
     from driftloop.tools.local.home import Home
-    from operations_console.adapters.deliverer import deliver, read_rules
+    from operations_console.adapters.deliverer import UnsureError, deliver, read_rules
 
     rules = read_rules(file or Home(home).notifications)
     if channel is not None and channel not in rules.channels:
@@ -40,7 +40,7 @@ def trial(
         if channel in (None, name):
             try:
                 deliver(declared, _trial(name, rules.console, system_now()))
-            except (urllib.error.URLError, OSError, smtplib.SMTPException, ValueError) as error:
+            except (UnsureError, urllib.error.URLError, OSError, smtplib.SMTPException, ValueError) as error:
                 failed = True
                 typer.echo(f"{name}: not delivered: {error}")
             else:

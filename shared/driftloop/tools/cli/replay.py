@@ -22,6 +22,16 @@ from driftloop.tools.cli.reading import (
     Time,
     Without,
 )
+from driftloop.tools.cli.stream_options import (
+    DEFAULT_LEARNER,
+    Block,
+    Features,
+    Interval,
+    LabelDelay,
+    Learner,
+    Task,
+    TrainRows,
+)
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -38,24 +48,15 @@ def replay(
         ),
     ],
     target: Annotated[str, typer.Option(help="The column to predict.")],
-    task: Annotated[str | None, typer.Option(help="binary, multiclass or regression. Default: inferred.")] = None,
-    features: Annotated[
-        list[str] | None, typer.Option(help="Columns to learn from, by comma. Default: inferred.")
-    ] = None,
-    train_rows: Annotated[
-        int | None, typer.Option(help="First rows, for the first version. Default: a fifth, 50 to 2,000.")
-    ] = None,
-    learner: Annotated[str, typer.Option(help="An installed learner.")] = "random-forest",
+    task: Task = None,
+    features: Features = None,
+    train_rows: TrainRows = None,
+    learner: Learner = DEFAULT_LEARNER,
     policy: Annotated[str, typer.Option(help="The policy preset that decides.")] = "default",
-    label_delay: Annotated[int, typer.Option(min=0, help="Rows until a label is known.")] = 0,
+    label_delay: LabelDelay = 0,
     pace: Annotated[str, typer.Option(help="lockstep, max, or rows a second.")] = "lockstep",
-    block: Annotated[
-        int | None, typer.Option(min=1, help="Rows predicted at a time. Default: 25 to 250, by the file's size.")
-    ] = None,
-    interval: Annotated[
-        float | None,
-        typer.Option(min=0.001, help="Seconds of event time between rows. Default: the file's own time, else 60."),
-    ] = None,
+    block: Block = None,
+    interval: Interval = None,
     without: Without = None,
     ids: Ids = None,
     time: Time = None,
@@ -81,23 +82,12 @@ def replay(
     from driftloop.tools.replay.options import ReplayOptions
 
     options = ReplayOptions(
-        file=file,
-        target=target,
-        task=task,
-        features=names_of(features),
-        without=names_of(without),
-        ids=names_of(ids),
-        time=time,
-        categories=names_of(category),
+        file=file, target=target, task=task, features=names_of(features), without=names_of(without), ids=names_of(ids),
+        time=time, categories=names_of(category), train_rows=train_rows, learner=learner, policy=policy,
+        label_delay_rows=label_delay, pace=pace, block_rows=block,
         reading=file_options(file_format, separator, decimal, encoding, header=header, rows=rows, sample=sample),
-        train_rows=train_rows,
-        learner=learner,
-        policy=policy,
-        label_delay_rows=label_delay,
-        pace=pace,
-        block_rows=block,
         interval=None if interval is None else timedelta(seconds=interval),
-    )
+    )  # fmt: skip
     result = _played(options, home, bootstrap_servers)
     _write(result, json_file, report)
 

@@ -7,6 +7,7 @@ import typer
 
 from driftloop.errors import ExitCode, UserError
 from driftloop.tools.cli.connection import DEFAULT_HOME, BootstrapServers, HomeFolder, find_kafka
+from driftloop.tools.cli.through_console import model_path, way_for
 
 
 def report(
@@ -14,6 +15,7 @@ def report(
     fleet: Annotated[bool, typer.Option("--fleet", help="Every model.")] = False,
     since: Annotated[str, typer.Option(help="How far back: 12h, 7d, 4w.")] = "7d",
     form: Annotated[Literal["html", "markdown", "json"], typer.Option("--format", help="What to write.")] = "markdown",
+    segments: Annotated[bool, typer.Option("--segments", help="With each model's segments.")] = False,
     out: Annotated[Path | None, typer.Option(help="Write it there. Default: stdout.")] = None,
     bootstrap_servers: BootstrapServers = None,
     home: HomeFolder = DEFAULT_HOME,
@@ -22,8 +24,8 @@ def report(
     from driftloop.clock import system_now
     from operations_console.adapters.loading import load
     from operations_console.adapters.reports import report_text
+    from operations_console.core.report import Report, span_of
     from operations_console.core.report import report as reported
-    from operations_console.core.report import span_of
     from operations_console.core.view.fleet import FleetView
 
     if (model is None) != fleet:
@@ -32,6 +34,11 @@ def report(
         span = span_of(since)
     except ValueError as error:
         raise UserError(f"{error}.", ExitCode.USAGE) from error
+    if (way := way_for(bootstrap_servers)) is not None:
+        path = f"{model_path(model)}/report" if model is not None else "/api/report"
+        told = Report.model_validate(way.get(path, since=since, segments="true" if segments else None))
+        _write(report_text(told, form), out)
+        return
     view = FleetView()
     load(view, find_kafka(bootstrap_servers, home), 0, lambda _topic, _records: None)
     if model is not None and model not in view.models:
@@ -39,7 +46,10 @@ def report(
         raise UserError(f"There is no model {model}; known are: {names}.", ExitCode.NOT_FOUND)
     chosen = [view.models[model]] if model is not None else list(view.models.values())
     until = system_now()
-    text = report_text(reported(chosen, until - span, until), form)
+    _write(report_text(reported(chosen, until - span, until, segments=segments), form), out)
+
+
+def _write(text: str, out: Path | None) -> None:
     if out is None:
         typer.echo(text)
         return

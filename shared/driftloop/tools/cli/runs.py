@@ -2,13 +2,16 @@
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from driftloop.errors import ExitCode, UserError
-from driftloop.registry.runs import RunInfo
 from driftloop.tools.cli.connection import DEFAULT_HOME, AsJson, BootstrapServers, HomeFolder, asked_by, find_kafka
+from driftloop.tools.cli.through_console import way_for
+
+if TYPE_CHECKING:
+    from driftloop.registry.runs import RunInfo
 
 app = typer.Typer(help="See training runs, and cancel them.", no_args_is_help=True)
 
@@ -95,6 +98,10 @@ def cancel(
     found = _the_run(bootstrap_servers, home, run)
     if found.status != "running":
         raise UserError(f"The run {found.run_id} has ended: {found.status}.", ExitCode.USAGE)
+    if (way := way_for(bootstrap_servers)) is not None:
+        way.send(found.model_id, "cancel", reason, found.version, full=True, wait=0.0)
+        typer.echo(f"{found.model_id}: the run for {found.version} is asked to end.")
+        return
     kafka = find_kafka(bootstrap_servers, home)
     command = ModelCommand(
         message_id=uuid4(), model_id=found.model_id, occurred_at=system_now(), command="cancel", version=found.version,
@@ -106,14 +113,18 @@ def cancel(
     typer.echo(f"{found.model_id}: the run for {found.version} is asked to end.")
 
 
-def _runs(bootstrap_servers: str | None, home: Path, model: str | None = None) -> list[RunInfo]:
+def _runs(bootstrap_servers: str | None, home: Path, model: str | None = None) -> "list[RunInfo]":
+    if (way := way_for(bootstrap_servers)) is not None:
+        from driftloop.tools.cli.console_reading import runs as runs_at
+
+        return runs_at(way, model)
     from driftloop.registry.runs import runs
     from driftloop.tools.cli.models import open_view
 
     return runs(open_view(bootstrap_servers, home), model)
 
 
-def _the_run(bootstrap_servers: str | None, home: Path, begins: str) -> RunInfo:
+def _the_run(bootstrap_servers: str | None, home: Path, begins: str) -> "RunInfo":
     found = [run for run in _runs(bootstrap_servers, home) if run.run_id.startswith(begins)]
     if len(found) != 1:
         several = ", ".join(run.run_id for run in found[:5])

@@ -9,7 +9,6 @@ from typing import Annotated
 
 import typer
 
-from driftloop.contracts.topics import schemas_root, topics
 from driftloop.errors import ExitCode, UserError
 
 app = typer.Typer(help="Schemas of the messages on the log.", no_args_is_help=True)
@@ -23,6 +22,7 @@ def write(
     ] = False,
 ) -> None:
     """Write JSON Schema and Avro of every contract."""
+    from driftloop.contracts.topics import schemas_root, topics
     from driftloop.tools.schemas.golden import write_golden
     from driftloop.tools.schemas.schema_files import generated, read_schema, render
 
@@ -41,6 +41,8 @@ def write(
 @app.command()
 def check() -> None:
     """Check that contracts, schemas, examples, versions and topic files agree."""
+    from driftloop.contracts.topics import schemas_root, topics
+
     try:
         from driftloop.tools.schemas.golden import golden_problems
         from driftloop.tools.schemas.schema_check import problems
@@ -56,6 +58,7 @@ def check() -> None:
 
 
 def _refuse_breaking_changes(root: Path) -> None:
+    from driftloop.contracts.topics import topics
     from driftloop.tools.schemas.schema_check import breaking_changes
 
     broken = breaking_changes(root, topics())

@@ -9,11 +9,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from driftloop.tools.cli.connection import DEFAULT_HOME, AsJson, BootstrapServers, HomeFolder, find_kafka
+from driftloop.tools.cli.through_console import ConsoleWay, model_path, way_for
 
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from driftloop.contracts.drift_signals import DriftSignal
     from driftloop.contracts.drift_status import DriftStatus
+    from driftloop.contracts.retrain_decisions import RetrainDecision
     from driftloop.kafka.settings import KafkaSettings
     from driftloop.registry.view import RegistryView
 
@@ -27,6 +30,9 @@ def status(
     home: HomeFolder = DEFAULT_HOME,
 ) -> None:
     """Show what runs here and how every model is doing; with a model, all that is measured about it."""
+    if (way := way_for(bootstrap_servers)) is not None:
+        _status_of_console(way, model, as_json)
+        return
     from driftloop.tools.cli.fleet import totals
     from driftloop.tools.cli.models import open_view, require_model
     from driftloop.tools.cli.status_ignored import left_out
@@ -56,6 +62,22 @@ def status(
         typer.echo(json.dumps(facts, indent=2))
     else:
         _print(facts)
+
+
+def _status_of_console(way: ConsoleWay, model: str | None, as_json: bool) -> None:
+    from driftloop.tools.cli import console_reading as reading
+
+    if model is None:
+        facts = reading.fleet_facts(way)
+        if as_json:
+            typer.echo(json.dumps(facts, indent=2))
+        else:
+            _print(facts)
+        return
+    told = way.get(model_path(model))
+    newest = reading.statuses(way, model)
+    signals, decisions = reading.signals(way, model, 5), reading.decisions(way, model, 10)
+    _print_model(reading.model_facts(told), newest, signals, decisions, as_json)
 
 
 def refused(kafka: "KafkaSettings") -> list[dict[str, Any]]:
@@ -141,9 +163,10 @@ def _print(facts: dict[str, Any]) -> None:
     from driftloop.tools.cli.status_ignored import lines
 
     console = Console()
-    console.print(f"Kafka: {facts['kafka']}", highlight=False)
+    where = f"Kafka: {facts['kafka']}" if "kafka" in facts else f"Console: {facts['console']}"
+    console.print(where, highlight=False)
     _print_services(console, facts["services"])
-    for line in lines(facts["left_out"]):
+    for line in lines(facts.get("left_out", {})):
         console.print(line, highlight=False, markup=False)
     for one in facts["refused"][:_REFUSED_SHOWN]:
         console.print(refused_words(one), highlight=False, markup=False, soft_wrap=True)
@@ -161,7 +184,9 @@ def _print(facts: dict[str, Any]) -> None:
     console.print(table)
     for line in map(deployed_words, facts["models"]):
         console.print(line, end="", highlight=False, markup=False, soft_wrap=True)
-    words = fleet_words(facts["fleet"])
+    if facts.get("dead_letters"):
+        console.print(f"{facts['dead_letters']:,} dead letters (see `driftloop dlq list`)", highlight=False)
+    words = fleet_words(facts["fleet"]) if "fleet" in facts else ""
     if words:
         console.print(words, highlight=False, soft_wrap=True)
 
@@ -211,10 +236,19 @@ def refused_words(one: dict[str, Any]) -> str:
 def _show_model(
     view: "RegistryView", model: str, newest: "dict[str, DriftStatus]", waits: Mapping[str, str], as_json: bool
 ) -> None:
+    facts = _facts(view, model, newest.get(""), waits)
+    _print_model(facts, newest, view.signals(model, limit=5), view.decisions(model, limit=10), as_json)
+
+
+def _print_model(
+    facts: dict[str, Any],
+    newest: "dict[str, DriftStatus]",
+    signals: "list[DriftSignal]",
+    decisions: "list[RetrainDecision]",
+    as_json: bool,
+) -> None:
     from driftloop.tools.cli.status_model import print_model
 
-    facts = _facts(view, model, newest.get(""), waits)
-    signals, decisions = view.signals(model, limit=5), view.decisions(model, limit=10)
     if not as_json:
         print_model(facts, newest, signals, decisions)
         return

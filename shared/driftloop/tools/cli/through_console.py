@@ -1,25 +1,29 @@
-"""Commands through the operations console, for people who have no access to Kafka.
+"""The command line through the operations console, for people who have no access to Kafka.
 
-`DRIFTLOOP_CONSOLE_URL` names the console, `DRIFTLOOP_CONSOLE_TOKEN` the caller's token. Names are then those
-that the console has checked, and commands carry its signature.
+`DRIFTLOOP_CONSOLE_URL` names the console; the caller's token is `DRIFTLOOP_CONSOLE_TOKEN`, or stands in the file
+that `DRIFTLOOP_CONSOLE_TOKEN_FILE` names. Names are then those that the console has checked, and commands carry its
+signature.
 """
 
 import json
 import os
-import urllib.error
-import urllib.parse
-import urllib.request
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from uuid import UUID, uuid4
+from urllib.parse import quote, urlencode
 
 from driftloop.errors import ExitCode, UserError
 
 if TYPE_CHECKING:
+    from urllib.error import HTTPError
+    from uuid import UUID
+
     from driftloop.contracts.retrain_decisions import RetrainDecision
 
 _LONGEST_WAIT_S = 30.0
 _MORE_S = 15.0
+_TOKEN = "DRIFTLOOP_CONSOLE_TOKEN"  # noqa: S105  (the variable's name)
+_CODES = {401: ExitCode.NO_ACCESS, 403: ExitCode.NO_ACCESS, 404: ExitCode.NOT_FOUND}
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,17 +40,32 @@ class ConsoleWay:
 
         Raises UserError with the console's own words where it refuses, or where it does not answer.
         """
+        from uuid import UUID
+
         from driftloop.contracts.retrain_decisions import RetrainDecision
 
         asked = {"command": command, "reason": reason, "version": version, "full": full}
         body = json.dumps({**asked, "wait_seconds": min(wait, _LONGEST_WAIT_S)}).encode()
-        told = self._post(f"/api/models/{urllib.parse.quote(model, safe='')}/commands", body, wait + _MORE_S)
+        told = self._ask(f"{model_path(model)}/commands", body, wait + _MORE_S)
         decision = told["decision"]
         answer = RetrainDecision.model_validate(decision) if decision is not None else None
         return UUID(told["command_id"]), answer
 
-    def _post(self, path: str, body: bytes, timeout_s: float) -> Any:
-        headers = {"Content-Type": "application/json", "Idempotency-Key": uuid4().hex}
+    def get(self, path: str, **query: object) -> Any:
+        """What the console answers, from JSON; query parameters that are None are left out. Raises UserError."""
+        asked = urlencode({name: value for name, value in query.items() if value is not None})
+        return self._ask(f"{path}?{asked}" if asked else path, None, _MORE_S)
+
+    def post(self, path: str, body: object) -> Any:
+        """What the console answers to a request, from JSON. Raises UserError."""
+        return self._ask(path, json.dumps(body).encode(), _MORE_S)
+
+    def _ask(self, path: str, body: bytes | None, timeout_s: float) -> Any:
+        import urllib.error
+        import urllib.request
+        from uuid import uuid4
+
+        headers = {"Content-Type": "application/json", "Idempotency-Key": uuid4().hex} if body is not None else {}
         if self.token:
             headers["Authorization"] = f"Bearer {self.token}"
         request = urllib.request.Request(self.url.rstrip("/") + path, data=body, headers=headers)  # noqa: S310
@@ -54,29 +73,48 @@ class ConsoleWay:
             with urllib.request.urlopen(request, timeout=timeout_s) as answer:  # noqa: S310  (http only, see console_way)
                 return json.load(answer)
         except urllib.error.HTTPError as error:
-            code = (
-                ExitCode.NOT_FOUND
-                if error.code == 404
-                else ExitCode.USAGE
-                if error.code < 500
-                else ExitCode.BROKER_AWAY
-            )
-            raise UserError(f"The console refused: {_detail(error)}", code) from error
+            code = _CODES.get(error.code, ExitCode.USAGE if error.code < 500 else ExitCode.BROKER_AWAY)
+            raise UserError(self._refusal(error), code) from error
         except (urllib.error.URLError, OSError, ValueError) as error:
             raise UserError(f"The console at {self.url} does not answer: {error}", ExitCode.BROKER_AWAY) from error
 
+    def _refusal(self, error: "HTTPError") -> str:
+        if error.code == 401 and not self.token:
+            return f"The console at {self.url} wants a token: set {_TOKEN}, or {_TOKEN}_FILE to a file that holds it."
+        return f"The console refused: {_detail(error)}"
+
+
+def model_path(model: str) -> str:
+    """The path of a model's calls."""
+    return f"/api/models/{quote(model, safe='')}"
+
 
 def console_way() -> ConsoleWay | None:
-    """The console that the environment names; None where it names none."""
+    """The console that the environment names; None where it names none. Raises UserError where that makes no sense."""
     url = os.environ.get("DRIFTLOOP_CONSOLE_URL")
     if not url:
         return None
     if not url.startswith(("http://", "https://")):
         raise UserError(f"DRIFTLOOP_CONSOLE_URL: {url} is no http address.", ExitCode.USAGE)
-    return ConsoleWay(url, os.environ.get("DRIFTLOOP_CONSOLE_TOKEN"))
+    return ConsoleWay(url, os.environ.get(_TOKEN) or _token_in_file())
 
 
-def _detail(error: urllib.error.HTTPError) -> str:
+def way_for(bootstrap_servers: str | None) -> ConsoleWay | None:
+    """The console, unless a cluster is named: that is then asked itself."""
+    return None if bootstrap_servers else console_way()
+
+
+def _token_in_file() -> str | None:
+    path = os.environ.get(f"{_TOKEN}_FILE")
+    if not path:
+        return None
+    try:
+        return Path(path).read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"{_TOKEN}_FILE: {path} cannot be read: {error}.", ExitCode.NOT_FOUND) from error
+
+
+def _detail(error: "HTTPError") -> str:
     try:
         return str(json.load(error)["detail"])
     except (ValueError, KeyError, TypeError):

@@ -2,14 +2,14 @@
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
-from driftloop.contracts.topics import Topic, topics
 from driftloop.errors import ExitCode, UserError
+
+if TYPE_CHECKING:
+    from driftloop.contracts.topics import Topic
 
 app = typer.Typer(help="The topics that driftloop declares.", no_args_is_help=True)
 
@@ -27,6 +27,11 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")
 @app.command("list")
 def list_(as_json: AsJson = False) -> None:
     """Show every declared topic: who writes it, who reads it, how it is kept."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from driftloop.contracts.topics import topics
+
     declared = list(topics().values())
     if as_json:
         typer.echo(json.dumps([topic.model_dump(mode="json") for topic in declared], indent=2))
@@ -110,9 +115,10 @@ def grant(
     typer.echo(f"{len(grants)} principals, {entries} access control entries")
 
 
-def kept(topic: Topic) -> str:
+def kept(topic: "Topic") -> str:
     """How long a topic's messages stay.
 
+    >>> from driftloop.contracts.topics import topics
     >>> kept(topics()["drift-status"]), kept(topics()["training-progress"])
     ('the last of each key', '1 day')
     """

@@ -8,6 +8,7 @@ import typer
 
 from driftloop.tools.cli.connection import BootstrapServers
 from driftloop.tools.cli.lists import names_of
+from driftloop.tools.cli.stream_options import BaselineRows, Task
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -31,12 +32,9 @@ def watch(
     confidence: Annotated[str | None, typer.Option(help="The column with the model's confidence, 0 to 1.")] = None,
     features: Annotated[list[str] | None, typer.Option(help="Columns to watch, by comma. Default: all others.")] = None,
     without: Annotated[list[str] | None, typer.Option(help="Columns not to watch, by comma.")] = None,
-    task: Annotated[str | None, typer.Option(help="binary, multiclass or regression. Default: inferred.")] = None,
+    task: Task = None,
     threshold: Annotated[float, typer.Option(min=0, max=1, help="Where probabilities become the second class.")] = 0.5,
-    baseline_rows: Annotated[
-        int | None,
-        typer.Option(min=100, help="First rows of a version: its reference. Default: a fifth, 200 to 5,000."),
-    ] = None,
+    baseline_rows: BaselineRows = None,
     false_alarms: Annotated[float, typer.Option(min=0.001, help="False alarms that you accept in a month.")] = 1.0,
     form: Annotated[
         str | None, typer.Option("--format", help="csv, jsonl, json, parquet, feather. Default: detected.")
@@ -64,21 +62,11 @@ def watch(
 
     console = Console()
     options = WatchOptions(
-        prediction=prediction,
-        label=label,
-        id=id_column,
-        time=time,
-        labelled_at=labelled_at,
-        version=version,
-        confidence=confidence,
-        segments=names_of(segment),
-        features=names_of(features),
-        without=names_of(without),
-        task=task,
-        baseline_rows=baseline_rows,
-        threshold=threshold,
+        prediction=prediction, label=label, id=id_column, time=time, labelled_at=labelled_at, version=version,
+        confidence=confidence, segments=names_of(segment), features=names_of(features), without=names_of(without),
+        task=task, baseline_rows=baseline_rows, threshold=threshold,
         detection={"false_alarms_per_month": false_alarms},
-    )
+    )  # fmt: skip
     reading = file_options(form=form, separator=separator, decimal=decimal, encoding=encoding)
     result = run_watch(file, reading, options, _player(kafka, bootstrap_servers, console), _Progress(console))
     _print(console, result)

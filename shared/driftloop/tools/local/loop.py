@@ -12,8 +12,17 @@ from driftloop.kafka.admin.topics import apply_topics
 from driftloop.kafka.clients.clients import require_broker
 from driftloop.kafka.embedded.broker import Broker, embedded_broker
 from driftloop.kafka.settings import KafkaSettings
+from driftloop.telemetry.settings import is_on
 from driftloop.tools.local.home import Home
-from driftloop.tools.local.programs import CONSOLE, NOTIFY, SERVICES, console_port, free_ports, service_programs
+from driftloop.tools.local.programs import (
+    CONSOLE,
+    LINEAGE,
+    NOTIFY,
+    SERVICES,
+    console_port,
+    free_ports,
+    service_programs,
+)
 from driftloop.tools.local.supervisor import Supervisor
 
 READY_SECONDS = 180.0
@@ -82,6 +91,7 @@ def local_loop(
         ports = dict(zip(SERVICES, free_ports(len(SERVICES)), strict=True))
         ports |= {CONSOLE: console_port()} if console else {}
         ports |= {NOTIFY: free_ports(1)[0]} if console and home.notifications.is_file() else {}
+        ports |= dict(zip(LINEAGE, free_ports(1), strict=True)) if console and is_on("openlineage_url") else {}
         programs = service_programs(home, _environment(kafka), ports, warm)
         running = _Running(home, broker, topic_prefix, ports)
         stack.callback(home.clear_running)

@@ -23,6 +23,8 @@ SERVICES: Mapping[str, tuple[str, ...]] = {
 
 CONSOLE = "operations_console"
 NOTIFY = "operations_notify"
+LINEAGE: Mapping[str, tuple[str, ...]] = {"operations_lineage": (CONSOLE, "--role", "lineage")}
+"""Runs where a receiver of OpenLineage events is set."""
 PROCESSES: Mapping[str, tuple[str, ...]] = {**SERVICES, CONSOLE: (CONSOLE,), NOTIFY: (CONSOLE, "--role", "notify")}
 """The services, the console that shows them, and the notifier; a replay runs without these two."""
 CONSOLE_PORT = 8484
@@ -88,13 +90,17 @@ def service_programs(
     return tuple(
         Program(
             name,
-            (sys.executable, "-m", *PROCESSES[name]),
-            {**os.environ, **kafka_environment, **_settings(PROCESSES[name][0], home, port, warm)},
+            (sys.executable, "-m", *_module(name)),
+            {**os.environ, **kafka_environment, **_settings(_module(name)[0], home, port, warm)},
             port,
             vital=name in SERVICES,
         )
         for name, port in ports.items()
     )
+
+
+def _module(name: str) -> tuple[str, ...]:
+    return {**PROCESSES, **LINEAGE}[name]
 
 
 def _settings(service: str, home: Home, port: int, warm: Sequence[str]) -> dict[str, str]:

@@ -14,6 +14,7 @@ EXIT_CODES = {
     ExitCode.TOO_MANY_DEAD_LETTERS: "The service itself fails on all that comes: the last log line says how.",
     ExitCode.FENCED: "Another process took this replica's place. A supervisor starts it again.",
     ExitCode.STUCK: "A call into the Kafka client did not return: the watchdog ended the process. Start it again.",
+    ExitCode.NO_ACCESS: "The console does not know the token (missing, wrong, expired), or it may not do this.",
     ExitCode.STATE_MISMATCH: "State, offsets and log do not belong together: see `driftloop recover`.",
 }
 

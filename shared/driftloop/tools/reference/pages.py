@@ -8,6 +8,7 @@ from driftloop.tools.reference.declared import exit_codes_page, topics_page, wai
 from driftloop.tools.reference.metrics import metrics_page
 from driftloop.tools.reference.models import policy_page, source_page, spec_page
 from driftloop.tools.reference.settings import settings_page
+from driftloop.tools.reference.version_life import version_life_page
 
 
 @cache
@@ -23,5 +24,6 @@ def pages() -> dict[str, str]:
         "sources.md": source_page(),
         "spec.md": spec_page(),
         "topics.md": topics_page(),
+        "version-life.md": version_life_page(),
         "waits.md": waits_page(),
     }

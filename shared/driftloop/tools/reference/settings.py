@@ -9,6 +9,7 @@ from driftloop.tools.reference.tables import NOTICE, bounds_words, default_words
 
 SETTINGS = {
     "Kafka, for all processes": "driftloop.kafka.settings:KafkaSettings",
+    "Telemetry, for all processes": "driftloop.telemetry.settings:TelemetrySettings",
     "outcome_ingestion": "outcome_ingestion.settings:Settings",
     "drift_detection": "drift_detection.settings:Settings",
     "retrain_coordinator": "retrain_coordinator.settings:Settings",

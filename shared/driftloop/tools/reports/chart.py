@@ -11,6 +11,8 @@ from html import escape
 import numpy as np
 from numpy.typing import NDArray
 
+from driftloop.axis import ticks
+
 WIDTH, HEIGHT = 960, 340
 LEFT, RIGHT, TOP, BOTTOM = 64, 16, 16, 40
 DATE_LINE = 16
@@ -94,21 +96,6 @@ def line_chart(
         "</svg>",
     ]
     return "\n".join(parts)
-
-
-def ticks(low: float, high: float, count: int = 5) -> list[float]:
-    """Round numbers from `low` to `high`, about `count` of them.
-
-    >>> ticks(0, 23)
-    [0.0, 5.0, 10.0, 15.0, 20.0]
-    """
-    if high <= low:
-        return [low]
-    raw = (high - low) / count
-    magnitude = 10.0 ** math.floor(math.log10(raw))
-    step = next(size * magnitude for size in (1, 2, 2.5, 5, 10) if size * magnitude >= raw * 0.999)
-    start = math.ceil(low / step)
-    return [round(step * index, 10) for index in range(start, math.floor(high / step + 1e-9) + 1)]
 
 
 def _grid(across: _Scale, up: _Scale, date_of: Callable[[float], str] | None) -> list[str]:

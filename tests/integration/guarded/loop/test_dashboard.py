@@ -41,6 +41,7 @@ ON_OCCASION = {
     "driftloop_classes_apart",
     "driftloop_halves_waiting",
     "driftloop_ignored_total",
+    "driftloop_notifications_total",
     "driftloop_other_version_harm_active",
     "driftloop_refused_sources",
     "driftloop_reused_prediction_ids_total",

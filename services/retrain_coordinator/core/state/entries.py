@@ -1,4 +1,4 @@
-"""What the coordinator remembers of a model: one JSON entry, bounded, mutable while a step runs."""
+"""What stands in the parts of a model's state: versions, runs, challenges, waits."""
 
 from datetime import datetime
 from typing import Literal
@@ -6,11 +6,8 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from driftloop.contracts.drift_signals import DriftSignal
-from driftloop.contracts.drift_status import TestStatus
 from driftloop.contracts.message import FramePosition, Version
 from driftloop.spec.policy import Mode
-from retrain_coordinator.core.payoff.rule import PayoffState
 from retrain_coordinator.core.proof.paired_test import PairedTest
 
 VERSIONS_KEPT = 40
@@ -22,11 +19,13 @@ SIGNALS_KEPT = 50
 Status = Literal["registered", "challenger", "champion", "archived", "rejected"]
 
 
-class _Part(BaseModel):
+class Part(BaseModel):
+    """A part of a model's state, or an entry in one; not validated when a field is set."""
+
     model_config = ConfigDict(validate_assignment=False, protected_namespaces=())
 
 
-class VersionEntry(_Part):
+class VersionEntry(Part):
     """A registered version."""
 
     version: Version
@@ -44,7 +43,7 @@ class VersionEntry(_Part):
     """Why scoring could not run it, where it could not."""
 
 
-class AskedToServe(_Part):
+class AskedToServe(Part):
     """A version that the owner of an external server was asked to let serve, and is not known to serve yet."""
 
     version: Version
@@ -54,7 +53,7 @@ class AskedToServe(_Part):
     lineage: tuple[UUID, ...] = ()
 
 
-class RunEntry(_Part):
+class RunEntry(Part):
     """A training run that has been asked for and has not ended."""
 
     run_id: UUID
@@ -66,7 +65,7 @@ class RunEntry(_Part):
     target: str = ""
 
 
-class Arm(_Part):
+class Arm(Part):
     """Losses of the rows that a version served while a canary ran, as shares of the loss bound."""
 
     rows: int = 0
@@ -74,7 +73,7 @@ class Arm(_Part):
     squares: float = 0.0
 
 
-class ChallengeEntry(_Part):
+class ChallengeEntry(Part):
     """A challenger under proof: bets on its gain over the champion, on its lack of one, and on its harm by segment."""
 
     version: Version
@@ -98,7 +97,7 @@ class ChallengeEntry(_Part):
     waits_for: str | None = None
 
 
-class ProbationEntry(_Part):
+class ProbationEntry(Part):
     """The champion's first rows, beside the predecessor that it took over from.
 
     `look` is the standard score of the harm at the one look that was fixed beforehand.
@@ -113,7 +112,7 @@ class ProbationEntry(_Part):
     look: float | None = None
 
 
-class Suspicion(_Part):
+class Suspicion(Part):
     """Evidence of drift that a second window has to confirm: rows from `from_row` on are in quarantine."""
 
     since_row: int
@@ -126,14 +125,14 @@ class Suspicion(_Part):
     """Of a trigger that adds up: how much it had when it grew last, and where that was."""
 
 
-class Reading(_Part):
+class Reading(Part):
     """A host's figure and when it was read."""
 
     value: float
     at: datetime
 
 
-class Waiting(_Part):
+class Waiting(Part):
     """Evidence on a frame whose other sources have not yet reported it: raw messages and times."""
 
     scores: list[str] = Field(default_factory=list)
@@ -148,7 +147,7 @@ class Waiting(_Part):
     """Signals of earlier frames that no status came of."""
 
 
-class Harm(_Part):
+class Harm(Part):
     """Harmful signals that nothing has been done about yet, and what was answered."""
 
     signals: tuple[UUID, ...]
@@ -162,90 +161,11 @@ class Harm(_Part):
     """Whether it was said that nothing came of it for long."""
 
 
-class Unscored(_Part):
+class Unscored(Part):
     """Frames in a row that were taken in without all scores that were expected."""
 
     first: int
     last: int
-
-
-class ModelState(_Part):
-    """All that the coordinator knows of a model, as of the frame `applied`."""
-
-    model_id: str
-    applied: FramePosition | None = None
-    as_of: datetime | None = None
-    rows: int = 0
-    labelled_rows: int = 0
-    metrics: dict[str, float] = Field(default_factory=dict)
-    tests: tuple[TestStatus, ...] = ()
-    signals: list[DriftSignal] = Field(default_factory=list)
-    readings: dict[str, Reading] = Field(default_factory=dict)
-    payoff: PayoffState = PayoffState()
-    feed: list[dict[str, float]] = Field(default_factory=list)
-    """Rows scored since the last whole block, each with its losses by what lost them."""
-
-    champion: Version | None = None
-    champion_since: datetime | None = None
-    serving_since: int = -1
-    """Offset of the frame after which the champion serves."""
-    champions: list[Version] = Field(default_factory=list)
-    """The versions that served, in order, the present one last; a rolled-back one is taken out."""
-    versions: dict[Version, VersionEntry] = Field(default_factory=dict)
-    highest: Version | None = None
-    signature: dict[str, str] = Field(default_factory=dict)
-
-    run: RunEntry | None = None
-    challenges: dict[Version, ChallengeEntry] = Field(default_factory=dict)
-    probation: ProbationEntry | None = None
-
-    active_signals: tuple[str, ...] = ()
-    """Alarms that stand as of the last status."""
-    suspicions: dict[str, Suspicion] = Field(default_factory=dict)
-    """By trigger, where the policy has a quarantine."""
-    spoilt: list[tuple[int, int]] = Field(default_factory=list)
-    """Spans of labelled rows (first, after the last) whose evidence passed unconfirmed."""
-    frozen: str | None = None
-    marks: list[tuple[datetime, int]] = Field(default_factory=list)
-    """(moment, labelled rows then), now and then, where the policy's window is a span of time."""
-    runs_at: list[datetime] = Field(default_factory=list)
-    rows_at_run: int = 0
-    feedback_at_run: float = 0.0
-    failures: int = 0
-    failed_row: int = 0
-    scheduled_from: datetime | None = None
-    approved: bool = False
-    waits_for_approval: str | None = None
-    refusals: list[str] = Field(default_factory=list)
-    retry_at: datetime | None = None
-    last_trigger: str = ""
-    commands: list[UUID] = Field(default_factory=list)
-    waiting: dict[int, Waiting] = Field(default_factory=dict)
-
-    target: str = ""
-    """What the newest spec that was seen declares to be predicted; empty in entries of earlier releases."""
-    spec_seen: int = 0
-    """The newest spec version that was seen."""
-    target_row: int = 0
-    """Labelled rows before it: they tell another target."""
-    target_spec: int = 0
-    """The spec version that declared it first; 0 where the target never changed."""
-    harm: Harm | None = None
-    scores_at: datetime | None = None
-    """When the log took the newest scores."""
-    told: dict[Version, int] = Field(default_factory=dict)
-    """By version, the newest frame that scoring has told of."""
-    unscored: Unscored | None = None
-    refused: dict[Version, str] = Field(default_factory=dict)
-    """Versions that scoring could not score on some frame, and why on the first such frame: said once each."""
-    asked: AskedToServe | None = None
-    """Of a model that others serve."""
-    waits: dict[str, datetime] = Field(default_factory=dict)
-    """What the model waits for, by the names of `driftloop.waits`, and since when by its own clock."""
-
-    def to_json(self) -> bytes:
-        """The entry as it stands in the changelog."""
-        return self.model_dump_json(exclude_defaults=True).encode()
 
 
 class Asked(BaseModel):

@@ -1,0 +1,53 @@
+"""Sizes that are kept: methods of a class, lines of a function, files of a core's folder."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+MOST_METHODS, MOST_LINES, MOST_FILES = 20, 60, 15
+LARGER_CLASSES = {"FrameRows": 22, "KafkaTransport": 28, "Loop": 31, "PartitionMemory": 25}
+"""Classes that are to be split; none may grow, and none may be added."""
+Function = ast.FunctionDef | ast.AsyncFunctionDef
+
+
+def nodes() -> Iterator[tuple[Path, ast.AST]]:
+    for folder in ("services", "shared"):
+        for path in sorted((ROOT / folder).rglob("*.py")):
+            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+                yield path.relative_to(ROOT), node
+
+
+def test_no_class_has_too_many_methods():
+    found = {
+        f"{path}: {node.name}": methods
+        for path, node in nodes()
+        if isinstance(node, ast.ClassDef)
+        and (methods := sum(isinstance(one, Function) for one in node.body))
+        > LARGER_CLASSES.get(node.name, MOST_METHODS)
+    }
+    assert found == {}, "split the class"
+
+
+def test_no_function_is_too_long():
+    found = {
+        f"{path}: {node.name}": lines
+        for path, node in nodes()
+        if isinstance(node, Function)
+        and not path.stem.endswith("_kernel")
+        and (lines := (node.end_lineno or 0) - _first_line(path, node) + 1) > MOST_LINES
+    }
+    assert found == {}, "make two of it"
+
+
+def _first_line(path: Path, node: Function) -> int:
+    """Where its lines are counted from: the options of a command are parameters, one a line, and no code."""
+    return node.body[0].lineno if "cli" in path.parts else node.lineno
+
+
+def test_no_folder_of_a_core_has_too_many_files():
+    folders = [path for core in ROOT.glob("services/*/core") for path in (core, *core.rglob("*")) if path.is_dir()]
+    found = {
+        str(path.relative_to(ROOT)): count for path in folders if (count := len([*path.glob("*.py")])) > MOST_FILES
+    }
+    assert found == {}, "give the files rooms"
