@@ -161,16 +161,8 @@ class FrameRows:
         """A loss for each row on one target, NaN where prediction or label is missing; worked out once."""
         known = self._losses.get(name)
         if known is None:
-            known = self._losses[name] = self._field_losses(name, self.spec.target[name])
+            known = self._losses[name] = _losses_of_field(self, name, self.spec.target[name])
         return known
-
-    def _field_losses(self, name: str, target: TargetField) -> Floats:
-        said, true = self.column(PREDICTION + name), self.column(LABEL + name)
-        if said is None or true is None:
-            return np.full(len(self), np.nan)
-        if target.kind == "number":
-            return field_losses(target, numbers(said), numbers(true))
-        return codes_differ(self.coded(PREDICTION + name), self.coded(LABEL + name))
 
     @cached_property
     def versions(self) -> Coded:
@@ -209,3 +201,13 @@ class FrameRows:
     def column(self, name: str) -> pa.Array | None:
         """A column by its name in the frame (`feature.x`, `prediction.y`, `confidence`); None if it is not there."""
         return self._columns.get(name)
+
+
+def _losses_of_field(rows: FrameRows, name: str, target: TargetField) -> Floats:
+    """The loss of one target field for each row, NaN where prediction or label is missing."""
+    said, true = rows.column(PREDICTION + name), rows.column(LABEL + name)
+    if said is None or true is None:
+        return np.full(len(rows), np.nan)
+    if target.kind == "number":
+        return field_losses(target, numbers(said), numbers(true))
+    return codes_differ(rows.coded(PREDICTION + name), rows.coded(LABEL + name))
