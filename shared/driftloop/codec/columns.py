@@ -42,4 +42,11 @@ class ColumnBatch(msgspec.Struct, gc=False, kw_only=True, omit_defaults=True):
     attributes: dict[ShortText, list[str | None]] = {}
 
 
+class VectorBatch(ColumnBatch, gc=False, kw_only=True, omit_defaults=True):
+    """The same of a model with features of kind vector: a list of numbers stands for the text of one."""
+
+    features: dict[ShortText, list[int | float | bool | str | list[float] | None]]  # type: ignore[assignment]
+
+
+vector_column_decoder = msgspec.json.Decoder(VectorBatch)
 column_decoder = msgspec.json.Decoder(ColumnBatch)

@@ -42,6 +42,12 @@ class OutcomeRow(msgspec.Struct, gc=False, kw_only=True):
     attributes: dict[ShortText, str] = {}
 
 
+class VectorRow(OutcomeRow, gc=False, kw_only=True):
+    """The same of a model with features of kind vector: a list of numbers stands for the text of one."""
+
+    features: dict[ShortText, int | float | str | list[float] | None]  # type: ignore[assignment]
+
+
 class LabelRow(msgspec.Struct, gc=False, kw_only=True):
     """A `PredictionLabel` as decoded; fields as in the contract."""
 
@@ -60,6 +66,7 @@ class ModelOf(msgspec.Struct, gc=False):
 
 
 outcome_decoder = msgspec.json.Decoder(OutcomeRow)
+vector_decoder = msgspec.json.Decoder(VectorRow)
 label_decoder = msgspec.json.Decoder(LabelRow)
 model_decoder = msgspec.json.Decoder(ModelOf)
 

@@ -9,6 +9,7 @@ from driftloop.spec.preset_files import challenge_defaults
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,119}$")]
 LabelSource = Literal["user", "system", "pseudo"]
 """Who gave a label: a person, a system of record, or a model that was sure."""
+FeatureKind = Literal["number", "category", "text", "vector"]
 Task = Literal["binary", "multiclass", "regression", "forecast", "multi-field"]
 MONITORS = ("shape", "share", "location", "spread", "missing", "outliers")
 """The tests that watch a model's columns unless its spec says otherwise."""
@@ -23,8 +24,11 @@ class SpecPart(BaseModel):
 class Feature(SpecPart):
     """An input column. `expression` derives it from other features (`spray_rate * speed / 1000`)."""
 
-    kind: Literal["number", "category"] = "number"
-    """A number, or a category (text, or a boolean)."""
+    kind: FeatureKind = "number"
+    """A number, a category (a word, or a boolean), a text in any language, or a vector: a list of numbers of a fixed
+    length, as an embedding is."""
+    width: int | None = Field(default=None, ge=2, le=4096)
+    """Of a vector, how many numbers it has."""
     expression: str | None = None
     """Derived from other features at ingestion: `spray_rate * speed / 1000`."""
     monitored: bool = True
@@ -37,6 +41,14 @@ class Feature(SpecPart):
     def _only_numbers_have_seasons(self) -> Self:
         if self.season is not None and self.kind != "number":
             raise ValueError("only a feature of kind number has a season")
+        return self
+
+    @model_validator(mode="after")
+    def _vectors_have_a_width(self) -> Self:
+        if (self.kind == "vector") != (self.width is not None):
+            raise ValueError("width says how many numbers a feature of kind vector has, and no other has it")
+        if self.kind in ("text", "vector") and self.expression is not None:
+            raise ValueError("only a number is derived by an expression, not a text or a vector")
         return self
 
 

@@ -14,9 +14,9 @@ from driftloop.statistics.losses import row_losses
 TASKS = ("multiclass", "regression", "multi-field")
 # To import torch alone takes seconds.
 NAMES = [
-    pytest.param(name, marks=[pytest.mark.slow] if name in ("torch-mlp", "online-net") else [])
+    pytest.param(name, marks=[pytest.mark.slow] if name in ("torch-mlp", "online-net", "lora-text") else [])
     for name in learner_names()
-    if name != "onnx"  # it trains nothing: it takes in what others trained
+    if name not in {"onnx", "open-inference", "skops"}  # they train nothing: they take in what others trained
 ]
 pytestmark = pytest.mark.parametrize("name", NAMES)
 

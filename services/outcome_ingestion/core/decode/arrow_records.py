@@ -12,6 +12,7 @@ from outcome_ingestion.core.decode.arrow_casts import categories, moments, plain
 from outcome_ingestion.core.decode.column_records import fitted
 from outcome_ingestion.core.decode.json_rows import Find
 from outcome_ingestion.core.decode.layout import ARROW_KINDS, Layout
+from outcome_ingestion.core.decode.vectors import as_lists, vector_column
 from outcome_ingestion.core.frames.blocks import ROWS_A_RECORD, Block, present
 from outcome_ingestion.core.refusal import Refusal, invalid, undecodable, unknown_model
 from outcome_ingestion.core.versions import BAD_VERSION, VERSION
@@ -58,7 +59,14 @@ def _block(group: list[tuple[int, pa.Table]], find: Find) -> Block:
     table = {name: whole.column(name).chunk(0) for name in whole.schema.names}
     refused: Refused = {}
     wanted = _wanted(table, reader.layout)
-    columns = {name: _column(table[name], kind, name, refused) for name, kind in wanted.items() if name in table}
+    widths = {FEATURE + name: width for name, width in reader.layout.widths.items()}
+    columns = {
+        name: _vectors(table[name], widths[name], name, refused)
+        if name in widths
+        else _column(table[name], kind, name, refused)
+        for name, kind in wanted.items()
+        if name in table
+    }
     for name in ("prediction_id", "predicted_at"):
         if name not in columns:
             raise invalid("MissingField", f"the column '{name}' is missing")
@@ -70,6 +78,13 @@ def _block(group: list[tuple[int, pa.Table]], find: Find) -> Block:
     firsts = np.repeat([index * ROWS_A_RECORD for index, _ in group], counts)
     places = firsts + np.concatenate([np.arange(count) for count in counts])
     return Block(reader.layout, ids, places, np.zeros(len(ids), dtype=np.int64), columns, refused)
+
+
+def _vectors(given: pa.Array, width: int, name: str, refused: Refused) -> pa.Array:
+    values = as_lists(plain(given, name))
+    if values is None:
+        raise invalid("WrongType", f"the column '{name}' is {given.type}: a vector is a list of numbers")
+    return vector_column(values, width, name.removeprefix(FEATURE), refused)
 
 
 def _open(value: bytes) -> pa.Table:

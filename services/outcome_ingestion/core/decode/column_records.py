@@ -13,7 +13,7 @@ import msgspec
 import numpy as np
 import pyarrow as pa
 
-from driftloop.codec.columns import ColumnBatch, column_decoder
+from driftloop.codec.columns import ColumnBatch, column_decoder, vector_column_decoder
 from driftloop.codec.frames import FEATURE, LABEL, PREDICTION, ROW_COLUMNS, SEGMENT, SHADOW
 from driftloop.codec.outcomes import DECODE_ERRORS, model_decoder
 from driftloop.codec.scalars import category_text
@@ -23,6 +23,7 @@ from outcome_ingestion.core.decode.json_rows import Find, Lesson, RowReader
 from outcome_ingestion.core.decode.layout import ARROW_KINDS, Layout
 from outcome_ingestion.core.decode.timestamps import parse_moments
 from outcome_ingestion.core.decode.values import fit
+from outcome_ingestion.core.decode.vectors import vector_column
 from outcome_ingestion.core.frames.blocks import ROWS_A_RECORD, Block
 from outcome_ingestion.core.refusal import Refusal, invalid, undecodable, unknown_model
 from outcome_ingestion.core.versions import BAD_VERSION, VERSION
@@ -60,7 +61,8 @@ def learn_columns(value: bytes, find: Find) -> Lesson | None:
         _lists(batch, reader)
     except (Refusal, *DECODE_ERRORS):
         return None
-    shape = None if isinstance(batch.features, dict) else learn_column_shape(value, reader.layout)
+    odd = isinstance(batch.features, dict) or reader.layout.widths  # vectors are checked one by one
+    shape = None if odd else learn_column_shape(value, reader.layout)
     return None if shape is None else (reader, shape)
 
 
@@ -88,7 +90,7 @@ def _read(value: bytes, find: Find, last: RowReader | None) -> tuple[ColumnBatch
     try:
         batch = reader.columns.decode(value)
     except DECODE_ERRORS:
-        batch = column_decoder.decode(value)
+        batch = (vector_column_decoder if reader.layout.widths else column_decoder).decode(value)
     return batch, reader
 
 
@@ -170,6 +172,9 @@ def _columns(lists: Lists, layout: Layout, refused: Refused, *, typed: bool) -> 
     columns |= {name: pa.array(lists[name], ROW_COLUMNS.get(name, pa.string())) for name in plain}
     for name, kind in layout.raw.items():
         values = lists[FEATURE + name]
+        if name in layout.widths:
+            columns[FEATURE + name] = vector_column(values, layout.widths[name], name, refused)
+            continue
         quick = typed and kind == "number"
         columns[FEATURE + name] = _floats(values) if quick else fitted(values, kind, f"feature '{name}'", refused)
     shadows = sorted({name.rpartition(".")[0] + "." for name in lists if name.startswith(SHADOW)})

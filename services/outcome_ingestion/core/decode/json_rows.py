@@ -23,6 +23,7 @@ from driftloop.codec.outcomes import (
     Source,
     model_decoder,
     outcome_decoder,
+    vector_decoder,
 )
 from outcome_ingestion.core.decode.fast.json_shapes import learn_row_shape
 from outcome_ingestion.core.decode.fast.record_shapes import RecordShape
@@ -58,7 +59,10 @@ class RowReader:
         """A patiently decoded row as this layout wants it; raises `Refusal`."""
         layout = self.layout
         self.extra_features += sum(name not in layout.raw for name in row.features)
-        given = [fit_feature(row.features.get(name), kind, name) for name, kind in layout.raw.items()]
+        given = [
+            row.features.get(name) if name in layout.widths else fit_feature(row.features.get(name), kind, name)
+            for name, kind in layout.raw.items()
+        ]
         fields: dict[str, Any] = {name: getattr(row, name) for name in ROW_FIELDS}
         fields["features"] = self.features(*given)
         for name in ("prediction", "label"):
@@ -71,7 +75,9 @@ class RowReader:
 
 def _features_class(layout: Layout) -> type[msgspec.Struct]:
     """Positional slots `f0 f1 …`, so that a feature may have any name."""
-    slots = [(f"f{i}", _SLOTS[kind], None) for i, kind in enumerate(layout.raw.values())]
+    vector: Any = list[float] | str | None
+    kinds = [vector if name in layout.widths else _SLOTS[kind] for name, kind in layout.raw.items()]
+    slots = [(f"f{i}", kind, None) for i, kind in enumerate(kinds)]
     names = {f"f{i}": name for i, name in enumerate(layout.raw)}
     return msgspec.defstruct("Features", slots, gc=False, forbid_unknown_fields=True, rename=names)
 
@@ -121,14 +127,16 @@ def read_row(value: bytes | None, find: Find) -> tuple[Row, RowReader]:
     """One record, patiently; raises `Refusal`, and what `find` raises for an unknown model."""
     if value is None:
         raise Refusal("decode", "NullValue", "the record has no value")
+    patient: msgspec.json.Decoder[Any] = outcome_decoder
     try:
         reader = find(model_decoder.decode(value).model_id)
         if reader is not None:
+            patient = vector_decoder if reader.layout.widths else outcome_decoder
             return reader.decode(value), reader
     except DECODE_ERRORS:
         reader = None
     try:
-        row = outcome_decoder.decode(value)
+        row = patient.decode(value)
     except DECODE_ERRORS as error:
         raise undecodable(error) from error
     return fit_row(row, find)
@@ -138,7 +146,7 @@ def learn_row(value: bytes, find: Find) -> Lesson | None:
     """The shape of a record and the reader of its model; None where it has something unusual."""
     try:
         reader = find(model_decoder.decode(value).model_id)
-        if reader is None:
+        if reader is None or reader.layout.widths:  # vectors are checked one by one
             return None
         reader.decode(value)
         shape = None if repeated_key(value) is not None else learn_row_shape(value, reader.layout)
