@@ -85,7 +85,10 @@ def data_set(found: ArchivedRows, spec: ModelSpec, rule: DataRule | None = None)
     """
     if len(found) == 0:
         raise ValueError("the archive holds no labelled rows of this model up to that frame")
-    features = {name: found.feature(name, feature.kind) for name, feature in spec.features.items()}
+    features = {
+        name: found.feature(name, "number" if feature.kind == "number" else "category")
+        for name, feature in spec.features.items()
+    }
     labels = {name: found.label(name, field.kind) for name, field in spec.target.items()}
     rows = Rows(features, labels, label_weights(found.label_sources, found.weights, spec.training.label_weights))
     unsure = doubtful(found.label_sources, found.confidences, spec.training.pseudo_confidence)
