@@ -7,39 +7,59 @@ if TYPE_CHECKING:
     from tests.simulation.world import World
 
 
+AMBUSHED = (
+    *("begin_transaction", "send_offsets", "commit_transaction", "abort_transaction", "answered", "produce"),
+    *("committed", "offsets_for_times", "consume", "seek", "resume", "init_transactions"),
+)
+"""Calls in which an event may wait for somebody."""
+
+
 def inflict(world: "World") -> None:
-    """One event, drawn by the plan's weights."""
+    """One event, drawn by the plan's weights: at once, or when somebody is next inside a certain call."""
     names = [name for name, weight in world.plan.weights.items() if weight]
     name = world.random.choices(names, [world.plan.weights[name] for name in names])[0]
+    if world.random.random() < world.plan.ambush:
+        world.ambush = name, world.random.choice(AMBUSHED), world.random.randint(1, 4)
+        return
     world.note(f"event: {name}")
-    _EVENTS[name](world)
+    if name in _OF_A_PROCESS:
+        if world.processes:
+            _OF_A_PROCESS[name](world, world.random.choice(world.processes))
+    else:
+        _OF_ALL[name](world)
 
 
-def _victim(world: "World") -> "Process | None":
-    return world.random.choice(world.processes) if world.processes else None
+def spring(world: "World", name: str, process: "Process") -> None:
+    """The event that lay in wait; the process is inside of a call."""
+    world.note(f"event, in a call: {name}")
+    if name in _OF_A_PROCESS:
+        _OF_A_PROCESS[name](world, process)
+    else:
+        _OF_ALL[name](world)
 
 
-def _kill(world: "World") -> None:
-    if (process := _victim(world)) is not None:
-        world.kill(process)
+def _kill(world: "World", process: "Process") -> None:
+    world.kill(process)
 
 
-def _stop(world: "World") -> None:
-    if (process := _victim(world)) is not None:
-        process.stop()
+def _stop(world: "World", process: "Process") -> None:
+    process.stop()
 
 
-def _freeze(world: "World") -> None:
+def _freeze(world: "World", process: "Process") -> None:
     """SIGSTOP: it wakes up as a zombie, or just in time."""
-    if (process := _victim(world)) is not None:
-        process.frozen_until = world.now + world.random.choice((1, 4, 10, 40))
+    process.frozen_until = world.now + world.random.choice((1, 4, 10, 20, 40))
 
 
-def _take_over(world: "World") -> None:
+def _take_over(world: "World", process: "Process") -> None:
     """Somebody starts the same slot while its owner hangs."""
-    if (process := _victim(world)) is not None:
-        process.frozen_until = world.now + world.random.choice((2, 8, 20))
-        world.start(process.service, process.replica)
+    process.frozen_until = world.now + world.random.choice((2, 8, 20))
+    world.start(process.service, process.replica)
+
+
+def _suspend(world: "World", process: "Process") -> None:
+    """The machine of one process stands still for longer than anything waits."""
+    process.frozen_until = world.now + world.random.choice((60, 700))
 
 
 def _scale(world: "World") -> None:
@@ -65,20 +85,5 @@ def _compact(world: "World") -> None:
             log.compact(world.random.randint(0, log.stable))
 
 
-def _suspend(world: "World") -> None:
-    """The machine of one process stands still for longer than anything waits."""
-    if (process := _victim(world)) is not None:
-        process.frozen_until = world.now + world.random.choice((60, 700))
-
-
-_EVENTS = {
-    "kill": _kill,
-    "stop": _stop,
-    "freeze": _freeze,
-    "take over": _take_over,
-    "scale": _scale,
-    "broker away": _broker_away,
-    "clock jumps": _clock_jumps,
-    "compact": _compact,
-    "suspend": _suspend,
-}
+_OF_A_PROCESS = {"kill": _kill, "stop": _stop, "freeze": _freeze, "take over": _take_over, "suspend": _suspend}
+_OF_ALL = {"scale": _scale, "broker away": _broker_away, "clock jumps": _clock_jumps, "compact": _compact}

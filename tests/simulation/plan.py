@@ -5,8 +5,8 @@ from random import Random
 
 CALLS = {
     "call fails": 0.02,
-    "answer lost": 0.06,
-    "request lost": 0.06,
+    "answer lost": 0.1,
+    "request lost": 0.1,
     "delivery failed": 0.02,
     "sent early": 0.3,
     "pause between records": 0.2,
@@ -24,7 +24,10 @@ EVENTS = ("kill", "stop", "freeze", "take over", "scale", "broker away", "clock 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """`weights` of events and `chances` in calls are 0 where a run leaves a fault out: runs differ in kind."""
+    """`weights` of events and `chances` in calls are 0 where a run leaves a fault out: runs differ in kind.
+
+    `ambush`: the share of events that wait for a process to be inside a transaction or a restore.
+    """
 
     seed: int
     classic: bool
@@ -41,6 +44,8 @@ class Plan:
     chances: dict[str, float] = field(default_factory=dict)
     most_steps: int = 60_000
     spread: int = 5
+    linger_ms: int = 0
+    ambush: float = 0.0
 
     def without(self, fault: str) -> "Plan":
         """The same, less one kind of fault."""
@@ -71,4 +76,6 @@ def plan_of(seed: int, *, inputs: tuple[int, int] = (6, 40), events: tuple[int, 
         weights=weights,
         chances=chances,
         spread=random.choice((1, 3, 6)),
+        linger_ms=random.choice((0, 0, 50, 1_000)),
+        ambush=random.choice((0.0, 0.5, 1.0)),
     )

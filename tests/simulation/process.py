@@ -26,7 +26,7 @@ class Process:
         self._world, self._make = world, make
         self.members: list[SimulatedConsumer] = []
         self.wake_at = self.frozen_until = 0.0
-        self.dead = False
+        self.dead = self.stopped = False
         self.exit: str | None = None
         self.loop: Loop | None = None
         self.coroutine = greenlet(self._run, world.main)
@@ -47,6 +47,8 @@ class Process:
     def _live(self) -> str:
         try:
             self.loop = self._make(self._world, self.replica)
+            if self.stopped:
+                self.loop.stop()
             self.loop.run()
         except KilledError:
             return "killed"
@@ -66,12 +68,13 @@ class Process:
     def kill(self) -> None:
         """SIGKILL, at the call where it stands."""
         self.dead = True
-        if self.coroutine and not self.coroutine.dead:
+        if not self.coroutine.dead:
             self._world.enter(self, lambda: self.coroutine.throw(KilledError))
         self.exit = "killed"
 
     def stop(self) -> None:
         """SIGTERM."""
+        self.stopped = True
         if self.loop is not None:
             self.loop.stop()
 

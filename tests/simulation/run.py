@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tests.simulation.cases.counter import CounterCase
+from tests.simulation.mutants import MUTANTS, mutated
 from tests.simulation.plan import Plan, plan_of
 from tests.simulation.virtual import simulated
 from tests.simulation.world import World
@@ -49,3 +50,13 @@ def play_many(seeds: range, case: str = "counter", *, most_failures: int = 10) -
                 gc.collect()
     report.seconds = time.process_time() - started
     return report
+
+
+def kill(name: str, most: int = 400, first: int = 0) -> int | None:
+    """The first seed that finds a mutant; None where none of so many does."""
+    mutant = MUTANTS[name]
+    with simulated(), mutated(mutant):
+        for seed in range(first, first + most):
+            if play(plan_of(seed), mutant.case).failures:
+                return seed
+    return None

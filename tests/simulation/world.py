@@ -9,7 +9,7 @@ from confluent_kafka import KafkaError
 from greenlet import getcurrent
 from tests.simulation.broker.coordinators import Cluster
 from tests.simulation.current import CURRENT, failure, timed_out
-from tests.simulation.events import inflict
+from tests.simulation.events import inflict, spring
 from tests.simulation.plan import Plan
 from tests.simulation.process import Process
 
@@ -58,6 +58,7 @@ class World:
         self.current: Process | None = None
         self.active, self.cruel = True, True
         self.down_until = 0.0
+        self.ambush: tuple[str, str, int] | None = None
         self.wanted: dict[str, int] = {}
         self._makes: dict[str, Make] = {}
         self._restarts: dict[tuple[str, int], float] = {}
@@ -95,7 +96,17 @@ class World:
         self.steps += 1
         if self.trace is not None:
             self.trace.append(f"{self.now:9.3f} {process.name} {call}")
-        if self.random.random() < self.plan.switch:
+        if self.ambush is not None and self.ambush[1] == call:
+            self._spring(process)
+        elif self.random.random() < self.plan.switch:
+            self._yield(process)
+
+    def _spring(self, process: Process) -> None:
+        assert self.ambush is not None
+        name, call, times = self.ambush
+        self.ambush = None if times == 1 else (name, call, times - 1)
+        if times == 1:
+            spring(self, name, process)
             self._yield(process)
 
     def sleep(self, seconds: float) -> None:
@@ -167,10 +178,12 @@ class World:
         for service, make in self.case.services():
             self.wanted[service], self._makes[service] = self.plan.replicas, make
         left, feeding = self.plan.events, True
-        while (feeding or left) and not self._over():
+        while (feeding or left or self.ambush) and not self._over():
             if feeding and self.random.random() < self.plan.feed:
                 feeding = self.case.feed(self)
-            if left and self.random.random() < self.plan.event_rate:
+            if self.ambush and not feeding and self.random.random() < 0.01:
+                self.ambush = None
+            if left and not self.ambush and self.random.random() < self.plan.event_rate:
                 left -= 1
                 inflict(self)
             self._turn()
@@ -235,7 +248,10 @@ class World:
             self._restarts.setdefault((process.service, process.replica), self.now + _RESTART_S)
 
     def kill(self, process: Process) -> None:
-        """SIGKILL."""
+        """SIGKILL; a process that is inside of a call ends there."""
+        if process is self.current:
+            process.dead = True
+            return
         process.kill()
         self._gone(process)
 
@@ -280,6 +296,7 @@ class World:
         """No fault more: who is frozen wakes up, who is down is started."""
         self.note("the last fault is over")
         self.active = self.cruel = False
+        self.ambush = None
         self.chunk = max(self.chunk, 10)
         for service in self.wanted:
             self.wanted[service] = max(1, self.wanted[service])

@@ -12,7 +12,7 @@ Offsets = dict[Position, tuple[int, str]]
 CONCURRENT, FENCED, UNKNOWN_MEMBER, STALE_MEMBER, BAD_STATE = "concurrent", "fenced", "unknown", "stale", "bad state"
 
 
-class Refused(Exception):
+class RefusedError(Exception):
     """A broker's refusal of a request; `args[0]` says which."""
 
 
@@ -73,7 +73,7 @@ class Cluster:
             slot.epoch += 1
             self._end(slot, commit=False)
         if slot.status != "empty":
-            raise Refused(CONCURRENT)
+            raise RefusedError(CONCURRENT)
         slot.epoch, slot.timeout_s, slot.result = slot.epoch + 1, timeout_s, ""
         return slot.owner, slot.epoch
 
@@ -93,9 +93,9 @@ class Cluster:
         if member is not None and member[0]:
             known = found.members.get(member[0])
             if known is None:
-                raise Refused(UNKNOWN_MEMBER)
+                raise RefusedError(UNKNOWN_MEMBER)
             if known.epoch != member[1]:
-                raise Refused(STALE_MEMBER)
+                raise RefusedError(STALE_MEMBER)
         slot.groups.add(group)
         found.pending.setdefault(slot.owner, {}).update(offsets)
 
@@ -107,9 +107,9 @@ class Cluster:
             self._end(slot, commit)
         elif slot.status == "empty":
             if slot.result not in ("", wanted):
-                raise Refused(BAD_STATE)
+                raise RefusedError(BAD_STATE)
         elif slot.status != wanted:
-            raise Refused(BAD_STATE)
+            raise RefusedError(BAD_STATE)
 
     def _end(self, slot: Slot, commit: bool) -> None:
         slot.status = slot.result = "committing" if commit else "aborting"
@@ -121,7 +121,7 @@ class Cluster:
     def _known(self, name: str, epoch: int) -> Slot:
         slot = self.slots.get(name)
         if slot is None or slot.epoch != epoch:
-            raise Refused(FENCED)
+            raise RefusedError(FENCED)
         return slot
 
     def _opened(self, name: str, epoch: int, now: float) -> Slot:
@@ -130,7 +130,7 @@ class Cluster:
             slot.status, slot.opened_at, slot.result = "open", now, ""
             slot.touched, slot.groups = set(), set()
         elif slot.status != "open":
-            raise Refused(CONCURRENT)
+            raise RefusedError(CONCURRENT)
         return slot
 
     # -- what a broker does by itself ---------------------------------------------------------------------

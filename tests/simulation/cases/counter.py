@@ -79,10 +79,10 @@ def settings(state: str) -> LoopSettings:
 
 
 @cache
-def kafka(replica: int, classic: bool, batch: int) -> KafkaSettings:
+def kafka(replica: int, classic: bool, batch: int, linger_ms: int) -> KafkaSettings:
     """A process's clients."""
     protocol = "classic" if classic else "consumer"
-    return KafkaSettings(replica=replica, group_protocol=protocol, batch_size=batch, fetch_wait_ms=10)
+    return KafkaSettings(replica=replica, group_protocol=protocol, batch_size=batch, linger_ms=linger_ms)
 
 
 @cache
@@ -108,7 +108,7 @@ class CounterCase:
 
     def _make(self, world: "World", replica: int) -> Loop:
         mine = settings(self.state)
-        connection = kafka(replica, world.plan.classic, world.plan.batch)
+        connection = kafka(replica, world.plan.classic, world.plan.batch, world.plan.linger_ms)
         core: Any = KeyCounter(self.state == "keyed")
         transport = KafkaTransport(mine, connection)
         return Loop(core, mine, connection, clock=world.clock, metrics=metrics("counter"), transport=transport)

@@ -157,9 +157,9 @@ class SimulatedConsumer:
     def close(self) -> None:
         """Give all back and leave."""
         world = CURRENT.world
-        world.point("close")
         if not self._topics:
             return
+        world.point("close")
         group = world.cluster.group(self._group_name)
         what = "revoke" if self._name in group.members else "lost"
         pending = self._news[1] if self._news is not None and self._news[0] == "assign" else set()
@@ -248,17 +248,17 @@ class SimulatedConsumer:
 
     def consume(self, num_messages: int = 1, timeout: float = 0.0) -> list[Message]:
         """Several; those of partitions that a rebalance within took away are left out."""
-        CURRENT.world.point("consume")
-        self._serve()
+        world = CURRENT.world
+        world.point("consume")
+        deadline = world.now + timeout
         found: list[Message] = []
-        while len(found) < num_messages:
-            message = self._next()
-            if message is None:
-                break
-            found.append(message)
-        if not found and timeout > 0:
-            CURRENT.world.sleep(timeout)
-        return found
+        while True:
+            self._serve()
+            while len(found) < num_messages and (message := self._next()) is not None:
+                found.append(message)
+            if len(found) >= num_messages or world.now >= deadline:
+                return [m for m in found if m.error() is not None or (m.topic(), m.partition()) in self._fetchers]
+            world.sleep(min(deadline - world.now, world.random.choice((0.01, 0.2))))
 
     def _next(self) -> Message | None:
         world = CURRENT.world
@@ -322,7 +322,7 @@ class SimulatedConsumer:
             return fetcher.at + world.random.randint(2, stop - fetcher.at)
         if world.draw("end told early"):
             world.note(f"client tells the end of {position} at {stop}, it is at {fetcher.at}")
-            self._queue.append(self._error(position, fetcher, KafkaError._PARTITION_EOF, stop)._replace(after=-1))
+            return stop
         return fetcher.at
 
     def _error(self, position: Position, fetcher: Fetcher, code: int, offset: int) -> Queued:

@@ -5,7 +5,7 @@ from typing import Any
 from zlib import crc32
 
 from confluent_kafka import KafkaError, KafkaException, Message, TopicPartition
-from tests.simulation.broker.coordinators import CONCURRENT, FENCED, STALE_MEMBER, UNKNOWN_MEMBER, Refused
+from tests.simulation.broker.coordinators import CONCURRENT, FENCED, STALE_MEMBER, UNKNOWN_MEMBER, RefusedError
 from tests.simulation.broker.partition_log import Entry
 from tests.simulation.current import CURRENT, failure, timed_out
 
@@ -36,7 +36,7 @@ class SimulatedProducer:
             world.request("init_transactions", timeout)
             try:
                 _, self._epoch = world.cluster.init_producer(str(self._name), self._timeout_s)
-            except Refused:
+            except RefusedError:
                 if world.now > deadline:
                     raise timed_out("init_transactions") from None
                 world.sleep(_AGAIN_S)
@@ -188,7 +188,7 @@ class SimulatedProducer:
         while True:
             try:
                 request()
-            except Refused as refused:
+            except RefusedError as refused:
                 why = refused.args[0]
                 if why == CONCURRENT:
                     CURRENT.world.sleep(_AGAIN_S)

@@ -22,7 +22,7 @@ from driftloop.kafka.loop.breaker import Breaker
 from driftloop.kafka.loop.kafka_transport import KafkaTransport
 from driftloop.kafka.loop.metrics import LoopMetrics
 from driftloop.kafka.loop.placement import in_place
-from driftloop.kafka.loop.restore import restore
+from driftloop.kafka.loop.restore import MovedError, restore
 from driftloop.kafka.loop.table_rows import take_rows
 from driftloop.kafka.loop.tasks import Gap, Tasks
 from driftloop.kafka.loop.transactions import Transactions
@@ -200,11 +200,15 @@ class Loop:
         self.metrics.partitions(len(self._tasks.ready()), len(self._tasks.incomplete()))
 
     def _restore_waiting(self) -> set[int]:
-        """Restore tasks that are complete; their numbers."""
+        """Restore tasks that are complete; their numbers. One that moved away meanwhile waits for the group's word."""
         waiting = self._tasks.waiting()
         for task in waiting:
             started = time.monotonic()
-            offsets, snapshot = restore(self._processor, self._settings, self._watched, task.number)
+            try:
+                offsets, snapshot = restore(self._processor, self._settings, self._watched, task.number)
+            except MovedError as error:
+                self._log.warning("not restored: another replica commits this partition", reason=str(error))
+                continue
             self._transactions.restored(task.number, snapshot)
             self._tasks.start(task, offsets)
             self._watched.begin_at({(topic, task.number): offset for topic, offset in offsets.items()})
