@@ -230,7 +230,7 @@ class Console:
         self.metrics.records.labels(topic).inc(records)
 
     def _take(self, record: Record) -> None:
-        self._count(str(record.topic()), 1)
+        self._count(record.topic(), 1)
         change = self.desk.view.take(record)
         if change is not None:
             self.desk.hub.tell(change)

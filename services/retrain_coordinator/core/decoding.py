@@ -9,6 +9,7 @@ from driftloop.contracts.drift_signals import DriftSignal
 from driftloop.contracts.drift_status import DriftStatus
 from driftloop.contracts.model_commands import ModelCommand
 from driftloop.contracts.training_results import TrainingResult
+from driftloop.cores.record_fields import key_text
 from driftloop.processor import Record
 
 FrameMessage = ChallengeScores | DriftSignal | DriftStatus
@@ -28,12 +29,12 @@ def raw_text(record: Record) -> str:
     value = record.value()
     if value is None:
         raise ValueError("the record has no value")
-    return value if isinstance(value, str) else value.decode()
+    return value.decode()
 
 
 def decode(record: Record) -> Incoming:
     """The message in a record; raises ValueError where it is none of its topic's contract."""
-    contract = CONTRACTS.get(str(record.topic()))
+    contract = CONTRACTS.get(record.topic())
     if contract is None:
         raise ValueError(f"topic {record.topic()} is none of the coordinator's")
     message = contract.from_json(raw_text(record))
@@ -44,8 +45,7 @@ def decode(record: Record) -> Incoming:
 
 def _check_command(record: Record, command: ModelCommand) -> None:
     """A command comes from outside: what else would be taken silently for something else is refused."""
-    key = record.key()
-    if (key.decode("utf-8", "replace") if isinstance(key, bytes) else key) != command.model_id:
+    if key_text(record) != command.model_id:
         raise ValueError(f"the record's key is not its model_id '{command.model_id}'")
     if (name := repeated_key(raw_text(record))) is not None:
         raise ValueError(f"the key {name[:100]!r} stands there twice")

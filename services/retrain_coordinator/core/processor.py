@@ -10,6 +10,8 @@ from driftloop.contracts.message import derive_id
 from driftloop.contracts.model_commands import ModelCommand
 from driftloop.contracts.model_specs import ModelSpecPublished
 from driftloop.contracts.training_results import TrainingResult
+from driftloop.cores.decode_each import decode_each
+from driftloop.cores.record_fields import key_text
 from driftloop.processor import DeadLetter, Effects, Outgoing, Record, StaleTableError, StateChange
 from driftloop.spec.model_spec import ModelSpec
 from driftloop.spec.policy import Policy, Triggers
@@ -113,7 +115,7 @@ class Coordinator:
             return
         for record in records:
             if record.value() is None:
-                self._specs.pop(_key_of(record), None)
+                self._specs.pop(key_text(record), None)
                 continue
             try:
                 published = ModelSpecPublished.from_json(raw_text(record))
@@ -125,7 +127,7 @@ class Coordinator:
 
     def _take(self, batch: "_Batch", record: Record, message: Incoming) -> None:
         known = self._specs.get(message.model_id)
-        key = record.partition() or 0, message.model_id
+        key = record.partition(), message.model_id
         at = datetime.fromtimestamp(record.timestamp()[1] / 1000, UTC)
         if known is None:
             if key in self._states:
@@ -255,11 +257,9 @@ class _Batch:
 
     def read(self, record: Record) -> Incoming | None:
         """The message of a record, or None and a dead letter."""
-        try:
-            return decode(record)
-        except ValueError as error:
-            self._dead.append(DeadLetter(record, "decode", type(error).__name__, str(error)[:1000]))
-            return None
+        found = decode_each([record], decode)
+        self._dead += found.dead
+        return found.messages[0][1] if found.messages else None
 
     def ignore(self, why: str) -> None:
         """Count a record that was right to drop."""
@@ -283,11 +283,6 @@ def _note_withdrawn(batch: _Batch, key: Key, state: ModelState, now: datetime) -
     if "spec" not in state.waits:
         state.waits = {"spec": now}
         batch.touched[key] = now
-
-
-def _key_of(record: Record) -> str:
-    key = record.key()
-    return key.decode("utf-8", "replace") if isinstance(key, bytes) else key or ""
 
 
 def _step(state: ModelState, known: Declared, moment: datetime, cause: UUID) -> Step:

@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from driftloop.archive.rows import ArchivedRows
 from driftloop.archive.schema import ARCHIVE_SCHEMA, app_id
 from driftloop.contracts.message import FramePosition
-from driftloop.errors import ExitCode, UserError
+from driftloop.errors import AwayError, ExitCode
 
 if TYPE_CHECKING:
     from deltalake import DeltaTable
@@ -58,7 +58,7 @@ def _open(archive_uri: str, storage_options: Mapping[str, str] | None) -> "Delta
     except TableNotFoundError:
         return None
     except (DeltaError, OSError) as error:
-        raise UserError(f"the archive at {archive_uri} cannot be read: {error}", ExitCode.ERROR) from error
+        raise AwayError(f"the archive at {archive_uri} cannot be read: {error}", ExitCode.ERROR) from error
 
 
 def _first_offset(table: "DeltaTable", model_id: str, last: int, rows: int) -> int | None:

@@ -10,7 +10,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 from driftloop.contracts.message import derive_id
-from driftloop.processor import DeadLetter, Effects, Record, StateChange
+from driftloop.cores.decode_each import decode_each
+from driftloop.cores.record_fields import value_bytes
+from driftloop.processor import Effects, Record, StateChange
 from operations_console.core.notify.incidents import LASTING, Ends, Opens, words_of
 from operations_console.core.notify.outbox import GIVEN_UP_AFTER, Incident, Queue
 from operations_console.core.notify.rules import Kind, Rules
@@ -43,19 +45,12 @@ class Notifier:
 
     def process(self, records: Sequence[Record], now: datetime, *, tables_current: bool = False) -> Effects:  # noqa: ARG002
         touched: set[tuple[int, str]] = set()
-        refused = []
-        for record in records:
-            value = record.value()
-            if value is None:
-                continue
-            try:
-                words = words_of(str(record.topic()), value.encode() if isinstance(value, str) else value)
-            except ValueError as error:
-                refused.append(DeadLetter(record, "decode", type(error).__name__, str(error)))
-                continue
+        written = [record for record in records if record.value() is not None]
+        decoded = decode_each(written, lambda record: words_of(record.topic(), value_bytes(record)))
+        for record, words in decoded.messages:
             for word in words:
                 touched |= self._take(record, word, now)
-        return Effects(state_changes=self._changes(touched), dead_letters=tuple(refused), wake_at=self._wish(now))
+        return Effects(state_changes=self._changes(touched), dead_letters=decoded.dead, wake_at=self._wish(now))
 
     def wake(self, now: datetime) -> Effects:
         touched: set[tuple[int, str]] = set()
@@ -86,7 +81,7 @@ class Notifier:
     # -- words of the log -----------------------------------------------------------------------
 
     def _take(self, record: Record, word: Opens | Ends, now: datetime) -> set[tuple[int, str]]:
-        partition = int(record.partition() or 0)
+        partition = record.partition()
         mine = self._incidents.setdefault(partition, {})
         if isinstance(word, Ends):
             return {(partition, key) for kind in word.kinds for key in self._end(mine, word, kind, now)}

@@ -221,7 +221,7 @@ class BatchDecoder:
         keys = [key.encode() if isinstance(key := records[index].key(), str) else key for index in keyed]
         right = partitions_of(pa.array(keys, pa.binary()), self.partition_count)
         for index, number in zip(keyed, right.tolist(), strict=True):
-            if (found := records[index].partition() or 0) != number:
+            if (found := records[index].partition()) != number:
                 decoded.dead[index] = misplaced(found, number, self.partition_count)
         return [index for index in indices if index not in decoded.dead]
 
@@ -250,7 +250,7 @@ class BatchDecoder:
     def _take_label(self, index: int, record: Record, decoded: Decoded) -> None:
         try:
             layout, item = self._read_label(record, index * ROWS_A_RECORD)
-            decoded.labels.append(PlacedLabel(record.partition() or 0, layout, item))
+            decoded.labels.append(PlacedLabel(record.partition(), layout, item))
         except Refusal as refusal:
             decoded.dead[index] = refusal
 
@@ -261,7 +261,7 @@ class BatchDecoder:
         read = {JSON: decode_label, AVRO: self._avro.label, CONFLUENT_AVRO: self._avro.framed_label}.get(kind)
         if read is None:
             raise unknown_kind(kind)
-        row = read(record.value())  # type: ignore[arg-type]
+        row = read(record.value())
         reader = self._find(row.model_id)
         if reader is None:
             raise unknown_model(row.model_id)

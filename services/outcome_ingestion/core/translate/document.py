@@ -84,7 +84,7 @@ class DocumentReader:
         """JSON, protobuf and a registry's framing may mix on a topic of Seldon's, whose name says which side it is."""
         try:
             if framed.reference is None and framed.body[:1] not in (b"{", b""):
-                return read_open_inference(framed.body, _side(str(record.topic())))
+                return read_open_inference(framed.body, _side(record.topic()))
             content = self._schemas.read(framed)
             return as_json(content) if is_message(content) else content
         except ValueError as error:

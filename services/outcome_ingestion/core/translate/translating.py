@@ -10,7 +10,7 @@ from driftloop.contracts.model_sources import ModelSourcePublished
 from driftloop.contracts.topics import MODEL_SOURCES
 from driftloop.cores.effects_builder import EffectsBuilder
 from driftloop.cores.record_fields import key_text
-from driftloop.errors import ExitCode, UserError
+from driftloop.errors import AwayError, ExitCode
 from driftloop.processor import DeadLetter, Effects, KeptOut, Outgoing, Record
 from driftloop.spec.model_source import ModelSource
 from outcome_ingestion.core.refusal import Refusal
@@ -93,9 +93,9 @@ class Translate:
         return self._translator.source
 
     def process(self, records: Sequence[Record], now: datetime, *, tables_current: bool = False) -> Effects:  # noqa: ARG002
-        """The messages of a batch. Raises UserError once the source was withdrawn or its topics are others."""
+        """The messages of a batch. Raises AwayError once the source was withdrawn or its topics are others."""
         if self._ended is not None:
-            raise UserError(self._ended, ExitCode.ERROR)
+            raise AwayError(self._ended, ExitCode.ERROR)
         built = EffectsBuilder()
         for record in records:
             done = self._translator.translate(record)

@@ -25,7 +25,7 @@ import confluent_kafka
 from confluent_kafka import KafkaException
 from confluent_kafka import admin as confluent_admin
 
-from driftloop.errors import ExitCode, UserError
+from driftloop.errors import AwayError, ExitCode
 from driftloop.kafka.clients.under_way import watched
 from driftloop.kafka.settings import KafkaSettings
 
@@ -196,11 +196,11 @@ def admin_client(kafka: KafkaSettings) -> AdminClient:
 
 
 def require_broker(kafka: KafkaSettings, timeout_s: float = 10.0) -> None:
-    """Raise a UserError where the cluster does not answer in time."""
+    """Raise an AwayError where the cluster does not answer in time."""
     try:
         AdminClient({**client_config(kafka), "log_level": 0}).list_topics(timeout=timeout_s)
     except KafkaException as error:
-        raise UserError(
+        raise AwayError(
             f"no Kafka broker answers at {kafka.bootstrap_servers}: start it, or check the address",
             ExitCode.BROKER_AWAY,
         ) from error

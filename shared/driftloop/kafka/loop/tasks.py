@@ -144,8 +144,8 @@ class Tasks:
         accepted: list[Record] = []
         gaps: list[Gap] = []
         for record in records:
-            topic, offset = str(record.topic()), int(record.offset() or 0)
-            task = self._tasks.get(int(record.partition() or 0))
+            topic, offset = record.topic(), record.offset()
+            task = self._tasks.get(record.partition())
             if task is not None and task.ready and offset >= task.next[topic]:
                 gaps += task.gap_before(topic, offset)
                 task.next[topic] = offset + 1
