@@ -8,9 +8,13 @@ from confluent_kafka import OFFSET_BEGINNING, KafkaException, TopicPartition
 from tests.simulation.current import CURRENT
 
 from driftloop.contracts.topics import DEAD_LETTERS
-from driftloop.kafka.loop import identity, loop, restore, tasks, transactions
+from driftloop.kafka.loop import assignment, identity, restore, tasks, transactions
+from driftloop.kafka.loop.assignment import Assignment
+from driftloop.kafka.loop.attempts import Attempts
+from driftloop.kafka.loop.group_offsets import GroupOffsets
 from driftloop.kafka.loop.kafka_transport import KafkaTransport
-from driftloop.kafka.loop.loop import Loop
+from driftloop.kafka.loop.membership import Membership
+from driftloop.kafka.loop.poison_isolation import PoisonIsolation
 from driftloop.kafka.loop.tasks import Accepted, Tasks
 from driftloop.kafka.loop.transactions import Transactions
 from driftloop.kafka.loop.transport import AbortedError, Polled
@@ -114,7 +118,7 @@ def _timeout_keeps_producer() -> list[Patch]:
 
 # -- restoring ---------------------------------------------------------------------------------------------
 
-_restore = loop.restore
+_restore = assignment.restore
 
 
 def _restored(offsets_by: int) -> list[Patch]:
@@ -122,7 +126,7 @@ def _restored(offsets_by: int) -> list[Patch]:
         offsets, snapshot = _restore(processor, settings, transport, number)
         return {topic: max(0, at + offsets_by) for topic, at in offsets.items()}, snapshot
 
-    return [(loop, "restore", restored)]
+    return [(assignment, "restore", restored)]
 
 
 class _Reading:
@@ -139,7 +143,7 @@ def _reading(read_of: Callable[[Any, Any], Callable[..., Any]]) -> list[Patch]:
     def restored(processor: Any, settings: Any, transport: Any, number: int) -> Any:
         return _restore(processor, settings, _Reading(transport, read_of(transport, settings)), number)
 
-    return [(loop, "restore", restored)]
+    return [(assignment, "restore", restored)]
 
 
 def _offsets_after_state() -> list[Patch]:
@@ -151,7 +155,7 @@ def _offsets_after_state() -> list[Patch]:
 
         return _restore(processor, settings, _Reading(transport, read), number)
 
-    return [(loop, "restore", restored), (restore, "judge", lambda facts: None)]
+    return [(assignment, "restore", restored), (restore, "judge", lambda facts: None)]
 
 
 def _open_state_not_awaited() -> list[Patch]:
@@ -189,7 +193,7 @@ def _replay_shifted(by: int) -> list[Patch]:
 
 
 def _unstable_offsets() -> list[Patch]:
-    original = KafkaTransport._ask_committed
+    original = GroupOffsets._ask
 
     def ask(self: Any, positions: Any) -> Any:
         self._consumer._committed_only = False
@@ -198,7 +202,7 @@ def _unstable_offsets() -> list[Patch]:
         finally:
             self._consumer._committed_only = True
 
-    return [(KafkaTransport, "_ask_committed", ask), (restore, "judge", lambda facts: None)]
+    return [(GroupOffsets, "_ask", ask), (restore, "judge", lambda facts: None)]
 
 
 def _moved_is_mismatch() -> list[Patch]:
@@ -246,21 +250,21 @@ def _repeats_taken() -> list[Patch]:
 
 
 def _not_rewound() -> list[Patch]:
-    return [(Loop, "_start_over", lambda self: None)]
+    return [(Assignment, "start_over", lambda self: None)]
 
 
 def _rewound_without_state() -> list[Patch]:
     def start_over(self: Any) -> None:
         for task in self._tasks.ready():
-            at = self._watched.committed([(topic, task.number) for topic in task.next])
+            at = self._transport.committed([(topic, task.number) for topic in task.next])
             task.next = {topic: offset for (topic, _), offset in at.items()}
-            self._watched.begin_at(at)
+            self._transport.begin_at(at)
 
-    return [(Loop, "_start_over", start_over)]
+    return [(Assignment, "start_over", start_over)]
 
 
 def _gone_is_kept() -> list[Patch]:
-    return [(Loop, "on_lost", lambda self, positions: None)]
+    return [(Assignment, "on_lost", lambda self, positions: None)]
 
 
 def _lost_is_written_down() -> list[Patch]:
@@ -269,14 +273,14 @@ def _lost_is_written_down() -> list[Patch]:
         if len(records) == 1:
             self._bury(records[0], error, 1)
 
-    return [(Loop, "_isolate", isolate)]
+    return [(PoisonIsolation, "isolate", isolate)]
 
 
 def _parked_at_beginning() -> list[Patch]:
-    original = KafkaTransport._on_assign
+    original = Membership._on_assign
 
     def on_assign(self: Any, rebalance: Any, found: Any) -> None:
-        consumer = self._consumer
+        consumer = self.consumer
         real = consumer.incremental_assign
 
         def parked(partitions: Any) -> None:
@@ -288,7 +292,7 @@ def _parked_at_beginning() -> list[Patch]:
         finally:
             del consumer.incremental_assign
 
-    return [(KafkaTransport, "_on_assign", on_assign)]
+    return [(Membership, "_on_assign", on_assign)]
 
 
 def _committed_behind() -> list[Patch]:
@@ -305,14 +309,14 @@ def _never_behind_markers() -> list[Patch]:
 
 
 def _abort_counts_as_done() -> list[Patch]:
-    def transacted(self: Any, transaction: Any, too_large: Any = None, records: int = 0) -> bool:
+    def through(self: Any, transaction: Any, too_large: Any = None, records: int = 0) -> bool:
         try:
             transaction()
         except AbortedError:
             return True
         return True
 
-    return [(Loop, "_transacted", transacted)]
+    return [(Attempts, "through", through)]
 
 
 def _end_believed() -> list[Patch]:
@@ -349,6 +353,10 @@ MUTANTS: dict[str, Mutant] = {
     "moved is a mismatch": Mutant(
         "a replica that was put out while it restored stops for a person (mended 29 November)", _moved_is_mismatch
     ),
+    "written without offsets": Mutant(
+        "a snapshot or a wish is written without asking whether its writer is still a member (mended 29 November)",
+        lambda: [(Tasks, "positions", lambda self: {})],
+    ),
     "polled before a restore": Mutant(
         "what was polled before a rebalance is applied after it (mended 23 November)",
         lambda: [(Polled, "without", lambda self, partitions: self)],
@@ -359,7 +367,7 @@ MUTANTS: dict[str, Mutant] = {
     ),
     "end believed": Mutant("an end that is told too early is believed (mended 23 November)", _end_believed),
     "no second reader": Mutant(
-        "a gap is not looked into (mended 23 November)", lambda: [(Loop, "_left_out", lambda self, gap: False)]
+        "a gap is not looked into (mended 23 November)", lambda: [(Assignment, "left_out", lambda self, gap: False)]
     ),
     "parked at the beginning": Mutant(
         "a partition stands at its beginning until restored (mended 23 November)", _parked_at_beginning

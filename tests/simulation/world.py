@@ -305,6 +305,8 @@ class World:
             process.frozen_until = min(process.frozen_until, self.now + 1)
             if newest[process.service, process.replica] is not process:
                 process.stop()  # its slot is another's by now
+            if process.replica >= self.wanted[process.service]:
+                process.stop()
         self.down_until = min(self.down_until, self.now + 1)
 
     def _at_rest(self) -> bool:

@@ -172,6 +172,10 @@ class Tasks:
             if offset != task.committed.get(topic)
         }
 
+    def positions(self) -> dict[Position, int]:
+        """Next offsets of all tasks at work, committed or not."""
+        return {(topic, task.number): offset for task in self.ready() for topic, offset in task.next.items()}
+
     def committed(self, offsets: dict[Position, int]) -> None:
         """A transaction with these offsets went through."""
         for (topic, number), offset in offsets.items():
