@@ -45,6 +45,7 @@ class Plan:
     most_steps: int = 60_000
     spread: int = 5
     linger_ms: int = 0
+    poll_ms: int = 100
     ambush: float = 0.0
 
     def without(self, fault: str) -> "Plan":
@@ -77,5 +78,6 @@ def plan_of(seed: int, *, inputs: tuple[int, int] = (6, 40), events: tuple[int, 
         chances=chances,
         spread=random.choice((1, 3, 6)),
         linger_ms=random.choice((0, 0, 50, 1_000)),
+        poll_ms=random.choice((100, 1_000, 1_000)),
         ambush=random.choice((0.0, 0.5, 1.0)),
     )

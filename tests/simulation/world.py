@@ -62,6 +62,7 @@ class World:
         self.wanted: dict[str, int] = {}
         self._makes: dict[str, Make] = {}
         self._restarts: dict[tuple[str, int], float] = {}
+        self._outside: list[SimulatedConsumer] = []
         self._members = 0
         self._expired_at = 0.0
 
@@ -113,12 +114,19 @@ class World:
         """Let the others go on for that long."""
         process = self.current
         if process is None:
-            self.now += seconds
+            self._pass(seconds)
             return
         if process.dead:
             raise KilledError
         process.wake_at = self.now + seconds
         self._yield(process)
+
+    def _pass(self, seconds: float) -> None:
+        """Time passes for a client that is no process's."""
+        self.now += seconds
+        self._broker()
+        for member in list(self._outside):
+            member.beat(self.now)
 
     def _yield(self, process: Process) -> None:
         self.main.switch()
@@ -139,14 +147,16 @@ class World:
     def new_member(self, consumer: "SimulatedConsumer") -> str:
         """A member's name, and who beats for it."""
         self._members += 1
-        if self.current is not None and consumer not in self.current.members:
-            self.current.members.append(consumer)
+        members = self._outside if self.current is None else self.current.members
+        if consumer not in members:
+            members.append(consumer)
         return f"member-{self._members}"
 
     def forget_member(self, consumer: "SimulatedConsumer") -> None:
         """It left."""
-        if self.current is not None and consumer in self.current.members:
-            self.current.members.remove(consumer)
+        members = self._outside if self.current is None else self.current.members
+        if consumer in members:
+            members.remove(consumer)
 
     # -- what is told ----------------------------------------------------------------------------------
 

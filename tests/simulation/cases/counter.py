@@ -5,17 +5,16 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from functools import cache
 from random import Random
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from tests.simulation.broker.partition_log import Entry
+from tests.simulation.cases.parts import compared, loop_of
 from tests.simulation.cases.state import kept_state
 
 from driftloop.contracts.topics import DEAD_LETTERS
 from driftloop.kafka.clients.partitioner import partition_of
-from driftloop.kafka.loop.kafka_transport import KafkaTransport
 from driftloop.kafka.loop.loop import Loop
-from driftloop.kafka.loop.metrics import LoopMetrics
-from driftloop.kafka.settings import KafkaSettings, LoopSettings
+from driftloop.kafka.settings import LoopSettings
 from driftloop.processor import DeadLetter, Effects, Outgoing, Record, StateChange
 
 if TYPE_CHECKING:
@@ -78,19 +77,6 @@ def settings(state: str) -> LoopSettings:
     return LoopSettings(service="counter", group="counter", inputs=INPUTS, state=state, snapshot_every=3, attempts=2)
 
 
-@cache
-def kafka(replica: int, classic: bool, batch: int, linger_ms: int) -> KafkaSettings:
-    """A process's clients."""
-    protocol = "classic" if classic else "consumer"
-    return KafkaSettings(replica=replica, group_protocol=protocol, batch_size=batch, linger_ms=linger_ms)
-
-
-@cache
-def metrics(service: str) -> LoopMetrics:
-    """One for all runs: to make them takes longer than a run may."""
-    return LoopMetrics(service)
-
-
 class CounterCase:
     """Plain producers and transactional ones, of which some abort, write unique values by key."""
 
@@ -107,11 +93,7 @@ class CounterCase:
         yield "counter", self._make
 
     def _make(self, world: "World", replica: int) -> Loop:
-        mine = settings(self.state)
-        connection = kafka(replica, world.plan.classic, world.plan.batch, world.plan.linger_ms)
-        core: Any = KeyCounter(self.state == "keyed")
-        transport = KafkaTransport(mine, connection)
-        return Loop(core, mine, connection, clock=world.clock, metrics=metrics("counter"), transport=transport)
+        return loop_of(KeyCounter(self.state == "keyed"), settings(self.state), world, replica)
 
     def groups(self) -> Iterator[tuple[str, tuple[str, ...]]]:
         """Its inputs."""
@@ -194,12 +176,3 @@ class CounterCase:
             if at < last.get((entry.key, topic), -1):
                 yield f"out of order: {entry.key!r} {entry.value!r}"
             last[entry.key, topic] = at
-
-
-def compared(what: str, wanted: Sequence[Any], found: Sequence[Any]) -> Iterator[str]:
-    """What is missing, and what is there too often."""
-    lost, doubled = Tally(wanted) - Tally(found), Tally(found) - Tally(wanted)
-    if lost:
-        yield f"{what} lost: {list(lost.elements())[:5]}"
-    if doubled:
-        yield f"{what} doubled: {list(doubled.elements())[:5]}"

@@ -241,7 +241,7 @@ class SimulatedConsumer:
         self._serve()
         found = self._next()
         if found is None and timeout > 0:
-            CURRENT.world.sleep(timeout)
+            CURRENT.world.sleep(timeout * (0.1 + 0.9 * CURRENT.world.random.random()))
             self._serve()
             found = self._next()
         return found
