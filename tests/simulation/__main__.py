@@ -1,7 +1,6 @@
 """Plays the simulated world: `python -m tests.simulation --runs 10000`; see docs/simulation.md.
 
 A seed repeats its run: `--seed N --runs 1` prints every step, and a plan that fails is made as small as it can be.
-The order of Python's sets is part of a run, so that it is fixed here (PYTHONHASHSEED=0).
 """
 
 import argparse
@@ -91,10 +90,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    if os.environ.get("PYTHONHASHSEED") != "0":
-        os.execve(
-            sys.executable,
-            [sys.executable, "-m", "tests.simulation", *sys.argv[1:]],
-            {**os.environ, "PYTHONHASHSEED": "0"},
-        )
     sys.exit(main())

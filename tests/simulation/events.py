@@ -7,11 +7,20 @@ if TYPE_CHECKING:
     from tests.simulation.world import World
 
 
-AMBUSHED = (
-    *("begin_transaction", "send_offsets", "commit_transaction", "abort_transaction", "answered", "produce"),
-    *("committed", "offsets_for_times", "consume", "seek", "resume", "init_transactions"),
-)
-"""Calls in which an event may wait for somebody."""
+AMBUSHED = {
+    "begin_transaction": 3,
+    "send_offsets": 4,
+    "commit_transaction": 3,
+    "answered": 3,
+    "offsets_for_times": 2,
+    "list_topics": 1,
+    "committed": 1,
+    "consume": 1,
+    "produce": 1,
+    "seek": 1,
+    "resume": 1,
+}
+"""Calls in which an event may wait for somebody, and how often it does."""
 
 
 def inflict(world: "World") -> None:
@@ -19,7 +28,8 @@ def inflict(world: "World") -> None:
     names = [name for name, weight in world.plan.weights.items() if weight]
     name = world.random.choices(names, [world.plan.weights[name] for name in names])[0]
     if world.random.random() < world.plan.ambush:
-        world.ambush = name, world.random.choice(AMBUSHED), world.random.randint(1, 4)
+        call = world.random.choices(list(AMBUSHED), list(AMBUSHED.values()))[0]
+        world.ambush = name, call, world.random.choice((1, 1, 2, 4))
         return
     world.note(f"event: {name}")
     if name in _OF_A_PROCESS:
@@ -47,8 +57,10 @@ def _stop(world: "World", process: "Process") -> None:
 
 
 def _freeze(world: "World", process: "Process") -> None:
-    """SIGSTOP: it wakes up as a zombie, or just in time."""
-    process.frozen_until = world.now + world.random.choice((1, 4, 10, 20, 40))
+    """SIGSTOP: it wakes up as a zombie, or just in time; perhaps with a SIGTERM that waits for it."""
+    process.frozen_until = world.now + world.random.choice((1, 4, 10, 15, 20, 40))
+    if world.random.random() < 0.3:
+        process.stop()
 
 
 def _take_over(world: "World", process: "Process") -> None:
@@ -80,7 +92,7 @@ def _clock_jumps(world: "World") -> None:
 
 
 def _compact(world: "World") -> None:
-    for topic in world.cluster.compacted & set(world.cluster.topics):
+    for topic in sorted(world.cluster.compacted):
         for log in world.cluster.topics[topic]:
             log.compact(world.random.randint(0, log.stable))
 

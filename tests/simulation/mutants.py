@@ -1,11 +1,13 @@
 """The loop with one fault built in: what the simulator must find. Each is a patch of one or two methods, by name."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 from confluent_kafka import OFFSET_BEGINNING, KafkaException, TopicPartition
 from tests.simulation.current import CURRENT
+from tests.simulation.plan import Plan, plan_of
 
 from driftloop.contracts.topics import DEAD_LETTERS
 from driftloop.kafka.loop import assignment, identity, restore, tasks, transactions
@@ -25,11 +27,20 @@ Patch = tuple[Any, str, Any]
 
 
 class Mutant(NamedTuple):
-    """`says`: what is wrong in it; `case`: where it is looked for."""
+    """`says`: what is wrong in it; `case`: where it is looked for. `having`, `without`: what runs have that look for it."""
 
     says: str
     patches: Callable[[], list[Patch]]
     case: str = "counter"
+    having: Mapping[str, Any] = {}
+    without: tuple[str, ...] = ()
+
+    def plan(self, seed: int) -> Plan:
+        """The plan of a seed for this mutant."""
+        plan = replace(plan_of(seed), **self.having)
+        for fault in self.without:
+            plan = plan.without(fault)
+        return plan
 
 
 @contextmanager
@@ -356,8 +367,13 @@ MUTANTS: dict[str, Mutant] = {
         lambda: [(Tasks, "positions", lambda self: {})],
     ),
     "polled before a restore": Mutant(
-        "what was polled before a rebalance is applied after it (mended 23 November)",
-        lambda: [(Polled, "without", lambda self, partitions: self)],
+        "what was polled before a rebalance is applied after it, and no second reader looks (mended 23 November)",
+        lambda: [
+            (Polled, "without", lambda self, partitions: self),
+            (Assignment, "left_out", lambda self, gap: False),
+        ],
+        having={"linger_ms": 1_000},
+        without=("records left out", "end told early"),
     ),
     "gap taken for a marker": Mutant(
         "records that the client leaves out are not missed (mended 23 November)",

@@ -68,7 +68,7 @@ class Process:
     def kill(self) -> None:
         """SIGKILL, at the call where it stands."""
         self.dead = True
-        if not self.coroutine.dead:
+        if self.coroutine:  # it was started, and has not ended
             self._world.enter(self, lambda: self.coroutine.throw(KilledError))
         self.exit = "killed"
 

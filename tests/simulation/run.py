@@ -75,7 +75,7 @@ def kill(name: str, most: int, first: int = 0) -> int | None:
     mutant = MUTANTS[name]
     with simulated(), mutated(mutant):
         for seed in range(first, first + most):
-            if play(plan_of(seed), mutant.case).failures:
+            if play(mutant.plan(seed), mutant.case).failures:
                 return seed
     return None
 

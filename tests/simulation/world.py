@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 _SESSION_S, _REBALANCE_S, _RESTART_S = 6.0, 20.0, 1.0
 _TURN_S = 0.004
+_LOOK_S = 0.1
 _REST_S = 900.0
 """Of the world's time, after the last fault, until all must have come to rest."""
 
@@ -64,7 +65,7 @@ class World:
         self._restarts: dict[tuple[str, int], float] = {}
         self._outside: list[SimulatedConsumer] = []
         self._members = 0
-        self._expired_at = 0.0
+        self._expired_at = self._look_at = self._rest_asked_at = 0.0
 
     # -- what clients ask ---------------------------------------------------------------------------
 
@@ -227,15 +228,15 @@ class World:
 
     def _turn(self) -> bool:
         """One step of somebody; True where all sleep, and time moved on."""
-        self.now += self.random.random() * _TURN_S
-        self._broker()
-        self._supervise()
-        now = self.now
+        self.now = now = self.now + self.random.random() * _TURN_S
+        if now >= self.down_until:
+            self._broker()
+        if now >= self._look_at:
+            self._supervise()
         awake = [p for p in self.processes if p.wake_at <= now and p.frozen_until <= now]
         if not awake:
             moments = [max(p.wake_at, p.frozen_until) for p in self.processes]
-            moments += [at for (service, number), at in self._restarts.items() if number < self.wanted[service]]
-            self.now = max(now, min(moments, default=now + _RESTART_S))
+            self.now = max(now, min(*moments, self._look_at) if moments else self._look_at)
             return True
         process = awake[0] if len(awake) == 1 else self.random.choice(awake)
         self.enter(process, process.coroutine.switch)
@@ -266,6 +267,8 @@ class World:
         self._gone(process)
 
     def _supervise(self) -> None:
+        """Start what is wanted and not there; looked at ten times a second."""
+        self._look_at = self.now + _LOOK_S
         for service, count in self.wanted.items():
             for number in range(count):
                 if any(p.service == service and p.replica == number for p in self.processes):
@@ -280,14 +283,13 @@ class World:
 
     def _broker(self) -> None:
         now = self.now
-        if not self.up:
-            return
-        if self.cluster.owes_markers and self.random.random() < 0.6:
+        if self.cluster.owed and self.random.random() < 0.6:
             self.cluster.write_marker(now + START.timestamp())
         for process in self.processes:
             if process.frozen_until <= now:
                 for member in process.members:
-                    member.beat(now)
+                    if now >= member.beat_at:
+                        member.beat(now)
         if now - self._expired_at > 0.2:
             self._expired_at = now
             self.cluster.expire_transactions(now)
@@ -320,6 +322,9 @@ class World:
         self.down_until = min(self.down_until, self.now + 1)
 
     def _at_rest(self) -> bool:
+        if self.now - self._rest_asked_at < 0.3:
+            return False
+        self._rest_asked_at = self.now
         return not self._unrest()
 
     def _unrest(self) -> str:
@@ -352,5 +357,5 @@ class World:
             self._turn()
         else:
             self.failures.append("SIGTERM does not end a service")
-        while self.cluster.owes_markers:
+        while self.cluster.owed:
             self.cluster.write_marker(self.now)

@@ -257,7 +257,7 @@ class SimulatedWorld:
         loop._transport.close()
 
     def read(self, topic: str) -> list[Record]:
-        while self._cluster.owes_markers:
+        while self._cluster.owed:
             self._cluster.write_marker(0.0)
         return committed(self._world, topic)
 

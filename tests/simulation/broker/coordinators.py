@@ -41,7 +41,8 @@ class Cluster:
         self.compacted: set[str] = set()
         self.slots: dict[str, Slot] = {}
         self.groups: dict[str, Group] = {}
-        self.aborted_records = 0
+        self.owed = 0
+        """Markers to come of transactions that are decided."""
 
     # -- topics -------------------------------------------------------------------------------------
 
@@ -115,6 +116,7 @@ class Cluster:
         slot.status = slot.result = "committing" if commit else "aborting"
         slot.todo = [*sorted(slot.touched), *sorted(slot.groups)]
         self.random.shuffle(slot.todo)
+        self.owed += len(slot.todo)
         if not slot.todo:
             slot.status = "empty"
 
@@ -135,26 +137,18 @@ class Cluster:
 
     # -- what a broker does by itself ---------------------------------------------------------------------
 
-    @property
-    def owes_markers(self) -> bool:
-        """Whether a decided transaction has markers to come."""
-        return any(slot.todo for slot in self.slots.values())
-
     def write_marker(self, now: float) -> None:
         """Write one marker of a transaction that is decided."""
         slot = self.random.choice([slot for slot in self.slots.values() if slot.todo])
         place, commit = slot.todo.pop(), slot.status == "committing"
+        self.owed -= 1
         if isinstance(place, str):
             group = self.group(place)
             offsets = group.pending.pop(slot.owner, {})
             if commit:
                 group.offsets.update(offsets)
         else:
-            log = self.log(place)
-            before = sum(1 for e in log.entries if e is not None and e.state == "aborted") if not commit else 0
-            log.mark(slot.owner, commit, int(now * 1000))
-            if not commit:
-                self.aborted_records += sum(1 for e in log.entries if e is not None and e.state == "aborted") - before
+            self.log(place).mark(slot.owner, commit, int(now * 1000))
         if not slot.todo:
             slot.status = "empty"
 

@@ -58,7 +58,7 @@ class SimulatedConsumer:
         self._owned: set[Position] = set()
         self._news: tuple[str, set[Position]] | None = None
         self._told_share = False
-        self._beat_at = self._polled_at = 0.0
+        self.beat_at = self._polled_at = 0.0
         self._in_callback = False
 
     # -- the group ---------------------------------------------------------------------------------
@@ -74,9 +74,9 @@ class SimulatedConsumer:
 
     def beat(self, now: float) -> None:
         """A heartbeat, sent by a thread of the client's own while its process lives."""
-        if now < self._beat_at or not self._topics:
+        if not self._topics:
             return
-        self._beat_at = now + _BEAT_S
+        self.beat_at = now + _BEAT_S
         world = CURRENT.world
         group = world.cluster.group(self._group_name)
         member = group.members.get(self._name)
@@ -148,7 +148,7 @@ class SimulatedConsumer:
             member = world.cluster.group(self._group_name).members.get(self._name)
             if what == "revoke" and self._classic and member is not None:
                 world.cluster.group(self._group_name).rejoin(self._name)
-            self._beat_at = world.now
+            self.beat_at = world.now
 
     def consumer_group_metadata(self) -> tuple[str, str, int]:
         """Group, member and generation as the client knows them."""

@@ -111,6 +111,8 @@ class Tasks:
 
     def accept(self, records: list[Record]) -> Accepted:
         """The records that come next for a ready task, counted as read; others are leftovers of a move."""
+        if not records:
+            return Accepted([], [])
         gaps = self._all_come_next(records)
         return self._those_that_come_next(records) if gaps is None else Accepted(records, gaps)
 
