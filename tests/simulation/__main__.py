@@ -15,7 +15,7 @@ from pathlib import Path
 from tests.simulation import table
 from tests.simulation.mutants import MUTANTS
 from tests.simulation.plan import plan_of
-from tests.simulation.run import Report, kill, play, play_many
+from tests.simulation.run import CASES, Report, kill, play, play_many
 from tests.simulation.virtual import simulated
 
 _MOST_SEEDS = 3_000
@@ -66,7 +66,7 @@ def main() -> int:
     asked.add_argument("--seed", type=int, default=0, help="the first seed")
     asked.add_argument("--seconds", type=float, default=1e9, help="begin no further run after so many seconds")
     asked.add_argument("--workers", type=int, default=os.cpu_count() or 1)
-    asked.add_argument("--case", choices=("counter", "ingestion"))
+    asked.add_argument("--case", choices=tuple(CASES))
     asked.add_argument("--mutants", action="store_true", help="find every mutant, and write the table of the docs")
     asked.add_argument("--out", type=Path)
     given = asked.parse_args()

@@ -10,7 +10,7 @@ from tests.simulation.current import CURRENT
 from tests.simulation.plan import Plan, plan_of
 
 from driftloop.contracts.topics import DEAD_LETTERS
-from driftloop.kafka.loop import assignment, identity, restore, tasks, transactions
+from driftloop.kafka.loop import assignment, identity, loop, restore, tasks, transactions
 from driftloop.kafka.loop.assignment import Assignment
 from driftloop.kafka.loop.attempts import Attempts
 from driftloop.kafka.loop.group_offsets import GroupOffsets
@@ -18,6 +18,7 @@ from driftloop.kafka.loop.kafka_transport import KafkaTransport
 from driftloop.kafka.loop.membership import Membership
 from driftloop.kafka.loop.poison_isolation import PoisonIsolation
 from driftloop.kafka.loop.tasks import Accepted, Tasks
+from driftloop.kafka.loop.topic_watch import TopicWatch
 from driftloop.kafka.loop.transactions import Transactions
 from driftloop.kafka.loop.transport import AbortedError, Polled
 from driftloop.kafka.loop.writer import Writer
@@ -27,7 +28,7 @@ Patch = tuple[Any, str, Any]
 
 
 class Mutant(NamedTuple):
-    """`says`: what is wrong in it; `case`: where it is looked for. `having`, `without`: what runs have that look for it."""
+    """`says`: what is wrong in it; `case`: where it is looked for. `having`, `without`: what its runs have."""
 
     says: str
     patches: Callable[[], list[Patch]]
@@ -359,12 +360,27 @@ MUTANTS: dict[str, Mutant] = {
     "partition kept": Mutant("a partition that went keeps its state and position", _gone_is_kept),
     "committed too short": Mutant("the committed offset is one too low", _committed_behind),
     "ends not committed": Mutant("markers at the end of a partition are never committed", _never_behind_markers),
+    "wrong partition taken": Mutant(
+        "a record outside its key's partition is counted",
+        lambda: [(loop, "in_place", lambda records, *_: (records, ()))],
+    ),
+    "nothing compared": Mutant(
+        "state, offsets and log are taken for one another's whatever they are",
+        lambda: [(restore, "judge", lambda facts: None)],
+        case="damaged",
+    ),
+    "topics not watched": Mutant(
+        "topics that were made anew, or have other partitions, are read on",
+        lambda: [(TopicWatch, "_check", lambda self, now: None)],
+        case="damaged",
+    ),
     "moved is a mismatch": Mutant(
         "a replica that was put out while it restored stops for a person (mended 29 November)", _moved_is_mismatch
     ),
     "written without offsets": Mutant(
         "a snapshot or a wish is written without asking whether its writer is still a member (mended 29 November)",
         lambda: [(Tasks, "positions", lambda self: {})],
+        having={"replicas": 2, "events": 4, "weights": {"freeze": 1, "suspend": 2}},
     ),
     "polled before a restore": Mutant(
         "what was polled before a rebalance is applied after it, and no second reader looks (mended 23 November)",
@@ -372,7 +388,7 @@ MUTANTS: dict[str, Mutant] = {
             (Polled, "without", lambda self, partitions: self),
             (Assignment, "left_out", lambda self, gap: False),
         ],
-        having={"linger_ms": 1_000},
+        having={"linger_ms": 1_000, "replicas": 2, "events": 6, "batch": 10, "weights": {"scale": 2, "stop": 1}},
         without=("records left out", "end told early"),
     ),
     "gap taken for a marker": Mutant(

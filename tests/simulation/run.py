@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from tests.simulation.cases.counter import CounterCase
+from tests.simulation.cases.damaged import DamagedCase
 from tests.simulation.cases.ingestion import IngestionCase
 from tests.simulation.mutants import MUTANTS, mutated
 from tests.simulation.plan import CALLS, EVENTS, Plan, plan_of
@@ -15,10 +16,13 @@ from tests.simulation.world import World
 
 CASES: dict[str, Callable[[Plan], Any]] = {
     "counter": lambda plan: CounterCase(plan.seed, plan.inputs, plan.spread),
+    "damaged": lambda plan: DamagedCase(plan.seed, plan.inputs, plan.spread),
     "ingestion": lambda plan: IngestionCase(plan.seed, plan.inputs),
 }
 INGESTION_EVERY = 20
 """Of the seeds, one in so many plays ingestion: its own work takes as long as that of ten counters."""
+
+DAMAGED_EVERY = 25
 
 
 @dataclass(slots=True)
@@ -40,12 +44,16 @@ class Report:
 
 def case_of(seed: int) -> str:
     """What a seed plays where nobody says."""
-    return "ingestion" if seed % INGESTION_EVERY == INGESTION_EVERY - 1 else "counter"
+    if seed % INGESTION_EVERY == INGESTION_EVERY - 1:
+        return "ingestion"
+    return "damaged" if seed % DAMAGED_EVERY == DAMAGED_EVERY - 1 else "counter"
 
 
 def play(plan: Plan, case: str | None = None, *, trace: bool = False) -> World:
     """One run, within `simulated()`."""
-    world = World(plan, CASES[case or case_of(plan.seed)](plan), trace=trace)
+    case = case or case_of(plan.seed)
+    plan = replace(plan, events=0, chances={}) if case == "damaged" else plan
+    world = World(plan, CASES[case](plan), trace=trace)
     world.run()
     return world
 

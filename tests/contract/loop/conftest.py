@@ -245,7 +245,12 @@ class SimulatedWorld:
     def settle(self, *loops: Loop, until: Callable[[], bool] = lambda: True) -> None:
         for _ in range(20_000):
             busy = sum(loop.step() for loop in loops)
-            if not busy and until() and not self._cluster.undecided and all(self.caught_up(*group) for group in self._groups):
+            if (
+                not busy
+                and until()
+                and not self._cluster.undecided
+                and all(self.caught_up(*group) for group in self._groups)
+            ):
                 return
         raise AssertionError("it never came to rest")
 

@@ -80,7 +80,10 @@ def test_every_transaction_with_records_asks_the_group(wish):
     log.append("outcome-frames", key="k", value=b"row")
     loop.settle()
     commit = loop._memory.commit
-    loop._memory.commit = lambda writes, offsets: (asked.append((len(writes) > 0, dict(offsets))), commit(writes, offsets))
+    loop._memory.commit = lambda writes, offsets: (
+        asked.append((len(writes) > 0, dict(offsets))),
+        commit(writes, offsets),
+    )
     core.wish = wish
     if wish:
         loop._assignment.start_over()  # after which a core is woken

@@ -58,6 +58,8 @@ def test_a_plan_that_fails_is_made_smaller_and_fails_still():
 def test_as_many_runs_as_a_while_allows_are_clean(tmp_path):
     out = tmp_path / "simulation.json"
     command = ["-m", "tests.simulation", "--runs", "10000", "--seconds", str(_SECONDS), "--out", str(out)]
-    done = subprocess.run([sys.executable, *command], env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}, check=False)
+    done = subprocess.run(
+        [sys.executable, *command], env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}, check=False
+    )
     assert done.returncode == 0, json.loads(out.read_text())["failures"]
     assert json.loads(out.read_text())["runs"] >= 1_000
