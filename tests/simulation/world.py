@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 _SESSION_S, _REBALANCE_S, _RESTART_S = 6.0, 20.0, 1.0
 _TURN_S = 0.004
 _LOOK_S = 0.1
-_REST_S = 900.0
+_REST_S = 300.0
 """Of the world's time, after the last fault, until all must have come to rest."""
 
 

@@ -62,4 +62,4 @@ def test_as_many_runs_as_a_while_allows_are_clean(tmp_path):
         [sys.executable, *command], env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}, check=False
     )
     assert done.returncode == 0, json.loads(out.read_text())["failures"]
-    assert json.loads(out.read_text())["runs"] >= 1_000
+    assert json.loads(out.read_text())["runs"] >= 200
