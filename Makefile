@@ -2,6 +2,7 @@
 VENV := .venv
 PY := $(VENV)/bin/python
 STAMP := $(VENV)/.installed
+SMALL := $(VENV)/.installed-small
 UV := $(shell command -v uv 2>/dev/null)
 PYTHON ?= python3
 FAULTS ?= 10
@@ -22,29 +23,45 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 help: ## show this help
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{split($$1, name, ":"); printf "  make %-8s %s\n", name[1], $$2}'
 
-$(STAMP): pyproject.toml constraints.txt
+# $(call install,EXTRA): this project and what that extra needs, into .venv.
 ifdef UV
+define install
 	@test -x $(PY) || uv venv --quiet --seed $(VENV)
-	@echo "installing driftloop and what it needs into $(VENV) with uv (minutes the first time)"
-	uv pip install --quiet --python $(PY) -c constraints.txt -e '.[dev]'
+	@echo "installing driftloop[$(1)] into $(VENV) with uv (minutes the first time)"
+	uv pip install --quiet --python $(PY) -c constraints.txt -e '.[$(1)]'
+endef
 else
+define install
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "driftloop needs Python 3.11 or newer: make PYTHON=python3.12 ...")'
 	@test -x $(PY) || $(PYTHON) -m venv $(VENV)
-	@echo "installing driftloop and what it needs into $(VENV) with pip (minutes the first time)"
-	$(PY) -m pip install --quiet -c constraints.txt -e '.[dev]'
+	@echo "installing driftloop[$(1)] into $(VENV) with pip (minutes the first time)"
+	$(PY) -m pip install --quiet -c constraints.txt -e '.[$(1)]'
+endef
 endif
+
+define compile
 	@echo "compiling the loops of ingestion, once (some ten seconds)"
 	@$(PY) -c 'import outcome_ingestion.core.ingest'
 	@touch $@
+endef
 
-setup: $(STAMP) ## make .venv and install everything into it
+# What a person needs to run the loop: a fifth of what development needs, because torch is left out.
+$(SMALL): pyproject.toml constraints.txt
+	$(call install,all)
+	$(compile)
 
-demo: $(STAMP) ## watch the closed loop on a simulated plant (at most 100 s)
+$(STAMP): pyproject.toml constraints.txt
+	$(call install,dev)
+	$(compile)
+
+setup: $(STAMP) ## make .venv and install everything into it, torch and the tools of development too
+
+demo: $(or $(wildcard $(STAMP)),$(SMALL)) ## watch the closed loop on a simulated plant (at most 100 s)
 	$(VENV)/bin/driftloop demo
 
 test: $(STAMP) ## run all tests, on a real Kafka broker that they start themselves
 	$(QUICK) -m 'not broker$(UNLESS_CHECKED)'
-	$(PY) -m pytest tests/integration tests/e2e tests/contract/loop tests/cluster tests/browser
+	$(PY) -m pytest -n 2 --dist loadgroup --no-loadscope-reorder tests/cluster tests/e2e tests/integration tests/contract/loop tests/browser
 
 check: $(STAMP) ## format, lint, types, import contracts, schemas, unit tests (under two minutes)
 	$(PY) -m ruff format --check .

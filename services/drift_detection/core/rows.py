@@ -145,16 +145,8 @@ class FrameRows:
     @cached_property
     def losses(self) -> Floats:
         """A loss for each row, NaN where prediction or label is missing."""
-        found = [self._field_losses(name, target) for name, target in self.spec.target.items()]
+        found = [_losses_of_field(self, name, target) for name, target in self.spec.target.items()]
         return found[0] if len(found) == 1 else np.mean(found, axis=0)
-
-    def _field_losses(self, name: str, target: TargetField) -> Floats:
-        said, true = self.column(PREDICTION + name), self.column(LABEL + name)
-        if said is None or true is None:
-            return np.full(len(self), np.nan)
-        if target.kind == "number":
-            return field_losses(target, numbers(said), numbers(true))
-        return codes_differ(self.coded(PREDICTION + name), self.coded(LABEL + name))
 
     @cached_property
     def versions(self) -> Coded:
@@ -193,3 +185,13 @@ class FrameRows:
     def column(self, name: str) -> pa.Array | None:
         """A column by its name in the frame (`feature.x`, `prediction.y`, `confidence`); None where it is not there."""
         return self._columns.get(name)
+
+
+def _losses_of_field(rows: FrameRows, name: str, target: TargetField) -> Floats:
+    """The loss of one target field for each row, NaN where prediction or label is missing."""
+    said, true = rows.column(PREDICTION + name), rows.column(LABEL + name)
+    if said is None or true is None:
+        return np.full(len(rows), np.nan)
+    if target.kind == "number":
+        return field_losses(target, numbers(said), numbers(true))
+    return codes_differ(rows.coded(PREDICTION + name), rows.coded(LABEL + name))

@@ -15,11 +15,13 @@ from typing import Any, cast
 
 import faust
 import structlog
+from faust.auth import OAuthCredentials
 from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread, Consumer, Transport
 from yarl import URL
 
 from driftloop.kafka.settings import KafkaSettings
 from driftloop.processor import Record
+from operations_console.adapters.client_credentials import ClientCredentials
 from operations_console.core.view.fleet import TOPICS
 
 Take = Callable[[Record], None]
@@ -146,6 +148,8 @@ def _credentials(kafka: KafkaSettings) -> Any:
     context = _ssl_context(kafka) if protocol.endswith("SSL") else None
     if not protocol.startswith("SASL"):
         return faust.SSLCredentials(context=context)
+    if kafka.sasl_mechanism == "OAUTHBEARER":
+        return OAuthCredentials(oauth_cb=ClientCredentials(kafka), ssl_context=context)
     password = kafka.sasl_password.get_secret_value() if kafka.sasl_password else ""
     return faust.SASLCredentials(
         username=kafka.sasl_username or "", password=password, mechanism=kafka.sasl_mechanism, ssl_context=context

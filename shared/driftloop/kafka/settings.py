@@ -1,6 +1,6 @@
 """How to reach Kafka, and how a service's loop behaves there."""
 
-from typing import Literal
+from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, FilePath, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -31,14 +31,20 @@ class KafkaSettings(BaseSettings):
     """`consumer` is KIP-848; `classic` for brokers or policies that lack it."""
     security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
     """How the connection is secured."""
-    sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = "SCRAM-SHA-512"
+    sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER"] = "SCRAM-SHA-512"
     """How the user is authenticated."""
     sasl_username: str | None = None
-    """The user."""
+    """The user; with OAUTHBEARER the client's id at the issuer."""
     sasl_password: SecretStr | None = None
-    """The password; prefer the file."""
+    """The password, or the client's secret; prefer the file."""
     sasl_password_file: FilePath | None = None
-    """A file with the password."""
+    """A file with the password; a new one in it is taken within ten seconds (not with OAUTHBEARER: restart)."""
+    sasl_oauth_token_url: str | None = Field(default=None, pattern=r"^https?://.+")
+    """Where OAUTHBEARER gets its tokens: the issuer's token endpoint, for client credentials."""
+    sasl_oauth_scope: str | None = None
+    """The scope that is asked for there."""
+    sasl_oauth_ca_file: FilePath | None = None
+    """Certificates that are trusted for the token endpoint, as PEM; none: the system's."""
     ssl_ca_file: FilePath | None = None
     """Certificates that are trusted, as PEM; none: the system's."""
     ssl_certificate_file: FilePath | None = None
@@ -67,6 +73,18 @@ class KafkaSettings(BaseSettings):
         default=200, ge=1, description="how soon an end of the log is noticed (records are never kept waiting)"
     )
     linger_ms: int = Field(default=0, ge=0, description="wait for more once something is there")
+
+    @model_validator(mode="after")
+    def _whole_credentials(self) -> Self:
+        if self.security_protocol.startswith("SASL") and self.sasl_mechanism == "OAUTHBEARER":
+            wanted = {
+                "sasl_oauth_token_url": self.sasl_oauth_token_url,
+                "sasl_username (the client's id)": self.sasl_username,
+                "sasl_password_file (the client's secret)": self.sasl_password,
+            }
+            if missing := [name for name, value in wanted.items() if not value]:
+                raise ValueError(f"OAUTHBEARER needs {', '.join(missing)}")
+        return self
 
     @model_validator(mode="before")
     @classmethod

@@ -20,6 +20,7 @@ from driftloop.learners.network import NetworkModel, Outputs, load_network, netw
 from driftloop.learners.parameters import Parameters, read_parameters
 from driftloop.learners.protocol import Model, Rows, Step
 from driftloop.learners.targets import check_rows
+from driftloop.plugins import require
 from driftloop.spec.model_spec import ModelSpec
 
 
@@ -55,6 +56,7 @@ class OnlineNet:
         progress: Callable[[Step], None],
     ) -> Model:
         """One network for all target fields; a warm start keeps its scaling and its rate."""
+        require("torch", "torch", "learner online-net")
         from driftloop.learners.online_training import train_online
 
         check_rows(rows, self._spec.target)

@@ -16,6 +16,7 @@ from driftloop.learners.network import NetworkModel, Outputs, load_network, netw
 from driftloop.learners.parameters import Parameters, read_parameters
 from driftloop.learners.protocol import Checkpoint, Model, Rows, Step
 from driftloop.learners.targets import check_rows
+from driftloop.plugins import require
 from driftloop.spec.model_spec import ModelSpec
 
 
@@ -64,6 +65,7 @@ class TorchMlp:
         progress: Callable[[Step], None],
     ) -> Model:
         """One network for all target fields; the best epoch by loss on `held_out` (training loss without it)."""
+        require("torch", "torch", "learner torch-mlp")
         from driftloop.learners.torch_training import train
 
         check_rows(rows, self._spec.target)

@@ -2,10 +2,19 @@
 
 import pytest
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
+from tests.integration.guarded.conftest import BY_CERTIFICATE, give_passwords
 
 from driftloop.contracts.topics import topics
+from driftloop.errors import ExitCode, UserError
 from driftloop.kafka.admin.topics import STATEFUL_GROUPS
-from driftloop.kafka.clients.clients import client_config, transactional_producer
+from driftloop.kafka.clients.clients import (
+    admin_client,
+    client_config,
+    plain_producer,
+    require_broker,
+    transactional_producer,
+)
+from driftloop.kafka.clients.rotation import PASSWORDS
 from driftloop.kafka.settings import KafkaSettings
 from driftloop.tools.local.programs import BESIDE
 from driftloop.tools.local.programs import PROCESSES as PROGRAMS
@@ -89,3 +98,44 @@ def test_a_wrong_password_is_refused(guarded, tmp_path):
     while not errors:
         producer.poll(1)
     assert KafkaError._AUTHENTICATION in {error.code() for error in errors}
+
+
+def sentence_of(kafka: KafkaSettings) -> tuple[str, int]:
+    with pytest.raises(UserError) as refused:
+        require_broker(kafka, timeout_s=5)
+    return refused.value.sentence, refused.value.exit_code
+
+
+@pytest.mark.parametrize("process", ["outcome_ingestion", "drift_detection"])
+def test_a_secret_that_is_wrong_is_said_and_is_no_broker_that_is_away(guarded, tmp_path, process: str):
+    wrong = tmp_path / "password"
+    wrong.write_text("guess\n")
+    said, code = sentence_of(guarded.settings(process, sasl_password=None, sasl_password_file=wrong))
+    assert process in said
+    assert "check DRIFTLOOP_KAFKA_SASL_*" in said
+    assert "guess" not in said
+    assert code == ExitCode.USAGE
+
+
+@pytest.mark.parametrize("missing", [("ssl_ca_file",), ("ssl_certificate_file", "ssl_key_file")])
+def test_a_certificate_that_is_missing_is_said(guarded, missing: tuple[str, ...]):
+    said, code = sentence_of(guarded.settings(*BY_CERTIFICATE, **dict.fromkeys(missing)))
+    assert "check DRIFTLOOP_KAFKA_SECURITY_PROTOCOL and DRIFTLOOP_KAFKA_SSL_*" in said
+    assert code == ExitCode.USAGE
+
+
+def test_a_password_that_changes_in_its_file_is_taken_without_a_restart(guarded, tmp_path):
+    file = tmp_path / "password"
+    file.write_text((guarded.folder / "producer.password").read_text())
+    kafka = guarded.settings("producer", sasl_password=None, sasl_password_file=file)
+    connected, admin = plain_producer(kafka), admin_client(kafka)
+    assert connected.list_topics("prediction-labels", timeout=15).topics
+    give_passwords(guarded.administration, {"producer": "the next one"})
+    file.write_text("the next one\n")
+    PASSWORDS.look()
+    assert admin.list_topics("prediction-labels", timeout=15).topics, "connects for the first time with the new one"
+    assert connected.list_topics("prediction-labels", timeout=15).topics
+    file.unlink()
+    PASSWORDS.look()
+    assert admin.list_topics("prediction-labels", timeout=15).topics, "a file that is away changes nothing"
+    (guarded.folder / "producer.password").write_text("the next one\n")

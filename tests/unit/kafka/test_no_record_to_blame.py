@@ -43,8 +43,9 @@ def test_a_store_that_is_away_ends_the_process_and_buries_nothing():
     with pytest.raises(AwayError, match="the disk is full"):
         loop.settle()
     assert log.records(DEAD_LETTERS) == []
+    loop.kill()
     core.error = None
-    MemoryLoop(core, SETTINGS, log, replica=0).settle()
+    MemoryLoop(core, SETTINGS, log).settle()
     assert log.offsets["counter"] == {("outcome-frames", 0): log.end(("outcome-frames", 0))}
     assert log.records(DEAD_LETTERS) == []
 

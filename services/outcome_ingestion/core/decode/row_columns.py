@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from driftloop.codec.frames import FEATURE, LABEL, PREDICTION, ROW_COLUMNS, SEGMENT, SHADOW
 from driftloop.codec.scalars import category_text
+from driftloop.contracts.outcome_fields import names_of
 from outcome_ingestion.core.decode.json_rows import ROW_FIELDS, Row
 from outcome_ingestion.core.decode.layout import ARROW_KINDS, Layout
 from outcome_ingestion.core.decode.timestamps import parse_moments
@@ -17,7 +18,7 @@ from outcome_ingestion.core.decode.values import fit_target
 from outcome_ingestion.core.refusal import Refusal, invalid
 from outcome_ingestion.core.versions import BAD_VERSION, VERSION
 
-_PLAIN = ("model_version", "label_source", "weight", "confidence", "latency_ms", "status", "cost", "tokens")
+_MOMENTS, _PLAIN = names_of("moment"), names_of("text", "choice", "number", "whole")
 _astuple = msgspec.structs.astuple
 
 Columns = dict[str, pa.Array]
@@ -29,7 +30,7 @@ def columns_of(rows: Sequence[Row], layout: Layout) -> tuple[list[str], Columns,
     fields: dict[str, Sequence[Any]] = dict(zip(ROW_FIELDS, zip(*map(_astuple, rows), strict=True), strict=True))
     columns: Columns = {}
     refused: Refused = {}
-    for name in ("predicted_at", "labelled_at"):
+    for name in _MOMENTS:
         columns[name], wrong = parse_moments(fields[name], name)
         refused |= wrong
     for name in _PLAIN:

@@ -19,13 +19,15 @@ hangs is seen by the watchdog, since every call of these clients is (`under_way`
 """
 
 import logging
+import re
 from typing import Any
 
 import confluent_kafka
-from confluent_kafka import KafkaException
+from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka import admin as confluent_admin
 
-from driftloop.errors import AwayError, ExitCode
+from driftloop.errors import AwayError, ExitCode, UserError
+from driftloop.kafka.clients.rotation import PASSWORDS
 from driftloop.kafka.clients.under_way import watched
 from driftloop.kafka.settings import KafkaSettings
 
@@ -85,11 +87,31 @@ def client_config(kafka: KafkaSettings) -> dict[str, Any]:
         "logger": CLIENT_LOG,
     }
     if kafka.security_protocol.startswith("SASL"):
-        password = kafka.sasl_password.get_secret_value() if kafka.sasl_password else ""
-        config |= {"sasl.mechanism": kafka.sasl_mechanism, "sasl.username": kafka.sasl_username or ""}
-        config["sasl.password"] = password
+        config |= _sasl_config(kafka)
     if kafka.security_protocol.endswith("SSL"):
         config |= _ssl_config(kafka)
+    return config
+
+
+def _sasl_config(kafka: KafkaSettings) -> dict[str, Any]:
+    secret = kafka.sasl_password.get_secret_value() if kafka.sasl_password else ""
+    if kafka.sasl_mechanism != "OAUTHBEARER":
+        return {
+            "sasl.mechanism": kafka.sasl_mechanism,
+            "sasl.username": kafka.sasl_username or "",
+            "sasl.password": secret,
+        }
+    config = {
+        "sasl.mechanism": "OAUTHBEARER",
+        "sasl.oauthbearer.method": "oidc",
+        "sasl.oauthbearer.client.id": kafka.sasl_username,
+        "sasl.oauthbearer.client.secret": secret,
+        "sasl.oauthbearer.token.endpoint.url": kafka.sasl_oauth_token_url,
+    }
+    if kafka.sasl_oauth_scope:
+        config["sasl.oauthbearer.scope"] = kafka.sasl_oauth_scope
+    if kafka.sasl_oauth_ca_file:
+        config["https.ca.location"] = str(kafka.sasl_oauth_ca_file)
     return config
 
 
@@ -134,29 +156,29 @@ def group_consumer(kafka: KafkaSettings, group: str, *, inputs: int = 1) -> Cons
     else:
         config |= {"partition.assignment.strategy": "range", "session.timeout.ms": kafka.session_timeout_ms}
         config |= {"heartbeat.interval.ms": max(100, kafka.session_timeout_ms // 10)}
-    return Consumer(config)
+    return PASSWORDS.kept(kafka, Consumer(config))
 
 
 def plain_reader(kafka: KafkaSettings) -> Consumer:
     """A reader outside every group: it assigns itself and commits nothing."""
-    return Consumer({**_reader_config(kafka), "group.id": f"{kafka.topic_prefix}driftloop-reader"})
+    config = {**_reader_config(kafka), "group.id": f"{kafka.topic_prefix}driftloop-reader"}
+    return PASSWORDS.kept(kafka, Consumer(config))
 
 
 def group_reader(kafka: KafkaSettings, group: str) -> Consumer:
     """Asks for the offsets of a group, its open transactions awaited; it neither joins the group nor reads."""
-    return Consumer({**_reader_config(kafka), "group.id": kafka.topic_prefix + group})
+    return PASSWORDS.kept(kafka, Consumer({**_reader_config(kafka), "group.id": kafka.topic_prefix + group}))
 
 
 def offset_reader(kafka: KafkaSettings, group: str) -> Consumer:
     """Asks for offsets as they are, open transactions included; it neither joins the group nor reads."""
-    return Consumer(
-        {
-            **client_config(kafka),
-            "group.id": kafka.topic_prefix + group,
-            "isolation.level": "read_uncommitted",
-            "enable.auto.commit": False,
-        }
-    )
+    config = {
+        **client_config(kafka),
+        "group.id": kafka.topic_prefix + group,
+        "isolation.level": "read_uncommitted",
+        "enable.auto.commit": False,
+    }
+    return PASSWORDS.kept(kafka, Consumer(config))
 
 
 def _writer_config(kafka: KafkaSettings) -> dict[str, Any]:
@@ -175,32 +197,62 @@ def _writer_config(kafka: KafkaSettings) -> dict[str, Any]:
 
 def plain_producer(kafka: KafkaSettings, *, queue_records: int = 500_000) -> Producer:
     """An idempotent producer without transactions, for what enters driftloop from outside."""
-    return Producer({**_writer_config(kafka), "queue.buffering.max.messages": queue_records})
+    config = {**_writer_config(kafka), "queue.buffering.max.messages": queue_records}
+    return PASSWORDS.kept(kafka, Producer(config))
 
 
 def transactional_producer(kafka: KafkaSettings, transactional_id: str) -> Producer:
     """The producer of one replica slot; a second one with the same id fences the first."""
-    return Producer(
-        {
-            **_writer_config(kafka),
-            "transactional.id": kafka.topic_prefix + transactional_id,
-            "transaction.timeout.ms": kafka.transaction_timeout_ms,
-            "connections.max.idle.ms": _IDLE_MS,
-        }
-    )
+    config = {
+        **_writer_config(kafka),
+        "transactional.id": kafka.topic_prefix + transactional_id,
+        "transaction.timeout.ms": kafka.transaction_timeout_ms,
+        "connections.max.idle.ms": _IDLE_MS,
+    }
+    return PASSWORDS.kept(kafka, Producer(config))
 
 
 def admin_client(kafka: KafkaSettings) -> AdminClient:
     """An administrator's client."""
-    return AdminClient(client_config(kafka))
+    return PASSWORDS.kept(kafka, AdminClient(client_config(kafka)))
 
 
 def require_broker(kafka: KafkaSettings, timeout_s: float = 10.0) -> None:
-    """Raise an AwayError where the cluster does not answer in time."""
+    """Raise a UserError, with what to do, where the cluster does not answer in time or does not let us in."""
+    errors: list[KafkaError] = []
+    config: dict[str, Any] = {**client_config(kafka), "error_cb": errors.append, "log_level": 0}
+    admin = AdminClient(config)
     try:
-        AdminClient({**client_config(kafka), "log_level": 0}).list_topics(timeout=timeout_s)
+        admin.list_topics(timeout=timeout_s)
     except KafkaException as error:
+        admin.poll(0)  # hands over what went wrong meanwhile
+        for seen in errors:
+            if (look_at := _to_look_at(seen)) is not None:
+                who = kafka.sasl_username or "us"
+                sentence = f"Kafka at {kafka.bootstrap_servers} does not let {who} in: {_plain(seen.str())}; {look_at}"
+                raise UserError(sentence, ExitCode.USAGE) from error
         raise AwayError(
             f"no Kafka broker answers at {kafka.bootstrap_servers}: start it, or check the address",
             ExitCode.BROKER_AWAY,
         ) from error
+
+
+def _to_look_at(error: KafkaError) -> str | None:
+    """What to check where a cluster answers and does not let us in; None for any other error.
+
+    From TLS 1.3 on a refused certificate arrives with the first answer, as a failed read of the connection.
+    """
+    if error.code() == KafkaError._AUTHENTICATION:
+        return "check DRIFTLOOP_KAFKA_SASL_*"
+    if error.code() == KafkaError._SSL or "SSL routines" in error.str():
+        return "check DRIFTLOOP_KAFKA_SECURITY_PROTOCOL and DRIFTLOOP_KAFKA_SSL_*"
+    return None
+
+
+def _plain(text: str) -> str:
+    """What the client says, without the name of its connection in front and the time it took behind.
+
+    >>> _plain("sasl_ssl://b:9093/bootstrap: SASL authentication error: Wrong password (after 31ms in state AUTH_REQ)")
+    'SASL authentication error: Wrong password'
+    """
+    return re.sub(r"^\S+://\S+: |\s*\(after \d+ms in state [^)]*\)|\s*\(_?\w+\)$", "", text)

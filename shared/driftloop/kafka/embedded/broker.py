@@ -13,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
@@ -74,13 +74,15 @@ def embedded_broker(
     port: int | None = None,
     overrides: Mapping[str, str] | None = None,
     heap_mb: int = 512,
+    java_options: Sequence[str] = (),
     progress: Progress = to_stderr,
 ) -> Iterator[Broker]:
     """A one-node broker on the loopback address, listening when the block starts.
 
     `data_dir` keeps the data; without it they live in a temporary folder and go with the broker.
     `port=None` takes a free one. `overrides` are lines of `server.properties`; with those of a quorum it is one
-    node of several. The broker ends with the block or with this process, kill -9 included.
+    node of several; `java_options` go to its Java. The broker ends with the block or with this process, kill -9
+    included.
 
     Raises UserError: no download, a port or a data folder in use, a broker that does not start.
     """
@@ -97,6 +99,7 @@ def embedded_broker(
             str(java()),
             f"-Xmx{heap_mb}m",
             *_JAVA_OPTIONS,
+            *java_options,
             f"-Dlog4j2.configurationFile={write_logging(folder)}",
         ]
         command += ["-cp", jars, "kafka.Kafka", str(write_properties(folder, *ports, overrides or {}))]

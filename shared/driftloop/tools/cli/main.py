@@ -13,7 +13,8 @@ from typing import Annotated
 
 import typer
 
-from driftloop.errors import UserError
+from driftloop.errors import ExitCode, UserError
+from driftloop.plugins import extra_of
 
 COMMANDS = {
     "demo": "demo",
@@ -96,6 +97,12 @@ def main() -> None:
     except UserError as error:
         print(f"driftloop: {error.sentence}", file=sys.stderr)
         sys.exit(int(error.exit_code))
+    except ModuleNotFoundError as error:
+        extra = extra_of(error.name or "")
+        if extra is None:
+            raise
+        print(f"driftloop: this needs {error.name}: pip install 'driftloop[{extra}]'", file=sys.stderr)
+        sys.exit(int(ExitCode.USAGE))
     except KeyboardInterrupt:
         print("driftloop: stopped.", file=sys.stderr)
         sys.exit(130)

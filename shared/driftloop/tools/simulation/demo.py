@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import timedelta
+from importlib.util import find_spec
 
 import numpy as np
 
@@ -30,11 +31,16 @@ def demo_plant() -> Plant:
     return Plant(ROWS, fouling_starts=FOULING_STARTS, fouling_full=FOULING_FULL, lot_change=LOT_CHANGE)
 
 
+def demo_learner() -> str:
+    """The network where torch is installed (`make setup`); else what the small installation brings."""
+    return "torch-mlp" if find_spec("torch") else "gradient-boosting"
+
+
 def demo_recording(plant: Plant, block_rows: int = 100) -> Recording:
     """The plant's history; the first version learns from its healthy first day."""
     rows = plant.take(0, plant.rows)
     return Recording(
-        spec=plant_spec(),
+        spec=plant_spec(learner=demo_learner()),
         features=rows.features,
         labels=rows.labels,
         train_rows=TRAIN_ROWS,

@@ -1,0 +1,86 @@
+"""Passwords that change in their file: the clients of a process take the new one without a restart.
+
+librdkafka uses what it was told last whenever it connects, or is asked to prove itself again; a connection that
+stands is not cut. Tokens (OAUTHBEARER) and certificates are read by librdkafka itself, at its start only.
+"""
+
+import threading
+import weakref
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
+
+import structlog
+
+from driftloop.kafka.settings import KafkaSettings
+
+_EVERY_SECONDS = 5.0
+_log = structlog.get_logger()
+
+
+class Client(Protocol):
+    """What can be told another password."""
+
+    def set_sasl_credentials(self, username: str, password: str) -> None:
+        """Use these from the next connection on."""
+
+
+C = TypeVar("C", bound=Client)
+
+
+class Passwords:
+    """The living clients of each password file. Thread-safe.
+
+    `kept` hands a client on as it is, so that a builder can end with it; `look` is what the thread does again
+    and again, and what a test calls.
+    """
+
+    def __init__(self) -> None:
+        self._clients: dict[tuple[Path, str], weakref.WeakSet[Any]] = {}
+        self._seen: dict[Path, str] = {}
+        self._lock = threading.Lock()
+        self._thread: threading.Thread | None = None
+
+    def kept(self, kafka: KafkaSettings, client: C) -> C:
+        """The same client, which from now on follows its file."""
+        file = kafka.sasl_password_file
+        if file is None or kafka.sasl_mechanism == "OAUTHBEARER" or not kafka.security_protocol.startswith("SASL"):
+            return client
+        with self._lock:
+            self._clients.setdefault((file, kafka.sasl_username or ""), weakref.WeakSet()).add(client)
+            if kafka.sasl_password is not None:
+                self._seen.setdefault(file, kafka.sasl_password.get_secret_value())
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._watch, name="passwords", daemon=True)
+                self._thread.start()
+        return client
+
+    def look(self) -> None:
+        """Tell every client whose file says something new. A file that is away or empty changes nothing."""
+        with self._lock:
+            files: dict[Path, list[tuple[str, Any]]] = {file: [] for file, _ in self._clients}
+            for (file, user), living in self._clients.items():
+                files[file] += [(user, client) for client in living]
+        for file, clients in files.items():
+            password = _read(file)
+            if not password or password == self._seen.get(file):
+                continue
+            for user, client in clients:
+                client.set_sasl_credentials(user, password)
+            self._seen[file] = password
+            _log.info("a new password was taken from its file", file=str(file), clients=len(clients))
+
+    def _watch(self) -> None:
+        while not threading.Event().wait(_EVERY_SECONDS):
+            self.look()
+
+
+def _read(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8").strip()
+    except OSError as error:
+        _log.warning("the password file cannot be read; the old password stays", file=str(file), reason=str(error))
+        return ""
+
+
+PASSWORDS = Passwords()
+"""Those of this process."""
