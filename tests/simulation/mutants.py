@@ -381,8 +381,13 @@ MUTANTS: dict[str, Mutant] = {
         "a snapshot or a wish is written without asking whether its writer is still a member (mended 29 November)",
         lambda: [(Tasks, "positions", lambda self: {})],
         having={
-            **{"replicas": 2, "partitions": 1, "inputs": 40, "batch": 1},
-            **{"events": 6, "ambush": 1.0, "weights": {"freeze": 1}},
+            "replicas": 2,
+            "partitions": 1,
+            "inputs": 40,
+            "batch": 1,
+            "events": 6,
+            "ambush": 1.0,
+            "weights": {"freeze": 1},
         },
     ),
     "polled before a restore": Mutant(

@@ -8,7 +8,7 @@ import pytest
 from confluent_kafka.admin import NewTopic
 from tests.simulation.broker.partition_log import Entry
 from tests.simulation.cases.counter import CounterCase
-from tests.simulation.cases.ingestion import committed
+from tests.simulation.cases.parts import committed
 from tests.simulation.plan import plan_of
 from tests.simulation.virtual import simulated
 from tests.simulation.world import World as SimulatedKafka

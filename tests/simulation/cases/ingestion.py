@@ -11,7 +11,7 @@ from tests.chaos.case import Input
 from tests.chaos.cases.ingestion import MODELS, kind_of, rows_of, spec_input
 from tests.chaos.cases.ingestion import IngestionCase as Chaos
 from tests.simulation.broker.partition_log import Entry
-from tests.simulation.cases.parts import compared, loop_of
+from tests.simulation.cases.parts import committed, compared, loop_of
 from tests.simulation.cases.state import kept_state
 
 from driftloop.contracts.topics import (
@@ -23,7 +23,6 @@ from driftloop.contracts.topics import (
 )
 from driftloop.kafka.clients.partitioner import partition_of
 from driftloop.kafka.loop.loop import Loop
-from driftloop.testing.records import FakeRecord
 from outcome_ingestion.app import INGEST
 from outcome_ingestion.core.ingest import Ingest
 
@@ -131,14 +130,3 @@ def append(world: "World", item: Input, owner: int | None = None) -> tuple[str, 
     entry = Entry(item.key.encode(), item.value, item.headers, world.wall_ms, owner)
     world.cluster.log((item.topic, number)).append(entry)
     return item.topic, number
-
-
-def committed(world: "World", topic: str) -> list[FakeRecord]:
-    """What a reader of committed records finds, partition by partition."""
-    return [
-        FakeRecord(
-            topic, key=e.key, value=e.value, headers=tuple(e.headers), at_partition=number, at_offset=at, at_ms=e.at_ms
-        )
-        for number, log in enumerate(world.cluster.topics[topic])
-        for at, e in log.committed()
-    ]

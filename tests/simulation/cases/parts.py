@@ -9,6 +9,7 @@ from driftloop.kafka.loop.kafka_transport import KafkaTransport
 from driftloop.kafka.loop.loop import Loop
 from driftloop.kafka.loop.metrics import LoopMetrics
 from driftloop.kafka.settings import KafkaSettings, LoopSettings
+from driftloop.testing.records import FakeRecord
 
 if TYPE_CHECKING:
     from tests.simulation.world import World
@@ -44,3 +45,14 @@ def compared(what: str, wanted: Sequence[Any], found: Sequence[Any]) -> Iterator
         yield f"{what} lost: {list(lost.elements())[:5]}"
     if doubled:
         yield f"{what} doubled: {list(doubled.elements())[:5]}"
+
+
+def committed(world: "World", topic: str) -> list[FakeRecord]:
+    """What a reader of committed records finds, partition by partition."""
+    return [
+        FakeRecord(
+            topic, key=e.key, value=e.value, headers=tuple(e.headers), at_partition=number, at_offset=at, at_ms=e.at_ms
+        )
+        for number, log in enumerate(world.cluster.topics[topic])
+        for at, e in log.committed()
+    ]
