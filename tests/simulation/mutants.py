@@ -380,15 +380,6 @@ MUTANTS: dict[str, Mutant] = {
     "written without offsets": Mutant(
         "a snapshot or a wish is written without asking whether its writer is still a member (mended 29 November)",
         lambda: [(Tasks, "positions", lambda self: {})],
-        having={
-            "replicas": 2,
-            "partitions": 1,
-            "inputs": 40,
-            "batch": 1,
-            "events": 6,
-            "ambush": 1.0,
-            "weights": {"freeze": 1},
-        },
     ),
     "polled before a restore": Mutant(
         "what was polled before a rebalance is applied after it, and no second reader looks (mended 23 November)",

@@ -216,6 +216,8 @@ class World:
             else:
                 self._end_all()
                 self.failures.extend(self.case.check(self))
+                if self.cluster.unfenced:
+                    self.failures.append(f"{self.cluster.unfenced} transactions held records and no offsets")
         for process in self.processes:
             process.dead = True
             if not process.coroutine.dead:

@@ -41,6 +41,8 @@ class Cluster:
         self.compacted: set[str] = set()
         self.slots: dict[str, Slot] = {}
         self.groups: dict[str, Group] = {}
+        self.unfenced = 0
+        """Transactions that were committed with records and without offsets: no group was asked about their writer."""
         self.owed = 0
         """Markers to come of transactions that are decided."""
 
@@ -105,6 +107,7 @@ class Cluster:
         slot = self._known(name, epoch)
         wanted = "committing" if commit else "aborting"
         if slot.status == "open":
+            self.unfenced += commit and bool(slot.touched) and not slot.groups
             self._end(slot, commit)
         elif slot.status == "empty":
             if slot.result not in ("", wanted):
