@@ -18,6 +18,10 @@ class SimulatedAdmin:
         """Topics and partitions."""
         return cluster_metadata(topic, timeout)
 
+    def poll(self, timeout: float = 0.0) -> int:
+        """Nothing to hear."""
+        return 0
+
     def describe_topics(self, topics: Any, *, request_timeout: float) -> dict[str, Done]:
         """Ids and partitions, at once."""
         cluster = CURRENT.world.cluster
