@@ -1,12 +1,13 @@
 """Gives a core the state of a partition back, as it was at the last commit."""
 
 import heapq
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
 from driftloop.errors import ExitCode, UserError
 from driftloop.kafka.loop.identity import Facts, Stand, judge, sentence
+from driftloop.kafka.loop.placement import in_place
 from driftloop.kafka.loop.state import Snapshot, entries_of, latest_values, read_snapshot, take_mark
 from driftloop.kafka.loop.transport import Transport
 from driftloop.kafka.settings import LoopSettings
@@ -48,7 +49,8 @@ def restore(
     _require(settings, transport, number, Facts(log, settings.changelog, stands, mark, snapshot is not None, start))
     entries = snapshot.entries if snapshot else {}
     processor.restore(number, ((key.decode(), value) for key, value in entries.items()))
-    _replay(processor, [transport.read((t, number), start.get(t), offsets[t]) for t in settings.inputs])
+    logs = [transport.read((topic, number), start.get(topic), offsets[topic]) for topic in settings.inputs]
+    _replay(processor, settings.keyed, transport.partitions(settings.inputs[0]), logs)
     return offsets, snapshot and Snapshot(dict.fromkeys(entries, b""), snapshot.generation, snapshot.offsets)
 
 
@@ -66,19 +68,21 @@ def _said(stands: Mapping[str, Stand]) -> dict[str, tuple[int | None, str]]:
     return {topic: (stand.committed, stand.note) for topic, stand in stands.items()}
 
 
-def _replay(processor: Processor, logs: list[Iterator[Record]]) -> None:
-    """Process what was committed after the snapshot once more, and drop the effects."""
+def _replay(processor: Processor, keyed: Sequence[str], partitions: int, logs: list[Iterator[Record]]) -> None:
+    """Process what was committed after the snapshot once more, and drop the effects. What was buried because it is
+    outside its key's partition is left out, as it was the first time."""
     batch: list[Record] = []
     for record in _merged(logs):
         batch.append(record)
         if len(batch) >= _REPLAY_BATCH:
-            _again(processor, batch)
+            _again(processor, in_place(batch, keyed, partitions)[0])
             batch = []
-    if batch:
-        _again(processor, batch)
+    _again(processor, in_place(batch, keyed, partitions)[0])
 
 
 def _again(processor: Processor, batch: list[Record]) -> None:
+    if not batch:
+        return
     now = datetime.fromtimestamp(max(record.timestamp()[1] for record in batch) / 1000, UTC)
     try:
         processor.process(batch, now)
