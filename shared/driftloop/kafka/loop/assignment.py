@@ -7,7 +7,7 @@ import structlog
 
 from driftloop.kafka.loop.aborts import Aborts
 from driftloop.kafka.loop.metrics import LoopMetrics
-from driftloop.kafka.loop.restore import restore
+from driftloop.kafka.loop.restore import MovedError, restore
 from driftloop.kafka.loop.tasks import Gap, Tasks
 from driftloop.kafka.loop.transactions import Transactions
 from driftloop.kafka.loop.transport import AbortedError, Position, Transport
@@ -69,11 +69,15 @@ class Assignment:
         self._show_partitions()
 
     def restore_waiting(self) -> set[int]:
-        """Restore tasks that are complete; their numbers."""
+        """Restore tasks that are complete; their numbers. One that moved away meanwhile waits for the group's word."""
         waiting = self._tasks.waiting()
         for task in waiting:
             started = time.monotonic()
-            offsets, snapshot = restore(self._processor, self._settings, self._transport, task.number)
+            try:
+                offsets, snapshot = restore(self._processor, self._settings, self._transport, task.number)
+            except MovedError as error:
+                self._log.warning("not restored: another replica commits this partition", reason=str(error))
+                continue
             self._transactions.restored(task.number, snapshot)
             self._tasks.start(task, offsets)
             self._transport.begin_at({(topic, task.number): offset for topic, offset in offsets.items()})

@@ -39,8 +39,8 @@ class Polling:
             more = self._consumer.consume(min(room, _AT_ONCE), wait)
             self._sort_all_out(more, polled)
             size += sum(map(len, more))
-            if len(more) < _AT_ONCE and time.monotonic() >= deadline:
-                break
+            if len(more) < _AT_ONCE and (not polled.records or time.monotonic() >= deadline):
+                break  # behind an end alone nothing is waited for: to ask again and again would only keep a core busy
         return polled
 
     def _sort_all_out(self, messages: list[Message], polled: Polled) -> None:
