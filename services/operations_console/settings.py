@@ -11,7 +11,7 @@ from driftloop.spec.cron import cron_problem
 from operations_console.core.access import Role as AccessRole
 from operations_console.core.report import span_of
 
-Role = Literal["console", "notify", "lineage"]
+Role = Literal["console", "notify", "mirror", "lineage"]
 
 
 class ReportPlan(BaseModel):
@@ -41,7 +41,8 @@ class Settings(BaseSettings):
 
     role: Role = Field(
         default="console",
-        description="console: page and REST; notify: tells people of incidents; lineage: sends OpenLineage events",
+        description="console: page and REST; notify: tells people of incidents; mirror: keeps MLflow's registry up; "
+        "lineage: sends OpenLineage events",
     )
     rules_file: Path = Field(default=Path("notifications.yaml"), description="role notify: who is told of what")
     metrics_port: int = Field(default=8484, ge=0, le=65_535, description="the page's port; 0: any that is free")
@@ -72,6 +73,20 @@ class Settings(BaseSettings):
     signing_key_file: FilePath | None = Field(
         default=None, description="an Ed25519 key in PEM that commands are signed with: `driftloop tokens signing-key`"
     )
+    mlflow_url: str | None = Field(default=None, description="role mirror: MLflow's address, `http://mlflow:5000`")
+    mlflow_token_file: FilePath | None = Field(default=None, description="role mirror: a token, sent as Bearer")
+    mlflow_username: str | None = Field(default=None, description="role mirror: the user, with a password")
+    mlflow_password_file: FilePath | None = Field(default=None, description="role mirror: the user's password")
+    mlflow_ca_file: FilePath | None = Field(default=None, description="role mirror: certificates that are trusted")
+    mlflow_experiment: str = Field(default="driftloop", description="role mirror: the experiment that runs go to")
+    mlflow_prefix: str = Field(default="", description="role mirror: goes before the names of registered models")
+    mlflow_look_seconds: float = Field(
+        default=60.0, gt=0, description="role mirror: how often each model is looked at there"
+    )
+    mlflow_retry_seconds: float = Field(
+        default=60.0, gt=0, le=300, description="role mirror: how long MLflow is waited for before the process ends"
+    )
+    console_url: str | None = Field(default=None, description="role mirror: where the console is, for links to it")
     oidc_issuer: str | None = Field(default=None, description="whose JSON Web Tokens are taken")
     oidc_audience: str = Field(default="driftloop", description="for whom they must be")
     oidc_jwks_url: str | None = Field(default=None, description="where the issuer's keys are")
@@ -87,6 +102,8 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _open_on_loopback_only(self) -> Self:
+        if self.role == "mirror" and self.mlflow_url is None:
+            raise ValueError("role mirror needs mlflow_url, where MLflow is")
         if self.role != "console":
             return self
         if self.tokens_file is None and self.oidc_issuer is None and not is_loopback(self.metrics_host):

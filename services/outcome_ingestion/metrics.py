@@ -47,6 +47,12 @@ class IngestMetrics(Collector):
             "driftloop_reused_prediction_ids", "Predictions whose id an earlier one had.", labels=["model"]
         )
         yield _by_model(again, counts.reused_ids)
+        partly = CounterMetricFamily(
+            "driftloop_partly_labelled_rows",
+            "Rows that came with the truths of some of their target's fields; they wait for the others.",
+            labels=["model"],
+        )
+        yield _by_model(partly, counts.partly_labelled)
         yield from self._gauges()
         yield _delays(dict(counts.delays))
 

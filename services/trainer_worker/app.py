@@ -6,6 +6,7 @@ from driftloop.kafka.loop.metrics import LoopMetrics
 from driftloop.kafka.loop.service import Service
 from driftloop.kafka.settings import KafkaSettings, LoopSettings
 from driftloop.telemetry.disk import DiskSpace
+from trainer_worker.adapters.cluster.ports import Clusters
 from trainer_worker.adapters.executor import ChildProcesses, Places
 from trainer_worker.adapters.frame_log import KafkaFrames
 from trainer_worker.adapters.learnt_rows import ArchivedLearntRows
@@ -42,7 +43,7 @@ def _build_train(settings: Settings, kafka: KafkaSettings) -> Service:
     metrics = LoopMetrics(TRAIN.service)
     places = Places(
         settings.archive_uri, settings.artifact_uri, settings.archive_wait_seconds, settings.checkpoint_seconds,
-        settings.runs_path, settings.commands,
+        settings.runs_path, settings.commands, Clusters(**settings.model_dump(include=set(Clusters.model_fields))),
     )  # fmt: skip
     shown = TrainMetrics(metrics.registry)
     metrics.registry.register(DiskSpace({"runs": settings.runs_path, "artifacts": settings.artifact_uri}))

@@ -44,6 +44,11 @@ class TrainMetrics:
             "driftloop_training_waits_for_store", "Runs that wait for the artifact store.", registry=registry
         )
 
+        self.cluster = Gauge(
+            "driftloop_training_waits_for_cluster", "Runs that wait for a Ray or Kubernetes cluster to answer.",
+            registry=registry,
+        )  # fmt: skip
+
     def watch(self, core: TrainingRuns, oldest_run_seconds: Callable[[], float], registry: CollectorRegistry) -> None:
         """Show what waits in the core and how long the oldest run has been in progress, whenever it is asked."""
         Gauge(

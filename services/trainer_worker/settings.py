@@ -1,8 +1,9 @@
 """Settings of the trainer, both roles; environment `DRIFTLOOP_TRAINER_WORKER_*`."""
 
+from pathlib import Path
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, FilePath
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 Role = Literal["train", "score"]
@@ -35,6 +36,29 @@ class Settings(BaseSettings):
     commands: dict[str, str] = Field(
         default={},
         description="executor command: JSON, an entry's name → the command line that it runs ({python}: this Python)",
+    )
+    runs_seen_at: str | None = Field(
+        default=None, description="executors ray, kubernetes-job: the path of `runs_path` on the cluster's machines"
+    )
+    ray_url: str | None = Field(default=None, description="executor ray: its dashboard, `http://ray-head:8265`")
+    ray_token_file: FilePath | None = Field(default=None, description="executor ray: a token, sent as Bearer")
+    kubernetes_url: str = Field(
+        default="https://kubernetes.default.svc", description="executor kubernetes-job: the API server"
+    )
+    kubernetes_token_file: Path | None = Field(
+        default=Path("/var/run/secrets/kubernetes.io/serviceaccount/token"),
+        description="executor kubernetes-job: the service account's token",
+    )
+    kubernetes_ca_file: Path | None = Field(
+        default=Path("/var/run/secrets/kubernetes.io/serviceaccount/ca.crt"),
+        description="executor kubernetes-job: certificates that are trusted",
+    )
+    kubernetes_namespace: str = Field(default="driftloop", description="executor kubernetes-job: where jobs are made")
+    kubernetes_claim: str | None = Field(
+        default=None, description="executor kubernetes-job: the claim of the volume that `runs_path` lies on"
+    )
+    kubernetes_images: tuple[str, ...] = Field(
+        default=(), description="executor kubernetes-job: images that a spec may name, `registry/team/*`"
     )
     models_in_memory: int = Field(default=64, ge=2, description="role score: models kept loaded")
     metrics_port: int | None = Field(default=None, ge=0, le=65_535)

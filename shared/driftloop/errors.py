@@ -29,3 +29,11 @@ class UserError(Exception):
         super().__init__(sentence)
         self.sentence = sentence
         self.exit_code = exit_code
+
+
+class AwayError(UserError):
+    """What a service needs cannot be had now: a store, a registry, the broker, room on a disk.
+
+    No record is to blame. A core that raises it ends its process, which goes on with the same records when it is
+    started again; any other exception of a core is blamed on the records that it was given.
+    """

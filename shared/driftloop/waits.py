@@ -178,6 +178,9 @@ TRAINER: tuple[Wait, ...] = (
     Wait("store", "trainer_worker", "the artifact store", "driftloop_training_waits_for_store",
          "a run waits for the artifact store", "DriftloopArtifactStoreAway",
          "The store answers and takes files; after `archive_wait_seconds` the run fails with that reason."),
+    Wait("cluster", "trainer_worker", "a Ray or Kubernetes cluster to answer", "driftloop_training_waits_for_cluster",
+         "a run waits for its cluster to answer", "DriftloopTrainingClusterAway",
+         "The cluster answers; after `training.time_limit_seconds` the run fails. Its job may go on meanwhile."),
 )  # fmt: skip
 
 SCORING: tuple[Wait, ...] = (
@@ -186,7 +189,8 @@ SCORING: tuple[Wait, ...] = (
          "The store answers. Until then the process ends every 20 seconds and is started again where it was."),
     Wait("version", "challenge_scoring", "a version that can be scored", "driftloop_scoring_versions_refused",
          "a version cannot be scored", "DriftloopVersionNotScored",
-         "Its artifact is put back, or it is archived; the scores name the reason, as does the log."),
+         "Its artifact is put back, its server answers, or it is archived; "
+         "the scores name the reason, as does the log."),
     Wait("frames", "challenge_scoring", "the frames that it is behind", "driftloop_lag_records",
          "frames wait to be scored", "DriftloopFallsBehind",
          "Scoring catches up; more replicas, up to one a partition."),
@@ -293,4 +297,14 @@ CONSOLE: tuple[Wait, ...] = (
     ),
 )
 
-WAITS = INGESTION + TRANSLATION + ARCHIVE + DETECTION + COORDINATOR + TRAINER + SCORING + RUNTIME + CONSOLE
+MIRROR: tuple[Wait, ...] = (
+    Wait("registry", "operations_mirror", "MLflow", "driftloop_mirror_away",
+         "MLflow does not answer", "DriftloopMirrorAway",
+         "It answers. Until then nothing is committed: the process ends every `mlflow_retry_seconds` and is started "
+         "again where it was."),
+    Wait("alias", "operations_mirror", "a person to give an alias back that was moved by hand",
+         "driftloop_mirror_aliases_moved", "an alias in MLflow was moved by hand", "DriftloopMirrorAliasMoved",
+         "Delete the alias in MLflow, and it is set again; or put it back."),
+)  # fmt: skip
+
+WAITS = INGESTION + TRANSLATION + ARCHIVE + DETECTION + COORDINATOR + TRAINER + SCORING + RUNTIME + CONSOLE + MIRROR

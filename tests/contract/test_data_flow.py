@@ -15,7 +15,7 @@ from driftloop.kafka.admin.access import Grant, read_grants
 from driftloop.kafka.admin.topics import STATEFUL_GROUPS
 from driftloop.kafka.settings import LoopSettings
 from driftloop.spec.model_source import ModelSource
-from driftloop.tools.local.programs import BESIDE, LINEAGE, NOTIFY, SERVICES
+from driftloop.tools.local.programs import BESIDE, LINEAGE, MIRRORS, NOTIFY, SERVICES
 
 APPS = (outcome_ingestion.app, drift_detection.app, retrain_coordinator.app, trainer_worker.app, operations_console.app)
 LOOPS = {
@@ -41,7 +41,7 @@ def test_the_console_is_granted_what_its_view_is_folded_from():
 
 
 def test_every_process_has_one_loop_named_as_its_group():
-    assert set(LOOPS) | {TRANSLATE.service} == {*SERVICES, NOTIFY, *BESIDE, *LINEAGE}
+    assert set(LOOPS) | {TRANSLATE.service} == {*SERVICES, NOTIFY, *BESIDE, *MIRRORS, *LINEAGE}
     assert TRANSLATE.group == "outcome_translate-mine"
 
 

@@ -15,13 +15,13 @@ from pydantic_settings import BaseSettings
 from driftloop.kafka.admin.topics import STATEFUL_GROUPS
 from driftloop.kafka.settings import KafkaSettings
 from driftloop.telemetry.settings import TelemetrySettings
-from driftloop.tools.local.programs import BESIDE, LINEAGE, NOTIFY, PROCESSES, SERVICES
+from driftloop.tools.local.programs import BESIDE, LINEAGE, MIRRORS, NOTIFY, OPTIONAL, PROCESSES, SERVICES
 from operations_console.core.notify.rules import Rules
 
 ROOT = Path(__file__).parents[2]
 COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
 BASE = ROOT / "deploy" / "k8s" / "base"
-SOURCES = ROOT / "deploy" / "k8s" / "components" / "sources"
+COMPONENTS = ROOT / "deploy" / "k8s" / "components"
 PRODUCTION = ROOT / "deploy" / "k8s" / "overlays" / "production"
 
 
@@ -77,7 +77,7 @@ def deployed() -> Iterator[Any]:
 def test_a_deployed_process_is_one_of_ours_and_knows_its_variables(
     name: str, module: str, arguments: list[str], variables: set[str]
 ):
-    assert {**PROCESSES, **BESIDE, **LINEAGE}[name] == (module, *arguments)
+    assert {**PROCESSES, **BESIDE, **MIRRORS, **LINEAGE}[name] == (module, *arguments)
     assert variables <= known_variables(module)
 
 
@@ -123,24 +123,44 @@ def test_compose_mounts_only_files_that_are_there():
         assert all(source in COMPOSE["volumes"] for source in sources if not source.startswith("."))
 
 
-def test_what_runs_only_with_sources_is_off_by_default_and_scraped_where_it_runs():
-    assert all(COMPOSE["services"][name]["profiles"] == ["sources"] for name in BESIDE)
+def test_what_is_optional_is_scraped_where_it_runs():
     config = yaml.safe_load((ROOT / "deploy" / "prometheus" / "prometheus.yml").read_text())
-    assert [job["dns_sd_configs"][0]["names"] for job in config["scrape_configs"][1:]] == [[name] for name in BESIDE]
-    component = yaml.safe_load((SOURCES / "kustomization.yaml").read_text())
-    assert sorted(component["resources"]) == sorted(f"{name.replace('_', '-')}.yaml" for name in BESIDE)
-    for name in BESIDE:
-        container = documents(SOURCES / f"{name.replace('_', '-')}.yaml")[0]["spec"]["template"]["spec"]["containers"][
-            0
-        ]
-        assert tuple(container["command"][2:]) == BESIDE[name]
-        assert {entry["name"] for entry in container["env"]} <= known_variables("outcome_ingestion")
+    jobs = [job["dns_sd_configs"][0]["names"] for job in config["scrape_configs"][1:]]
+    assert jobs == [[name] for processes in OPTIONAL.values() for name in processes]
+
+
+@pytest.mark.parametrize("profile", OPTIONAL)
+def test_what_is_optional_is_off_by_default(profile: str):
+    assert all(COMPOSE["services"][name]["profiles"] == [profile] for name in OPTIONAL[profile])
+    component = yaml.safe_load((COMPONENTS / profile / "kustomization.yaml").read_text())
+    assert sorted(component["resources"]) == sorted(f"{name.replace('_', '-')}.yaml" for name in OPTIONAL[profile])
+    for name, command in OPTIONAL[profile].items():
+        (workload, *_) = documents(COMPONENTS / profile / f"{name.replace('_', '-')}.yaml")
+        container = workload["spec"]["template"]["spec"]["containers"][0]
+        assert tuple(container["command"][2:]) == command
+        assert {entry["name"] for entry in container["env"]} <= known_variables(command[0])
+
+
+def test_the_trainer_may_do_on_kubernetes_what_its_jobs_need_and_its_settings_are_known():
+    folder = COMPONENTS / "training-jobs"
+    found = {resource["kind"]: resource for resource in documents(folder / "access.yaml")}
+    granted = {rule["resources"][0]: set(rule["verbs"]) for rule in found["Role"]["rules"]}
+    assert granted == {"jobs": {"create", "get", "list", "watch", "delete"}, "pods": {"list"}, "pods/log": {"get"}}
+    (patch,) = yaml.safe_load((folder / "kustomization.yaml").read_text())["patches"]
+    assert patch["target"]["name"] in workloads()
+    steps = yaml.safe_load(patch["patch"])
+    named = {step["value"]["name"] for step in steps if step["path"].endswith("/env/-")}
+    assert named <= known_variables("trainer_worker")
+    accounts = {step["value"] for step in steps if step["path"].endswith("/serviceAccountName")}
+    assert accounts == {found["ServiceAccount"]["metadata"]["name"]}
+    claims = [step["value"]["persistentVolumeClaim"] for step in steps if step["path"].endswith("/volumes/-")]
+    assert claims == [{"claimName": found["PersistentVolumeClaim"]["metadata"]["name"]}]
 
 
 def test_kubernetes_resources_are_valid():
     files = [
         path
-        for path in [*BASE.glob("*.yaml"), *SOURCES.glob("*.yaml"), PRODUCTION / "kafka.yaml"]
+        for path in [*BASE.glob("*.yaml"), *COMPONENTS.glob("*/*.yaml"), PRODUCTION / "kafka.yaml"]
         if path.name != "kustomization.yaml"
     ]
     command = [sys.executable, "-m", "kubernetes_validate", "--strict", "--quiet", "--no-warn", *files]

@@ -71,18 +71,26 @@ def column_rows(rows: Rows) -> list[FakeRecord]:
     names = [name for name in rows[0] if name not in ("model_id", "features")]
     whole: dict[str, Any] = {name: [r[name] for r in rows] for name in names} | {"model_id": "churn"}
     whole["features"] = {name: [r["features"][name] for r in rows] for name in rows[0]["features"]}
+    whole |= {name: fields for name in ("prediction", "label") if (fields := _by_field(rows, name))}
     return [_record(PREDICTION_OUTCOMES, rows[0]["prediction_id"], json.dumps(whole).encode(), COLUMNS)]
 
 
+def _by_field(rows: Rows, name: str) -> dict[str, list[Any]]:
+    """A column for each target field, of a prediction or label with several."""
+    given = [r.get(name) for r in rows]
+    fields = sorted({field for value in given if isinstance(value, dict) for field in value})
+    return {field: [(value or {}).get(field) for value in given] for field in fields}
+
+
 def arrow_rows(rows: Rows) -> list[FakeRecord]:
-    columns = {name: pa.array([r[name] for r in rows]) for name in ("prediction_id", "model_version")}
+    columns = {name: pa.array([r.get(name) for r in rows], pa.string()) for name in ("prediction_id", "model_version")}
     moment = pa.timestamp("us", tz="UTC")
     for name in ("predicted_at", "labelled_at"):
         if name in rows[0]:
             columns[name] = pa.array([datetime.fromisoformat(r[name]) for r in rows], moment)
     for name in ("prediction", "label"):
-        if name in rows[0]:
-            columns[f"{name}.y"] = pa.array([r[name] for r in rows])
+        fields = _by_field(rows, name) or ({"y": [r[name] for r in rows]} if name in rows[0] else {})
+        columns |= {f"{name}.{field}": pa.array(values) for field, values in fields.items()}
     columns |= {f"feature.{n}": pa.array([r["features"][n] for r in rows]) for n in rows[0]["features"]}
     return [arrow_record(columns)]
 

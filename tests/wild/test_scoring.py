@@ -8,7 +8,9 @@ import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.wild.ingest_bench import CHURN, at, bench, json_rows, row
 
+from drift_detection.core.rows import FrameRows
 from driftloop.codec.frames import ROW_COLUMNS, Frame, encode_frame
 from driftloop.contracts.challenge_scores import ChallengeScores
 from driftloop.contracts.message import FramePosition, derive_id
@@ -21,6 +23,7 @@ from driftloop.learners.protocol import Rows
 from driftloop.spec.model_spec import ModelSpec
 from driftloop.testing.clock import START
 from driftloop.testing.records import FakeRecord
+from trainer_worker.core.score.frame_rows import judged_rows, labelled_rows
 from trainer_worker.core.score.processor import ChallengeScoring
 
 DBL_MAX = float(np.finfo(np.float64).max)
@@ -217,3 +220,25 @@ def test_a_feature_of_another_kind_counts_as_missing():
     assert len(SHELF.predict("memory://m/y is a class", None, rows).fields["y"]) == 2
     (found,) = run(scoring(Log(), spec), [*compared(), frame(1, 1, spec, [1.0, 2.0])])
     assert found.refused == {}
+
+
+@pytest.mark.wild(
+    area="scoring",
+    given="a row whose label a model gave (`label_source: pseudo`) beside one that a person labelled",
+    right="it is learnt from; it is a loss in no drift signal and in no proof",
+)
+def test_a_pseudo_label_is_no_evidence() -> None:
+    out = bench().feed(
+        json_rows(
+            [
+                row(n, prediction="yes", label="yes", labelled_at=at(9), label_source=source)
+                for n, source in enumerate(("pseudo", "user", "system"))
+            ]
+        )
+    )
+    (frame,) = out.frames
+    spec = ModelSpec.model_validate(CHURN)
+    assert len(judged_rows(frame, spec)) == 2
+    assert labelled_rows(frame, spec).judged.tolist() == [False, True, True]
+    assert FrameRows(frame, spec).judged.tolist() == [1, 2]
+    assert FrameRows(frame, spec).labelled.all()

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from drift_detection.core.losses.blocks import Block
+from drift_detection.core.monitors.combined import CombinedAlarm
 from drift_detection.core.monitors.error_monitor import Alarm
 from drift_detection.core.row_index import Step
 from drift_detection.core.windows.bins import ColumnBins
@@ -53,4 +54,6 @@ class Findings:
     harms: list[Harm] = field(default_factory=list)
     changes: list[Change] = field(default_factory=list)
     blocks: list[Block] = field(default_factory=list)
+    combined: tuple[CombinedAlarm, Step] | None = None
+    """The combined score went over its limit, and the row as of which it did."""
     segments: set[str] = field(default_factory=set)

@@ -85,9 +85,9 @@ class FirstRows:
 
 def _column(table: pa.Table, name: str, kind: str) -> Column:
     if name not in table.column_names:
-        empty = np.full(len(table), np.nan) if kind != "category" else np.full(len(table), None, dtype=object)
+        empty = np.full(len(table), np.nan) if kind in ("number", "series") else np.full(len(table), None, dtype=object)
         return np.asarray(empty)
-    if kind != "category":
+    if kind in ("number", "series"):
         values = pc.cast(table[name], pa.float64()).to_numpy(zero_copy_only=False)
         return np.asarray(values, dtype=np.float64)
     return np.array(table[name].cast(pa.string()).to_pylist(), dtype=object)

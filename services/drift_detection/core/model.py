@@ -11,13 +11,16 @@ from drift_detection.core.concerns import WORDS, changed_parts
 from drift_detection.core.findings import Findings, References
 from drift_detection.core.labels.label_delays import LabelDelays
 from drift_detection.core.losses.loss_watch import LossWatch
+from drift_detection.core.losses.metrics_of import combined_scores
 from drift_detection.core.migrations import LAYOUT
 from drift_detection.core.monitors.budget import Budget
+from drift_detection.core.monitors.combined import CombinedAlarm, CombinedLatch
 from drift_detection.core.monitors.monitor import ModelMonitor
 from drift_detection.core.monitors.monitor_set import MonitorSet
 from drift_detection.core.row_index import RowIndex, Step
 from drift_detection.core.rows import FrameRows
 from driftloop.spec.model_spec import ModelSpec
+from driftloop.spec.policy import policy_of
 
 
 class WatchedModel:
@@ -35,6 +38,7 @@ class WatchedModel:
         self.labelled_rows = self.feedback_rows = 0
         self.corrections = 0
         self.delays = LabelDelays()
+        self.combined = CombinedLatch(policy_of(spec.policy).combined_limit)
         self.watermark = 0
         self.published: dict[str, float] = {}
         """The metrics of the whole model as they were last published."""
@@ -62,6 +66,7 @@ class WatchedModel:
         changed, self.spec_version = changed_parts(self.spec, spec), spec_version
         self.roster.change_spec(spec, changed, spec_version)
         self.losses.change_spec(changed)
+        self.combined.change(policy_of(spec.policy).combined_limit)
         for part in sorted(changed & WORDS.keys()):
             self.begun_anew[part] = spec_version, self.labelled_rows
 
@@ -74,7 +79,19 @@ class WatchedModel:
         self.losses.take(rows, self._first_of_frame, references, found)
         self.corrections += rows.corrections
         self.delays.push((rows.labelled_at - rows.predicted_at)[rows.joined])
+        self._look_at_the_sum(rows, found)
         return found
+
+    def _look_at_the_sum(self, rows: FrameRows, found: Findings) -> None:
+        """The combined score as of the frame's last row that was predicted, where the policy limits it."""
+        if self.combined.limit is None or not len(rows.seen):
+            return
+        scores = combined_scores(self.monitors[""])
+        if scores is not None and self.combined.look(scores["combined_score"]):
+            weights = self.monitors[""].combined_weights
+            parts = {name: round(weight * scores.get(name, 0.0), 9) for name, weight in weights.items()}
+            alarm = CombinedAlarm(scores["combined_score"], self.combined.limit, parts)
+            found.combined = alarm, self._step(rows, int(rows.seen[-1]))
 
     def end(self) -> None:
         """The frame's findings have been dealt with."""
@@ -115,6 +132,7 @@ class WatchedModel:
             "roster": self.roster.snapshot(),
             "losses": self.losses.snapshot(),
             "begun_anew": {part: [*since] for part, since in self.begun_anew.items()},
+            **({"combined": True} if self.combined.alarmed else {}),
         }
 
     def restore(self, state: dict[str, Any], references: References) -> None:
@@ -131,6 +149,7 @@ class WatchedModel:
         self.labelled_rows, self.feedback_rows, self.corrections, self.watermark = state["counts"]
         self.trail.restore(state["trail"])
         self.delays.restore(state["delays"])
+        self.combined.alarmed = state.get("combined", False)
         self.roster.restore(state["roster"], references)
         self.losses.restore(state["losses"], references)
         self.begun_anew = {part: (version, row) for part, (version, row) in state["begun_anew"].items()}

@@ -9,7 +9,7 @@ import msgspec
 
 from drift_detection.core.migrations import migrated
 from drift_detection.core.model import WatchedModel
-from drift_detection.core.reports.signals import change_signal, harm_signal
+from drift_detection.core.reports.signals import change_signal, combined_signal, harm_signal
 from drift_detection.core.reports.status import status_record
 from drift_detection.core.rows import FrameRows
 from drift_detection.core.tables import SpecAndProfileTables
@@ -17,7 +17,8 @@ from driftloop.codec.frames import Frame, decode_frame
 from driftloop.contracts.drift_signals import DriftSignal
 from driftloop.contracts.message import FramePosition
 from driftloop.contracts.topics import DRIFT_SIGNALS, MODEL_PROFILES, MODEL_SPECS
-from driftloop.processor import DeadLetter, Effects, Outgoing, Record, StaleTableError
+from driftloop.cores.decode_each import decode_each
+from driftloop.processor import Effects, Outgoing, Record, StaleTableError
 from driftloop.spec.model_spec import ModelSpec
 
 
@@ -39,9 +40,8 @@ class DriftDetection:
         return [entry for models in list(self._models.values()) for entry in list(models.items())]
 
     def process(self, records: Sequence[Record], now: datetime, *, tables_current: bool = False) -> Effects:  # noqa: ARG002
-        opened = [self._open(record) for record in records]
-        frames = [(record, frame) for record, frame in opened if isinstance(frame, Frame)]
-        refused = tuple(frame for _, frame in opened if isinstance(frame, DeadLetter))
+        decoded = decode_each(records, lambda record: decode_frame(record.value() or b"", record.headers()))
+        frames = decoded.messages
         if not tables_current:
             self._require(frames)
         outgoing: list[Outgoing] = []
@@ -52,14 +52,9 @@ class DriftDetection:
                 unknown += 1
                 continue
             outgoing.extend(self._take(model, frame, record))
-        return Effects(tuple(outgoing), dead_letters=refused, ignored={"unknown_model": unknown} if unknown else {})
-
-    def _open(self, record: Record) -> tuple[Record, Frame | DeadLetter]:
-        try:
-            value = record.value()
-            return record, decode_frame(value if isinstance(value, bytes) else b"", record.headers())
-        except (ValueError, KeyError) as error:
-            return record, DeadLetter(record, "decode", type(error).__name__, str(error))
+        return Effects(
+            tuple(outgoing), dead_letters=decoded.dead, ignored={"unknown_model": unknown} if unknown else {}
+        )
 
     def _require(self, frames: Sequence[tuple[Record, Frame]]) -> None:
         """Raise while a frame speaks of a spec or a version that has not been read."""
@@ -82,7 +77,7 @@ class DriftDetection:
             raise StaleTableError(f"frames of {lacking[0][0]} speak of what the tables lack")
 
     def _model(self, record: Record, frame: Frame) -> WatchedModel | None:
-        models = self._models.setdefault(record.partition() or 0, {})
+        models = self._models.setdefault(record.partition(), {})
         model_id, version = frame.header.model_id, frame.header.spec_version
         known = models.get(model_id)
         if known is not None and known.spec_version >= version:
@@ -98,11 +93,13 @@ class DriftDetection:
 
     def _take(self, model: WatchedModel, frame: Frame, record: Record) -> list[Outgoing]:
         """The frame's signals by row, then a status for each segment with rows in it and, last, the whole model's."""
-        position = FramePosition(partition=record.partition() or 0, offset=record.offset() or 0)
+        position = FramePosition(partition=record.partition(), offset=record.offset())
         model_id = model.spec.model_id
         found = model.take(FrameRows(frame, model.spec), self.knowledge.references(model_id))
         signals = [harm_signal(model, harm, position) for harm in found.harms]
         signals += [change_signal(model, change, position) for change in found.changes]
+        if found.combined is not None:
+            signals.append(combined_signal(model, *found.combined, position))
         self.signals.update((model_id, signal.kind, signal.harmful) for signal in signals)
         out = [_signal_record(signal) for signal in sorted(signals, key=lambda signal: signal.raised.row)]
         out += [

@@ -82,6 +82,7 @@ class FrameRows:
         self.frame, self.spec = frame, spec
         self._segments: list[tuple[str, NDArray[np.int32], list[str]]] | None = None
         self._coded: dict[str, Coded] = {}
+        self._losses: dict[str, Floats] = {}
         self._columns: dict[str, pa.Array] = dict(zip(frame.batch.schema.names, frame.batch.columns, strict=True))
         if spec.forecast is not None:
             self._columns |= numbers_of_series(spec, self._columns)
@@ -118,9 +119,17 @@ class FrameRows:
         return np.flatnonzero(self._is(_SEEN))
 
     @cached_property
+    def pseudo(self) -> NDArray[np.bool_]:
+        """Rows whose label a model gave: to be learnt from, and no evidence of what any model loses."""
+        codes, names = self.coded("label_source")
+        table = np.array([*(name == "pseudo" for name in names), False])
+        found: NDArray[np.bool_] = table[codes]
+        return found
+
+    @cached_property
     def judged(self) -> Where:
-        """Rows with a loss: predicted and labelled, no value missing."""
-        return np.flatnonzero(self._is(_JUDGED) & ~np.isnan(self.losses))
+        """Rows with a loss: predicted and labelled by other than a model, no value missing."""
+        return np.flatnonzero(self._is(_JUDGED) & ~self.pseudo & ~np.isnan(self.losses))
 
     @cached_property
     def joined(self) -> Where:
@@ -137,7 +146,7 @@ class FrameRows:
         """Rows whose label was changed later and whose prediction and new label give a loss."""
         if not self.corrections:
             return np.empty(0, dtype=np.intp)
-        return np.flatnonzero(self._is(_CORRECTED) & ~np.isnan(self.losses))
+        return np.flatnonzero(self._is(_CORRECTED) & ~self.pseudo & ~np.isnan(self.losses))
 
     @cached_property
     def feedback(self) -> int:
@@ -149,18 +158,15 @@ class FrameRows:
     @cached_property
     def losses(self) -> Floats:
         """A loss for each row, NaN where prediction or label is missing."""
-        found = [self._field_losses(name, target) for name, target in self.spec.target.items()]
+        found = [self.losses_of(name) for name in self.spec.target]
         return found[0] if len(found) == 1 else np.mean(found, axis=0)
 
-    def _field_losses(self, name: str, target: TargetField) -> Floats:
-        said, true = self.column(PREDICTION + name), self.column(LABEL + name)
-        if said is None or true is None:
-            return np.full(len(self), np.nan)
-        if target.kind == "series":
-            return field_losses(target, *self.forecasts(name))
-        if target.kind == "number":
-            return field_losses(target, numbers(said), numbers(true))
-        return codes_differ(self.coded(PREDICTION + name), self.coded(LABEL + name))
+    def losses_of(self, name: str) -> Floats:
+        """A loss for each row on one target, NaN where prediction or label is missing; worked out once."""
+        known = self._losses.get(name)
+        if known is None:
+            known = self._losses[name] = _losses_of_field(self, name, self.spec.target[name])
+        return known
 
     def forecasts(self, name: str) -> tuple[Floats, Floats]:
         """Of a target of kind series: what was said and what is true, rows × steps, NaN where nothing is."""
@@ -205,3 +211,15 @@ class FrameRows:
     def column(self, name: str) -> pa.Array | None:
         """A column by its name in the frame (`feature.x`, `prediction.y`, `confidence`); None if it is not there."""
         return self._columns.get(name)
+
+
+def _losses_of_field(rows: FrameRows, name: str, target: TargetField) -> Floats:
+    """The loss of one target field for each row, NaN where prediction or label is missing."""
+    said, true = rows.column(PREDICTION + name), rows.column(LABEL + name)
+    if said is None or true is None:
+        return np.full(len(rows), np.nan)
+    if target.kind == "series":
+        return field_losses(target, *rows.forecasts(name))
+    if target.kind == "number":
+        return field_losses(target, numbers(said), numbers(true))
+    return codes_differ(rows.coded(PREDICTION + name), rows.coded(LABEL + name))

@@ -67,7 +67,7 @@ class SpecAndProfileTables:
         self.withdrawn: dict[str, None] = {}
         """Models whose spec was withdrawn, in the order of that: what was known of them is not taken up again."""
 
-    def take_spec(self, key: bytes | str | None, value: bytes | str | None) -> str | None:
+    def take_spec(self, key: bytes | None, value: bytes | None) -> str | None:
         """A row of model-specs, keyed by model; one without a value withdraws the spec, and its model is given back.
 
         One that names what is not installed here is not taken: the one before it holds.
@@ -102,7 +102,7 @@ class SpecAndProfileTables:
             del self.withdrawn[old]
         return model_id
 
-    def take_profile(self, key: bytes | str | None, value: bytes | str | None) -> None:
+    def take_profile(self, key: bytes | None, value: bytes | None) -> None:
         """A row of model-profiles, keyed `model_id/version`; one without a value withdraws the profile."""
         model_id, _, version = _text(key).rpartition("/")
         if not model_id:
@@ -114,7 +114,7 @@ class SpecAndProfileTables:
             return
         profiles = self._profiles.setdefault(model_id, {})
         profiles.pop(version, None)
-        profiles[version] = value if isinstance(value, bytes) else value.encode()
+        profiles[version] = value
         self._opened.setdefault(model_id, {}).pop(version, None)
         for old in list(profiles)[:-PROFILES]:
             del profiles[old]
@@ -148,5 +148,5 @@ class SpecAndProfileTables:
         return _References(self._profiles.get(model_id, {}), self._opened.setdefault(model_id, {}))
 
 
-def _text(key: bytes | str | None) -> str:
-    return key.decode("utf-8", "replace") if isinstance(key, bytes) else key or ""
+def _text(key: bytes | None) -> str:
+    return (key or b"").decode("utf-8", "replace")

@@ -8,7 +8,6 @@ from typing import TypeVar
 from driftloop.contracts.topics import DEAD_LETTERS
 from driftloop.errors import UserError
 from driftloop.kafka.clients.sender import Sender
-from driftloop.kafka.loop.dead_letter import as_bytes
 from driftloop.kafka.settings import KafkaSettings
 from driftloop.processor import Outgoing, Record
 from operations_console.adapters.loading import read_at
@@ -84,4 +83,4 @@ def _letter(place: str, record: Record) -> Letter:
         if name.startswith(_PREFIX)
     }
     own = tuple((name, text) for name, text in headers if not name.startswith(_PREFIX))
-    return Letter(place, error.get("topic", ""), as_bytes(record.key()), as_bytes(record.value()), own, error)
+    return Letter(place, error.get("topic", ""), record.key(), record.value(), own, error)

@@ -27,7 +27,7 @@ def load(view: FleetView, kafka: KafkaSettings, newest: int, count: Callable[[st
         try:
             for record in reader.read_to(reader.ends()):
                 view.take(record)
-                count(str(record.topic()), 1)
+                count(record.topic(), 1)
             offsets |= {position: max(0, offset) for position, offset in reader.positions.items()}
         finally:
             reader.close()

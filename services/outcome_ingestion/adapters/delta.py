@@ -24,7 +24,7 @@ from driftloop.archive.owner import hold
 from driftloop.archive.schema import ARCHIVE_SCHEMA, CORRECTED, PARTITION_BY, app_id
 from driftloop.archive.upkeep import drop_days
 from driftloop.clock import Clock, system_now
-from driftloop.errors import UserError
+from driftloop.errors import AwayError
 from outcome_ingestion.core.archive.rows import ArchiveBatch, PlacedFrame, archive_batch
 from outcome_ingestion.metrics import ArchiveMetrics
 
@@ -38,7 +38,7 @@ Delta's own limit of 100 MB an archive grew by 250 MB while its files grew to 70
 
 
 class DeltaSink:
-    """Writes batches. One that fails is tried again for `retry_seconds`, then a UserError says why."""
+    """Writes batches. One that fails is tried again for `retry_seconds`, then an AwayError says why."""
 
     def __init__(
         self,
@@ -139,7 +139,7 @@ class DeltaSink:
                 self._table = None
                 self._metrics.failures.inc()
                 if time.monotonic() + pause > deadline:
-                    raise UserError(f"the archive at {self._uri} cannot be written: {error}") from error
+                    raise AwayError(f"the archive at {self._uri} cannot be written: {error}") from error
                 self._log.warning("the archive cannot be written, trying again", error=str(error), seconds=pause)
             self._pause(pause)
             pause = min(pause * 2, _LONGEST_PAUSE_S)

@@ -24,7 +24,7 @@ class ForeignRegistry:
         self._unknown: dict[SchemaReference, float] = {}
 
     def __call__(self, reference: SchemaReference) -> RegisteredSchema | None:
-        """The schema; raises UserError if the registry is away."""
+        """The schema; raises AwayError if the registry is away."""
         asked = self._unknown.get(reference)
         if asked is not None and time.monotonic() - asked < _ASK_AGAIN_S:
             return None

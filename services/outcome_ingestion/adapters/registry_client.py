@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from driftloop.errors import ExitCode, UserError
+from driftloop.errors import AwayError, ExitCode
 
 _TIMEOUT_S = 10.0
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.1, 5.0
@@ -31,7 +31,7 @@ class RegistryAddress:
 
 
 class RegistryClient:
-    """Reads from a registry. One that does not answer is tried for `retry_seconds`, then a UserError ends the
+    """Reads from a registry. One that does not answer is tried for `retry_seconds`, then an AwayError ends the
     service: no record is to blame, and none is buried for it."""
 
     def __init__(self, address: RegistryAddress, pause: Callable[[float], object] | None = None) -> None:
@@ -46,12 +46,12 @@ class RegistryClient:
         self._retry_seconds, self._pause = address.retry_seconds, pause or threading.Event().wait
 
     def text(self, url: str) -> str | None:
-        """What stands at an address below the registry's, None for 404; raises UserError if it is away."""
+        """What stands at an address below the registry's, None for 404; raises AwayError if it is away."""
         found: str | None = self._persistently(lambda: self._ask(url).decode())
         return found
 
     def json(self, url: str) -> dict[str, Any] | None:
-        """The object at an address, None for 404; raises UserError if it is away or gives none."""
+        """The object at an address, None for 404; raises AwayError if it is away or gives none."""
         found: dict[str, Any] | None = self._persistently(lambda: _object(self._ask(url)))
         return found
 
@@ -72,7 +72,7 @@ class RegistryClient:
                 return found
             self.away = True
             if time.monotonic() >= deadline:
-                raise UserError(
+                raise AwayError(
                     f"the schema registry at {self.url} does not answer ({_reason(reason)}): start it, or check "
                     "the address and the password",
                     ExitCode.ERROR,

@@ -17,7 +17,7 @@ class SchemaRegistry:
 
     What is found is kept for good, and asked for once: an id never changes its meaning. What is not is
     asked for again after a minute. A registry that does not answer is tried for `retry_seconds`, then a
-    UserError ends the service: no record is to blame, and none is buried for it.
+    AwayError ends the service: no record is to blame, and none is buried for it.
     """
 
     def __init__(
@@ -33,7 +33,7 @@ class SchemaRegistry:
         self._unknown: dict[int, float] = {}
 
     def __call__(self, schema_id: int) -> Mapping[str, Any] | None:
-        """The schema; raises UserError where the registry is away."""
+        """The schema; raises AwayError where the registry is away."""
         asked = self._unknown.get(schema_id)
         if asked is not None and time.monotonic() - asked < _ASK_AGAIN_S:
             return None

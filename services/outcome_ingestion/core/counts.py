@@ -32,6 +32,8 @@ class IngestCounts:
     missing_features: int = 0
     reused_ids: dict[str, int] = field(default_factory=dict)
     """Predictions, by model, whose id an earlier one had."""
+    partly_labelled: dict[str, int] = field(default_factory=dict)
+    """Rows, by model, that came with the truths of some of their target's fields and not all."""
     ahead: dict[str, int] = field(default_factory=dict)
     """Rows and labels, by model, whose time is ahead of the log's, or of all others'."""
     delays: dict[str, DelayHistogram] = field(default_factory=dict)

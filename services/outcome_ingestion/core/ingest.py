@@ -9,6 +9,7 @@ from pydantic import ValidationError
 from driftloop.codec.frames import FEATURE, Frame
 from driftloop.contracts.model_specs import ModelSpecPublished
 from driftloop.contracts.topics import MODEL_SPECS, PREDICTION_OUTCOMES
+from driftloop.cores.record_fields import key_text
 from driftloop.processor import DeadLetter, Effects, LogIdentity, Outgoing, Record, StaleTableError
 from outcome_ingestion.core.counts import IngestCounts
 from outcome_ingestion.core.decode.decoding import BatchDecoder
@@ -45,12 +46,12 @@ class Ingest:
     @property
     def rows_waiting(self) -> int:
         """Predictions that wait for their label."""
-        return sum(memory.waiting for memory in list(self._partitions.values()))
+        return sum(memory.waiting_rows for memory in list(self._partitions.values()))
 
     @property
     def labels_waiting(self) -> int:
         """Labels that wait for their prediction."""
-        return sum(memory.early_labels for memory in list(self._partitions.values()))
+        return sum(memory.waiting.count for memory in list(self._partitions.values()))
 
     @property
     def extra_features(self) -> int:
@@ -82,7 +83,7 @@ class Ingest:
         encoded = {id(frame.batch): out.value for frame, out in zip(frames, sent, strict=True)}
         return Effects(
             outgoing=sent,
-            state_changes=tuple(change for memory in memories for change in memory.take_changes(encoded)),
+            state_changes=tuple(change for memory in memories for change in memory.entries.take(encoded)),
             dead_letters=tuple(
                 DeadLetter(records[index], refusal.stage, refusal.error_class, refusal.sentence)
                 for index, refusal in sorted(decoded.dead.items())
@@ -112,8 +113,7 @@ class Ingest:
         if topic != MODEL_SPECS:
             return
         for record in records:
-            value, key = record.value(), record.key()
-            model_id = key.decode("utf-8", "replace") if isinstance(key, bytes) else str(key)
+            value, model_id = record.value(), key_text(record)
             if value is None:
                 self._readers.pop(model_id, None)
             else:
@@ -121,7 +121,7 @@ class Ingest:
 
     # -- inside ----------------------------------------------------------------------------------
 
-    def _take_spec(self, value: bytes | str, key: str) -> None:
+    def _take_spec(self, value: bytes, key: str) -> None:
         try:
             layout = layout_of(ModelSpecPublished.from_json(value))
         except (ValidationError, ValueError) as error:

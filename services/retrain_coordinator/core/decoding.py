@@ -28,12 +28,12 @@ def raw_text(record: Record) -> str:
     value = record.value()
     if value is None:
         raise ValueError("the record has no value")
-    return value if isinstance(value, str) else value.decode()
+    return value.decode()
 
 
 def decode(record: Record) -> Incoming:
     """The message in a record; raises ValueError if it does not follow its topic's contract."""
-    contract = CONTRACTS.get(str(record.topic()))
+    contract = CONTRACTS.get(record.topic())
     if contract is None:
         raise ValueError(f"topic {record.topic()} is none of the coordinator's")
     message = contract.from_json(raw_text(record))

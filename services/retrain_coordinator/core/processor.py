@@ -96,7 +96,7 @@ class Coordinator:
 
     def _take(self, batch: Batch, record: Record, message: Incoming) -> None:
         known = self._specs.get(message.model_id)
-        key = record.partition() or 0, message.model_id
+        key = record.partition(), message.model_id
         at = datetime.fromtimestamp(record.timestamp()[1] / 1000, UTC)
         if known is None:
             if key in self._states:

@@ -78,7 +78,7 @@ def main(wire: socket.socket, nursery: int, memory_limit_mb: int) -> NoReturn:
     threading.Thread(target=_watch, args=(line, memory_limit_mb, memory_mb()), daemon=True).start()
     threading.Thread(target=_follow, args=(line,), daemon=True).start()
     executor = job.run.spec.training.executor
-    if executor != "command":  # a command's limit is on its own processes, which would inherit this one
+    if executor in ("child", "external"):  # a program's limit is on its own processes, which would inherit this one
         _limit_memory(memory_limit_mb)
     code = 0
     try:
@@ -97,6 +97,10 @@ def _way_of(executor: str) -> Callable[[Job, Callable[[Step], None], WaitsFor], 
         from trainer_worker.adapters.command.train import train_by_command
 
         return train_by_command
+    if executor in ("ray", "kubernetes-job"):
+        from trainer_worker.adapters.cluster.train import train_on_cluster
+
+        return train_on_cluster
     if executor == "external":
         from trainer_worker.adapters.command.answer import import_answer
 

@@ -23,7 +23,7 @@ from trainer_worker.core.train.quality import (
     beyond_findings,
     inspect,
 )
-from trainer_worker.core.train.split import doubtful, label_weights
+from trainer_worker.core.train.split import doubtful, label_weights, mixed_rows
 
 _LOOK_AGAIN_SECONDS = 0.05
 
@@ -53,7 +53,7 @@ def read_data_set(archive_uri: str, request: TrainingRequest, spec: ModelSpec, w
     Raises ValueError, with a sentence, where the archive does not get there in time or has no rows.
     """
     await_archive(archive_uri, request.data.until, wait_seconds)
-    data = data_set(rows_of_rule(archive_uri, request.model_id, request.data), spec)
+    data = data_set(rows_of_rule(archive_uri, request.model_id, request.data), spec, request.data)
     refusal = data.quality.refusal()
     if refusal is not None:
         raise ValueError(f"the rows are not fit to learn from: {refusal}")
@@ -78,8 +78,12 @@ def await_archive(archive_uri: str, until: FramePosition, wait_seconds: float) -
         time.sleep(_LOOK_AGAIN_SECONDS)
 
 
-def data_set(found: ArchivedRows, spec: ModelSpec) -> DataSet:
-    """Archived rows as a learner wants them; rows with a missing label are left out."""
+def data_set(found: ArchivedRows, spec: ModelSpec, rule: DataRule | None = None) -> DataSet:
+    """Archived rows as a learner wants them; rows with a missing label are left out.
+
+    With a `rule` that mixes older rows in, those that it does not choose are left out too: what is described,
+    hashed and inspected is what is learnt from.
+    """
     if len(found) == 0:
         raise ValueError("the archive holds no labelled rows of this model up to that frame")
     features = {
@@ -95,9 +99,10 @@ def data_set(found: ArchivedRows, spec: ModelSpec) -> DataSet:
     given = rows.take(labelled).labels
     wrong = absurd_labels(spec, given)
     remarks = [*absurd_findings(spec, given, wrong), *beyond_findings(labels, "labels")]
-    whole = labelled[~wrong]
+    sound = labelled[~wrong]
+    whole = sound if rule is None else sound[mixed_rows(rule, len(sound))]
     rows, offsets = rows.take(whole), found.frame_offsets[whole]
-    quality = inspect(spec, rows, left_out=len(labelled) - len(whole), findings=remarks)
+    quality = inspect(spec, rows, left_out=len(labelled) - len(sound), findings=remarks)
     described = TrainingData(
         first=FramePosition(partition=found.partition, offset=int(offsets[0])),
         last=FramePosition(partition=found.partition, offset=int(offsets[-1])),

@@ -15,6 +15,8 @@ from uuid import UUID
 import structlog
 from pydantic import TypeAdapter
 
+from trainer_worker.adapters.cluster.ports import Clusters
+from trainer_worker.adapters.cluster.stopping import ON_CLUSTERS, Stopper
 from trainer_worker.adapters.job import Job
 from trainer_worker.adapters.nursery import as_line
 from trainer_worker.core.train.run_report import Failed, Progress, Report, Reused, Run, Succeeded, Told, Waiting
@@ -37,6 +39,8 @@ class Places:
     """Where the folders of commands' runs are made."""
     commands: Mapping[str, str] = field(default_factory=dict)
     """Command lines that specs may name."""
+    clusters: Clusters = field(default_factory=Clusters)
+    """Where the clusters of executors ray and kubernetes-job are."""
 
 
 @dataclass(slots=True)
@@ -101,6 +105,7 @@ class ChildProcesses:
         self._runs: dict[UUID, _Running] = {}
         self._nursery: _NurseryProcess | None = None
         self._tickets = itertools.count(1)
+        self._stopper = Stopper(places.runs_path, places.clusters)
 
     @property
     def nursery_pid(self) -> int | None:
@@ -159,6 +164,12 @@ class ChildProcesses:
         waiting = [running.waits_for for running in self._runs.values() if running.end is None]
         self._metrics.archive.set(waiting.count("archive"))
         self._metrics.store.set(waiting.count("store"))
+        self._metrics.cluster.set(waiting.count("cluster"))
+
+    def cancel(self, run: Run) -> None:
+        """End the jobs that the run has begun on a cluster, in the background; its child is ended by `keep`."""
+        if run.spec.training.executor in ON_CLUSTERS:
+            self._stopper.stop(run)
 
     def keep(self, run_ids: frozenset[UUID]) -> None:
         """Kill and forget every run but these."""
@@ -173,6 +184,7 @@ class ChildProcesses:
     def close(self) -> None:
         """Kill what runs, and the nursery."""
         self.keep(frozenset())
+        self._stopper.close()
         if self._nursery is None:
             return
         self._nursery.control.socket.close()
@@ -216,6 +228,8 @@ class ChildProcesses:
 
     def _record_end(self, running: _Running) -> None:
         end, request = running.end, running.run.request
+        if isinstance(end, Failed) and not end.again:
+            self.cancel(running.run)
         seconds = time.monotonic() - running.began
         self._metrics.runs.labels(status=end.kind if end else "failed").inc()
         self._metrics.seconds.labels(learner=request.learner, mode=request.mode).observe(seconds)

@@ -26,4 +26,4 @@ class KafkaFrames:
 
 
 def _offset(record: Record) -> int:
-    return int(record.offset() or 0)
+    return record.offset()

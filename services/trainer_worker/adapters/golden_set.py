@@ -40,7 +40,7 @@ def read_golden_set(uri: str, spec: ModelSpec) -> GoldenSet:
 
 
 def _column(uri: str, name: str, values: pa.ChunkedArray, kind: str) -> Column:
-    if kind == "category":
+    if kind != "number":
         return np.array([None if v is None else category_text(v) for v in values.to_pylist()], dtype=object)
     if pa.types.is_null(values.type):
         return np.full(len(values), np.nan)

@@ -2,6 +2,7 @@
 
 from pydantic import Field
 
+from trainer_worker.adapters.cluster.ports import Clusters
 from trainer_worker.core.train.run_report import Part, Run
 
 
@@ -15,3 +16,4 @@ class Job(Part):
     checkpoint_seconds: float = 2.0
     runs_path: str = ".driftloop/runs"
     commands: dict[str, str] = Field(default_factory=dict)
+    clusters: Clusters = Clusters()

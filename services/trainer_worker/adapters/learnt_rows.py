@@ -23,7 +23,8 @@ class ArchivedLearntRows:
             manifest = verify_artifact(artifact, sha256).manifest
             if manifest.rule is None:
                 return None
-            return data_set(rows_of_rule(self._archive_uri, manifest.model_id, manifest.rule), spec).rows
+            found = rows_of_rule(self._archive_uri, manifest.model_id, manifest.rule)
+            return data_set(found, spec, manifest.rule).rows
         except (UserError, ValueError) as error:
             log.warning("the rows that a version learnt from cannot be read", artifact=artifact, reason=str(error))
             return None

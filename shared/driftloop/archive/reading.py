@@ -6,6 +6,7 @@ the time to read does not grow with the table.
 """
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -14,10 +15,13 @@ import pyarrow.compute as pc
 from driftloop.archive.rows import ArchivedRows
 from driftloop.archive.schema import ARCHIVE_SCHEMA, app_id
 from driftloop.contracts.message import FramePosition
-from driftloop.errors import ExitCode, UserError
+from driftloop.errors import AwayError, ExitCode
 
 if TYPE_CHECKING:
     from deltalake import DeltaTable
+
+_NEWEST = 2**62
+"""An offset beyond every frame."""
 
 
 def archived_until(archive_uri: str, partition: int, storage_options: Mapping[str, str] | None = None) -> int:
@@ -48,6 +52,27 @@ def read_rows(
     return ArchivedRows(model_id, until.partition, _query(table, model_id, first, until.offset, rows))
 
 
+def newest_rows(
+    archive_uri: str,
+    model_id: str,
+    rows: int,
+    *,
+    since: datetime | None = None,
+    storage_options: Mapping[str, str] | None = None,
+) -> ArchivedRows:
+    """The last `rows` labelled rows of a model that are archived by now, oldest first; none that was predicted before
+    `since`. None where there is no table, or no such row."""
+    table = _open(archive_uri, storage_options)
+    first = None if table is None else _first_offset(table, model_id, _NEWEST, rows)
+    if table is None or first is None:
+        return ArchivedRows(model_id, 0, ARCHIVE_SCHEMA.empty_table())
+    found = _query(table, model_id, first, _NEWEST, rows)
+    if since is not None:
+        found = found.filter(pc.greater_equal(found["predicted_at"], pa.scalar(since, pa.timestamp("us", tz="UTC"))))
+    partition = found["frame_partition"][-1].as_py() if len(found) else 0
+    return ArchivedRows(model_id, partition, found)
+
+
 def _open(archive_uri: str, storage_options: Mapping[str, str] | None) -> "DeltaTable | None":
     from deltalake import DeltaTable
     from deltalake.exceptions import DeltaError, TableNotFoundError
@@ -58,7 +83,7 @@ def _open(archive_uri: str, storage_options: Mapping[str, str] | None) -> "Delta
     except TableNotFoundError:
         return None
     except (DeltaError, OSError) as error:
-        raise UserError(f"the archive at {archive_uri} cannot be read: {error}", ExitCode.ERROR) from error
+        raise AwayError(f"the archive at {archive_uri} cannot be read: {error}", ExitCode.ERROR) from error
 
 
 def _first_offset(table: "DeltaTable", model_id: str, last: int, rows: int) -> int | None:

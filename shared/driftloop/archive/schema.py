@@ -6,9 +6,13 @@ correction does not move them. `labels_*` and `numbers`/`categories` keep number
 
 import pyarrow as pa
 
+from driftloop.codec.arrow import COLUMN_TYPES
+from driftloop.contracts.outcome_fields import OUTCOME_FIELDS
+
 _NUMBERS = pa.map_(pa.string(), pa.float64())
 _TEXTS = pa.map_(pa.string(), pa.string())
-_MOMENT = pa.timestamp("us", tz="UTC")
+ARCHIVED = tuple(field for field in OUTCOME_FIELDS if field.archived)
+"""The plain fields of an outcome that the archive keeps, under the same names."""
 
 ARCHIVE_SCHEMA = pa.schema(
     [
@@ -19,12 +23,7 @@ ARCHIVE_SCHEMA = pa.schema(
         pa.field("frame_row", pa.int32()),
         pa.field("prediction_id", pa.string()),
         pa.field("event", pa.string()),
-        pa.field("model_version", pa.string()),
-        pa.field("predicted_at", _MOMENT),
-        pa.field("labelled_at", _MOMENT),
-        pa.field("label_source", pa.string()),
-        pa.field("weight", pa.float64()),
-        pa.field("confidence", pa.float64()),
+        *(pa.field(field.name, COLUMN_TYPES[field.kind]) for field in ARCHIVED),
         pa.field("spec_version", pa.int32()),
         pa.field("numbers", _NUMBERS),
         pa.field("categories", _TEXTS),
@@ -37,7 +36,7 @@ ARCHIVE_SCHEMA = pa.schema(
 """`day` is the day (UTC) of `predicted_at`; a missing feature has no entry in its map."""
 
 PARTITION_BY = ["model_id", "day"]
-CORRECTED = ("labelled_at", "label_source", "weight", "labels_number", "labels_category")
+CORRECTED = (*(field.name for field in ARCHIVED if field.of_label), "labels_number", "labels_category")
 """What a correction replaces."""
 
 

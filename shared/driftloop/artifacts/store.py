@@ -19,7 +19,7 @@ from fsspec.implementations.local import LocalFileSystem
 
 from driftloop.artifacts.manifest import Manifest
 from driftloop.contracts.reading import read_message
-from driftloop.errors import ExitCode, UserError
+from driftloop.errors import AwayError, ExitCode, UserError
 from driftloop.learners.entry_points import make_learner
 from driftloop.learners.protocol import Model
 from driftloop.spec.model_spec import ModelSpec
@@ -32,11 +32,11 @@ class ArtifactError(UserError):
     """An artifact that is not there, or is not what was published: it must not be used."""
 
 
-class StoreAwayError(ArtifactError):
+class StoreAwayError(ArtifactError, AwayError):
     """The store does not answer: nothing is known of the artifact, and asking again later may help."""
 
 
-class UnwritableError(ArtifactError):
+class UnwritableError(ArtifactError, AwayError):
     """The store takes nothing now: trying again later may help."""
 
 

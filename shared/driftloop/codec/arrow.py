@@ -2,6 +2,17 @@
 
 import pyarrow as pa
 
+from driftloop.contracts.outcome_fields import Kind
+
+COLUMN_TYPES: dict[Kind, pa.DataType] = {
+    "text": pa.string(),
+    "choice": pa.string(),
+    "number": pa.float64(),
+    "whole": pa.int64(),
+    "moment": pa.timestamp("us", tz="UTC"),
+}
+"""The type of a plain field's column, in frames, in Arrow records and in the archive."""
+
 
 def encode_batch(batch: pa.RecordBatch) -> bytes:
     """The batch as an IPC stream; its schema's metadata goes with it.

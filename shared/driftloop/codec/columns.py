@@ -10,36 +10,58 @@ All rows of a record must belong on its partition: a producer groups rows by the
 prediction ids, and gives the record the id of its first row as key.
 """
 
-from typing import Annotated
+from types import GenericAlias
+from typing import Annotated, Any
 
 import msgspec
 
-from driftloop.codec.outcomes import Count, Id, NotNegative, Share, ShortText, Source
+from driftloop.codec.outcomes import FieldDef, Id, ShortText, value_type
+from driftloop.contracts.outcome_fields import OUTCOME_FIELDS, OutcomeField
 
 Column = list[int | float | bool | str | None]
 
 
-class ColumnBatch(msgspec.Struct, gc=False, kw_only=True, omit_defaults=True):
-    """Rows of one model, column by column; fields as in `PredictionOutcome`."""
+def column_field(field: OutcomeField) -> FieldDef:
+    """The field as a column; a text or a choice may stand once for all rows."""
+    kind = value_type(field)
+    if field.required:
+        return field.name, _list_of(kind)
+    if field.kind == "choice":
+        return field.name, kind | _list_of(kind), field.default
+    column = _list_of(kind | None) | None
+    return field.name, (column | str if field.kind == "text" else column), None
 
+
+def _list_of(kind: Any) -> Any:
+    return GenericAlias(list, (kind,))
+
+
+class _Named(msgspec.Struct, gc=False, kw_only=True, omit_defaults=True):
     model_id: Annotated[str, msgspec.Meta(min_length=1)]
     prediction_id: list[Id]
-    predicted_at: list[str]
+
+
+_COLUMNS: Any = msgspec.defstruct(
+    "_Columns", map(column_field, OUTCOME_FIELDS), bases=(_Named,), gc=False, kw_only=True, omit_defaults=True
+)
+
+
+class ColumnBatch(_COLUMNS, gc=False, kw_only=True, omit_defaults=True):  # type: ignore[misc, call-arg]
+    """Rows of one model, column by column; the plain fields are those of `OUTCOME_FIELDS`."""
+
     features: dict[ShortText, Column]
-    model_version: str | list[str | None] | None = None
     prediction: Column | dict[ShortText, Column] | None = None
-    confidence: list[Share | None] | None = None
     label: Column | dict[ShortText, Column] | None = None
-    labelled_at: list[str | None] | None = None
-    label_source: Source | list[Source] = "system"
-    weight: list[NotNegative | None] | None = None
-    segment: dict[ShortText, list[str | None]] = {}
-    latency_ms: list[NotNegative | None] | None = None
-    status: str | list[str | None] | None = None
-    cost: list[float | None] | None = None
-    tokens: list[Count | None] | None = None
-    shadow: dict[str, Column | dict[ShortText, Column]] = {}
-    attributes: dict[ShortText, list[str | None]] = {}
+    segment: dict[ShortText, list[str | None]] = msgspec.field(default_factory=dict)
+    shadow: dict[str, Column | dict[ShortText, Column]] = msgspec.field(default_factory=dict)
+    attributes: dict[ShortText, list[str | None]] = msgspec.field(default_factory=dict)
 
 
+class VectorBatch(ColumnBatch, gc=False, kw_only=True, omit_defaults=True):  # type: ignore[call-arg]
+    """The same of a model with features of kind vector: a list of numbers stands for the text of one."""
+
+    features: dict[ShortText, list[int | float | bool | str | list[float] | None]]  # type: ignore[assignment]
+
+
+vector_column_decoder = msgspec.json.Decoder(VectorBatch)
 column_decoder = msgspec.json.Decoder(ColumnBatch)

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from driftloop.codec.arrow import encode_batch
+from driftloop.codec.arrow import COLUMN_TYPES, encode_batch
+from driftloop.contracts.outcome_fields import OUTCOME_FIELDS
 from driftloop.contracts.outcome_frames import FrameHeader
 
 FEATURE, PREDICTION, LABEL, SEGMENT, SHADOW = "feature.", "prediction.", "label.", "segment.", "shadow."
-_MOMENT = pa.timestamp("us", tz="UTC")
 
 _UNREADABLE = (pa.ArrowException, OSError, TypeError, OverflowError, MemoryError)
 """What pyarrow raises on a damaged stream, beside its kinds of ValueError."""
@@ -22,16 +22,7 @@ _UNREADABLE = (pa.ArrowException, OSError, TypeError, OverflowError, MemoryError
 ROW_COLUMNS: dict[str, pa.DataType] = {
     "event": pa.string(),
     "prediction_id": pa.string(),
-    "model_version": pa.string(),
-    "predicted_at": _MOMENT,
-    "labelled_at": _MOMENT,
-    "label_source": pa.string(),
-    "weight": pa.float64(),
-    "confidence": pa.float64(),
-    "latency_ms": pa.float64(),
-    "status": pa.string(),
-    "cost": pa.float64(),
-    "tokens": pa.int64(),
+    **{field.name: COLUMN_TYPES[field.kind] for field in OUTCOME_FIELDS},
     "attributes": pa.string(),
 }
 """The columns that every frame has. `attributes` is a JSON object or null."""

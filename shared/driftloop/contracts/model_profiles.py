@@ -81,6 +81,25 @@ class BlockProfile(Message):
     lag_correlation: float = Field(default=0.0, ge=-1, le=1)
 
 
+class EmbeddingProfile(Message):
+    """What a text or a vector was: figures of its rows, and how those of other rows are worked out.
+
+    `driftloop.statistics.embeddings` says what the figures are.
+    """
+
+    width: int = Field(ge=1)
+    """Numbers of a vector; of a text, of the one that it is hashed to."""
+    centre: str = ""
+    """Base64 of little-endian single-precision numbers; empty where the rows were too few for directions."""
+    weights: str = ""
+    """Base64 of little-endian 16-bit integers: 2^14 × each direction, which has length 1."""
+    scales: str = ""
+    """Base64 of little-endian single-precision numbers: the standard deviation of each number around the centre."""
+    vocabulary: str | None = None
+    """Of a text: base64 of the compressed bits of the words that were seen."""
+    figures: dict[str, NumericProfile]
+
+
 class LossProfile(Message):
     """Loss of the version on rows it did not learn from."""
 
@@ -107,6 +126,8 @@ class ModelProfile(ControlMessage):
     predictions: dict[str, NumericProfile | CategoricalProfile] = Field(default_factory=dict)
     labels: dict[str, NumericProfile | CategoricalProfile] = Field(default_factory=dict)
     confidence: NumericProfile | None = None
+    embeddings: dict[str, EmbeddingProfile] = Field(default_factory=dict)
+    """The features of kind text or vector."""
     joint: JointProfile | None = None
     """None where fewer than two numeric features vary, or the rows are too few for them."""
     calibration: tuple[tuple[float, float, int], ...] = ()

@@ -3,7 +3,7 @@
 from pydantic import AwareDatetime, Field
 
 from driftloop.contracts.message import LONGEST_ID, Label, Message, Name, Truth
-from driftloop.contracts.prediction_outcomes import LabelSource
+from driftloop.contracts.outcome_fields import LabelSource
 
 
 class PredictionLabel(Message):

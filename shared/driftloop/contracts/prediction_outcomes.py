@@ -4,13 +4,12 @@ A row without `prediction` and `model_version` is a *labelled example* (a backfi
 training data, and no version is judged by it.
 """
 
-from typing import Any, Literal, Self
+from typing import Any, Self
 
 from pydantic import AwareDatetime, ConfigDict, Field, model_validator
 
 from driftloop.contracts.message import LONGEST_ID, Label, Message, Name, Truth, Value, Version
-
-LabelSource = Literal["user", "system", "pseudo"]
+from driftloop.contracts.outcome_fields import LabelSource
 
 _GIVEN: dict[str, Any] = {"not": {"type": "null"}}
 _GIVEN_TOGETHER: dict[str, Any] = {

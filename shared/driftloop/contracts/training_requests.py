@@ -24,9 +24,11 @@ class DataRule(Message):
     """Which labelled rows to learn from: the last `rows` at or before the frame `until`.
 
     `fresh_rows` of them, the newest, belong to the present concept (they came after the onset);
-    `replay_rows` older ones are mixed in. `left_out` names rows that are in quarantine: they are neither
+    `replay_rows` older ones are mixed in, evenly spread, and the others are not learnt from. Without either
+    all rows are. `left_out` names rows that are in quarantine: they are neither
     learnt from nor held out, and count among `rows`. `validation_share` of the newest are held out, in time
-    order. The rule names rows by count back from a frame, so it picks the same rows for ever.
+    order; with a mix, of the fresh ones half at most. The rule names rows by count back from a frame, so it picks
+    the same rows for ever.
     """
 
     until: FramePosition

@@ -11,21 +11,19 @@ def key_text(record: Record) -> str:
     >>> key_text(FakeRecord("model-specs", key=b"plant")), key_text(FakeRecord("model-specs"))
     ('plant', '')
     """
-    key = record.key()
-    return key.decode("utf-8", "replace") if isinstance(key, bytes) else key or ""
+    return (record.key() or b"").decode("utf-8", "replace")
 
 
 def value_bytes(record: Record) -> bytes:
     """The value as bytes; empty where there is none."""
-    value = record.value()
-    return value.encode() if isinstance(value, str) else value or b""
+    return record.value() or b""
 
 
 def partition_of(record: Record) -> int:
     """The number of the record's partition."""
-    return int(record.partition() or 0)
+    return record.partition()
 
 
 def position_of(record: Record) -> FramePosition:
     """Where the record stands on its topic."""
-    return FramePosition(partition=partition_of(record), offset=int(record.offset() or 0))
+    return FramePosition(partition=partition_of(record), offset=record.offset())

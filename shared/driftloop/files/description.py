@@ -5,6 +5,14 @@ from typing import Any
 
 _SEPARATORS = {"\t": "a tab", " ": "a space"}
 _FORMATS = {"csv": "CSV", "jsonl": "JSON lines", "json": "JSON", "parquet": "Parquet", "feather": "Feather"}
+_FORMATS |= {
+    "sagemaker": "data capture of SageMaker",
+    "azureml": "Azure ML's data collector",
+    "databricks": "an inference table of Databricks",
+    "vertex": "a request-response log of Vertex AI",
+    "bentoml": "BentoML's monitoring log",
+    "archive": "driftloop's archive",
+}
 
 
 @dataclass(frozen=True, slots=True)

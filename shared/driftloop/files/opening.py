@@ -9,8 +9,9 @@ from driftloop.files.arrow_types import flattened, plain
 from driftloop.files.columns import Typed, cleaned, file_decimal, typed, typed_numbers
 from driftloop.files.description import FileDescription
 from driftloop.files.duck import connect
+from driftloop.files.named.reading import read_named
 from driftloop.files.numbers import Decimal
-from driftloop.files.options import FileOptions
+from driftloop.files.options import FileOptions, Named
 from driftloop.files.parts import Part, read_parts, together
 from driftloop.files.sources import find_sources
 from driftloop.files.table import Table
@@ -25,6 +26,8 @@ def open_table(source: str | Path, options: FileOptions = _DEFAULT) -> Table:
     The table is held in memory; `options.rows` and `options.sample` make it smaller.
     """
     address = str(source)
+    if options.named is not None:
+        return _open_named(address, options.named, options)
     sources = find_sources(address)
     parts = read_parts(sources, options)
     name = sources[0].name if len(sources) == 1 else Path(address.rstrip("/")).name
@@ -45,6 +48,27 @@ def open_table(source: str | Path, options: FileOptions = _DEFAULT) -> Table:
         notes=(*dict.fromkeys(note for part in parts for note in part.notes), *notes),
     )
     return Table(data, description)
+
+
+def _open_named(address: str, form: Named, options: FileOptions) -> Table:
+    """The log of a model server as a table with a row a prediction."""
+    log = read_named(address, form, options.labels)
+    written = log.data if options.rows is None else log.data.slice(0, options.rows)
+    data = _sampled(written, options.sample)
+    description = FileDescription(
+        name=Path(address.rstrip("/")).name,
+        format=form,
+        separator=None,
+        decimal=None,
+        encoding=None,
+        packing=None,
+        rows=data.num_rows,
+        columns=data.num_columns,
+        rows_in_file=written.num_rows,
+        files=log.files,
+        notes=log.notes,
+    )
+    return Table(pa.table({name: data.column(name) for name in data.column_names}), description)
 
 
 def _typed(data: pa.Table, part: Part, options: FileOptions) -> tuple[pa.Table, Decimal, tuple[str, ...]]:

@@ -44,10 +44,11 @@ class Source:
             raise UserError(f"{self.name} may not be read: you lack the permission.", ExitCode.ERROR) from error
 
 
-def find_sources(address: str) -> tuple[Source, ...]:
+def find_sources(address: str, *, all_files: bool = False) -> tuple[Source, ...]:
     """The files at `address`, in the order of their names; raises UserError where there are none.
 
-    Of a folder all files are taken that look like tables; names that begin with `_` or `.` are not.
+    Of a folder all files are taken that look like tables, or with `all_files` whatever their endings; names that begin
+    with `_` or `.` are not.
     """
     import fsspec
 
@@ -56,7 +57,7 @@ def find_sources(address: str) -> tuple[Source, ...]:
     except (ImportError, ValueError) as error:
         raise UserError(f"{address} cannot be opened: {_first_line(error)}.", ExitCode.USAGE) from error
     try:
-        paths = _paths(system, path)
+        paths = _paths(system, path, all_files=all_files)
     except PermissionError as error:
         raise UserError(f"{address} may not be read: you lack the permission.", ExitCode.ERROR) from error
     except OSError as error:
@@ -69,21 +70,21 @@ def find_sources(address: str) -> tuple[Source, ...]:
     )
 
 
-def _paths(system: Any, path: str) -> list[str]:
+def _paths(system: Any, path: str, *, all_files: bool) -> list[str]:
     if any(sign in path for sign in "*[?") and not system.exists(path):
         return sorted(system.glob(path))
     if not system.exists(path):
         return []
     if not system.isdir(path):
         return [path]
-    return sorted(one for one in system.find(path) if _is_table(one, path))
+    return sorted(one for one in system.find(path) if _is_table(one, path, all_files=all_files))
 
 
-def _is_table(path: str, folder: str) -> bool:
+def _is_table(path: str, folder: str, *, all_files: bool) -> bool:
     inside = PurePosixPath(path).parts[len(PurePosixPath(folder).parts) :]
     hidden = any(part.startswith(("_", ".")) for part in inside)
     endings = [ending.lstrip(".").lower() for ending in PurePosixPath(path).suffixes]
-    return not hidden and any(ending in TABLE_ENDINGS for ending in endings)
+    return not hidden and (all_files or any(ending in TABLE_ENDINGS for ending in endings))
 
 
 def _partition(folder: str, path: str) -> dict[str, str]:

@@ -11,6 +11,7 @@ from driftloop.learners.parameters import Parameters
 from driftloop.learners.protocol import Column, Rows
 from driftloop.spec.model_spec import Feature
 from driftloop.spec.numbers import LARGEST
+from driftloop.spec.vectors import vectors_of
 
 Matrix = NDArray[np.float64]
 MAXIMUM_CATEGORIES = 64
@@ -38,6 +39,16 @@ class CategoryColumn(Parameters):
     categories: tuple[str, ...]
 
 
+class VectorColumn(Parameters):
+    """A vector: `width` numeric columns, standardised together by `mean` and `scale`."""
+
+    kind: Literal["vector"] = "vector"
+    name: str
+    width: int
+    mean: float = 0.0
+    scale: float = 1.0
+
+
 class ColumnCoder(Parameters):
     """Makes the matrix of a model's features.
 
@@ -46,16 +57,12 @@ class ColumnCoder(Parameters):
     """
 
     style: Literal["ordinal", "standard"]
-    columns: tuple[NumberColumn | CategoryColumn, ...]
+    columns: tuple[NumberColumn | CategoryColumn | VectorColumn, ...]
 
     @classmethod
     def fit(cls, style: Literal["ordinal", "standard"], features: Mapping[str, Feature], rows: Rows) -> Self:
-        """A coder for `features`, with the moments and categories of `rows`."""
-        columns = [
-            _fit_number(name, _numbers(rows, name)) if feature.kind == "number" else _fit_category(name, rows)
-            for name, feature in features.items()
-        ]
-        return cls(style=style, columns=tuple(columns))
+        """A coder for `features`, with the moments and categories of `rows`; raises ValueError for a text."""
+        return cls(style=style, columns=tuple(_fit(name, feature, rows) for name, feature in features.items()))
 
     def encode(self, rows: Rows) -> Matrix:
         """A float64 matrix, a row each; columns that `rows` lacks count as missing."""
@@ -67,15 +74,22 @@ class ColumnCoder(Parameters):
     @property
     def width(self) -> int:
         """Columns of the matrix."""
+        return sum(self._width(column) for column in self.columns)
+
+    def _width(self, column: NumberColumn | CategoryColumn | VectorColumn) -> int:
+        if isinstance(column, VectorColumn):
+            return column.width
         if self.style == "ordinal":
-            return len(self.columns)
-        return sum(len(c.categories) if isinstance(c, CategoryColumn) else 1 + c.marked for c in self.columns)
+            return 1
+        return len(column.categories) if isinstance(column, CategoryColumn) else 1 + column.marked
 
     def covers(self, features: Mapping[str, Feature]) -> bool:
         """Whether it was fitted for exactly these features."""
         return [(c.name, c.kind) for c in self.columns] == [(name, f.kind) for name, f in features.items()]
 
-    def _blocks(self, column: NumberColumn | CategoryColumn, rows: Rows) -> list[NDArray[Any]]:
+    def _blocks(self, column: NumberColumn | CategoryColumn | VectorColumn, rows: Rows) -> list[NDArray[Any]]:
+        if isinstance(column, VectorColumn):
+            return [_vector_block(column, rows, standard=self.style == "standard")]
         if isinstance(column, CategoryColumn):
             codes = _codes(column, rows)
             if self.style == "ordinal":
@@ -87,6 +101,32 @@ class ColumnCoder(Parameters):
         missing = np.isnan(values)
         standard = np.where(missing, 0.0, np.clip((values - column.mean) / column.scale, -FARTHEST, FARTHEST))
         return [standard, missing.astype(np.float64)] if column.marked else [standard]
+
+
+def _fit(name: str, feature: Feature, rows: Rows) -> NumberColumn | CategoryColumn | VectorColumn:
+    if feature.kind == "text":
+        raise ValueError(f"feature {name} is a text, which this learner cannot read: choose learner lora-text")
+    if feature.kind == "vector":
+        known = _vectors(rows, name, feature.width or 0)
+        known = known[~np.isnan(known)]
+        scale = float(np.std(known)) if len(known) else 0.0
+        mean = float(np.mean(known)) if len(known) else 0.0
+        return VectorColumn(name=name, width=feature.width or 0, mean=mean, scale=scale if scale > 0 else 1.0)
+    return _fit_number(name, _numbers(rows, name)) if feature.kind == "number" else _fit_category(name, rows)
+
+
+def _vectors(rows: Rows, name: str, width: int) -> Matrix:
+    column = rows.features.get(name)
+    if column is None or column.dtype != object:
+        return np.full((len(rows), width), np.nan)
+    return vectors_of(column, width).astype(np.float64)
+
+
+def _vector_block(column: VectorColumn, rows: Rows, *, standard: bool) -> Matrix:
+    values = _vectors(rows, column.name, column.width)
+    if not standard:
+        return values
+    return np.where(np.isnan(values), 0.0, np.clip((values - column.mean) / column.scale, -FARTHEST, FARTHEST))
 
 
 def _numbers(rows: Rows, name: str) -> Matrix:

@@ -40,7 +40,7 @@ def take_in(session: Session, records: Iterable[Record]) -> int:
     """Write records that the view has not seen; how many were new. Unreadable ones are passed over."""
     new = 0
     for record in records:
-        take = _TAKERS.get(str(record.topic()))
+        take = _TAKERS.get(record.topic())
         value = record.value()
         if take is not None and value is not None:
             new += take(session, record, value)
@@ -49,8 +49,8 @@ def take_in(session: Session, records: Iterable[Record]) -> int:
 
 
 def _advance(session: Session, record: Record) -> None:
-    place = {"topic": str(record.topic()), "log_partition": record.partition() or 0}
-    offset = (record.offset() or 0) + 1
+    place = {"topic": record.topic(), "log_partition": record.partition()}
+    offset = record.offset() + 1
     cursor = session.get(CursorRow, tuple(place.values()))
     if cursor is None:
         session.add(CursorRow(**place, next_offset=offset))
@@ -63,8 +63,8 @@ def _shared(message: ControlMessage, record: Record) -> dict[str, Any]:
         "message_id": str(message.message_id),
         "model_id": message.model_id,
         "occurred_at": message.occurred_at,
-        "log_partition": record.partition() or 0,
-        "log_offset": record.offset() or 0,
+        "log_partition": record.partition(),
+        "log_offset": record.offset(),
         "caused_by": [str(cause) for cause in message.caused_by],
         "body": message.to_json().decode(),
     }

@@ -11,6 +11,7 @@ from driftloop.spec.preset_files import challenge_defaults
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,119}$")]
 LabelSource = Literal["user", "system", "pseudo"]
 """Who gave a label: a person, a system of record, or a model that was sure."""
+FeatureKind = Literal["number", "category", "text", "vector", "series"]
 Task = Literal["binary", "multiclass", "regression", "forecast", "multi-field"]
 MONITORS = ("shape", "share", "location", "spread", "missing", "outliers")
 """The tests that watch a model's columns unless its spec says otherwise."""
@@ -19,8 +20,11 @@ MONITORS = ("shape", "share", "location", "spread", "missing", "outliers")
 class Feature(SpecPart):
     """An input column. `expression` derives it from other features (`spray_rate * speed / 1000`)."""
 
-    kind: Literal["number", "category", "series"] = "number"
-    """A number, a category (text, or a boolean), or a series: a list of numbers, null where it has a gap."""
+    kind: FeatureKind = "number"
+    """A number, a category (a word, or a boolean), a text in any language, a vector: a list of numbers of a fixed
+    length, as an embedding is, or a series: a list of numbers in time order, null where it has a gap."""
+    width: int | None = Field(default=None, ge=2, le=4096)
+    """Of a vector, how many numbers it has."""
     span: Literal["past", "horizon"] = Field(default="past", exclude_if=lambda span: span == "past")
     """Of a series: its past up to the forecast, or what is known beforehand of each step that is forecast."""
     expression: str | None = None
@@ -35,6 +39,14 @@ class Feature(SpecPart):
     def _only_numbers_have_seasons(self) -> Self:
         if self.season is not None and self.kind != "number":
             raise ValueError("only a feature of kind number has a season")
+        return self
+
+    @model_validator(mode="after")
+    def _vectors_have_a_width(self) -> Self:
+        if (self.kind == "vector") != (self.width is not None):
+            raise ValueError("width says how many numbers a feature of kind vector has, and no other has it")
+        if self.kind in ("text", "vector") and self.expression is not None:
+            raise ValueError("only a number is derived by an expression, not a text or a vector")
         return self
 
 
@@ -129,6 +141,27 @@ class LearnerChoice(SpecPart):
     """Passed to the learner; it refuses unknown ones."""
 
 
+BY_PROGRAM = frozenset({"command", "ray", "kubernetes-job"})
+"""Executors that run one of the trainer's commands."""
+
+
+class ClusterJob(SpecPart):
+    """What the job of a run needs on a cluster. Memory and time are `memory_limit_mb` and `time_limit_seconds`."""
+
+    cpus: float = Field(default=1.0, gt=0)
+    """Processor cores."""
+    gpus: int = Field(default=0, ge=0)
+    """Accelerators."""
+    image: str | None = Field(default=None, min_length=1, max_length=300)
+    """Kubernetes: the container's image. The trainer's settings say which may be named."""
+    gpu_resource: str = "nvidia.com/gpu"
+    """Kubernetes: the resource that counts accelerators."""
+    node_selector: dict[str, str] = Field(default_factory=dict)
+    """Kubernetes: labels of the machines that may run it."""
+    tolerates: tuple[str, ...] = ()
+    """Kubernetes: taints that it tolerates, by key (machines with accelerators are often tainted)."""
+
+
 class TrainingRule(SpecPart):
     """Which rows a training run gets."""
 
@@ -156,16 +189,23 @@ class TrainingRule(SpecPart):
     """A run that takes longer is ended and fails."""
     memory_limit_mb: int = Field(default=8192, ge=128)
     """Memory of the training process; of a command, resident memory of all its processes together."""
-    executor: Literal["child", "command", "external"] = "child"
+    executor: Literal["child", "command", "ray", "kubernetes-job", "external"] = "child"
     """Who trains: `child`: the learner, in a process of the trainer; `command`: a program that the trainer's
-    settings name; `external`: a system that reads `training-requests` and answers on `training-answers`."""
+    settings name; `ray`, `kubernetes-job`: that program as a job on a cluster; `external`: a system that reads
+    `training-requests` and answers on `training-answers`."""
     entry: Name | None = None
-    """With executor command: which of the trainer's commands. Its settings say what that runs."""
+    """With executor command, ray or kubernetes-job: which of the trainer's commands. The settings say what it runs."""
+    cluster: ClusterJob = ClusterJob()
+    """With executor ray or kubernetes-job: what the job needs."""
 
     @model_validator(mode="after")
     def _commands_are_named(self) -> Self:
-        if (self.executor == "command") != (self.entry is not None):
-            raise ValueError("training.entry names the command of executor command, and of no other")
+        if (self.executor in BY_PROGRAM) != (self.entry is not None):
+            raise ValueError(
+                "training.entry names the command of executor command, ray or kubernetes-job, and of no other"
+            )
+        if (self.executor == "kubernetes-job") != (self.cluster.image is not None):
+            raise ValueError("training.cluster.image names the image of executor kubernetes-job, and of no other")
         return self
 
     @model_validator(mode="after")

@@ -153,14 +153,19 @@ class Safeguards(SpecPart):
 
 class Window(SpecPart):
     """Which rows a run learns from: the last `rows` (None: the spec's maximum), none older than
-    `seconds`. With `onset`, rows since the drift began are learnt from first."""
+    `seconds`. With `onset`, a run that a drift signal asks for learns the rows since the drift began, and
+    of the older ones only so many that they are `replay_share` of its rows."""
 
     rows: int | None = Field(default=None, ge=2)
     """Most rows; none: `training.maximum_rows` of the spec."""
     seconds: float | None = Field(default=None, gt=0)
     """Greatest age of a row."""
     onset: bool = True
-    """Learn first from the rows since the drift began."""
+    """Whether a run that a drift signal asks for goes by the rows since the drift began; else it learns the whole
+    window."""
+    replay_share: float = Field(default=0.5, ge=0, lt=1)
+    """With onset: which share of such a run's rows is from before the drift, evenly spread over the window, so that
+    what is still true is not forgotten. Where the rows since are fewer than a run needs, older ones fill up."""
 
 
 class Policy(SpecPart):
@@ -182,6 +187,9 @@ class Policy(SpecPart):
     """How a new version is proven, as far as the spec's own `challenge` does not say."""
     combined_weights: dict[str, float] | None = None
     """Weights of the metric `combined_score`; none: those of preset metrics-forecast."""
+    combined_limit: float | None = Field(default=None, gt=0)
+    """Above it the metric `combined_score` raises a signal of kind `combined`, once until it has fallen well below
+    again. The signal is a warning and asks for no run by itself; it is not under the budget of false alarms."""
 
     @field_validator("challenge")
     @classmethod

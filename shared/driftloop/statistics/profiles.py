@@ -19,6 +19,7 @@ from driftloop.spec.model_spec import ModelSpec
 from driftloop.spec.numbers import bounded
 from driftloop.statistics.columns import column_profile, numeric_profile
 from driftloop.statistics.dependence import lag_correlation
+from driftloop.statistics.embeddings import embedding_profile
 from driftloop.statistics.forecasts import rows_a_horizon
 from driftloop.statistics.joint import joint_profile
 from driftloop.statistics.loss_blocks import block_profile
@@ -98,7 +99,9 @@ def make_profile(  # noqa: PLR0917 - model, data and losses in the order in whic
     """
     if spec.forecast is not None:
         rows, predictions = watched_rows(spec, rows), watched_predictions(spec, predictions)
-    columns = {name: rows.features[name] for name, feature in spec.features.items() if feature.monitored}
+    monitored = {name: feature for name, feature in spec.features.items() if feature.monitored}
+    embedded = {name: feature for name, feature in monitored.items() if feature.kind in ("text", "vector")}
+    columns = {name: rows.features[name] for name in monitored if name not in embedded}
     profiles = {name: column_profile(column) for name, column in columns.items()}
     columns = {name: bounded(column) if column.dtype.kind == "f" else column for name, column in columns.items()}
     numeric = {name: found for name, found in profiles.items() if isinstance(found, NumericProfile)}
@@ -114,6 +117,7 @@ def make_profile(  # noqa: PLR0917 - model, data and losses in the order in whic
         numeric=numeric,
         seasonal=seasonal,
         categorical={name: found for name, found in profiles.items() if isinstance(found, CategoricalProfile)},
+        embeddings={name: embedding_profile(feature, rows.features[name]) for name, feature in embedded.items()},
         predictions={name: column_profile(column) for name, column in predictions.fields.items()},
         labels={name: column_profile(column) for name, column in rows.labels.items()},
         confidence=None if predictions.confidence is None else numeric_profile(predictions.confidence),

@@ -10,11 +10,13 @@ from tests.chaos.cases.detection import DetectionCase
 from tests.chaos.cases.ingestion import IngestionCase
 from tests.chaos.cases.scoring import ScoringCase
 from tests.chaos.cases.training import TrainingCase
+from tests.chaos.cases.translation import TranslationCase
 
 CASES: dict[str, Callable[[], Case]] = {
     "counter-keyed": lambda: CounterCase("keyed"),
     "counter-snapshot": lambda: CounterCase("snapshot"),
     "outcome_ingestion": IngestionCase,
+    "outcome_translate": TranslationCase,
     "outcome_archive": ArchiveCase,
     "drift_detection": DetectionCase,
     "retrain_coordinator": CoordinationCase,

@@ -65,7 +65,7 @@ class CounterCase:
         if verdict.control:  # its state and offsets were not written together, and say nothing of each other
             transport.new_writer = WithoutTransactions
         transport._prepare_topics()
-        transport._consumer = group_consumer(world.kafka, self._settings.group)
+        transport._consume(group_consumer(world.kafka, self._settings.group))
         for number in range(4):
             restore(core, self._settings, transport, number)
         transport.close()

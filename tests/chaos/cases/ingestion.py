@@ -78,13 +78,13 @@ class IngestionCase:
     def check(self, world: World, verdict: Verdict) -> None:
         sent = _Sent(world.sent)
         rows = [row for record in self._read(world, OUTCOME_FRAMES) for row in rows_of(record)]
-        events = Counter((row["prediction_id"], _kind(row["event"])) for row in rows)
+        events = Counter((row["prediction_id"], kind_of(row["event"])) for row in rows)
         labelled = Counter(row["prediction_id"] for row in rows if row["event"] in ("outcome", "label"))
         verdict.compare(sent.good, [name for name, kind in events.elements() if kind == "row"])
         verdict.compare(sent.labelled, list(labelled.elements()))
         buried = [record.value() for record in self._read(world, DEAD_LETTERS)]
         verdict.compare(sent.bad, buried)
-        places = [(row["model_id"], row["prediction_id"]) for row in rows if _kind(row["event"]) == "row"]
+        places = [(row["model_id"], row["prediction_id"]) for row in rows if kind_of(row["event"]) == "row"]
         verdict.order([((m, partition_of(name, PARTITIONS)), int(name.split("-")[1])) for m, name in places])
         verdict.state_errors += self._state_errors(world, sent)
 
@@ -145,7 +145,7 @@ def _label(number: int) -> Input:
     return Input(PREDICTION_LABELS, f"p-{number}", json.dumps(label).encode())
 
 
-def _kind(event: str) -> str:
+def kind_of(event: str) -> str:
     return "row" if event in ("prediction", "outcome") else event
 
 

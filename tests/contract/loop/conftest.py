@@ -1,4 +1,4 @@
-"""Two worlds in which the same promises of the loop are held: memory, and the real Kafka."""
+"""Three worlds in which the same promises of the loop are held: memory, the simulated Kafka, and the real one."""
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -6,6 +6,12 @@ from typing import Any, Protocol
 
 import pytest
 from confluent_kafka.admin import NewTopic
+from tests.simulation.broker.partition_log import Entry
+from tests.simulation.cases.counter import CounterCase
+from tests.simulation.cases.parts import committed
+from tests.simulation.plan import plan_of
+from tests.simulation.virtual import simulated
+from tests.simulation.world import World as SimulatedKafka
 
 from driftloop.in_memory.log import KilledError, MemoryLog
 from driftloop.in_memory.loop import MemoryLoop
@@ -13,6 +19,7 @@ from driftloop.kafka.admin.quiescence import Quiescence
 from driftloop.kafka.admin.topics import create_topics
 from driftloop.kafka.clients.clients import admin_client, plain_producer
 from driftloop.kafka.clients.log_reader import LogReader
+from driftloop.kafka.clients.partitioner import partition_of
 from driftloop.kafka.loop.kafka_transport import KafkaTransport
 from driftloop.kafka.loop.loop import Loop
 from driftloop.kafka.loop.transport import AbortedError, Position, Write
@@ -208,10 +215,71 @@ class KafkaWorld:
             loop._transport.close()
 
 
-@pytest.fixture(params=["memory", pytest.param("kafka", marks=pytest.mark.broker)])
+class SimulatedWorld:
+    """The loop with Kafka's own transport over simulated clients, without faults but for those that a test asks for."""
+
+    def __init__(self) -> None:
+        self.clock = FakeClock()
+        self._world = SimulatedKafka(plan_of(1), CounterCase(1, 0, 1))
+        self._world.active = self._world.cruel = False
+        self._cluster, self._groups = self._world.cluster, set()
+        for topic in TOPICS:
+            self._cluster.create(topic, PARTITIONS)
+
+    def send(self, topic: str, key: str, value: bytes, partition: int | None = None) -> None:
+        number = partition_of(key, PARTITIONS) if partition is None else partition
+        self._cluster.log((topic, number)).append(Entry(key.encode(), value, (), self._world.wall_ms))
+
+    def loop(self, core: Counter, settings: LoopSettings, replica: int = 0, batch_size: int = 100) -> Loop:
+        kafka = KafkaSettings(replica=replica, batch_size=batch_size, poll_timeout_ms=10)
+        transport = FaultyTransport(settings, kafka)
+        transport.faults = []
+        loop = Loop(core, settings, kafka, clock=self.clock, transport=transport)
+        loop.start()
+        self._groups.add((settings.group, settings.inputs))
+        return loop
+
+    def fail_next(self, loop: Loop, *faults: BaseException) -> None:
+        loop._transport.faults.extend(faults)
+
+    def settle(self, *loops: Loop, until: Callable[[], bool] = lambda: True) -> None:
+        for _ in range(20_000):
+            busy = sum(loop.step() for loop in loops)
+            if (
+                not busy
+                and until()
+                and not self._cluster.undecided
+                and all(self.caught_up(*group) for group in self._groups)
+            ):
+                return
+        raise AssertionError("it never came to rest")
+
+    def kill(self, loop: Loop) -> None:
+        loop._transport.close()
+
+    def leave(self, loop: Loop) -> None:
+        loop.finish()
+        loop._transport.close()
+
+    def read(self, topic: str) -> list[Record]:
+        while self._cluster.owed:
+            self._cluster.write_marker(0.0)
+        return committed(self._world, topic)
+
+    def caught_up(self, group: str, topics: Sequence[str]) -> bool:
+        offsets = self._cluster.group(group).offsets
+        ends = {(t, number): log.end for t in topics for number, log in enumerate(self._cluster.topics[t])}
+        return all(offsets.get(position, (0, ""))[0] == end for position, end in ends.items())
+
+
+@pytest.fixture(params=["memory", "simulated", pytest.param("kafka", marks=pytest.mark.broker)])
 def world(request: pytest.FixtureRequest) -> Iterator[World]:
     if request.param == "memory":
         yield MemoryWorld()
+        return
+    if request.param == "simulated":
+        with simulated():
+            yield SimulatedWorld()
         return
     kafka_world = KafkaWorld(request.getfixturevalue("kafka"))
     yield kafka_world

@@ -24,7 +24,7 @@ def test_an_error_is_one_sentence_and_a_code(monkeypatch, capsys, error, code, w
     def raise_it():
         raise error
 
-    monkeypatch.setattr(main, "app", raise_it)
+    monkeypatch.setattr(main, "command_line", lambda _: raise_it)
     monkeypatch.setattr(main.signal, "signal", lambda *_: None)
     with pytest.raises(SystemExit) as end:
         main.main()

@@ -15,6 +15,8 @@ from driftloop.in_memory.loop import MemoryLoop
 from driftloop.kafka.settings import LoopSettings
 from driftloop.processor import Processor, Record
 from driftloop.spec.model_source import ModelSource
+from operations_console import app as console
+from operations_console.core.mirror.processor import Mirror, Seen
 from outcome_ingestion import app as ingestion
 from outcome_ingestion.core.archive.archiving import Archive
 from outcome_ingestion.core.ingest import Ingest
@@ -56,7 +58,16 @@ class NoExecutor:
     def reports(self):
         return ()
 
+    def cancel(self, run) -> None: ...
+
     def keep(self, run_ids) -> None: ...
+
+
+class NoRegistry:
+    def put(self, model, versions, history) -> Seen:
+        return Seen()
+
+    def look(self, model, versions) -> None: ...
 
 
 class NoSink:
@@ -83,6 +94,7 @@ SERVICES = {
     "detection": Service(DriftDetection, detection.LOOP),
     "coordinator": Service(Coordinator, coordination.LOOP),
     "training": Service(lambda: TrainingRuns(NoExecutor()), trainer.TRAIN),
+    "mirror": Service(lambda: Mirror(NoRegistry()), console.MIRROR),
     "scoring": Service(lambda: ChallengeScoring(NoShelf(), NoFrames(), NoRows()), trainer.SCORE),
 }
 

@@ -92,6 +92,11 @@ class Stream:
             f"{LABEL}ok": pa.array(part["ok"], pa.string() if part["ok"].dtype == object else pa.float64()),
             f"{SEGMENT}site": pa.array(part["site"], pa.string()),
         }
+        arrays |= {  # further targets
+            name: pa.array(values, pa.string() if values.dtype == object else pa.float64())
+            for name, values in part.items()
+            if name.startswith((PREDICTION, LABEL))
+        }
         header = FrameHeader(
             model_id=MODEL, spec_version=spec_version, rows=count, first_at=min(moments), last_at=max(moments)
         )

@@ -14,9 +14,10 @@ from driftloop.statistics.losses import row_losses
 TASKS = ("multiclass", "regression", "multi-field")
 # To import torch alone takes seconds.
 NAMES = [
-    pytest.param(name, marks=[pytest.mark.slow] if name in ("torch-mlp", "online-net") else [])
+    pytest.param(name, marks=[pytest.mark.slow] if name in ("torch-mlp", "online-net", "lora-text") else [])
     for name in learner_names()
-    if name not in ("onnx", "tft")  # one takes in what others trained, one learns series (test_every_forecaster)
+    # Three train nothing: they take in what others trained. One learns series (test_every_forecaster).
+    if name not in {"onnx", "open-inference", "skops", "tft"}
 ]
 pytestmark = pytest.mark.parametrize("name", NAMES)
 

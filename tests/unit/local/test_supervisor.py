@@ -74,6 +74,7 @@ def test_stop_ends_every_process(tmp_path):
 def test_the_services_of_a_loop_are_still_when_their_own_inputs_are_read():
     from drift_detection import app as detection
     from driftloop.tools.local.programs import BESIDE_INPUTS, GROUP_INPUTS
+    from operations_console.app import MIRROR
     from outcome_ingestion import app as ingestion
     from retrain_coordinator import app as coordinator
     from trainer_worker import app as trainer
@@ -84,6 +85,6 @@ def test_the_services_of_a_loop_are_still_when_their_own_inputs_are_read():
         for value in vars(module).values()
         if type(value).__name__ == "LoopSettings"
     ]
-    assert {one.group: set(one.inputs) for one in declared} == {
+    assert {one.group: set(one.inputs) for one in [*declared, MIRROR]} == {
         g: set(t) for g, t in {**GROUP_INPUTS, **BESIDE_INPUTS}.items()
     }

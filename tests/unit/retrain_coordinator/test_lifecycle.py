@@ -122,3 +122,7 @@ def test_a_version_has_its_seed_whatever_frames_its_rows_came_in(story):
     assert cut.requests[-1].data.until != whole.requests[-1].data.until
     assert [request.seed for request in cut.requests] == [request.seed for request in whole.requests]
     assert len({request.seed for request in whole.requests}) == len(whole.requests)
+
+
+def test_the_measured_cost_of_a_run_is_kept(story):
+    assert story().first_version().state.payoff.run_cpu_seconds == 1.0

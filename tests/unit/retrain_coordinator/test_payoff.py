@@ -11,6 +11,7 @@ from retrain_coordinator.core.payoff.rule import (
     PayoffState,
     began_serving,
     ended_training,
+    measured,
     observe,
     price_of,
     verdict,
@@ -207,3 +208,14 @@ def stationary(seed, *, rows, price):
 @pytest.mark.parametrize("seed", range(3))
 def test_where_nothing_changes_hardly_anything_is_trained(seed):
     assert stationary(seed, rows=100_000, price=100.0) <= 1
+
+
+def test_where_time_has_a_worth_a_run_costs_what_runs_were_measured_to_take():
+    rule = PayoffRule(price=20.0, decision_rows=25, loss_per_cpu_hour=3600.0)
+    assert price_of(serving(), rule) == 20.0, "none has ended"
+    cheap, dear = measured(serving(), 2.0), measured(measured(serving(), 100.0), 300.0)
+    assert (price_of(cheap, rule), price_of(dear, rule)) == (2.0, 200.0)
+    before, owed = {"twin": [0.2] * 20, "fresh500": [0.2] * 20}, {"twin": [0.6] * 3, "fresh500": [0.2] * 3}
+    states = [fed(fed(one, [0.1] * 20, rule=rule, **before), [0.5] * 3, rule=rule, **owed) for one in (cheap, dear)]
+    assert [action(one, rule) for one in states] == ["retrain", "wait"]
+    assert price_of(dear, RULE) == 20.0, "without a worth, nothing depends on how fast a machine is"

@@ -26,6 +26,7 @@ class ToldExecutor:
     def __init__(self) -> None:
         self.started: list[Run] = []
         self.told: dict[UUID, list[Report]] = {}
+        self.cancelled: list[UUID] = []
 
     def start(self, run: Run) -> None:
         if run.run_id not in self.told:
@@ -37,6 +38,9 @@ class ToldExecutor:
 
     def reports(self):
         return [(run_id, report) for run_id, reports in self.told.items() for report in reports]
+
+    def cancel(self, run: Run) -> None:
+        self.cancelled.append(run.run_id)
 
     def keep(self, run_ids: frozenset[UUID]) -> None:
         self.told = {run_id: reports for run_id, reports in self.told.items() if run_id in run_ids}

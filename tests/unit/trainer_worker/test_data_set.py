@@ -7,6 +7,8 @@ import pytest
 
 from driftloop.archive.rows import ArchivedRows
 from driftloop.archive.schema import ARCHIVE_SCHEMA
+from driftloop.contracts.message import FramePosition
+from driftloop.contracts.training_requests import DataRule
 from driftloop.spec.model_spec import Feature, ModelSpec, TargetField
 from trainer_worker.adapters.data_set import data_set
 
@@ -42,3 +44,14 @@ def test_rows_that_are_learnt_from_keep_the_times_of_their_predictions(archived:
     first = int(FIRST.timestamp() * 1000)
     assert data.predicted_at.tolist() == [first + 900_000 * row for row in range(40) if row != 2]
     assert len(data.predicted_at) == len(data.rows)
+
+
+def test_what_is_described_and_hashed_is_the_mix_that_is_learnt(archived: ArchivedRows) -> None:
+    spec = ModelSpec(model_id="gate", task="binary", features={"load": Feature()}, target={"ok": TargetField()})
+    until = FramePosition(partition=0, offset=99)
+    whole = data_set(archived, spec, DataRule(until=until, rows=40))
+    mixed = data_set(archived, spec, DataRule(until=until, rows=40, fresh_rows=10, replay_rows=5))
+    assert (len(whole.rows), len(mixed.rows)) == (39, 15)
+    assert mixed.described.rows == 15
+    assert mixed.described.sha256 != whole.described.sha256
+    assert mixed.predicted_at[-10:].tolist() == whole.predicted_at[-10:].tolist()

@@ -9,7 +9,7 @@ from driftloop.contracts.message import FramePosition
 from driftloop.contracts.training_requests import DataRule
 from driftloop.spec.model_spec import TrainingRule
 from trainer_worker.core.train.reuse import Tried, choose, judged_rows
-from trainer_worker.core.train.split import PSEUDO_SHARE, doubtful, label_weights, split_rows
+from trainer_worker.core.train.split import PSEUDO_SHARE, doubtful, label_weights, mixed_rows, split_rows
 
 UNTIL = FramePosition(partition=0, offset=1)
 
@@ -38,6 +38,23 @@ def test_of_fresh_rows_the_share_is_taken_from_the_fresh_ones():
 def test_older_rows_are_mixed_in_evenly_beside_the_fresh_ones():
     split = split_rows(rule(fresh_rows=20, replay_rows=5), pseudo_at(100))
     assert split.everything.tolist() == [0, 20, 40, 59, 79, *range(80, 100)]
+
+
+def test_a_mix_holds_out_what_the_whole_would_and_half_of_the_fresh_rows_at_most():
+    few = split_rows(rule(rows=5000, fresh_rows=100, replay_rows=100), pseudo_at(5000))
+    assert len(few.everything) == 200, "100 of 5,000 fresh rows do not have all 5,000 learnt"
+    assert few.held_out.tolist() == list(range(4950, 5000))
+    many = split_rows(rule(rows=5000, fresh_rows=4000, replay_rows=400), pseudo_at(5000))
+    assert len(many.held_out) == 1000
+
+
+@given(there=st.integers(1, 300), fresh=st.integers(1, 300), replay=st.integers(1, 300))
+def test_a_mix_of_a_mix_is_the_same(there, fresh, replay):
+    one = rule(fresh_rows=fresh, replay_rows=replay)
+    mixed = mixed_rows(one, there)
+    assert mixed[mixed_rows(one, len(mixed))].tolist() == mixed.tolist()
+    assert set(range(max(0, there - fresh), there)) <= set(mixed.tolist())
+    assert len(mixed) == min(there, min(fresh, there) + min(replay, max(0, there - fresh)))
 
 
 def test_pseudo_labels_are_never_held_out():

@@ -174,6 +174,7 @@ def test_cancel_ends_the_models_runs_with_the_persons_reason(core, executor, mak
     effects = core.process([as_record(command)], NOW)
     (result,) = results(effects)
     assert (result.status, result.failure) == ("cancelled", "cancelled by ada: wrong spec")
+    assert executor.cancelled == [request.message_id], "what it began elsewhere ends too"
     core.wake(NOW)
     assert not executor.holds(request.message_id)
 
@@ -197,6 +198,7 @@ def test_a_revoked_partition_takes_its_runs_along(core, executor, make_request, 
     core.process([as_record(make_request())], NOW)
     core.revoke(0)
     assert executor.told == {}
+    assert executor.cancelled == [], "whoever has the partition now goes on with what was begun elsewhere"
     assert core.wake(NOW + timedelta(seconds=1)).wake_at is None
 
 

@@ -49,11 +49,13 @@ class Counted:
     ordinals: Ints
     """(1 + segment fields) × rows: the place of each row among those that a monitor has counted of its version,
     first the whole model's; −1 where none has."""
+    measures: Floats
+    """What was measured of them, where their labels do not tell it: of models with several targets."""
 
     def take(self, which: slice | NDArray[Any]) -> Self:
         """Some of the rows."""
         columns = (self.numbers[which], self.lag[which], self.losses[which], self.labels[which])
-        return type(self)(*columns, self.ordinals[:, which])
+        return type(self)(*columns, self.ordinals[:, which], self.measures[:, which])
 
     def joined(self, other: Self) -> Self:
         """These rows and `other`'s after them."""
@@ -63,6 +65,7 @@ class Counted:
             np.concatenate((self.losses, other.losses)),
             np.concatenate((self.labels, other.labels)),
             np.concatenate((self.ordinals, other.ordinals), axis=1),
+            np.concatenate((self.measures, other.measures), axis=1),
         )
 
 
@@ -76,26 +79,29 @@ class Revision:
     losses: Floats
     labels: Floats
     ordinals: Ints
+    measures: Floats
 
 
 class CountedRows:
     """The newest labelled rows of a model by their prediction ids; bounded by `KEPT`.
 
     >>> seen = CountedRows(segment_fields=0)
-    >>> rows = Counted(np.arange(2), np.zeros(2, np.int64), np.array([0.0, 1.0]), np.zeros(2), np.arange(2)[None, :])
+    >>> numbers, none = np.arange(2), np.zeros((0, 2))
+    >>> rows = Counted(numbers, np.zeros(2, np.int64), np.array([0.0, 1.0]), np.zeros(2), numbers[None, :], none)
     >>> seen.push(pa.array(["a", "b"]), rows)
-    >>> found = seen.correct(["b", "z"], np.zeros(2), np.ones(2), newest=np.array([1, 1]), unjudged=np.array([9, 9]))
+    >>> found = seen.correct(["b", "z"], np.zeros(2), np.ones(2), none, np.array([1, 1]), np.array([9, 9]))
     >>> found.places.tolist(), found.losses.tolist(), found.ordinals.tolist()
     ([0], [1.0], [[1]])
     """
 
-    def __init__(self, segment_fields: int) -> None:
-        self._scopes = segment_fields + 1
+    def __init__(self, segment_fields: int, measures: int = 0) -> None:
+        self._scopes, self._measures = segment_fields + 1, measures
         self._hashes = np.zeros(0, np.int64)
         self._unread: list[pa.Array] = []
         """Ids of the newest rows that have not been hashed: hardly a frame has a correction in it."""
         none = np.zeros(0, np.int64)
-        self._rows = Counted(none, none, np.zeros(0), np.zeros(0), np.zeros((self._scopes, 0), np.int64))
+        places, measured = np.zeros((self._scopes, 0), np.int64), np.zeros((measures, 0))
+        self._rows = Counted(none, none, np.zeros(0), np.zeros(0), places, measured)
 
     def __len__(self) -> int:
         return len(self._rows.numbers)
@@ -124,8 +130,10 @@ class CountedRows:
                 self._unread.insert(0, oldest.take(pa.array(np.arange(gone, len(oldest)))))
             gone -= len(oldest)
 
-    def correct(self, ids: Sequence[str], losses: Floats, labels: Floats, newest: Ints, unjudged: Ints) -> Revision:
-        """Put corrected losses and labels in place of those counted; gives what they replace.
+    def correct(  # noqa: PLR0917 - parallel columns of the corrections
+        self, ids: Sequence[str], losses: Floats, labels: Floats, measures: Floats, newest: Ints, unjudged: Ints
+    ) -> Revision:
+        """Put corrected losses, labels and measures in place of those counted; gives what they replace.
 
         `newest` is, for each correction, the number of the newest labelled row before it: what decides whether
         it is in time. From number `unjudged` on, rows waited for their version to be judged when it came; in a
@@ -134,20 +142,23 @@ class CountedRows:
         """
         place_of = dict(zip(self._read().tolist(), range(len(self)), strict=True))
         rows, found, at = self._rows, [], []
-        before: list[tuple[float, float]] = []
+        before: list[tuple[float, ...]] = []
         for place, key in enumerate(_hashed(ids).tolist()):
             row = place_of.get(key)
             if row is None or not newest[place] - KEPT < rows.numbers[row] < unjudged[place]:
                 continue
             found.append(place)
             at.append(row)
-            before.append((float(rows.losses[row]), float(rows.labels[row])))
+            before.append((float(rows.losses[row]), float(rows.labels[row]), *rows.measures[:, row].tolist()))
             rows.losses[row], rows.labels[row] = losses[place], labels[place]
+            rows.measures[:, row] = measures[:, place]
         which = np.array(at, dtype=np.intp)
-        replaced = np.array(before, dtype=np.float64).reshape(-1, 2)
+        replaced = np.array(before, dtype=np.float64).reshape(-1, 2 + self._measures).T
         ordinals = rows.ordinals[:, which]
         places = np.array(found, dtype=np.intp)
-        return Revision(places, rows.numbers[which], rows.lag[which], replaced[:, 0], replaced[:, 1], ordinals)
+        losses_before, labels_before, *others = replaced
+        measured = np.array(others, dtype=np.float64).reshape(self._measures, len(at))
+        return Revision(places, rows.numbers[which], rows.lag[which], losses_before, labels_before, ordinals, measured)
 
     def _read(self) -> Ints:
         """The hashes of all rows."""
@@ -159,15 +170,21 @@ class CountedRows:
         """The rows, packed as text."""
         rows = self._rows
         steps = [np.diff(column, prepend=0) for column in (rows.numbers, *rows.ordinals)]
-        return [_packed(column) for column in (self._read(), rows.lag, rows.losses, rows.labels, *steps)]
+        columns = (self._read(), rows.lag, rows.losses, rows.labels, *steps, *rows.measures)
+        return [_packed(column) for column in columns]
 
     def restore(self, state: list[str]) -> None:
-        """Take them up again."""
+        """Take them up again; none of a snapshot that does not tell what was measured of them."""
+        begin = 5 + self._scopes
+        if len(state) != begin + self._measures:
+            return
         columns = [np.frombuffer(_unpacked(text), dtype="<i8").astype(np.int64) for text in state]
         self._hashes, self._unread = columns[0], []
-        numbers, *ordinals = (np.cumsum(column) for column in columns[4:])
+        numbers, *ordinals = (np.cumsum(column) for column in columns[4:begin])
+        measures = np.array([column.view(np.float64) for column in columns[begin:]])
         losses, labels = (column.view(np.float64) for column in columns[2:4])
-        self._rows = Counted(numbers, columns[1], losses, labels, np.array(ordinals, np.int64))
+        measured = measures.reshape(self._measures, len(numbers))
+        self._rows = Counted(numbers, columns[1], losses, labels, np.array(ordinals, np.int64), measured)
 
 
 def _hashed(ids: Sequence[str]) -> Ints:

@@ -105,6 +105,14 @@ class LabelledRows:
             {name: pa.concat_arrays([column, other.targets[name]]) for name, column in self.targets.items()},
         )
 
+    def measured(self, measures: int) -> Self:
+        """With so many measures: those that an earlier release did not take are gaps."""
+        lacking = measures - len(self.measures)
+        if lacking <= 0:
+            return self
+        gaps = np.full((lacking, len(self)), np.nan)
+        return replace(self, measures=np.concatenate((self.measures, gaps)))
+
     def to_state(self) -> list[Any]:
         """For JSON."""
         segments = [[name, codes.tolist(), values] for name, codes, values in self.segments]

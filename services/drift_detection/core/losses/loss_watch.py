@@ -15,7 +15,17 @@ from drift_detection.core.losses.blocks import LossBlocks
 from drift_detection.core.losses.corrections import KEPT, NOT_COUNTED, Counted, CountedRows, Revision
 from drift_detection.core.losses.judging import ScopedLosses
 from drift_detection.core.losses.labelled_rows import LabelledRows, LazyIds
-from drift_detection.core.losses.measures import Floats, labels_of, learn_classes, quality, quality_before
+from drift_detection.core.losses.measures import (
+    LAG,
+    Floats,
+    labels_of,
+    learn_classes,
+    measures_of,
+    quality,
+    quality_before,
+    remembered,
+    remembered_measures,
+)
 from drift_detection.core.losses.turns import Turn, turns
 from drift_detection.core.monitors.error_monitor import Alarm
 from drift_detection.core.monitors.monitor import ModelMonitor
@@ -26,8 +36,6 @@ from drift_detection.core.rows import FrameRows, places_of
 from driftloop.codec.frames import LABEL
 
 Which = NDArray[np.intp]
-LAG = 1
-"""Place of `lag_seconds` among the measures of a labelled row."""
 
 
 class LossWatch:
@@ -42,7 +50,7 @@ class LossWatch:
         """Mean loss before the last harm of the whole model."""
         self.maturity = Maturity(spec.label_delay.expected_seconds)
         self.blocks = LossBlocks(spec.detection.loss_block_rows)
-        self.counted = CountedRows(len(spec.segments))
+        self.counted = CountedRows(len(spec.segments), remembered_measures(spec))
         self.sharing = VersionSharing(roster)
         self.too_late = 0
         """Corrections of rows that are remembered no longer, or never were: rows of a version that is not judged."""
@@ -62,7 +70,7 @@ class LossWatch:
             if self._waiting is not None:
                 self.sharing.unjudged["spec_changed"] += len(self._waiting)
             self._waiting = None
-            self.counted = CountedRows(len(spec.segments))
+            self.counted = CountedRows(len(spec.segments), remembered_measures(spec))
             self.history = LossHistory()
         if "target" in changed:
             self.harmed_from = 0.0
@@ -168,7 +176,8 @@ class LossWatch:
     def _remember(self, judged: LabelledRows, ordinals: NDArray[np.int64]) -> None:
         """Keep what a correction in this frame or a later one may ask for."""
         newest = slice(0 if self._keeps_all else max(len(judged) - KEPT, 0), None)
-        rows = Counted(judged.rows, judged.lag, judged.losses, judged.labels, ordinals)
+        measured = remembered(self._roster.spec, judged.measures)
+        rows = Counted(judged.rows, judged.lag, judged.losses, judged.labels, ordinals, measured)
         self.counted.push(judged.kept_ids(newest), rows.take(newest))
 
     def _push_scope(
@@ -223,7 +232,8 @@ class LossWatch:
         for first, believed in reversed(self._waited):
             unjudged[newest < believed] = first
         labels = labels_of(rows, corrected, measures)
-        replaced = self.counted.correct(ids, rows.losses[corrected], labels, newest, unjudged)
+        kept = remembered(self._roster.spec, measures)
+        replaced = self.counted.correct(ids, rows.losses[corrected], labels, kept, newest, unjudged)
         self.too_late += len(corrected) - len(replaced.places)
         if len(replaced.places):
             self._revise(rows, corrected[replaced.places], measures[:, replaced.places], replaced, found)
@@ -231,7 +241,7 @@ class LossWatch:
     def _revise(self, rows: FrameRows, which: Which, new: Floats, replaced: Revision, found: Findings) -> None:
         self.maturity.revise(rows.predicted_at[which], replaced.losses, rows.losses[which])
         new[LAG] = replaced.lag / 1000  # how late a label was is told by the first one
-        old = quality_before(rows, which, new, replaced.losses, replaced.labels)
+        old = quality_before(rows, which, new, replaced)
         for segment, part, ordinals in self._scopes(rows, which, replaced):
             counted = ordinals != NOT_COUNTED
             monitor = self._roster.monitors.get(segment)
@@ -273,7 +283,8 @@ class LossWatch:
         self.maturity.restore(state["maturity"])
         self.counted.restore(state["counted"])
         self.too_late = state["too_late"]
-        self._waiting = LabelledRows.of_state(state["waiting"]) if state["waiting"] is not None else None
+        waiting = LabelledRows.of_state(state["waiting"]) if state["waiting"] is not None else None
+        self._waiting = None if waiting is None else waiting.measured(len(measures_of(self._roster.spec)))
 
 
 def _targets(rows: FrameRows, which: pa.Array | None) -> dict[str, pa.Array]:

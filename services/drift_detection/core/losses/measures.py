@@ -6,10 +6,11 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from drift_detection.core.losses.corrections import Revision
 from drift_detection.core.rows import FrameRows, codes_of, numbers
 from drift_detection.core.series import distances, forecast_measures
 from driftloop.codec.frames import LABEL, PREDICTION
-from driftloop.spec.model_spec import ModelSpec
+from driftloop.spec.model_spec import ModelSpec, TargetField
 
 Floats = NDArray[np.float64]
 Places = NDArray[np.intp]
@@ -22,6 +23,10 @@ OF_NUMBERS = ("loss", "lag_seconds", "absolute", "squared", "percentage", "symme
 """Of a labelled row of a model whose first target is a number: the last four are that target's."""
 OF_CLASSES = ("loss", "lag_seconds", "confidence", "correct", "said", "true")
 """Of a labelled row of a model whose first target is a class: `said` and `true` are codes of classes."""
+RIGHT = "right:"
+"""Of a row of a model with several targets, by target: 1 where it was right, of targets that are right or wrong."""
+LAG = 1
+"""Place of `lag_seconds` among the measures of a labelled row."""
 OPERATIONS = ("latency_ms", "success", "cost", "tokens")
 """Of a row as it was predicted."""
 
@@ -31,6 +36,17 @@ class ClassNames:
 
     def __init__(self, names: list[str] | None = None) -> None:
         self.names: list[str] = names or []
+        self.further: dict[str, ClassNames] = {}
+        """Those of the targets after the first, by target."""
+
+    def of(self, target: str) -> "ClassNames":
+        """The classes of a target after the first."""
+        return self.further.setdefault(target, ClassNames())
+
+    def clear(self) -> None:
+        """Forget all classes."""
+        self.names.clear()
+        self.further.clear()
 
     def learn(self, *columns: tuple[NDArray[np.int32], list[str]]) -> None:
         """Name the classes that are new, in the order of their rows (in one row, of the columns)."""
@@ -56,9 +72,41 @@ class ClassNames:
 
 
 def measures_of(spec: ModelSpec) -> tuple[str, ...]:
-    """What is measured of a labelled row."""
-    first = next(iter(spec.target.values()))
-    return OF_CLASSES if first.kind == "category" else OF_NUMBERS + forecast_measures(spec)
+    """What is measured of a labelled row: of the first target, then of each other one, under its name.
+
+    >>> from driftloop.spec.model_spec import Feature
+    >>> two = {"a": TargetField(), "b": TargetField(kind="number")}
+    >>> spec = ModelSpec(model_id="m", task="multi-field", features={"x": Feature()}, target=two)
+    >>> measures_of(spec)[-5:]
+    ('right:a', 'absolute:b', 'squared:b', 'percentage:b', 'symmetric:b')
+    """
+    (_, first), *others = spec.target.items()
+    found: tuple[str, ...] = OF_CLASSES if first.kind == "category" else OF_NUMBERS + forecast_measures(spec)
+    if not others:
+        return found
+    if first.kind == "number" and _is_right_or_wrong(spec):
+        found = (*found, "confidence", "correct")
+    rights = tuple(RIGHT + one for one, target in spec.target.items() if _has_right(target))
+    return (*found, *rights, *(measure for one, target in others for measure in _names_of(one, target)))
+
+
+_OF_OTHERS = {
+    "number": ("absolute", "squared", "percentage", "symmetric"),
+    "category": ("said", "true"),
+    "series": (),
+}
+
+
+def _names_of(name: str, target: TargetField) -> tuple[str, ...]:
+    return tuple(f"{measure}:{name}" for measure in _OF_OTHERS[target.kind])
+
+
+def _has_right(target: TargetField) -> bool:
+    return target.kind == "category" or target.tolerance is not None
+
+
+def _is_right_or_wrong(spec: ModelSpec) -> bool:
+    return any(_has_right(target) for target in spec.target.values())
 
 
 def quality(rows: FrameRows, which: Places, lag_ms: NDArray[np.int64], classes: ClassNames) -> Floats:
@@ -66,6 +114,8 @@ def quality(rows: FrameRows, which: Places, lag_ms: NDArray[np.int64], classes: 
     name, target = next(iter(rows.spec.target.items()))
     table = dict.fromkeys(measures_of(rows.spec), np.full(len(which), np.nan))
     table["loss"], table["lag_seconds"] = rows.losses[which], lag_ms / 1000
+    if len(rows.spec.target) > 1:
+        table |= _of_every_target(rows, which, classes)
     said, true = rows.column(PREDICTION + name), rows.column(LABEL + name)
     if said is None or true is None:
         return np.stack(list(table.values()))
@@ -74,9 +124,9 @@ def quality(rows: FrameRows, which: Places, lag_ms: NDArray[np.int64], classes: 
         return np.stack(list(({**table, **distances(rows.spec, *forecasts)}).values()))
     if target.kind == "number":
         return np.stack(list(({**table, **_distances(numbers(said)[which], numbers(true)[which])}).values()))
-    confidence = rows.column("confidence")
-    if confidence is not None and confidence.null_count < len(confidence):
-        table["confidence"] = numbers(confidence)[which]
+    confidence = _confidence(rows, which)
+    if confidence is not None and len(rows.spec.target) == 1:
+        table["confidence"] = confidence
         table["correct"] = 1.0 - np.minimum(table["loss"], 1.0)
     (said_codes, said_names), (true_codes, true_names) = rows.coded(PREDICTION + name), rows.coded(LABEL + name)
     classes.learn((true_codes[which], true_names), (said_codes[which], said_names))
@@ -85,13 +135,44 @@ def quality(rows: FrameRows, which: Places, lag_ms: NDArray[np.int64], classes: 
     return np.stack(list(table.values()))
 
 
+def _of_every_target(rows: FrameRows, which: Places, classes: ClassNames) -> dict[str, Floats]:
+    """What is measured of a model with several targets beside its first one's figures."""
+    table: dict[str, Floats] = {}
+    for place, (name, target) in enumerate(rows.spec.target.items()):
+        if _has_right(target):
+            table[RIGHT + name] = 1.0 - rows.losses_of(name)[which]
+        said, true = rows.column(PREDICTION + name), rows.column(LABEL + name)
+        if place == 0 or said is None or true is None or target.kind == "series":
+            continue
+        if target.kind == "number":
+            found = _distances(numbers(said)[which], numbers(true)[which])
+            table |= {f"{measure}:{name}": values for measure, values in found.items()}
+        else:
+            (said_codes, said_names), (true_codes, true_names) = rows.coded(PREDICTION + name), rows.coded(LABEL + name)
+            known = classes.of(name)
+            known.learn((true_codes[which], true_names), (said_codes[which], said_names))
+            table[f"said:{name}"] = known.codes(said_codes[which], said_names)
+            table[f"true:{name}"] = known.codes(true_codes[which], true_names)
+    confidence, rights = _confidence(rows, which), [one for name, one in table.items() if name.startswith(RIGHT)]
+    if confidence is not None and rights:
+        table |= {"confidence": confidence, "correct": np.mean(rights, axis=0)}
+    return table
+
+
+def _confidence(rows: FrameRows, which: Places) -> Floats | None:
+    """How sure the predictions of the rows were; None where none of the frame says so."""
+    column = rows.column("confidence")
+    return None if column is None or column.null_count == len(column) else numbers(column)[which]
+
+
 def learn_classes(rows: FrameRows, which: Places, classes: ClassNames) -> None:
     """Name the classes of the rows `which`, in their order: those of corrections among the others."""
-    name, target = next(iter(rows.spec.target.items()))
-    if target.kind != "category" or any(rows.column(kind + name) is None for kind in (PREDICTION, LABEL)):
-        return
-    (said, said_names), (true, true_names) = rows.coded(PREDICTION + name), rows.coded(LABEL + name)
-    classes.learn((true[which], true_names), (said[which], said_names))
+    for place, (name, target) in enumerate(rows.spec.target.items()):
+        if target.kind != "category" or any(rows.column(kind + name) is None for kind in (PREDICTION, LABEL)):
+            continue
+        (said, said_names), (true, true_names) = rows.coded(PREDICTION + name), rows.coded(LABEL + name)
+        known = classes.of(name) if place else classes
+        known.learn((true[which], true_names), (said[which], said_names))
 
 
 def labels_of(rows: FrameRows, which: Places, measures: Floats) -> Floats:
@@ -104,8 +185,23 @@ def labels_of(rows: FrameRows, which: Places, measures: Floats) -> Floats:
     return np.full(len(which), np.nan) if true is None else numbers(true)[which]
 
 
-def quality_before(rows: FrameRows, which: Places, measures: Floats, losses: Floats, labels: Floats) -> Floats:
-    """The `quality` of corrected rows as it was with other losses and labels, all else being `measures`."""
+def remembered(spec: ModelSpec, measures: Floats) -> Floats:
+    """What of a row's `quality` must be kept so that a correction can take it back: of several targets all of it."""
+    return measures if len(spec.target) > 1 else measures[:0]
+
+
+def remembered_measures(spec: ModelSpec) -> int:
+    """How many measures `remembered` keeps of a row."""
+    return len(measures_of(spec)) if len(spec.target) > 1 else 0
+
+
+def quality_before(rows: FrameRows, which: Places, measures: Floats, replaced: Revision) -> Floats:
+    """The `quality` of corrected rows as it was with the losses and labels of `replaced`, all else being `measures`."""
+    losses, labels = replaced.losses, replaced.labels
+    if len(replaced.measures):
+        before = replaced.measures.copy()
+        before[LAG] = measures[LAG]
+        return before
     name = next(iter(rows.spec.target))
     table = dict(zip(measures_of(rows.spec), measures, strict=True)) | {"loss": losses}
     if "true" in table:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from drift_detection.core.losses.measures import CLASSES
+from drift_detection.core.losses.measures import CLASSES, RIGHT
 from drift_detection.core.losses.performance import (
     CALIBRATION,
     LATENCY_FLOOR,
@@ -13,17 +13,22 @@ from drift_detection.core.losses.performance import (
     RecentOperations,
     RecentQuality,
 )
+from drift_detection.core.monitors.error_monitor import losses_are_binary
+from drift_detection.core.monitors.monitor import ModelMonitor
 from drift_detection.core.windows.battery import Findings
+from driftloop.spec.model_spec import ModelSpec
 from driftloop.statistics.scores import combined_score, health_grade, health_score, trend
 
 Floats = NDArray[np.float64]
 _OF_FORECASTS = ("coverage", "loss_steps:")
 
 
-def quality_metrics(recent: RecentQuality, *, binary: bool) -> dict[str, float]:
+def quality_metrics(recent: RecentQuality, spec: ModelSpec) -> dict[str, float]:
     """Metrics of the last 1,000 labelled rows (fewer at the beginning); {} before 50.
 
-    `binary` losses give accuracy and error rate. MAPE leaves rows with a label of 0 out; sMAPE has them.
+    Losses of 0 and 1 give accuracy and error rate. MAPE leaves rows with a label of 0 out; sMAPE has them.
+    Of several targets each has its figures under its name (`mae.weight`), and a figure without a name is their
+    mean over the targets that have it: of distances in units of each target's `scale`.
     """
     total = recent.total()
     if total is None:
@@ -34,13 +39,16 @@ def quality_metrics(recent: RecentQuality, *, binary: bool) -> dict[str, float]:
         "rolling_rows": float(total[0]),
         "label_lag_seconds": recent.mean("lag_seconds", total),
     }
-    if binary:
+    if len(spec.target) > 1:
+        found |= _of_every_target(recent, total, spec)
+    elif losses_are_binary(spec):
         found |= {"accuracy": 1.0 - loss, "error_rate": loss}
-    if "absolute" in recent.measures:
+    if "absolute" in recent.measures and len(spec.target) == 1:
         found |= _of_numbers(recent, total)
-        found |= {name: recent.mean(name, total) for name in recent.measures if name.startswith(_OF_FORECASTS)}
-    else:
-        found |= _by_class(recent, total)
+    found |= {name: recent.mean(name, total) for name in recent.measures if name.startswith(_OF_FORECASTS)}
+    if "said" in recent.measures:
+        found |= {name: value for name, value in _by_class(recent, total).items() if name not in found}
+    if recent.calibration:
         found |= _calibration(recent, total)
     means = recent.block_means("loss")
     if len(means) >= 3:
@@ -49,21 +57,47 @@ def quality_metrics(recent: RecentQuality, *, binary: bool) -> dict[str, float]:
     return {name: value for name, value in found.items() if value is not None}
 
 
-def _of_numbers(recent: RecentQuality, total: Floats) -> dict[str, float | None]:
-    squared = recent.mean("squared", total)
+def _of_every_target(recent: RecentQuality, total: Floats, spec: ModelSpec) -> dict[str, float | None]:
+    """The figures of each target of several, and their means."""
+    each: dict[str, dict[str, float]] = {}
+    for place, (name, target) in enumerate(spec.target.items()):
+        end = f":{name}" if place else ""
+        if target.kind == "number":
+            figures: Mapping[str, float | None] = _of_numbers(recent, total, end)
+        else:
+            figures = {word: value for word, value in _by_class(recent, total, end).items() if ":" not in word}
+        right = recent.mean(RIGHT + name, total) if RIGHT + name in recent.measures else None
+        each[name] = {word: value for word, value in {**figures, "accuracy": right}.items() if value is not None}
+    found: dict[str, float | None] = {
+        f"{word}.{name}": value for name, figures in each.items() for word, value in figures.items()
+    }
+    for word in {word: None for figures in each.values() for word in figures}:
+        units = {name: spec.target[name].scale ** _UNITS.get(word, 0) for name in each}
+        found[word] = float(np.mean([figures[word] / units[name] for name, figures in each.items() if word in figures]))
+    accuracy = found.get("accuracy")
+    return found if accuracy is None else {**found, "error_rate": 1.0 - accuracy}
+
+
+_UNITS = {"mae": 1, "rmse": 1, "mse": 2}
+"""Figures that have a target's unit, and to which power."""
+
+
+def _of_numbers(recent: RecentQuality, total: Floats, target: str = "") -> dict[str, float | None]:
+    squared = recent.mean("squared" + target, total)
     return {
-        "mae": recent.mean("absolute", total),
-        "mape": recent.mean("percentage", total),
-        "smape": recent.mean("symmetric", total),
+        "mae": recent.mean("absolute" + target, total),
+        "mape": recent.mean("percentage" + target, total),
+        "smape": recent.mean("symmetric" + target, total),
         "mse": squared,
         "rmse": None if squared is None else float(np.sqrt(squared)),
     }
 
 
-def _by_class(recent: RecentQuality, total: Floats) -> dict[str, float]:
-    """Macro precision, recall and F1 over the classes that occurred."""
+def _by_class(recent: RecentQuality, total: Floats, target: str = "") -> dict[str, float]:
+    """Macro precision, recall and F1 over the classes that occurred, and the F1 of each of a few classes."""
     classes = CLASSES + 1
-    both, said, true = np.split(total[-3 * classes :], 3)
+    both, said, true = recent.by_class(target, total)
+    names = (recent.classes.of(target[1:]) if target else recent.classes).names
     occurred = true > 0
     if not occurred.any():
         return {}
@@ -72,12 +106,9 @@ def _by_class(recent: RecentQuality, total: Floats) -> dict[str, float]:
     size = precision + recall
     scores = np.divide(2 * precision * recall, size, out=np.zeros_like(size), where=size > 0)
     found = {"precision": float(precision.mean()), "recall": float(recall.mean()), "f1": float(scores.mean())}
-    named = [
-        name for name, seen in zip(recent.classes.names, occurred[: len(recent.classes.names)].tolist(), strict=False)
-    ]
-    if len(named) <= 10:
+    if len(names) <= 10:
         by_name = np.divide(2 * both, said + true, out=np.zeros(classes), where=said + true > 0)
-        found |= {f"f1:{name}": float(by_name[place]) for place, name in enumerate(recent.classes.names) if true[place]}
+        found |= {f"f1:{name}": float(by_name[place]) for place, name in enumerate(names) if true[place]}
     return found
 
 
@@ -136,6 +167,16 @@ def source_scores(metrics: dict[str, float], weights: Mapping[str, float]) -> di
     rate = metrics.get("mape", metrics.get("error_rate"))
     found = {} if rate is None else {"prediction_error_rate": rate}
     return {**found, "combined_score": combined_score({**metrics, **found}, weights)}
+
+
+def combined_scores(monitor: ModelMonitor) -> dict[str, float] | None:
+    """The scores that the combined one is made of, and itself, as a model stands; None before the first window."""
+    found = monitor.windows.findings() if monitor.windows else None
+    if monitor.windows is None or found is None:
+        return None
+    scores = quality_metrics(monitor.quality, monitor.spec)
+    scores |= shift_metrics(found, monitor.windows.battery.reference.own)
+    return scores | source_scores(scores, monitor.combined_weights)
 
 
 def health_metrics(metrics: dict[str, float]) -> dict[str, float]:

@@ -149,30 +149,57 @@ def _unpacked(text: str) -> Floats:
 
 
 class RecentQuality(Recent):
-    """Recent measures of labelled rows: sums, calibration bins and counts by class."""
+    """Recent measures of labelled rows: sums, calibration bins and, by target, counts by class."""
 
     def __init__(self, measures: tuple[str, ...], classes: ClassNames) -> None:
         self.measures = measures
-        self.extra = 3 * CALIBRATION + 3 * (CLASSES + 1) if "said" in measures else 0
+        self.class_targets = tuple(name.removeprefix("said") for name in measures if name.split(":")[0] == "said")
+        """Targets that are classes, as their measures end: empty for the first target, `:NAME` for another."""
+        self.calibration = 3 * CALIBRATION if "correct" in measures else 0
+        self.extra = self.calibration + len(self.class_targets) * 3 * (CLASSES + 1)
         self.classes = classes
         super().__init__()
+
+    def snapshot(self) -> dict[str, Any]:
+        """As of any measures; of several targets, with their names."""
+        kept = super().snapshot()
+        return {**kept, "measures": [*self.measures]} if self._of_several_targets else kept
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Take up where `snapshot` left off. What a release measured that looked at the first target only is let go:
+        the next rows are counted from the next block on, as if these had been long ago."""
+        if self._of_several_targets and state.get("measures") != [*self.measures]:
+            self.rows = -(-state["rows"] // BLOCK) * BLOCK
+            return
+        super().restore(state)
+
+    @property
+    def _of_several_targets(self) -> bool:
+        return any(":" in measure for measure in self.measures)
+
+    def by_class(self, target: str, total: Floats) -> tuple[Floats, Floats, Floats]:
+        """Of one of `class_targets`: rows by class that were said and true, that were said, that were true."""
+        size = 3 * (CLASSES + 1)
+        begin = 2 * len(self.measures) + self.calibration + self.class_targets.index(target) * size
+        both, said, true = np.split(total[begin : begin + size], 3)
+        return both, said, true
 
     def _counts(self, blocks: Floats, gaps: Gaps) -> Floats:
         if not self.extra:
             return np.empty((0, blocks.shape[1]))
         table = dict(zip(self.measures, blocks, strict=True))
         absent = dict(zip(self.measures, gaps, strict=True))
-        confidence, correct = table["confidence"], table["correct"]
-        bins = np.minimum(confidence * CALIBRATION, CALIBRATION - 1)
-        bins[absent["confidence"]] = -1.0
-        calibration = [
-            _by_bin(bins, CALIBRATION),
-            _by_bin(bins, CALIBRATION, confidence),
-            _by_bin(bins, CALIBRATION, correct),
-        ]
-        said, true = (np.where(absent[name], -1.0, table[name]) for name in ("said", "true"))
-        both = np.where(said == true, true, -1.0)
-        return np.concatenate((*calibration, *(_by_bin(codes, CLASSES + 1) for codes in (both, said, true))))
+        counts = []
+        if self.calibration:
+            confidence = table["confidence"]
+            bins = np.minimum(confidence * CALIBRATION, CALIBRATION - 1)
+            bins[absent["confidence"]] = -1.0
+            counts += [_by_bin(bins, CALIBRATION, weights) for weights in (None, confidence, table["correct"])]
+        for target in self.class_targets:
+            said, true = (np.where(absent[name], -1.0, table[name]) for name in ("said" + target, "true" + target))
+            both = np.where(said == true, true, -1.0)
+            counts += [_by_bin(codes, CLASSES + 1) for codes in (both, said, true)]
+        return np.concatenate(counts)
 
 
 class RecentOperations(Recent):

@@ -23,6 +23,7 @@ from drift_detection.core.windows.of_profile import reference_of
 from drift_detection.core.windows.reference import Reference
 from driftloop.contracts.model_profiles import ModelProfile
 from driftloop.spec.model_spec import Detection, ModelSpec
+from driftloop.spec.policy import combined_weights
 
 
 class Batteries:
@@ -121,6 +122,7 @@ class MonitorSet:
             self.slots = SegmentSlots()
         for monitor in self.monitors.values():
             monitor.spec = spec
+            monitor.combined_weights = combined_weights(spec.policy)
         if "budget" in parts:
             for traffic in (self.traffic, self.labels):
                 traffic.declare(spec.detection.rows_per_month)
@@ -139,7 +141,7 @@ class MonitorSet:
     def _begin_target(self) -> None:
         """What was learnt under another target is forgotten."""
         judged, serving = self._profiles
-        self.classes.names.clear()
+        self.classes.clear()
         self.judge(judged)
         if self.judged.current is None:
             self.monitors[""].quality = RecentQuality(measures_of(self.spec), self.classes)
@@ -209,9 +211,11 @@ class MonitorSet:
         """Versions, rates and monitors."""
         first = {} if self.first_rows is None else {"first_rows": self.first_rows.snapshot()}
         learnt = {} if self.learnt is None else {"learnt": self.learnt.model_dump_json()}
+        further = {target: known.names for target, known in self.classes.further.items()}
         return {
             **first,
             **learnt,
+            **({"further_classes": further} if further else {}),
             "judged": self.judged.snapshot(),
             "serving": self.serving.snapshot(),
             "classes": self.classes.names,
@@ -228,6 +232,8 @@ class MonitorSet:
         self.judged.restore(state["judged"])
         self.serving.restore(state["serving"])
         self.classes.names[:] = state["classes"]
+        for target, names in state.get("further_classes", {}).items():
+            self.classes.of(target).names[:] = names
         self.ledger.restore(state["ledger"])
         for traffic, kept in zip((self.traffic, self.labels), state["traffic"], strict=True):
             traffic.restore(kept)

@@ -36,7 +36,8 @@ class VersionSharing:
     """Judges the rows of versions beside the judged one, and knows for which predictions labels come.
 
     `unjudged` counts labelled rows that nobody judges, by reason: `late` labels of a version that was replaced,
-    `no_loss` where label and prediction give none, `versions` beyond those that are watched, `spec_changed`
+    `no_loss` where label and prediction give none, `pseudo` where a model gave the label,
+    `versions` beyond those that are watched, `spec_changed`
     where a spec changed while rows waited for their version to be judged.
     """
 
@@ -57,7 +58,10 @@ class VersionSharing:
         """A frame is in hand."""
         self._rows, self._first_row, self._references = rows, first_row, references
         self._believed = first_row
-        self.unjudged["no_loss"] += len(rows.joined) - len(rows.judged)
+        pseudo = int(rows.pseudo[rows.joined].sum())
+        self.unjudged["no_loss"] += len(rows.joined) - len(rows.judged) - pseudo
+        if pseudo:
+            self.unjudged["pseudo"] += pseudo
 
     def end(self) -> None:
         """The frame has been dealt with."""

@@ -2,6 +2,7 @@
 
 from drift_detection.core.findings import Change, Harm
 from drift_detection.core.model import WatchedModel
+from drift_detection.core.monitors.combined import CombinedAlarm
 from drift_detection.core.row_index import Step
 from drift_detection.core.timestamps import moment
 from drift_detection.core.windows.bins import ColumnBins
@@ -70,6 +71,35 @@ def change_signal(model: WatchedModel, change: Change, position: FramePosition) 
         explanation=f"the {shift.test} of {_subject_words(kind, subject, column)}{where} {_differs(change)}"
         f" (last {shift.rows} {rows}; parts in the shift: {others})",
         evidence=dict(shift.share),
+    )
+
+
+def combined_signal(model: WatchedModel, alarm: CombinedAlarm, raised: Step, position: FramePosition) -> DriftSignal:
+    """The signal of a combined score beyond its limit: a warning, which asks for no run by itself."""
+    model_id, windows = model.spec.model_id, model.monitors[""].windows
+    found = windows.findings() if windows else None
+    rows = int(found.rows[0]) if found is not None else 0
+    onset = model.trail.at_or_before(raised.row - rows + 1, raised.row) or raised
+    version = model.roster.serving.current or "0.0.0"
+    parts = ", ".join(f"{name} {part:.3g}" for name, part in alarm.parts.items())
+    return DriftSignal(
+        message_id=derive_id("drift-signal", model_id, "combined", version, raised.row, raised.prediction_id),
+        model_id=model_id,
+        occurred_at=moment(raised.at),
+        model_version=version,
+        kind="combined",
+        detector="combined_score",
+        severity="warning",
+        harmful=False,
+        statistic=round(alarm.score, 6),
+        threshold=round(alarm.limit, 6),
+        reference_rows=windows.battery.reference.columns[0].rows if windows else 0,
+        current_rows=rows,
+        onset=_position(onset if onset.row <= raised.row else raised),
+        raised=_position(raised),
+        position=position,
+        explanation=f"the combined score of version {version} is {alarm.score:.4g}, over {alarm.limit:g} ({parts})",
+        evidence=dict(alarm.parts),
     )
 
 

@@ -18,7 +18,6 @@ from drift_detection.core.losses.metrics_of import (
     source_scores,
 )
 from drift_detection.core.model import WatchedModel
-from drift_detection.core.monitors.error_monitor import losses_are_binary
 from drift_detection.core.monitors.monitor import ModelMonitor
 from drift_detection.core.reports.attribution import KEPT, column_parts, label_free_error
 from drift_detection.core.reports.notes import notes
@@ -49,6 +48,7 @@ def status_record(
     active += [name for windows in monitor.streams for name in windows.alarmed]
     metrics = _metrics(monitor)
     if not segment:
+        active += ["combined"] if model.combined.alarmed else []
         metrics |= _of_the_whole(model)
         model.published = metrics
     status = {
@@ -95,7 +95,7 @@ def _block(block: Block) -> dict[str, Any]:
 
 
 def _metrics(monitor: ModelMonitor) -> dict[str, float]:
-    metrics = quality_metrics(monitor.quality, binary=losses_are_binary(monitor.spec))
+    metrics = quality_metrics(monitor.quality, monitor.spec)
     first = next(iter(monitor.spec.target.values()))
     if first.quantile is not None and first.tolerance is None and len(monitor.spec.target) == 1 and metrics:
         metrics["pinball"] = metrics["rolling_loss"] * first.scale

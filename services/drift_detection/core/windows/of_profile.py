@@ -11,6 +11,7 @@ from drift_detection.core.windows.bins import ColumnBins, categorical_bins, colu
 from drift_detection.core.windows.reference import JOINT, Joint, Reference
 from driftloop.contracts.model_profiles import LossProfile, ModelProfile, NumericProfile, SeasonProfile
 from driftloop.spec.model_spec import ModelSpec
+from driftloop.statistics.embeddings import Embedding
 from driftloop.statistics.joint import Directions
 from driftloop.statistics.seasons import Season
 
@@ -25,6 +26,9 @@ def reference_of(profile: ModelProfile) -> Reference:
         found[f"feature.{name}"] = _numeric_bins(f"feature.{name}", numeric, profile.seasonal.get(name))
     for name, categorical in profile.categorical.items():
         found[f"feature.{name}"] = categorical_bins(f"feature.{name}", categorical)
+    for name, embedded in profile.embeddings.items():
+        for figure, numeric in embedded.figures.items():
+            found[f"feature.{name}/{figure}"] = numeric_bins(f"feature.{name}/{figure}", numeric)
     for name, said in profile.predictions.items():
         found[f"prediction.{name}"] = column_bins(f"prediction.{name}", said)
     if profile.confidence is not None:
@@ -39,8 +43,11 @@ def reference_of(profile: ModelProfile) -> Reference:
     labels = tuple(
         bins for name, true in profile.labels.items() if (bins := column_bins(f"label.{name}", true)) is not None
     )
+    embeddings = {f"feature.{name}": Embedding.of(one) for name, one in profile.embeddings.items()}
     of_labels = Reference(profile.version, labels, profile, beside=len(columns)) if labels else None
-    return Reference(profile.version, columns, profile, of_labels, beside=len(labels), joint=joint)
+    return Reference(
+        profile.version, columns, profile, of_labels, beside=len(labels), joint=joint, embeddings=embeddings
+    )
 
 
 def fitting(reference: Reference, spec: ModelSpec, target_since: int) -> Reference:

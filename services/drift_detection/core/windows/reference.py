@@ -1,7 +1,7 @@
 """All the bins of a version's columns in one row of counts, so that windows are compared in one step."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Protocol
 
@@ -14,6 +14,7 @@ from drift_detection.core.sliding_windows import Counts, Cut
 from drift_detection.core.windows.bins import ColumnBins
 from driftloop.contracts.model_profiles import ModelProfile
 from driftloop.statistics.dependence import inflation_at
+from driftloop.statistics.embeddings import Embedding
 from driftloop.statistics.joint import Directions
 from driftloop.statistics.seasons import hours_of_week
 
@@ -64,6 +65,8 @@ class Reference:
     """Columns of the whole model that have shares in its budget beside these."""
     joint: "Joint | None" = None
     """How two columns more, the last ones, come from those of the features."""
+    embeddings: Mapping[str, Embedding] = field(default_factory=dict)
+    """How columns `NAME/FIGURE` come from the column NAME of texts or vectors."""
 
     @cached_property
     def own(self) -> slice:
@@ -163,6 +166,17 @@ class Joint:
     features: NDArray[np.intp]
 
 
+def _figures_of(reference: Reference, rows: BinnedRows, which: pa.Array | None) -> dict[str, Floats]:
+    """Figures of texts and vectors, by the names of their columns; none of a feature that is not there."""
+    found: dict[str, Floats] = {}
+    for name, embedding in reference.embeddings.items():
+        column = rows.column(name)
+        if column is not None and pa.types.is_string(column.type):
+            picked = (column if which is None else column.take(which)).to_pylist()
+            found |= {f"{name}/{figure}": values for figure, values in embedding.figures(picked).items()}
+    return found
+
+
 class FrameTallies:
     """The binned rows of a frame, from which the tallies of any of its rows are counted."""
 
@@ -176,7 +190,11 @@ class FrameTallies:
         seasonal = any(column.season is not None for column in reference.columns)
         hours = hours_of_week(rows.predicted_at[rows.seen]) if seasonal else _NO_HOURS
         places = list(enumerate(zip(reference.starts.tolist(), reference.columns, strict=True)))
+        figures = _figures_of(reference, rows, which)
         for index, (start, column) in places[reference.own]:
+            if column.name in figures:
+                self._take_numbers(index, start, column, figures[column.name])
+                continue
             found = rows.column(column.name)
             if found is None or pa.types.is_string(found.type) != (column.kind == "category"):
                 self._codes[index] = start + column.count - 1

@@ -49,7 +49,7 @@ class Notifier:
             if value is None:
                 continue
             try:
-                words = words_of(str(record.topic()), value.encode() if isinstance(value, str) else value)
+                words = words_of(record.topic(), value)
             except ValueError as error:
                 refused.append(DeadLetter(record, "decode", type(error).__name__, str(error)))
                 continue
@@ -85,7 +85,7 @@ class Notifier:
     # -- words of the log -----------------------------------------------------------------------
 
     def _take(self, record: Record, word: Word, now: datetime) -> set[Place]:
-        partition = int(record.partition() or 0)
+        partition = record.partition()
         mine = self._incidents.setdefault(partition, {})
         if isinstance(word, Ends):
             return {Place(partition, key) for kind in word.kinds for key in self._end(mine, word, kind, now)}

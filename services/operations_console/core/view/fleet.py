@@ -14,6 +14,7 @@ from typing import TypeVar
 import msgspec
 
 from driftloop.contracts import topics
+from driftloop.cores.record_fields import key_text
 from driftloop.processor import Record
 from operations_console.core.view import heads
 from operations_console.core.view.letters import LetterHeads
@@ -50,8 +51,8 @@ class FleetView:
 
     def take(self, record: Record) -> Change | None:
         """Take a record in; what became known by it, if anything. Records of a partition come in its order."""
-        topic, offset = str(record.topic()), int(record.offset() or 0)
-        position = topic, int(record.partition() or 0)
+        topic, offset = record.topic(), record.offset()
+        position = topic, record.partition()
         if offset < self.next.get(position, 0):
             return None
         self.next[position] = offset + 1
@@ -70,7 +71,7 @@ class FleetView:
             return None
         if value is None:
             return self._erase(topic, record)
-        return taker(self, topic, record, value.encode() if isinstance(value, str) else value)
+        return taker(self, topic, record, value)
 
     def model(self, model_id: str) -> ModelView:
         """The model of that name, made where it is not known yet."""
@@ -81,9 +82,7 @@ class FleetView:
 
     def _erase(self, topic: str, record: Record) -> Change | None:
         """A tombstone of a compacted topic."""
-        key = record.key()
-        name = key.decode("utf-8", "replace") if isinstance(key, bytes) else key or ""
-        model_id, _, segment = name.partition("/")
+        model_id, _, segment = key_text(record).partition("/")
         known = self.models.get(model_id)
         if known is None:
             return None
@@ -120,7 +119,7 @@ def _command(model: ModelView, head: heads.CommandHead, raw: bytes, record: Reco
         model.means[head.message_id] = {name: text.decode("utf-8", "replace") for name, text in found.items()}
     if head.command == "report":
         return False
-    return model.commands.add(head, raw, int(record.offset() or 0))
+    return model.commands.add(head, raw, record.offset())
 
 
 def _spec(model: ModelView, head: heads.SpecHead, _raw: bytes, _record: Record) -> bool:
@@ -131,7 +130,7 @@ def _spec(model: ModelView, head: heads.SpecHead, _raw: bytes, _record: Record) 
 
 
 def _offset(record: Record) -> int:
-    return int(record.offset() or 0)
+    return record.offset()
 
 
 def _signal_line(head: heads.SignalHead) -> str:

@@ -36,7 +36,7 @@ class LetterHeads:
     def take(self, record: Record) -> str:
         """A dead letter was read; a line that says why it is one."""
         head = _head(record)
-        self.heads.setdefault(int(record.partition() or 0), deque(maxlen=MOST)).append(head)
+        self.heads.setdefault(record.partition(), deque(maxlen=MOST)).append(head)
         self.counts[head.error_class] += 1
         return f"{head.error_class}: {head.message}"[:200]
 
@@ -65,6 +65,6 @@ def _head(record: Record) -> LetterHead:
         stage=error.get("stage", ""),
         topic=error.get("topic", ""),
         message=error.get("message", ""),
-        key=(key.decode("utf-8", "backslashreplace") if isinstance(key, bytes) else key or "")[:_LONGEST_KEY],
+        key=(key or b"").decode("utf-8", "backslashreplace")[:_LONGEST_KEY],
         bytes=len(value or b""),
     )

@@ -1,14 +1,14 @@
 """The core of the archive: frames in, as few writes as there may be, nothing twice."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Protocol
 
-import pyarrow as pa
-
 from driftloop.codec.frames import decode_frame
 from driftloop.contracts.topics import OUTCOME_FRAMES
-from driftloop.processor import DeadLetter, Effects, LogIdentity, Record
+from driftloop.cores.decode_each import decode_each
+from driftloop.processor import Effects, LogIdentity, Record
 from outcome_ingestion.core.archive.rows import PlacedFrame
 
 ROWS_A_WRITE = 50_000
@@ -50,13 +50,9 @@ class Archive:
 
     def process(self, records: Sequence[Record], now: datetime, *, tables_current: bool = False) -> Effects:  # noqa: ARG002
         """Write the labelled rows of the batch; what is no frame is buried."""
-        letters, frames, known = [], [], 0
-        for record in records:
-            try:
-                placed = _placed(record)
-            except (ValueError, pa.ArrowException) as error:
-                letters.append(DeadLetter(record, "decode", "Undecodable", str(error)[:500]))
-                continue
+        frames, known = [], 0
+        decoded = decode_each(records, _placed)
+        for _, placed in decoded.messages:
             if placed.offset < self._archived(placed.partition):
                 known += 1
             else:
@@ -64,7 +60,10 @@ class Archive:
         for part in _parts(frames):
             self._sink.write(part)
             self._until.update({placed.partition: placed.offset + 1 for placed in part})
-        return Effects(dead_letters=tuple(letters), ignored={"already_archived": known} if known else {})
+        letters = tuple(
+            replace(letter, error_class="Undecodable", message=letter.message[:500]) for letter in decoded.dead
+        )
+        return Effects(dead_letters=letters, ignored={"already_archived": known} if known else {})
 
     def _archived(self, partition: int) -> int:
         if partition not in self._until:
@@ -92,9 +91,8 @@ class Archive:
 
 
 def _placed(record: Record) -> PlacedFrame:
-    value = record.value()
-    frame = decode_frame(value if isinstance(value, bytes) else b"", record.headers())
-    return PlacedFrame(record.partition() or 0, record.offset() or 0, frame)
+    frame = decode_frame(record.value() or b"", record.headers())
+    return PlacedFrame(record.partition(), record.offset(), frame)
 
 
 def _parts(frames: Sequence[PlacedFrame]) -> Iterator[list[PlacedFrame]]:

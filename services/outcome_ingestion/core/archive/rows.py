@@ -7,22 +7,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from driftloop.archive.schema import ARCHIVE_SCHEMA, CORRECTED
+from driftloop.archive.schema import ARCHIVE_SCHEMA, ARCHIVED, CORRECTED
 from driftloop.codec.frames import FEATURE, LABEL, PREDICTION, SEGMENT, Frame
 from driftloop.codec.series import texts_of
 
 _APPENDED = pa.array(["outcome", "label", "example"])
 _CORRECTION = pa.array(["correction"])
-_SAME = (
-    "model_version",
-    "predicted_at",
-    "labelled_at",
-    "label_source",
-    "weight",
-    "confidence",
-    "event",
-    "prediction_id",
-)
+_SAME = (*(field.name for field in ARCHIVED), "event", "prediction_id")
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,17 +8,23 @@ import pyarrow.compute as pc
 
 from driftloop.codec.frames import FEATURE, LABEL, PREDICTION, ROW_COLUMNS, SEGMENT, SHADOW
 from driftloop.contracts.message import LONGEST_ID
+from driftloop.contracts.outcome_fields import LABEL_SOURCES, OUTCOME_FIELDS
 from outcome_ingestion.core.decode.arrow_casts import categories, moments, plain
 from outcome_ingestion.core.decode.column_records import fitted
 from outcome_ingestion.core.decode.json_rows import Find
 from outcome_ingestion.core.decode.layout import ARROW_KINDS, Layout
 from outcome_ingestion.core.decode.series import series_column
+from outcome_ingestion.core.decode.vectors import as_lists, vector_column
 from outcome_ingestion.core.frames.blocks import ROWS_A_RECORD, Block, present
 from outcome_ingestion.core.refusal import Refusal, invalid, undecodable, unknown_model
 from outcome_ingestion.core.versions import BAD_VERSION, VERSION
 
 Refused = dict[int, Refusal]
 MODEL_ID = b"model_id"
+_SOURCES = pa.array(LABEL_SOURCES)
+_COMPLETE = ("labelled_at", "model_version", "label_source")
+"""Columns that every block has, given or not."""
+_WHOLE = [field for field in OUTCOME_FIELDS if field.kind == "whole"]
 UNREADABLE = (pa.ArrowException, OSError, ValueError, TypeError, OverflowError, MemoryError)
 """What pyarrow raises on a stream that is damaged: some of it late, when a name or a zone is first read."""
 
@@ -59,7 +65,14 @@ def _block(group: list[tuple[int, pa.Table]], find: Find) -> Block:
     table = {name: whole.column(name).chunk(0) for name in whole.schema.names}
     refused: Refused = {}
     wanted = _wanted(table, reader.layout)
-    columns = {name: _column(table[name], kind, name, refused) for name, kind in wanted.items() if name in table}
+    widths = {FEATURE + name: width for name, width in reader.layout.widths.items()}
+    columns = {
+        name: _vectors(table[name], widths[name], name, refused)
+        if name in widths
+        else _column(table[name], kind, name, refused)
+        for name, kind in wanted.items()
+        if name in table
+    }
     for name in ("prediction_id", "predicted_at"):
         if name not in columns:
             raise invalid("MissingField", f"the column '{name}' is missing")
@@ -71,6 +84,13 @@ def _block(group: list[tuple[int, pa.Table]], find: Find) -> Block:
     firsts = np.repeat([index * ROWS_A_RECORD for index, _ in group], counts)
     places = firsts + np.concatenate([np.arange(count) for count in counts])
     return Block(reader.layout, ids, places, np.zeros(len(ids), dtype=np.int64), columns, refused)
+
+
+def _vectors(given: pa.Array, width: int, name: str, refused: Refused) -> pa.Array:
+    values = as_lists(plain(given, name))
+    if values is None:
+        raise invalid("WrongType", f"the column '{name}' is {given.type}: a vector is a list of numbers")
+    return vector_column(values, width, name.removeprefix(FEATURE), refused)
 
 
 def _open(value: bytes) -> pa.Table:
@@ -145,24 +165,24 @@ def _ids(column: pa.Array, refused: Refused) -> pa.StringArray:
 
 
 def _complete(columns: dict[str, pa.Array], layout: Layout, rows: int, refused: Refused) -> None:
-    """Columns that every block has; nulls for a row that has some fields of a target and not others."""
-    needed = {n: ROW_COLUMNS[n] for n in ("labelled_at", "model_version", "label_source")}
+    """Columns that every block has; a row that has some fields of a prediction and not others is refused."""
+    needed = {n: ROW_COLUMNS[n] for n in _COMPLETE}
     needed |= {FEATURE + name: ARROW_KINDS[kind] for name, kind in layout.raw.items()}
     for prefix in (PREDICTION, LABEL):
         names = {prefix + name: ARROW_KINDS[field.kind] for name, field in layout.target.items()}
         given = [name for name in names if name in columns]
-        if given and len(given) < len(names):
+        if prefix == PREDICTION and given and len(given) < len(names):
             raise invalid("MissingField", f"the columns of {prefix} are not complete")
         needed |= names
     for name, kind in needed.items():
         columns.setdefault(name, pa.nulls(rows, kind))
     columns["label_source"] = pc.fill_null(columns["label_source"], "system")
-    wrong = ~pc.is_in(columns["label_source"], pa.array(["user", "system", "pseudo"])).to_numpy(zero_copy_only=False)
-    tokens = columns.get("tokens")
-    if tokens is not None:
-        wrong |= pc.less(tokens, 0).fill_null(pa.scalar(value=False)).to_numpy(zero_copy_only=False)
-    for prefix in (PREDICTION, LABEL):
-        parts = [present(columns[prefix + name]) for name in layout.target]
-        wrong |= np.any(parts, axis=0) != np.all(parts, axis=0)
+    wrong = ~pc.is_in(columns["label_source"], _SOURCES).to_numpy(zero_copy_only=False)
+    for field in _WHOLE:
+        if field.name in columns:
+            low = pc.less(columns[field.name], int(field.least))
+            wrong |= low.fill_null(pa.scalar(value=False)).to_numpy(zero_copy_only=False)
+    parts = [present(columns[PREDICTION + name]) for name in layout.target]
+    wrong |= np.any(parts, axis=0) != np.all(parts, axis=0)
     for row in np.flatnonzero(wrong).tolist():
         refused.setdefault(row, invalid("OutOfRange", "label_source, tokens or a target field is wrong in this row"))

@@ -7,6 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from driftloop.codec.frames import LABEL, PREDICTION
+from driftloop.contracts.outcome_fields import names_of, number_bounds
 from outcome_ingestion.core.decode.series import series_findings
 from outcome_ingestion.core.decode.timestamps import EARLIEST_US, LATEST_US
 from outcome_ingestion.core.frames.blocks import Block, Ints, Mask, present
@@ -14,6 +15,7 @@ from outcome_ingestion.core.frames.frame_sizes import row_bytes
 from outcome_ingestion.core.refusal import invalid
 from outcome_ingestion.core.versions import BAD_VERSION, VERSION
 
+_MOMENTS, _BOUNDS = names_of("moment"), number_bounds()
 Finding = tuple[Mask | Ints, str, str]
 
 
@@ -47,13 +49,16 @@ def _findings(block: Block, latest: Ints | None) -> Iterator[Finding]:
     predicted, labelled = block.has(PREDICTION), block.has(LABEL)
     versioned = present(block.columns["model_version"])
     yield predicted != versioned, "HalfPrediction", "prediction and model_version go together: give both, or neither"
+    if len(block.layout.target) > 1:
+        partly = ~predicted & ~labelled & block.has_some(LABEL)
+        yield partly, "MissingField", "the label lacks a field of the target, and a row without a prediction needs all"
     yield ~predicted & ~labelled, "EmptyRow", "a row needs a prediction, a label, or both"
     yield from _version_findings(block)
     yield from series_findings(block)
 
 
 def _time_findings(block: Block, latest: Ints | None) -> Iterator[Finding]:
-    for name in ("predicted_at", "labelled_at"):
+    for name in _MOMENTS:
         column = block.columns[name]
         given, times = present(column), block.times(name)
         if name == "predicted_at":
@@ -65,8 +70,7 @@ def _time_findings(block: Block, latest: Ints | None) -> Iterator[Finding]:
 
 
 def _number_findings(block: Block) -> Iterator[Finding]:
-    bounds = {"confidence": (0.0, 1.0), "weight": (0.0, np.inf), "latency_ms": (0.0, np.inf), "cost": (-np.inf, np.inf)}
-    for name, (low, high) in bounds.items():
+    for name, (low, high) in _BOUNDS.items():
         column = block.columns.get(name)
         if column is None or column.null_count == len(column):
             continue

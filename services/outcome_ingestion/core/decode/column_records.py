@@ -13,16 +13,18 @@ import msgspec
 import numpy as np
 import pyarrow as pa
 
-from driftloop.codec.columns import ColumnBatch, column_decoder
+from driftloop.codec.columns import ColumnBatch, column_decoder, vector_column_decoder
 from driftloop.codec.frames import FEATURE, LABEL, PREDICTION, ROW_COLUMNS, SEGMENT, SHADOW
 from driftloop.codec.outcomes import DECODE_ERRORS, model_decoder
 from driftloop.codec.scalars import category_text
+from driftloop.contracts.outcome_fields import names_of
 from outcome_ingestion.core.decode.fast.json_shapes import learn_column_shape
 from outcome_ingestion.core.decode.fast.repeated_keys import repeated, repeated_in_columns
 from outcome_ingestion.core.decode.json_rows import Find, Lesson, RowReader
 from outcome_ingestion.core.decode.layout import ARROW_KINDS, Layout
 from outcome_ingestion.core.decode.timestamps import parse_moments
 from outcome_ingestion.core.decode.values import Fitted, fit
+from outcome_ingestion.core.decode.vectors import vector_column
 from outcome_ingestion.core.frames.blocks import ROWS_A_RECORD, Block
 from outcome_ingestion.core.refusal import Refusal, invalid, undecodable, unknown_model
 from outcome_ingestion.core.versions import BAD_VERSION, VERSION
@@ -32,7 +34,7 @@ Refused = dict[int, Refusal]
 Lists = dict[str, Any]
 """Column name (as in frames) → its values: a list, one text for all rows, or None."""
 NUMBERS = {float, type(None)}
-_PLAIN = ("model_version", "label_source", "weight", "confidence", "latency_ms", "status", "cost", "tokens")
+_MOMENTS, _PLAIN = names_of("moment"), names_of("text", "choice", "number", "whole")
 
 
 def column_blocks(records: Sequence[tuple[int, bytes]], find: Find) -> tuple[list[Block], Refused]:
@@ -60,8 +62,8 @@ def learn_columns(value: bytes, find: Find) -> Lesson | None:
         _lists(batch, reader)
     except (Refusal, *DECODE_ERRORS):
         return None
-    unusual = isinstance(batch.features, dict) or reader.layout.has_series
-    shape = None if unusual else learn_column_shape(value, reader.layout)
+    odd = isinstance(batch.features, dict) or reader.layout.has_series or reader.layout.widths
+    shape = None if odd else learn_column_shape(value, reader.layout)  # lists are checked one by one
     return None if shape is None else (reader, shape)
 
 
@@ -89,7 +91,7 @@ def _read(value: bytes, find: Find, last: RowReader | None) -> tuple[ColumnBatch
     try:
         batch = reader.columns.decode(value)
     except DECODE_ERRORS:
-        batch = column_decoder.decode(value)
+        batch = (vector_column_decoder if reader.layout.widths else column_decoder).decode(value)
     return batch, reader
 
 
@@ -121,7 +123,7 @@ def _lists(batch: ColumnBatch, reader: RowReader) -> Lists:
     layout, rows = reader.layout, len(batch.prediction_id)
     if not 0 < rows < ROWS_A_RECORD:
         raise invalid("BadColumns", f"a record holds 1 to {ROWS_A_RECORD - 1} rows, this one {rows}")
-    lists: Lists = {name: getattr(batch, name) for name in ("predicted_at", "labelled_at", *_PLAIN)}
+    lists: Lists = {name: getattr(batch, name) for name in (*_MOMENTS, *_PLAIN)}
     if isinstance(batch.features, dict):
         reader.extra_features += rows * sum(name not in layout.raw for name in batch.features)
         lists |= {FEATURE + name: batch.features.get(name) for name in layout.raw}
@@ -150,9 +152,9 @@ def _target_lists(given: Any, prefix: str, layout: Layout) -> Lists:
             raise invalid("WrongType", f"{prefix} is one column, the spec has the fields {', '.join(layout.target)}")
         return {prefix + layout.single: given}
     missing = [name for name in layout.target if name not in given]
-    if missing:
+    if missing and (prefix != LABEL or len(missing) == len(layout.target)):
         raise invalid("MissingField", f"{prefix} lacks the field '{missing[0]}'")
-    return {prefix + name: given[name] for name in layout.target}
+    return {prefix + name: given.get(name) for name in layout.target}
 
 
 def _attributes(given: dict[str, list[str | None]], rows: int) -> list[str | None]:
@@ -164,20 +166,24 @@ def _attributes(given: dict[str, list[str | None]], rows: int) -> list[str | Non
 def _columns(lists: Lists, layout: Layout, refused: Refused, *, typed: bool) -> Columns:
     """Arrow columns. `typed` where the decoder has seen to it that number features are numbers."""
     columns: Columns = {}
-    for name in ("predicted_at", "labelled_at"):
+    for name in _MOMENTS:
         columns[name], wrong = parse_moments(lists[name], name)
         refused |= wrong
     plain = [name for name in lists if name in _PLAIN or name == "attributes" or name.startswith(SEGMENT)]
     columns |= {name: pa.array(lists[name], ROW_COLUMNS.get(name, pa.string())) for name in plain}
     for name, kind in layout.raw.items():
         values = lists[FEATURE + name]
+        if name in layout.widths:
+            columns[FEATURE + name] = vector_column(values, layout.widths[name], name, refused)
+            continue
         quick = typed and kind == "number"
         columns[FEATURE + name] = _floats(values) if quick else fitted(values, kind, f"feature '{name}'", refused)
     shadows = sorted({name.rpartition(".")[0] + "." for name in lists if name.startswith(SHADOW)})
     for prefix in (PREDICTION, LABEL, *shadows):
         for name, field in layout.target.items():
             columns[prefix + name] = fitted(lists[prefix + name], field.kind, prefix + name, refused)
-        _refuse_halves([columns[prefix + name] for name in layout.target], prefix, refused)
+        if prefix != LABEL:  # truths need not be known at once
+            _refuse_halves([columns[prefix + name] for name in layout.target], prefix, refused)
     return columns
 
 

@@ -78,10 +78,10 @@ class BatchDecoder:
         decoded = Decoded()
         decoded.stamps = np.fromiter((record.timestamp()[1] for record in records), np.int64, len(records)) * 1000
         kinds = self._sorted_out(records, decoded)
-        blocks = self._rows(records, JSON, kinds.pop(JSON, []), decoded)
+        blocks, framed = self._json(records, kinds.pop(JSON, []), decoded)
         if AVRO in kinds:
             blocks += self._rows(records, AVRO, kinds.pop(AVRO), decoded, self._avro.read)
-        framed = sorted([*kinds.pop(CONFLUENT_AVRO, ()), *self._framed(records, decoded)])
+        framed = sorted([*kinds.pop(CONFLUENT_AVRO, ()), *framed])
         if framed:
             blocks += self._rows(records, AVRO, framed, decoded, self._avro.read_framed)
         partitions = np.fromiter(map(PARTITION, records), np.int64, count=len(records))
@@ -109,23 +109,39 @@ class BatchDecoder:
                 kinds.setdefault(content_type(headers[index]), []).append(index)
         return dict(kinds)
 
+    def _json(
+        self, records: Sequence[Record], indices: Sequence[int], decoded: Decoded
+    ) -> tuple[list[Block], list[int]]:
+        """Blocks of the records that say nothing of their type, and those of them that are framed Avro.
+
+        The first byte tells: Confluent's framing begins with a zero byte, as no JSON does. Only records that have
+        no known shape are looked at, as none of a known shape begins so.
+        """
+        blocks, left = self._shaped(records, JSON, indices)
+        framed = [index for index in left if _looks_framed(records[index])]
+        if framed:
+            apart = set(framed)
+            left = [index for index in left if index not in apart]
+        return (blocks + self._singles(records, left, decoded) if left else blocks), framed
+
     def _rows(
-        self,
-        records: Sequence[Record],
-        kind: str,
-        indices: Sequence[int],
-        decoded: Decoded,
-        read: ReadRows | None = None,
+        self, records: Sequence[Record], kind: str, indices: Sequence[int], decoded: Decoded, read: ReadRows
     ) -> list[Block]:
         """Blocks of the records that hold one row each: those of a known shape all at once, the others one by one."""
+        blocks, left = self._shaped(records, kind, indices)
+        return blocks + self._singles(records, left, decoded, read) if left else blocks
+
+    def _shaped(
+        self, records: Sequence[Record], kind: str, indices: Sequence[int]
+    ) -> tuple[list[Block], Sequence[int]]:
+        """Blocks of the records that have a known shape, and the indices of the others."""
         own = records if len(records) == len(indices) else [records[index] for index in indices]
         blocks, left = self._of_shapes(kind, indices, list(map(VALUE, own)))
         wrong = invalid("WrongKey", "the record's key is not its prediction_id")
         for block, rows in blocks:
             chosen = own if len(rows) == len(own) else [own[row] for row in rows.tolist()]
             block.refusals |= dict.fromkeys(wrong_keys(list(map(KEY, chosen)), block.ids), wrong)
-        found = [block for block, _ in blocks]
-        return found + self._singles(records, left.tolist(), decoded, read) if len(left) else found
+        return [block for block, _ in blocks], left.tolist()
 
     def _of_shapes(
         self, kind: str, indices: Sequence[int], values: Sequence[Any]
@@ -140,14 +156,6 @@ class BatchDecoder:
             block = Block(one.reader.layout, one.ids, places, np.zeros_like(places), one.columns)
             blocks.append((block, one.records))
         return blocks, numbers[left]
-
-    def _framed(self, records: Sequence[Record], decoded: Decoded) -> list[int]:
-        """Outcome records that were taken for JSON, begin with a zero byte as no JSON does, and say nothing
-        of their type: Confluent's serializers send no content type."""
-        found = [i for i in decoded.dead if records[i].topic() == PREDICTION_OUTCOMES and _looks_framed(records[i])]
-        for index in found:
-            del decoded.dead[index]
-        return found
 
     def _singles(
         self, records: Sequence[Record], indices: Sequence[int], decoded: Decoded, read: ReadRows | None = None
@@ -195,7 +203,7 @@ class BatchDecoder:
                 needed = "the record has no key: give it the prediction_id of its first row"
                 decoded.dead[index] = invalid("MissingKey", needed)
             else:
-                values.append((index, value if isinstance(value, bytes) else value.encode()))
+                values.append((index, value))
         blocks: list[Block] = []
         if kind in self.shaped:
             found, left = self._of_shapes(kind, [index for index, _ in values], [value for _, value in values])
@@ -218,10 +226,9 @@ class BatchDecoder:
     def _in_place(self, records: Sequence[Record], indices: Sequence[int], decoded: Decoded) -> Sequence[int]:
         """Those of the records with many rows that are where their key belongs; the others are buried whole."""
         keyed = [index for index in indices if records[index].key()] if self.partition_count > 1 else []
-        keys = [key.encode() if isinstance(key := records[index].key(), str) else key for index in keyed]
-        right = partitions_of(pa.array(keys, pa.binary()), self.partition_count)
+        right = partitions_of(pa.array([records[index].key() for index in keyed], pa.binary()), self.partition_count)
         for index, number in zip(keyed, right.tolist(), strict=True):
-            if (found := records[index].partition() or 0) != number:
+            if (found := records[index].partition()) != number:
                 decoded.dead[index] = misplaced(found, number, self.partition_count)
         return [index for index in indices if index not in decoded.dead]
 
@@ -250,7 +257,7 @@ class BatchDecoder:
     def _take_label(self, index: int, record: Record, decoded: Decoded) -> None:
         try:
             layout, item = self._read_label(record, index * ROWS_A_RECORD)
-            decoded.labels.append(PlacedLabel(record.partition() or 0, layout, item))
+            decoded.labels.append(PlacedLabel(record.partition(), layout, item))
         except Refusal as refusal:
             decoded.dead[index] = refusal
 
@@ -261,7 +268,7 @@ class BatchDecoder:
         read = {JSON: decode_label, AVRO: self._avro.label, CONFLUENT_AVRO: self._avro.framed_label}.get(kind)
         if read is None:
             raise unknown_kind(kind)
-        row = read(record.value())  # type: ignore[arg-type]
+        row = read(record.value())
         reader = self._find(row.model_id)
         if reader is None:
             raise unknown_model(row.model_id)
@@ -280,8 +287,8 @@ def bury(block: Block, row: int, refusal: Refusal, dead: dict[int, Refusal]) -> 
 
 
 def _looks_framed(record: Record) -> bool:
-    value = record.value()
-    return isinstance(value, bytes) and value[:1] == ZERO and content_type(record.headers()) == JSON
+    """Whether a record that says nothing of its type is Confluent's: their serializers send no content type."""
+    return (record.value() or b"")[:1] == ZERO and content_type(record.headers()) == JSON
 
 
 def _by_model(blocks: list[Block]) -> list[Block]:

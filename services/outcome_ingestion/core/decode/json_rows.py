@@ -14,30 +14,30 @@ import msgspec
 from driftloop.codec.json_keys import repeated_key
 from driftloop.codec.outcomes import (
     DECODE_ERRORS,
-    Count,
+    FieldDef,
     Id,
-    NotNegative,
     OutcomeRow,
-    Share,
     ShortText,
-    Source,
     model_decoder,
     outcome_decoder,
+    row_field,
 )
+from driftloop.contracts.outcome_fields import MAP_FIELDS, OUTCOME_FIELDS
 from outcome_ingestion.core.decode.fast.json_shapes import learn_row_shape
 from outcome_ingestion.core.decode.fast.record_shapes import RecordShape
 from outcome_ingestion.core.decode.layout import Layout
 from outcome_ingestion.core.decode.typed_columns import TypedColumns
-from outcome_ingestion.core.decode.values import fit_feature, fit_target
+from outcome_ingestion.core.decode.values import fit_feature, fit_target, fit_truths
 from outcome_ingestion.core.refusal import Refusal, undecodable, unknown_model
 
 Row = Any
 """An instance of a reader's generated class; its fields are `ROW_FIELDS`."""
 
+_REQUIRED = [row_field(field) for field in OUTCOME_FIELDS if field.required]
+_OPTIONAL = [row_field(field) for field in OUTCOME_FIELDS if not field.required]
 ROW_FIELDS = (
-    "prediction_id", "model_id", "predicted_at", "features", "model_version", "prediction", "confidence",
-    "label", "labelled_at", "label_source", "weight", "latency_ms", "status", "cost", "tokens", "segment",
-    "shadow", "attributes",
+    "prediction_id", "model_id", *(name for name, *_ in _REQUIRED), "features",
+    "prediction", "label", *(name for name, *_ in _OPTIONAL), *MAP_FIELDS,
 )  # fmt: skip
 _SERIES = list[float | list[float | None] | None]
 _SLOTS = {"number": float | None, "category": int | float | str | None, "series": _SERIES | None}
@@ -59,20 +59,29 @@ class RowReader:
         """A patiently decoded row as this layout wants it; raises `Refusal`."""
         layout = self.layout
         self.extra_features += sum(name not in layout.raw for name in row.features)
-        given = [fit_feature(row.features.get(name), kind, name) for name, kind in layout.raw.items()]
+        given = [
+            row.features.get(name) if name in layout.widths else fit_feature(row.features.get(name), kind, name)
+            for name, kind in layout.raw.items()
+        ]
         fields: dict[str, Any] = {name: getattr(row, name) for name in ROW_FIELDS}
         fields["features"] = self.features(*given)
-        for name in ("prediction", "label"):
-            fitted = fit_target(fields[name], layout.target, name)
+        label = fields["label"]
+        whole = {
+            "prediction": fit_target(fields["prediction"], layout.target, "prediction"),
+            "label": None if label is None else fit_truths(label, layout.target),
+        }
+        for name, fitted in whole.items():
             fields[name] = fitted[0] if fitted is not None and layout.single else fitted
-        for name in ("segment", "shadow", "attributes"):
+        for name in MAP_FIELDS:
             fields[name] = fields[name] or msgspec.UNSET
         return self.row(*[fields[name] for name in ROW_FIELDS])
 
 
 def _features_class(layout: Layout) -> type[msgspec.Struct]:
     """Positional slots `f0 f1 …`, so that a feature may have any name."""
-    slots = [(f"f{i}", _SLOTS[kind], None) for i, kind in enumerate(layout.raw.values())]
+    vector: Any = list[float] | str | None
+    kinds = [vector if name in layout.widths else _SLOTS[kind] for name, kind in layout.raw.items()]
+    slots = [(f"f{i}", kind, None) for i, kind in enumerate(kinds)]
     names = {f"f{i}": name for i, name in enumerate(layout.raw)}
     return msgspec.defstruct("Features", slots, gc=False, forbid_unknown_fields=True, rename=names)
 
@@ -86,27 +95,16 @@ def _targets_class(layout: Layout) -> type[msgspec.Struct]:
 def _row_class(layout: Layout, features: type[msgspec.Struct]) -> type[msgspec.Struct]:
     target: Any = _TARGETS[layout.target[layout.single].kind] if layout.single else _tuple_or_none(layout)
     scalar: Any = int | float | bool | str | (_SERIES if layout.has_series else bool)
-    kinds: dict[str, Any] = {
-        "model_version": str | None,
-        "prediction": target,
-        "confidence": Share | None,
-        "label": target,
-        "labelled_at": str | None,
-        "label_source": Source,
-        "weight": NotNegative | None,
-        "latency_ms": NotNegative | None,
-        "status": str | None,
-        "cost": float | None,
-        "tokens": Count | None,
+    maps: dict[str, Any] = {
         "segment": dict[ShortText, str] | msgspec.UnsetType,
         "shadow": dict[str, scalar | dict[ShortText, scalar]] | msgspec.UnsetType,
         "attributes": dict[ShortText, str] | msgspec.UnsetType,
     }
-    defaults = {"label_source": "system"} | dict.fromkeys(("segment", "shadow", "attributes"), msgspec.UNSET)
-    optional = [(name, kind, defaults.get(name)) for name, kind in kinds.items()]
     own: Any = Literal[layout.model_id]
-    required = [("prediction_id", Id), ("model_id", own), ("predicted_at", str), ("features", features)]
-    return msgspec.defstruct("Row", [*required, *optional], gc=False)
+    fields: list[FieldDef] = [("prediction_id", Id), ("model_id", own), *_REQUIRED, ("features", features)]
+    fields += [("prediction", target, None), ("label", target, None), *_OPTIONAL]
+    fields += [(name, maps[name], msgspec.UNSET) for name in MAP_FIELDS]
+    return msgspec.defstruct("Row", fields, gc=False)
 
 
 def _tuple_or_none(layout: Layout) -> Any:
@@ -139,7 +137,7 @@ def learn_row(value: bytes, find: Find) -> Lesson | None:
     """The shape of a record and the reader of its model; None where it has something unusual."""
     try:
         reader = find(model_decoder.decode(value).model_id)
-        if reader is None or reader.layout.has_series:
+        if reader is None or reader.layout.has_series or reader.layout.widths:  # lists are checked one by one
             return None
         reader.decode(value)
         shape = None if repeated_key(value) is not None else learn_row_shape(value, reader.layout)

@@ -7,7 +7,7 @@ import msgspec
 from driftloop.codec.outcomes import DECODE_ERRORS, LabelRow, label_decoder
 from outcome_ingestion.core.decode.fast.repeated_keys import repeated, repeated_in_label
 from outcome_ingestion.core.decode.layout import Layout
-from outcome_ingestion.core.decode.series_labels import SeriesSoFar, has_series, together, with_horizon
+from outcome_ingestion.core.decode.series_labels import SeriesSoFar, together, with_horizon
 from outcome_ingestion.core.decode.timestamps import check_moment, microseconds_of
 from outcome_ingestion.core.decode.values import Fitted, fit_truths
 from outcome_ingestion.core.refusal import Refusal, undecodable
@@ -16,7 +16,8 @@ from outcome_ingestion.core.refusal import Refusal, undecodable
 class LabelItem(NamedTuple):
     """A label on its way to its row. `place` orders it among the rows of the batch; times in
     microseconds since 1970; `values` one a target field, None for a truth that is not known yet. `repeat` where
-    it came with a prediction that was there before."""
+    it came with a prediction that was there before. `times` has the time of each value where they differ: `at` is
+    the latest of them."""
 
     place: int
     prediction_id: str
@@ -25,22 +26,54 @@ class LabelItem(NamedTuple):
     source: str
     weight: float | None
     repeat: bool = False
+    times: tuple[int, ...] = ()
 
     @property
     def is_whole(self) -> bool:
         """Whether every target field has its truth."""
         return None not in self.values and not any(isinstance(value, SeriesSoFar) for value in self.values)
 
-    @property
-    def adds_steps(self) -> bool:
-        """Whether it holds a series, whose steps may have come one at a time: those before it belong to it."""
-        return has_series(self.values)
+    def with_parts(self, other: "LabelItem") -> "LabelItem":
+        """The label with the truths of another: of each field the newer one counts, of one time that of this label.
 
-    def with_parts(self, earlier: "LabelItem") -> "LabelItem":
-        """The label with the truths that were known before; of a field that both have, the newer one counts."""
-        newer, older = (self, earlier) if self.at >= earlier.at else (earlier, self)
-        values = tuple(together(new, old) for new, old in zip(newer.values, older.values, strict=True))
-        return newer._replace(place=self.place, values=values)
+        Of a series each step counts as it was told last.
+
+        >>> first = LabelItem(0, "p", (1.0, None), 10, "user", None)
+        >>> second = LabelItem(1, "p", (2.0, 5.0), 9, "user", None)
+        >>> both = second.with_parts(first)
+        >>> both.values, both.times, both.at
+        ((1.0, 5.0), (10, 9), 10)
+        """
+        newer = self if self.at >= other.at else other
+        mine = zip(self.values, self.times or (self.at,) * len(self.values), strict=True)
+        theirs = zip(other.values, other.times or (other.at,) * len(other.values), strict=True)
+        pairs = [_newer(one, two) for one, two in zip(mine, theirs, strict=True)]
+        times = tuple(at for _, at in pairs)
+        return newer._replace(
+            place=self.place,
+            values=tuple(value for value, _ in pairs),
+            times=() if all(at == newer.at for value, at in pairs if value is not None) else times,
+        )
+
+    def changed_by(self, other: "LabelItem") -> "LabelItem | None":
+        """This label with the newer truths of another, which stands in its place; None where none is newer."""
+        if len(self.values) == 1:
+            return other if other.at > self.at else None
+        together = self.with_parts(other)
+        if (together.values, together.times, together.at) == (self.values, self.times, self.at):
+            return None
+        return together._replace(place=other.place, repeat=other.repeat)
+
+
+Truth = tuple[Fitted | SeriesSoFar | None, int]
+"""A value, None where it is not known, and when it was made."""
+
+
+def _newer(mine: Truth, theirs: Truth) -> Truth:
+    if mine[0] is None or theirs[0] is None:
+        return mine if theirs[0] is None else theirs
+    newer, older = (mine, theirs) if mine[1] >= theirs[1] else (theirs, mine)
+    return together(newer[0], older[0]), newer[1]
 
 
 def decode_label(value: bytes | None) -> LabelRow:
@@ -70,9 +103,17 @@ class _Packed(msgspec.Struct, array_like=True, gc=False):
     items: list[LabelItem]
 
 
+_TIMES = LabelItem._fields.index("times")
+
+
 def pack_labels(items: list[LabelItem], times: bytes) -> bytes:
     """Labels as a state entry, with the clock of their model's labels."""
-    return msgspec.msgpack.encode(_Packed(times, items))
+    return msgspec.msgpack.encode((times, [plain_item(item) for item in items]))
+
+
+def plain_item(item: LabelItem) -> tuple[object, ...]:
+    """The label as state has it: without `times` where it has none, as earlier releases wrote and read it."""
+    return tuple(item) if item.times else tuple(item)[:_TIMES]
 
 
 def unpack_labels(value: bytes) -> tuple[list[LabelItem], bytes]:

@@ -13,6 +13,8 @@ from driftloop.spec.model_spec import ModelSpec, TargetField
 from outcome_ingestion.core.frames.frame_sizes import bytes_around
 
 ARROW_KINDS = {"number": pa.float64(), "category": pa.string(), "series": SERIES}
+CARRIED = {"text": "category", "vector": "category"}
+"""Kinds of features that travel as another does: a text as it is, a vector as the text of its numbers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,12 @@ class Layout:
         return self.spec.forecast is not None
 
     @cached_property
+    def widths(self) -> dict[str, int]:
+        """Features that are vectors, and how many numbers each has."""
+        features = {name: self.spec.features[name] for name in self.raw}
+        return {name: feature.width for name, feature in features.items() if feature.width is not None}
+
+    @cached_property
     def give_up_us(self) -> int:
         """How long a prediction waits for its label, in microseconds."""
         return int(self.spec.label_delay.give_up_seconds * 1e6)
@@ -58,7 +66,7 @@ class Layout:
     @cached_property
     def schema(self) -> pa.Schema:
         """The columns of a frame of this model, without shadow predictions."""
-        kinds = {name: feature.kind for name, feature in self.spec.features.items()}
+        kinds = {name: CARRIED.get(feature.kind, feature.kind) for name, feature in self.spec.features.items()}
         fields = [pa.field(name, kind) for name, kind in ROW_COLUMNS.items()]
         fields += [pa.field(FEATURE + name, ARROW_KINDS[kind]) for name, kind in kinds.items()]
         for prefix in (PREDICTION, LABEL):
@@ -75,5 +83,6 @@ def layout_of(published: ModelSpecPublished) -> Layout:
         for name, feature in spec.features.items()
         if feature.expression is not None
     )
-    raw: dict[str, str] = {name: spec.features[name].kind for name in spec.raw_features}
+    kinds = {name: spec.features[name].kind for name in spec.raw_features}
+    raw: dict[str, str] = {name: CARRIED.get(kind, kind) for name, kind in kinds.items()}
     return Layout(spec.model_id, published.spec_version, spec, raw, derived, dict(spec.target))

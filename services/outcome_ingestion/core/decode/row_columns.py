@@ -10,15 +10,17 @@ import pyarrow as pa
 
 from driftloop.codec.frames import FEATURE, LABEL, PREDICTION, ROW_COLUMNS, SEGMENT, SHADOW
 from driftloop.codec.scalars import category_text
+from driftloop.contracts.outcome_fields import names_of
 from outcome_ingestion.core.decode.json_rows import ROW_FIELDS, Row
 from outcome_ingestion.core.decode.layout import ARROW_KINDS, Layout
 from outcome_ingestion.core.decode.series import flat
 from outcome_ingestion.core.decode.timestamps import parse_moments
 from outcome_ingestion.core.decode.values import fit_target
+from outcome_ingestion.core.decode.vectors import vector_column
 from outcome_ingestion.core.refusal import Refusal, invalid
 from outcome_ingestion.core.versions import BAD_VERSION, VERSION
 
-_PLAIN = ("model_version", "label_source", "weight", "confidence", "latency_ms", "status", "cost", "tokens")
+_MOMENTS, _PLAIN = names_of("moment"), names_of("text", "choice", "number", "whole")
 _astuple = msgspec.structs.astuple
 
 Columns = dict[str, pa.Array]
@@ -30,18 +32,18 @@ def columns_of(rows: Sequence[Row], layout: Layout) -> tuple[list[str], Columns,
     fields: dict[str, Sequence[Any]] = dict(zip(ROW_FIELDS, zip(*map(_astuple, rows), strict=True), strict=True))
     columns: Columns = {}
     refused: Refused = {}
-    for name in ("predicted_at", "labelled_at"):
+    for name in _MOMENTS:
         columns[name], wrong = parse_moments(fields[name], name)
         refused |= wrong
     for name in _PLAIN:
         columns[name] = pa.array(fields[name], ROW_COLUMNS[name])
-    columns |= _features(fields["features"], layout)
+    columns |= _features(fields["features"], layout, refused)
     columns |= _targets(fields["prediction"], PREDICTION, layout) | _targets(fields["label"], LABEL, layout)
     columns |= _maps(fields, layout, refused)
     return list(fields["prediction_id"]), columns, refused
 
 
-def _features(structs: Sequence[Any], layout: Layout) -> Columns:
+def _features(structs: Sequence[Any], layout: Layout, refused: Refused) -> Columns:
     kinds = layout.raw
     if all(kind == "number" for kind in kinds.values()):
         width = len(kinds)
@@ -49,7 +51,12 @@ def _features(structs: Sequence[Any], layout: Layout) -> Columns:
         table = np.ascontiguousarray(flat.reshape(-1, width).T)
         return {FEATURE + name: pa.array(table[i], from_pandas=True) for i, name in enumerate(kinds)}
     columns = zip(*map(_astuple, structs), strict=True)
-    return {FEATURE + name: _column(values, kind) for (name, kind), values in zip(kinds.items(), columns, strict=True)}
+    return {
+        FEATURE + name: vector_column(values, layout.widths[name], name, refused)
+        if name in layout.widths
+        else _column(values, kind)
+        for (name, kind), values in zip(kinds.items(), columns, strict=True)
+    }
 
 
 def _targets(values: Sequence[Any], prefix: str, layout: Layout) -> Columns:

@@ -17,7 +17,9 @@ class TypedColumns:
     """Decodes columnar records of one layout."""
 
     def __init__(self, layout: Layout) -> None:
-        slots = [(f"f{i}", _COLUMNS[kind], None) for i, kind in enumerate(layout.raw.values())]
+        vector: Any = list[list[float] | str | None] | None
+        kinds = [vector if name in layout.widths else _COLUMNS[kind] for name, kind in layout.raw.items()]
+        slots = [(f"f{i}", kind, None) for i, kind in enumerate(kinds)]
         names = {f"f{i}": name for i, name in enumerate(layout.raw)}
         features = msgspec.defstruct("Features", slots, gc=False, forbid_unknown_fields=True, rename=names)
         target: Any = Column | dict[ShortText, Column] | None

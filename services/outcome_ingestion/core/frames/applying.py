@@ -18,7 +18,7 @@ from outcome_ingestion.core.frames.frame_assembly import Piece, assemble, label_
 from outcome_ingestion.core.frames.frame_sizes import cut
 from outcome_ingestion.core.identity.admission import Admission, LabelPlaces, admit
 from outcome_ingestion.core.identity.id_index import Known
-from outcome_ingestion.core.identity.repeats import labels_of_repeats
+from outcome_ingestion.core.identity.repeats import labels_of_repeats, parts_of_rows
 from outcome_ingestion.core.identity.reuse import stamps_of, used_again
 from outcome_ingestion.core.labels.classes import respelled
 from outcome_ingestion.core.labels.event_clock import EventClock
@@ -135,9 +135,12 @@ def _take_admissions(
         for row in admission.refused:
             bury(block, row, used_again(block.ids[row].as_py()), dead)
         labels = labels_of_repeats(block, admission.repeated)
+        partial = parts_of_rows(block, admission.rows)
         memory.ignore("duplicate", len(admission.repeated) - len(labels))
-        if labels:
-            share.labels.setdefault(model_id, []).extend(labels)
+        if partial:
+            counts.partly_labelled[model_id] = counts.partly_labelled.get(model_id, 0) + len(partial)
+        if labels or partial:
+            share.labels.setdefault(model_id, []).extend([*labels, *partial])
     if admitted:
         places = [block.places[admission.rows] for block, admission in admitted]
         share.places = np.sort(np.concatenate(places))
@@ -178,7 +181,7 @@ def _apply_model(share: Share, memory: PartitionMemory, layout: Layout, counts: 
     batch, new = _new_rows(share, model_id)
     joined = Joined()
     if items or model.early:
-        joined = Joiner(model_id, memory, new, layout.give_up_us, share.places).run(items)
+        joined = Joiner(model_id, memory, new, layout.give_up_us, share.places, tuple(layout.target)).run(items)
     pieces = []
     if batch is not None:
         batch = _with_earlier_labels(batch, joined, layout)
@@ -200,7 +203,7 @@ def _new_rows(share: Share, model_id: str) -> tuple[pa.RecordBatch | None, NewRo
         block = block.take(admission.rows)
     batch = complete(block)
     predicted_at, labelled_at = (microseconds(batch.column(name)) for name in ("predicted_at", "labelled_at"))
-    return batch, NewRows(block.ids, block.places, admission.ordinals, predicted_at, labelled_at.copy())
+    return batch, NewRows(block.ids, block.places, admission.ordinals, predicted_at, labelled_at.copy(), batch)
 
 
 def _with_earlier_labels(batch: pa.RecordBatch, joined: Joined, layout: Layout) -> pa.RecordBatch:
@@ -248,15 +251,27 @@ def _write_down(memory: PartitionMemory, model_id: str, new: NewRows, joined: Jo
     seq, most = memory.take_seq(), memory.rules.frame_bytes // 2
     early = in_parts(list(joined.early.values()), most)
     for part, items in enumerate(early):
-        memory.keep_early(model_id, memory.take_seq() if part else seq, items)
-    if not joined.joins and not joined.found:
+        memory.waiting.keep(model_id, memory.take_seq() if part else seq, items)
+    several = _labels_of_several(memory.of(model_id), new, joined)
+    if not joined.joins and not joined.found and not several:
         return
     for join in joined.joins:
         if join.chunk is None:
             place = memory.of(model_id).held.find(int(new.ordinals[join.row]))
             if place is not None:
-                memory.label(*place, join.item.at)
+                memory.label(*place, join.item)
     marks = in_parts([(join.item.prediction_id, join.item.at) for join in joined.joins], most)
-    parts = zip_longest(marks, in_parts(joined.found, most), fillvalue=())
-    for part, (labelled, found) in enumerate(parts):
-        memory.mark(model_id, memory.take_seq() if part else seq, list(labelled), list(found))
+    parts = zip_longest(marks, in_parts(joined.found, most), in_parts(several, most), fillvalue=())
+    for part, (labelled, found, kept) in enumerate(parts):
+        memory.mark(model_id, memory.take_seq() if part else seq, list(labelled), list(found), list(kept))
+
+
+def _labels_of_several(model: ModelMemory, new: NewRows, joined: Joined) -> list[LabelItem]:
+    """Labels of this batch whose target has several fields: those of rows that were there first are taken up here."""
+    found = [join.item for join in joined.joins if len(join.item.values) > 1]
+    for row, item in joined.before.items():
+        place = model.held.find(int(new.ordinals[row])) if item.times else None
+        if place is not None:
+            place[0].labels[place[1]] = item
+            found.append(item)
+    return found

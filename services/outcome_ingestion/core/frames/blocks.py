@@ -40,8 +40,14 @@ class Block:
         return microseconds(self.columns[name])
 
     def has(self, kind: str) -> Mask:
-        """Which rows have a prediction (`PREDICTION`) or a label (`LABEL`)."""
-        return present(self.columns[kind + next(iter(self.layout.target))])
+        """Which rows have a prediction (`PREDICTION`) or a label (`LABEL`), with every field of the target."""
+        parts = [present(self.columns[kind + name]) for name in self.layout.target]
+        return parts[0] if len(parts) == 1 else np.asarray(np.all(parts, axis=0), dtype=np.bool_)
+
+    def has_some(self, kind: str) -> Mask:
+        """Which rows have one with at least one field."""
+        parts = [present(self.columns[kind + name]) for name in self.layout.target]
+        return parts[0] if len(parts) == 1 else np.asarray(np.any(parts, axis=0), dtype=np.bool_)
 
     def without_refused(self) -> "Block":
         """The rows that go on."""

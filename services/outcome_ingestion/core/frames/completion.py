@@ -37,7 +37,10 @@ def derived_features(block: Block) -> dict[str, pa.Array]:
 
 
 def _default_labels(block: Block, columns: dict[str, pa.Array]) -> None:
-    """`labelled_at` and `label_source` stand where there is a label, and nowhere else."""
+    """`labelled_at` and `label_source` stand where there is a label, and nowhere else.
+
+    A label that lacks a field of the target is none yet: its truths wait for the others (`parts_of_rows`).
+    """
     labelled = block.has(LABEL)
     at, source = columns["labelled_at"], columns["label_source"]
     if at.null_count:
@@ -47,6 +50,10 @@ def _default_labels(block: Block, columns: dict[str, pa.Array]) -> None:
         at = pc.if_else(mask, at, pa.scalar(None, at.type))
         source = pc.if_else(mask, source, pa.scalar(None, source.type))
     columns["labelled_at"], columns["label_source"] = at, source
+    if len(block.layout.target) > 1 and not labelled.all():
+        for name in block.layout.target:
+            column = columns[LABEL + name]
+            columns[LABEL + name] = pc.if_else(pa.array(labelled), column, pa.scalar(None, column.type))
 
 
 def _events(block: Block) -> pa.Array:

@@ -10,20 +10,19 @@ from outcome_ingestion.core.identity.partition_kernel import key_partitions
 from outcome_ingestion.core.identity.text_hashes import text_parts
 
 
-def wrong_keys(keys: Sequence[bytes | str | None], ids: pa.StringArray) -> list[int]:
+def wrong_keys(keys: Sequence[bytes | None], ids: pa.StringArray) -> list[int]:
     """Rows whose record's key is missing or is not the prediction id."""
     offsets, data = text_parts(ids)
     try:
         sizes = np.fromiter(map(len, keys), np.int32, count=len(keys))  # type: ignore[arg-type]
         together = b"".join(keys)  # type: ignore[arg-type]
     except TypeError:
-        pass  # a key is missing, or text: looked at one by one below
+        pass  # a key is missing: looked at one by one below
     else:
         if np.array_equal(sizes, np.diff(offsets)) and together == data[offsets[0] : offsets[-1]].tobytes():
             return []
-    given = [key.encode() if isinstance(key, str) else key for key in keys]
     own = [prediction_id.encode() for prediction_id in ids.to_pylist()]
-    return [row for row, (key, name) in enumerate(zip(given, own, strict=True)) if key != name]
+    return [row for row, (key, name) in enumerate(zip(keys, own, strict=True)) if key != name]
 
 
 def partitions_of(ids: pa.StringArray | pa.BinaryArray, count: int) -> NDArray[np.int64]:

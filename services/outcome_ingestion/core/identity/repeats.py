@@ -1,21 +1,33 @@
-"""A prediction that came twice: the second time it may bring the label that was missing."""
+"""Labels that come with rows and are joined as if they came by themselves.
+
+A prediction that came twice may bring the label that was missing, and a row may bring some of its truths: those of a
+target with several fields need not be known at once.
+"""
 
 from collections.abc import Sequence
 
 from driftloop.codec.frames import LABEL
 from outcome_ingestion.core.decode.label_items import LabelItem
-from outcome_ingestion.core.frames.blocks import Block
+from outcome_ingestion.core.frames.blocks import Block, Ints
 
 
 def labels_of_repeats(block: Block, repeated: Sequence[int]) -> list[LabelItem]:
     """The labels of those rows that are repeated and have one (made when predicted, if not said)."""
     if not repeated:
         return []
-    labelled = block.has(LABEL)
-    return [_label_of(block, row) for row in repeated if labelled[row]]
+    labelled = block.has_some(LABEL)
+    return [_label_of(block, row, repeat=True) for row in repeated if labelled[row]]
 
 
-def _label_of(block: Block, row: int) -> LabelItem:
+def parts_of_rows(block: Block, rows: Ints) -> list[LabelItem]:
+    """The truths of those rows that bring some of their target's fields and not all."""
+    partly = block.has_some(LABEL) & ~block.has(LABEL) if len(block.layout.target) > 1 else None
+    if partly is None or not partly.any():
+        return []
+    return [_label_of(block, row, repeat=False) for row in rows[partly[rows]].tolist()]
+
+
+def _label_of(block: Block, row: int, *, repeat: bool) -> LabelItem:
     columns = block.columns
     weight = columns.get("weight")
     return LabelItem(
@@ -25,5 +37,5 @@ def _label_of(block: Block, row: int) -> LabelItem:
         int(block.times("labelled_at")[row] or block.times("predicted_at")[row]),
         columns["label_source"][row].as_py(),
         None if weight is None else weight[row].as_py(),
-        repeat=True,
+        repeat=repeat,
     )

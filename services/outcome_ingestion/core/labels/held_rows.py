@@ -12,6 +12,7 @@ from heapq import heapify, heappop, heappush
 import numpy as np
 import pyarrow as pa
 
+from outcome_ingestion.core.decode.label_items import LabelItem
 from outcome_ingestion.core.frames.blocks import Ints, microseconds
 from outcome_ingestion.core.labels.event_clock import time_reached
 
@@ -30,6 +31,8 @@ class Chunk:
     labelled_at: Ints
     predicted_at: Ints
     waiting: int
+    labels: dict[int, LabelItem] = field(default_factory=dict)
+    """Row → the label that it has got since, of a target with several fields: one of them may be corrected alone."""
 
     @property
     def reached(self) -> int:
@@ -41,6 +44,7 @@ class Chunk:
         self.batch, self.ordinals = self.batch.take(pa.array(rows)), self.ordinals[rows]
         self.labelled_at, self.predicted_at = self.labelled_at[rows], self.predicted_at[rows]
         self.waiting = len(rows)
+        self.labels = {}
 
 
 def chunk_of(seq: int, batch: pa.RecordBatch, ordinals: Ints) -> Chunk:

@@ -1,7 +1,8 @@
 """Labels of a batch meet rows: of this batch, of earlier ones, or none yet."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -35,6 +36,8 @@ class NewRows:
     predicted_at: Ints
     labelled_at: Ints
     """0 where the row came without a label."""
+    batch: pa.RecordBatch | None = None
+    """The rows as a frame has them."""
 
 
 @dataclass(slots=True)
@@ -58,15 +61,19 @@ class Joiner:
     give_up_us: int
     admitted_places: Ints
     """Places of all rows of the batch that were admitted in this partition, ascending."""
+    fields: Sequence[str] = ()
+    """The target's fields in the order of the labels' values."""
     result: Joined = field(default_factory=Joined)
     _first: dict[int, LabelItem] = field(default_factory=dict)
     """Row → the label that was there before it."""
+    _own: dict[int, LabelItem] = field(default_factory=dict)
+    """Row → the label that it has got in this batch."""
 
     def run(self, items: list[LabelItem]) -> Joined:
         """Join them all. Chunks of earlier batches are marked at once."""
         rows = dict(zip(self.new.ids.to_pylist(), range(len(self.new.ids)), strict=True))
         model = self.memory.of(self.model_id)
-        items = self._whole(items, model)
+        items = self._whole(items, model, rows)
         self._meet_early(model, rows)
         older = self._older(items, model)
         ordered = [(item, rows.get(item.prediction_id)) for item in sorted(items)]
@@ -83,27 +90,66 @@ class Joiner:
                 self._join_new(row, item)
         return self.result
 
-    def _whole(self, items: list[LabelItem], model: ModelMemory) -> list[LabelItem]:
-        """The labels with every truth. Truths that come one at a time wait, and go on when the last one has come."""
+    def _whole(self, items: list[LabelItem], model: ModelMemory, rows: dict[str, int]) -> list[LabelItem]:
+        """The labels with every truth. Truths that come one at a time wait, and go on when the last one has come.
+
+        A truth whose row has a whole label already is one at once, with the other truths of that label.
+        """
         if all(item.is_whole for item in items) and not model.parts:
             return items
-        whole = []
+        whole: dict[str, LabelItem] = {}
+        found = []
         for item in sorted(items):
             known = self.result.early.pop(item.prediction_id, None) or self._waiting_part(item.prediction_id, model)
-            alone = known is None or (item.is_whole and not item.adds_steps)
-            together = item if alone or known is None else item.with_parts(known)
+            together = item if known is None else item.with_parts(known)
+            if not together.is_whole:
+                label = whole.get(item.prediction_id) or self._label_of(item.prediction_id, model, rows)
+                together = together if label is None else together.with_parts(label)
             if together.is_whole:
-                whole.append(together)
+                whole[item.prediction_id] = together
+                found.append(together)
+            elif item.prediction_id not in rows and self._has_lost_its_row(item.prediction_id, model):
+                self._ignore(item, "label_without_row")
             else:
                 self.result.early[item.prediction_id] = together
-        return whole
+        return found
 
     def _waiting_part(self, prediction_id: str, model: ModelMemory) -> LabelItem | None:
         """The truths of a prediction that came in earlier batches; they wait no longer."""
         if prediction_id not in model.parts:
             return None
         self.result.found.append(prediction_id)
-        return self.memory.find_early(self.model_id, prediction_id)
+        return self.memory.waiting.find(self.model_id, prediction_id)
+
+    def _label_of(self, prediction_id: str, model: ModelMemory, rows: dict[str, int]) -> LabelItem | None:
+        """The whole label of a row, of this batch or an earlier one, or the one that waits for the row."""
+        row = rows.get(prediction_id)
+        if row is not None and (label := self._label_of_new(row)) is not None:
+            return label
+        waiting = model.early.get(prediction_id)
+        if waiting is not None and waiting[1].is_whole:
+            return waiting[1]
+        if row is not None:
+            return None
+        place = model.held.find(int(model.ids.find(pa.array([prediction_id], pa.string()))[0]))
+        return None if place is None else self._label_of_older(*place)
+
+    def _has_lost_its_row(self, prediction_id: str, model: ModelMemory) -> bool:
+        """Whether the prediction came in an earlier batch and is held no longer."""
+        ordinal = int(model.ids.find(pa.array([prediction_id], pa.string()))[0])
+        return ordinal != NOWHERE and model.held.find(ordinal) is None
+
+    def _label_of_new(self, row: int) -> LabelItem | None:
+        """The label that a row of this batch has by now."""
+        if not self.new.labelled_at[row]:
+            return None
+        return self._own.get(row) or _label_in(self.new.batch, row, int(self.new.labelled_at[row]), self.fields)
+
+    def _label_of_older(self, chunk: Chunk, row: int) -> LabelItem | None:
+        """The label that a held row has by now."""
+        if not chunk.labelled_at[row]:
+            return None
+        return chunk.labels.get(row) or _label_in(chunk.batch, row, int(chunk.labelled_at[row]), self.fields)
 
     def _is_of_earlier(self, item: LabelItem, row: int | None, model: ModelMemory, older: dict[str, int]) -> bool:
         """Whether the label was made before the newest prediction with its id, and so is of one before (joined)."""
@@ -126,39 +172,60 @@ class Joiner:
         return True
 
     def _meet_early(self, model: ModelMemory, rows: dict[str, int]) -> None:
-        for prediction_id in sorted((model.early.keys() - model.parts) & rows.keys()):
-            item = self.memory.find_early(self.model_id, prediction_id)
+        for prediction_id in sorted(model.early.keys() & rows.keys()):
+            row = rows[prediction_id]
+            label = self._label_of_new(row) if prediction_id in model.parts else None
+            if prediction_id in model.parts and label is None:
+                continue  # its other truths are still to come
+            item = self.memory.waiting.find(self.model_id, prediction_id)
             assert item is not None
             self.result.found.append(prediction_id)
-            self._come_before(rows[prediction_id], item)
+            self._come_before(row, item if label is None else item.with_parts(label))
 
     def _come_before(self, row: int, item: LabelItem) -> None:
         """The label was there first; of several the newest waits for the row, as where batches lie between them."""
         known = self._first.get(row)
-        if known is not None and item.at <= known.at:
+        changed = item if known is None else known.changed_by(item)
+        if changed is None:
             self._ignore(item, "label_repeated")
             return
         if known is not None:
             self._ignore(item, "label_superseded")
-        self._first[row] = item
+        self._first[row] = changed
 
     def _settle(self) -> None:
         """Rows go out with the label that was there first, unless their own is newer."""
         for row, item in self._first.items():
-            if item.at <= self.new.labelled_at[row]:
+            changed = self._changed(item, int(self.new.labelled_at[row]), partial(self._label_of_new, row))
+            if changed is None:
                 self._ignore(item, "label_repeated")
             elif self._too_late(item, int(self.new.predicted_at[row])):
                 self._ignore(item, "label_too_late")
             else:
-                self.new.labelled_at[row] = item.at
-                self.result.before[row] = item
+                self.new.labelled_at[row] = changed.at
+                self._own[row] = self.result.before[row] = changed
 
     def _join_new(self, row: int, item: LabelItem) -> None:
         new = self.new
-        event = self._event(item, int(new.labelled_at[row]), int(new.predicted_at[row]), int(new.ordinals[row]))
-        if event is not None:
-            new.labelled_at[row] = item.at
-            self.result.joins.append(Join(item, event, None, row))
+        changed = self._changed(item, int(self.new.labelled_at[row]), partial(self._label_of_new, row))
+        event = self._event(
+            item, changed, int(new.labelled_at[row]), int(new.predicted_at[row]), int(new.ordinals[row])
+        )
+        if event is not None and changed is not None:
+            new.labelled_at[row] = changed.at
+            self._own[row] = changed
+            self.result.joins.append(Join(changed, event, None, row))
+
+    @staticmethod
+    def _changed(item: LabelItem, at: int, known: Callable[[], LabelItem | None]) -> LabelItem | None:
+        """The label that a row, labelled `at` (0: not yet), gets by another; None where that says nothing new.
+
+        `known` gives the one that it has. It has no truths where an earlier release joined it and did not keep them.
+        """
+        label = known() if at and len(item.values) > 1 else None
+        if label is not None and label.is_whole:
+            return label.changed_by(item)
+        return item if item.at > at else None
 
     @staticmethod
     def _older(items: list[LabelItem], model: ModelMemory) -> dict[str, int]:
@@ -175,13 +242,16 @@ class Joiner:
             self._ignore(item, "label_without_row")
             return
         chunk, row = place
-        event = self._event(item, int(chunk.labelled_at[row]), int(chunk.predicted_at[row]), ordinal)
-        if event is not None:
-            self.memory.label(chunk, row, item.at)
-            self.result.joins.append(Join(item, event, chunk, row))
+        changed = self._changed(item, int(chunk.labelled_at[row]), partial(self._label_of_older, chunk, row))
+        event = self._event(item, changed, int(chunk.labelled_at[row]), int(chunk.predicted_at[row]), ordinal)
+        if event is not None and changed is not None:
+            self.memory.label(chunk, row, changed)
+            self.result.joins.append(Join(changed, event, chunk, row))
 
-    def _event(self, item: LabelItem, labelled_at: int, predicted_at: int, ordinal: int) -> str | None:
-        """What the label is to a row that has come; None where it is to be ignored."""
+    def _event(
+        self, item: LabelItem, changed: LabelItem | None, labelled_at: int, predicted_at: int, ordinal: int
+    ) -> str | None:
+        """What the label is to a row that has come, which `changed` is the label of then; None to ignore it."""
         if labelled_at == 0:
             if self._too_late(item, predicted_at):
                 self._ignore(item, "label_too_late")
@@ -192,7 +262,7 @@ class Joiner:
         if ordinal < came_before - self.memory.rules.correctable_rows:
             self._ignore(item, "label_without_row")  # as where the row is held no longer
             return None
-        if item.at <= labelled_at:
+        if changed is None:
             self._ignore(item, "label_repeated")
             return None
         return "correction"
@@ -206,13 +276,24 @@ class Joiner:
     def _wait(self, item: LabelItem) -> None:
         other = self.result.early.get(item.prediction_id)
         waiting = self.memory.of(self.model_id).early.get(item.prediction_id)
-        known = max([kept.at for kept in (other, waiting and waiting[1]) if kept], default=0)
-        if item.at <= known:
+        known = [kept for kept in (other, waiting and waiting[1]) if kept]
+        newest = max(known, key=lambda kept: kept.at, default=None)
+        changed = self._changed(item, 0 if newest is None else newest.at, lambda: newest)
+        if changed is None:
             self._ignore(item, "label_repeated")
             return
-        if known:
+        if newest is not None:
             self._ignore(item, "label_superseded")
-        self.result.early[item.prediction_id] = item
+        self.result.early[item.prediction_id] = changed
+
+
+def _label_in(batch: pa.RecordBatch | None, row: int, at: int, fields: Sequence[str]) -> LabelItem:
+    """The label that a row came with."""
+    assert batch is not None
+    known = set(batch.schema.names)
+    values = (batch.column(LABEL + name)[row].as_py() if LABEL + name in known else None for name in fields)
+    source = batch.column("label_source")[row].as_py()
+    return LabelItem(0, batch.column("prediction_id")[row].as_py(), tuple(values), at, source, None)
 
 
 def with_labels(batch: pa.RecordBatch, labels: dict[int, tuple[LabelItem, str]], fields: list[str]) -> pa.RecordBatch:

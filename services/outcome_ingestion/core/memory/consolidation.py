@@ -53,11 +53,13 @@ def _replace_chunks(memory: PartitionMemory, model_id: str, chunks: list[Chunk],
     memory.of(model_id).held.replace_newest(len(chunks), whole)
     for old in chunks:
         del memory.chunks[old.seq]
-        memory.put("rows", model_id, old.seq, None)
+        memory.entries.put("rows", model_id, old.seq, None)
     memory.chunks[seq] = model_id, whole
     if whole.waiting == 0:
         memory.settled.append((int(whole.ordinals[-1]), seq))
-    memory.put("rows", model_id, seq, whole.batch)
+    memory.entries.put("rows", model_id, seq, whole.batch)
+    if whole.labels:
+        memory.mark(model_id, memory.take_seq(), [], [], list(whole.labels.values()))
 
 
 def _joined(chunks: list[Chunk], seq: int) -> Chunk:
@@ -67,4 +69,9 @@ def _joined(chunks: list[Chunk], seq: int) -> Chunk:
     labelled_at = pa.array(times, pa.int64(), mask=times == 0).cast(MOMENT)
     at = table.schema.get_field_index("labelled_at")
     batch = table.set_column(at, table.schema.field(at), labelled_at).to_batches()[0]
-    return chunk_of(seq, batch, np.concatenate([chunk.ordinals for chunk in chunks]))
+    whole = chunk_of(seq, batch, np.concatenate([chunk.ordinals for chunk in chunks]))
+    start = 0
+    for chunk in chunks:
+        whole.labels |= {start + row: item for row, item in chunk.labels.items()}
+        start += len(chunk.ordinals)
+    return whole

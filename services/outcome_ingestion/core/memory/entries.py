@@ -1,6 +1,7 @@
 """The parts that a partition's memory is made of, and two of its state entries."""
 
 from collections import OrderedDict, deque
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -8,7 +9,7 @@ import msgspec
 import numpy as np
 import pyarrow as pa
 
-from outcome_ingestion.core.decode.label_items import LabelItem
+from outcome_ingestion.core.decode.label_items import LabelItem, plain_item
 from outcome_ingestion.core.identity.id_index import IdIndex, Known
 from outcome_ingestion.core.identity.text_hashes import text_parts
 from outcome_ingestion.core.labels.event_clock import EventClock
@@ -88,6 +89,14 @@ class Marks(msgspec.Struct, array_like=True, gc=False):
     """Nothing reads it any more."""
     times: bytes = b""
     """The clock of the model's labels."""
+    items: list[LabelItem] = msgspec.field(default_factory=list)
+    """The labels themselves, of a target with several fields: one of them may be corrected alone."""
+
+    @staticmethod
+    def encoded(labelled: list[tuple[str, int]], found: list[str], times: bytes, items: Sequence[LabelItem]) -> bytes:
+        """Marks as state has them: without `items` where there are none, as earlier releases wrote and read them."""
+        plain = (labelled, found, 0, times)
+        return _encode((*plain, [plain_item(item) for item in items]) if items else plain)
 
 
 @dataclass(slots=True)

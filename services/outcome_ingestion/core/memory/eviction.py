@@ -17,11 +17,11 @@ def expire(memory: PartitionMemory, model_id: str, give_up_us: int) -> None:
     passed = max(labels_at - give_up_us, rows_at - 2 * give_up_us)
     while (due := model.held.first_due()) is not None and due[0] < passed:
         _give_up_rows(memory, model_id, due, passed, give_up_us)
-    while (item := memory.next_early(model_id)) is not None:
+    while (item := memory.waiting.first(model_id)) is not None:
         latest = item.at + give_up_us
         if rows_at <= latest and labels_at <= latest + give_up_us:
             break
-        memory.find_early(model_id, item.prediction_id)
+        memory.waiting.find(model_id, item.prediction_id)
         memory.ignore("label_gave_up" if item.is_whole else "label_part_gave_up")
 
 
@@ -50,13 +50,13 @@ def make_room(memory: PartitionMemory) -> None:
         _, seq = memory.settled.popleft()
         if seq in memory.chunks:
             memory.drop_chunk(*memory.chunks[seq])
-    while memory.waiting > memory.rules.waiting_rows:
+    while memory.waiting_rows > memory.rules.waiting_rows:
         model_id, chunk = _oldest_waiting(memory)
         memory.ignore("prediction_no_room", chunk.waiting)
         memory.drop_chunk(model_id, chunk)
-    while memory.early_labels > memory.rules.early_labels:
+    while memory.waiting.count > memory.rules.early_labels:
         model_id = next(name for name, model in memory.models.items() if model.early)
-        memory.find_early(model_id, next(iter(memory.models[model_id].early)))
+        memory.waiting.find(model_id, next(iter(memory.models[model_id].early)))
         memory.ignore("label_no_room")
     seen_before = memory.total - memory.rules.remembered_rows
     while memory.seen:

@@ -10,44 +10,37 @@ needs them any more. One entry a row would cost more than all the rest of ingest
 """
 
 from collections import OrderedDict, deque
-from collections.abc import Mapping, Sequence
-from heapq import heapify, heappop, heappush
+from collections.abc import Sequence
 
-import msgspec
 import pyarrow as pa
 
-from driftloop.codec.arrow import encode_batch
-from driftloop.processor import StateChange
-from outcome_ingestion.core.decode.label_items import LabelItem, pack_labels
+from outcome_ingestion.core.decode.label_items import LabelItem
 from outcome_ingestion.core.frames.blocks import Ints
 from outcome_ingestion.core.identity.id_index import Known
 from outcome_ingestion.core.labels.held_rows import Chunk, chunk_of
 from outcome_ingestion.core.memory.entries import Marks, ModelMemory, Seen
+from outcome_ingestion.core.memory.state_entries import StateEntries
+from outcome_ingestion.core.memory.waiting_labels import WaitingLabels
 from outcome_ingestion.core.rules import IngestRules
-
-_encode = msgspec.msgpack.encode
-_STALE = 1_000
-"""Entries of a heap that may be out of date before it is made anew."""
 
 
 class PartitionMemory:
-    """All models of one partition. Changes of state gather in `changes` until they are taken."""
+    """All models of one partition. `entries` gathers what changed, `waiting` has the labels that wait for a row."""
 
     def __init__(self, partition: int, rules: IngestRules) -> None:
         self.partition, self.rules = partition, rules
         self.models: dict[str, ModelMemory] = {}
         self.total = 0
         self.next_seq = 0
-        self.waiting = 0
-        self.early_labels = 0
+        self.waiting_rows = 0
         self.ignored: dict[str, int] = {}
         self.seen: OrderedDict[int, tuple[str, Seen]] = OrderedDict()
         self.parked: dict[int, Seen] = {}
         self.chunks: dict[int, tuple[str, Chunk]] = {}
         self.settled: deque[tuple[int, int]] = deque()
         """(last ordinal, seq) of chunks in which no row waits."""
-        self.early_left: dict[int, int] = {}
-        self._changes: dict[str, bytes | pa.RecordBatch | None] = {}
+        self.entries = StateEntries(partition)
+        self.waiting = WaitingLabels(self)
 
     def of(self, model_id: str) -> ModelMemory:
         """The memory of a model."""
@@ -76,82 +69,53 @@ class PartitionMemory:
         ignored, self.ignored = self.ignored, {}
         return ignored
 
-    def take_changes(self, encoded: Mapping[int, bytes]) -> tuple[StateChange, ...]:
-        """The state that changed since the last call.
-
-        `encoded` has, by `id`, the bytes of batches that went out as frames: they serve again here.
-        """
-        changes, self._changes = self._changes, {}
-        values = (
-            (key, (encoded.get(id(value)) or encode_batch(value)) if isinstance(value, pa.RecordBatch) else value)
-            for key, value in changes.items()
-        )
-        return tuple(StateChange(self.partition, key, value) for key, value in values)
-
-    def put(self, kind: str, model_id: str, seq: int, value: bytes | pa.RecordBatch | None) -> None:
-        """Set or delete a state entry; rows are encoded when the changes are taken."""
-        self._changes[f"{kind}/{model_id}/{seq:012d}"] = value
-
     def remember(self, model_id: str, seq: int, known: Known, again: tuple[tuple[int, int], ...] = ()) -> None:
         """These ids have been seen; `again` has (row, ordinal of the prediction that had its id before)."""
         seen = Seen(known, self.of(model_id).row_clock.dump(), again)
         self.add_seen(seq, model_id, seen)
-        self.put("ids", model_id, seq, seen.encode())
+        self.entries.put("ids", model_id, seq, seen.encode())
 
     def remember_together(self, model_id: str, seqs: Sequence[int], seq: int, seen: Seen) -> None:
         """The ids of the newest entries `seqs` stand in one entry from now on."""
         for old in seqs:
             del self.seen[old]
-            self.put("ids", model_id, old, None)
+            self.entries.put("ids", model_id, old, None)
         model = self.of(model_id)
         model.ids.join_newest(len(seqs), seen.known)
         del model.recent[-len(seqs) :]
         self._list_seen(seq, model_id, seen)
-        self.put("ids", model_id, seq, seen.encode())
+        self.entries.put("ids", model_id, seq, seen.encode())
 
     def hold(self, model_id: str, seq: int, batch: pa.RecordBatch, ordinals: Ints) -> None:
         """These rows may still be labelled or corrected."""
         self.add_chunk(model_id, chunk_of(seq, batch, ordinals))
-        self.put("rows", model_id, seq, batch)
+        self.entries.put("rows", model_id, seq, batch)
 
-    def keep_early(self, model_id: str, seq: int, items: list[LabelItem]) -> None:
-        """These labels wait for their row; a newer one takes the place of an older one."""
-        self.add_early(model_id, seq, items)
-        self.put("early", model_id, seq, pack_labels(items, self.of(model_id).label_clock.dump()))
-
-    def find_early(self, model_id: str, prediction_id: str) -> LabelItem | None:
-        """The waiting label of a row that has come; it waits no longer."""
-        model = self.of(model_id)
-        waiting = model.early.pop(prediction_id, None)
-        if waiting is None:
-            return None
-        model.parts.discard(prediction_id)
-        self._early_gone(model_id, waiting[0])
-        return waiting[1]
-
-    def next_early(self, model_id: str) -> LabelItem | None:
-        """The waiting label that was made first."""
-        model = self.of(model_id)
-        while model.early_due:
-            at, prediction_id = model.early_due[0]
-            waiting = model.early.get(prediction_id)
-            if waiting is not None and waiting[1].at == at:
-                return waiting[1]
-            heappop(model.early_due)
-        return None
-
-    def mark(self, model_id: str, seq: int, labelled: list[tuple[str, int]], found: list[str]) -> None:
+    def mark(
+        self,
+        model_id: str,
+        seq: int,
+        labelled: list[tuple[str, int]],
+        found: list[str],
+        items: Sequence[LabelItem] = (),
+    ) -> None:
         """Write down what the labels of a batch did, for a restore."""
         model = self.of(model_id)
         model.marks.append(seq)
-        self.put("marks", model_id, seq, _encode(Marks(labelled, found, 0, model.label_clock.dump())))
-        self._drop_marks(model_id)
+        self.entries.put("marks", model_id, seq, Marks.encoded(labelled, found, model.label_clock.dump(), items))
+        self.drop_marks(model_id)
 
-    def label(self, chunk: Chunk, row: int, at: int) -> None:
+    def label(self, chunk: Chunk, row: int, item: LabelItem) -> None:
+        """A held row has got a label; it is kept where one of its fields may be corrected alone."""
+        self.label_at(chunk, row, item.at)
+        if len(item.values) > 1:
+            chunk.labels[row] = item
+
+    def label_at(self, chunk: Chunk, row: int, at: int) -> None:
         """A held row has got a label made at `at`."""
         if chunk.labelled_at[row] == 0:
             chunk.waiting -= 1
-            self.waiting -= 1
+            self.waiting_rows -= 1
             if chunk.waiting == 0:
                 self.settled.append((int(chunk.ordinals[-1]), chunk.seq))
         chunk.labelled_at[row] = at
@@ -161,27 +125,27 @@ class PartitionMemory:
         model = self.models[model_id]
         model.ids.drop(seen.known)
         model.forget_earlier(seen.known)
-        self.put("ids", model_id, seq, None)
+        self.entries.put("ids", model_id, seq, None)
 
     def drop_chunk(self, model_id: str, chunk: Chunk) -> None:
         """Held rows are needed no longer."""
         model = self.models[model_id]
-        self.waiting -= chunk.waiting
+        self.waiting_rows -= chunk.waiting
         model.held.drop(chunk)
         del self.chunks[chunk.seq]
-        self.put("rows", model_id, chunk.seq, None)
+        self.entries.put("rows", model_id, chunk.seq, None)
         parked = self.parked.pop(chunk.seq, None)
         if parked is not None:
             self.forget_seen(chunk.seq, model_id, parked)
-        self._drop_marks(model_id)
+        self.drop_marks(model_id)
 
     def shrink(self, model_id: str, chunk: Chunk, rows: Ints) -> None:
         """Only these rows of a chunk, which wait, are held from now on."""
-        self.waiting -= chunk.waiting - len(rows)
+        self.waiting_rows -= chunk.waiting - len(rows)
         self.models[model_id].held.shrink(chunk, rows)
-        self.put("rows", model_id, chunk.seq, chunk.batch)
+        self.entries.put("rows", model_id, chunk.seq, chunk.batch)
 
-    def _drop_marks(self, model_id: str) -> None:
+    def drop_marks(self, model_id: str) -> None:
         """Marks are needed while an entry that is older than they are is there."""
         model = self.models[model_id]
         oldest = min(
@@ -189,15 +153,7 @@ class PartitionMemory:
             next(iter(model.early.values()))[0] if model.early else self.next_seq,
         )
         while model.marks and model.marks[0] < oldest:
-            self.put("marks", model_id, model.marks.popleft(), None)
-
-    def _early_gone(self, model_id: str, seq: int) -> None:
-        self.early_labels -= 1
-        self.early_left[seq] -= 1
-        if self.early_left[seq] == 0:
-            del self.early_left[seq]
-            self.put("early", model_id, seq, None)
-            self._drop_marks(model_id)
+            self.entries.put("marks", model_id, model.marks.popleft(), None)
 
     def add_seen(self, seq: int, model_id: str, seen: Seen) -> None:
         """Take up ids without writing them down."""
@@ -215,21 +171,6 @@ class PartitionMemory:
         """Take up held rows without writing them down."""
         self.of(model_id).held.add(chunk)
         self.chunks[chunk.seq] = model_id, chunk
-        self.waiting += chunk.waiting
+        self.waiting_rows += chunk.waiting
         if chunk.waiting == 0:
             self.settled.append((int(chunk.ordinals[-1]), chunk.seq))
-
-    def add_early(self, model_id: str, seq: int, items: list[LabelItem]) -> None:
-        """Take up waiting labels without writing them down."""
-        model = self.of(model_id)
-        for item in items:
-            self.find_early(model_id, item.prediction_id)
-            model.early[item.prediction_id] = (seq, item)
-            if not item.is_whole:
-                model.parts.add(item.prediction_id)
-            heappush(model.early_due, (item.at, item.prediction_id))
-            self.early_labels += 1
-            self.early_left[seq] = self.early_left.get(seq, 0) + 1
-        if len(model.early_due) > 2 * len(model.early) + _STALE:
-            model.early_due = [(item.at, prediction_id) for prediction_id, (_, item) in model.early.items()]
-            heapify(model.early_due)

@@ -6,7 +6,7 @@ import msgspec
 import numpy as np
 import pyarrow as pa
 
-from outcome_ingestion.core.decode.label_items import unpack_labels
+from outcome_ingestion.core.decode.label_items import LabelItem, unpack_labels
 from outcome_ingestion.core.frames.blocks import Ints
 from outcome_ingestion.core.identity.id_index import Known
 from outcome_ingestion.core.labels.held_rows import chunk_of, decode_rows
@@ -27,7 +27,7 @@ def restore(memory: PartitionMemory, state: Iterable[tuple[str, bytes]]) -> None
     for seq, model_id, kind_index, value in sorted(entries, key=lambda entry: entry[:3]):
         steps[kind_index](memory, seq, model_id, value)
         memory.next_seq = seq + 1
-    memory.take_changes({})
+    memory.entries.take({})
 
 
 def _restore_seen(memory: PartitionMemory, seq: int, model_id: str, value: bytes) -> None:
@@ -59,14 +59,27 @@ def _restore_marks(memory: PartitionMemory, seq: int, model_id: str, value: byte
     for (_, at), ordinal in zip(marks.labelled, ordinals.tolist(), strict=True):
         place = model.held.find(ordinal)
         if place is not None:
-            memory.label(*place, at)
+            memory.label_at(*place, at)
+    _restore_labels(memory, model_id, marks.items)
     for prediction_id in marks.found:
-        memory.find_early(model_id, prediction_id)
+        memory.waiting.find(model_id, prediction_id)
     model.marks.append(seq)
     model.label_clock.load(marks.times)
 
 
+def _restore_labels(memory: PartitionMemory, model_id: str, items: list[LabelItem]) -> None:
+    """What rows with several truths have got."""
+    if not items:
+        return
+    model = memory.of(model_id)
+    ordinals = model.ids.find(pa.array([item.prediction_id for item in items], pa.string()))
+    for item, ordinal in zip(items, ordinals.tolist(), strict=True):
+        place = model.held.find(ordinal)
+        if place is not None:
+            place[0].labels[place[1]] = item
+
+
 def _restore_early(memory: PartitionMemory, seq: int, model_id: str, value: bytes) -> None:
     items, times = unpack_labels(value)
-    memory.add_early(model_id, seq, items)
+    memory.waiting.add(model_id, seq, items)
     memory.of(model_id).label_clock.load(times)

@@ -6,7 +6,7 @@ from typing import Any
 
 from outcome_ingestion.core.refusal import Refusal
 from outcome_ingestion.core.translate.framing import Headers
-from outcome_ingestion.core.translate.json_values import read_json
+from outcome_ingestion.core.translate.scalars import read_json
 
 _STRUCTURED = "application/cloudevents+json"
 _PREFIX = "ce_"

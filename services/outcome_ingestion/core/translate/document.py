@@ -40,7 +40,7 @@ class Document:
     def key(self) -> str | None:
         """The key as text."""
         key = self.record.key()
-        return key.decode("utf-8", "replace") if isinstance(key, bytes) else key
+        return None if key is None else key.decode("utf-8", "replace")
 
     @property
     def about(self) -> dict[str, Any]:
@@ -74,8 +74,7 @@ class DocumentReader:
                 raise PassedOver("tombstone")
             raise Refusal("decode", "NullValue", "the record has no value")
         headers = {name: given or b"" for name, given in record.headers() or ()}
-        data = value.encode() if isinstance(value, str) else value
-        framed = self._framed(data, headers)
+        framed = self._framed(value, headers)
         if self._source.server == "seldon":
             return Document(self._of_seldon(framed, record), headers, record)
         return Document(self._opened(self._schemas.read(framed), headers), headers, record)
@@ -84,7 +83,7 @@ class DocumentReader:
         """JSON, protobuf and a registry's framing may mix on a topic of Seldon's, whose name says which side it is."""
         try:
             if framed.reference is None and framed.body[:1] not in (b"{", b""):
-                return read_open_inference(framed.body, _side(str(record.topic())))
+                return read_open_inference(framed.body, _side(record.topic()))
             content = self._schemas.read(framed)
             return as_json(content) if is_message(content) else content
         except ValueError as error:

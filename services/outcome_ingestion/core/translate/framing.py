@@ -16,6 +16,8 @@ IdKind = Literal["schema", "content", "global", "guid"]
 
 _GUID_HEADER, _GUID_MAGIC, _GUID_END = "__value_schema_id", 1, 17
 _APICURIO: dict[str, IdKind] = {"apicurio.value.globalId": "global", "apicurio.value.contentId": "content"}
+FRAMING_HEADERS = frozenset((_GUID_HEADER, *_APICURIO))
+"""Headers that name the schema of a value."""
 _GLUE, _GLUE_COMPRESSIONS, _GLUE_LENGTH = 3, (0, 5), 18
 _PREFIX, _LONG_PREFIX = 5, 9
 _MOST_INDEXES = 64

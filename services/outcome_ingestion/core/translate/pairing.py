@@ -109,7 +109,7 @@ class Pair:
         waiting = self._waiting.setdefault(number, OrderedDict())
         other = waiting.get(half.key)
         if other is None:
-            kept = Waiting(value_bytes(record), number, int(record.offset() or 0), record.timestamp()[1], half.key)
+            kept = Waiting(value_bytes(record), number, record.offset(), record.timestamp()[1], half.key)
             waiting[half.key] = kept
             built.change(StateChange(number, half.key, msgspec.json.encode(kept)))
             return

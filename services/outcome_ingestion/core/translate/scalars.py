@@ -1,5 +1,9 @@
-"""Foreign values to those of the contract; what has no counterpart is refused with the path that holds it."""
+"""JSON as others write it, and its values as those of the contract.
 
+What has no counterpart is refused with the path that holds it.
+"""
+
+import json
 from collections.abc import Iterator, Mapping
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
@@ -7,10 +11,13 @@ from math import isfinite, isnan
 from typing import Any
 from uuid import UUID
 
+import msgspec
+
 from driftloop.spec.model_source import ModelSource
 from outcome_ingestion.core.refusal import Refusal, invalid
 from outcome_ingestion.core.translate.debezium import UNAVAILABLE
 
+_MARK = b"\xef\xbb\xbf"
 Scalar = float | int | bool | str
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _A_SECOND = {"s": 1, "ms": 1_000, "us": 1_000_000, "ns": 1_000_000_000}
@@ -121,3 +128,22 @@ def missing(path: str, why: str) -> Refusal:
 def _kind(value: Any) -> str:
     names = {list: "a list", tuple: "a list", bytes: "bytes", type(None): "null"}
     return names.get(type(value), "an object" if isinstance(value, Mapping) else f"of type {type(value).__name__}")
+
+
+def read_json(value: bytes) -> Any:
+    """The document; NaN and infinities as Python writes them are read. Raises ValueError, RecursionError.
+
+    >>> read_json(b'{"x": NaN}')["x"] != 0
+    True
+    """
+    data = value.removeprefix(_MARK)
+    if not data.strip():
+        raise ValueError("the value is empty")
+    try:
+        return msgspec.json.decode(data)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        try:
+            return json.loads(data)
+        except ValueError:
+            shown = data[:20].decode("utf-8", "backslashreplace")
+            raise ValueError(f"the value is no JSON ({error}); it begins with {shown!r}") from error

@@ -11,7 +11,7 @@ from driftloop.codec.foreign.protobuf import ForeignProtobuf, files_of_set
 from driftloop.spec.model_source import ModelSource
 from outcome_ingestion.core.refusal import Refusal
 from outcome_ingestion.core.translate.framing import Framed, SchemaReference, indexes_of
-from outcome_ingestion.core.translate.json_values import read_json
+from outcome_ingestion.core.translate.scalars import read_json
 
 
 @dataclass(frozen=True, slots=True)

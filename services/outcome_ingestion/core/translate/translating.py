@@ -10,7 +10,7 @@ from driftloop.contracts.model_sources import ModelSourcePublished
 from driftloop.contracts.topics import MODEL_SOURCES
 from driftloop.cores.effects_builder import EffectsBuilder
 from driftloop.cores.record_fields import key_text
-from driftloop.errors import ExitCode, UserError
+from driftloop.errors import AwayError, ExitCode
 from driftloop.processor import DeadLetter, Effects, KeptOut, Outgoing, Record
 from driftloop.spec.model_source import ModelSource
 from outcome_ingestion.core.refusal import Refusal
@@ -19,6 +19,7 @@ from outcome_ingestion.core.translate.debezium import PassedOver
 from outcome_ingestion.core.translate.document import Document, DocumentReader
 from outcome_ingestion.core.translate.halves import Exchanges
 from outcome_ingestion.core.translate.paths import Paths
+from outcome_ingestion.core.translate.plain_rows import plain_rows
 from outcome_ingestion.core.translate.schemas import FindForeign
 
 
@@ -38,6 +39,8 @@ class Translator:
         self.source = source
         self._reader, self._paths = DocumentReader(source, find), Paths(source)
         self._exchanges = Exchanges(source, self._paths)
+        self.short = plain_rows(source)
+        """The short way of plain records, where the source has one."""
 
     def translate(self, record: Record) -> Translated:
         """The messages of a record. Of several rows the good ones go on, and the first bad one is named."""
@@ -93,11 +96,17 @@ class Translate:
         return self._translator.source
 
     def process(self, records: Sequence[Record], now: datetime, *, tables_current: bool = False) -> Effects:  # noqa: ARG002
-        """The messages of a batch. Raises UserError once the source was withdrawn or its topics are others."""
+        """The messages of a batch. Raises AwayError once the source was withdrawn or its topics are others."""
         if self._ended is not None:
-            raise UserError(self._ended, ExitCode.ERROR)
+            raise AwayError(self._ended, ExitCode.ERROR)
         built = EffectsBuilder()
+        short, sent = self._translator.short, 0
         for record in records:
+            plain = None if short is None else short.message(record)
+            if plain is not None:
+                built.send(plain)
+                sent += 1
+                continue
             done = self._translator.translate(record)
             built.send(*done.messages)
             for message in done.messages:
@@ -108,6 +117,8 @@ class Translate:
             if done.passed_over is not None:
                 built.ignore(done.passed_over)
         self.counts.records += len(records)
+        if short is not None and sent:
+            self.counts.messages[short.topic] = self.counts.messages.get(short.topic, 0) + sent
         return built.effects()
 
     def wake(self, now: datetime) -> Effects:  # noqa: ARG002

@@ -82,6 +82,6 @@ def alarm_name(signal: DriftSignal) -> str:
             return f"error:{signal.detector}"
         case "performance":
             return f"performance:{signal.subject}"
-        case "confidence":
-            return "confidence"
+        case "confidence" | "combined":
+            return signal.kind
     return f"{signal.kind}.{signal.subject}"

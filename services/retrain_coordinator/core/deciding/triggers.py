@@ -116,7 +116,7 @@ def _counts(evidence: Evidence, history: History, policy: Policy) -> Iterator[As
         yield Asked(trigger="feedback", reason=f"{feedback:.0f} feedback rows came since the last run")
     fresh = evidence.labelled_rows - history.rows_at_run
     if policy.triggers.new_rows is not None and fresh >= policy.triggers.new_rows:
-        yield Asked(trigger="new_rows", reason=f"{fresh} labelled rows came since the last run", fresh_rows=fresh)
+        yield Asked(trigger="new_rows", reason=f"{fresh} labelled rows came since the last run")
 
 
 def _calendar(history: History, policy: Policy, now: datetime) -> Iterator[Asked]:

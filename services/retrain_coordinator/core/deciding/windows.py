@@ -4,9 +4,10 @@ A request names rows by count, so that it picks the same rows for ever. Where a 
 30 days", the coordinator notes now and then how many labelled rows there were, and counts back.
 """
 
+from collections.abc import Sequence
 from datetime import timedelta
 
-from driftloop.contracts.training_requests import DataRule
+from driftloop.contracts.training_requests import DataRule, RowSpan
 from driftloop.spec.policy import Window
 from retrain_coordinator.core.decide import Decision
 from retrain_coordinator.core.deciding import quarantine
@@ -35,19 +36,39 @@ def data_rule(step: Step, decision: Decision) -> DataRule:
     wished = min(decision.rows or window.rows or rule.maximum_rows, _rows_within(state, step, window))
     there = max(state.labelled_rows - state.target_row, rule.minimum_rows)
     rows = max(1, min(wished, rule.maximum_rows, there))
-    fresh = decision.fresh_rows if window.onset else None
     spans = quarantine.left_out(state, step.policy.safeguards.quarantine_rows)
     for span in reversed(spans):  # the newest first: as many older rows come in for those that are left out
         rows += max(0, min(span.oldest, rows) - span.newest)
     rows = min(rows, there)
+    fresh = _fresh_rows(decision.fresh_rows, spans, rows) if window.onset else None
     return DataRule(
         until=state.applied,
         rows=rows,
-        fresh_rows=min(fresh, rows) if fresh else None,
+        fresh_rows=fresh,
+        replay_rows=0 if fresh is None else _replay_rows(fresh, rows, window, rule.minimum_rows),
         minimum_rows=min(rule.minimum_rows, rows),
         validation_share=rule.validation_share,
         left_out=tuple(span for span in spans if span.newest < rows),
     )
+
+
+def _fresh_rows(wished: int | None, spans: Sequence[RowSpan], rows: int) -> int | None:
+    """Rows since the onset that a run may learn; None where no onset is known, or all of its rows came since."""
+    if wished is None or wished >= rows:
+        return None
+    hidden = sum(max(0, min(span.oldest, wished) - span.newest) for span in spans)
+    return wished - hidden if wished > hidden else None
+
+
+def _replay_rows(fresh: int, rows: int, window: Window, least: int) -> int:
+    """Older rows beside `fresh` ones: the policy's share, as many as a run needs at least, and no more than there are.
+
+    >>> _replay_rows(400, 5000, Window(replay_share=0.2), 100), _replay_rows(30, 5000, Window(), 100)
+    (100, 70)
+    """
+    share = window.replay_share
+    wished = round(fresh * share / (1.0 - share))
+    return max(1, min(max(wished, least - fresh), rows - fresh))
 
 
 def _rows_within(state: ModelState, step: Step, window: Window) -> int:

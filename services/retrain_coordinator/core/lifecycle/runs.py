@@ -96,6 +96,8 @@ def end(step: Step, result: TrainingResult) -> bool:
     if run is None or run.run_id != result.run_id:
         return False
     state.end_run()
+    if result.cost is not None and result.reused_version is None:
+        state.payoff = payoff.measured(state.payoff, result.cost.cpu_seconds)
     step.causes = (*run.lineage, run.run_id)
     if result.status == "succeeded" and result.reused_version in state.versions:
         _reuse(step, result)
@@ -113,7 +115,7 @@ def end(step: Step, result: TrainingResult) -> bool:
     ))  # fmt: skip
     metrics: dict[str, float | str | None] = dict(result.metrics)
     if result.cost:
-        metrics["training_seconds"] = result.cost.seconds
+        metrics |= {"training_seconds": result.cost.seconds, "training_cpu_seconds": result.cost.cpu_seconds}
     step.event("registered", f"run for trigger {run.trigger} succeeded", version=result.version, evidence=metrics)
     _prove(step, result)
     return True

@@ -53,6 +53,9 @@ class PayoffRule(Part):
     price: float | Literal["auto"] = "auto"
     price_share: float = Field(default=0.01, gt=0)
     price_horizon: float = Field(default=10.0, gt=0)
+    loss_per_cpu_hour: float | None = Field(default=None, gt=0)
+    """What an hour of processor time is worth, in units of loss. Where given, a run's price is what runs of this
+    model were measured to take, at this rate; until one has ended, it is as `price` says."""
     patience: float = Field(default=0.75, gt=0)
     """Prices of debt that buy a run."""
     certainty: float = Field(default=1.0, ge=0)
@@ -107,6 +110,8 @@ class PayoffState(Part):
     rows: float = 0.0
     """The losses that the price goes by, and the rows that they weigh: the horizon's at most."""
     usual: Usual = Usual()
+    run_cpu_seconds: float | None = None
+    """What a run takes, as measured: half of it by the last run, half by those before. None: none has ended."""
     twin: Twin = Twin()
     settling: Settling = Settling()
     debts: dict[int, Account] = Field(default_factory=dict)
@@ -133,7 +138,11 @@ def price_of(state: PayoffState, rule: PayoffRule) -> float | None:
 
     >>> price_of(PayoffState(first_rows=2000, loss=30.0, rows=100), PayoffRule())
     60.0
+    >>> price_of(PayoffState(run_cpu_seconds=900.0), PayoffRule(loss_per_cpu_hour=40.0))
+    10.0
     """
+    if rule.loss_per_cpu_hour is not None and state.run_cpu_seconds is not None:
+        return rule.loss_per_cpu_hour * state.run_cpu_seconds / 3600.0
     if rule.price != "auto":
         return rule.price
     if not state.rows:
@@ -236,6 +245,8 @@ def verdict(state: PayoffState, rule: PayoffRule, *, maximum_rows: int) -> Verdi
         "served_rows": float(state.served_rows),
         "twin_ratio": state.twin.ratio,
     }
+    if rule.loss_per_cpu_hour is not None and state.run_cpu_seconds is not None:
+        evidence["run_cpu_seconds"] = state.run_cpu_seconds
     if better:
         evidence |= {"switch_price": switch, "switch_worth": max(rival.loss for rival in better.values())}
     if price is None:
@@ -312,6 +323,17 @@ def began_training(state: PayoffState) -> PayoffState:
     """The books when a run is bought: what was owed is paid. What the champion loses until the new
     version has proven itself is a new debt, and buys another run only when it reaches a price again."""
     return state.model_copy(update={"debts": {}})
+
+
+def measured(state: PayoffState, cpu_seconds: float) -> PayoffState:
+    """The books with what a run was measured to take, whatever came of it.
+
+    >>> measured(measured(PayoffState(), 10.0), 20.0).run_cpu_seconds
+    15.0
+    """
+    before = state.run_cpu_seconds
+    mean = cpu_seconds if before is None else 0.5 * (before + cpu_seconds)
+    return state.model_copy(update={"run_cpu_seconds": mean})
 
 
 def ended_training(state: PayoffState, *, promoted: bool) -> PayoffState:

@@ -58,12 +58,13 @@ class ResultFile(BaseModel):
 
 
 class RunFolder:
-    """One phase of one run."""
+    """One phase of one run; on a cluster, one attempt at it."""
 
-    def __init__(self, runs: Path, request: TrainingRequest, phase: Phase) -> None:
+    def __init__(self, runs: Path, request: TrainingRequest, phase: Phase, attempt: int = 1) -> None:
         self.phase: Phase = phase
+        self.attempt = attempt
         self.root = runs.absolute() / str(request.message_id)
-        self.path = self.root / phase
+        self.path = self.root / (phase if attempt == 1 else f"{phase}.{attempt}")
         self._request = request
         self._read = 0
 
@@ -97,6 +98,11 @@ class RunFolder:
         features = {name: _feature(table[name], feature.kind) for name, feature in spec.features.items()}
         return Rows(features)
 
+    @property
+    def is_made(self) -> bool:
+        """Whether all that the program finds is there: `request.json` is written last."""
+        return (self.path / "request.json").is_file()
+
     def make(self, spec: ModelSpec, training: Rows, held_out: Rows) -> Rows:
         """Write all that the program finds; gives the rows that its model is checked on."""
         shutil.rmtree(self.path, ignore_errors=True)
@@ -108,7 +114,9 @@ class RunFolder:
         _write(self.path / "held_out.parquet", held_out, spec, {})
         _write(self.path / "check_rows.parquet", checked, spec, {})
         text = json.dumps(self._described(spec, labels), indent=1)
-        (self.path / "request.json").write_text(text + "\n", encoding="utf-8")
+        whole = self.path / "request.json.part"
+        whole.write_text(text + "\n", encoding="utf-8")
+        whole.replace(self.path / "request.json")
         return checked
 
     def steps(self) -> list[Step]:

@@ -22,7 +22,8 @@ def log_address(artifact_uri: str, run_id: str) -> str:
 def gathered(root: Path) -> bytes:
     """The logs in a run's folder, phase by phase; empty where there are none."""
     found = b""
-    for phase in ("proof", "refit"):
+    phases = sorted(folder.name for kind in ("proof*", "refit*") for folder in root.glob(kind))
+    for phase in phases:
         for name in LOGS:
             file = root / phase / name
             if file.is_file() and file.stat().st_size:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from driftloop.contracts.training_results import TrainingCost
-from driftloop.learners.protocol import Model, Predictions, Rows, Step
+from driftloop.learners.protocol import Model, Rows, Step
 from trainer_worker.adapters.command.folder import Phase, ResultFile, RunFolder
 from trainer_worker.adapters.command.importing import imported_model
 from trainer_worker.adapters.command.logs import keep_logs
@@ -22,12 +22,22 @@ from trainer_worker.core.train.run_report import Succeeded, WaitsFor
 from trainer_worker.core.train.split import split_rows
 
 Progress = Callable[[Step], None]
+Phased = tuple[Model | None, ResultFile, RunFolder]
+RunPhase = Callable[[Phase, Rows, Rows], Phased]
+"""Runs a program on training and held-out rows: the model that it left, what it says of it, and the folder."""
 
 
 def train_by_command(job: Job, progress: Progress, waits: WaitsFor = lambda _what: None) -> Succeeded:
     """Train one version with the command that the spec names. Raises ValueError, with a sentence, where it fails."""
+    return train_by_program(
+        job, waits, lambda phase, training, held_out: _run(job, phase, training, held_out, progress)
+    )
+
+
+def train_by_program(job: Job, waits: WaitsFor, run: RunPhase) -> Succeeded:
+    """Train one version with a program, wherever `run` runs it. Raises ValueError, with a sentence, where it fails."""
     began, request, spec = time.perf_counter(), job.run.request, job.run.spec
-    _command(job)  # one that is not there is told before rows are waited for
+    command_line(job)  # one that is not there is told before rows are waited for
     waits("archive")
     data = read_data_set(job.archive_uri, request, spec, job.archive_wait_seconds)
     waits("")
@@ -35,12 +45,12 @@ def train_by_command(job: Job, progress: Progress, waits: WaitsFor = lambda _wha
     champion = champion_of(store, request, spec, data)
     split = split_rows(request.data, data.pseudo, None if champion is None else int(champion.unseen.sum()))
     held_out = data.rows.take(split.held_out)
-    proof, result = _run(job, "proof", data.rows.take(split.training), held_out, progress)
-    said = proof.predict(held_out) if proof is not None else _said(job, result, held_out)
+    proof, result, folder = run("proof", data.rows.take(split.training), held_out)
+    said = proof.predict(held_out) if proof is not None else folder.predictions(result.predictions, spec, len(held_out))
     verdict = judged(spec, data.rows, split, said, champion)
     model, refitted = proof, False
     if result.refits and spec.training.refit:
-        model, result = _run(job, "refit", data.rows.take(split.everything), held_out, progress)
+        model, result, _ = run("refit", data.rows.take(split.everything), held_out)
         refitted = True
     fitted = Fitted(model, verdict.validation, verdict.losses, verdict.loss_bound, verdict.metrics, said)
     golden = golden_of(spec, model, champion)
@@ -63,7 +73,8 @@ def train_by_command(job: Job, progress: Progress, waits: WaitsFor = lambda _wha
     )
 
 
-def _command(job: Job) -> list[str]:
+def command_line(job: Job) -> str:
+    """The command that the spec names, as the settings say it. Raises ValueError where they do not."""
     entry = job.run.spec.training.entry or ""
     line = job.commands.get(entry)
     if line is None:
@@ -72,11 +83,11 @@ def _command(job: Job) -> list[str]:
             f"the trainer has no command {entry!r} (it has: {known}): name it in "
             "DRIFTLOOP_TRAINER_WORKER_COMMANDS, and start the trainer again"
         )
-    return [sys.executable if word == "{python}" else word for word in shlex.split(line)]
+    return line
 
 
-def _run(job: Job, phase: Phase, training: Rows, held_out: Rows, progress: Progress) -> tuple[Model | None, ResultFile]:
-    """One run of the command: the model that it left, and what it says of it."""
+def _run(job: Job, phase: Phase, training: Rows, held_out: Rows, progress: Progress) -> Phased:
+    """One run of the command: the model that it left, what it says of it, and the folder."""
     folder, spec = RunFolder(Path(job.runs_path), job.run.request, phase), job.run.spec
     checked = folder.make(spec, training, held_out)
 
@@ -86,17 +97,12 @@ def _run(job: Job, phase: Phase, training: Rows, held_out: Rows, progress: Progr
 
     variables = {"RUN_FOLDER": str(folder.path), "RUN_PHASE": phase}
     try:
-        run_command(_command(job), folder.path, variables, memory_limit_mb=spec.training.memory_limit_mb, look=look)
+        command = [sys.executable if word == "{python}" else word for word in shlex.split(command_line(job))]
+        run_command(command, folder.path, variables, memory_limit_mb=spec.training.memory_limit_mb, look=look)
         result = folder.result()
-        return imported_model(folder, result, spec, checked), result
+        return imported_model(folder, result, spec, checked), result, folder
     finally:
         keep_logs(job.artifact_uri, folder.root)
-
-
-def _said(job: Job, result: ResultFile, held_out: Rows) -> Predictions:
-    """The predictions of the held-out rows that the program left."""
-    folder = RunFolder(Path(job.runs_path), job.run.request, "proof")
-    return folder.predictions(result.predictions, job.run.spec, len(held_out))
 
 
 def cost_since(began: float) -> TrainingCost:

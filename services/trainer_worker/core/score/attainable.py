@@ -192,7 +192,7 @@ class Attainable:
                     frame = decode_frame(value_bytes(record), record.headers())
                 except ValueError:
                     continue  # it was buried when it was scored
-                memory.recent.push(int(record.offset() or 0), labelled_rows(frame, spec).rows, limit)
+                memory.recent.push(record.offset(), labelled_rows(frame, spec).rows, limit)
         return memory
 
 

@@ -115,7 +115,7 @@ class Corrections:
                     earlier = decode_frame(value_bytes(record), record.headers())
                 except ValueError:
                     continue  # it was buried when it was scored
-                known.take(int(record.offset() or 0), earlier, spec)
+                known.take(record.offset(), earlier, spec)
         if known.following <= position.offset:
             known.take(position.offset, frame, spec)
         return known

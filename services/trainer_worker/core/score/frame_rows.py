@@ -34,8 +34,17 @@ class JudgedRows:
 
 
 def judged_rows(frame: Frame, spec: ModelSpec) -> JudgedRows:
-    """Rows with event `outcome` or `label`: each labelled prediction once, corrections left out."""
-    return _judged(frame.batch.filter(pc.is_in(frame.batch.column("event"), value_set=_JUDGED)), spec)
+    """Rows with event `outcome` or `label`: each labelled prediction once, corrections left out.
+
+    A pseudo-label is what some version said: no evidence of what any version loses.
+    """
+    return _judged(frame.batch.filter(_evidence(frame.batch)), spec)
+
+
+def _evidence(batch: pa.RecordBatch) -> pa.BooleanArray:
+    """Which rows versions are judged by."""
+    told = pc.fill_null(pc.not_equal(batch.column("label_source"), "pseudo"), fill_value=True)
+    return pc.and_(pc.is_in(batch.column("event"), value_set=_JUDGED), told)
 
 
 def rows_at(frame: Frame, spec: ModelSpec, places: Sequence[int]) -> JudgedRows:
@@ -75,7 +84,7 @@ class LabelledRows:
 def labelled_rows(frame: Frame, spec: ModelSpec) -> LabelledRows:
     """Rows with event `outcome`, `label` or `example`, in their order; the last are not judged by."""
     batch = frame.batch.filter(pc.is_in(frame.batch.column("event"), value_set=_LABELLED))
-    judged = pc.is_in(batch.column("event"), value_set=_JUDGED).to_numpy(zero_copy_only=False)
+    judged = _evidence(batch).to_numpy(zero_copy_only=False)
     return LabelledRows(_labelled(batch, spec), judged)
 
 

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from driftloop.contracts.challenge_scores import RefusedVersion
-from driftloop.errors import UserError
+from driftloop.errors import AwayError
 from driftloop.learners.protocol import Column, Predictions
 from driftloop.spec.model_spec import ModelSpec, TargetField
 from driftloop.statistics.losses import row_losses
@@ -61,7 +61,7 @@ def paired_losses(shelf: ModelShelf, spec: ModelSpec, versions: Sequence[Scored]
             if scored is not versions[0] and scored.artifact:
                 shelf.check(scored.artifact, scored.sha256)
             found[scored.version] = _losses(shelf, spec, scored, judged)
-        except UserError:
+        except AwayError:
             raise  # a store that is away: no version is to blame
         except RefusedArtifactError as error:
             refused[scored.version] = RefusedVersion(reason=str(error), unusable=True)

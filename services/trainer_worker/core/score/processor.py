@@ -18,7 +18,7 @@ from driftloop.cores.decode_each import LONGEST_REASON, dead_letter, decode_mess
 from driftloop.cores.effects_builder import EffectsBuilder
 from driftloop.cores.record_fields import key_text, partition_of, position_of, value_bytes
 from driftloop.cores.spec_table import SpecTable
-from driftloop.errors import UserError
+from driftloop.errors import AwayError
 from driftloop.processor import DeadLetter, Effects, KeptOut, Outgoing, Record, StaleTableError, StateChange
 from driftloop.spec.model_spec import ModelSpec
 from trainer_worker.core.score.attainable import Attainable, Floats, Place, Progress, goes_by_attainable
@@ -141,7 +141,7 @@ class ChallengeScoring:
         """Score a frame. Whatever the frame does to the code, who waits for its scores is answered."""
         try:
             return self._score(record, versions, read_until=read_until)
-        except UserError:
+        except AwayError:
             raise  # what scoring needs is away (a store): no frame is to blame
         except Exception as error:  # noqa: BLE001  (the coordinator waits for an answer to each frame)
             self._attainable.begin_anew(partition_of(record), key_text(record))

@@ -146,6 +146,7 @@ class TrainingRuns:
         for run_id, run in list(self._runs.get(partition, {}).items()):
             if run.request.model_id == command.model_id and command.version in (None, run.request.version):
                 why = Failed(reason=f"cancelled by {command.requested_by}: {command.reason}")
+                self._executor.cancel(run)
                 effects += Effects((failure_message(run.request, why, cancelled=True),)) + self._end(partition, run_id)
         return effects
 
@@ -199,6 +200,7 @@ class TrainingRuns:
         if run.starts < self._limits.starts:
             return self._start(run)
         reason = f"the worker died {run.starts} times while it trained this: it is not tried again"
+        self._executor.cancel(run)
         return Effects((failure_message(run.request, Failed(reason=reason)),)) + self._end(
             run.position.partition, run.run_id
         )

@@ -13,6 +13,8 @@ from driftloop.contracts.training_requests import TrainingRequest
 from driftloop.contracts.training_results import TrainingCost, TrainingData, TrainingResult, Validation
 from driftloop.spec.model_spec import ModelSpec
 
+WaitsOn = Literal["archive", "store", "cluster", ""]
+
 
 class Part(BaseModel):
     """A frozen part; unknown fields are refused, both sides are of one release."""
@@ -112,13 +114,13 @@ class Waiting(Part):
     """What a run waits for, or nothing any more. It is for metrics and goes no further than the executor."""
 
     kind: Literal["waiting"] = "waiting"
-    waits_for: Literal["archive", "store", ""]
+    waits_for: WaitsOn
 
 
 Report = Progress | Succeeded | Reused | Failed
 Told = Report | Waiting
 """What a child says."""
-WaitsFor = Callable[[Literal["archive", "store", ""]], None]
+WaitsFor = Callable[[WaitsOn], None]
 """Is told what a run waits for; "" where it goes on."""
 
 
@@ -135,6 +137,10 @@ class Executor(Protocol):
 
     def reports(self) -> Iterable[tuple[UUID, Report]]:
         """What is new: progress, and the end of a run for as long as the run is kept."""
+        ...
+
+    def cancel(self, run: Run) -> None:
+        """End what a run has begun anywhere: nobody will take it up. `keep` alone leaves it to another worker."""
         ...
 
     def keep(self, run_ids: frozenset[UUID]) -> None:

@@ -38,7 +38,9 @@ def split_rows(
     """Split `len(pseudo)` rows by `rule`; raises ValueError, with a sentence, where they are too few.
 
     The newest `validation_share` of the rows (of the fresh ones, where the rule names them) are
-    held out. Pseudo-labelled rows are never among them, and are capped among the others.
+    held out. Pseudo-labelled rows are never among them, and are capped among the others. With a replay
+    mix, as many are held out as without one, but half of the fresh rows at most: what is held out is
+    of the present concept, and so is half of what the proof is learnt from.
 
     `unseen` is how many of the rows came after all that the champion learnt from. Only those tell
     the two apart, and to hold out more would set a model that lacks the newest rows against one
@@ -47,12 +49,10 @@ def split_rows(
     Of forecasts that reach `horizon_ms`, made `at`, those whose truth the held-out ones share are left out of
     training: the split is by origin, with a gap of one horizon.
     """
-    chosen = _cap_pseudo(_chosen(rule, len(pseudo)), pseudo, pseudo_share)
+    chosen = _cap_pseudo(mixed_rows(rule, len(pseudo)), pseudo, pseudo_share)
     if len(chosen) < rule.minimum_rows:
         raise ValueError(f"{len(chosen)} labelled rows are there, the request asks for at least {rule.minimum_rows}")
-    fresh = len(chosen) if rule.fresh_rows is None else min(rule.fresh_rows, len(chosen))
-    wanted = max(1, round(rule.validation_share * fresh))
-    wanted = min(wanted, HELD_OUT_AT_MOST, len(chosen) - 1)
+    wanted = min(_held_out(rule, len(chosen)), HELD_OUT_AT_MOST, len(chosen) - 1)
     if unseen is not None:
         wanted = min(wanted, max(HELD_OUT_BESIDE_A_CHAMPION, unseen // 2))
     tail = chosen[-wanted:]
@@ -73,8 +73,27 @@ def apart(at: NDArray[np.int64] | None, earlier: Indices, later: Indices, horizo
     return np.asarray(earlier[at[earlier] + horizon_ms <= at[later].min()], dtype=np.intp)
 
 
-def _chosen(rule: DataRule, there: int) -> Indices:
-    """All rows; with a replay mix, the fresh ones and `replay_rows` of the older, evenly spread."""
+def _held_out(rule: DataRule, there: int) -> int:
+    """How many rows the rule itself would hold out of so many; 1 at least."""
+    fresh = there if rule.fresh_rows is None else min(rule.fresh_rows, there)
+    if is_mixed(rule):
+        return max(1, min(round(rule.validation_share * rule.rows), fresh // 2))
+    return max(1, round(rule.validation_share * fresh))
+
+
+def is_mixed(rule: DataRule) -> bool:
+    """Whether only some of the rows before the onset are learnt from."""
+    return rule.fresh_rows is not None and rule.replay_rows > 0
+
+
+def mixed_rows(rule: DataRule, there: int) -> Indices:
+    """Of so many rows those that are learnt from: all, or with a replay mix the fresh ones and `replay_rows` of the
+    older, evenly spread. A mix of a mix is the same.
+
+    >>> mixed_rows(DataRule.model_validate({"until": {"partition": 0, "offset": 9}, "rows": 9, "fresh_rows": 2,
+    ...                                     "replay_rows": 3}), 9).tolist()
+    [0, 3, 6, 7, 8]
+    """
     if rule.fresh_rows is None or rule.fresh_rows >= there or rule.replay_rows == 0:
         return np.arange(there)
     fresh = np.arange(there - rule.fresh_rows, there)

@@ -12,7 +12,6 @@ from driftloop.kafka.clients.clients import admin_client
 from driftloop.kafka.clients.log_reader import LogReader
 from driftloop.kafka.clients.offsets import EndOffsets
 from driftloop.kafka.clients.sender import Sender
-from driftloop.kafka.loop.dead_letter import as_bytes
 from driftloop.kafka.loop.sources import source_of_letter
 from driftloop.kafka.loop.transport import Position
 from driftloop.kafka.settings import KafkaSettings
@@ -137,10 +136,10 @@ def delete_dead_letters(kafka: KafkaSettings, letters: Sequence[BuriedRecord]) -
 def _buried(record: Record) -> BuriedRecord:
     headers = record.headers() or ()
     return BuriedRecord(
-        partition=int(record.partition() or 0),
-        offset=int(record.offset() or 0),
-        key=as_bytes(record.key()),
-        value=as_bytes(record.value()),
+        partition=record.partition(),
+        offset=record.offset(),
+        key=record.key(),
+        value=record.value(),
         headers=tuple((name, value) for name, value in headers if not name.startswith(_PREFIX)),
         error={
             name.removeprefix(_PREFIX): (value or b"").decode("utf-8", "replace")

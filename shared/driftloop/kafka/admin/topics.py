@@ -30,6 +30,7 @@ STATEFUL_GROUPS: Mapping[str, str] = {
     "trainer_worker": "models",
     "challenge_scoring": "models",
     "operations_notify": "models",
+    "operations_mirror": "models",
 }
 """The groups that keep a changelog, and the partition group that it is partitioned like."""
 

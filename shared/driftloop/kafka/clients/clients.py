@@ -26,7 +26,7 @@ import confluent_kafka
 from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka import admin as confluent_admin
 
-from driftloop.errors import ExitCode, UserError
+from driftloop.errors import AwayError, ExitCode, UserError
 from driftloop.kafka.clients.rotation import PASSWORDS
 from driftloop.kafka.clients.under_way import watched
 from driftloop.kafka.settings import KafkaSettings
@@ -231,7 +231,7 @@ def require_broker(kafka: KafkaSettings, timeout_s: float = 10.0) -> None:
                 who = kafka.sasl_username or "us"
                 sentence = f"Kafka at {kafka.bootstrap_servers} does not let {who} in: {_plain(seen.str())}; {look_at}"
                 raise UserError(sentence, ExitCode.USAGE) from error
-        raise UserError(
+        raise AwayError(
             f"no Kafka broker answers at {kafka.bootstrap_servers}: start it, or check the address",
             ExitCode.BROKER_AWAY,
         ) from error

@@ -6,12 +6,13 @@ open transactions; state and tables are restored through it.
 
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, cast
+from typing import Any
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Message, TopicPartition
 
-from driftloop.errors import ExitCode, UserError
+from driftloop.errors import AwayError, ExitCode
 from driftloop.kafka.clients.clients import plain_reader
+from driftloop.kafka.clients.messages import place_of, record_of
 from driftloop.kafka.clients.offsets import EndOffsets
 from driftloop.kafka.deadlines import DEADLINES
 from driftloop.kafka.loop.consumer_errors import raise_lasting
@@ -61,14 +62,14 @@ class LogReader:
         return self._sorted_out([first, *self._consumer.consume(limit, 0.0)])
 
     def read_to(self, ends: Mapping[Position, int], timeout_s: float = DEADLINES.delivery_s) -> Iterator[Record]:
-        """Records until each partition's position is at its end; raises UserError where none come in time."""
+        """Records until each partition's position is at its end; raises AwayError where none come in time."""
         deadline = time.monotonic() + timeout_s
         while any(self._next[position] < end for position, end in ends.items()):
             found = self.poll(0.1)
             if found:
                 deadline = time.monotonic() + timeout_s
             elif time.monotonic() > deadline:
-                raise UserError(f"Kafka delivered nothing for {timeout_s:.0f} s", ExitCode.BROKER_AWAY)
+                raise AwayError(f"Kafka delivered nothing for {timeout_s:.0f} s", ExitCode.BROKER_AWAY)
             yield from found
 
     def ends(self) -> dict[Position, int]:
@@ -87,17 +88,17 @@ class LogReader:
     def _sorted_out(self, messages: Sequence[Message]) -> list[Record]:
         records: list[Record] = []
         for message in messages:
-            record = unprefixed(message, self._kafka.topic_prefix)
-            position = str(record.topic()), int(record.partition() or 0)
             if (error := message.error()) is None:
-                self._next[position] = int(record.offset() or 0) + 1
+                record = record_of(message, self._kafka.topic_prefix)
+                self._next[record.topic(), record.partition()] = record.offset() + 1
                 records.append(record)
             elif error.code() == KafkaError._PARTITION_EOF:
-                self._next[position] = max(self._next[position], int(record.offset() or 0))
+                topic, partition, end = place_of(message, self._kafka.topic_prefix)
+                self._next[topic, partition] = max(self._next[topic, partition], end)
             elif error.code() == KafkaError._AUTO_OFFSET_RESET:
                 raise OffsetsGoneError(error)
             else:
-                raise_lasting(record, error)
+                raise_lasting(message, error, self._kafka.topic_prefix)
         return records
 
 
@@ -109,23 +110,16 @@ def bare_reader(kafka: KafkaSettings, position: Position) -> Consumer:
     return consumer
 
 
-def unprefixed(message: Message, prefix: str) -> Record:
-    """The message under driftloop's own topic name."""
-    if prefix and message.topic() is not None:
-        message.set_topic(str(message.topic()).removeprefix(prefix))  # type: ignore[attr-defined]
-    return cast("Record", message)
-
-
 def partition_count(client: Any, kafka: KafkaSettings, topic: str) -> int:
-    """How many partitions a topic has; raises UserError where it is not there."""
+    """How many partitions a topic has; raises AwayError where it is not there."""
     name = kafka.topic_prefix + topic
     try:
         found = client.list_topics(name, timeout=DEADLINES.call_s).topics.get(name)
     except KafkaException as error:
-        raise UserError(
+        raise AwayError(
             f"no Kafka broker answers at {kafka.bootstrap_servers}: start it, or check the address",
             ExitCode.BROKER_AWAY,
         ) from error
     if found is None or found.error is not None:
-        raise UserError(f"topic {name} is not there: run `driftloop topics apply`", ExitCode.NOT_FOUND)
+        raise AwayError(f"topic {name} is not there: run `driftloop topics apply`", ExitCode.NOT_FOUND)
     return len(found.partitions)

@@ -6,7 +6,7 @@ from typing import TypeVar
 
 from confluent_kafka import KafkaError, KafkaException
 
-from driftloop.errors import ExitCode, UserError
+from driftloop.errors import AwayError, ExitCode
 from driftloop.kafka.deadlines import DEADLINES
 
 T = TypeVar("T")
@@ -42,7 +42,7 @@ def passes(error: KafkaError) -> bool:
 def patiently(call: Callable[[], T], what: str, deadline_s: float = DEADLINES.patience_s) -> T:
     """The answer of `call`, asked again while its errors are passing ones.
 
-    Raises UserError (`what` says what was tried) once the deadline is over, and other errors at once.
+    Raises AwayError (`what` says what was tried) once the deadline is over, and other errors at once.
     """
     deadline = time.monotonic() + deadline_s
     while True:
@@ -54,5 +54,5 @@ def patiently(call: Callable[[], T], what: str, deadline_s: float = DEADLINES.pa
                 raise
             if time.monotonic() > deadline:
                 sentence = f"{what} did not work for {deadline_s:.0f} s: {cause.str()}"
-                raise UserError(sentence, ExitCode.BROKER_AWAY) from error
+                raise AwayError(sentence, ExitCode.BROKER_AWAY) from error
             time.sleep(0.02)

@@ -56,11 +56,11 @@ class Tail:
 def _plain(record: Record) -> TailRecord:
     key, value = record.key(), record.value()
     return TailRecord(
-        topic=str(record.topic()),
-        partition=int(record.partition() or 0),
-        offset=int(record.offset() or 0),
-        key=key.decode("utf-8", "replace") if isinstance(key, bytes) else key or "",
-        value=value.encode() if isinstance(value, str) else value,
+        topic=record.topic(),
+        partition=record.partition(),
+        offset=record.offset(),
+        key=(key or b"").decode("utf-8", "replace"),
+        value=value,
         headers=tuple((name, content or b"") for name, content in record.headers() or ()),
         timestamp_ms=record.timestamp()[1],
     )

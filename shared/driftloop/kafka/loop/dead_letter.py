@@ -10,11 +10,6 @@ from driftloop.processor import DeadLetter, Record
 _HEADER_LIMIT = 2_000
 
 
-def as_bytes(value: bytes | str | None) -> bytes | None:
-    """A record's key or value as it was on the wire."""
-    return value.encode() if isinstance(value, str) else value
-
-
 def bury(letter: DeadLetter, service: str, attempt: int = 1) -> Write:
     """The record as it was received, its own headers, and `dlq.error.*` that say why it is here.
 
@@ -34,7 +29,7 @@ def bury(letter: DeadLetter, service: str, attempt: int = 1) -> Write:
         "version": _version(),
     }
     own = tuple((f"dlq.error.{name}", str(value).encode()[:_HEADER_LIMIT]) for name, value in facts.items())
-    return Write(DEAD_LETTERS, as_bytes(record.key()), as_bytes(record.value()), (*_received(record), *own))
+    return Write(DEAD_LETTERS, record.key(), record.value(), (*_received(record), *own))
 
 
 @cache

@@ -139,7 +139,7 @@ class LoopMetrics:
     def buried(self, letters: Iterable[DeadLetter]) -> None:
         """Letters went out in a committed transaction."""
         for letter in letters:
-            self._letters.labels(self.service, str(letter.record.topic()), letter.error_class).inc()
+            self._letters.labels(self.service, letter.record.topic(), letter.error_class).inc()
 
     def refused(self, sources: Iterable[str]) -> None:
         """All sources that are refused now."""

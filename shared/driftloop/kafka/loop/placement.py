@@ -19,7 +19,7 @@ def in_place(
     letters = []
     kept = []
     for record in records:
-        key, found = record.key(), int(record.partition() or 0)
+        key, found = record.key(), record.partition()
         right = partition_of(key, partitions) if key and record.topic() in keyed else found
         if right == found:
             kept.append(record)

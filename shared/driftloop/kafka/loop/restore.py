@@ -1,18 +1,23 @@
 """Gives a core the state of a partition back, as it was at the last commit."""
 
 import heapq
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
 from driftloop.errors import ExitCode, UserError
-from driftloop.kafka.loop.identity import Facts, judge, sentence
+from driftloop.kafka.loop.identity import Facts, Stand, judge, sentence
+from driftloop.kafka.loop.placement import in_place
 from driftloop.kafka.loop.state import Snapshot, entries_of, latest_values, read_snapshot, take_mark
 from driftloop.kafka.loop.transport import Transport
 from driftloop.kafka.settings import LoopSettings
 from driftloop.processor import Processor, Record, StaleTableError
 
 _REPLAY_BATCH = 5_000
+
+
+class MovedError(Exception):
+    """The group's offsets moved while state was read: the partition is another replica's, which the group will tell."""
 
 
 def restore(
@@ -22,50 +27,62 @@ def restore(
 
     The committed offsets are asked first (that waits for open transactions), and the changelog is
     then read behind every transaction that may still be open in it: state and offsets agree. Raises
-    UserError where they do not belong together, before the core is told of anything.
+    UserError where they do not belong together, and MovedError where they only seem so because another replica has
+    the partition by now and commits (we were put out of the group while we hung), before the core is told of anything.
     """
     found = transport.stands([(topic, number) for topic in settings.inputs])
     stands = {topic: stand for (topic, _), stand in found.items()}
     offsets = {topic: stand.start if stand.committed is None else stand.committed for topic, stand in stands.items()}
     log = transport.identity()
     if settings.state == "none":
-        _require(settings, number, Facts(replace(log, exact=False), settings.changelog, stands))
+        _require(settings, transport, number, Facts(replace(log, exact=False), settings.changelog, stands))
         processor.restore(number, ())
         return offsets, None
     latest = latest_values(transport.read((settings.changelog, number), None, None))
     mark = take_mark(latest)
     if settings.state == "keyed":
-        _require(settings, number, Facts(log, settings.changelog, stands, mark, bool(latest)))
+        _require(settings, transport, number, Facts(log, settings.changelog, stands, mark, bool(latest)))
         processor.restore(number, entries_of(latest))
         return offsets, None
     snapshot = read_snapshot(latest)
     start = snapshot.offsets if snapshot else {}
-    _require(settings, number, Facts(log, settings.changelog, stands, mark, snapshot is not None, start))
+    _require(settings, transport, number, Facts(log, settings.changelog, stands, mark, snapshot is not None, start))
     entries = snapshot.entries if snapshot else {}
     processor.restore(number, ((key.decode(), value) for key, value in entries.items()))
-    _replay(processor, [transport.read((t, number), start.get(t), offsets[t]) for t in settings.inputs])
+    logs = [transport.read((topic, number), start.get(topic), offsets[topic]) for topic in settings.inputs]
+    _replay(processor, settings.keyed, transport.partitions(settings.inputs[0]), logs)
     return offsets, snapshot and Snapshot(dict.fromkeys(entries, b""), snapshot.generation, snapshot.offsets)
 
 
-def _require(settings: LoopSettings, number: int, facts: Facts) -> None:
+def _require(settings: LoopSettings, transport: Transport, number: int, facts: Facts) -> None:
     verdict = judge(facts)
-    if verdict is not None:
-        raise UserError(sentence(settings.service, settings.group, number, verdict), ExitCode.STATE_MISMATCH)
+    if verdict is None:
+        return
+    again = transport.stands([(topic, number) for topic in settings.inputs])
+    if _said(facts.stands) != _said({topic: stand for (topic, _), stand in again.items()}):
+        raise MovedError(f"partition {number}: {verdict.detail}")
+    raise UserError(sentence(settings.service, settings.group, number, verdict), ExitCode.STATE_MISMATCH)
 
 
-def _replay(processor: Processor, logs: list[Iterator[Record]]) -> None:
-    """Process what was committed after the snapshot once more, and drop the effects."""
+def _said(stands: Mapping[str, Stand]) -> dict[str, tuple[int | None, str]]:
+    return {topic: (stand.committed, stand.note) for topic, stand in stands.items()}
+
+
+def _replay(processor: Processor, keyed: Sequence[str], partitions: int, logs: list[Iterator[Record]]) -> None:
+    """Process what was committed after the snapshot once more, and drop the effects. What was buried because it is
+    outside its key's partition is left out, as it was the first time."""
     batch: list[Record] = []
     for record in _merged(logs):
         batch.append(record)
         if len(batch) >= _REPLAY_BATCH:
-            _again(processor, batch)
+            _again(processor, in_place(batch, keyed, partitions)[0])
             batch = []
-    if batch:
-        _again(processor, batch)
+    _again(processor, in_place(batch, keyed, partitions)[0])
 
 
 def _again(processor: Processor, batch: list[Record]) -> None:
+    if not batch:
+        return
     now = datetime.fromtimestamp(max(record.timestamp()[1] for record in batch) / 1000, UTC)
     try:
         processor.process(batch, now)

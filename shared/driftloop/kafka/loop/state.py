@@ -12,7 +12,6 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from driftloop.kafka.loop.dead_letter import as_bytes
 from driftloop.kafka.loop.identity import MARK_KEY, Mark
 from driftloop.kafka.loop.transport import Write
 from driftloop.processor import Record, StateChange
@@ -44,7 +43,7 @@ def latest_values(records: Iterable[Record]) -> dict[bytes, Record]:
     """What a compacted partition holds: the last record of each key, deleted keys left out."""
     latest: dict[bytes, Record] = {}
     for record in records:
-        key = as_bytes(record.key()) or b""
+        key = record.key() or b""
         latest.pop(key, None)
         if record.value() is not None:
             latest[key] = record
@@ -60,7 +59,7 @@ def take_mark(latest: dict[bytes, Record]) -> Mark | None:
 def entries_of(latest: dict[bytes, Record]) -> Iterator[tuple[str, bytes]]:
     """The entries for a core's `restore`; each is let go of as it is handed over."""
     for key in list(latest):
-        yield key.decode(), as_bytes(latest.pop(key).value()) or b""
+        yield key.decode(), latest.pop(key).value() or b""
 
 
 def snapshot_writes(
@@ -100,7 +99,7 @@ def read_snapshot(latest: dict[bytes, Record]) -> Snapshot | None:
     manifest = json.loads(manifest_record.value() or b"{}")
     generation = str(manifest["generation"]).encode()
     entries = {
-        key: as_bytes(record.value()) or b""
+        key: record.value() or b""
         for key, record in latest.items()
         if dict(record.headers() or ()).get(_GENERATION) == generation
     }

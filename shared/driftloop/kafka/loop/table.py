@@ -38,4 +38,4 @@ class Tables:
 
 
 def _by_topic(records: Iterable[Record]) -> Rows:
-    return [(topic, list(group)) for topic, group in groupby(records, key=lambda record: str(record.topic()))]
+    return [(topic, list(group)) for topic, group in groupby(records, key=lambda record: record.topic())]

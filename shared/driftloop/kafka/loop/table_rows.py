@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from driftloop.errors import UserError
+from driftloop.errors import AwayError
 from driftloop.processor import KeptOut, Processor, Record
 
 
@@ -10,11 +10,11 @@ def take_rows(processor: Processor, topic: str, records: Sequence[Record]) -> li
     """Hand rows over; gives those that were not taken as they stand.
 
     Rows that raise together are handed over once more one by one, so that only the culprit is kept out:
-    a table's rows replace one another, and taking one twice changes nothing. A `UserError` is no row's fault.
+    a table's rows replace one another, and taking one twice changes nothing. An `AwayError` is no row's fault.
     """
     try:
         return list(processor.take_table(topic, records) or ())
-    except UserError:
+    except AwayError:
         raise
     except Exception as error:  # noqa: BLE001  (a table is read outside every batch: nothing else isolates its rows)
         if len(records) > 1:

@@ -111,6 +111,8 @@ class Tasks:
 
     def accept(self, records: list[Record]) -> Accepted:
         """The records that come next for a ready task, counted as read; others are leftovers of a move."""
+        if not records:
+            return Accepted([], [])
         gaps = self._all_come_next(records)
         return self._those_that_come_next(records) if gaps is None else Accepted(records, gaps)
 
@@ -144,8 +146,8 @@ class Tasks:
         accepted: list[Record] = []
         gaps: list[Gap] = []
         for record in records:
-            topic, offset = str(record.topic()), int(record.offset() or 0)
-            task = self._tasks.get(int(record.partition() or 0))
+            topic, offset = record.topic(), record.offset()
+            task = self._tasks.get(record.partition())
             if task is not None and task.ready and offset >= task.next[topic]:
                 gaps += task.gap_before(topic, offset)
                 task.next[topic] = offset + 1
@@ -171,6 +173,10 @@ class Tasks:
             for topic, offset in task.next.items()
             if offset != task.committed.get(topic)
         }
+
+    def positions(self) -> dict[Position, int]:
+        """Next offsets of all tasks at work, committed or not."""
+        return {(topic, task.number): offset for task in self.ready() for topic, offset in task.next.items()}
 
     def committed(self, offsets: dict[Position, int]) -> None:
         """A transaction with these offsets went through."""

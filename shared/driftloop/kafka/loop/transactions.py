@@ -88,6 +88,7 @@ class Transactions:
             writes += more
         if not writes and not offsets:
             return
+        offsets = offsets or self._tasks.positions()  # with none the group is not asked whether we are still a member
         worked = bool(writes) or any(task.dirty for task in self._tasks.ready())
         writes += self._marks({number for _, number in offsets})
         try:

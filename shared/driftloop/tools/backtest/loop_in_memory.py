@@ -113,6 +113,9 @@ class TrainsAtOnce:
         """The ends of all runs that are kept."""
         return tuple(self._reports.items())
 
+    def cancel(self, run: Run) -> None:
+        """Nothing is begun elsewhere."""
+
     def keep(self, run_ids: frozenset[UUID]) -> None:
         """Forget the others."""
         self._reports = {run_id: report for run_id, report in self._reports.items() if run_id in run_ids}

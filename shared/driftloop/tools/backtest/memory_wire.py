@@ -90,6 +90,10 @@ class MemoryWire:
         """As of the last `refresh`."""
         return self._champion
 
+    def challenger(self) -> Champion | None:
+        """None: a backtest has no traffic to split."""
+        return None
+
     def wait_for_champion(self, seconds: float) -> Champion:  # noqa: ARG002  (there is nothing to wait for)
         """The champion; raises UserError where there is none."""
         if self._champion is None:

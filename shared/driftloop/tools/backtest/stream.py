@@ -6,6 +6,7 @@ from pathlib import PurePosixPath
 from driftloop.files.options import FileOptions
 from driftloop.learners.protocol import Column, Rows
 from driftloop.spec.model_spec import ModelSpec
+from driftloop.tools.replay.archived import Archived
 from driftloop.tools.replay.choices import Choices
 from driftloop.tools.replay.history import History, open_history
 from driftloop.tools.replay.inference import spec_of
@@ -40,7 +41,7 @@ class Stream:
         return self.spec.target[self.target].kind == "number"
 
 
-def read_stream(file: str, choices: Choices, reading: FileOptions | None = None) -> Stream:
+def read_stream(file: str, choices: Choices, reading: FileOptions | Archived | None = None) -> Stream:
     """The stream in a recorded file. The target is the last column unless it is named.
 
     Raises `UserError` where there is no such file or no such column, or the file is no table.

@@ -75,7 +75,7 @@ class FlowWatch:
         self.framed_rows += decode_header(record.headers()).rows
         times = _times(record)
         self.to_frame.add(self._ages(times, now))
-        place = record.partition() or 0, record.offset() or 0
+        place = record.partition(), record.offset()
         judged_at = self._judged.pop(place, None)
         if judged_at is None:
             self._pending[place] = times

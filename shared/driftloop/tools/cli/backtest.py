@@ -8,19 +8,24 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from driftloop.errors import ExitCode, UserError
+from driftloop.tools.cli.connection import DEFAULT_HOME, HomeFolder
 from driftloop.tools.cli.lists import names_of
 from driftloop.tools.cli.reading import (
+    ArchiveUri,
     Categories,
     Decimal,
     Encoding,
     Format,
     HeaderOption,
     Ids,
+    Labels,
     RowsOption,
     Sample,
     Separator,
+    Since,
     Time,
     Without,
+    archived,
 )
 from driftloop.tools.cli.stream_options import (
     DEFAULT_LEARNER,
@@ -38,6 +43,7 @@ if TYPE_CHECKING:
 
     from driftloop.files.options import FileOptions
     from driftloop.tools.backtest.options import BacktestOptions
+    from driftloop.tools.replay.archived import Archived
     from driftloop.tools.replay.choices import Choices
 
 
@@ -50,7 +56,8 @@ def backtest(
         list[str],
         typer.Argument(
             help="Tables of what happened (CSV, JSON lines, Parquet, Feather; packed or not), their folders, URLs, or "
-            "made streams: recurring, gradual, rising-noise, stationary (NAME:ROWS for another length)."
+            "made streams: recurring, gradual, rising-noise, stationary (NAME:ROWS for another length). With "
+            "--since: models."
         ),
     ],
     target: Annotated[str | None, typer.Option(help="The column to predict. Default: the last.")] = None,
@@ -78,6 +85,10 @@ def backtest(
     header: HeaderOption = None,
     rows: RowsOption = None,
     sample: Sample = None,
+    labels: Labels = None,
+    since: Since = None,
+    archive_uri: ArchiveUri = None,
+    home: HomeFolder = DEFAULT_HOME,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the result here; - for stdout.")] = None,
     markdown: Annotated[Path | None, typer.Option(help="Write the main table as Markdown here.")] = None,
     report: Annotated[Path | None, typer.Option(help="Write a page with pictures here.")] = None,
@@ -100,7 +111,10 @@ def backtest(
     choices = Choices(
         target or "", task, names_of(features), names_of(without), names_of(ids), time, names_of(category)
     )
-    reading = file_options(file_format, separator, decimal, encoding, header=header, rows=rows, sample=sample)
+    written = file_options(
+        file_format, separator, decimal, encoding, header=header, rows=rows, sample=sample, labels=labels
+    )
+    reading = archived(since, archive_uri, rows, home) or written
     _run(files, options, choices, reading, json_file, markdown, report)
 
 
@@ -108,7 +122,7 @@ def _run(
     files: Sequence[str],
     options: "BacktestOptions",
     choices: "Choices",
-    reading: "FileOptions",
+    reading: "FileOptions | Archived",
     json_file: Path | None,
     markdown: Path | None,
     report: Path | None,

@@ -50,6 +50,7 @@ GROUPS = (
     "policy",
     "tokens",
     "notify",
+    "mirror",
 )
 """Modules whose Typer `app` is a group of that name."""
 

@@ -7,20 +7,25 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from driftloop.tools.cli.connection import BootstrapServers
+from driftloop.errors import ExitCode, UserError
+from driftloop.tools.cli.connection import DEFAULT_HOME, BootstrapServers
 from driftloop.tools.cli.lists import names_of
 from driftloop.tools.cli.reading import (
+    ArchiveUri,
     Categories,
     Decimal,
     Encoding,
     Format,
     HeaderOption,
     Ids,
+    Labels,
     RowsOption,
     Sample,
     Separator,
+    Since,
     Time,
     Without,
+    archived,
 )
 from driftloop.tools.cli.stream_options import (
     DEFAULT_LEARNER,
@@ -44,10 +49,13 @@ def replay(
     file: Annotated[
         str,
         typer.Argument(
-            help="A table of what happened (CSV, JSON lines, Parquet, Feather; packed or not), a folder or URL of such."
+            help="A table of what happened (CSV, JSON lines, Parquet, Feather; packed or not), a folder or URL of "
+            "such; with --since, a model."
         ),
     ],
-    target: Annotated[str, typer.Option(help="The column to predict.")],
+    target: Annotated[
+        str | None, typer.Option(help="The column to predict; a server's log and the archive know it themselves.")
+    ] = None,
     task: Task = None,
     features: Features = None,
     train_rows: TrainRows = None,
@@ -68,6 +76,9 @@ def replay(
     header: HeaderOption = None,
     rows: RowsOption = None,
     sample: Sample = None,
+    labels: Labels = None,
+    since: Since = None,
+    archive_uri: ArchiveUri = None,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the result here.")] = None,
     report: Annotated[Path | None, typer.Option(help="Write a page with pictures here.")] = None,
     bootstrap_servers: BootstrapServers = None,
@@ -81,11 +92,16 @@ def replay(
     from driftloop.files.options import file_options
     from driftloop.tools.replay.options import ReplayOptions
 
+    written = file_options(
+        file_format, separator, decimal, encoding, header=header, rows=rows, sample=sample, labels=labels
+    )
+    reading = archived(since, archive_uri, rows, DEFAULT_HOME) or written
+    if target is None and reading is written and written.named is None:
+        raise UserError("Say what is to be predicted: --target COLUMN.", ExitCode.USAGE)
     options = ReplayOptions(
-        file=file, target=target, task=task, features=names_of(features), without=names_of(without), ids=names_of(ids),
-        time=time, categories=names_of(category), train_rows=train_rows, learner=learner, policy=policy,
-        label_delay_rows=label_delay, pace=pace, block_rows=block,
-        reading=file_options(file_format, separator, decimal, encoding, header=header, rows=rows, sample=sample),
+        file=file, target=target or "", task=task, features=names_of(features), without=names_of(without),
+        ids=names_of(ids), time=time, categories=names_of(category), train_rows=train_rows, learner=learner,
+        policy=policy, label_delay_rows=label_delay, pace=pace, block_rows=block, reading=reading,
         interval=None if interval is None else timedelta(seconds=interval),
     )  # fmt: skip
     result = _played(options, home, bootstrap_servers)

@@ -1,4 +1,4 @@
-"""`driftloop versions`: carry versions to another driftloop, and remove what nobody needs."""
+"""`driftloop versions`: take versions in, carry them to another driftloop, and remove what nobody needs."""
 
 import json
 from pathlib import Path
@@ -7,8 +7,10 @@ from typing import Annotated
 import typer
 
 from driftloop.tools.cli.connection import DEFAULT_HOME, AsJson, BootstrapServers, HomeFolder, asked_by, find_kafka
+from driftloop.tools.cli.register import register
 
-app = typer.Typer(help="Carry versions elsewhere, and remove what nobody needs.", no_args_is_help=True)
+app = typer.Typer(help="Take versions in, carry them elsewhere, and remove what nobody needs.", no_args_is_help=True)
+app.command()(register)
 
 Model = Annotated[str, typer.Argument(help="The model's id.")]
 ArtifactUri = Annotated[str | None, typer.Option(help="Where artifacts lie. Default: the folder in --home.")]

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from driftloop.errors import ExitCode, UserError
 from driftloop.tools.cli.connection import BootstrapServers
 from driftloop.tools.cli.lists import names_of
 from driftloop.tools.cli.stream_options import BaselineRows, Task
@@ -20,7 +21,9 @@ _SHOWN = 20
 
 def watch(
     file: Annotated[str, typer.Argument(help="A file, or a folder or address of several (CSV, Parquet, JSON …).")],
-    prediction: Annotated[str, typer.Option(help="The column with the model's predictions.")],
+    prediction: Annotated[
+        str | None, typer.Option(help="The column with the model's predictions; a server's log names it itself.")
+    ] = None,
     label: Annotated[
         str | None, typer.Option(help="The column with the truth; without it only columns are watched.")
     ] = None,
@@ -37,7 +40,15 @@ def watch(
     baseline_rows: BaselineRows = None,
     false_alarms: Annotated[float, typer.Option(min=0.001, help="False alarms that you accept in a month.")] = 1.0,
     form: Annotated[
-        str | None, typer.Option("--format", help="csv, jsonl, json, parquet, feather. Default: detected.")
+        str | None,
+        typer.Option(
+            "--format",
+            help="csv, jsonl, json, parquet, feather (default: detected); or a server's log: sagemaker, azureml, "
+            "databricks, vertex, bentoml.",
+        ),
+    ] = None,
+    labels: Annotated[
+        str | None, typer.Option(help="Where the labels of a server's log lie, if not in it (columns id, label).")
     ] = None,
     separator: Annotated[str | None, typer.Option(help="Of a CSV. Default: detected.")] = None,
     decimal: Annotated[str | None, typer.Option(help="A point or a comma. Default: detected.")] = None,
@@ -62,12 +73,15 @@ def watch(
 
     console = Console()
     options = WatchOptions(
-        prediction=prediction, label=label, id=id_column, time=time, labelled_at=labelled_at, version=version,
+        prediction=prediction or "prediction", label=label, id=id_column, time=time, version=version,
+        labelled_at=labelled_at,
         confidence=confidence, segments=names_of(segment), features=names_of(features), without=names_of(without),
         task=task, baseline_rows=baseline_rows, threshold=threshold,
         detection={"false_alarms_per_month": false_alarms},
     )  # fmt: skip
-    reading = file_options(form=form, separator=separator, decimal=decimal, encoding=encoding)
+    reading = file_options(form=form, separator=separator, decimal=decimal, encoding=encoding, labels=labels)
+    if prediction is None and reading.named is None:
+        raise UserError("Say which column holds the predictions: --prediction COLUMN.", ExitCode.USAGE)
     result = run_watch(file, reading, options, _player(kafka, bootstrap_servers, console), _Progress(console))
     _print(console, result)
     _write(result, json_file, report)

@@ -34,6 +34,10 @@ BESIDE: Mapping[str, tuple[str, ...]] = {
     "outcome_pairing": ("outcome_ingestion", "--role", "pair"),
 }
 """Processes that only run where sources are declared; `outcome_translate` has a group a source."""
+MIRRORS: Mapping[str, tuple[str, ...]] = {"operations_mirror": (CONSOLE, "--role", "mirror")}
+"""Processes that only run where there is a registry of others to keep up."""
+OPTIONAL: Mapping[str, Mapping[str, tuple[str, ...]]] = {"sources": BESIDE, "mlflow": MIRRORS}
+"""Profile of Compose, and component of Kubernetes → the processes that it adds."""
 
 GROUP_INPUTS: Mapping[str, tuple[str, ...]] = {
     "outcome_ingestion": (topic.PREDICTION_OUTCOMES, topic.PREDICTION_LABELS),
@@ -51,7 +55,10 @@ GROUP_INPUTS: Mapping[str, tuple[str, ...]] = {
 }
 """Consumer group → the topics it commits offsets of: a loop is still when all are at their ends."""
 
-BESIDE_INPUTS: Mapping[str, tuple[str, ...]] = {"outcome_pairing": (topic.PREDICTION_HALVES,)}
+BESIDE_INPUTS: Mapping[str, tuple[str, ...]] = {
+    "outcome_pairing": (topic.PREDICTION_HALVES,),
+    "operations_mirror": (topic.MODEL_EVENTS, topic.TRAINING_REQUESTS, topic.TRAINING_RESULTS),
+}
 """The same of the processes beside, which a local loop does not wait for."""
 
 GROUP_STATES: Mapping[str, StateKind] = {
@@ -62,6 +69,7 @@ GROUP_STATES: Mapping[str, StateKind] = {
     "retrain_coordinator": "keyed",
     "trainer_worker": "keyed",
     "challenge_scoring": "keyed",
+    "operations_mirror": "keyed",
 }
 """Consumer group → the kind of state that it keeps on a changelog."""
 

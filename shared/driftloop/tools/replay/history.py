@@ -12,7 +12,9 @@ import numpy as np
 
 from driftloop.errors import ExitCode, UserError
 from driftloop.files.description import FileDescription
+from driftloop.files.named.joining import OWN
 from driftloop.files.options import FileOptions
+from driftloop.tools.replay.archived import Archived, archived_table
 from driftloop.tools.replay.choices import Choices
 from driftloop.tools.replay.inference import Inferred, infer, refuse_unknown
 from driftloop.tools.replay.leaks import leak_sentences
@@ -73,10 +75,28 @@ class History:
         return [*said, *self.told]
 
 
-def open_history(file: str | Path, choices: Choices, reading: FileOptions | None = None) -> History:
-    """The history in a file; an empty target means the last column. Raises UserError where it cannot be learnt from."""
+def open_history(file: str | Path, choices: Choices, reading: FileOptions | Archived | None = None) -> History:
+    """The history in a file, or of a model in the archive.
+
+    An empty target means the last column, or the one label. Raises UserError where it cannot be learnt from.
+    """
+    if isinstance(reading, Archived):
+        return history_of(*archived_table(str(file), reading, choices))
     table = read_table(file, reading)
+    if reading is not None and reading.named is not None:
+        choices = _of_a_log(table, choices)
     return history_of(table, choices if choices.target else replace(choices, target=list(table.columns)[-1]))
+
+
+def _of_a_log(table: Table, choices: Choices) -> Choices:
+    """What a server's log names itself: the label is the target, and what was predicted is nothing to learn from."""
+    own = [name for name in OWN if name in table.columns and name not in ("label", "predicted_at")]
+    return replace(
+        choices,
+        target=choices.target or "label",
+        without=(*choices.without, *(name for name in own if name != choices.target)),
+        time=choices.time or ("predicted_at" if "predicted_at" in table.columns else None),
+    )
 
 
 def history_of(table: Table, choices: Choices) -> History:

@@ -8,6 +8,7 @@ from typing import Any
 
 from driftloop.errors import UserError
 from driftloop.files.options import FileOptions
+from driftloop.tools.replay.archived import Archived
 from driftloop.tools.replay.choices import Choices
 
 LOCKSTEP, AS_FAST_AS_POSSIBLE = "lockstep", "max"
@@ -31,7 +32,7 @@ class ReplayOptions:
     ids: Sequence[str] = ()
     time: str | None = None
     categories: Sequence[str] = ()
-    reading: FileOptions = field(default_factory=FileOptions)
+    reading: FileOptions | Archived = field(default_factory=FileOptions)
     train_rows: int | None = None
     learner: str = "random-forest"
     learner_parameters: Mapping[str, Any] = field(default_factory=dict)

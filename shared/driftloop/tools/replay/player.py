@@ -21,6 +21,7 @@ from driftloop.errors import UserError
 from driftloop.learners.protocol import Column, Predictions
 from driftloop.registry.declaring import spec_message
 from driftloop.serving.champion import Champion
+from driftloop.serving.router import canary_router
 from driftloop.statistics.losses import row_losses
 from driftloop.tools.replay.journal import Journal
 from driftloop.tools.replay.options import LOCKSTEP
@@ -60,6 +61,14 @@ class Played:
     versions: list[str]
     journal: Journal
     confidence: NDArray[np.float64] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """What was said of a block of rows, and by which version each."""
+
+    said: Predictions
+    versions: list[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,10 +119,11 @@ class Player:
         for rows in self._recording.blocks():
             champion = self._wire.champion() or first
             self._recording.act(rows, champion.predict)
-            served.append(self._predict(champion, rows))
-            frozen.append(served[-1] if champion.version == first.version else self._predict(first, rows))
-            versions += [champion.version] * (rows.stop - rows.start)
-            self._tell(rows, champion, served[-1], self._wire.settle if lockstep else self._wire.flush)
+            answer = self._answers(champion, rows)
+            served.append(answer.said)
+            frozen.append(served[-1] if {*answer.versions} == {first.version} else self._predict(first, rows))
+            versions += answer.versions
+            self._tell(rows, answer, self._wire.settle if lockstep else self._wire.flush)
             if lockstep:
                 self._wire.refresh()
             self._keep_pace(started, rows.stop)
@@ -122,20 +132,19 @@ class Player:
         self._wire.settle()
         return Played(_joined(served), _joined(frozen), versions, self._wire.journal, _confidence(served))
 
-    def _tell(self, rows: slice, champion: Champion, said: Predictions, settle: Callable[[], None]) -> None:
+    def _tell(self, rows: slice, answer: Answers, settle: Callable[[], None]) -> None:
         delay = self._pace.label_delay_rows
         if self._recording.readings:
             self._wire.control(MODEL_COMMANDS, _readings(self._recording, rows.start))
-        self._publish(rows, labelled=delay == 0, champion=champion, said=said)
+        self._publish(rows, labelled=delay == 0, answer=answer)
         self._wire.flush()
         settle()
         if delay:
             self._publish_labels(rows.stop - delay)
             settle()
 
-    def _publish(
-        self, rows: slice, *, labelled: bool, champion: Champion | None = None, said: Predictions | None = None
-    ) -> None:
+    def _publish(self, rows: slice, *, labelled: bool, answer: Answers | None = None) -> None:
+        said = answer.said if answer else None
         batch: pa.RecordBatch = outcome_batch(
             self._model_id,
             self._recording.time,
@@ -144,7 +153,7 @@ class Player:
             labels=self._recording.labels_of(rows) if labelled else None,
             predictions=said.fields if said else None,
             confidence=said.confidence if said else None,
-            model_version=champion.version if champion else None,
+            model_version=answer.versions if answer else None,
             also=self._recording.also_of(rows),
         )
         self._wire.publish(row_id(rows.start), batch)
@@ -160,6 +169,24 @@ class Player:
             [label_message(self._model_id, recording.time, row, recording.label_of(row), delay) for row in rows]
         )
         self._labelled = until
+
+    def _answers(self, champion: Champion, rows: slice) -> Answers:
+        """What is said of a block; during a live canary the challenger says its share of it."""
+        said, count = self._predict(champion, rows), rows.stop - rows.start
+        challenger = self._wire.challenger()
+        if challenger is None or challenger.version == champion.version:
+            return Answers(said, [champion.version] * count)
+        router = canary_router(self._model_id, challenger.version, challenger.spec.challenge.traffic_share)
+        tried = np.array([router.route(row_id(row)) == "challenger" for row in range(rows.start, rows.stop)])
+        if not tried.any():
+            return Answers(said, [champion.version] * count)
+        theirs = self._predict(challenger, rows)
+        fields = {name: _chosen(tried, theirs.fields[name], column) for name, column in said.fields.items()}
+        sure = None
+        if said.confidence is not None and theirs.confidence is not None:
+            sure = np.where(tried, theirs.confidence, said.confidence)
+        versions = [challenger.version if one else champion.version for one in tried.tolist()]
+        return Answers(Predictions(fields, sure), versions)
 
     def _predict(self, champion: Champion, rows: slice) -> Predictions:
         return champion.predict(self._recording.features_of(rows), self._recording.at_of(rows))
@@ -196,6 +223,11 @@ def _readings(recording: Recording, row: int) -> ModelCommand:
         reason="the host's figures in the recording",
         requested_by="replay",
     )
+
+
+def _chosen(which: NDArray[np.bool_], these: Column, others: Column) -> Column:
+    """A row of `these` where `which` says so, of `others` elsewhere: of a forecast all its steps."""
+    return np.where(which.reshape(-1, *[1] * (others.ndim - 1)), these, others)
 
 
 def _joined(parts: list[Predictions]) -> dict[str, Column]:

@@ -15,11 +15,11 @@ from driftloop.learners.entry_points import make_learner
 from driftloop.learners.protocol import Column, Predictions
 from driftloop.spec.model_spec import LabelDelay, ModelSpec
 from driftloop.spec.policy import policy_of, preset_names
-from driftloop.tools.replay.history import History, history_of
+from driftloop.tools.replay.history import History, history_of, open_history
 from driftloop.tools.replay.inference import default_block_rows, default_train_rows, spec_of
 from driftloop.tools.replay.options import ReplayOptions
 from driftloop.tools.replay.stream import EventTime, event_time
-from driftloop.tools.replay.table import Table, read_table
+from driftloop.tools.replay.table import Table
 
 LEAST_STREAMED_ROWS = 2
 EVIDENCE_ROWS = 25
@@ -113,7 +113,7 @@ def _number_or_series(value: Any) -> Truth:
 def open_recording(options: ReplayOptions) -> Recording:
     """The recording that a file makes; raises UserError where file and options do not fit."""
     options.rows_per_second()
-    return record(history_of(read_table(options.file, options.reading), options.choices()), options)
+    return record(open_history(options.file, options.choices(), options.reading), options)
 
 
 def record(source: Table | History, options: ReplayOptions) -> Recording:
@@ -131,7 +131,7 @@ def record(source: Table | History, options: ReplayOptions) -> Recording:
     time = event_time_of(history, options.interval)
     spec = spec_of(
         history.inferred,
-        options.target,
+        history.target,
         model_id=options.model_id or model_name(options.file),
         train_rows=train_rows,
         learner=options.learner,
@@ -142,7 +142,7 @@ def record(source: Table | History, options: ReplayOptions) -> Recording:
     return Recording(
         spec=patient(spec, time, rows, options.label_delay_rows),
         features=history.features,
-        labels={options.target: history.labels},
+        labels={history.target: history.labels},
         train_rows=train_rows,
         block_rows=block_rows,
         time=time,

@@ -71,7 +71,8 @@ def replay(
         on_ready(loop)
         delay = options.label_delay_rows or recording.label_delay_rows
         pace = Pace(options.pace, options.rows_per_second(), delay)
-        with KafkaWire(recording.spec.model_id, loop.kafka, loop.check, audience.message) as wire:
+        canary = recording.spec.challenge.mode == "canary"
+        with KafkaWire(recording.spec.model_id, loop.kafka, loop.check, audience.message, canary=canary) as wire:
             played = Player(recording, wire, pace, audience).play()
         on_end(loop)
         broker = loop.broker

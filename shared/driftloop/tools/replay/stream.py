@@ -1,6 +1,6 @@
 """Rows of a table as messages: a block of rows is one message, so that no run can split it elsewhere."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
@@ -74,10 +74,12 @@ def outcome_batch(
     labels: Mapping[str, Column] | None = None,
     predictions: Mapping[str, Column] | None = None,
     confidence: NDArray[np.float64] | None = None,
-    model_version: str | None = None,
+    model_version: str | Sequence[str] | None = None,
     also: Mapping[str, Column] | None = None,
 ) -> pa.RecordBatch:
     """Rows `first`, `first + 1`, … as a record batch for `prediction-outcomes`; `also` are other columns of a frame.
+
+    `model_version` is of all rows, or one for each.
 
     Without predictions they are labelled examples; without labels, predictions that wait for them.
     """
@@ -87,7 +89,9 @@ def outcome_batch(
         "predicted_at": time.column(first, count),
     }
     if model_version is not None:
-        columns["model_version"] = pa.array([model_version] * count)
+        columns["model_version"] = pa.array(
+            [model_version] * count if isinstance(model_version, str) else model_version
+        )
     if confidence is not None:
         columns["confidence"] = _array(confidence)
     if labels is not None:

@@ -58,6 +58,10 @@ class Wire(Protocol):
         """The version that serves, as far as it is known here."""
         ...
 
+    def challenger(self) -> Champion | None:
+        """The version that a live canary tries now, where the wire has traffic to split."""
+        ...
+
     def wait_for_champion(self, seconds: float) -> Champion:
         """The champion as soon as there is one; raises UserError where there is none."""
         ...
@@ -66,7 +70,7 @@ class Wire(Protocol):
 class KafkaWire:
     """A `Wire` over a running loop on Kafka; a context manager.
 
-    `check` is called while waiting and raises where the loop is broken.
+    `check` is called while waiting and raises where the loop is broken. With `canary`, challengers are loaded too.
     """
 
     def __init__(
@@ -75,13 +79,15 @@ class KafkaWire:
         kafka: KafkaSettings,
         check: Callable[[], None] = lambda: None,
         on_message: Callable[[ControlMessage], None] = lambda _message: None,
+        *,
+        canary: bool = False,
     ) -> None:
         self.journal = Journal(model_id, on_message)
         self._model_id, self._kafka, self.check = model_id, kafka, check
         self._labels = TogetherSender(kafka, f"labels-{secrets.token_hex(4)}")
         with ExitStack() as stack:
             self._publisher = stack.enter_context(OutcomePublisher(kafka))
-            self._watcher = stack.enter_context(ChampionWatcher([model_id], kafka))
+            self._watcher = stack.enter_context(ChampionWatcher([model_id], kafka, canary=canary))
             self._settling = stack.enter_context(Settling(kafka, self.journal, check))
             self._opened = stack.pop_all()
 
@@ -123,6 +129,10 @@ class KafkaWire:
     def champion(self) -> Champion | None:
         """As the watcher has it."""
         return self._watcher.champion(self._model_id)
+
+    def challenger(self) -> Champion | None:
+        """As the watcher has it."""
+        return self._watcher.challenger(self._model_id)
 
     def wait_for_champion(self, seconds: float) -> Champion:
         """As the watcher does."""

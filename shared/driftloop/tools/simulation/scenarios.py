@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from driftloop.errors import ExitCode, UserError
 from driftloop.tools.simulation.agents import AgentsScenario
 from driftloop.tools.simulation.demo import PlantScenario
+from driftloop.tools.simulation.document_reading import DocumentsScenario
 from driftloop.tools.simulation.feedback import FeedbackScenario
 from driftloop.tools.simulation.scenario import Scenario
 from driftloop.tools.simulation.server_metrics import ServerMetricsScenario
@@ -13,6 +14,7 @@ SCENARIOS: Mapping[str, Callable[[], Scenario]] = {
     "plant": PlantScenario,
     "agents": AgentsScenario,
     "feedback": FeedbackScenario,
+    "documents": DocumentsScenario,
     "server-metrics": ServerMetricsScenario,
 }
 
@@ -25,4 +27,7 @@ def scenario(name: str) -> Scenario:
     """
     if name not in SCENARIOS:
         raise UserError(f"There is no scenario {name}; the scenarios are {', '.join(SCENARIOS)}.", ExitCode.USAGE)
-    return SCENARIOS[name]()
+    try:
+        return SCENARIOS[name]()
+    except ValueError as error:
+        raise UserError(f"The scenario {name} cannot be played: {error}.", ExitCode.USAGE) from error

@@ -152,6 +152,4 @@ def _by_frame(scores: Sequence[Record]) -> dict[int, list[Record]]:
 
 
 def _record(frame: Record, answer: Outgoing, at_ms: int) -> FakeRecord:
-    return FakeRecord(
-        answer.topic, key=answer.key, value=answer.value, at_partition=int(frame.partition() or 0), at_ms=at_ms
-    )
+    return FakeRecord(answer.topic, key=answer.key, value=answer.value, at_partition=frame.partition(), at_ms=at_ms)

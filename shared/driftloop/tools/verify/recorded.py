@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
 from driftloop.contracts import topics
+from driftloop.cores.record_fields import key_text
 from driftloop.kafka.clients.log_reader import LogReader
 from driftloop.kafka.settings import KafkaSettings
 from driftloop.processor import Record
@@ -36,7 +37,7 @@ class Recorded:
         self.first_frames: dict[str, int] = {}
         for record in records:
             model = model_of(record)
-            self._records[str(record.topic()), model].append(record)
+            self._records[record.topic(), model].append(record)
             if record.topic() == topics.OUTCOME_FRAMES:
                 self.first_frames.setdefault(model, offset_of(record))
 
@@ -60,19 +61,17 @@ def read_recorded(kafka: KafkaSettings) -> Recorded:
 
 def model_of(record: Record) -> str:
     """The model that a record is about: its key up to a slash (a status is keyed by model and segment)."""
-    key = record.key() or b""
-    return (key.decode("utf-8", "replace") if isinstance(key, bytes) else key).partition("/")[0]
+    return key_text(record).partition("/")[0]
 
 
 def bytes_of(record: Record) -> bytes:
     """The value of a record."""
-    value = record.value() or b""
-    return value if isinstance(value, bytes) else value.encode()
+    return record.value() or b""
 
 
 def offset_of(record: Record) -> int:
     """The place of a record in its partition."""
-    return int(record.offset() or 0)
+    return record.offset()
 
 
 def milliseconds_of(record: Record) -> int:

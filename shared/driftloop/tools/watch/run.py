@@ -1,10 +1,12 @@
 """A watched file, from address to result."""
 
 import time
+from dataclasses import replace
 
 from driftloop.errors import ExitCode, UserError
 from driftloop.files.opening import open_table
 from driftloop.files.options import FileOptions
+from driftloop.files.table import Table
 from driftloop.tools.watch.baseline import baselines, default_baseline_rows
 from driftloop.tools.watch.options import WatchOptions
 from driftloop.tools.watch.play import Player, Progress
@@ -12,11 +14,28 @@ from driftloop.tools.watch.reading import recorded_outcomes
 from driftloop.tools.watch.result import WatchResult, losses_of
 
 
+def named_columns(table: Table, options: WatchOptions) -> WatchOptions:
+    """With the columns that the log of a model server names itself, where nobody named others."""
+
+    def named(chosen: str | None, column: str) -> str | None:
+        return chosen or (column if column in table.names else None)
+
+    return replace(
+        options,
+        label=named(options.label, "label"),
+        id=named(options.id, "prediction_id"),
+        time=named(options.time, "predicted_at"),
+        labelled_at=named(options.labelled_at, "labelled_at"),
+        version=named(options.version, "model_version"),
+        confidence=named(options.confidence, "confidence"),
+    )
+
+
 def watch(address: str, file: FileOptions, options: WatchOptions, player: Player, progress: Progress) -> WatchResult:
     """What would have been found in a file; raises UserError with one sentence where that cannot be told."""
     started = time.monotonic()
     table = open_table(address, file)
-    recorded = recorded_outcomes(table, options)
+    recorded = recorded_outcomes(table, named_columns(table, options) if file.named is not None else options)
     if len(recorded) < 2:
         raise UserError(f"{table.description.name} has too few rows to watch.", ExitCode.USAGE)
     rows = options.baseline_rows or default_baseline_rows(len(recorded))

@@ -10,7 +10,7 @@ from tests.foreign.cases import CASES, rec
 from tests.foreign.running import source_of
 
 from driftloop.contracts.topics import MODEL_SOURCES, PREDICTION_OUTCOMES
-from driftloop.errors import UserError
+from driftloop.errors import AwayError, UserError
 from driftloop.registry.sources import source_message
 from driftloop.spec.model_source import ModelSource
 from driftloop.testing.clock import START
@@ -97,7 +97,7 @@ def test_a_schema_is_asked_for_once_and_one_that_may_still_come_again():
 
 def test_a_registry_that_is_away_buries_nothing():
     def find(_):
-        raise UserError("the schema registry does not answer")
+        raise AwayError("the schema registry does not answer")
 
     with pytest.raises(UserError):
         Translate(SOURCE, find).process([rec(b"\0\0\0\0\x08{}")], START)

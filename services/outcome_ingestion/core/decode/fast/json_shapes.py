@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Iterator
 
+from driftloop.contracts.outcome_fields import names_of
 from outcome_ingestion.core.decode.fast.record_kernel import MOMENT, NUMBER, TEXT
 from outcome_ingestion.core.decode.fast.record_shapes import Kind, NoSlot, RecordShape, Scalar, Slot, Wanted, shape_of
 from outcome_ingestion.core.decode.layout import Layout
@@ -11,7 +12,7 @@ _LIST = rb'\[(?:[^"\[\]{}]+|"[^"]*")*\]'
 _TOKEN = re.compile(rb'"[^"]*"|' + _LIST + rb'|[{}\[\]:,]|[^\s"{}\[\]:,]+')
 _KINDS: dict[bytes, Kind] = {b'"': "text", b"[": "list", b"n": "null"}
 _KINDS.update({b"%c" % digit: "number" for digit in b"-0123456789"})
-_FOR_ALL_ROWS = frozenset({"model_version", "label_source", "status"})
+_FOR_ALL_ROWS = frozenset(names_of("text", "choice"))
 
 
 def learn_row_shape(value: bytes, layout: Layout) -> RecordShape | None:

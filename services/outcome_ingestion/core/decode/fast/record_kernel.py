@@ -5,7 +5,24 @@ other is left to that decoder. So what is unusual here (an escape, a letter beyo
 seven decimals) costs time and never a wrong answer.
 
 All parts stand in this file because compiled code is kept until the file of its source changes.
+
+Numbers that are no value, and where they stand:
+
+| name           | value            | where                       | means                                             |
+|----------------|------------------|-----------------------------|---------------------------------------------------|
+| `_UNFIT`       | -1               | a place behind a value      | the record is not of this shape                   |
+| `NO_ROW`       | -1               | `Shape.slots[s, 2]`         | the value is checked, and nothing reads it        |
+| `NO_ROWS`      | 0                | `Outputs.counts[i]`         | the record does not fit, or there was no room     |
+| `NO_TEXT`      | -1               | `Outputs.sizes`             | the text is null                                  |
+| `NO_MOMENT`    | the least int64  | `Outputs.moments`           | the time is null                                  |
+| `_NO_DIGIT`    | -1               | `_digit`                    | no digit stands there                             |
+| `_NO_PAIR`     | 10,000           | `_two`                      | no two digits: out of range of all that has two   |
+| `_NO_DAY`      | -1               | `_days`                     | there is no such day, or it is before 1970        |
+
+A number that is null has a 1 in `Outputs.missing`, and no value of its own in `Outputs.numbers`.
 """
+
+from typing import NamedTuple
 
 import numpy as np
 from numba import types
@@ -21,10 +38,8 @@ TEXT, NUMBER, MOMENT = 0, 1, 2
 AVRO_TEXT, AVRO_NUMBER, AVRO_WHOLE, AVRO_MOMENT = 3, 4, 5, 6
 """What a value is. The first three stand in JSON (texts and moments between quotes), the others in Avro."""
 
-NO_TEXT, NO_MOMENT = -1, np.iinfo(np.int64).min
-"""The size of a text, and the time, that are null in a list."""
-
-_UNFIT = -1
+NO_TEXT, NO_MOMENT, NO_ROW, NO_ROWS = -1, np.iinfo(np.int64).min, -1, 0
+_UNFIT, _NO_DIGIT, _NO_PAIR, _NO_DAY = -1, -1, 10_000, -1
 _QUOTE, _BACKSLASH, _SPACE, _ASCII_END = 0x22, 0x5C, 0x20, 0x80
 _MINUS, _PLUS, _POINT, _COLON, _ZERO = 0x2D, 0x2B, 0x2E, 0x3A, 0x30
 _OPENING, _CLOSING, _COMMA = 0x5B, 0x5D, 0x2C
@@ -55,11 +70,11 @@ def _byte(data, at):
 
 @part
 def _digit(data, at, end):
-    """The digit that stands there, -1 where none does."""
+    """The digit that stands there, if one does."""
     if at >= end:
-        return -1
+        return _NO_DIGIT
     digit = np.int64(_byte(data, at)) - _ZERO
-    return digit if 0 <= digit <= 9 else -1
+    return digit if 0 <= digit <= 9 else _NO_DIGIT
 
 
 @part
@@ -165,20 +180,20 @@ def _number(data, at, end):
 
 @part
 def _two(data, at):
-    """The number that two digits are; over 1,000 where they are none."""
+    """The number that two digits are, if they are digits."""
     tens, ones = np.int64(_byte(data, at)) - _ZERO, np.int64(_byte(data, at + 1)) - _ZERO
-    return tens * 10 + ones if 0 <= tens <= 9 and 0 <= ones <= 9 else 10_000
+    return tens * 10 + ones if 0 <= tens <= 9 and 0 <= ones <= 9 else _NO_PAIR
 
 
 @part
 def _days(year, month, day):
-    """Days since 1970; -1 where there is no such day (H. Hinnant, chrono-compatible low-level date algorithms)."""
+    """Days since 1970, if there is such a day (H. Hinnant, chrono-compatible low-level date algorithms)."""
     leap = (year % 4 == 0 and year % 100 != 0) or year % 400 == 0
     longest = 30 + (month + month // 8) % 2
     if month == 2:
         longest = 29 if leap else 28
     if not (_FIRST_YEAR <= year <= _LAST_YEAR and 1 <= month <= 12 and 1 <= day <= longest):
-        return -1
+        return _NO_DAY
     shifted = year - (month <= 2)
     era, of_era = shifted // 400, shifted % 400
     of_year = (153 * (month + (9 if month <= 2 else -3)) + 2) // 5 + day - 1
@@ -326,33 +341,64 @@ def _behind_value(data, at, end):
     return (at + 1 if at < end and _byte(data, at) == _CLOSING else _UNFIT), False
 
 
+class Source(NamedTuple):
+    """Records laid end to end: number `i` stands from `begins[i]` to `ends[i]`.
+
+    With `lists` each value of a record is a list, all of a record of one length: it holds that many rows.
+    """
+
+    data: Bytes
+    begins: Ints
+    ends: Ints
+    lists: bool
+
+
+class Shape(NamedTuple):
+    """What the records have in common: `fixed` bytes, up to `fixed_ends[s]` before value `s` and the rest at the end.
+
+    `slots[s]` says what value `s` is: (kind, whether it may be null, row of its output or `NO_ROW`).
+    """
+
+    fixed: Bytes
+    fixed_ends: Ints
+    slots: Ints
+
+
+class Outputs(NamedTuple):
+    """What is read. `counts[i]` says how many rows record `i` has, `NO_ROWS` if it does not fit.
+
+    Each kind of value has arrays with a row for each of its slots, and a column for each row that fits, one after
+    the other: texts where they begin in the data and their `sizes`; numbers and whether each is `missing`; moments in
+    microseconds since 1970. `hard` lists the numbers that one operation does not read exactly: (row of `numbers`,
+    column, where its text begins, the size of that).
+    """
+
+    counts: Ints
+    starts: Ints
+    sizes: Ints
+    numbers: Doubles
+    missing: Bytes
+    moments: Ints
+    hard: Ints
+
+
 _INTS = types.Array(types.int64, 1, "C")
 _WHOLES, _NUMBERS, _FLAGS = (types.Array(kind, 2, "C") for kind in (types.int64, types.float64, types.uint8))
+_SOURCE = types.NamedTuple((BYTES, _INTS, _INTS, types.boolean), Source)
+_SHAPE = types.NamedTuple((BYTES, _INTS, _WHOLES), Shape)
+_OUTPUTS = types.NamedTuple((_INTS, _WHOLES, _WHOLES, _NUMBERS, _FLAGS, _WHOLES, _WHOLES), Outputs)
 
 
-@compiled(
-    types.UniTuple(types.int64, 2)(
-        BYTES, _INTS, _INTS, types.boolean,
-        BYTES, _INTS, _WHOLES,
-        _INTS, _WHOLES, _WHOLES, _NUMBERS, _FLAGS, _WHOLES, _WHOLES,
-    )
-)  # fmt: skip
-def read_records(  # noqa: C901, PLR0912
-    data: Bytes, begins: Ints, ends: Ints, lists: bool,
-    fixed: Bytes, fixed_ends: Ints, slots: Ints,
-    counts: Ints, starts: Ints, sizes: Ints, numbers: Doubles, missing: Bytes, moments: Ints, hard: Ints,
-) -> tuple[int, int]:  # fmt: skip
-    """Read the records in `data` that have a shape; how many rows those hold, and how many numbers are hard.
-
-    A record stands from `begins[i]` to `ends[i]`. The shape: `fixed` bytes, up to `fixed_ends[s]` before value
-    `s`, which `slots[s]` says (kind, nullable, row of the output it goes to or -1). With `lists` each value is a
-    list of them, all of a record of one length. The outputs have a column for each row that fits, one after the
-    other; `counts[i]` says how many record `i` has, 0 where it does not fit or there is no room for it. `hard`
-    are the numbers that one operation does not read exactly: (row of the output, column, where it begins, its size).
+@compiled(types.UniTuple(types.int64, 2)(_SOURCE, _SHAPE, _OUTPUTS))
+def read_records(source: Source, shape: Shape, outputs: Outputs) -> tuple[int, int]:  # noqa: C901, PLR0912
+    """Read the records of `source` that have `shape`; how many rows those hold, and how many numbers are hard.
 
     Why one long function: a call hands over every field of every array, and counts who holds it. Only what
     needs no array but the bytes is a part of its own: with the outputs handed on, all took three times as long.
     """
+    data, begins, ends, lists = source
+    fixed, fixed_ends, slots = shape
+    counts, starts, sizes, numbers, missing, moments, hard = outputs
     done, hards, room = 0, 0, numbers.shape[1]
     for i in range(len(begins)):
         at, end, before, own, rows = begins[i], ends[i], 0, hards, 0
@@ -373,7 +419,7 @@ def read_records(  # noqa: C901, PLR0912
                     at, number, whole, length, state = _json_value(data, at, end, kind, nullable)
                 else:
                     at, number, whole, length, state = _avro_value(data, at, end, kind, nullable)
-                if at >= 0 and place >= 0:
+                if at >= 0 and place != NO_ROW:
                     if kind == NUMBER or kind == AVRO_NUMBER or kind == AVRO_WHOLE:
                         numbers[place, row], missing[place, row] = number, state == _NULL
                         if state == _HARD:
@@ -391,7 +437,7 @@ def read_records(  # noqa: C901, PLR0912
                 break
             rows = row - done
         fits = at >= 0 and end - at == len(fixed) - before and _same(data, at, fixed, before, end - at)
-        counts[i] = rows if fits else 0
+        counts[i] = rows if fits else NO_ROWS
         if fits:
             done, hards = done + rows, own
     return done, hards

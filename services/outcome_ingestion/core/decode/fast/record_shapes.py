@@ -12,12 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from driftloop.codec.frames import FEATURE, SEGMENT
+from driftloop.contracts.outcome_fields import OUTCOME_FIELDS, names_of
 from outcome_ingestion.core.decode.fast.record_kernel import (
     AVRO_MOMENT,
     AVRO_NUMBER,
     AVRO_TEXT,
     AVRO_WHOLE,
     MOMENT,
+    NO_ROW,
     NUMBER,
     TEXT,
 )
@@ -25,10 +27,11 @@ from outcome_ingestion.core.decode.layout import Layout
 from outcome_ingestion.core.frames.blocks import Ints
 
 TEXTS, NUMBERS, MOMENTS = {TEXT, AVRO_TEXT}, {NUMBER, AVRO_NUMBER, AVRO_WHOLE}, {MOMENT, AVRO_MOMENT}
-_TEXT_NAMES = frozenset({"prediction_id", "model_version", "label_source", "status"})
-_MOMENT_NAMES = frozenset({"predicted_at", "labelled_at"})
-_NUMBER_NAMES = frozenset({"confidence", "weight", "latency_ms", "cost"})
-_NEEDED = frozenset({"prediction_id", "predicted_at"})
+_TEXT_NAMES = frozenset({"prediction_id", *names_of("text", "choice")})
+_MOMENT_NAMES, _NUMBER_NAMES = frozenset(names_of("moment")), frozenset(names_of("number"))
+_NULL_NAMES = frozenset({"prediction", "label", *names_of("whole")})
+"""What rules a record out unless it is null, or (of the first two) a value for the target's only field."""
+_NEEDED = frozenset({"prediction_id", *(field.name for field in OUTCOME_FIELDS if field.required)})
 
 Kind = Literal["text", "number", "whole", "null", "list", "other"]
 NoSlot = Literal["unusual", "fixed", "constant"]
@@ -87,7 +90,7 @@ class RecordShape:
     def table(self) -> Ints:
         """What the compiled loop has to know of each slot."""
         row_of = {place: row for kinds in (TEXTS, NUMBERS, MOMENTS) for row, place in enumerate(self.places(kinds))}
-        return np.array([(slot.kind, slot.nullable, row_of.get(p, -1)) for p, slot in enumerate(self.slots)])
+        return np.array([(slot.kind, slot.nullable, row_of.get(p, NO_ROW)) for p, slot in enumerate(self.slots)])
 
 
 def shape_of(
@@ -125,7 +128,7 @@ def _wanted(scalar: Scalar, layout: Layout) -> Wanted | NoSlot:  # noqa: PLR0911
             return "fixed"
         case ("prediction" | "label" as name,) if layout.single:
             return Wanted(f"{name}.{layout.single}", layout.target[layout.single].kind)
-        case ("prediction" | "label" | "tokens",) if scalar.kind == "null":
+        case (name,) if name in _NULL_NAMES and scalar.kind == "null":
             return "fixed"
         case (name,) if name in _TEXT_NAMES:
             return Wanted(name, "category")

@@ -10,21 +10,24 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
+import numpy as np
 import pyarrow as pa
 
 from driftloop.codec.columns import ColumnBatch
 from driftloop.codec.frames import FEATURE, LABEL, PREDICTION
 from driftloop.codec.json_keys import keys_in, keys_of, repeated_key
 from driftloop.codec.outcomes import LabelRow
+from driftloop.contracts.outcome_fields import MAP_FIELDS, OUTCOME_FIELDS
 from outcome_ingestion.core.decode.layout import Layout
+from outcome_ingestion.core.frames.blocks import present
 from outcome_ingestion.core.refusal import Refusal, invalid, undecodable
 
-_REQUIRED = 4
+_REQUIRED = 3 + sum(field.required for field in OUTCOME_FIELDS)
 """`prediction_id`, `model_id`, `predicted_at`, `features`; of a label `label` and `labelled_at` instead."""
 _AT_ONCE = 200
 """So many records laid end to end stay in the processor's cache."""
-_PLAIN = ("model_version", "labelled_at", "weight", "confidence", "latency_ms", "status", "cost", "tokens")
-_MAPS = ("segment", "shadow", "attributes")
+_REQUIRED_OF_LABEL = 3 + sum(field.of_label and field.kind == "moment" for field in OUTCOME_FIELDS)
+_PLAIN = tuple(field.name for field in OUTCOME_FIELDS if not field.required and field.kind != "choice")
 
 
 def repeated_in_rows(
@@ -36,7 +39,7 @@ def repeated_in_rows(
     if spare:
         together = b"".join(values)
         spare -= together.count(b'":null') + together.count(b'": null') + together.count(b'"label_source":')
-        maps = [part for row in rows for name in _MAPS if (part := getattr(row, name)) is not msgspec.UNSET]
+        maps = [part for row in rows for name in MAP_FIELDS if (part := getattr(row, name)) is not msgspec.UNSET]
         spare -= len(maps) + sum(map(keys_of, maps))
     if not spare:
         return {}
@@ -57,11 +60,16 @@ def _values_in(columns: Mapping[str, pa.Array], layout: Layout) -> int:
     """How many keys the values in the columns had at least."""
     names = [name for name in _PLAIN if name in columns] + [FEATURE + name for name in layout.raw]
     found = sum(len(columns[name]) - columns[name].null_count for name in names)
-    inner = 0 if layout.single else len(layout.target)
     for prefix in (PREDICTION, LABEL):
-        column = columns[prefix + next(iter(layout.target))]
-        found += (len(column) - column.null_count) * (1 + inner)
+        parts = [columns[prefix + name] for name in layout.target]
+        given = [len(column) - column.null_count for column in parts]
+        found += given[0] if layout.single else sum(given) + _rows_with(parts)
     return int(found)
+
+
+def _rows_with(parts: Sequence[pa.Array]) -> int:
+    """In how many rows one of the columns has a value."""
+    return int(np.count_nonzero(np.any([present(column) for column in parts], axis=0)))
 
 
 def repeated_in_columns(value: bytes, batch: ColumnBatch) -> str | None:
@@ -82,7 +90,7 @@ def repeated_in_label(value: bytes, row: LabelRow) -> str | None:
 
     Raises ValueError where something that the decoder skipped is no JSON.
     """
-    known = _REQUIRED + (row.weight is not None) + (b'"label_source":' in value) + keys_of(row.label)
+    known = _REQUIRED_OF_LABEL + (row.weight is not None) + (b'"label_source":' in value) + keys_of(row.label)
     return None if keys_in(value) == known else repeated_key(value)
 
 

@@ -9,6 +9,7 @@ import pyarrow.compute as pc
 
 from driftloop.codec.frames import FEATURE, LABEL, PREDICTION, ROW_COLUMNS, SEGMENT
 from driftloop.contracts.message import LONGEST_ID
+from driftloop.contracts.outcome_fields import LABEL_SOURCES, OUTCOME_FIELDS
 from outcome_ingestion.core.decode.fast.record_shapes import RecordShape
 from outcome_ingestion.core.decode.fast.shaped_rows import Records, Shaped
 from outcome_ingestion.core.decode.json_rows import Find, Lesson, RowReader
@@ -17,10 +18,11 @@ from outcome_ingestion.core.frames.blocks import Ints, Mask, present
 from outcome_ingestion.core.identity.text_hashes import text_parts
 
 _MOST_SHAPES, _LESSONS, _LONGEST_PAUSE = 16, 2, 64
-_SOURCES = pa.array(["user", "system", "pseudo"])
-_BOUNDS = {"confidence": (0.0, 1.0), "weight": (0.0, np.inf), "latency_ms": (0.0, np.inf)}
-_PLAIN = ("model_version", "weight", "confidence", "latency_ms", "status", "cost", "tokens")
-_NEVER_NULL = ("predicted_at", "label_source")
+_SOURCES = pa.array(LABEL_SOURCES)
+_BOUNDS = {field.name: field.bounds for field in OUTCOME_FIELDS if field.kind == "number" and field.has_bounds}
+_DEFAULTS = {field.name: field.default for field in OUTCOME_FIELDS if field.kind == "choice"}
+_NULLABLE = [field for field in OUTCOME_FIELDS if field.kind != "choice"]
+_NEVER_NULL = [field.name for field in OUTCOME_FIELDS if field.required or field.kind == "choice"]
 
 Learn = Callable[[bytes, Find], Lesson | None]
 
@@ -126,10 +128,10 @@ def _sound(given: dict[str, pa.Array], layout: Layout) -> Mask:
 def _empty(reader: RowReader, rows: int) -> dict[str, pa.Array]:
     """Every column that a block has, as it is where records say nothing."""
     layout = reader.layout
-    kinds = {name: ROW_COLUMNS[name] for name in ("predicted_at", "labelled_at", *_PLAIN)}
+    kinds = {field.name: ROW_COLUMNS[field.name] for field in _NULLABLE}
     kinds |= {FEATURE + name: ARROW_KINDS[kind] for name, kind in layout.raw.items()}
     for prefix in (PREDICTION, LABEL):
         kinds |= {prefix + name: ARROW_KINDS[field.kind] for name, field in layout.target.items()}
     kinds |= {SEGMENT + name: pa.string() for name in layout.spec.segments}
     columns = {name: pa.nulls(rows, kind) for name, kind in kinds.items()}
-    return columns | {"label_source": pa.repeat(pa.scalar("system"), rows)}
+    return columns | {name: pa.repeat(pa.scalar(default), rows) for name, default in _DEFAULTS.items()}

@@ -14,7 +14,16 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from outcome_ingestion.core.decode.fast.record_kernel import NO_MOMENT, NO_TEXT, Bytes, gather, read_records
+from outcome_ingestion.core.decode.fast.record_kernel import (
+    NO_MOMENT,
+    NO_TEXT,
+    Bytes,
+    Outputs,
+    Shape,
+    Source,
+    gather,
+    read_records,
+)
 from outcome_ingestion.core.decode.fast.record_shapes import MOMENTS, NUMBERS, TEXTS, RecordShape
 from outcome_ingestion.core.decode.timestamps import MOMENT
 from outcome_ingestion.core.frames.blocks import Ints
@@ -77,21 +86,36 @@ def shaped_columns(records: Records, shape: RecordShape) -> Shaped | None:
 
 def _read(records: Records, shape: RecordShape, room: int, *, lists: bool) -> tuple[Ints, dict[str, pa.Array], Ints]:
     """How many rows each record has that fits, what they are, and the rows with a number that is too large."""
-    texts, numbers, moments = (len(shape.places(kinds)) for kinds in (TEXTS, NUMBERS, MOMENTS))
-    counts = np.empty(len(records.rows), dtype=np.int64)
-    starts, sizes = np.empty((2, texts, room), dtype=np.int64)
-    values, missing = np.empty((numbers, room)), np.empty((numbers, room), dtype=np.uint8)
-    times, hard = np.empty((moments, room), dtype=np.int64), np.empty((numbers * room, 4), dtype=np.int64)
+    outputs = _outputs(shape, len(records.rows), room)
     rows, hards = read_records(
-        records.bytes, records.begins, records.ends, lists, shape.fixed, shape.fixed_ends, shape.table,
-        counts, starts, sizes, values, missing, times, hard,
-    )  # fmt: skip
-    too_large = _read_hard(records.bytes, hard[:hards], values)
-    columns = {name: _texts(records.bytes, starts[i, :rows], sizes[i, :rows]) for i, name in shape.named(TEXTS)}
-    columns |= {name: _moments(times[i, :rows]) for i, name in shape.named(MOMENTS)}
-    columns |= {name: _numbers(values[i, :rows], missing[i, :rows]) for i, name in shape.named(NUMBERS)}
+        Source(records.bytes, records.begins, records.ends, lists),
+        Shape(shape.fixed, shape.fixed_ends, shape.table),
+        outputs,
+    )
+    too_large = _read_hard(records.bytes, outputs.hard[:hards], outputs.numbers)
+    starts, sizes = outputs.starts[:, :rows], outputs.sizes[:, :rows]
+    columns = {name: _texts(records.bytes, starts[i], sizes[i]) for i, name in shape.named(TEXTS)}
+    columns |= {name: _moments(outputs.moments[i, :rows]) for i, name in shape.named(MOMENTS)}
+    columns |= {
+        name: _numbers(outputs.numbers[i, :rows], outputs.missing[i, :rows]) for i, name in shape.named(NUMBERS)
+    }
     columns |= {name: pa.repeat(pa.scalar(text), rows) for name, text in shape.constants.items()}
-    return counts, columns, too_large
+    return outputs.counts, columns, too_large
+
+
+def _outputs(shape: RecordShape, records: int, room: int) -> Outputs:
+    """Arrays for what so many records say, of at most `room` rows."""
+    texts, numbers, moments = (len(shape.places(kinds)) for kinds in (TEXTS, NUMBERS, MOMENTS))
+    starts, sizes = np.empty((2, texts, room), dtype=np.int64)
+    return Outputs(
+        counts=np.empty(records, dtype=np.int64),
+        starts=starts,
+        sizes=sizes,
+        numbers=np.empty((numbers, room)),
+        missing=np.empty((numbers, room), dtype=np.uint8),
+        moments=np.empty((moments, room), dtype=np.int64),
+        hard=np.empty((numbers * room, 4), dtype=np.int64),
+    )
 
 
 def _texts(data: Bytes, starts: Ints, sizes: Ints) -> pa.StringArray:

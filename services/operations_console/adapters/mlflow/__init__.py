@@ -1,0 +1,1 @@
+"""MLflow's registry and tracking, over plain REST: its own client would bring a hundred packages along."""

@@ -1,0 +1,70 @@
+"""Where a group stands: its committed offsets, the notes beside them, and how far the log is ahead."""
+
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+
+from confluent_kafka import Consumer, KafkaException, TopicPartition
+
+from driftloop.kafka.clients.offsets import EndOffsets
+from driftloop.kafka.clients.positions import named, position_of
+from driftloop.kafka.clients.retries import patiently
+from driftloop.kafka.deadlines import Deadlines
+from driftloop.kafka.loop.identity import Stand
+from driftloop.kafka.loop.transport import Position
+from driftloop.kafka.settings import KafkaSettings
+
+_LAG_S = 1.0
+
+
+class GroupOffsets:
+    """Asks the group's coordinator through `consumer`, and the brokers for the ends of the log."""
+
+    def __init__(self, kafka: KafkaSettings, consumer: Consumer, ends: EndOffsets) -> None:
+        self._prefix, self._consumer, self._ends = kafka.topic_prefix, consumer, ends
+        self._call_s = Deadlines.of(kafka).call_s
+
+    def committed(self, positions: Sequence[Position]) -> dict[Position, int]:
+        """The group's next offsets, or the first ones there are."""
+        found = self._found(positions)
+        none = [position for position, tp in found.items() if tp.offset < 0]
+        starts = self._ends.starts(none)
+        return {position: starts.get(position, tp.offset) for position, tp in found.items()}
+
+    def stands(self, positions: Sequence[Position]) -> dict[Position, Stand]:
+        """Offsets, the notes beside them, and where the logs begin and end."""
+        found, starts, ends = self._found(positions), self._ends.starts(positions), self._ends.ask(positions)
+        return {
+            position: Stand(
+                None if tp.offset < 0 else int(tp.offset), str(tp.metadata or ""), starts[position], ends[position]
+            )
+            for position, tp in found.items()
+        }
+
+    def lag(self, positions: Mapping[Position, int | None]) -> dict[Position, int]:
+        """From what the client last heard of each partition's end; one that stands still is asked for."""
+        lags: dict[Position, int] = {}
+        for position, safe in positions.items():
+            with suppress(KafkaException):  # not known now: the last figure stands
+                tp = named(self._prefix, position)
+                low, high = self._consumer.get_watermark_offsets(tp, cached=True)
+                if safe is None or high < 0:
+                    low, high = self._consumer.get_watermark_offsets(tp, timeout=_LAG_S)
+                lags[position] = max(0, high - (self._safe(tp, low) if safe is None else safe))
+        return lags
+
+    def _safe(self, tp: TopicPartition, low: int) -> int:
+        (found,) = self._consumer.committed([tp], timeout=_LAG_S)
+        return int(found.offset) if found.offset >= 0 else low
+
+    def _found(self, positions: Sequence[Position]) -> dict[Position, TopicPartition]:
+        found = patiently(lambda: self._ask(positions), "asking for the group's offsets")
+        return {position_of(self._prefix, tp): tp for tp in found}
+
+    def _ask(self, positions: Sequence[Position]) -> list[TopicPartition]:
+        found = self._consumer.committed(
+            [named(self._prefix, position) for position in positions], timeout=self._call_s
+        )
+        for tp in found:
+            if tp.error is not None:
+                raise KafkaException(tp.error)
+        return found

@@ -1,0 +1,88 @@
+"""One member of a group: partitions are taken over standing still, and delivered from where they are told to begin."""
+
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
+
+from driftloop.kafka.clients.positions import named, positions_of
+from driftloop.kafka.loop.group_offsets import GroupOffsets
+from driftloop.kafka.loop.transport import Position, Rebalance
+from driftloop.kafka.settings import KafkaSettings
+
+
+class Membership:
+    """`require_known` raises UserError for a partition that was not there when the service started."""
+
+    def __init__(
+        self,
+        kafka: KafkaSettings,
+        consumer: Consumer,
+        offsets: GroupOffsets,
+        require_known: Callable[[Iterable[Position]], None],
+    ) -> None:
+        self._prefix, self._incremental = kafka.topic_prefix, kafka.group_protocol == "consumer"
+        self.consumer, self._offsets, self._require_known = consumer, offsets, require_known
+
+    def join(self, inputs: Sequence[str], rebalance: Rebalance) -> None:
+        """Subscribe; `rebalance` is told of partitions that come and go."""
+        self.consumer.subscribe(
+            [self._prefix + topic for topic in inputs],
+            on_assign=lambda _, found: self._on_assign(rebalance, found),
+            on_revoke=lambda _, found: self._on_revoke(rebalance, found),
+            on_lost=lambda _, found: self._on_lost(rebalance, found),
+        )
+
+    def leave(self) -> None:
+        """Leave the group; a last commit is possible within."""
+        self.consumer.close()
+
+    def begin_at(self, offsets: Mapping[Position, int]) -> None:
+        """Seek and deliver."""
+        for position, offset in offsets.items():
+            self._seek(named(self._prefix, position, offset))
+        self.consumer.resume([named(self._prefix, position) for position in offsets])
+
+    def _on_assign(self, rebalance: Rebalance, found: list[TopicPartition]) -> None:
+        """Take them over, standing still at the group's offsets.
+
+        Why not at the beginning: the client then asks the broker where that is, and an answer that comes after
+        `begin_at` takes the partition back there. All of the log is then read once more to be thrown away.
+        """
+        positions = positions_of(self._prefix, found)
+        self._require_known(positions)
+        places = self._offsets.committed(positions) if found else {}
+        parked = [named(self._prefix, position, offset) for position, offset in places.items()]
+        if self._incremental:
+            self.consumer.incremental_assign(parked)
+        else:
+            self.consumer.assign(parked)
+        if parked:
+            self.consumer.pause(parked)
+        rebalance.on_assigned(positions)
+
+    def _on_revoke(self, rebalance: Rebalance, found: list[TopicPartition]) -> None:
+        rebalance.on_revoked(positions_of(self._prefix, found))
+        self._let_go(found)
+
+    def _on_lost(self, rebalance: Rebalance, found: list[TopicPartition]) -> None:
+        rebalance.on_lost(positions_of(self._prefix, found))
+        self._let_go(found)
+
+    def _let_go(self, found: list[TopicPartition]) -> None:
+        if self._incremental:
+            self.consumer.incremental_unassign(found)
+        else:
+            self.consumer.unassign()
+
+    def _seek(self, tp: TopicPartition) -> None:
+        deadline = time.monotonic() + 10
+        while True:
+            try:
+                self.consumer.seek(tp)
+            except KafkaException as error:  # the fetcher of a fresh partition may not be up yet
+                if time.monotonic() > deadline or error.args[0].code() != KafkaError._STATE:
+                    raise
+                time.sleep(0.005)
+            else:
+                return

@@ -1,0 +1,132 @@
+"""Plain HTTP with JSON to servers of others: one question, one answer, and a clear word where there is none.
+
+Why the standard library: three small clients (a registry, a cluster's jobs, a cluster's API) need GET, POST and DELETE,
+and a client of their own each would bring dozens of packages along.
+"""
+
+import base64
+import json
+import ssl
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.client import HTTPException
+from pathlib import Path
+from typing import IO, Any
+from urllib.parse import quote, urlencode
+
+_LARGEST = 32 << 20
+_NOT_NOW = frozenset({429, 502, 503, 504})
+
+
+class AwayError(Exception):
+    """Nobody answered, or whoever did asks to come again: nothing is known of what was asked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a server said. `body` is JSON where it was, and else text."""
+
+    status: int
+    body: Any
+
+    @property
+    def ok(self) -> bool:
+        """Whether it did what was asked.
+
+        >>> Answer(201, {}).ok, Answer(404, {}).ok
+        (True, False)
+        """
+        return 200 <= self.status < 300
+
+    def __str__(self) -> str:
+        said = self.body if isinstance(self.body, str) else json.dumps(self.body)
+        return f"{self.status} {said[:300]}"
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A server's address, who we are there, and whom we trust.
+
+    `token_file` is read anew for each question, because tokens are exchanged while we run.
+    """
+
+    url: str
+    credentials: tuple[str, str] | None = None
+    token_file: Path | None = None
+    ca_file: Path | None = None
+    timeout_s: float = 10.0
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    def ask(
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        *,
+        query: Mapping[str, str] | None = None,
+        content_type: str = "application/json",
+    ) -> Answer:
+        """What the server says, whatever its status is. Raises `AwayError` where it says nothing.
+
+        `body` is sent as JSON, bytes as they are.
+        """
+        try:
+            with self.open(method, path, body, query=query, content_type=content_type) as (status, stream):
+                answer = Answer(status, _read(stream))
+        except (OSError, HTTPException) as error:
+            raise AwayError(f"{self.url} does not answer: {_reason(error)}") from error
+        if answer.status in _NOT_NOW:
+            raise AwayError(f"{self.url} says {answer}")
+        return answer
+
+    @contextmanager
+    def open(
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        *,
+        query: Mapping[str, str] | None = None,
+        content_type: str = "application/json",
+        timeout_s: float | None = None,
+    ) -> Iterator[tuple[int, IO[bytes]]]:
+        """Status and body, to be read as it comes. Raises OSError or HTTPException where nobody answers."""
+        url = f"{self.url.rstrip('/')}{quote(path)}" + (f"?{urlencode(query)}" if query else "")
+        if not url.startswith(("http://", "https://")):
+            raise OSError(f"{self.url} is no http address")
+        data = body if isinstance(body, bytes) or body is None else json.dumps(body).encode()
+        request = urllib.request.Request(url, data=data, method=method, headers=self._headers(content_type))  # noqa: S310
+        tls = ssl.create_default_context(cafile=self.ca_file) if url.startswith("https:") else None
+        try:
+            stream = urllib.request.urlopen(request, timeout=timeout_s or self.timeout_s, context=tls)  # noqa: S310
+        except urllib.error.HTTPError as error:
+            with error:
+                yield error.code, error
+            return
+        with stream:
+            yield stream.status, stream
+
+    def _headers(self, content_type: str) -> dict[str, str]:
+        headers = {"Content-Type": content_type, "User-Agent": "driftloop", **self.headers}
+        if self.token_file is not None:
+            headers["Authorization"] = f"Bearer {self.token_file.read_text(encoding='utf-8').strip()}"
+        elif self.credentials is not None:
+            both = base64.b64encode(":".join(self.credentials).encode()).decode()
+            headers["Authorization"] = f"Basic {both}"
+        return headers
+
+
+def _read(stream: IO[bytes]) -> Any:
+    data = stream.read(_LARGEST)
+    try:
+        return json.loads(data) if data else {}
+    except ValueError:
+        return data.decode("utf-8", "replace")
+
+
+def _reason(error: Exception) -> str:
+    reason = getattr(error, "reason", None) or error
+    return f"{type(reason).__name__}: {reason}"[:200]

@@ -1,0 +1,79 @@
+"""One partition as a broker keeps it: records, transaction markers, what is open, what is gone."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+
+@dataclass(slots=True, eq=False)
+class Entry:
+    """A record, or the marker that ends a transaction (`marker` is then "commit" or "abort").
+
+    `owner` is the producer id of a transaction, None outside of every one. `state`: "open", "committed", "aborted".
+    """
+
+    key: bytes | None
+    value: bytes | None
+    headers: tuple[tuple[str, bytes], ...]
+    at_ms: int
+    owner: int | None = None
+    state: str = "committed"
+    marker: str = ""
+
+
+@dataclass(slots=True)
+class PartitionLog:
+    """Offsets are places in `entries`; what retention or compaction took is None."""
+
+    entries: list[Entry | None] = field(default_factory=list)
+    start: int = 0
+    open: dict[int, int] = field(default_factory=dict)
+
+    @property
+    def end(self) -> int:
+        """The offset that the next record will have."""
+        return len(self.entries)
+
+    @property
+    def stable(self) -> int:
+        """The last stable offset: nothing before it is undecided."""
+        return min(self.open.values(), default=len(self.entries))
+
+    def append(self, entry: Entry) -> int:
+        """Add a record; its offset."""
+        offset = len(self.entries)
+        if entry.owner is not None:
+            entry.state = "open"
+            self.open.setdefault(entry.owner, offset)
+        self.entries.append(entry)
+        return offset
+
+    def mark(self, owner: int, commit: bool, at_ms: int) -> None:
+        """End a producer's transaction here."""
+        first = self.open.pop(owner, None)
+        state = "committed" if commit else "aborted"
+        if first is not None:
+            for entry in self.entries[first:]:
+                if entry is not None and entry.owner == owner and entry.state == "open":
+                    entry.state = state
+        self.entries.append(Entry(None, None, (), at_ms, marker="commit" if commit else "abort"))
+
+    def committed(self) -> Sequence[tuple[int, Entry]]:
+        """All committed records that are still there, with their offsets."""
+        return [
+            (at, e) for at, e in enumerate(self.entries) if e is not None and e.state == "committed" and not e.marker
+        ]
+
+    def cut(self, start: int) -> None:
+        """Retention: forget everything before an offset."""
+        for at in range(self.start, min(start, self.end)):
+            self.entries[at] = None
+        self.start = max(self.start, min(start, self.end))
+
+    def compact(self, upto: int) -> None:
+        """Keep the last record of each key below an offset; markers and tombstones stay where they are."""
+        last = {e.key: at for at, e in self.committed() if at < upto}
+        for at, entry in enumerate(self.entries[:upto]):
+            if entry is None or entry.marker or entry.state == "open":
+                continue
+            if entry.state == "aborted" or last[entry.key] != at:
+                self.entries[at] = None

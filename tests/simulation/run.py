@@ -1,0 +1,112 @@
+"""Plays seeds: many, one with its trace, one ever smaller, and mutants until they are found."""
+
+import gc
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from tests.simulation.cases.counter import CounterCase
+from tests.simulation.cases.damaged import DamagedCase
+from tests.simulation.mutants import MUTANTS, mutated
+from tests.simulation.plan import CALLS, EVENTS, Plan, plan_of
+from tests.simulation.virtual import simulated
+from tests.simulation.world import World
+
+
+def _ingestion(plan: Plan) -> Any:
+    from tests.simulation.cases.ingestion import IngestionCase  # its loops are compiled as they are imported
+
+    return IngestionCase(plan.seed, plan.inputs)
+
+
+CASES: dict[str, Callable[[Plan], Any]] = {
+    "counter": lambda plan: CounterCase(plan.seed, plan.inputs, plan.spread),
+    "damaged": lambda plan: DamagedCase(plan.seed, plan.inputs, plan.spread),
+    "ingestion": _ingestion,
+}
+INGESTION_EVERY = 20
+"""Of the seeds, one in so many plays ingestion: its own work takes as long as that of ten counters."""
+
+DAMAGED_EVERY = 25
+
+
+@dataclass(slots=True)
+class Report:
+    """Of many runs; `failures` say their seed and what went wrong first."""
+
+    runs: int = 0
+    steps: int = 0
+    cpu_seconds: float = 0.0
+    failures: list[dict[str, Any]] = field(default_factory=list)
+
+    def add(self, other: "Report") -> None:
+        """Count another worker's runs in."""
+        self.runs += other.runs
+        self.steps += other.steps
+        self.cpu_seconds += other.cpu_seconds
+        self.failures += other.failures
+
+
+def case_of(seed: int) -> str:
+    """What a seed plays where nobody says."""
+    if seed % INGESTION_EVERY == INGESTION_EVERY - 1:
+        return "ingestion"
+    return "damaged" if seed % DAMAGED_EVERY == DAMAGED_EVERY - 1 else "counter"
+
+
+def play(plan: Plan, case: str | None = None, *, trace: bool = False) -> World:
+    """One run, within `simulated()`."""
+    case = case or case_of(plan.seed)
+    plan = replace(plan, events=0, chances={}) if case == "damaged" else plan
+    world = World(plan, CASES[case](plan), trace=trace)
+    world.run()
+    return world
+
+
+def play_many(seeds: range, case: str | None = None, *, most_failures: int = 10, seconds: float = 1e9) -> Report:
+    """Runs of these seeds, or of as many as can be begun in the time."""
+    report, started, began = Report(), time.process_time(), time.monotonic()
+    with simulated():
+        for seed in seeds:
+            if time.monotonic() - began > seconds:
+                break
+            world = play(plan_of(seed), case)
+            report.runs += 1
+            report.steps += world.steps
+            if world.failures:
+                report.failures.append({"seed": seed, "what": world.failures[0]})
+                if len(report.failures) >= most_failures:
+                    break
+            if report.runs % 500 == 0:
+                gc.collect()
+    report.cpu_seconds = time.process_time() - started
+    return report
+
+
+def kill(name: str, most: int, first: int = 0) -> int | None:
+    """The first seed that finds a mutant; None where none of so many does."""
+    mutant = MUTANTS[name]
+    with simulated(), mutated(mutant):
+        for seed in range(first, first + most):
+            if play(mutant.plan(seed), mutant.case).failures:
+                return seed
+    return None
+
+
+def shrink(plan: Plan, case: str | None = None) -> Plan:
+    """A plan that fails still, with as few kinds of faults, events, replicas and inputs as were found."""
+    with simulated():
+        for fault in (*EVENTS, *CALLS):
+            plan = _smaller(plan, plan.without(fault), case)
+        for name, least in (("events", 0), ("replicas", 1), ("partitions", 1), ("inputs", 1), ("spread", 1)):
+            while getattr(plan, name) > least:
+                less = replace(plan, **{name: getattr(plan, name) - 1})
+                if _smaller(plan, less, case) is plan:
+                    break
+                plan = less
+    return plan
+
+
+def _smaller(plan: Plan, less: Plan, case: str | None) -> Plan:
+    return less if (less.weights or not less.events) and play(less, case).failures else plan

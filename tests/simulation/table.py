@@ -1,0 +1,23 @@
+"""Writes the table of mutants into the docs: `python -m tests.simulation --mutants`."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from tests.simulation.mutants import MUTANTS
+
+PAGE = Path(__file__).parents[2] / "docs" / "simulation.md"
+_BEGIN, _END = "<!-- mutants: begin (python -m tests.simulation --mutants) -->", "<!-- mutants: end -->"
+
+
+def table_of(killed: Mapping[str, int | None]) -> str:
+    """A row a mutant."""
+    rows = [f"| {MUTANTS[name].says} | {'not found' if seed is None else seed} |" for name, seed in killed.items()]
+    return "\n".join(["| what is wrong in it | found by seed |", "|---|---|", *rows])
+
+
+def write(killed: Mapping[str, int | None]) -> None:
+    """Put the table between its two marks."""
+    text = PAGE.read_text(encoding="utf-8")
+    before, rest = text.split(_BEGIN)
+    _, after = rest.split(_END)
+    PAGE.write_text(f"{before}{_BEGIN}\n{table_of(killed)}\n{_END}{after}", encoding="utf-8")

@@ -1,0 +1,364 @@
+"""The simulated world: one thread, no wall clock. A seeded scheduler draws who goes on and what goes wrong."""
+
+from collections.abc import Callable, Iterable
+from datetime import datetime, timedelta
+from random import Random
+from typing import TYPE_CHECKING, Any, Protocol
+
+from confluent_kafka import KafkaError
+from greenlet import getcurrent
+from tests.simulation.broker.coordinators import Cluster
+from tests.simulation.current import CURRENT, failure, timed_out
+from tests.simulation.events import inflict, spring
+from tests.simulation.plan import Plan
+from tests.simulation.process import Process
+
+from driftloop.in_memory.log import KilledError
+from driftloop.testing.clock import START
+
+if TYPE_CHECKING:
+    from tests.simulation.clients.consumer import SimulatedConsumer
+    from tests.simulation.process import Make
+
+_SESSION_S, _REBALANCE_S, _RESTART_S = 6.0, 20.0, 1.0
+_TURN_S = 0.004
+_LOOK_S = 0.1
+_REST_S = 300.0
+"""Of the world's time, after the last fault, until all must have come to rest."""
+
+
+class Case(Protocol):
+    """What runs in a world, what it is fed, and how the end is judged."""
+
+    def services(self) -> Iterable[tuple[str, "Make"]]: ...
+    def prepare(self, world: "World") -> None: ...
+    def feed(self, world: "World") -> bool:
+        """Add some input; False once there is no more."""
+        ...
+
+    def groups(self) -> Iterable[tuple[str, tuple[str, ...]]]: ...
+    def check(self, world: "World") -> Iterable[str]: ...
+
+
+class World:
+    """See the module. `failures` says what went wrong; empty after a clean run."""
+
+    def __init__(self, plan: Plan, case: Case, *, trace: bool = False) -> None:
+        CURRENT.world = self
+        self.plan, self.case = plan, case
+        self.random = Random(f"world {plan.seed}")
+        self.cluster = Cluster(Random(f"broker {plan.seed}"), plan.partitions)
+        self.main = getcurrent()
+        self.now, self.skew_s = 0.0, 0.0
+        self.steps = self.versions = self.chunk = 0
+        self.chunk = plan.chunk
+        self.trace: list[str] | None = [] if trace else None
+        self.failures: list[str] = []
+        self.mismatches: list[str] = []
+        self.processes: list[Process] = []
+        self.current: Process | None = None
+        self.active, self.cruel = True, True
+        self.down_until = 0.0
+        self.ambush: tuple[str, str, int] | None = None
+        self.wanted: dict[str, int] = {}
+        self._makes: dict[str, Make] = {}
+        self._restarts: dict[tuple[str, int], float] = {}
+        self._outside: list[SimulatedConsumer] = []
+        self._members = 0
+        self._expired_at = self._look_at = self._rest_asked_at = 0.0
+
+    # -- what clients ask ---------------------------------------------------------------------------
+
+    @property
+    def up(self) -> bool:
+        """Whether the broker answers."""
+        return self.now >= self.down_until
+
+    @property
+    def wall_ms(self) -> int:
+        """The time that is written on records."""
+        return int(START.timestamp() * 1000 + self.now * 1000)
+
+    def clock(self) -> datetime:
+        """The services' clock, which may jump."""
+        return START + timedelta(seconds=self.now + self.skew_s)
+
+    def draw(self, fault: str) -> bool:
+        """Whether a call suffers this fault now."""
+        chance = self.plan.chances.get(fault, 0.0)
+        return self.active and self.current is not None and chance > 0 and self.random.random() < chance
+
+    def point(self, call: str) -> None:
+        """A call into the client: a place where others may go on, or this process may end."""
+        process = self.current
+        if process is None:
+            return
+        if process.dead:
+            raise KilledError
+        self.steps += 1
+        if self.trace is not None:
+            self.trace.append(f"{self.now:9.3f} {process.name} {call}")
+        if self.ambush is not None and self.ambush[1] == call:
+            self._spring(process)
+        elif self.random.random() < self.plan.switch:
+            self._yield(process)
+
+    def _spring(self, process: Process) -> None:
+        assert self.ambush is not None
+        name, call, times = self.ambush
+        self.ambush = None if times == 1 else (name, call, times - 1)
+        if times == 1:
+            spring(self, name, process)
+            self._yield(process)
+
+    def sleep(self, seconds: float) -> None:
+        """Let the others go on for that long."""
+        process = self.current
+        if process is None:
+            self._pass(seconds)
+            return
+        if process.dead:
+            raise KilledError
+        process.wake_at = self.now + seconds
+        self._yield(process)
+
+    def _pass(self, seconds: float) -> None:
+        """Time passes for a client that is no process's."""
+        self.now += seconds
+        self._broker()
+        for member in list(self._outside):
+            member.beat(self.now)
+
+    def _yield(self, process: Process) -> None:
+        self.main.switch()
+        if process.dead:
+            raise KilledError
+
+    def request(self, call: str, timeout_s: float) -> None:
+        """A request that needs the broker: it may be away, or refuse for a moment."""
+        self.point(call)
+        deadline = self.now + max(timeout_s, 0.0)
+        while not self.up:
+            if self.now >= deadline:
+                raise timed_out(call)
+            self.sleep(min(0.5, max(0.01, deadline - self.now)))
+        if self.draw("call fails"):
+            raise failure(KafkaError._TRANSPORT, f"{call}: the connection broke", retriable=True)
+
+    def new_member(self, consumer: "SimulatedConsumer") -> str:
+        """A member's name, and who beats for it."""
+        self._members += 1
+        members = self._outside if self.current is None else self.current.members
+        if consumer not in members:
+            members.append(consumer)
+        return f"member-{self._members}"
+
+    def forget_member(self, consumer: "SimulatedConsumer") -> None:
+        """It left."""
+        members = self._outside if self.current is None else self.current.members
+        if consumer in members:
+            members.remove(consumer)
+
+    # -- what is told ----------------------------------------------------------------------------------
+
+    def note(self, what: str) -> None:
+        """Add a line to the trace."""
+        if self.trace is not None:
+            who = self.current.name if self.current else "world"
+            self.trace.append(f"{self.now:9.3f} {who} -- {what}")
+
+    def crashed(self, process: Process, error: Exception) -> None:
+        """A service ended by an error that is none of those it may end with."""
+        self.note(f"crash: {error!r}")
+        self.failures.append(f"crash: {process.service}: {type(error).__name__}: {error}"[:300])
+
+    def mismatch(self, sentence: str) -> None:
+        """A service says that state, offsets and log do not belong together."""
+        self.note(sentence)
+        self.mismatches.append(sentence)
+
+    def taken_back(self, position: tuple[str, int]) -> None:
+        """The client took a partition back to its beginning after it was told to go on elsewhere."""
+        self.failures.append(f"{position} was read from its beginning again")
+
+    # -- the scheduler ------------------------------------------------------------------------------------
+
+    def run(self) -> list[str]:
+        """Play it; what went wrong."""
+        self.case.prepare(self)
+        for service, make in self.case.services():
+            self.wanted[service], self._makes[service] = self.plan.replicas, make
+        left, feeding = self.plan.events, True
+        while (feeding or left or self.ambush) and not self._over():
+            if feeding and self.random.random() < self.plan.feed:
+                feeding = self.case.feed(self)
+            if self.ambush and not feeding and self.random.random() < 0.01:
+                self.ambush = None
+            if left and not self.ambush and self.random.random() < self.plan.event_rate:
+                left -= 1
+                inflict(self)
+            self._turn()
+        self._calm()
+        end = self.now + _REST_S
+        while not self._over():
+            if self._turn() and self._at_rest():
+                break
+            if self.now > end:
+                self.failures.append("it never came to rest: " + self.unrest())
+                break
+        return self._judge()
+
+    def _judge(self) -> list[str]:
+        if not self.failures:
+            if self.mismatches:
+                if not getattr(self.case, "must_stop", False):
+                    self.failures.append(f"stopped: {self.mismatches[0]}"[:300])
+            else:
+                self._end_all()
+                self.failures.extend(self.case.check(self))
+                if self.cluster.unfenced:
+                    self.failures.append(f"{self.cluster.unfenced} transactions held records and no offsets")
+        for process in self.processes:
+            process.dead = True
+            if not process.coroutine.dead:
+                process.kill()
+        return self.failures
+
+    def _over(self) -> bool:
+        if self.steps > self.plan.most_steps:
+            self.failures.append(f"it takes too many steps: {self.unrest()}")
+        return bool(self.failures) or bool(self.mismatches)
+
+    def _turn(self) -> bool:
+        """One step of somebody; True where all sleep, and time moved on."""
+        self.now = now = self.now + self.random.random() * _TURN_S
+        if now >= self.down_until:
+            self._broker()
+        if now >= self._look_at:
+            self._supervise()
+        awake = [p for p in self.processes if p.wake_at <= now and p.frozen_until <= now]
+        if not awake:
+            moments = [max(p.wake_at, p.frozen_until) for p in self.processes]
+            self.now = max(now, min(*moments, self._look_at) if moments else self._look_at)
+            return True
+        process = awake[0] if len(awake) == 1 else self.random.choice(awake)
+        self.enter(process, process.coroutine.switch)
+        if process.coroutine.dead:
+            self._gone(process)
+        return False
+
+    def enter(self, process: Process, step: Callable[[], Any]) -> None:
+        """Let a process go on."""
+        self.current = process
+        try:
+            step()
+        finally:
+            self.current = None
+
+    def _gone(self, process: Process) -> None:
+        self.note(f"{process.name} ended: {process.exit!r}")
+        if process in self.processes:
+            self.processes.remove(process)
+            self._restarts.setdefault((process.service, process.replica), self.now + _RESTART_S)
+
+    def kill(self, process: Process) -> None:
+        """SIGKILL; a process that is inside of a call ends there."""
+        if process is self.current:
+            process.dead = True
+            return
+        process.kill()
+        self._gone(process)
+
+    def _supervise(self) -> None:
+        """Start what is wanted and not there; looked at ten times a second."""
+        self._look_at = self.now + _LOOK_S
+        for service, count in self.wanted.items():
+            for number in range(count):
+                if any(p.service == service and p.replica == number for p in self.processes):
+                    continue
+                if self._restarts.get((service, number), 0.0) <= self.now:
+                    self.start(service, number)
+
+    def start(self, service: str, number: int) -> None:
+        """Start a process in a slot."""
+        self._restarts.pop((service, number), None)
+        self.processes.append(Process(self, service, number, self._makes[service]))
+
+    def _broker(self) -> None:
+        now = self.now
+        if self.cluster.owed and self.random.random() < 0.6:
+            self.cluster.write_marker(now + START.timestamp())
+        for process in self.processes:
+            if process.frozen_until <= now:
+                for member in process.members:
+                    if now >= member.beat_at:
+                        member.beat(now)
+        if now - self._expired_at > 0.2:
+            self._expired_at = now
+            self.cluster.expire_transactions(now)
+            for group in self.cluster.groups.values():
+                group.expire(now, _SESSION_S, _REBALANCE_S)
+
+    def broker_back(self) -> None:
+        """A coordinator that comes back gives every member a new session."""
+        for group in self.cluster.groups.values():
+            for member in group.members.values():
+                member.seen_at = max(member.seen_at, self.down_until)
+
+    # -- the end -----------------------------------------------------------------------------------------
+
+    def _calm(self) -> None:
+        """No fault more: who is frozen wakes up, who is down is started."""
+        self.note("the last fault is over")
+        self.active = self.cruel = False
+        self.ambush = None
+        self.chunk = max(self.chunk, 10)
+        for service in self.wanted:
+            self.wanted[service] = max(1, self.wanted[service])
+        newest = {(p.service, p.replica): p for p in self.processes}
+        for process in self.processes:
+            process.frozen_until = min(process.frozen_until, self.now + 1)
+            if newest[process.service, process.replica] is not process:
+                process.stop()  # its slot is another's by now
+            if process.replica >= self.wanted[process.service]:
+                process.stop()
+        self.down_until = min(self.down_until, self.now + 1)
+
+    def _at_rest(self) -> bool:
+        if self.now - self._rest_asked_at < 0.3:
+            return False
+        self._rest_asked_at = self.now
+        return not self.unrest()
+
+    def unrest(self) -> str:
+        """What has not come to rest; empty where all has."""
+        for service, count in self.wanted.items():
+            up = [p for p in self.processes if p.service == service]
+            if len(up) != count or not all(p.ready for p in up):
+                return f"{service}: " + (", ".join(p.loop.waits_for if p.loop else "starts" for p in up) or "down")
+        if self.cluster.undecided:
+            return "a transaction is open"
+        for group, inputs in self.case.groups():
+            offsets = self.cluster.group(group).offsets
+            owned = sum(len(member.owned) for member in self.cluster.group(group).members.values())
+            if owned != sum(len(self.cluster.topics[topic]) for topic in inputs):
+                return f"{group}: {owned} partitions are somebody's"
+            for topic in inputs:
+                for number, log in enumerate(self.cluster.topics[topic]):
+                    if offsets.get((topic, number), (0, ""))[0] != log.end:
+                        return f"{group} is at {offsets.get((topic, number))} of {log.end} in {topic} {number}"
+        return ""
+
+    def _end_all(self) -> None:
+        """SIGTERM to all, and let them end."""
+        self.wanted = dict.fromkeys(self.wanted, 0)
+        for process in self.processes:
+            process.stop()
+        for _ in range(20_000):
+            if not self.processes:
+                break
+            self._turn()
+        else:
+            self.failures.append("SIGTERM does not end a service")
+        while self.cluster.owed:
+            self.cluster.write_marker(self.now)

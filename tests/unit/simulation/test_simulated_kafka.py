@@ -1,0 +1,65 @@
+"""The loop in the simulated Kafka: clean runs, repeatable ones, and mutants that are found."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+
+import pytest
+from tests.simulation.mutants import MUTANTS, mutated
+from tests.simulation.plan import plan_of
+from tests.simulation.run import play, play_many, shrink
+from tests.simulation.table import PAGE
+from tests.simulation.virtual import simulated
+
+_SECONDS = 45
+
+
+def trace_of(seed):
+    with simulated():
+        return play(plan_of(seed), trace=True).trace
+
+
+def found_by():
+    """The seeds of the docs' table, by what is wrong in the mutant."""
+    rows = re.findall(r"^\| (.+) \| (\d+) \|$", PAGE.read_text(encoding="utf-8"), re.MULTILINE)
+    return {says: int(seed) for says, seed in rows}
+
+
+@pytest.mark.parametrize("first", [0, 100])
+def test_a_hundred_runs_are_clean(first):
+    assert play_many(range(first, first + 100)).failures == []
+
+
+def test_a_seed_repeats_its_run_step_by_step():
+    assert trace_of(7) == trace_of(7)
+
+
+@pytest.mark.parametrize("name", [name for name in MUTANTS if MUTANTS[name].says in found_by()])
+def test_a_mutant_is_found_by_the_seed_of_the_docs(name):
+    seed = found_by()[MUTANTS[name].says]
+    with simulated(), mutated(MUTANTS[name]):
+        assert play(MUTANTS[name].plan(seed), MUTANTS[name].case).failures
+    with simulated():
+        assert play(MUTANTS[name].plan(seed), MUTANTS[name].case).failures == []
+
+
+def test_a_plan_that_fails_is_made_smaller_and_fails_still():
+    mutant = MUTANTS["restored too short"]
+    with mutated(mutant):
+        small = shrink(mutant.plan(found_by()[mutant.says]), mutant.case)
+        with simulated():
+            assert play(small, mutant.case).failures
+    assert (small.inputs, small.events, small.chances) == (1, 0, {})
+
+
+@pytest.mark.slow
+def test_as_many_runs_as_a_while_allows_are_clean(tmp_path):
+    out = tmp_path / "simulation.json"
+    command = ["-m", "tests.simulation", "--runs", "10000", "--seconds", str(_SECONDS), "--out", str(out)]
+    done = subprocess.run(
+        [sys.executable, *command], env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}, check=False
+    )
+    assert done.returncode == 0, json.loads(out.read_text())["failures"]
+    assert json.loads(out.read_text())["runs"] >= 200
