@@ -57,7 +57,7 @@ class ColumnBatch(_COLUMNS, gc=False, kw_only=True, omit_defaults=True):  # type
     attributes: dict[ShortText, list[str | None]] = msgspec.field(default_factory=dict)
 
 
-class VectorBatch(ColumnBatch, gc=False, kw_only=True, omit_defaults=True):
+class VectorBatch(ColumnBatch, gc=False, kw_only=True, omit_defaults=True):  # type: ignore[call-arg]
     """The same of a model with features of kind vector: a list of numbers stands for the text of one."""
 
     features: dict[ShortText, list[int | float | bool | str | list[float] | None]]  # type: ignore[assignment]

@@ -85,7 +85,7 @@ class OutcomeRow(_OUTCOME, gc=False, kw_only=True):  # type: ignore[misc, call-a
     attributes: dict[ShortText, str] = msgspec.field(default_factory=dict)
 
 
-class VectorRow(OutcomeRow, gc=False, kw_only=True):
+class VectorRow(OutcomeRow, gc=False, kw_only=True):  # type: ignore[call-arg]
     """The same of a model with features of kind vector: a list of numbers stands for the text of one."""
 
     features: dict[ShortText, int | float | str | list[float] | None]  # type: ignore[assignment]
