@@ -8,7 +8,7 @@ import pyarrow.compute as pc
 
 from driftloop.codec.frames import LABEL, PREDICTION
 from driftloop.contracts.outcome_fields import names_of, number_bounds
-from outcome_ingestion.core.decode.series import series_findings
+from outcome_ingestion.core.decode.lists.series import series_findings
 from outcome_ingestion.core.decode.timestamps import EARLIEST_US, LATEST_US
 from outcome_ingestion.core.frames.blocks import Block, Ints, Mask, present
 from outcome_ingestion.core.frames.frame_sizes import row_bytes

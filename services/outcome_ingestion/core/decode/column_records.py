@@ -22,9 +22,9 @@ from outcome_ingestion.core.decode.fast.json_shapes import learn_column_shape
 from outcome_ingestion.core.decode.fast.repeated_keys import repeated, repeated_in_columns
 from outcome_ingestion.core.decode.json_rows import Find, Lesson, RowReader
 from outcome_ingestion.core.decode.layout import ARROW_KINDS, Layout
+from outcome_ingestion.core.decode.lists.vectors import vector_column
 from outcome_ingestion.core.decode.timestamps import parse_moments
 from outcome_ingestion.core.decode.values import Fitted, fit
-from outcome_ingestion.core.decode.vectors import vector_column
 from outcome_ingestion.core.frames.blocks import ROWS_A_RECORD, Block
 from outcome_ingestion.core.refusal import Refusal, invalid, undecodable, unknown_model
 from outcome_ingestion.core.versions import BAD_VERSION, VERSION

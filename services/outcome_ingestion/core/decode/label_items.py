@@ -7,7 +7,7 @@ import msgspec
 from driftloop.codec.outcomes import DECODE_ERRORS, LabelRow, label_decoder
 from outcome_ingestion.core.decode.fast.repeated_keys import repeated, repeated_in_label
 from outcome_ingestion.core.decode.layout import Layout
-from outcome_ingestion.core.decode.series_labels import SeriesSoFar, together, with_horizon
+from outcome_ingestion.core.decode.lists.series_labels import SeriesSoFar, together, with_horizon
 from outcome_ingestion.core.decode.timestamps import check_moment, microseconds_of
 from outcome_ingestion.core.decode.values import Fitted, fit_truths
 from outcome_ingestion.core.refusal import Refusal, undecodable

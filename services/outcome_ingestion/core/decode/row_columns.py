@@ -13,10 +13,10 @@ from driftloop.codec.scalars import category_text
 from driftloop.contracts.outcome_fields import names_of
 from outcome_ingestion.core.decode.json_rows import ROW_FIELDS, Row
 from outcome_ingestion.core.decode.layout import ARROW_KINDS, Layout
-from outcome_ingestion.core.decode.series import flat
+from outcome_ingestion.core.decode.lists.series import flat
+from outcome_ingestion.core.decode.lists.vectors import vector_column
 from outcome_ingestion.core.decode.timestamps import parse_moments
 from outcome_ingestion.core.decode.values import fit_target
-from outcome_ingestion.core.decode.vectors import vector_column
 from outcome_ingestion.core.refusal import Refusal, invalid
 from outcome_ingestion.core.versions import BAD_VERSION, VERSION
 

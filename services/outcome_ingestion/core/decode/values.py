@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from driftloop.codec.outcomes import Scalar, Series
 from driftloop.codec.scalars import category_text
 from driftloop.spec.model_spec import TargetField
-from outcome_ingestion.core.decode.series import flat
+from outcome_ingestion.core.decode.lists.series import flat
 from outcome_ingestion.core.refusal import invalid
 
 Fitted = float | str | list[float | None]
