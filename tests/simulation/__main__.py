@@ -7,56 +7,26 @@ import argparse
 import json
 import os
 import sys
-import time
-from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
 from pathlib import Path
 
 from tests.simulation import table
-from tests.simulation.mutants import MUTANTS
 from tests.simulation.plan import plan_of
-from tests.simulation.run import CASES, Report, kill, play, play_many
+from tests.simulation.run import CASES, play, shrink
+from tests.simulation.side_by_side import play_side_by_side, seeds_of_mutants
 from tests.simulation.virtual import simulated
-
-_MOST_SEEDS = 3_000
-_SHARE = 250
-
-
-def _worker(first: int, runs: int, case: str | None, seconds: float) -> Report:
-    return play_many(range(first, first + runs), case, seconds=seconds)
-
-
-def play_side_by_side(first: int, runs: int, workers: int, seconds: float, case: str | None = None) -> Report:
-    """Runs in several processes, until all are done, the time is over, or one fails."""
-    report, end = Report(), time.monotonic() + seconds
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-        starts = iter(range(first, first + runs, _SHARE))
-        going = {
-            pool.submit(_worker, s, min(_SHARE, first + runs - s), case, seconds)
-            for s, _ in zip(starts, "x" * workers * 2, strict=False)
-        }
-        while going:
-            done = next(iter([f for f in going if f.done()]), None)
-            if done is None:
-                time.sleep(0.05)
-                continue
-            going.remove(done)
-            report.add(done.result())
-            left = end - time.monotonic()
-            start = next(starts, None) if left > 0 and not report.failures else None
-            if start is not None:
-                going.add(pool.submit(_worker, start, min(_SHARE, first + runs - start), case, left))
-    return report
 
 
 def _one(seed: int, case: str | None) -> int:
     with simulated():
         world = play(plan_of(seed), case, trace=True)
-    for _what in world.failures:
-        pass
+    _say(*(world.trace or ()), *(f"seed {seed}: {what}" for what in world.failures))
     if world.failures:
-        pass
+        _say(f"as small as it fails: {shrink(plan_of(seed), case)}")
     return 1 if world.failures else 0
+
+
+def _say(*lines: object) -> None:
+    sys.stdout.writelines(f"{line}\n" for line in lines)
 
 
 def main() -> int:
@@ -75,14 +45,14 @@ def main() -> int:
     report = play_side_by_side(given.seed, given.runs, given.workers, given.seconds, given.case)
     killed: dict[str, int | None] = {}
     if given.mutants:
-        with ProcessPoolExecutor(given.workers, mp_context=get_context("spawn")) as pool:
-            killed = dict(zip(MUTANTS, pool.map(kill, MUTANTS, [_MOST_SEEDS] * len(MUTANTS)), strict=True))
+        killed = seeds_of_mutants(given.workers)
         table.write(killed)
-    report.runs / max(report.cpu_seconds, 1e-9)
-    for _failure in report.failures:
-        pass
-    for _name, _seed in killed.items():
-        pass
+    speed = report.runs / max(report.cpu_seconds, 1e-9)
+    _say(f"{report.runs:,} runs, {report.steps:,} steps, {speed:.0f} runs a CPU-second")
+    _say(*(f"failed: {failure}" for failure in report.failures))
+    _say(
+        *(f"mutant {name}: {'not found' if seed is None else f'found by seed {seed}'}" for name, seed in killed.items())
+    )
     if given.out:
         found = {"runs": report.runs, "steps": report.steps, "cpu_seconds": round(report.cpu_seconds)}
         given.out.write_text(json.dumps({**found, "failures": report.failures, "mutants": killed}, indent=1) + "\n")
