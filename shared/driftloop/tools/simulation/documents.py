@@ -40,7 +40,7 @@ NEW_DEPARTMENTS: Words = {
     "facility": ("waste removal", "heating oil"),
     "travel": ("visa fees", "car rental"),
 }
-AMOUNTS = (45, 180, 2300)
+AMOUNTS = (12, 45, 180, 760, 2300)
 NOISE_SHARE, NEW_SHARE = 0.03, 0.6
 """Labels that are wrong; documents of new suppliers after the change."""
 
