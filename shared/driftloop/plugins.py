@@ -52,6 +52,8 @@ def extra_of(module: str) -> str | None:
     for line in requires("driftloop") or ():
         if match := re.match(r"([\w.-]+).*;\s*extra == ['\"]([\w-]+)['\"]", line):
             extras.setdefault(match[2], set()).add(match[1].lower())
+    if wanted in extras.get(name, ()):
+        return name
     found = [extra for extra, packages in extras.items() if wanted in packages]
     return min(found, key=lambda extra: (len(extras[extra]), extra), default=None)
 

@@ -155,7 +155,7 @@ LOGS = (
         "model_inputs/2026/06/01/08/i.jsonl", {"l.jsonl": ROW_LABELS},
     ),
     Log(
-        "Azure ML payload logging, request and response", "azureml", "documented form",
+        "Azure ML collector, request and response", "azureml", "documented form",
         {
             "i.jsonl": lines(
                 azure("request", {"data": [[1.5, "x"], [2.5, "y"]]}), azure("response", {"data": ["yes", "yes"]})

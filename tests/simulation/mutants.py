@@ -349,7 +349,7 @@ MUTANTS: dict[str, Mutant] = {
     "restored too far": Mutant("reading goes on one offset behind the commit", lambda: _restored(1)),
     "restored too short": Mutant("reading goes on one offset before the commit", lambda: _restored(-1)),
     "half of the state": Mutant("a changelog is read in part", _half_of_the_state),
-    "offsets asked after the state": Mutant("state and offsets are of different moments", _offsets_after_state),
+    "offsets asked after the state": Mutant("state and offsets are of different times", _offsets_after_state),
     "open state not awaited": Mutant("a changelog is read to its last stable offset", _open_state_not_awaited),
     "open offsets not awaited": Mutant("committed offsets are asked past open transactions", _unstable_offsets),
     "replay too far": Mutant("replay goes on behind the committed offset", lambda: _replay_shifted(1)),

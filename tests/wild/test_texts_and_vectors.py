@@ -64,7 +64,7 @@ def test_a_list_for_a_number_is_still_refused():
 
 @pytest.mark.parametrize("kind", [pa.list_(pa.float32()), pa.list_(pa.float64(), 3), pa.large_list(pa.float64())])
 def test_any_list_type_of_arrow_is_a_vector(kind):
-    from outcome_ingestion.core.decode.vectors import as_lists, vector_column
+    from outcome_ingestion.core.decode.lists.vectors import as_lists, vector_column
 
     refused: dict = {}
     found = vector_column(as_lists(pa.array([VECTOR, None], kind)), 3, "v", refused)

@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from drift_detection.core.series import numbers_of_series
 from drift_detection.core.timestamps import moment
 from driftloop.codec.frames import FEATURE, PREDICTION
 from driftloop.contracts.message import derive_id
@@ -48,6 +49,10 @@ class FirstRows:
         """The profile of the rows. It knows nothing of labels: what the version loses is learnt as labels come."""
         table = pa.concat_tables([pa.Table.from_batches([one]) for one in self._batches], promote_options="permissive")
         at = np.asarray(pc.cast(table["predicted_at"], pa.int64()).to_numpy(), dtype=np.int64) // 1000
+        if spec.forecast is not None:
+            named = {name: table[name].combine_chunks() for name in table.column_names}
+            for name, numbers in numbers_of_series(spec, named).items():
+                table = table.set_column(table.column_names.index(name), name, numbers)
         features = {name: _column(table, FEATURE + name, feature.kind) for name, feature in spec.features.items()}
         said = {name: _column(table, PREDICTION + name, target.kind) for name, target in spec.target.items()}
         sure = _column(table, "confidence", "number")
@@ -80,9 +85,9 @@ class FirstRows:
 
 def _column(table: pa.Table, name: str, kind: str) -> Column:
     if name not in table.column_names:
-        empty = np.full(len(table), np.nan) if kind == "number" else np.full(len(table), None, dtype=object)
+        empty = np.full(len(table), np.nan) if kind in ("number", "series") else np.full(len(table), None, dtype=object)
         return np.asarray(empty)
-    if kind == "number":
+    if kind in ("number", "series"):
         values = pc.cast(table[name], pa.float64()).to_numpy(zero_copy_only=False)
         return np.asarray(values, dtype=np.float64)
     return np.array(table[name].cast(pa.string()).to_pylist(), dtype=object)

@@ -8,7 +8,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from drift_detection.core.series import numbers_of_series, series_of
 from driftloop.codec.frames import LABEL, PREDICTION, SEGMENT, Frame
+from driftloop.spec.forecast import label_steps, prediction_steps
 from driftloop.spec.model_spec import ModelSpec, TargetField
 from driftloop.statistics.losses import field_losses
 
@@ -82,6 +84,8 @@ class FrameRows:
         self._coded: dict[str, Coded] = {}
         self._losses: dict[str, Floats] = {}
         self._columns: dict[str, pa.Array] = dict(zip(frame.batch.schema.names, frame.batch.columns, strict=True))
+        if spec.forecast is not None:
+            self._columns |= numbers_of_series(spec, self._columns)
 
     @property
     def batch(self) -> pa.RecordBatch:
@@ -164,6 +168,12 @@ class FrameRows:
             known = self._losses[name] = _losses_of_field(self, name, self.spec.target[name])
         return known
 
+    def forecasts(self, name: str) -> tuple[Floats, Floats]:
+        """Of a target of kind series: what was said and what is true, rows × steps, NaN where nothing is."""
+        columns = zip((PREDICTION, LABEL), (prediction_steps(self.spec), label_steps(self.spec)), strict=True)
+        said, true = (series_of(self.batch, prefix + name, steps) for prefix, steps in columns)
+        return said, true
+
     @cached_property
     def versions(self) -> Coded:
         """The version that each row was predicted by, as codes."""
@@ -208,6 +218,8 @@ def _losses_of_field(rows: FrameRows, name: str, target: TargetField) -> Floats:
     said, true = rows.column(PREDICTION + name), rows.column(LABEL + name)
     if said is None or true is None:
         return np.full(len(rows), np.nan)
+    if target.kind == "series":
+        return field_losses(target, *rows.forecasts(name))
     if target.kind == "number":
         return field_losses(target, numbers(said), numbers(true))
     return codes_differ(rows.coded(PREDICTION + name), rows.coded(LABEL + name))

@@ -14,6 +14,7 @@ from driftloop.contracts.training_requests import DataRule, TrainingRequest
 from driftloop.contracts.training_results import TrainingData
 from driftloop.learners.protocol import Column, Rows
 from driftloop.learners.targets import known_labels
+from driftloop.spec.forecast import feature_steps, label_steps, prediction_steps
 from driftloop.spec.model_spec import ModelSpec
 from trainer_worker.core.train.quality import (
     QualityReport,
@@ -86,11 +87,11 @@ def data_set(found: ArchivedRows, spec: ModelSpec, rule: DataRule | None = None)
     if len(found) == 0:
         raise ValueError("the archive holds no labelled rows of this model up to that frame")
     features = {
-        name: found.feature(name, "number" if feature.kind == "number" else "category")
-        for name, feature in spec.features.items()
+        name: found.feature(name, feature.kind, feature_steps(spec, name)) for name, feature in spec.features.items()
     }
-    labels = {name: found.label(name, field.kind) for name, field in spec.target.items()}
-    rows = Rows(features, labels, label_weights(found.label_sources, found.weights, spec.training.label_weights))
+    labels = {name: found.label(name, field.kind, label_steps(spec)) for name, field in spec.target.items()}
+    weights = label_weights(found.label_sources, found.weights, spec.training.label_weights)
+    rows = Rows(features, labels, weights, None if spec.forecast is None else found.predicted_at)
     unsure = doubtful(found.label_sources, found.confidences, spec.training.pseudo_confidence)
     labelled = np.flatnonzero(known_labels(rows, spec.target) & ~unsure)
     if not len(labelled):
@@ -111,7 +112,10 @@ def data_set(found: ArchivedRows, spec: ModelSpec, rule: DataRule | None = None)
     said: dict[str, Column] = {}
     said_by = np.empty(0, dtype=object)
     if spec.serving == "external":
-        said = {name: found.prediction(name, target.kind)[whole] for name, target in spec.target.items()}
+        said = {
+            name: found.prediction(name, target.kind, prediction_steps(spec))[whole]
+            for name, target in spec.target.items()
+        }
         said_by = np.array(found.model_versions, dtype=object)[whole]
     pseudo = found.label_sources[whole] == "pseudo"
     return DataSet(rows, found.predicted_at[whole], pseudo, offsets, described, quality, said, said_by)
@@ -123,6 +127,7 @@ def hash_rows(rows: Rows, offsets: NDArray[np.int64]) -> str:
     columns: dict[str, Column] = {f"feature.{name}": column for name, column in rows.features.items()}
     columns |= {f"label.{name}": column for name, column in rows.labels.items()}
     columns |= {"weight": np.ones(len(rows)) if rows.weights is None else rows.weights, "offset": offsets}
+    columns |= {} if rows.at is None else {"at": rows.at}
     for name in sorted(columns):
         digest.update(name.encode() + b"\0")
         digest.update(_bytes(columns[name]))

@@ -38,6 +38,7 @@ ALWAYS = (
 WARM = {
     "torch-mlp": ("driftloop.learners.torch_training", "torch._dynamo"),  # the optimizer imports it on first use
     "online-net": ("driftloop.learners.online_training", "torch._dynamo"),
+    "tft": ("driftloop.learners.tft_training", "torch._dynamo"),
     "lora-text": ("driftloop.learners.text.training", "torch._dynamo"),
     "random-forest": ("sklearn.ensemble",),
     "gradient-boosting": ("sklearn.ensemble",),

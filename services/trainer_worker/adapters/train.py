@@ -38,7 +38,10 @@ def train(job: Job, progress: Callable[[Step], None], waits: WaitsFor = lambda _
     if reused is not None:
         return reused.model_copy(update={"cost": _cost(wall, cpu), "remarks": remarks})
     unseen = None if champion is None else int(champion.unseen.sum())
-    split = split_rows(request.data, data.pseudo, unseen, pseudo_share=spec.training.pseudo_share)
+    split = split_rows(
+        request.data, data.pseudo, unseen, pseudo_share=spec.training.pseudo_share, at=data.rows.at,
+        horizon_ms=0 if spec.forecast is None else spec.forecast.horizon_ms,
+    )  # fmt: skip
     checkpoints = RunCheckpoints(job.artifact_uri, request, job.checkpoint_seconds)
     checkpoints.begin()
     fitted = fit_and_validate(

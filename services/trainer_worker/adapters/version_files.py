@@ -35,7 +35,7 @@ def champion_of(store: Store, request: TrainingRequest, spec: ModelSpec, data: D
     if request.champion_artifact is None:
         return _recorded(request, spec, data)
     found = store.comparable("the champion", request.champion_artifact, request.champion_sha256, spec)
-    return None if found is None else Champion(found[1], _unseen(found[0], data))
+    return None if found is None else Champion(found[1], _unseen(found[0], spec, data))
 
 
 def _recorded(request: TrainingRequest, spec: ModelSpec, data: DataSet) -> Champion | None:
@@ -50,15 +50,19 @@ def _recorded(request: TrainingRequest, spec: ModelSpec, data: DataSet) -> Champ
 def _known(column: Column) -> NDArray[np.bool_]:
     if column.dtype == object:
         return np.array([value is not None for value in column], dtype=np.bool_)
-    return np.asarray(~np.isnan(column), dtype=np.bool_)
+    known = ~np.isnan(column)
+    return np.asarray(known.all(axis=1) if known.ndim == 2 else known, dtype=np.bool_)
 
 
-def _unseen(champion: Artifact, data: DataSet) -> NDArray[np.bool_]:
-    """Rows that came after everything the champion learnt from."""
+def _unseen(champion: Artifact, spec: ModelSpec, data: DataSet) -> NDArray[np.bool_]:
+    """Rows that came after everything the champion learnt from; forecasts a horizon after, whose truths it had not."""
     learnt = champion.manifest.data
     if learnt is None:
         return np.ones(len(data.rows), dtype=np.bool_)
-    return np.asarray(data.offsets > learnt.last.offset)
+    later = np.asarray(data.offsets > learnt.last.offset)
+    if spec.forecast is not None and not later.all():
+        later &= data.predicted_at >= data.predicted_at[~later].max() + spec.forecast.horizon_ms
+    return later
 
 
 @dataclass(frozen=True, slots=True)

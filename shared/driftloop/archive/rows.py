@@ -2,16 +2,16 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from driftloop.codec.series import matrix_of_texts
 from driftloop.learners.protocol import Column
-
-Kind = Literal["number", "category"]
+from driftloop.spec.model_spec import FeatureKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,18 +38,18 @@ class ArchivedRows:
             kept[max(0, count - oldest) : max(0, count - newest)] = False
         return replace(self, table=self.table.filter(pa.array(kept)).combine_chunks())
 
-    def feature(self, name: str, kind: Kind) -> Column:
-        """A feature: float64 with NaN, or object with None, where a row lacks it."""
-        return _column(self.table["numbers" if kind == "number" else "categories"], name, kind)
+    def feature(self, name: str, kind: FeatureKind, steps: int = 0) -> Column:
+        """A feature: float64 with NaN, or object with None, where a row lacks it; a series as rows × `steps`."""
+        return _column(self.table["numbers" if kind == "number" else "categories"], name, kind, steps)
 
-    def label(self, name: str, kind: Kind) -> Column:
+    def label(self, name: str, kind: FeatureKind, steps: int = 0) -> Column:
         """The true value of a target field: float64 with NaN, or object with None, where a row lacks it."""
-        return _column(self.table["labels_number" if kind == "number" else "labels_category"], name, kind)
+        return _column(self.table["labels_number" if kind == "number" else "labels_category"], name, kind, steps)
 
-    def prediction(self, name: str, kind: Kind) -> Column:
+    def prediction(self, name: str, kind: FeatureKind, steps: int = 0) -> Column:
         """What was predicted for a target field; NaN or None for an example."""
-        texts = _column(self.table["predictions"], name, "category")
-        return texts if kind == "category" else np.array(texts, dtype=np.float64)
+        texts = _column(self.table["predictions"], name, "category" if kind == "number" else kind, steps)
+        return np.array(texts, dtype=np.float64) if kind == "number" else texts
 
     def segment(self, name: str) -> Column:
         """The row's value of a segment key; None where it has none."""
@@ -91,7 +91,7 @@ class ArchivedRows:
         return np.asarray(self.table["frame_offset"].to_numpy(), dtype=np.int64)
 
 
-def _column(maps: pa.ChunkedArray, name: str, kind: Kind) -> Column:
+def _column(maps: pa.ChunkedArray, name: str, kind: FeatureKind, steps: int = 0) -> Column:
     """One entry of a column of maps. Keys are compared all at once: a lookup row by row is 20 times slower."""
     whole = maps.combine_chunks()
     entries = np.flatnonzero(pc.equal(whole.keys, pa.scalar(name)).to_numpy(zero_copy_only=False))
@@ -99,4 +99,4 @@ def _column(maps: pa.ChunkedArray, name: str, kind: Kind) -> Column:
     found = whole.items.take(pa.array(entries))
     column: Column = np.full(len(whole), np.nan) if kind == "number" else np.full(len(whole), None, dtype=object)
     column[rows] = found.to_numpy(zero_copy_only=False)
-    return column
+    return matrix_of_texts(column.tolist(), steps) if kind == "series" else column

@@ -15,6 +15,8 @@ from driftloop.contracts.message import LONGEST_ID
 from driftloop.contracts.outcome_fields import LABEL_SOURCES, OUTCOME_FIELDS, OutcomeField
 
 Scalar = float | int | bool | str
+Series = list[float | list[float | None] | None]
+"""A list of numbers; of a forecast with quantiles, one list a step may stand for its values."""
 Id = Annotated[str, msgspec.Meta(min_length=1, max_length=LONGEST_ID)]
 ShortText = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
 _LARGEST_WHOLE = 2**63 - 1
@@ -66,7 +68,7 @@ class _Named(msgspec.Struct, gc=False, kw_only=True):
 
 
 class _NamedLabel(_Named, gc=False, kw_only=True):
-    label: Scalar | dict[ShortText, Scalar]
+    label: Scalar | Series | dict[ShortText, Scalar | Series]
 
 
 _OUTCOME: Any = msgspec.defstruct("_Outcome", map(row_field, OUTCOME_FIELDS), bases=(_Named,), gc=False, kw_only=True)
@@ -77,18 +79,12 @@ _LABEL: Any = msgspec.defstruct("_Label", _OF_LABELS, bases=(_NamedLabel,), gc=F
 class OutcomeRow(_OUTCOME, gc=False, kw_only=True):  # type: ignore[misc, call-arg]
     """A `PredictionOutcome` as decoded; the plain fields are those of `OUTCOME_FIELDS`."""
 
-    features: dict[ShortText, int | float | str | None]
-    prediction: Scalar | dict[ShortText, Scalar] | None = None
-    label: Scalar | dict[ShortText, Scalar] | None = None
+    features: dict[ShortText, int | float | str | Series | None]
+    prediction: Scalar | Series | dict[ShortText, Scalar | Series] | None = None
+    label: Scalar | Series | dict[ShortText, Scalar | Series] | None = None
     segment: dict[ShortText, str] = msgspec.field(default_factory=dict)
-    shadow: dict[str, Scalar | dict[ShortText, Scalar]] = msgspec.field(default_factory=dict)
+    shadow: dict[str, Scalar | Series | dict[ShortText, Scalar | Series]] = msgspec.field(default_factory=dict)
     attributes: dict[ShortText, str] = msgspec.field(default_factory=dict)
-
-
-class VectorRow(OutcomeRow, gc=False, kw_only=True):  # type: ignore[call-arg]
-    """The same of a model with features of kind vector: a list of numbers stands for the text of one."""
-
-    features: dict[ShortText, int | float | str | list[float] | None]  # type: ignore[assignment]
 
 
 class LabelRow(_LABEL, gc=False, kw_only=True):  # type: ignore[misc, call-arg]
@@ -102,7 +98,6 @@ class ModelOf(msgspec.Struct, gc=False):
 
 
 outcome_decoder = msgspec.json.Decoder(OutcomeRow)
-vector_decoder = msgspec.json.Decoder(VectorRow)
 label_decoder = msgspec.json.Decoder(LabelRow)
 model_decoder = msgspec.json.Decoder(ModelOf)
 

@@ -54,10 +54,14 @@ def _plain_value(value: object, check: ValidatorFunctionWrapHandler) -> object:
 
 
 Scalar = Annotated[float | int | bool | str, BeforeValidator(plain_scalar)]
+Series = list[float | list[float | None] | None]
+"""A list of numbers, null for a gap; of a forecast with quantiles, one list a step may stand for its values."""
+Truth = Scalar | Series
+"""What is predicted or true of one target field."""
 Value = Annotated[
-    float | str | None,
+    float | str | Series | None,
     WrapValidator(_plain_value),
-    PlainSerializer(lambda value: value, return_type=float | int | str | None),
+    PlainSerializer(lambda value: value, return_type=float | int | str | Series | None),
 ]
 """A feature's value; None is missing."""
 

@@ -70,6 +70,17 @@ class JointProfile(Message):
     residual: NumericProfile
 
 
+class BlockProfile(Message):
+    """Losses of forecasts in blocks that are longer than the horizon: neighbours share most of their truths."""
+
+    rows: int = Field(ge=1)
+    """Rows of a block: twice as many as are made within one horizon."""
+    count: int = Field(ge=0)
+    variance: float = Field(ge=0)
+    """Of the blocks' means; of the rows, which is no less, where the blocks are too few to tell."""
+    lag_correlation: float = Field(default=0.0, ge=-1, le=1)
+
+
 class EmbeddingProfile(Message):
     """What a text or a vector was: figures of its rows, and how those of other rows are worked out.
 
@@ -99,6 +110,8 @@ class LossProfile(Message):
     """The loss is clipped here where a test needs bounded losses (1 for 0/1 losses)."""
     lag_correlation: float = Field(default=0.0, ge=-1, le=1)
     """Correlation of a row's loss with the next row's."""
+    blocks: BlockProfile | None = Field(default=None, exclude_if=lambda blocks: blocks is None)
+    """Of forecasts, what their losses are judged by."""
 
 
 class ModelProfile(ControlMessage):

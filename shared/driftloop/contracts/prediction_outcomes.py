@@ -8,7 +8,7 @@ from typing import Any, Self
 
 from pydantic import AwareDatetime, ConfigDict, Field, model_validator
 
-from driftloop.contracts.message import LONGEST_ID, Label, Message, Name, Scalar, Value, Version
+from driftloop.contracts.message import LONGEST_ID, Label, Message, Name, Truth, Value, Version
 from driftloop.contracts.outcome_fields import LabelSource
 
 _GIVEN: dict[str, Any] = {"not": {"type": "null"}}
@@ -25,7 +25,8 @@ _EXAMPLE: dict[str, Any] = {
 class PredictionOutcome(Message):
     """What a model said about one row, and the truth where it is known.
 
-    `prediction` and `label` are a scalar, or one scalar per target field.
+    `prediction` and `label` are a scalar, or one scalar per target field. Of a series (task forecast) they are a
+    list; lists travel in JSON and in Arrow, not in Avro.
     """
 
     model_config = ConfigDict(json_schema_extra={"allOf": [{"anyOf": [_GIVEN_TOGETHER, _EXAMPLE]}]})
@@ -35,9 +36,9 @@ class PredictionOutcome(Message):
     model_version: Version | None = None
     predicted_at: AwareDatetime
     features: dict[Label, Value]
-    prediction: Scalar | dict[Label, Scalar] | None = None
+    prediction: Truth | dict[Label, Truth] | None = None
     confidence: float | None = Field(default=None, ge=0, le=1)
-    label: Scalar | dict[Label, Scalar] | None = None
+    label: Truth | dict[Label, Truth] | None = None
     labelled_at: AwareDatetime | None = None
     label_source: LabelSource = "system"
     weight: float | None = Field(default=None, ge=0)
@@ -46,7 +47,7 @@ class PredictionOutcome(Message):
     status: str | None = None
     cost: float | None = None
     tokens: int | None = Field(default=None, ge=0)
-    shadow: dict[Version, Scalar | dict[Label, Scalar]] = Field(default_factory=dict)
+    shadow: dict[Version, Truth | dict[Label, Truth]] = Field(default_factory=dict)
     attributes: dict[Label, str] = Field(default_factory=dict)
 
     @model_validator(mode="after")

@@ -32,7 +32,10 @@ def make_learner(spec: ModelSpec, name: str | None = None, parameters: Mapping[s
     chosen = spec.learner.name if name is None else name
     if parameters is None:
         parameters = spec.learner.parameters if name in (None, spec.learner.name) else {}
-    return _factory(chosen)(spec, parameters)
+    learner = _factory(chosen)(spec, parameters)
+    if spec.forecast is not None and not getattr(learner, "forecasts", False):
+        raise ValueError(f"learner {chosen} learns no series: choose tft, or one of your own")
+    return learner
 
 
 def _factory(name: str) -> LearnerFactory:

@@ -11,19 +11,21 @@ from numpy.typing import NDArray
 from driftloop.spec.model_spec import ModelSpec
 
 Column = NDArray[Any]
-"""float64 with NaN for missing, or object holding str with None for missing."""
+"""float64 with NaN for missing, or object holding str with None for missing; a series is rows × steps (float64)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rows:
     """Labelled rows in stream order. Columns are by name, all of one length.
 
-    `labels` is empty where rows are only to be predicted. `weights` multiplies a row's loss.
+    `labels` is empty where rows are only to be predicted. `weights` multiplies a row's loss. `at`, of forecasts, is
+    when each was made (milliseconds since 1970): the hour of the day is an input that everybody knows.
     """
 
     features: Mapping[str, Column]
     labels: Mapping[str, Column] = field(default_factory=dict)
     weights: NDArray[np.float64] | None = None
+    at: NDArray[np.int64] | None = None
 
     def __len__(self) -> int:
         return len(next(iter(self.features.values())))
@@ -34,6 +36,7 @@ class Rows:
             {name: column[which] for name, column in self.features.items()},
             {name: column[which] for name, column in self.labels.items()},
             None if self.weights is None else self.weights[which],
+            None if self.at is None else self.at[which],
         )
 
 
@@ -72,6 +75,7 @@ class Learner(Protocol):
 
     A learner with an attribute `stops_early = True` is given later rows as `held_out` to watch
     while it fits (a part of the training rows, never those that the version is validated on).
+    One with `forecasts = True` learns series, and no other is asked to.
     """
 
     def fit(

@@ -36,7 +36,7 @@ def check_rows(rows: Rows, target: Mapping[str, TargetField]) -> None:
     for name, field in target.items():
         if name not in rows.labels:
             raise ValueError(f"the rows have no label {name!r}")
-        if _missing(rows.labels[name], field.kind).any():
+        if _nothing(rows.labels[name], field.kind).any():
             raise ValueError(f"label {name!r} is missing in some rows: leave them out")
     if rows.weights is not None and not (np.isfinite(rows.weights).all() and (rows.weights >= 0).all()):
         raise ValueError("weights must be finite and not negative")
@@ -46,7 +46,7 @@ def check_rows(rows: Rows, target: Mapping[str, TargetField]) -> None:
 
 def known_labels(rows: Rows, target: Mapping[str, TargetField]) -> NDArray[np.bool_]:
     """Which rows have every label: True where a row can be learnt from."""
-    missing = [_missing(rows.labels[name], field.kind) for name, field in target.items()]
+    missing = [_nothing(rows.labels[name], field.kind) for name, field in target.items()]
     return np.asarray(~np.any(missing, axis=0))
 
 
@@ -59,6 +59,13 @@ def class_codes(column: Column, names: tuple[str, ...]) -> NDArray[np.int64]:
     """The place of each label in `names`; -1 for one that is not there."""
     places = {name: place for place, name in enumerate(names)}
     return np.array([places.get(value, -1) for value in column], dtype=np.int64)
+
+
+def _nothing(column: Column, kind: str) -> NDArray[np.bool_]:
+    """Rows without a label; of a series, those of which no step is known."""
+    if kind != "series":
+        return _missing(column, kind)
+    return np.asarray(_missing(column, "number").all(axis=1))
 
 
 def _missing(column: Column, kind: str) -> NDArray[np.bool_]:

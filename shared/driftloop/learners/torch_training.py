@@ -43,7 +43,7 @@ def train(
     Raises ValueError where the loss is not finite: such a model is never given back.
     """
     with deterministic(seed, parameters.threads):
-        device = _device(parameters.device)
+        device = device_of(parameters.device)
         network = network_of(parameters.hidden, parameters.dropout, coder.width, outputs.width, start).to(device)
         data = batch_of(coder, outputs, rows, device)
         check = batch_of(coder, outputs, held_out, device) if held_out is not None and len(held_out) else None
@@ -185,7 +185,8 @@ def batch_of(coder: ColumnCoder, outputs: Outputs, rows: Rows, device: torch.dev
     return features, targets, mass
 
 
-def _device(wanted: str) -> torch.device:
+def device_of(wanted: str) -> torch.device:
+    """The device that is asked for; raises ValueError where this machine has none."""
     if wanted == "cuda" and not torch.cuda.is_available():
         raise ValueError("device cuda was asked for and this machine has none: choose cpu or auto")
     return torch.device("cuda" if wanted != "cpu" and torch.cuda.is_available() else "cpu")

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import structlog
+from numpy.typing import NDArray
 
 from driftloop.artifacts.store import StoreAwayError, open_artifact
 from driftloop.contracts.model_events import ModelEvent
@@ -17,7 +18,8 @@ from driftloop.kafka.settings import KafkaSettings
 from driftloop.learners.protocol import Column, Model, Predictions, Rows
 from driftloop.serving.router import canary_router
 from driftloop.spec.expressions import parse_expression
-from driftloop.spec.model_spec import Feature, ModelSpec
+from driftloop.spec.forecast import feature_steps
+from driftloop.spec.model_spec import ModelSpec
 
 OnChange = Callable[["Champion"], None]
 _JUDGED = frozenset({"promoted", "rejected", "archived", "rolled_back", "deprecated"})
@@ -34,11 +36,12 @@ class Champion:
     event: ModelEvent
     _told: set[str] = field(default_factory=set, repr=False, compare=False)
 
-    def predict(self, features: Mapping[str, Column]) -> Predictions:
+    def predict(self, features: Mapping[str, Column], at: NDArray[np.int64] | None = None) -> Predictions:
         """One prediction a row; `features` are what producers send, derived ones are added here.
 
         A feature that this version knows and that is not sent (after a roll-back, or where the spec has a new one)
         counts as missing; it is named in the log once. Raises ValueError where no feature is given at all.
+        Forecasts need to know when they are made: `at`, one moment a row, in milliseconds since 1970.
         """
         unheard = [name for name in lacking(self.spec, features) if name not in self._told]
         if unheard:
@@ -47,7 +50,7 @@ class Champion:
                 "features are not sent and count as missing",
                 model=self.model_id, version=self.version, features=unheard,
             )  # fmt: skip
-        return self.model.predict(Rows(with_derived(self.spec, features)))
+        return self.model.predict(Rows(with_derived(self.spec, features), at=at))
 
 
 def lacking(spec: ModelSpec, features: Mapping[str, Column]) -> tuple[str, ...]:
@@ -63,7 +66,7 @@ def with_derived(spec: ModelSpec, features: Mapping[str, Column]) -> dict[str, C
     if not features:
         raise ValueError("no feature is given: nothing says how many rows there are")
     rows = len(next(iter(features.values())))
-    given = {name: features.get(name, _missing(spec.features[name], rows)) for name in spec.raw_features}
+    given = {name: features.get(name, _missing(spec, name, rows)) for name in spec.raw_features}
     numbers = {
         n: np.asarray(c, dtype=np.float64) for n, c in {**features, **given}.items() if c.dtype.kind not in "OUS"
     }
@@ -78,7 +81,10 @@ def with_derived(spec: ModelSpec, features: Mapping[str, Column]) -> dict[str, C
     return columns
 
 
-def _missing(feature: Feature, rows: int) -> Column:
+def _missing(spec: ModelSpec, name: str, rows: int) -> Column:
+    feature = spec.features[name]
+    if feature.kind == "series":
+        return np.full((rows, feature_steps(spec, name)), np.nan)
     return np.full(rows, np.nan) if feature.kind == "number" else np.full(rows, None, dtype=object)
 
 

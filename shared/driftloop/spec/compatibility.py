@@ -18,7 +18,10 @@ def target_of(spec: ModelSpec) -> str:
     >>> target_of(spec)
     '["binary", {"y": "category"}]'
     """
-    return _text(spec.task, tuple((name, field.kind) for name, field in sorted(spec.target.items())))
+    rule = spec.forecast
+    steps = "" if rule is None else f"{rule.horizon} steps of {rule.step_seconds:g} s, quantiles {rule.quantiles}"
+    kinds = tuple((name, f"{field.kind}: {steps}" if steps else field.kind) for name, field in spec.target.items())
+    return _text(spec.task, tuple(sorted(kinds)))
 
 
 @lru_cache(maxsize=4096)

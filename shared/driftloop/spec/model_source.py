@@ -6,7 +6,8 @@ import jmespath
 from jmespath.exceptions import JMESPathError
 from pydantic import AfterValidator, ConfigDict, Field, model_validator
 
-from driftloop.spec.model_spec import Name, SpecPart
+from driftloop.spec.model_spec import Name
+from driftloop.spec.part import SpecPart
 
 Topic = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,249}$")]
 

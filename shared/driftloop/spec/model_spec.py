@@ -2,33 +2,31 @@
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import ConfigDict, Field, StringConstraints, model_validator
 
+from driftloop.spec.forecast import ForecastRule, Quantile, forecast_problem
+from driftloop.spec.part import SpecPart
 from driftloop.spec.preset_files import challenge_defaults
 
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,119}$")]
 LabelSource = Literal["user", "system", "pseudo"]
 """Who gave a label: a person, a system of record, or a model that was sure."""
-FeatureKind = Literal["number", "category", "text", "vector"]
+FeatureKind = Literal["number", "category", "text", "vector", "series"]
 Task = Literal["binary", "multiclass", "regression", "forecast", "multi-field"]
 MONITORS = ("shape", "share", "location", "spread", "missing", "outliers")
 """The tests that watch a model's columns unless its spec says otherwise."""
-
-
-class SpecPart(BaseModel):
-    """A frozen part of a spec. Unknown keys are refused: a typing error must not pass silently."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
 
 
 class Feature(SpecPart):
     """An input column. `expression` derives it from other features (`spray_rate * speed / 1000`)."""
 
     kind: FeatureKind = "number"
-    """A number, a category (a word, or a boolean), a text in any language, or a vector: a list of numbers of a fixed
-    length, as an embedding is."""
+    """A number, a category (a word, or a boolean), a text in any language, a vector: a list of numbers of a fixed
+    length, as an embedding is, or a series: a list of numbers in time order, null where it has a gap."""
     width: int | None = Field(default=None, ge=2, le=4096)
     """Of a vector, how many numbers it has."""
+    span: Literal["past", "horizon"] = Field(default="past", exclude_if=lambda span: span == "past")
+    """Of a series: its past up to the forecast, or what is known beforehand of each step that is forecast."""
     expression: str | None = None
     """Derived from other features at ingestion: `spray_rate * speed / 1000`."""
     monitored: bool = True
@@ -57,15 +55,18 @@ class TargetField(SpecPart):
 
     `kind` number: the loss is |prediction − label| / `scale`; with `tolerance`, it is 1 where that
     difference is over the tolerance and else 0. Else with `quantile`, the prediction is of that quantile and
-    the loss is the pinball loss / `scale`. `kind` category: 1 where they differ, else 0.
+    the loss is the pinball loss / `scale`. `kind` category: 1 where they differ, else 0. `kind` series: the mean
+    of those losses over the steps and `quantiles` of a forecast, / `scale`.
     """
 
-    kind: Literal["number", "category"] = "category"
-    """A number, or a class."""
+    kind: Literal["number", "category", "series"] = "category"
+    """A number, a class, or a series: a list of numbers (task forecast)."""
     tolerance: float | None = Field(default=None, ge=0)
     """A number within this of the label is right (loss 0), any other is wrong (loss 1)."""
     quantile: float | None = Field(default=None, gt=0, lt=1)
     """The prediction is of this quantile; the loss is the pinball loss."""
+    quantiles: tuple[Quantile, ...] = Field(default=(), exclude_if=lambda quantiles: not quantiles)
+    """Of a series: those of `forecast`, taken over when the spec is read."""
     scale: float = Field(default=1.0, gt=0)
     """The unit of the loss: an error of `scale` loses 1."""
 
@@ -73,6 +74,8 @@ class TargetField(SpecPart):
     def _one_rule_for_the_loss(self) -> Self:
         if self.kind == "category" and (self.tolerance is not None or self.quantile is not None):
             raise ValueError("a target of kind category is right or wrong: leave tolerance and quantile out")
+        if self.kind == "series" and (self.tolerance is not None or self.quantile is not None):
+            raise ValueError("a series is judged by forecast.quantiles: leave tolerance and quantile out")
         if self.tolerance is not None and self.quantile is not None:
             raise ValueError("tolerance and quantile are two rules for one loss: give one of them")
         return self
@@ -170,7 +173,9 @@ class TrainingRule(SpecPart):
     """The newest rows are held out for validation in this share."""
     refit: bool = True
     """After validation, fit once more on training and held-out rows together."""
-    label_weights: dict[LabelSource, Annotated[float, Field(ge=0)]] = {"user": 1.0, "system": 1.0, "pseudo": 0.5}
+    label_weights: dict[LabelSource, Annotated[float, Field(ge=0)]] = Field(
+        default={"user": 1.0, "system": 1.0, "pseudo": 0.5}
+    )
     """What a label counts for, by who gave it (1 where a source is not named); a row's own weight multiplies it."""
     pseudo_confidence: float = Field(default=0.9, ge=0, le=1)
     """Pseudo-labels of models that were less sure than this are not learnt from."""
@@ -276,14 +281,19 @@ class Permissions(SpecPart):
 
 
 _NUMBER = {"required": ["kind"], "properties": {"kind": {"const": "number"}}}
+_NUMERIC = {"required": ["kind"], "properties": {"kind": {"enum": ["number", "series"]}}}
 _TASK_RULES: list[Any] = [
     {
         "if": {"properties": {"task": {"not": {"const": "multi-field"}}}},
         "then": {"properties": {"target": {"maxProperties": 1}}},
     },
     {
-        "if": {"properties": {"task": {"enum": ["regression", "forecast"]}}},
+        "if": {"properties": {"task": {"const": "regression"}}},
         "then": {"properties": {"target": {"additionalProperties": _NUMBER}}},
+    },
+    {
+        "if": {"properties": {"task": {"const": "forecast"}}},
+        "then": {"properties": {"target": {"additionalProperties": _NUMERIC}}},
     },
 ]
 """What `ModelSpec` checks beyond its fields, said in JSON Schema."""
@@ -300,6 +310,8 @@ class ModelSpec(SpecPart):
     """What is predicted; it decides how loss and figures are computed."""
     features: dict[str, Feature] = Field(min_length=1)
     target: dict[str, TargetField] = Field(min_length=1)
+    forecast: ForecastRule | None = Field(default=None, exclude_if=lambda rule: rule is None)
+    """Of task forecast, where a prediction is a list: how many steps of what. None: one number is forecast."""
     sources: tuple[Name, ...] = ()
     """Declared sources (`driftloop sources apply`) that the model's predictions and labels come from, if others write
     them; `driftloop sources list` says which of them are missing."""
@@ -349,8 +361,20 @@ class ModelSpec(SpecPart):
             raise ValueError(f"task {self.task} has one target field, the spec names {len(self.target)}")
         if len(set(self.segments)) < len(self.segments):
             raise ValueError("a segment is named twice")
-        if self.task in ("regression", "forecast") and any(f.kind != "number" for f in self.target.values()):
-            raise ValueError(f"task {self.task} needs a target of kind number")
+        kinds = {"regression": {"number"}, "forecast": {"number", "series"}}.get(self.task)
+        if kinds is not None and any(f.kind not in kinds for f in self.target.values()):
+            raise ValueError(f"task {self.task} needs a target of kind {' or '.join(sorted(kinds))}")
+        return self
+
+    @model_validator(mode="after")
+    def _series_fit_the_forecast(self) -> Self:
+        problem = forecast_problem(self)
+        if problem is not None:
+            raise ValueError(problem)
+        told = () if self.forecast is None else self.forecast.quantiles
+        if any(field.quantiles != told for field in self.target.values()):
+            target = {name: f.model_copy(update={"quantiles": told}) for name, f in self.target.items()}
+            object.__setattr__(self, "target", target)
         return self
 
     @property

@@ -12,7 +12,8 @@ from typing import Any, Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from driftloop.spec.cron import cron_problem
-from driftloop.spec.model_spec import ChallengeRule, SpecPart
+from driftloop.spec.model_spec import ChallengeRule
+from driftloop.spec.part import SpecPart
 from driftloop.spec.preset_files import preset_data, preset_names
 
 __all__ = ["Policy", "combined_weights", "policy_of", "preset", "preset_names"]

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from driftloop.codec.scalars import same_class
 from driftloop.spec.model_spec import TargetField
 from driftloop.spec.numbers import LARGEST
+from driftloop.statistics.forecasts import series_losses
 
 Floats = NDArray[np.float64]
 
@@ -23,6 +24,8 @@ def field_losses(field: TargetField, predictions: NDArray[np.generic], labels: N
     """
     if field.kind == "category":
         return _misses(predictions, labels)
+    if field.kind == "series":
+        return np.minimum(series_losses(field.quantiles, predictions, labels) / field.scale, LARGEST)
     with np.errstate(over="ignore"):
         gap = labels.astype(np.float64) - predictions.astype(np.float64)
         if field.tolerance is None and field.quantile is not None:

@@ -20,9 +20,12 @@ from driftloop.spec.numbers import bounded
 from driftloop.statistics.columns import column_profile, numeric_profile
 from driftloop.statistics.dependence import lag_correlation
 from driftloop.statistics.embeddings import embedding_profile
+from driftloop.statistics.forecasts import rows_a_horizon
 from driftloop.statistics.joint import joint_profile
+from driftloop.statistics.loss_blocks import block_profile
 from driftloop.statistics.losses import row_losses
 from driftloop.statistics.seasons import as_profile, learnt_season
+from driftloop.statistics.watched_series import watched_predictions, watched_rows
 
 Floats = NDArray[np.float64]
 Counts = NDArray[np.int64]
@@ -94,6 +97,8 @@ def make_profile(  # noqa: PLR0917 - model, data and losses in the order in whic
     last rows, unclipped; `loss_bound` (> 0) is where bounded tests clip them. `predicted_at`, when each
     of `rows` was predicted (milliseconds since 1970), is needed where a feature has a season.
     """
+    if spec.forecast is not None:
+        rows, predictions = watched_rows(spec, rows), watched_predictions(spec, predictions)
     monitored = {name: feature for name, feature in spec.features.items() if feature.monitored}
     embedded = {name: feature for name, feature in monitored.items() if feature.kind in ("text", "vector")}
     columns = {name: rows.features[name] for name in monitored if name not in embedded}
@@ -118,16 +123,24 @@ def make_profile(  # noqa: PLR0917 - model, data and losses in the order in whic
         confidence=None if predictions.confidence is None else numeric_profile(predictions.confidence),
         joint=joint_profile({name: rest.get(name, columns[name]) for name in numeric}, compared),
         calibration=_calibration(spec, rows.labels, predictions, len(held_out_losses)),
-        loss=loss_profile(held_out_losses, loss_bound),
+        loss=_loss(spec, held_out_losses, loss_bound, predicted_at),
         loss_by_prediction=_loss_by_prediction(spec, predictions, held_out_losses, loss_bound),
     )
+
+
+def _loss(spec: ModelSpec, losses: Floats, bound: float, predicted_at: Counts | None) -> LossProfile:
+    profile = loss_profile(losses, bound)
+    if spec.forecast is None or predicted_at is None or not len(losses):
+        return profile
+    blocks = block_profile(losses, bound, rows_a_horizon(spec.forecast, predicted_at))
+    return profile.model_copy(update={"blocks": blocks})
 
 
 def _loss_by_prediction(
     spec: ModelSpec, predictions: Predictions, losses: Floats, bound: float
 ) -> dict[str, LossProfile]:
     """Losses of the held-out rows by what was predicted of them."""
-    if len(spec.target) != 1 or any(target.kind == "number" for target in spec.target.values()):
+    if len(spec.target) != 1 or any(target.kind != "category" for target in spec.target.values()):
         return {}
     said = predictions.fields[next(iter(spec.target))]
     tail = min(len(losses), len(said))

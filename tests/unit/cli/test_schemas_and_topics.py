@@ -17,7 +17,7 @@ from driftloop.tools.cli import topics as topics_command
 def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A copy of the schemas folder that the command takes for the real one."""
     copy = Path(shutil.copytree(schemas_root(), tmp_path / "schemas"))
-    monkeypatch.setattr(schemas, "schemas_root", lambda: copy)
+    monkeypatch.setattr("driftloop.contracts.topics.schemas_root", lambda: copy)
     return copy
 
 

@@ -16,7 +16,8 @@ TASKS = ("multiclass", "regression", "multi-field")
 NAMES = [
     pytest.param(name, marks=[pytest.mark.slow] if name in ("torch-mlp", "online-net", "lora-text") else [])
     for name in learner_names()
-    if name not in {"onnx", "open-inference", "skops"}  # they train nothing: they take in what others trained
+    # Three train nothing: they take in what others trained. One learns series (test_every_forecaster).
+    if name not in {"onnx", "open-inference", "skops", "tft"}
 ]
 pytestmark = pytest.mark.parametrize("name", NAMES)
 

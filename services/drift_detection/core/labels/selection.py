@@ -58,7 +58,7 @@ class PredictedClasses:
     @staticmethod
     def _in_frame(rows: FrameRows, stop: int) -> dict[str, Classes]:
         name, target = next(iter(rows.spec.target.items()))
-        if target.kind == "number" or rows.column(PREDICTION + name) is None:
+        if target.kind != "category" or rows.column(PREDICTION + name) is None:
             return {}
         (versions, version_names), (said, said_names) = rows.versions, rows.coded(PREDICTION + name)
         seen = rows.seen if stop == len(rows) else rows.seen[rows.seen < stop]

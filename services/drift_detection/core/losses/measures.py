@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from drift_detection.core.losses.corrections import Revision
 from drift_detection.core.rows import FrameRows, codes_of, numbers
+from drift_detection.core.series import distances, forecast_measures
 from driftloop.codec.frames import LABEL, PREDICTION
 from driftloop.spec.model_spec import ModelSpec, TargetField
 
@@ -80,7 +81,7 @@ def measures_of(spec: ModelSpec) -> tuple[str, ...]:
     ('right:a', 'absolute:b', 'squared:b', 'percentage:b', 'symmetric:b')
     """
     (_, first), *others = spec.target.items()
-    found: tuple[str, ...] = OF_NUMBERS if first.kind == "number" else OF_CLASSES
+    found: tuple[str, ...] = OF_CLASSES if first.kind == "category" else OF_NUMBERS + forecast_measures(spec)
     if not others:
         return found
     if first.kind == "number" and _is_right_or_wrong(spec):
@@ -89,9 +90,15 @@ def measures_of(spec: ModelSpec) -> tuple[str, ...]:
     return (*found, *rights, *(measure for one, target in others for measure in _names_of(one, target)))
 
 
+_OF_OTHERS = {
+    "number": ("absolute", "squared", "percentage", "symmetric"),
+    "category": ("said", "true"),
+    "series": (),
+}
+
+
 def _names_of(name: str, target: TargetField) -> tuple[str, ...]:
-    of_kind = ("absolute", "squared", "percentage", "symmetric") if target.kind == "number" else ("said", "true")
-    return tuple(f"{measure}:{name}" for measure in of_kind)
+    return tuple(f"{measure}:{name}" for measure in _OF_OTHERS[target.kind])
 
 
 def _has_right(target: TargetField) -> bool:
@@ -112,6 +119,9 @@ def quality(rows: FrameRows, which: Places, lag_ms: NDArray[np.int64], classes: 
     said, true = rows.column(PREDICTION + name), rows.column(LABEL + name)
     if said is None or true is None:
         return np.stack(list(table.values()))
+    if target.kind == "series":
+        forecasts = (one[which] for one in rows.forecasts(name))
+        return np.stack(list(({**table, **distances(rows.spec, *forecasts)}).values()))
     if target.kind == "number":
         return np.stack(list(({**table, **_distances(numbers(said)[which], numbers(true)[which])}).values()))
     confidence = _confidence(rows, which)
@@ -132,7 +142,7 @@ def _of_every_target(rows: FrameRows, which: Places, classes: ClassNames) -> dic
         if _has_right(target):
             table[RIGHT + name] = 1.0 - rows.losses_of(name)[which]
         said, true = rows.column(PREDICTION + name), rows.column(LABEL + name)
-        if place == 0 or said is None or true is None:
+        if place == 0 or said is None or true is None or target.kind == "series":
             continue
         if target.kind == "number":
             found = _distances(numbers(said)[which], numbers(true)[which])
@@ -158,7 +168,7 @@ def _confidence(rows: FrameRows, which: Places) -> Floats | None:
 def learn_classes(rows: FrameRows, which: Places, classes: ClassNames) -> None:
     """Name the classes of the rows `which`, in their order: those of corrections among the others."""
     for place, (name, target) in enumerate(rows.spec.target.items()):
-        if target.kind == "number" or any(rows.column(kind + name) is None for kind in (PREDICTION, LABEL)):
+        if target.kind != "category" or any(rows.column(kind + name) is None for kind in (PREDICTION, LABEL)):
             continue
         (said, said_names), (true, true_names) = rows.coded(PREDICTION + name), rows.coded(LABEL + name)
         known = classes.of(name) if place else classes
@@ -168,7 +178,7 @@ def learn_classes(rows: FrameRows, which: Places, classes: ClassNames) -> None:
 def labels_of(rows: FrameRows, which: Places, measures: Floats) -> Floats:
     """The first target's label of the rows `which`, whose `quality` is `measures`: a number, or a class's code."""
     name, target = next(iter(rows.spec.target.items()))
-    if target.kind != "number":
+    if target.kind == "category":
         found: Floats = measures[OF_CLASSES.index("true")]
         return found
     true = rows.column(LABEL + name)

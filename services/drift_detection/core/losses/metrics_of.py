@@ -20,6 +20,7 @@ from driftloop.spec.model_spec import ModelSpec
 from driftloop.statistics.scores import combined_score, health_grade, health_score, trend
 
 Floats = NDArray[np.float64]
+_OF_FORECASTS = ("coverage", "loss_steps:")
 
 
 def quality_metrics(recent: RecentQuality, spec: ModelSpec) -> dict[str, float]:
@@ -44,6 +45,7 @@ def quality_metrics(recent: RecentQuality, spec: ModelSpec) -> dict[str, float]:
         found |= {"accuracy": 1.0 - loss, "error_rate": loss}
     if "absolute" in recent.measures and len(spec.target) == 1:
         found |= _of_numbers(recent, total)
+    found |= {name: recent.mean(name, total) for name in recent.measures if name.startswith(_OF_FORECASTS)}
     if "said" in recent.measures:
         found |= {name: value for name, value in _by_class(recent, total).items() if name not in found}
     if recent.calibration:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from drift_detection.core.detectors.for_forecasts import blocked
 from drift_detection.core.detectors.protocol import Detector, LossReference, make_detector
 from drift_detection.core.losses.loss_trail import LossTrail
 from drift_detection.core.monitors.alarm_stats import AlarmStats, Confirmation
@@ -92,7 +93,10 @@ class ErrorMonitor:
     def _made(self, profile: LossProfile | None) -> Detector:
         reference = LossReference.of(profile, tolerance=self._spec.detection.tolerance)
         parameters = self._spec.detection.error_parameters
-        detector = make_detector(self.name, reference, parameters)
+        if self._spec.forecast is not None and self.name == "betting-cusum":
+            detector: Detector = blocked(self._spec.forecast, profile, reference, parameters)
+        else:
+            detector = make_detector(self.name, reference, parameters)
         if FALSE_ALARM_RATE not in parameters:
             detector.declare(self._rate)
         return detector

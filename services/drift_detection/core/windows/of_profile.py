@@ -74,7 +74,9 @@ def _of_target(profile: ModelProfile, spec: ModelSpec) -> bool:
     kinds = {
         name: "number" if isinstance(said, NumericProfile) else "category" for name, said in profile.predictions.items()
     }
-    return not kinds or kinds == {name: target.kind for name, target in spec.target.items()}
+    return not kinds or kinds == {
+        name: "category" if target.kind == "category" else "number" for name, target in spec.target.items()
+    }
 
 
 def _places(features: Sequence[str], found: Mapping[str, ColumnBins | None]) -> NDArray[np.intp]:

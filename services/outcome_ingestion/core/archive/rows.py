@@ -9,6 +9,7 @@ import pyarrow.compute as pc
 
 from driftloop.archive.schema import ARCHIVE_SCHEMA, ARCHIVED, CORRECTED
 from driftloop.codec.frames import FEATURE, LABEL, PREDICTION, SEGMENT, Frame
+from driftloop.codec.series import texts_of
 
 _APPENDED = pa.array(["outcome", "label", "example"])
 _CORRECTION = pa.array(["correction"])
@@ -50,7 +51,7 @@ def archive_batch(frames: Sequence[PlacedFrame]) -> ArchiveBatch:
 
 def _table(placed: PlacedFrame, rows: "np.ndarray[tuple[int], np.dtype[np.intp]]") -> pa.Table:
     frame = placed.frame
-    batch = frame.batch.take(pa.array(rows))
+    batch = _series_as_text(frame.batch.take(pa.array(rows)))
     count = len(batch)
     columns = {name: batch.column(name) for name in _SAME}
     columns |= {
@@ -68,6 +69,14 @@ def _table(placed: PlacedFrame, rows: "np.ndarray[tuple[int], np.dtype[np.intp]]
         "segments": _map(batch, SEGMENT, pa.string()),
     }
     return pa.table([columns[name] for name in ARCHIVE_SCHEMA.names], schema=ARCHIVE_SCHEMA)
+
+
+def _series_as_text(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """Lists as JSON texts, beside the categories: a table that is there needs no new column."""
+    if not any(pa.types.is_list(field.type) for field in batch.schema):
+        return batch
+    columns = [texts_of(column) if pa.types.is_list(column.type) else column for column in batch.columns]
+    return pa.RecordBatch.from_arrays(columns, names=batch.schema.names)
 
 
 def _as_text(batch: pa.RecordBatch) -> pa.RecordBatch:

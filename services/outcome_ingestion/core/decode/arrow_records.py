@@ -13,7 +13,8 @@ from outcome_ingestion.core.decode.arrow_casts import categories, moments, plain
 from outcome_ingestion.core.decode.column_records import fitted
 from outcome_ingestion.core.decode.json_rows import Find
 from outcome_ingestion.core.decode.layout import ARROW_KINDS, Layout
-from outcome_ingestion.core.decode.vectors import as_lists, vector_column
+from outcome_ingestion.core.decode.lists.series import series_column
+from outcome_ingestion.core.decode.lists.vectors import as_lists, vector_column
 from outcome_ingestion.core.frames.blocks import ROWS_A_RECORD, Block, present
 from outcome_ingestion.core.refusal import Refusal, invalid, undecodable, unknown_model
 from outcome_ingestion.core.versions import BAD_VERSION, VERSION
@@ -133,8 +134,10 @@ def _column(given: pa.Array, kind: pa.DataType, name: str, refused: Refused) -> 
 
 
 def _cast(given: pa.Array, kind: pa.DataType, name: str, refused: Refused) -> pa.Array:
-    if given.type == kind or pa.types.is_null(given.type):
+    if pa.types.is_null(given.type) or (given.type == kind and not pa.types.is_list(kind)):
         return given.cast(kind)
+    if pa.types.is_list(kind):
+        return series_column(given, name, refused)
     if pa.types.is_timestamp(kind):
         return moments(given, kind, name, refused)
     if pa.types.is_string(kind):

@@ -83,7 +83,7 @@ class AvroRows:
             return None
         reader = find(row.model_id)
         assert reader is not None
-        if reader.layout.widths:  # vectors are checked one by one
+        if reader.layout.has_series or reader.layout.widths:  # lists are checked one by one
             return None
         start = len(self._outcomes.header) if is_own else DATUM
         shape = learn_avro_shape(value, start, self._outcomes.schema, reader.layout)

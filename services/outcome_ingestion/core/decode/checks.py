@@ -8,6 +8,7 @@ import pyarrow.compute as pc
 
 from driftloop.codec.frames import LABEL, PREDICTION
 from driftloop.contracts.outcome_fields import names_of, number_bounds
+from outcome_ingestion.core.decode.lists.series import series_findings
 from outcome_ingestion.core.decode.timestamps import EARLIEST_US, LATEST_US
 from outcome_ingestion.core.frames.blocks import Block, Ints, Mask, present
 from outcome_ingestion.core.frames.frame_sizes import row_bytes
@@ -53,6 +54,7 @@ def _findings(block: Block, latest: Ints | None) -> Iterator[Finding]:
         yield partly, "MissingField", "the label lacks a field of the target, and a row without a prediction needs all"
     yield ~predicted & ~labelled, "EmptyRow", "a row needs a prediction, a label, or both"
     yield from _version_findings(block)
+    yield from series_findings(block)
 
 
 def _time_findings(block: Block, latest: Ints | None) -> Iterator[Finding]:

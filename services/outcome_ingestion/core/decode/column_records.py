@@ -22,9 +22,9 @@ from outcome_ingestion.core.decode.fast.json_shapes import learn_column_shape
 from outcome_ingestion.core.decode.fast.repeated_keys import repeated, repeated_in_columns
 from outcome_ingestion.core.decode.json_rows import Find, Lesson, RowReader
 from outcome_ingestion.core.decode.layout import ARROW_KINDS, Layout
+from outcome_ingestion.core.decode.lists.vectors import vector_column
 from outcome_ingestion.core.decode.timestamps import parse_moments
-from outcome_ingestion.core.decode.values import fit
-from outcome_ingestion.core.decode.vectors import vector_column
+from outcome_ingestion.core.decode.values import Fitted, fit
 from outcome_ingestion.core.frames.blocks import ROWS_A_RECORD, Block
 from outcome_ingestion.core.refusal import Refusal, invalid, undecodable, unknown_model
 from outcome_ingestion.core.versions import BAD_VERSION, VERSION
@@ -62,8 +62,8 @@ def learn_columns(value: bytes, find: Find) -> Lesson | None:
         _lists(batch, reader)
     except (Refusal, *DECODE_ERRORS):
         return None
-    odd = isinstance(batch.features, dict) or reader.layout.widths  # vectors are checked one by one
-    shape = None if odd else learn_column_shape(value, reader.layout)
+    odd = isinstance(batch.features, dict) or reader.layout.has_series or reader.layout.widths
+    shape = None if odd else learn_column_shape(value, reader.layout)  # lists are checked one by one
     return None if shape is None else (reader, shape)
 
 
@@ -208,7 +208,7 @@ def _floats(values: Sequence[float | None]) -> pa.Array:
     return pa.array(np.fromiter(values, np.float64, count=len(values)), from_pandas=True)
 
 
-def _fit(value: Any, kind: str, what: str, row: int, refused: Refused) -> float | str | None:
+def _fit(value: Any, kind: str, what: str, row: int, refused: Refused) -> Fitted | None:
     try:
         return None if value is None else fit(value, kind, what)
     except Refusal as refusal:

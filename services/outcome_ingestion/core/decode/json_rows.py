@@ -21,7 +21,6 @@ from driftloop.codec.outcomes import (
     model_decoder,
     outcome_decoder,
     row_field,
-    vector_decoder,
 )
 from driftloop.contracts.outcome_fields import MAP_FIELDS, OUTCOME_FIELDS
 from outcome_ingestion.core.decode.fast.json_shapes import learn_row_shape
@@ -40,8 +39,9 @@ ROW_FIELDS = (
     "prediction_id", "model_id", *(name for name, *_ in _REQUIRED), "features",
     "prediction", "label", *(name for name, *_ in _OPTIONAL), *MAP_FIELDS,
 )  # fmt: skip
-_SLOTS = {"number": float | None, "category": int | float | str | None}
-_TARGETS = {"number": float | None, "category": int | float | bool | str | None}
+_SERIES = list[float | list[float | None] | None]
+_SLOTS = {"number": float | None, "category": int | float | str | None, "series": _SERIES | None}
+_TARGETS = {"number": float | None, "category": int | float | bool | str | None, "series": _SERIES | None}
 
 
 class RowReader:
@@ -94,7 +94,7 @@ def _targets_class(layout: Layout) -> type[msgspec.Struct]:
 
 def _row_class(layout: Layout, features: type[msgspec.Struct]) -> type[msgspec.Struct]:
     target: Any = _TARGETS[layout.target[layout.single].kind] if layout.single else _tuple_or_none(layout)
-    scalar = int | float | bool | str
+    scalar: Any = int | float | bool | str | (_SERIES if layout.has_series else bool)
     maps: dict[str, Any] = {
         "segment": dict[ShortText, str] | msgspec.UnsetType,
         "shadow": dict[str, scalar | dict[ShortText, scalar]] | msgspec.UnsetType,
@@ -120,16 +120,14 @@ def read_row(value: bytes | None, find: Find) -> tuple[Row, RowReader]:
     """One record, patiently; raises `Refusal`, and what `find` raises for an unknown model."""
     if value is None:
         raise Refusal("decode", "NullValue", "the record has no value")
-    patient: msgspec.json.Decoder[Any] = outcome_decoder
     try:
         reader = find(model_decoder.decode(value).model_id)
         if reader is not None:
-            patient = vector_decoder if reader.layout.widths else outcome_decoder
             return reader.decode(value), reader
     except DECODE_ERRORS:
         reader = None
     try:
-        row = patient.decode(value)
+        row = outcome_decoder.decode(value)
     except DECODE_ERRORS as error:
         raise undecodable(error) from error
     return fit_row(row, find)
@@ -139,7 +137,7 @@ def learn_row(value: bytes, find: Find) -> Lesson | None:
     """The shape of a record and the reader of its model; None where it has something unusual."""
     try:
         reader = find(model_decoder.decode(value).model_id)
-        if reader is None or reader.layout.widths:  # vectors are checked one by one
+        if reader is None or reader.layout.has_series or reader.layout.widths:  # lists are checked one by one
             return None
         reader.decode(value)
         shape = None if repeated_key(value) is not None else learn_row_shape(value, reader.layout)

@@ -7,6 +7,7 @@ import msgspec
 from driftloop.codec.outcomes import DECODE_ERRORS, LabelRow, label_decoder
 from outcome_ingestion.core.decode.fast.repeated_keys import repeated, repeated_in_label
 from outcome_ingestion.core.decode.layout import Layout
+from outcome_ingestion.core.decode.lists.series_labels import SeriesSoFar, together, with_horizon
 from outcome_ingestion.core.decode.timestamps import check_moment, microseconds_of
 from outcome_ingestion.core.decode.values import Fitted, fit_truths
 from outcome_ingestion.core.refusal import Refusal, undecodable
@@ -20,7 +21,7 @@ class LabelItem(NamedTuple):
 
     place: int
     prediction_id: str
-    values: tuple[Fitted | None, ...]
+    values: tuple[Fitted | SeriesSoFar | None, ...]
     at: int
     source: str
     weight: float | None
@@ -30,10 +31,12 @@ class LabelItem(NamedTuple):
     @property
     def is_whole(self) -> bool:
         """Whether every target field has its truth."""
-        return None not in self.values
+        return None not in self.values and not any(isinstance(value, SeriesSoFar) for value in self.values)
 
     def with_parts(self, other: "LabelItem") -> "LabelItem":
         """The label with the truths of another: of each field the newer one counts, of one time that of this label.
+
+        Of a series each step counts as it was told last.
 
         >>> first = LabelItem(0, "p", (1.0, None), 10, "user", None)
         >>> second = LabelItem(1, "p", (2.0, 5.0), 9, "user", None)
@@ -62,14 +65,15 @@ class LabelItem(NamedTuple):
         return together._replace(place=other.place, repeat=other.repeat)
 
 
-Truth = tuple[Fitted | None, int]
+Truth = tuple[Fitted | SeriesSoFar | None, int]
 """A value, None where it is not known, and when it was made."""
 
 
 def _newer(mine: Truth, theirs: Truth) -> Truth:
     if mine[0] is None or theirs[0] is None:
         return mine if theirs[0] is None else theirs
-    return mine if mine[1] >= theirs[1] else theirs
+    newer, older = (mine, theirs) if mine[1] >= theirs[1] else (theirs, mine)
+    return together(newer[0], older[0]), newer[1]
 
 
 def decode_label(value: bytes | None) -> LabelRow:
@@ -88,7 +92,7 @@ def decode_label(value: bytes | None) -> LabelRow:
 
 def fit_label(row: LabelRow, layout: Layout, place: int, latest: int) -> LabelItem:
     """The label as the model's spec wants it; raises `Refusal`."""
-    values = fit_truths(row.label, layout.target)
+    values = with_horizon(fit_truths(row.label, layout.target), layout.spec)
     at = microseconds_of(row.labelled_at, "labelled_at")
     check_moment(at, "labelled_at", latest)
     return LabelItem(place, row.prediction_id, values, at, row.label_source, row.weight)

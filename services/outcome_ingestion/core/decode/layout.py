@@ -6,12 +6,13 @@ from functools import cached_property
 import pyarrow as pa
 
 from driftloop.codec.frames import FEATURE, LABEL, PREDICTION, ROW_COLUMNS, SEGMENT
+from driftloop.codec.series import SERIES
 from driftloop.contracts.model_specs import ModelSpecPublished
 from driftloop.spec.expressions import Expression, check_expression
 from driftloop.spec.model_spec import ModelSpec, TargetField
 from outcome_ingestion.core.frames.frame_sizes import bytes_around
 
-ARROW_KINDS = {"number": pa.float64(), "category": pa.string()}
+ARROW_KINDS = {"number": pa.float64(), "category": pa.string(), "series": SERIES}
 CARRIED = {"text": "category", "vector": "category"}
 """Kinds of features that travel as another does: a text as it is, a vector as the text of its numbers."""
 
@@ -40,6 +41,11 @@ class Layout:
     def single(self) -> str | None:
         """The one target field, where a prediction may be a scalar."""
         return next(iter(self.target)) if len(self.target) == 1 else None
+
+    @cached_property
+    def has_series(self) -> bool:
+        """Whether some of its values are lists, which are read one record at a time."""
+        return self.spec.forecast is not None
 
     @cached_property
     def widths(self) -> dict[str, int]:

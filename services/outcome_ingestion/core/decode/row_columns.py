@@ -13,9 +13,10 @@ from driftloop.codec.scalars import category_text
 from driftloop.contracts.outcome_fields import names_of
 from outcome_ingestion.core.decode.json_rows import ROW_FIELDS, Row
 from outcome_ingestion.core.decode.layout import ARROW_KINDS, Layout
+from outcome_ingestion.core.decode.lists.series import flat
+from outcome_ingestion.core.decode.lists.vectors import vector_column
 from outcome_ingestion.core.decode.timestamps import parse_moments
 from outcome_ingestion.core.decode.values import fit_target
-from outcome_ingestion.core.decode.vectors import vector_column
 from outcome_ingestion.core.refusal import Refusal, invalid
 from outcome_ingestion.core.versions import BAD_VERSION, VERSION
 
@@ -73,6 +74,8 @@ def _targets(values: Sequence[Any], prefix: str, layout: Layout) -> Columns:
 def _column(values: Sequence[Any], kind: str) -> pa.Array:
     if kind == "category":
         values = [v if v is None or type(v) is str else category_text(v) for v in values]
+    if kind == "series":
+        values = [v if v is None else flat(v, "series") for v in values]
     return pa.array(values, ARROW_KINDS[kind])
 
 

@@ -9,7 +9,8 @@ from driftloop.codec.columns import Column, ColumnBatch
 from driftloop.codec.outcomes import ShortText
 from outcome_ingestion.core.decode.layout import Layout
 
-_COLUMNS = {"number": list[float | None] | None, "category": Column | None}
+_SERIES = list[list[float | None] | None]
+_COLUMNS = {"number": list[float | None] | None, "category": Column | None, "series": _SERIES | None}
 
 
 class TypedColumns:
@@ -24,6 +25,8 @@ class TypedColumns:
         target: Any = Column | dict[ShortText, Column] | None
         if layout.single and layout.target[layout.single].kind == "number":
             target = list[float | None] | dict[ShortText, Column] | None
+        elif layout.has_series:
+            target = _SERIES | dict[ShortText, _SERIES] | None
         fields: list[tuple[str, Any] | tuple[str, Any, Any]] = [("features", features)]
         own: Any = Literal[layout.model_id]
         fields += [("model_id", own), ("prediction", target, None), ("label", target, None)]

@@ -2,12 +2,13 @@
 
 from collections.abc import Mapping
 
-from driftloop.codec.outcomes import Scalar
+from driftloop.codec.outcomes import Scalar, Series
 from driftloop.codec.scalars import category_text
 from driftloop.spec.model_spec import TargetField
+from outcome_ingestion.core.decode.lists.series import flat
 from outcome_ingestion.core.refusal import invalid
 
-Fitted = float | str
+Fitted = float | str | list[float | None]
 
 
 def fit(value: object, kind: str, what: str) -> Fitted:
@@ -18,6 +19,8 @@ def fit(value: object, kind: str, what: str) -> Fitted:
     """
     if kind == "number":
         return _number(value, what)
+    if kind == "series":
+        return flat(value, what)
     if isinstance(value, str | int | float):
         return category_text(value)
     raise invalid("WrongType", f"{what} is no scalar")
@@ -38,7 +41,7 @@ def fit_feature(value: object, kind: str, name: str) -> Fitted | None:
 
 
 def fit_target(
-    value: Scalar | Mapping[str, Scalar] | None, target: Mapping[str, TargetField], what: str
+    value: Scalar | Series | Mapping[str, Scalar | Series] | None, target: Mapping[str, TargetField], what: str
 ) -> tuple[Fitted, ...] | None:
     """A prediction or label, one value a target field in the order of the spec; None stays None.
 
@@ -56,7 +59,9 @@ def fit_target(
     return tuple(fit(value[name], field.kind, f"{what} '{name}'") for name, field in target.items())
 
 
-def fit_truths(value: Scalar | Mapping[str, Scalar], target: Mapping[str, TargetField]) -> tuple[Fitted | None, ...]:
+def fit_truths(
+    value: Scalar | Series | Mapping[str, Scalar | Series], target: Mapping[str, TargetField]
+) -> tuple[Fitted | None, ...]:
     """A label, one value a target field; None for a field whose truth is not known yet. One at least is there."""
     if not isinstance(value, Mapping) or not any(value.get(name) is not None for name in target):
         fitted = fit_target(value, target, "label")

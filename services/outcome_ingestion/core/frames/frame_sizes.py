@@ -71,5 +71,7 @@ def row_bytes(columns: list[pa.Array]) -> Ints:
     for column in columns:
         if pa.types.is_string(column.type):
             sizes += pc.fill_null(pc.binary_length(column), 0).to_numpy()
+        if pa.types.is_list(column.type):
+            sizes += _A_NUMBER * pc.fill_null(pc.list_value_length(column), 0).to_numpy()
         sizes += _A_NUMBER
     return sizes

@@ -97,7 +97,7 @@ def end(step: Step, result: TrainingResult) -> bool:
         return False
     state.end_run()
     if result.cost is not None and result.reused_version is None:
-        state.payoff = payoff.measured(state.payoff, result.cost.cpu_seconds)
+        state.keep_books(payoff.measured(state.payoff, result.cost.cpu_seconds))
     step.causes = (*run.lineage, run.run_id)
     if result.status == "succeeded" and result.reused_version in state.versions:
         _reuse(step, result)

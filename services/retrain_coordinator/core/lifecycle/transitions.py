@@ -15,6 +15,7 @@ from retrain_coordinator.core.lifecycle.target import obstacle, opponent
 from retrain_coordinator.core.lifecycle.versions import highest_of, signature
 from retrain_coordinator.core.payoff import rule as payoff
 from retrain_coordinator.core.proof import challenge, probation
+from retrain_coordinator.core.proof.paired_test import PairedTest
 from retrain_coordinator.core.state import AskedToServe, ChallengeEntry, ProbationEntry, VersionEntry
 from retrain_coordinator.core.step import Step
 
@@ -84,6 +85,8 @@ def take_over(
     """A version serves from now on: publish the event, and begin the probation of its predecessor."""
     state, entry = step.state, step.state.versions[version]
     before = state.champion
+    proven = state.challenges.get(version)
+    overlap = 1.0 if proven is None else proven.gain.overlap
     state.drop_challenge(version)
     end_probation(step, f"{version} was promoted")
     _serve(step, version, "promoted")
@@ -98,7 +101,7 @@ def take_over(
         state.move(before, "relieved")
         state.watch(ProbationEntry(
             champion=version, predecessor=before, since=state.applied, since_row=state.labelled_rows,
-            loss_bound=entry.loss_bound,
+            loss_bound=entry.loss_bound, harm=PairedTest(overlap=overlap),
         ))  # fmt: skip
     else:
         _archive(step, before, f"{version} was promoted")

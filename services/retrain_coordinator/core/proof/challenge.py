@@ -20,6 +20,8 @@ from retrain_coordinator.core.proof.paired_test import PairedTest
 from retrain_coordinator.core.proof.segments import harmed_segment
 from retrain_coordinator.core.state import ChallengeEntry
 
+ROWS_A_HORIZON = "rows_a_horizon"
+"""The metric of a forecaster's run by which its proof knows how many forecasts share their truths."""
 Evidence = dict[str, float | str | None]
 
 
@@ -82,6 +84,10 @@ def begin(
     """
     loss_bound = result.loss_bound or 1.0
     entry = unproven(result.version, champion, rule, since, row, loss_bound=loss_bound, unopposed=unopposed)
+    overlap = result.metrics.get(ROWS_A_HORIZON, 1.0)
+    if overlap > 1:
+        gain, harm = (test.model_copy(update={"overlap": overlap}) for test in (entry.gain, entry.harm))
+        entry = entry.model_copy(update={"gain": gain, "harm": harm})
     held_out = result.validation
     if held_out is None or len(held_out.champion_losses) != len(held_out.challenger_losses):
         return entry

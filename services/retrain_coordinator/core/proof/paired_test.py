@@ -23,7 +23,7 @@ from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from retrain_coordinator.core.proof.dependence import CHUNK_ROWS, Dependence
 
@@ -34,6 +34,9 @@ _WEIGHTS = np.array([0.05, 0.12, 0.3, 0.3, 0.1, 0.06, 0.07])
 """Most of the money is on the bets that suit differences of one to five points, where rows are scarce;
 larger ones are proven in a hundred rows by any bet."""
 _LOG_WEIGHTS = np.log(_WEIGHTS)
+_FIRST_HORIZONS = 16.0
+"""Of forecasts, so many horizons of rows count as if each forecast were judged by the truths of all the others made
+within its horizon; then what the rows have shown counts ever more."""
 _DOUBT_ROWS = 40.0
 """Before a stream has shown how its rows hang together it is doubted: `k` is at least 1 + 40 / rows."""
 
@@ -48,6 +51,8 @@ class PairedTest(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     margin: float = 0.0
+    overlap: float = Field(default=1.0, exclude_if=lambda overlap: overlap == 1.0)
+    """Of forecasts, how many are made within one horizon: neighbours share their truths."""
     rows: int = 0
     mean: float = 0.0
     log_wealth: tuple[float, ...] = (0.0,) * len(_BETS)
@@ -147,12 +152,23 @@ class PairedTest(BaseModel):
         known = np.concatenate([[self.dependence.inflation], inflations])
         chunks_since = (len(self.dependence.waiting) + np.arange(rows)) // CHUNK_ROWS
         tempering: Floats = np.maximum(known[chunks_since], 1.0 + _DOUBT_ROWS / numbers)
+        if self.overlap > 1:
+            seen = self.dependence.chunks * CHUNK_ROWS + len(self.dependence.waiting) + np.arange(1, rows + 1)
+            return np.maximum(tempering, self._shared(seen))
         return tempering
+
+    def _shared(self, seen: Floats | NDArray[np.intp]) -> Floats:
+        """Rows that count as one for what forecasts share, until as many were seen as tell how much that is."""
+        share = np.minimum(1.0, _FIRST_HORIZONS * self.overlap / np.maximum(seen, 1))
+        return np.asarray(1.0 + (self.overlap - 1.0) * share, dtype=np.float64)
 
     @property
     def inflation(self) -> float:
         """Rows that count as one."""
-        return self.dependence.inflation
+        if self.overlap == 1:
+            return self.dependence.inflation
+        seen = np.array([self.dependence.chunks * CHUNK_ROWS + len(self.dependence.waiting)])
+        return max(self.dependence.inflation, float(self._shared(seen)[0]))
 
     @property
     def variance(self) -> float:

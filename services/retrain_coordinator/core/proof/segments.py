@@ -27,7 +27,7 @@ def by_segment(
     for name, places in segments.items():
         if name in tests or len(tests) < SEGMENTS_WATCHED:
             champion, challenger = ([found[place] for place in places] for found in losses)
-            test = tests.get(name, PairedTest(margin=tolerance))
+            test = tests.get(name, PairedTest(margin=tolerance, overlap=entry.gain.overlap))
             tests[name] = test.after(differences(challenger, champion, entry.loss_bound))
     return entry.model_copy(update={"segments": tests})
 

@@ -34,6 +34,8 @@ _FEWEST_TO_FIT = 10
 
 def goes_by_attainable(spec: ModelSpec) -> bool:
     """Whether the model's policy asks what is attainable now."""
+    if spec.forecast is not None:
+        return False  # a tree of five hundred rows attains nothing of a series
     triggers = policy_of(spec.policy).triggers
     return triggers.payoff is not None and triggers.attainable
 

@@ -9,7 +9,9 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from driftloop.codec.frames import FEATURE, LABEL, PREDICTION, SEGMENT, SHADOW, Frame
+from driftloop.codec.series import matrix_of
 from driftloop.learners.protocol import Column, Rows
+from driftloop.spec.forecast import feature_steps, label_steps, prediction_steps
 from driftloop.spec.model_spec import ModelSpec
 
 _JUDGED = pa.array(["outcome", "label"])
@@ -51,7 +53,8 @@ def rows_at(frame: Frame, spec: ModelSpec, places: Sequence[int]) -> JudgedRows:
 
 
 def _judged(batch: pa.RecordBatch, spec: ModelSpec) -> JudgedRows:
-    said = {name: column(batch, PREDICTION + name, target.kind) for name, target in spec.target.items()}
+    steps = prediction_steps(spec)
+    said = {name: column(batch, PREDICTION + name, target.kind, steps) for name, target in spec.target.items()}
     segments = {name: column(batch, SEGMENT + name, "category") for name in spec.segments}
     said_by = column(batch, "model_version", "category")
     return JudgedRows(_labelled(batch, spec), said, said_by, segments, _shadows(batch, spec))
@@ -65,7 +68,8 @@ def _shadows(batch: pa.RecordBatch, spec: ModelSpec) -> dict[str, dict[str, Colu
     for version in [name.removeprefix(SHADOW).removesuffix(last) for name in ends]:
         names = {name: f"{SHADOW}{version}.{name}" for name in spec.target}
         if set(names.values()) <= set(batch.schema.names):
-            found[version] = {name: column(batch, names[name], spec.target[name].kind) for name in names}
+            steps = prediction_steps(spec)
+            found[version] = {name: column(batch, names[name], spec.target[name].kind, steps) for name in names}
     return found
 
 
@@ -85,13 +89,26 @@ def labelled_rows(frame: Frame, spec: ModelSpec) -> LabelledRows:
 
 
 def _labelled(batch: pa.RecordBatch, spec: ModelSpec) -> Rows:
-    features = {name: column(batch, FEATURE + name, feature.kind) for name, feature in spec.features.items()}
-    labels = {name: column(batch, LABEL + name, target.kind) for name, target in spec.target.items()}
-    return Rows(features, labels)
+    features = {
+        name: column(batch, FEATURE + name, feature.kind, feature_steps(spec, name))
+        for name, feature in spec.features.items()
+    }
+    labels = {name: column(batch, LABEL + name, target.kind, label_steps(spec)) for name, target in spec.target.items()}
+    return Rows(features, labels, at=None if spec.forecast is None else _milliseconds(batch.column("predicted_at")))
 
 
-def column(batch: pa.RecordBatch, name: str, kind: str) -> Column:
-    """A column of a frame: float64 with NaN, or text with None; all missing where the frame lacks it."""
+def _milliseconds(column: pa.Array) -> NDArray[np.int64]:
+    return np.asarray(pc.cast(column, pa.int64()).to_numpy(zero_copy_only=False), dtype=np.int64) // 1000
+
+
+def column(batch: pa.RecordBatch, name: str, kind: str, steps: int = 0) -> Column:
+    """A column of a frame: float64 with NaN, or text with None; all missing where the frame lacks it.
+
+    A series is rows × `steps`.
+    """
+    if kind == "series":
+        there = name in batch.schema.names and pa.types.is_list(batch.schema.field(name).type)
+        return matrix_of(batch.column(name), steps) if there else np.full((batch.num_rows, steps), np.nan)
     if name not in batch.schema.names:
         empty = np.full(batch.num_rows, np.nan) if kind == "number" else np.full(batch.num_rows, None, dtype=object)
         return np.asarray(empty)

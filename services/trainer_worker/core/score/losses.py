@@ -118,10 +118,10 @@ def _said(predictions: Predictions, name: str, target: TargetField) -> Column:
     if column is None:
         learnt = ", ".join(map(repr, predictions.fields)) or "nothing"
         raise UnscorableRowsError(f"it was learnt for another target: it predicts {learnt}, the spec asks for {name!r}")
-    if (target.kind == "number") == (column.dtype.kind in "OUS"):
-        other = "categories" if target.kind == "number" else "numbers"
+    if (target.kind != "category") == (column.dtype.kind in "OUS"):
+        other = "categories" if target.kind != "category" else "numbers"
         raise UnscorableRowsError(f"it was learnt for another target: of {name!r} it predicts {other}")
-    if target.kind == "number" and not np.isfinite(column.astype(np.float64)).all():
+    if target.kind != "category" and not np.isfinite(column.astype(np.float64)).all():
         raise UnscorableRowsError(f"it predicts values of {name!r} that are not numbers")
     return column
 

@@ -36,4 +36,5 @@ def missing(column: Column) -> NDArray[np.bool_]:
     """Where a column has no value."""
     if column.dtype == object:
         return np.array([value is None for value in column], dtype=np.bool_)
-    return np.asarray(np.isnan(column), dtype=np.bool_)
+    empty = np.isnan(column)
+    return np.asarray(empty.all(axis=1) if empty.ndim == 2 else empty, dtype=np.bool_)

@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 from driftloop.contracts.training_results import Validation
 from driftloop.learners.protocol import Checkpoint, Column, Learner, Model, Predictions, Resumable, Rows, Step
 from driftloop.spec.model_spec import ModelSpec, TargetField
+from driftloop.statistics.forecasts import forecast_metrics, rows_a_horizon
 from driftloop.statistics.losses import row_losses
-from trainer_worker.core.train.split import Split
+from trainer_worker.core.train.split import Split, apart
 
 Floats = NDArray[np.float64]
 LOSS_DIGITS = 6
@@ -70,7 +71,8 @@ def fit_and_validate(
     """
     held_out = rows.take(split.held_out)
     _keep_at(learner, checkpoint, "proof")
-    model = _fit(learner, rows.take(split.training), base, seed, progress)
+    horizon_ms = 0 if spec.forecast is None else spec.forecast.horizon_ms
+    model = _fit(learner, rows.take(split.training), base, seed=seed, progress=progress, horizon_ms=horizon_ms)
     said = model.predict(held_out)
     verdict = judged(spec, rows, split, said, champion)
     if spec.training.refit:
@@ -78,6 +80,9 @@ def fit_and_validate(
         model = learner.fit(rows.take(split.everything), None, warm_start=base, seed=seed, progress=progress)
         _losses(spec, model.predict(held_out), held_out)
     metrics = verdict.metrics | {"training_rows": float(len(split.training))}
+    if spec.forecast is not None and rows.at is not None:
+        metrics["rows_a_horizon"] = float(rows_a_horizon(spec.forecast, rows.at))
+        metrics["unknown_entity_rows"] = float(_of_unknown_entities(spec, rows, split))
     return Fitted(model, verdict.validation, verdict.losses, verdict.loss_bound, metrics, said)
 
 
@@ -116,13 +121,22 @@ def _keep_at(learner: Learner, checkpoint: Callable[[str], Checkpoint] | None, p
         learner.keep_at(checkpoint(phase))
 
 
-def _fit(learner: Learner, rows: Rows, base: Model | None, seed: int, progress: Callable[[Step], None]) -> Model:
+def _fit(
+    learner: Learner,
+    rows: Rows,
+    base: Model | None,
+    *,
+    seed: int,
+    progress: Callable[[Step], None],
+    horizon_ms: int,
+) -> Model:
     stop = round(len(rows) * _EARLY_STOP_SHARE) if getattr(learner, "stops_early", False) else 0
     if stop < 2:
         return learner.fit(rows, None, warm_start=base, seed=seed, progress=progress)
     cut = len(rows) - stop
     watched = rows.take(slice(cut, len(rows)))
-    return learner.fit(rows.take(slice(0, cut)), watched, warm_start=base, seed=seed, progress=progress)
+    before = apart(rows.at, np.arange(cut), np.arange(cut, len(rows)), horizon_ms)
+    return learner.fit(rows.take(before), watched, warm_start=base, seed=seed, progress=progress)
 
 
 def model_losses(spec: ModelSpec, model: Model, rows: Rows) -> Floats:
@@ -162,11 +176,24 @@ def _metrics(
             break
         if field.kind == "category":
             metrics[f"accuracy.{name}"] = _rounded(np.mean(said.fields[name] == held_out.labels[name]))
+        elif spec.forecast is not None:
+            told = forecast_metrics(spec.forecast, said.fields[name], held_out.labels[name])
+            metrics |= {f"{figure}.{name}": _rounded(value) for figure, value in told.items()}
         else:
             wrong = said.fields[name].astype(np.float64) - held_out.labels[name].astype(np.float64)
             metrics[f"mae.{name}"] = _rounded(np.abs(wrong).mean())
             metrics[f"mse.{name}"] = _rounded((wrong**2).mean())
     return metrics
+
+
+def _of_unknown_entities(spec: ModelSpec, rows: Rows, split: Split) -> int:
+    """Held-out rows of an entity that the training rows do not have."""
+    entity = spec.forecast.entity if spec.forecast is not None else None
+    if entity is None:
+        return 0
+    column = rows.features[entity]
+    known = {*column[split.training].tolist()}
+    return sum(one not in known for one in column[split.held_out].tolist())
 
 
 def _rounded(value: float | np.floating) -> float:

@@ -27,7 +27,13 @@ class Split:
 
 
 def split_rows(
-    rule: DataRule, pseudo: NDArray[np.bool_], unseen: int | None = None, *, pseudo_share: float = PSEUDO_SHARE
+    rule: DataRule,
+    pseudo: NDArray[np.bool_],
+    unseen: int | None = None,
+    *,
+    pseudo_share: float = PSEUDO_SHARE,
+    at: NDArray[np.int64] | None = None,
+    horizon_ms: int = 0,
 ) -> Split:
     """Split `len(pseudo)` rows by `rule`; raises ValueError, with a sentence, where they are too few.
 
@@ -39,6 +45,9 @@ def split_rows(
     `unseen` is how many of the rows came after all that the champion learnt from. Only those tell
     the two apart, and to hold out more would set a model that lacks the newest rows against one
     that has them: where the stream drifts, it would lose for that alone.
+
+    Of forecasts that reach `horizon_ms`, made `at`, those whose truth the held-out ones share are left out of
+    training: the split is by origin, with a gap of one horizon.
     """
     chosen = _cap_pseudo(mixed_rows(rule, len(pseudo)), pseudo, pseudo_share)
     if len(chosen) < rule.minimum_rows:
@@ -47,7 +56,21 @@ def split_rows(
     if unseen is not None:
         wanted = min(wanted, max(HELD_OUT_BESIDE_A_CHAMPION, unseen // 2))
     tail = chosen[-wanted:]
-    return Split(chosen[:-wanted], tail[~pseudo[tail]], chosen)
+    training = apart(at, chosen[:-wanted], tail, horizon_ms)
+    if not len(training):
+        raise ValueError("no forecast was made a whole horizon before those that are held out: more rows are needed")
+    return Split(training, tail[~pseudo[tail]], chosen)
+
+
+def apart(at: NDArray[np.int64] | None, earlier: Indices, later: Indices, horizon_ms: int) -> Indices:
+    """Those of the `earlier` rows whose forecasts end before the first of the `later` ones is made.
+
+    >>> apart(np.array([0, 10, 20, 30]), np.arange(3), np.array([3]), 15).tolist()
+    [0, 1]
+    """
+    if at is None or not horizon_ms or not len(later):
+        return earlier
+    return np.asarray(earlier[at[earlier] + horizon_ms <= at[later].min()], dtype=np.intp)
 
 
 def _held_out(rule: DataRule, there: int) -> int:

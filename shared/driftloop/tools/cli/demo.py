@@ -12,7 +12,9 @@ from driftloop.tools.cli.connection import DEFAULT_HOME, BootstrapServers
 
 
 def demo(
-    scenario: Annotated[str, typer.Option(help="The world: plant, agents, feedback or documents.")] = "plant",
+    scenario: Annotated[
+        str, typer.Option(help="The world: plant, agents, feedback, documents or server-metrics.")
+    ] = "plant",
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the result here.")] = None,
     home: Annotated[Path, typer.Option(help="The folder of driftloop; the demo gets demo/ in it.")] = DEFAULT_HOME,
     bootstrap_servers: BootstrapServers = None,

@@ -39,9 +39,29 @@ def stream_losses(
 
     `labels` are those of the whole recording, `served` and `frozen` those of the streamed rows.
     """
+    if spec.forecast is not None:
+        return _of_forecasts(spec, labels, first, served, frozen)
     truth = {name: column[first:] for name, column in labels.items()}
     last = {name: column[first - 1 : -1] for name, column in labels.items()}
     constant = {name: constant_answer(column) for name, column in truth.items()}
+    return StreamLosses(*(row_losses(spec.target, said, truth) for said in (served, last, frozen, constant)))
+
+
+def _of_forecasts(
+    spec: ModelSpec,
+    labels: Mapping[str, Column],
+    first: int,
+    served: Mapping[str, Column],
+    frozen: Mapping[str, Column],
+) -> StreamLosses:
+    """The same of forecasts: the cheap ones say one value for all steps and quantiles."""
+    assert spec.forecast is not None
+    wide = spec.forecast.values_a_step
+    truth = {name: column[first:] for name, column in labels.items()}
+    last = {
+        name: np.repeat(column[first - 1 : -1, -1:], column.shape[1] * wide, axis=1) for name, column in labels.items()
+    }
+    constant = {name: np.repeat(constant_answer(column), wide, axis=1) for name, column in truth.items()}
     return StreamLosses(*(row_losses(spec.target, said, truth) for said in (served, last, frozen, constant)))
 
 

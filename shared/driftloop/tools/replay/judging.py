@@ -86,7 +86,7 @@ def constant_answer(truth: Column) -> Column:
     ['a', 'a', 'a']
     """
     if truth.dtype == np.float64:
-        return np.full(len(truth), np.nanmedian(truth))
+        return np.full(truth.shape, np.nanmedian(truth))
     classes, counts = np.unique(truth.astype(str), return_counts=True)
     return np.full(len(truth), str(classes[np.argmax(counts)]), dtype=object)
 

@@ -134,6 +134,8 @@ class Player:
 
     def _tell(self, rows: slice, answer: Answers, settle: Callable[[], None]) -> None:
         delay = self._pace.label_delay_rows
+        if self._recording.readings:
+            self._wire.control(MODEL_COMMANDS, _readings(self._recording, rows.start))
         self._publish(rows, labelled=delay == 0, answer=answer)
         self._wire.flush()
         settle()
@@ -179,7 +181,7 @@ class Player:
         if not tried.any():
             return Answers(said, [champion.version] * count)
         theirs = self._predict(challenger, rows)
-        fields = {name: np.where(tried, theirs.fields[name], column) for name, column in said.fields.items()}
+        fields = {name: _chosen(tried, theirs.fields[name], column) for name, column in said.fields.items()}
         sure = None
         if said.confidence is not None and theirs.confidence is not None:
             sure = np.where(tried, theirs.confidence, said.confidence)
@@ -187,7 +189,7 @@ class Player:
         return Answers(Predictions(fields, sure), versions)
 
     def _predict(self, champion: Champion, rows: slice) -> Predictions:
-        return champion.predict(self._recording.features_of(rows))
+        return champion.predict(self._recording.features_of(rows), self._recording.at_of(rows))
 
     def _loss(self, said: Predictions, rows: slice) -> float:
         return float(np.nanmean(row_losses(self._recording.spec.target, said.fields, self._recording.labels_of(rows))))
@@ -209,6 +211,23 @@ def _first_training(recording: Recording) -> ModelCommand:
         reason=f"the first version, from the first {recording.train_rows} rows",
         requested_by="replay",
     )
+
+
+def _readings(recording: Recording, row: int) -> ModelCommand:
+    return ModelCommand(
+        message_id=derive_id("readings", recording.spec.model_id, row),
+        model_id=recording.spec.model_id,
+        occurred_at=recording.time.at(row),
+        command="report",
+        readings={name: float(column[row]) for name, column in recording.readings.items()},
+        reason="the host's figures in the recording",
+        requested_by="replay",
+    )
+
+
+def _chosen(which: NDArray[np.bool_], these: Column, others: Column) -> Column:
+    """A row of `these` where `which` says so, of `others` elsewhere: of a forecast all its steps."""
+    return np.where(which.reshape(-1, *[1] * (others.ndim - 1)), these, others)
 
 
 def _joined(parts: list[Predictions]) -> dict[str, Column]:

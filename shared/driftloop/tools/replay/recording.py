@@ -7,7 +7,9 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from driftloop.contracts.message import Truth
 from driftloop.errors import UserError
 from driftloop.learners.entry_points import make_learner
 from driftloop.learners.protocol import Column, Predictions
@@ -40,6 +42,8 @@ class Recording:
     `features` are what a producer would send; `labels` has a column a target field; `also` has other columns of
     a frame (`latency_ms`, `status`, `segment.NAME`). `history` says how they were read, where they come from a
     file. In a world that acts on what its model says, `act` may change the columns of a block that is still to come.
+    `readings` are figures of the host by row (`cpu_percent`): the newest are told with every block. Labels come
+    `label_delay_rows` later, unless the replay is asked for another delay.
     """
 
     spec: ModelSpec
@@ -51,6 +55,8 @@ class Recording:
     history: History | None = None
     also: Mapping[str, Column] = field(default_factory=dict)
     act: Act = watch_only
+    readings: Mapping[str, Column] = field(default_factory=dict)
+    label_delay_rows: int = 0
 
     def __len__(self) -> int:
         return len(next(iter(self.labels.values())))
@@ -81,15 +87,27 @@ class Recording:
         """The other columns of some rows."""
         return {name: column[rows] for name, column in self.also.items()}
 
-    def label_of(self, row: int) -> dict[str, float | str]:
+    def label_of(self, row: int) -> dict[str, Truth]:
         """The label of one row, by target field."""
         values = ((name, column[row]) for name, column in self.labels.items())
-        return {name: value if isinstance(value, str) else float(value) for name, value in values}
+        return {name: value if isinstance(value, str) else _number_or_series(value) for name, value in values}
+
+    def at_of(self, rows: slice) -> NDArray[np.int64] | None:
+        """When some rows are predicted, in milliseconds since 1970; None where it is no input."""
+        if self.spec.forecast is None:
+            return None
+        return self.time.microseconds(np.arange(rows.start, rows.stop, dtype=np.int64)) // 1000
 
     def blocks(self) -> list[slice]:
         """The streamed rows, `block_rows` at a time."""
         size, end = self.block_rows, len(self)
         return [slice(first, min(first + size, end)) for first in range(self.train_rows, end, size)]
+
+
+def _number_or_series(value: Any) -> Truth:
+    if np.ndim(value) == 0:
+        return float(value)
+    return [None if np.isnan(step) else step for step in value.tolist()]
 
 
 def open_recording(options: ReplayOptions) -> Recording:

@@ -69,7 +69,8 @@ def replay(
     started = time.monotonic()
     with replay_loop(home, bootstrap_servers, audience.stage, recording.spec.learner.name) as loop:
         on_ready(loop)
-        pace = Pace(options.pace, options.rows_per_second(), options.label_delay_rows)
+        delay = options.label_delay_rows or recording.label_delay_rows
+        pace = Pace(options.pace, options.rows_per_second(), delay)
         canary = recording.spec.challenge.mode == "canary"
         with KafkaWire(recording.spec.model_id, loop.kafka, loop.check, audience.message, canary=canary) as wire:
             played = Player(recording, wire, pace, audience).play()

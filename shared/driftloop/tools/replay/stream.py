@@ -9,6 +9,8 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from driftloop.codec.frames import FEATURE, LABEL, PREDICTION, ROW_COLUMNS
+from driftloop.codec.series import column_of
+from driftloop.contracts.message import Truth
 from driftloop.contracts.prediction_labels import PredictionLabel
 from driftloop.learners.protocol import Column
 
@@ -101,9 +103,7 @@ def outcome_batch(
     return pa.RecordBatch.from_pydict(columns).replace_schema_metadata({"model_id": model_id})
 
 
-def label_message(
-    model_id: str, time: EventTime, row: int, label: Mapping[str, float | str], delay: int
-) -> PredictionLabel:
+def label_message(model_id: str, time: EventTime, row: int, label: Mapping[str, Truth], delay: int) -> PredictionLabel:
     """The truth about a row that became known `delay` rows later."""
     return PredictionLabel(
         prediction_id=row_id(row), model_id=model_id, label=dict(label), labelled_at=time.at(row + delay)
@@ -111,4 +111,6 @@ def label_message(
 
 
 def _array(column: Column) -> pa.Array:
+    if column.ndim == 2:
+        return column_of(column)
     return pa.array(column, type=pa.float64() if column.dtype == np.float64 else pa.string(), from_pandas=True)

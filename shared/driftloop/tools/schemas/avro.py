@@ -16,6 +16,8 @@ from pydantic import AwareDatetime, BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import to_jsonable_python
 
+from driftloop.contracts.message import Series
+
 NAMESPACE = "driftloop"
 JSON_TEXT = {"type": "string", "logicalType": "json"}
 """A value of any shape, as JSON text."""
@@ -75,7 +77,7 @@ def _generic(annotation: Any, origin: Any, arguments: tuple[Any, ...], seen: set
     if origin is Annotated:
         return _type(arguments[0], seen)
     if origin in (Union, UnionType):
-        return _union([_type(argument, seen) for argument in arguments])
+        return _union([_type(argument, seen) for argument in arguments if argument != Series])
     if origin is Literal and all(isinstance(choice, str) for choice in arguments):
         return "string"
     if origin is dict:

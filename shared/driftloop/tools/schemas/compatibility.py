@@ -108,7 +108,27 @@ class _Comparison:
 
 def _takes(now: Any, was: Any) -> bool:
     """Whether a keyword's value takes at least what its old one took."""
-    return bool(now == was) or (isinstance(was, str) and _WIDER.get(was) == now)
+    if now == was or (isinstance(was, str) and _WIDER.get(was) == now):
+        return True
+    if isinstance(now, list) and isinstance(was, list):
+        return all(any(_rule_takes(rule, other) for other in was) for rule in now)
+    return False
+
+
+def _rule_takes(now: Any, was: Any) -> bool:
+    """Whether a condition of `allOf` asks for no more than another did: in fewer cases, or for less.
+
+    >>> was = {"if": {"enum": ["a", "b"]}, "then": {"const": 1}}
+    >>> _rule_takes({"if": {"const": "a"}, "then": {"enum": [1, 2]}}, was), _rule_takes({**was, "if": {}}, was)
+    (True, False)
+    """
+    if not (isinstance(now, dict) and isinstance(was, dict)) or now == was:
+        return bool(now == was)
+    chosen, choices = (one.get("enum", [one["const"]] if "const" in one else None) for one in (now, was))
+    if chosen is not None and choices is not None:
+        return set(choices) <= set(chosen)
+    same = now.keys() == was.keys()
+    return same and all(_rule_takes(*((was[k], now[k]) if k == "if" else (now[k], was[k]))) for k in now)
 
 
 def _is_open(schema: Schema) -> bool:

@@ -8,12 +8,14 @@ from driftloop.tools.simulation.demo import PlantScenario
 from driftloop.tools.simulation.document_reading import DocumentsScenario
 from driftloop.tools.simulation.feedback import FeedbackScenario
 from driftloop.tools.simulation.scenario import Scenario
+from driftloop.tools.simulation.server_metrics import ServerMetricsScenario
 
 SCENARIOS: Mapping[str, Callable[[], Scenario]] = {
     "plant": PlantScenario,
     "agents": AgentsScenario,
     "feedback": FeedbackScenario,
     "documents": DocumentsScenario,
+    "server-metrics": ServerMetricsScenario,
 }
 
 
