@@ -5,7 +5,9 @@ import pytest
 
 from driftloop.errors import UserError
 from driftloop.learners.protocol import Predictions
+from driftloop.spec.policy import policy_of
 from driftloop.tools.replay.stream import outcome_batch
+from driftloop.tools.simulation import document_reading
 from driftloop.tools.simulation.agents import AGENTS, ROWS, SLUMP, TRAIN_ROWS, Agents
 from driftloop.tools.simulation.feedback import CHANGE, FeedbackScenario, wishes
 from driftloop.tools.simulation.scenario import Claim
@@ -81,3 +83,12 @@ def test_the_wishes_of_one_half_change_and_those_of_the_other_do_not():
 def test_a_claim_says_what_was_wanted_and_what_was_seen():
     assert Claim.between(0.6, 0.7, 0.65).as_json() == {"wanted": "0.6 to 0.7", "seen": 0.65, "holds": True}
     assert not Claim.at_most(0.2, 0.3).holds
+
+
+def test_the_first_run_of_the_documents_has_labels_of_new_suppliers_to_learn_from():
+    spec = document_reading.documents_spec()
+    first_run = document_reading.TRAIN_ROWS + policy_of(spec.policy).safeguards.minimum_new_rows
+    assert first_run - document_reading.CHANGE >= spec.detection.window_rows
+    assert spec.training.refit
+    ends = first_run + spec.challenge.look_rows / spec.challenge.traffic_share
+    assert document_reading.ROWS - ends >= 2 * document_reading.BLOCK_ROWS, "rows are left for the roll-back"

@@ -122,8 +122,8 @@ class _Fit:
         if kept is not None:
             best, least, waited, done = restored(kept, self._network, self._optimizer, self._order)
         for epoch in range(done + 1, epochs + 1):
-            if waited >= self._parameters.patience:
-                break
+            if check is not None and waited >= self._parameters.patience:
+                break  # the loss of the learnt rows alone says nothing of when to stop: it only wavers
             training = self._epoch(data)
             watched = training if check is None else self._evaluate(check)
             if not np.isfinite(training) or not np.isfinite(watched):
