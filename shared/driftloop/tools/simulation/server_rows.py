@@ -55,9 +55,8 @@ def servers_spec() -> ModelSpec:
     """The spec of the forecaster: the source's policy as it is, but for how old a host's reading may be.
 
     What is watched beside the losses is how far the load is over yesterday's: the load itself is another one at every
-    hour, and windows of a few hours would differ for that alone. A window is a whole day: hours of it differ from
-    the day. Readings come with the blocks of the recording here, every two hours of event time; the preset wants
-    them within 15 minutes.
+    hour, and windows of a few hours would differ for that alone. Readings come with the blocks of the recording here,
+    every two hours of event time; the preset wants them within 15 minutes.
     """
     quiet = [
         {"reading": "cpu_percent", "below": 60, "maximum_age_seconds": 4 * 3600},
@@ -86,7 +85,7 @@ def servers_spec() -> ModelSpec:
             },
             "clock": "event",
             "label_delay": {"expected_seconds": HORIZON * STEP_SECONDS},
-            "detection": {"window_rows": 360, "minimum_rows": 360},
+            "detection": {"window_rows": 360, "minimum_rows": 180},
             "learner": {"name": "tft", "parameters": {"learning_rate": 0.01}},
             "training": {"maximum_rows": 480, "minimum_rows": 200, "refit": False},
             "policy": {"preset": "metrics-forecast", "safeguards": {"quiet": quiet}},
