@@ -1,19 +1,9 @@
 """Entries of earlier layouts are taken up: an upgrade forgets neither versions nor proofs nor waits."""
 
 import pytest
-from tests.unit.retrain_coordinator.golden_states import inputs, read_snapshots, run
-
-from driftloop.contracts import topics
-from retrain_coordinator.core.processor import Coordinator
+from tests.unit.retrain_coordinator.golden_states import LOGS, coordinator, inputs, read_snapshots, run
 
 LAYOUTS = (1,)
-LOGS = ("default", "segments", "signals")
-
-
-def coordinator(specs):
-    core = Coordinator()
-    core.take_table(topics.MODEL_SPECS, specs)
-    return core
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
