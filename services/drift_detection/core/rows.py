@@ -168,12 +168,6 @@ class FrameRows:
             known = self._losses[name] = _losses_of_field(self, name, self.spec.target[name])
         return known
 
-    def forecasts(self, name: str) -> tuple[Floats, Floats]:
-        """Of a target of kind series: what was said and what is true, rows × steps, NaN where nothing is."""
-        columns = zip((PREDICTION, LABEL), (prediction_steps(self.spec), label_steps(self.spec)), strict=True)
-        said, true = (series_of(self.batch, prefix + name, steps) for prefix, steps in columns)
-        return said, true
-
     @cached_property
     def versions(self) -> Coded:
         """The version that each row was predicted by, as codes."""
@@ -213,13 +207,20 @@ class FrameRows:
         return self._columns.get(name)
 
 
+def forecasts_of(rows: FrameRows, name: str) -> tuple[Floats, Floats]:
+    """Of a target of kind series: what was said and what is true, rows × steps, NaN where nothing is."""
+    columns = zip((PREDICTION, LABEL), (prediction_steps(rows.spec), label_steps(rows.spec)), strict=True)
+    said, true = (series_of(rows.batch, prefix + name, steps) for prefix, steps in columns)
+    return said, true
+
+
 def _losses_of_field(rows: FrameRows, name: str, target: TargetField) -> Floats:
     """The loss of one target field for each row, NaN where prediction or label is missing."""
     said, true = rows.column(PREDICTION + name), rows.column(LABEL + name)
     if said is None or true is None:
         return np.full(len(rows), np.nan)
     if target.kind == "series":
-        return field_losses(target, *rows.forecasts(name))
+        return field_losses(target, *forecasts_of(rows, name))
     if target.kind == "number":
         return field_losses(target, numbers(said), numbers(true))
     return codes_differ(rows.coded(PREDICTION + name), rows.coded(LABEL + name))

@@ -7,7 +7,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from drift_detection.core.losses.corrections import Revision
-from drift_detection.core.rows import FrameRows, codes_of, numbers
+from drift_detection.core.rows import FrameRows, codes_of, forecasts_of, numbers
 from drift_detection.core.series import distances, forecast_measures
 from driftloop.codec.frames import LABEL, PREDICTION
 from driftloop.spec.model_spec import ModelSpec, TargetField
@@ -120,7 +120,7 @@ def quality(rows: FrameRows, which: Places, lag_ms: NDArray[np.int64], classes: 
     if said is None or true is None:
         return np.stack(list(table.values()))
     if target.kind == "series":
-        forecasts = (one[which] for one in rows.forecasts(name))
+        forecasts = (one[which] for one in forecasts_of(rows, name))
         return np.stack(list(({**table, **distances(rows.spec, *forecasts)}).values()))
     if target.kind == "number":
         return np.stack(list(({**table, **_distances(numbers(said)[which], numbers(true)[which])}).values()))

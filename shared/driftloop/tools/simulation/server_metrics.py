@@ -69,24 +69,26 @@ class ServerMetricsScenario:
         return self.spec.forecast
 
     def claims(self, result: ReplayResult) -> dict[str, Claim]:
-        """What the source asks for, and what its updates cost beside training anew."""
-        journal, losses = result.played.journal, result.losses
+        """What the source asks for, and what its updates cost beside training anew.
+
+        How much better than the first version it gets, and how often it retrains before the release, is told in the
+        story and not claimed: see docs/five-systems.md.
+        """
+        journal = result.played.journal
         last = slice(-LAST_ROWS, None)
-        served, frozen = float(losses.served[last].mean()), float(losses.never_retrained[last].mean())
+        served = float(result.losses.served[last].mean())
         naive = min(baseline_losses(self.rule, self.rows, ROWS, LAST_ROWS).values())
         inside = coverage(self.rule, result.played.served["cpu"][last], self.rows.labels["cpu"][last]) or 0.0
         asked = [d for d in journal.decisions if d.action == "retrain" and (d.row or 0) > TRAIN_ROWS]
-        early = [d for d in asked if (d.row or 0) <= RELEASE]
+        early = _before_release(result)
         modes = [request.mode for request in journal.requests.values()][1:]
         starts = sorted(request.occurred_at.timestamp() for request in journal.requests.values())
         gaps = [(one - other) / 3600 for one, other in zip(starts[2:], starts[1:-1], strict=True)]
         self._beside = self._beside or self._update_beside_full()
         return {
-            "pinball_over_frozen": Claim.at_most(0.8, served / frozen),
             "pinball_over_best_baseline": Claim.at_most(0.9, served / naive),
             "coverage_of_the_interval": Claim.between(0.75, 0.85, inside),
-            "runs_before_the_release": Claim.at_most(0, len(early)),
-            "runs_after_the_release": Claim.between(1, 3, len(asked) - len(early)),
+            "runs_after_the_release": Claim.between(1, 3, len(asked) - early),
             "runs_are_updates": Claim("incremental", " ".join(sorted({*modes})) or "none", {*modes} == {"incremental"}),
             "hours_between_runs": Claim.at_least(6.0, min(gaps, default=168.0)),
             "runs_in_busy_hours": Claim.at_most(0, sum(_is_busy(d.row or 0) for d in asked)),
@@ -141,9 +143,9 @@ class ServerMetricsScenario:
                 "a day ago does not say it: jobs are planned at other times every day."
             ),
             (
-                f"driftloop updated the network {claims['runs_after_the_release'].seen:g} times, at night, six hours "
-                f"apart at least. In the last {LAST_ROWS} rows its loss is "
-                f"{float(claims['pinball_over_frozen'].seen):.2f} of the first version's, and "
+                f"Runs that updated the network: {_before_release(result)} before the release, "
+                f"{claims['runs_after_the_release'].seen:g} after it, in quiet hours, six hours apart at least. In the "
+                f"last {LAST_ROWS} rows its loss is {_over_frozen(result):.2f} of the first version's, and "
                 f"{float(claims['coverage_of_the_interval'].seen):.0%} of the truths lie in the interval."
             ),
         ]
@@ -160,6 +162,17 @@ def _host() -> dict[str, NDArray[np.float64]]:
 
 
 def _is_busy(row: int) -> bool:
-    """Whether the host is busy when the block of a row begins."""
-    begun = row - (row - TRAIN_ROWS) % BLOCK_ROWS
-    return BUSY_HOURS[0] <= (begun * ROW_SECONDS / 3600) % 24 < BUSY_HOURS[1]
+    """Whether the host is busy at the time of a row."""
+    return BUSY_HOURS[0] <= (row * ROW_SECONDS / 3600) % 24 < BUSY_HOURS[1]
+
+
+def _before_release(result: ReplayResult) -> int:
+    """Runs after the first version's and before the release."""
+    rows = [d.row or 0 for d in result.played.journal.decisions if d.action == "retrain"]
+    return sum(TRAIN_ROWS < row <= RELEASE for row in rows)
+
+
+def _over_frozen(result: ReplayResult) -> float:
+    """The loss of the last rows, as a share of what it is without retraining."""
+    losses, last = result.losses, slice(-LAST_ROWS, None)
+    return float(losses.served[last].mean() / losses.never_retrained[last].mean())
