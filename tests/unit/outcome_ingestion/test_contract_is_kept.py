@@ -64,6 +64,14 @@ def test_the_row_classes_have_the_fields_of_the_contracts():
         assert required == {name for name, f in contract.model_fields.items() if f.is_required()}
 
 
+def holds_a_list(row: dict) -> bool:
+    """Whether it has a value that only models of another kind may have: those of a forecast, or of a vector."""
+    values = [row.get(name) for name in ("features", "prediction", "label")]
+    return any(
+        isinstance(one, list) for value in values for one in (value.values() if isinstance(value, dict) else [value])
+    )
+
+
 @given(outcomes())
 def test_ingestion_takes_exactly_the_rows_that_the_contract_takes(fresh_bench, row):
     bench, make = fresh_bench()
@@ -71,6 +79,7 @@ def test_ingestion_takes_exactly_the_rows_that_the_contract_takes(fresh_bench, r
         contract = PredictionOutcome.model_validate_json(json.dumps(row))
     except ValidationError:
         contract = None
+    contract = None if holds_a_list(row) else contract
     bench.feed([make.outcome(row)])
     assert (contract is not None) == (bench.dead == []), (row, bench.dead)
     if contract is None:

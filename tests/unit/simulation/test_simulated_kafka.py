@@ -45,6 +45,7 @@ def test_a_mutant_is_found_by_the_seed_of_the_docs(name):
         assert play(MUTANTS[name].plan(seed), MUTANTS[name].case).failures == []
 
 
+@pytest.mark.slow
 def test_a_plan_that_fails_is_made_smaller_and_fails_still():
     mutant = MUTANTS["restored too short"]
     whole = mutant.plan(found_by()[mutant.says])
