@@ -18,7 +18,7 @@ pytestmark = pytest.mark.skipif(PROMTOOL is None, reason="promtool is missing: i
     [
         ("check", "config", "prometheus.yml"),
         ("check", "rules", "rules.yml"),
-        ("test", "rules", "rules_test.yml"),
+        pytest.param(("test", "rules", "rules_test.yml"), marks=pytest.mark.slow),  # twenty seconds of promtool
         ("test", "rules", "rules_of_weeks_test.yml"),
         ("test", "rules", "rules_of_days_test.yml"),
     ],
