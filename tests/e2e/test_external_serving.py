@@ -17,12 +17,12 @@ from driftloop.contracts.model_events import ModelEvent
 from driftloop.contracts.topics import DRIFT_SIGNALS, MODEL_EVENTS
 from driftloop.kafka.clients.tail import Tail
 from driftloop.learners.protocol import Rows
-from driftloop.registry.declaring import publish_spec
 from driftloop.serving import OutcomePublisher
 from driftloop.spec.model_spec import ModelSpec
 from driftloop.tools.cli.main import app
 from driftloop.tools.local.home import Home
 from driftloop.tools.local.loop import local_loop
+from driftloop.tools.registry.declaring import publish_spec
 
 pytestmark = [pytest.mark.broker, pytest.mark.slow]
 

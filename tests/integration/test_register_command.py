@@ -19,9 +19,9 @@ from driftloop.contracts.topics import MODEL_COMMANDS, MODEL_PROFILES
 from driftloop.errors import UserError
 from driftloop.kafka.admin.topics import apply_topics
 from driftloop.kafka.clients.tail import Tail
-from driftloop.registry.declaring import publish_spec
 from driftloop.spec.model_spec import Feature, ModelSpec, TargetField
 from driftloop.tools.cli.versions import app
+from driftloop.tools.registry.declaring import publish_spec
 
 pytestmark = pytest.mark.broker
 

@@ -18,7 +18,7 @@ from drift_detection.core.monitors.combined import CombinedAlarm, CombinedLatch
 from drift_detection.core.monitors.monitor import ModelMonitor
 from drift_detection.core.monitors.monitor_set import MonitorSet
 from drift_detection.core.row_index import RowIndex, Step
-from drift_detection.core.rows import FrameRows
+from drift_detection.core.rows import FrameRows, feedback_rows
 from driftloop.spec.model_spec import ModelSpec
 from driftloop.spec.policy import policy_of
 
@@ -112,14 +112,14 @@ class WatchedModel:
 
         self.trail.begin(first, names)
         self.labelled_rows += len(labelled)
-        self.feedback_rows += rows.feedback
+        self.feedback_rows += feedback_rows(rows.batch)
         latest = max(int(rows.predicted_at.max()), int(rows.labelled_at.max()))
         self.watermark = max(self.watermark, latest)
 
     def _step(self, rows: FrameRows, row: int) -> Step:
         """A row as it is named in a signal on columns: by its number among the labelled rows up to it."""
         number = self._first_of_frame + max(int(rows.labelled[: row + 1].sum()) - 1, 0)
-        return Step(number, rows.prediction_id(row), int(rows.predicted_at[row]))
+        return Step(number, str(rows.batch.column("prediction_id")[row].as_py()), int(rows.predicted_at[row]))
 
     def snapshot(self) -> dict[str, Any]:
         """All that frames have left behind."""

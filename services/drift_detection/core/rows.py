@@ -149,13 +149,6 @@ class FrameRows:
         return np.flatnonzero(self._is(_CORRECTED) & ~self.pseudo & ~np.isnan(self.losses))
 
     @cached_property
-    def feedback(self) -> int:
-        """Labels that a user gave, corrections among them: what "so much feedback" counts."""
-        labelled = pc.not_equal(self.batch.column("event"), "prediction")
-        told = pc.and_(labelled, pc.equal(self.batch.column("label_source"), "user"))
-        return int(pc.sum(told).as_py() or 0)
-
-    @cached_property
     def losses(self) -> Floats:
         """A loss for each row, NaN where prediction or label is missing."""
         found = [self.losses_of(name) for name in self.spec.target]
@@ -188,10 +181,6 @@ class FrameRows:
         """When each row was labelled, or predicted where it is not, in milliseconds."""
         return np.where(self.labelled_at > 0, self.labelled_at, self.predicted_at)
 
-    def prediction_id(self, row: int) -> str:
-        """The prediction id of one row."""
-        return str(self.batch.column("prediction_id")[row].as_py())
-
     def segments(self) -> list[tuple[str, NDArray[np.int32], list[str]]]:
         """For each segment field of the spec: its name, codes, values (no values where the frame lacks it)."""
         if self._segments is None:
@@ -212,6 +201,13 @@ def forecasts_of(rows: FrameRows, name: str) -> tuple[Floats, Floats]:
     columns = zip((PREDICTION, LABEL), (prediction_steps(rows.spec), label_steps(rows.spec)), strict=True)
     said, true = (series_of(rows.batch, prefix + name, steps) for prefix, steps in columns)
     return said, true
+
+
+def feedback_rows(batch: pa.RecordBatch) -> int:
+    """Labels that a user gave, corrections among them: what "so much feedback" counts."""
+    labelled = pc.not_equal(batch.column("event"), "prediction")
+    told = pc.and_(labelled, pc.equal(batch.column("label_source"), "user"))
+    return int(pc.sum(told).as_py() or 0)
 
 
 def _losses_of_field(rows: FrameRows, name: str, target: TargetField) -> Floats:

@@ -1,1 +1,1 @@
-"""The registry: a view of `model-events` and the specs, for people and programs that ask about versions."""
+"""What is declared beside models: the sources of their outcomes."""

@@ -18,9 +18,9 @@ from driftloop.contracts.model_events import ModelEvent
 from driftloop.contracts.retrain_decisions import RetrainDecision
 from driftloop.contracts.training_requests import TrainingRequest
 from driftloop.learners.protocol import Model, Rows
-from driftloop.registry.declaring import spec_message
 from driftloop.spec.model_spec import ModelSpec
 from driftloop.tools.backtest.loop_in_memory import LoopInMemory
+from driftloop.tools.registry.declaring import spec_message
 from driftloop.tools.replay.stream import EventTime, outcome_batch
 
 MODEL = "m"

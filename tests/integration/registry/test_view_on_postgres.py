@@ -16,8 +16,8 @@ from driftloop.contracts.message import derive_id
 from driftloop.contracts.model_events import ModelEvent
 from driftloop.contracts.retrain_decisions import RetrainDecision
 from driftloop.contracts.training_results import TrainingCost, TrainingResult
-from driftloop.registry.view import RegistryView
 from driftloop.testing.records import FakeRecord
+from driftloop.tools.registry.view import RegistryView
 
 NOW = datetime(2026, 3, 1, 12, 30, tzinfo=UTC)
 

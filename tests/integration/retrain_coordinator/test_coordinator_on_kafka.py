@@ -18,13 +18,13 @@ from driftloop.contracts.training_results import TrainingData, TrainingResult, V
 from driftloop.kafka.admin.topics import apply_topics
 from driftloop.kafka.clients.sender import Sender
 from driftloop.kafka.clients.tail import Tail
-from driftloop.registry.declaring import publish_spec
-from driftloop.registry.lineage import lineage
-from driftloop.registry.retention import prune
-from driftloop.registry.sync import sync
-from driftloop.registry.view import RegistryView
 from driftloop.spec.model_spec import ModelSpec
 from driftloop.testing.records import FakeRecord
+from driftloop.tools.registry.declaring import publish_spec
+from driftloop.tools.registry.lineage import lineage
+from driftloop.tools.registry.retention import prune
+from driftloop.tools.registry.sync import sync
+from driftloop.tools.registry.view import RegistryView
 from retrain_coordinator.app import build
 from retrain_coordinator.settings import Settings
 

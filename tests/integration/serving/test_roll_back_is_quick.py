@@ -21,9 +21,9 @@ from driftloop.kafka.clients.sender import Sender
 from driftloop.kafka.clients.tail import Tail
 from driftloop.learners.entry_points import make_learner
 from driftloop.learners.protocol import Rows
-from driftloop.registry.declaring import publish_spec
 from driftloop.serving import ChampionWatcher
 from driftloop.spec.model_spec import ModelSpec
+from driftloop.tools.registry.declaring import publish_spec
 from retrain_coordinator.app import build
 from retrain_coordinator.settings import Settings
 

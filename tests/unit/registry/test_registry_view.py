@@ -14,11 +14,11 @@ from driftloop.contracts.model_specs import ModelSpecPublished
 from driftloop.contracts.retrain_decisions import RetrainDecision
 from driftloop.contracts.training_requests import DataRule, TrainingRequest
 from driftloop.contracts.training_results import TrainingCost, TrainingData, TrainingResult
-from driftloop.registry.lineage import lineage
-from driftloop.registry.tables import Table
-from driftloop.registry.view import RegistryView
 from driftloop.spec.model_spec import ModelSpec
 from driftloop.testing.records import FakeRecord
+from driftloop.tools.registry.lineage import lineage
+from driftloop.tools.registry.tables import Table
+from driftloop.tools.registry.view import RegistryView
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 HERE = FramePosition(partition=0, offset=7)

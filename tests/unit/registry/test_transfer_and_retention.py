@@ -18,11 +18,11 @@ from driftloop.contracts.model_specs import ModelSpecPublished
 from driftloop.errors import UserError
 from driftloop.learners.entry_points import make_learner
 from driftloop.learners.protocol import Rows
-from driftloop.registry.retention import removable, storage_bytes
-from driftloop.registry.transfer import export_version, import_version
-from driftloop.registry.view import RegistryView
 from driftloop.spec.model_spec import Feature, ModelSpec, TargetField
 from driftloop.testing.records import FakeRecord
+from driftloop.tools.registry.retention import removable, storage_bytes
+from driftloop.tools.registry.transfer import export_version, import_version
+from driftloop.tools.registry.view import RegistryView
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 SPEC = ModelSpec(model_id="plant", task="binary", features={"x": Feature()}, target={"y": TargetField()})

@@ -2,8 +2,8 @@
 
 from sqlalchemy import text
 
-from driftloop.registry.view import RegistryView
-from driftloop.registry.view_schema import fingerprint, fit_schema
+from driftloop.tools.registry.view import RegistryView
+from driftloop.tools.registry.view_schema import fingerprint, fit_schema
 
 
 def test_tables_of_this_release_stay(tmp_path):

@@ -23,7 +23,7 @@ class Log(Story):
 
     def apply(self, declared, version=1):
         super().apply(declared, version)
-        from driftloop.registry.declaring import spec_message
+        from driftloop.tools.registry.declaring import spec_message
 
         message = spec_message(declared, self.now, version)
         self.records.append(log_record(topics.MODEL_SPECS, message, self.now, version))

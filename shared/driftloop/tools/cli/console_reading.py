@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from driftloop.contracts.drift_status import DriftStatus
     from driftloop.contracts.model_events import ModelEvent
     from driftloop.contracts.retrain_decisions import RetrainDecision
-    from driftloop.registry.runs import RunInfo
+    from driftloop.tools.registry.runs import RunInfo
 
 _MOST_MODELS, _MOST_LETTERS, _NEWEST = 10_000, 1000, 400
 """What the console gives at most."""
@@ -91,7 +91,7 @@ def runs(way: ConsoleWay, model: str | None) -> "list[RunInfo]":
 
 
 def _run(one: dict[str, Any]) -> "RunInfo":
-    from driftloop.registry.runs import RunInfo
+    from driftloop.tools.registry.runs import RunInfo
 
     return RunInfo(
         run_id=one["run_id"], model_id=one["model_id"], version=one["version"] or "", mode=one["mode"] or "",

@@ -14,9 +14,9 @@ from driftloop.tools.cli.through_console import ConsoleWay, model_path, way_for
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from driftloop.registry.lineage import Lineage
-    from driftloop.registry.view import RegistryView, VersionInfo
     from driftloop.spec.model_spec import ModelSpec
+    from driftloop.tools.registry.lineage import Lineage
+    from driftloop.tools.registry.view import RegistryView, VersionInfo
 
 app = typer.Typer(help="Declare models, and look into the registry.", no_args_is_help=True)
 
@@ -32,7 +32,7 @@ def apply(
 ) -> None:
     """Declare a model, or change what is declared; the services take it up at once."""
     from driftloop.clock import system_now
-    from driftloop.registry.declaring import publish_spec
+    from driftloop.tools.registry.declaring import publish_spec
 
     spec = read_spec(file)
     if (way := way_for(bootstrap_servers)) is not None:
@@ -98,7 +98,7 @@ def show(
     home: HomeFolder = DEFAULT_HOME,
 ) -> None:
     """Show where a version comes from: signal, decision, run, data, proof, promotion."""
-    from driftloop.registry.lineage import lineage
+    from driftloop.tools.registry.lineage import lineage
 
     if (way := way_for(bootstrap_servers)) is not None:
         _show_at(way, model, version, as_json)
@@ -230,9 +230,9 @@ def read_spec(file: Path) -> "ModelSpec":
 
 def open_view(bootstrap_servers: str | None, home: Path) -> "RegistryView":
     """The registry as of now: the home's own database, or one in memory for another cluster."""
-    from driftloop.registry.sync import sync
-    from driftloop.registry.view import RegistryView
     from driftloop.tools.local.home import Home
+    from driftloop.tools.registry.sync import sync
+    from driftloop.tools.registry.view import RegistryView
 
     kafka = find_kafka(bootstrap_servers, home)
     place = Home(home)

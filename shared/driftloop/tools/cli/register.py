@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from driftloop.learners.protocol import Model, Rows
-    from driftloop.registry.view import ModelInfo, RegistryView
+    from driftloop.tools.registry.view import ModelInfo, RegistryView
     from trainer_worker.adapters.registering import Brought, Check, Registered
 
 JUDGED_ROWS = 2_000

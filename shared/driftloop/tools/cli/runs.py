@@ -11,7 +11,7 @@ from driftloop.tools.cli.connection import DEFAULT_HOME, AsJson, BootstrapServer
 from driftloop.tools.cli.through_console import way_for
 
 if TYPE_CHECKING:
-    from driftloop.registry.runs import RunInfo
+    from driftloop.tools.registry.runs import RunInfo
 
 app = typer.Typer(help="See training runs, and cancel them.", no_args_is_help=True)
 
@@ -118,8 +118,8 @@ def _runs(bootstrap_servers: str | None, home: Path, model: str | None = None) -
         from driftloop.tools.cli.console_reading import runs as runs_at
 
         return runs_at(way, model)
-    from driftloop.registry.runs import runs
     from driftloop.tools.cli.models import open_view
+    from driftloop.tools.registry.runs import runs
 
     return runs(open_view(bootstrap_servers, home), model)
 

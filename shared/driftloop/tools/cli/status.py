@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from driftloop.contracts.drift_status import DriftStatus
     from driftloop.contracts.retrain_decisions import RetrainDecision
     from driftloop.kafka.settings import KafkaSettings
-    from driftloop.registry.view import RegistryView
+    from driftloop.tools.registry.view import RegistryView
 
 _REFUSED_SHOWN = 10
 

@@ -25,8 +25,8 @@ def export(
     home: HomeFolder = DEFAULT_HOME,
 ) -> None:
     """Write a version with its artifact, spec and story into one file."""
-    from driftloop.registry.transfer import export_version
     from driftloop.tools.cli.models import open_view
+    from driftloop.tools.registry.transfer import export_version
 
     size = export_version(open_view(bootstrap_servers, home), model, version, file)
     typer.echo(f"{model} {version} written to {file}, {size:,} bytes.")
@@ -43,8 +43,8 @@ def import_(
     from driftloop.clock import system_now
     from driftloop.contracts.topics import MODEL_COMMANDS
     from driftloop.kafka.clients.sender import Sender
-    from driftloop.registry.transfer import import_version
     from driftloop.tools.local.home import Home
+    from driftloop.tools.registry.transfer import import_version
 
     kafka = find_kafka(bootstrap_servers, home)
     root = artifact_uri or str(Home(home).artifacts)
@@ -65,8 +65,8 @@ def prune(
 ) -> None:
     """Remove artifacts that nobody needs; never the champion's, its predecessor's or a challenger's."""
     from driftloop.clock import system_now
-    from driftloop.registry.retention import prune as prune_artifacts
     from driftloop.tools.cli.models import open_view
+    from driftloop.tools.registry.retention import prune as prune_artifacts
 
     view, kafka = open_view(bootstrap_servers, home), find_kafka(bootstrap_servers, home)
     done = prune_artifacts(view, kafka, model, keep=keep, requested_by=asked_by(kafka), clock=system_now)

@@ -19,10 +19,10 @@ from driftloop.contracts.model_commands import ModelCommand
 from driftloop.contracts.topics import MODEL_COMMANDS, MODEL_SPECS
 from driftloop.errors import UserError
 from driftloop.learners.protocol import Column, Predictions
-from driftloop.registry.declaring import spec_message
 from driftloop.serving.champion import Champion
 from driftloop.serving.router import canary_router
 from driftloop.statistics.losses import row_losses
+from driftloop.tools.registry.declaring import spec_message
 from driftloop.tools.replay.journal import Journal
 from driftloop.tools.replay.options import LOCKSTEP
 from driftloop.tools.replay.recording import Recording

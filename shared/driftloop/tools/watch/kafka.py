@@ -6,7 +6,7 @@ from pathlib import Path
 from driftloop.contracts.model_profiles import ModelProfile
 from driftloop.contracts.topics import MODEL_PROFILES, MODEL_SPECS
 from driftloop.kafka.clients.sender import Sender
-from driftloop.registry.declaring import spec_message
+from driftloop.tools.registry.declaring import spec_message
 from driftloop.tools.replay.run import replay_loop
 from driftloop.tools.replay.wire import KafkaWire
 from driftloop.tools.watch.outcomes import RecordedOutcomes, start_of

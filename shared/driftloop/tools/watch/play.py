@@ -27,8 +27,8 @@ from driftloop.contracts.topics import (
 )
 from driftloop.errors import ExitCode, UserError
 from driftloop.processor import Effects, Outgoing, Record
-from driftloop.registry.declaring import spec_message
 from driftloop.testing.records import FakeRecord
+from driftloop.tools.registry.declaring import spec_message
 from driftloop.tools.watch.outcomes import RecordedOutcomes, start_of
 from outcome_ingestion.core.ingest import Ingest
 

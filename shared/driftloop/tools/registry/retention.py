@@ -17,8 +17,8 @@ from driftloop.contracts.model_commands import ModelCommand
 from driftloop.contracts.topics import MODEL_COMMANDS
 from driftloop.kafka.clients.sender import Sender
 from driftloop.kafka.settings import KafkaSettings
-from driftloop.registry.sync import sync
-from driftloop.registry.view import RegistryView, VersionInfo
+from driftloop.tools.registry.sync import sync
+from driftloop.tools.registry.view import RegistryView, VersionInfo
 
 _PAUSE_S = 0.2
 

@@ -13,7 +13,7 @@ from sqlalchemy import Engine, inspect, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from driftloop.registry.tables import SchemaRow, Table
+from driftloop.tools.registry.tables import SchemaRow, Table
 
 
 def fingerprint() -> str:

@@ -1,7 +1,7 @@
 """The registry: a view of the log in SQL, for people and programs that ask about versions.
 
     view = RegistryView("sqlite:///.driftloop/registry.db")
-    sync(view, kafka)                  # driftloop.registry.sync: up to the log's end
+    sync(view, kafka)                  # driftloop.tools.registry.sync: up to the log's end
     view.versions("plant")
 
 Nothing depends on it: it may be thrown away and made again from the log.
@@ -20,10 +20,19 @@ from driftloop.contracts.drift_signals import DriftSignal
 from driftloop.contracts.model_events import ModelEvent
 from driftloop.contracts.retrain_decisions import RetrainDecision
 from driftloop.processor import Record
-from driftloop.registry import intake
-from driftloop.registry.tables import CursorRow, DecisionRow, EventRow, ResultRow, SignalRow, SpecRow, Table, VersionRow
-from driftloop.registry.view_schema import fit_schema
 from driftloop.spec.model_spec import ModelSpec
+from driftloop.tools.registry import intake
+from driftloop.tools.registry.tables import (
+    CursorRow,
+    DecisionRow,
+    EventRow,
+    ResultRow,
+    SignalRow,
+    SpecRow,
+    Table,
+    VersionRow,
+)
+from driftloop.tools.registry.view_schema import fit_schema
 
 
 @dataclass(frozen=True, slots=True)

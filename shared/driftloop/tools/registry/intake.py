@@ -14,7 +14,7 @@ from driftloop.contracts.retrain_decisions import RetrainDecision
 from driftloop.contracts.training_requests import TrainingRequest
 from driftloop.contracts.training_results import TrainingResult
 from driftloop.processor import Record
-from driftloop.registry.tables import (
+from driftloop.tools.registry.tables import (
     CursorRow,
     DecisionRow,
     EventRow,

@@ -11,8 +11,8 @@ from driftloop.contracts.model_events import ModelEvent
 from driftloop.contracts.retrain_decisions import RetrainDecision
 from driftloop.contracts.training_requests import TrainingRequest
 from driftloop.contracts.training_results import TrainingData, TrainingResult
-from driftloop.registry.tables import DecisionRow, EventRow, RequestRow, ResultRow, SignalRow
-from driftloop.registry.view import RegistryView, VersionInfo
+from driftloop.tools.registry.tables import DecisionRow, EventRow, RequestRow, ResultRow, SignalRow
+from driftloop.tools.registry.view import RegistryView, VersionInfo
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 
 from driftloop.kafka.clients.log_reader import LogReader, OffsetsGoneError
 from driftloop.kafka.settings import KafkaSettings
-from driftloop.registry.intake import TOPICS
-from driftloop.registry.view import RegistryView
+from driftloop.tools.registry.intake import TOPICS
+from driftloop.tools.registry.view import RegistryView
 
 _BATCH = 5_000
 

@@ -17,9 +17,9 @@ from driftloop.artifacts.store import MANIFEST, artifact_uri, verify_artifact
 from driftloop.contracts.message import derive_id
 from driftloop.contracts.model_commands import ModelCommand
 from driftloop.errors import ExitCode, UserError
-from driftloop.registry.lineage import Lineage, lineage
-from driftloop.registry.view import RegistryView
 from driftloop.spec.model_spec import ModelSpec
+from driftloop.tools.registry.lineage import Lineage, lineage
+from driftloop.tools.registry.view import RegistryView
 
 _STORY, _FOLDER = "version.json", "artifact/"
 

@@ -9,8 +9,8 @@ from sqlalchemy.orm import Session
 
 from driftloop.contracts.training_requests import TrainingRequest
 from driftloop.contracts.training_results import TrainingResult
-from driftloop.registry.tables import RequestRow, ResultRow
-from driftloop.registry.view import RegistryView
+from driftloop.tools.registry.tables import RequestRow, ResultRow
+from driftloop.tools.registry.view import RegistryView
 
 
 @dataclass(frozen=True, slots=True)
