@@ -16,7 +16,7 @@ from driftloop.kafka.clients.clients import (
 )
 from driftloop.kafka.clients.rotation import PASSWORDS
 from driftloop.kafka.settings import KafkaSettings
-from driftloop.tools.local.programs import BESIDE, MIRRORS
+from driftloop.tools.local.programs import BESIDE, LINEAGE, MIRRORS
 from driftloop.tools.local.programs import PROCESSES as PROGRAMS
 
 pytestmark = pytest.mark.broker
@@ -54,7 +54,7 @@ def read_error(kafka: KafkaSettings, topic: str) -> int | None:
 def test_grants_are_for_topics_and_groups_that_exist(guarded):
     for grant in guarded.grants.values():
         assert {*grant.reads, *grant.writes} <= EVERYTHING
-        assert set(grant.groups) <= {*PROCESSES, *MIRRORS, "outcome_pairing", "outcome_translate-*"}
+        assert set(grant.groups) <= {*PROCESSES, *MIRRORS, *LINEAGE, "outcome_pairing", "outcome_translate-*"}
     assert {*PROCESSES, *BESIDE, *MIRRORS} <= set(guarded.grants)
 
 

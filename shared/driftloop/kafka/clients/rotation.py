@@ -4,17 +4,18 @@ librdkafka uses what it was told last whenever it connects, or is asked to prove
 stands is not cut. Tokens (OAUTHBEARER) and certificates are read by librdkafka itself, at its start only.
 """
 
+import logging
 import threading
 import weakref
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
-
-import structlog
 
 from driftloop.kafka.settings import KafkaSettings
 
 _EVERY_SECONDS = 5.0
-_log = structlog.get_logger()
+_LOG = logging.getLogger("driftloop.kafka.client.passwords")
+"""Below the client library's log: a command whose output is JSON says nothing of it."""
 
 
 class Client(Protocol):
@@ -37,6 +38,7 @@ class Passwords:
     def __init__(self) -> None:
         self._clients: dict[tuple[Path, str], weakref.WeakSet[Any]] = {}
         self._seen: dict[Path, str] = {}
+        self._away: set[Path] = set()
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
 
@@ -56,30 +58,40 @@ class Passwords:
 
     def look(self) -> None:
         """Tell every client whose file says something new. A file that is away or empty changes nothing."""
-        with self._lock:
-            files: dict[Path, list[tuple[str, Any]]] = {file: [] for file, _ in self._clients}
-            for (file, user), living in self._clients.items():
-                files[file] += [(user, client) for client in living]
-        for file, clients in files.items():
-            password = _read(file)
+        for file, clients in self._living().items():
+            password = self._read(file)
             if not password or password == self._seen.get(file):
                 continue
             for user, client in clients:
-                client.set_sasl_credentials(user, password)
+                with suppress(RuntimeError):  # closed, and not yet forgotten
+                    client.set_sasl_credentials(user, password)
             self._seen[file] = password
-            _log.info("a new password was taken from its file", file=str(file), clients=len(clients))
+            _LOG.warning("a new password was taken from %s for %d clients", file, len(clients))
+
+    def _living(self) -> dict[Path, list[tuple[str, Any]]]:
+        """The clients that are still in use, by their file; files that nobody uses any more are forgotten."""
+        with self._lock:
+            self._clients = {key: clients for key, clients in self._clients.items() if clients}
+            found: dict[Path, list[tuple[str, Any]]] = {file: [] for file, _ in self._clients}
+            for (file, user), clients in self._clients.items():
+                found[file] += [(user, client) for client in clients]
+        return found
+
+    def _read(self, file: Path) -> str:
+        """What the file says; empty where it cannot be read, which is said once until it can be read again."""
+        try:
+            password = file.read_text(encoding="utf-8").strip()
+        except OSError as error:
+            if file not in self._away:
+                _LOG.warning("the password file cannot be read, the old password stays: %s", error)
+            self._away.add(file)
+            return ""
+        self._away.discard(file)
+        return password
 
     def _watch(self) -> None:
         while not threading.Event().wait(_EVERY_SECONDS):
             self.look()
-
-
-def _read(file: Path) -> str:
-    try:
-        return file.read_text(encoding="utf-8").strip()
-    except OSError as error:
-        _log.warning("the password file cannot be read; the old password stays", file=str(file), reason=str(error))
-        return ""
 
 
 PASSWORDS = Passwords()
