@@ -50,7 +50,7 @@ class TftModel:
         values = np.concatenate(said) if said else np.empty((0, rule.horizon, rule.values_a_step))
         middle = values[:, :, rule.middle, None]
         values = (middle + self.widen * (values - middle)) * self.coder.target.spread + self.coder.target.mean
-        return Predictions({name: values.reshape(len(values), -1)})
+        return Predictions({name: values.reshape(len(values), rule.horizon * rule.values_a_step)})
 
     def _block(self, rows: Rows) -> NDArray[np.float64]:
         require("torch", "torch", "learner tft")

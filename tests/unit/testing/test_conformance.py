@@ -15,6 +15,8 @@ from driftloop.testing.conformance.detectors import batches_make_no_difference, 
 
 PAGE = Path(__file__).parents[3] / "docs" / "extending.md"
 PATIENT = {"kswin", "hddm-a", "hddm-w"}
+BY_LUCK = {("kswin", "a_large_rise_is_found")}
+"""What river's KSWIN does not promise with its own defaults; test_detectors_conform has a rise that it finds."""
 
 
 def name_of(check):
@@ -28,6 +30,8 @@ def watched(name):
 @pytest.mark.parametrize("check", DETECTOR_CHECKS, ids=name_of)
 @pytest.mark.parametrize("name", [watched(name) for name in sorted(detectors())])
 def test_every_installed_detector_passes(name, check):
+    if (name, check.__name__) in BY_LUCK:
+        pytest.skip("holds thirty losses against thirty that it draws: whether a step is found depends on the draw")
     check(detectors()[name])
 
 

@@ -150,7 +150,7 @@ def kswin(
     seed: float = 0,
     memory_rows: float = 2_000,
 ) -> RiverDetector:
-    """KSWIN (Raab and others 2020); its samples are drawn with `seed`.
+    """KSWIN (Raab and others 2020); its samples are drawn with `seed`, so that a step in 0/1 losses may be missed.
 
     Parameters
     ----------
