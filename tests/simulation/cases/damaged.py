@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 from tests.simulation.broker.partition_log import PartitionLog
 from tests.simulation.cases.counter import INPUTS, CounterCase
 
+from driftloop.kafka.loop.topic_watch import LOOK_EVERY_S
+
 if TYPE_CHECKING:
     from tests.simulation.world import World
 
@@ -25,6 +27,8 @@ class DamagedCase(CounterCase):
         self._at_work = self.damage in ("input made anew", "partitions added") and self._random.random() < 0.5
         self._later, self._left = self._left // 2, self._left - self._left // 2
         self._stage, self._replicas = "before", 0
+        self._noticed_at = 0.0
+        """What is made anew under a service at work is seen with its next look at the topics, not before."""
 
     @property
     def must_stop(self) -> bool:
@@ -43,8 +47,9 @@ class DamagedCase(CounterCase):
         elif self._stage == "stopping" and (self._at_work or not (world.processes or world.cluster.undecided)):
             self._stage, self._left = "after", self._later
             self._do_damage(world)
+            self._noticed_at = world.now + (2 * LOOK_EVERY_S if self._at_work else 0.0)
             world.wanted["counter"] = self._replicas
-        return self._stage != "after" or bool(self._left)
+        return self._stage != "after" or bool(self._left) or world.now < self._noticed_at
 
     def _do_damage(self, world: "World") -> None:
         cluster = world.cluster
