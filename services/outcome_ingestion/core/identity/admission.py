@@ -91,7 +91,7 @@ def _admit_one_by_one(
         earlier = _earlier(one, row, memory, total)
         fate = Fate.NEW if earlier is None else fate_of(earlier, one.times[row], one.block.layout.give_up_us)
         between = labels.get(model_id, {}).get(name, ())
-        if fate is not Fate.REPEATED and earlier is not None and any(at < place for at in between):
+        if earlier is not None and any(at < place for at in between) and _label_decides(earlier, fate, memory, total):
             return [each.admission() for each in found], place
         if fate is Fate.REPEATED:
             one.repeated.append(row)
@@ -106,6 +106,16 @@ def _admit_one_by_one(
     return [each.admission() for each in found], None
 
 
+def _label_decides(earlier: Earlier, fate: Fate, memory: PartitionMemory, total: int) -> bool:
+    """Whether a label that lies between changes what a row is: it settles the one before, which may be out then."""
+    return fate is not Fate.REPEATED or (not earlier.same_time and _is_out(earlier.ordinal, memory, total))
+
+
+def _is_out(ordinal: int, memory: PartitionMemory, total: int) -> bool:
+    """Whether a labelled row counts as held no longer: by its ordinal, however long its batch keeps it in fact."""
+    return ordinal < total - memory.rules.correctable_rows
+
+
 def _found(block: Block, memory: PartitionMemory) -> _Found:
     known = memory.of(block.layout.model_id).ids.find(block.ids).tolist()
     return _Found(block, block.ids.to_pylist(), known, block.times("predicted_at").tolist())
@@ -113,33 +123,26 @@ def _found(block: Block, memory: PartitionMemory) -> _Found:
 
 def _earlier(one: _Found, row: int, memory: PartitionMemory, total: int) -> Earlier | None:
     """The newest prediction with this id that is known; None where there is none."""
-    block, at = one.block, one.times[row]
+    block, at, model_id = one.block, one.times[row], one.block.layout.model_id
+    model = memory.of(model_id)
     here = one.new.get(one.ids[row])
     if here is not None:
         before, ordinal = here
-        is_labelled = block.columns[LABEL + next(iter(block.layout.target))][before].is_valid
-        same = one.times[before] == at
-        return Earlier(
-            ordinal,
-            same or memory.of(block.layout.model_id).was_made(one.ids[row], at),
-            one.times[before],
-            settled=is_labelled,
-            alike=not same and same_content(block.columns, before, block, row),
-        )
-    ordinal, model_id = one.known[row], block.layout.model_id
-    if ordinal < 0 or not (ordinal >= total - memory.rules.remembered_rows or memory.waits(model_id, ordinal)):
-        return None
-    model = memory.of(model_id)
-    place = model.held.find(ordinal)
-    same = model.ids.was_made(ordinal, at) or model.was_made(one.ids[row], at)
-    if place is None:
+        same = one.times[before] == at or model.was_made(one.ids[row], at)
+        settled = block.columns[LABEL + next(iter(block.layout.target))][before].is_valid
+        columns, made_at = block.columns, one.times[before]
+    else:
+        ordinal = one.known[row]
+        if ordinal < 0 or not (ordinal >= total - memory.rules.remembered_rows or memory.waits(model_id, ordinal)):
+            return None
+        same = model.ids.was_made(ordinal, at) or model.was_made(one.ids[row], at)
+        place = model.held.find(ordinal)
+        if place is None:
+            return Earlier(ordinal, same, None, settled=True, alike=False)
+        chunk, before = place
+        settled, made_at = bool(chunk.labelled_at[before]), int(chunk.predicted_at[before])
+        columns = {name: chunk.batch.column(i) for i, name in enumerate(chunk.batch.schema.names)}
+    if settled and _is_out(ordinal, memory, total):
         return Earlier(ordinal, same, None, settled=True, alike=False)
-    chunk, within = place
-    columns = {name: chunk.batch.column(i) for i, name in enumerate(chunk.batch.schema.names)}
-    return Earlier(
-        ordinal,
-        same,
-        int(chunk.predicted_at[within]),
-        settled=bool(chunk.labelled_at[within]),
-        alike=not same and same_content(columns, within, block, row),
-    )
+    alike = not same and same_content(columns, before, block, row)
+    return Earlier(ordinal, same, made_at, settled=settled, alike=alike)
