@@ -10,13 +10,12 @@ from driftloop.learners.entry_points import make_learner
 from driftloop.learners.protocol import Model, Step
 from trainer_worker.adapters.candidates import reuse
 from trainer_worker.adapters.checkpoints import RunCheckpoints
-from trainer_worker.adapters.data_set import read_data_set
 from trainer_worker.adapters.job import Job
 from trainer_worker.adapters.other_versions import Store
-from trainer_worker.adapters.version_files import champion_of, golden_of, profile_of, write_version
+from trainer_worker.adapters.prepared import prepared
+from trainer_worker.adapters.version_files import golden_of, profile_of, write_version
 from trainer_worker.core.train.fitting import fit_and_validate
 from trainer_worker.core.train.run_report import Reused, Succeeded, WaitsFor
-from trainer_worker.core.train.split import split_rows
 
 
 def train(job: Job, progress: Callable[[Step], None], waits: WaitsFor = lambda _what: None) -> Succeeded | Reused:
@@ -28,20 +27,13 @@ def train(job: Job, progress: Callable[[Step], None], waits: WaitsFor = lambda _
     """
     wall, cpu = time.perf_counter(), _cpu_seconds()
     request, spec = job.run.request, job.run.spec
-    waits("archive")
-    data = read_data_set(job.archive_uri, request, spec, job.archive_wait_seconds)
-    waits("")
-    store = Store(job.archive_wait_seconds, waits)
-    champion = champion_of(store, request, spec, data)
+    ready = prepared(job, waits)
+    data, store, champion = ready.data, ready.store, ready.champion
     reused = reuse(store, request, spec, data, champion) if champion and champion.model else None
     remarks = (*store.remarks, *data.quality.remarks())
     if reused is not None:
         return reused.model_copy(update={"cost": _cost(wall, cpu), "remarks": remarks})
-    unseen = None if champion is None else int(champion.unseen.sum())
-    split = split_rows(
-        request.data, data.pseudo, unseen, pseudo_share=spec.training.pseudo_share, at=data.rows.at,
-        horizon_ms=0 if spec.forecast is None else spec.forecast.horizon_ms,
-    )  # fmt: skip
+    split = ready.split()
     checkpoints = RunCheckpoints(job.artifact_uri, request, job.checkpoint_seconds)
     checkpoints.begin()
     fitted = fit_and_validate(

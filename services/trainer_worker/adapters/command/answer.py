@@ -10,13 +10,11 @@ from driftloop.learners.protocol import Rows
 from trainer_worker.adapters.command.folder import RunFolder
 from trainer_worker.adapters.command.importing import has_holes, imported_model
 from trainer_worker.adapters.command.train import Progress, cost_since
-from trainer_worker.adapters.data_set import read_data_set
 from trainer_worker.adapters.job import Job
-from trainer_worker.adapters.other_versions import Store
-from trainer_worker.adapters.version_files import champion_of, golden_of, profile_of, write_version
+from trainer_worker.adapters.prepared import prepared
+from trainer_worker.adapters.version_files import golden_of, profile_of, write_version
 from trainer_worker.core.train.fitting import Fitted, judged
 from trainer_worker.core.train.run_report import Succeeded, WaitsFor
-from trainer_worker.core.train.split import split_rows
 
 _FEWEST_CHECK_ROWS = 20
 
@@ -37,12 +35,8 @@ def import_answer(job: Job, progress: Progress, waits: WaitsFor = lambda _what: 
     if result.format != "onnx" or answer.artifact_sha256 is None:
         raise ValueError("an answer is a model in ONNX, with its SHA-256 in artifact_sha256")
     model = imported_model(folder, result, spec, _enough(folder.check_rows(spec)))
-    waits("archive")
-    data = read_data_set(job.archive_uri, request, spec, job.archive_wait_seconds)
-    waits("")
-    store = Store(job.archive_wait_seconds, waits)
-    champion = champion_of(store, request, spec, data)
-    split = split_rows(request.data, data.pseudo, None if champion is None else int(champion.unseen.sum()))
+    ready = prepared(job, waits)
+    data, store, champion, split = ready.data, ready.store, ready.champion, ready.split()
     if model is None:
         raise ValueError("the answer brought no model")
     said = model.predict(data.rows.take(split.held_out))

@@ -13,13 +13,11 @@ from trainer_worker.adapters.command.folder import Phase, ResultFile, RunFolder
 from trainer_worker.adapters.command.importing import imported_model
 from trainer_worker.adapters.command.logs import keep_logs
 from trainer_worker.adapters.command.processes import run_command
-from trainer_worker.adapters.data_set import read_data_set
 from trainer_worker.adapters.job import Job
-from trainer_worker.adapters.other_versions import Store
-from trainer_worker.adapters.version_files import champion_of, golden_of, profile_of, write_version
+from trainer_worker.adapters.prepared import prepared
+from trainer_worker.adapters.version_files import golden_of, profile_of, write_version
 from trainer_worker.core.train.fitting import Fitted, judged
 from trainer_worker.core.train.run_report import Succeeded, WaitsFor
-from trainer_worker.core.train.split import split_rows
 
 Progress = Callable[[Step], None]
 Phased = tuple[Model | None, ResultFile, RunFolder]
@@ -38,12 +36,8 @@ def train_by_program(job: Job, waits: WaitsFor, run: RunPhase) -> Succeeded:
     """Train one version with a program, wherever `run` runs it. Raises ValueError, with a sentence, where it fails."""
     began, request, spec = time.perf_counter(), job.run.request, job.run.spec
     command_line(job)  # one that is not there is told before rows are waited for
-    waits("archive")
-    data = read_data_set(job.archive_uri, request, spec, job.archive_wait_seconds)
-    waits("")
-    store = Store(job.archive_wait_seconds, waits)
-    champion = champion_of(store, request, spec, data)
-    split = split_rows(request.data, data.pseudo, None if champion is None else int(champion.unseen.sum()))
+    ready = prepared(job, waits)
+    data, store, champion, split = ready.data, ready.store, ready.champion, ready.split()
     held_out = data.rows.take(split.held_out)
     proof, result, folder = run("proof", data.rows.take(split.training), held_out)
     said = proof.predict(held_out) if proof is not None else folder.predictions(result.predictions, spec, len(held_out))
