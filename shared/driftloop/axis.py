@@ -1,6 +1,26 @@
-"""Round numbers along an axis, for the charts of reports and of the console."""
+"""An axis of a chart, for reports and for the console: where values lie on it, and round numbers along it."""
 
 import math
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """Values from `low` to `high` on pixels from `start` to `end`; in the middle where all values are one.
+
+    >>> Scale(0, 10, 100, 200)(2.5)
+    125.0
+    """
+
+    low: float
+    high: float
+    start: float
+    end: float
+
+    def __call__(self, value: float) -> float:
+        """Where a value lies, to a tenth of a pixel."""
+        share = (value - self.low) / (self.high - self.low) if self.high > self.low else 0.5
+        return round(self.start + share * (self.end - self.start), 1)
 
 
 def ticks(low: float, high: float, count: int = 5) -> list[float]:

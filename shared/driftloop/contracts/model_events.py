@@ -1,5 +1,6 @@
 """`model-events`: the registry's log. Every view of the registry is made from it."""
 
+from collections.abc import Mapping
 from typing import Literal
 from uuid import UUID
 
@@ -11,6 +12,17 @@ ModelEventType = Literal[
     "registered", "challenged", "promoted", "rejected", "archived", "rolled_back", "deprecated", "frozen", "unfrozen",
     "promotion_asked", "roll_back_asked", "deployed",
 ]  # fmt: skip
+
+STATUS_AFTER: Mapping[str, str] = {
+    "registered": "registered",
+    "challenged": "challenger",
+    "promoted": "champion",
+    "rolled_back": "champion",
+    "rejected": "rejected",
+    "archived": "archived",
+    "deprecated": "deprecated",
+}
+"""What a version is after an event that names it; other events change no status."""
 
 
 class ModelEvent(ControlMessage):

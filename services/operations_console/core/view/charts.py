@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from html import escape
 
-from driftloop.axis import ticks
+from driftloop.axis import Scale, ticks
 from operations_console.core.view.heads import Block
 from operations_console.core.view.model_view import ModelView
 
@@ -32,18 +32,6 @@ class Mark:
     style: str
     text: str
     target: str
-
-
-@dataclass(frozen=True, slots=True)
-class _Scale:
-    low: float
-    high: float
-    start: float
-    end: float
-
-    def __call__(self, value: float) -> float:
-        share = (value - self.low) / (self.high - self.low) if self.high > self.low else 0.5
-        return round(self.start + share * (self.end - self.start), 1)
 
 
 def marks_of(model: ModelView) -> list[Mark]:
@@ -71,8 +59,8 @@ def loss_chart(model: ModelView) -> str:
     first, last = blocks[0].first_row, blocks[-1].first_row + blocks[-1].rows
     losses = [block.loss or 0.0 for block in blocks]
     top = max([*losses, reference or 0.0]) * 1.08 or 1.0
-    across = _Scale(first, last, LEFT, WIDTH - RIGHT)
-    up = _Scale(min(0.0, *losses), top, HEIGHT - BOTTOM, TOP)
+    across = Scale(first, last, LEFT, WIDTH - RIGHT)
+    up = Scale(min(0.0, *losses), top, HEIGHT - BOTTOM, TOP)
     words = f"Loss of {model.model_id} over labelled rows {first:,} to {last:,}"
     return "\n".join(
         [
@@ -88,7 +76,7 @@ def loss_chart(model: ModelView) -> str:
     )
 
 
-def _curves(blocks: Sequence[Block], losses: Sequence[float], across: _Scale, up: _Scale) -> Iterator[str]:
+def _curves(blocks: Sequence[Block], losses: Sequence[float], across: Scale, up: Scale) -> Iterator[str]:
     ends = [block.first_row + block.rows for block in blocks]
     yield _line("raw", zip(ends, losses, strict=True), across, up)
     means = [
@@ -99,18 +87,18 @@ def _curves(blocks: Sequence[Block], losses: Sequence[float], across: _Scale, up
     yield _line("mean", zip(ends, means, strict=True), across, up)
 
 
-def _line(style: str, points: Iterable[tuple[float, float]], across: _Scale, up: _Scale) -> str:
+def _line(style: str, points: Iterable[tuple[float, float]], across: Scale, up: Scale) -> str:
     return f'<polyline class="curve {style}" points="{" ".join(f"{across(x)},{up(y)}" for x, y in points)}"/>'
 
 
-def _reference(reference: float | None, up: _Scale) -> Iterator[str]:
+def _reference(reference: float | None, up: Scale) -> Iterator[str]:
     if reference is not None:
         y = up(reference)
         yield f'<line class="reference" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y}" y2="{y}"/>'
         yield f'<text class="tick start" x="{LEFT + 6}" y="{y - 5}">reference {reference:.3g}</text>'
 
 
-def _versions(blocks: Sequence[Block], across: _Scale) -> Iterator[str]:
+def _versions(blocks: Sequence[Block], across: Scale) -> Iterator[str]:
     before = None
     for block in blocks:
         if block.model_version != before:
@@ -118,7 +106,7 @@ def _versions(blocks: Sequence[Block], across: _Scale) -> Iterator[str]:
             yield f'<text class="tick start" x="{across(block.first_row) + 3}" y="{TOP - 6}">{escape(before)}</text>'
 
 
-def _grid(across: _Scale, up: _Scale) -> Iterator[str]:
+def _grid(across: Scale, up: Scale) -> Iterator[str]:
     for value in ticks(up.low, up.high):
         y = up(value)
         yield f'<line class="grid" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y}" y2="{y}"/>'
@@ -127,7 +115,7 @@ def _grid(across: _Scale, up: _Scale) -> Iterator[str]:
         yield f'<text class="tick" x="{across(value)}" y="{HEIGHT - BOTTOM + 16}">{value:,.0f}</text>'
 
 
-def _mark(mark: Mark, across: _Scale) -> str:
+def _mark(mark: Mark, across: Scale) -> str:
     x = across(mark.row)
     line = f'<line x1="{x}" x2="{x}" y1="{TOP}" y2="{HEIGHT - BOTTOM}"/><circle cx="{x}" cy="{TOP}" r="5"/>'
     words = escape(f"row {mark.row:,}: {mark.text}")

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from driftloop.contracts.model_events import STATUS_AFTER
 from operations_console.core.view.heads import (
     Block,
     CommandHead,
@@ -23,16 +24,6 @@ MOST = 400
 MOST_BLOCKS = 600
 MOST_STEPS = 200
 MOST_RUNS = 100
-
-_AFTER = {
-    "registered": "registered",
-    "challenged": "challenger",
-    "promoted": "champion",
-    "rolled_back": "champion",
-    "rejected": "rejected",
-    "archived": "archived",
-    "deprecated": "deprecated",
-}
 
 
 @dataclass(slots=True)
@@ -145,7 +136,7 @@ class ModelView:
         if event.event in ("frozen", "unfrozen"):
             self.frozen = event.reason if event.event == "frozen" else None
             return
-        status = _AFTER.get(event.event)
+        status = STATUS_AFTER.get(event.event)
         if event.version is None or status is None:
             return
         known = self.versions.get(event.version) or VersionView(event.version, status, event.occurred_at)

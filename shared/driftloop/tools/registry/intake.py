@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 from driftloop.contracts import topics
 from driftloop.contracts.drift_signals import DriftSignal
 from driftloop.contracts.message import ControlMessage
-from driftloop.contracts.model_events import ModelEvent
+from driftloop.contracts.model_events import STATUS_AFTER, ModelEvent
 from driftloop.contracts.model_specs import ModelSpecPublished
 from driftloop.contracts.retrain_decisions import RetrainDecision
 from driftloop.contracts.training_requests import TrainingRequest
@@ -24,16 +24,6 @@ from driftloop.tools.registry.tables import (
     SpecRow,
     VersionRow,
 )
-
-_AFTER: dict[str, str] = {
-    "registered": "registered",
-    "challenged": "challenger",
-    "promoted": "champion",
-    "rolled_back": "champion",
-    "rejected": "rejected",
-    "archived": "archived",
-    "deprecated": "deprecated",
-}
 
 
 def take_in(session: Session, records: Iterable[Record]) -> int:
@@ -81,7 +71,7 @@ def _event(session: Session, record: Record, value: bytes | str) -> bool:
 
 def _follow(session: Session, event: ModelEvent) -> None:
     """Bring the version's row to where the event leaves it."""
-    status = _AFTER.get(event.event)
+    status = STATUS_AFTER.get(event.event)
     if event.version is None or status is None:
         return
     row = session.get(VersionRow, (event.model_id, event.version))

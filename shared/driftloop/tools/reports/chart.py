@@ -11,7 +11,7 @@ from html import escape
 import numpy as np
 from numpy.typing import NDArray
 
-from driftloop.axis import ticks
+from driftloop.axis import Scale, ticks
 
 WIDTH, HEIGHT = 960, 340
 LEFT, RIGHT, TOP, BOTTOM = 64, 16, 16, 40
@@ -51,18 +51,6 @@ class Span:
     label: str
 
 
-@dataclass(frozen=True, slots=True)
-class _Scale:
-    low: float
-    high: float
-    start: float
-    end: float
-
-    def __call__(self, value: float) -> float:
-        share = (value - self.low) / (self.high - self.low) if self.high > self.low else 0.5
-        return round(self.start + share * (self.end - self.start), 1)
-
-
 def line_chart(
     lines: Sequence[Line],
     marks: Sequence[Mark],
@@ -81,8 +69,8 @@ def line_chart(
     first = min((float(line.rows[0]) for line in lines), default=0.0)
     last = max((float(line.rows[-1]) for line in lines), default=1.0)
     top = max((float(np.nanmax(line.values)) for line in lines), default=1.0)
-    across = _Scale(first, last, LEFT, WIDTH - RIGHT)
-    up = _Scale(0.0, top * 1.08 or 1.0, HEIGHT - BOTTOM, TOP)
+    across = Scale(first, last, LEFT, WIDTH - RIGHT)
+    up = Scale(0.0, top * 1.08 or 1.0, HEIGHT - BOTTOM, TOP)
     height = HEIGHT + (DATE_LINE if date_of else 0)
     shown = [span for span in spans if span.first <= last and span.last >= first]
     parts = [
@@ -98,7 +86,7 @@ def line_chart(
     return "\n".join(parts)
 
 
-def _grid(across: _Scale, up: _Scale, date_of: Callable[[float], str] | None) -> list[str]:
+def _grid(across: Scale, up: Scale, date_of: Callable[[float], str] | None) -> list[str]:
     parts = []
     for value in ticks(up.low, up.high):
         y = up(value)
@@ -112,21 +100,21 @@ def _grid(across: _Scale, up: _Scale, date_of: Callable[[float], str] | None) ->
     return parts
 
 
-def _curve(line: Line, across: _Scale, up: _Scale) -> str:
+def _curve(line: Line, across: Scale, up: Scale) -> str:
     every = max(1, math.ceil(len(line.rows) / MOST_POINTS))
     pairs = zip(line.rows[::every].tolist(), line.values[::every].tolist(), strict=True)
     points = " ".join(f"{across(row)},{up(value)}" for row, value in pairs if not math.isnan(value))
     return f'<polyline class="curve {line.style}" points="{points}"><title>{escape(line.label)}</title></polyline>'
 
 
-def _mark(mark: Mark, across: _Scale) -> str:
+def _mark(mark: Mark, across: Scale) -> str:
     x, y = across(mark.row), TOP + KNOBS.get(mark.style, 0)
     line = f'<line x1="{x}" x2="{x}" y1="{y}" y2="{HEIGHT - BOTTOM}"/>'
     knob = f'<circle cx="{x}" cy="{y}" r="4"/>'
     return f'<g class="mark {mark.style}"><title>{escape(mark.text)}</title>{line}{knob}</g>'
 
 
-def _lines_of(spans: Sequence[Span], across: _Scale) -> list[int]:
+def _lines_of(spans: Sequence[Span], across: Scale) -> list[int]:
     """On which line each span's name is written: the lowest that is free there."""
     ends: list[float] = []
     found = []
@@ -138,7 +126,7 @@ def _lines_of(spans: Sequence[Span], across: _Scale) -> list[int]:
     return found
 
 
-def _span(span: Span, across: _Scale, line: int) -> str:
+def _span(span: Span, across: Scale, line: int) -> str:
     first, last = max(span.first, across.low), min(span.last, across.high)
     x, width = across(first), max(1.0, across(last) - across(first))
     box = f'<rect class="span" x="{x}" y="{TOP}" width="{width}" height="{HEIGHT - TOP - BOTTOM}"/>'
