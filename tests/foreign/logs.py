@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tests.generated import between
+
 Files = Mapping[str, str]
 
 
@@ -217,8 +219,7 @@ def table() -> str:
 
 def with_table(page: str) -> str:
     """The page with the table of now."""
-    before, _, rest = page.partition(BEGIN)
-    return f"{before}{BEGIN}\n{table()}{END}{rest.partition(END)[2]}"
+    return between(page, BEGIN, END, table())
 
 
 if __name__ == "__main__":

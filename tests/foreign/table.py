@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from tests.foreign.cases import CASES, Case
+from tests.generated import between
 
 PAGE = Path(__file__).parents[2] / "docs" / "sources.md"
 BEGIN, END = "<!-- formats: begin -->", "<!-- formats: end -->"
@@ -28,9 +29,7 @@ def _row(case: Case) -> str:
 
 def with_table(page: str) -> str:
     """The page with the table of now."""
-    before, _, rest = page.partition(BEGIN)
-    _, _, after = rest.partition(END)
-    return f"{before}{BEGIN}\n{table()}{END}{after}"
+    return between(page, BEGIN, END, table())
 
 
 if __name__ == "__main__":

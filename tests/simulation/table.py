@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from pathlib import Path
 
+from tests.generated import between
 from tests.simulation.mutants import MUTANTS
 
 PAGE = Path(__file__).parents[2] / "docs" / "simulation.md"
@@ -17,7 +18,5 @@ def table_of(killed: Mapping[str, int | None]) -> str:
 
 def write(killed: Mapping[str, int | None]) -> None:
     """Put the table between its two marks."""
-    text = PAGE.read_text(encoding="utf-8")
-    before, rest = text.split(_BEGIN)
-    _, after = rest.split(_END)
-    PAGE.write_text(f"{before}{_BEGIN}\n{table_of(killed)}\n{_END}{after}", encoding="utf-8")
+    page = between(PAGE.read_text(encoding="utf-8"), _BEGIN, _END, table_of(killed) + "\n")
+    PAGE.write_text(page, encoding="utf-8")

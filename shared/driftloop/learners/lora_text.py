@@ -21,12 +21,13 @@ from pydantic import Field
 from driftloop.learners.columns import ColumnCoder
 from driftloop.learners.network import Layers, Outputs
 from driftloop.learners.parameters import Parameters, read_parameters
-from driftloop.learners.protocol import Checkpoint, Model, Rows, Step
+from driftloop.learners.protocol import KeepsCheckpoints, Model, Rows, Step
 from driftloop.learners.targets import check_rows
 from driftloop.learners.text.base import DEFAULT, base_model
 from driftloop.learners.text.calibration import LEAST_ROWS, temperatures
 from driftloop.learners.text.model import Reader, Reading, TextModel, load_text_model
 from driftloop.learners.torch_mlp import MlpParameters
+from driftloop.plugins import require
 from driftloop.spec.model_spec import ModelSpec
 
 _EVERY = 8
@@ -74,7 +75,7 @@ class LoraTextParameters(Parameters):
         return self.incremental_epochs if update else max(self.epochs, -(-self.minimum_steps // batches))
 
 
-class LoraText:
+class LoraText(KeepsCheckpoints):
     """The learner. `stops_early` tells the trainer to give it later rows to watch, and to be calibrated by."""
 
     stops_early = True
@@ -84,11 +85,6 @@ class LoraText:
         self._parameters = parameters
         self._texts = tuple(name for name, feature in spec.features.items() if feature.kind == "text")
         self._others = {name: feature for name, feature in spec.features.items() if feature.kind != "text"}
-        self._checkpoint: Checkpoint | None = None
-
-    def keep_at(self, checkpoint: Checkpoint) -> None:
-        """Where the next fit keeps its weights, its optimizer and its random states, epoch by epoch."""
-        self._checkpoint = checkpoint
 
     def fit(
         self,
@@ -100,6 +96,7 @@ class LoraText:
         progress: Callable[[Step], None],
     ) -> Model:
         """A model of texts and other columns. Rows that say how sure it may be are not learnt from."""
+        require("torch", "text", "learner lora-text")
         check_rows(rows, self._spec.target)
         start = self._start(warm_start)
         seen = Outputs.fit(self._spec.target, rows)

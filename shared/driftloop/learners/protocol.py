@@ -125,5 +125,15 @@ class Resumable(Protocol):
         ...
 
 
+class KeepsCheckpoints:
+    """What a `Resumable` learner needs: the checkpoint of its next fit, None where it is not to keep any."""
+
+    _checkpoint: Checkpoint | None = None
+
+    def keep_at(self, checkpoint: Checkpoint) -> None:
+        """Where the next fit keeps its weights, its optimizer and its random states, epoch by epoch."""
+        self._checkpoint = checkpoint
+
+
 LearnerFactory = Callable[[ModelSpec, Mapping[str, Any]], Learner]
 """What an entry point names. Raises ValueError for parameters it does not know."""

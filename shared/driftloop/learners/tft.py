@@ -14,7 +14,7 @@ import numpy as np
 from pydantic import Field
 
 from driftloop.learners.parameters import Parameters, read_parameters
-from driftloop.learners.protocol import Checkpoint, Model, Rows, Step
+from driftloop.learners.protocol import KeepsCheckpoints, Model, Rows, Step
 from driftloop.learners.series_coder import SeriesCoder
 from driftloop.learners.targets import check_rows
 from driftloop.learners.tft_model import TftModel, load_tft
@@ -41,7 +41,7 @@ class TftParameters(Parameters):
     threads: int = Field(default=1, ge=1, le=64)
 
 
-class TemporalFusion:
+class TemporalFusion(KeepsCheckpoints):
     """The learner. `stops_early` tells the trainer to give it later rows to watch."""
 
     stops_early = True
@@ -50,11 +50,6 @@ class TemporalFusion:
     def __init__(self, spec: ModelSpec, parameters: TftParameters) -> None:
         self._spec = spec
         self._parameters = parameters
-        self._checkpoint: Checkpoint | None = None
-
-    def keep_at(self, checkpoint: Checkpoint) -> None:
-        """Where the next fit keeps its weights, its optimizer and its random states, epoch by epoch."""
-        self._checkpoint = checkpoint
 
     def fit(
         self,

@@ -14,7 +14,7 @@ from pydantic import Field
 from driftloop.learners.columns import ColumnCoder
 from driftloop.learners.network import NetworkModel, Outputs, load_network, network_base
 from driftloop.learners.parameters import Parameters, read_parameters
-from driftloop.learners.protocol import Checkpoint, Model, Rows, Step
+from driftloop.learners.protocol import KeepsCheckpoints, Model, Rows, Step
 from driftloop.learners.targets import check_rows
 from driftloop.plugins import require
 from driftloop.spec.model_spec import ModelSpec
@@ -41,7 +41,7 @@ class MlpParameters(Parameters):
     threads: int = Field(default=1, ge=1, le=64)
 
 
-class TorchMlp:
+class TorchMlp(KeepsCheckpoints):
     """The learner. `stops_early` tells the trainer to give it later rows to watch."""
 
     stops_early = True
@@ -49,11 +49,6 @@ class TorchMlp:
     def __init__(self, spec: ModelSpec, parameters: MlpParameters) -> None:
         self._spec = spec
         self._parameters = parameters
-        self._checkpoint: Checkpoint | None = None
-
-    def keep_at(self, checkpoint: Checkpoint) -> None:
-        """Where the next fit keeps its weights, its optimizer and its random states, epoch by epoch."""
-        self._checkpoint = checkpoint
 
     def fit(
         self,

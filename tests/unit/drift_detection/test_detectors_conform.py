@@ -9,6 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from drift_detection.core.detectors.protocol import Detector, LossReference, detectors
+from driftloop.testing.conformance.detectors import alarm_rows as alarms
+from driftloop.testing.conformance.detectors import rising_errors as errors
 
 SLOW = {"kswin"}
 PATIENT = {*SLOW, "hddm-a", "hddm-w"}
@@ -19,24 +21,6 @@ QUICK = [name for name in NAMES if name.values[0] not in SLOW]
 
 def fresh(name: str, rows: int = 0) -> Detector:
     return detectors()[name](LossReference(rows=rows, mean=0.2, variance=0.16))
-
-
-def errors(rows: int, seed: int = 0) -> np.ndarray:
-    rng = np.random.default_rng(seed)
-    share = np.where(np.arange(rows) < rows // 2, 0.1, 0.5)
-    return (rng.random(rows) < share).astype(float)
-
-
-def alarms(detector: Detector, values: np.ndarray, cuts: list[int]) -> list[int]:
-    """Rows of all alarms when the values come in parts that end at `cuts`."""
-    found = []
-    for start, stop in zip([0, *cuts], [*cuts, len(values)], strict=True):
-        begin = start
-        while begin < stop:
-            alarm = detector.update_many(values[begin:stop])
-            begin = stop if alarm is None else begin + alarm + 1
-            found.extend([] if alarm is None else [begin - 1])
-    return found
 
 
 @pytest.mark.parametrize("name", NAMES)
