@@ -8,6 +8,7 @@ from typing import Any
 import aiohttp
 from aiokafka.abc import AbstractTokenProvider  # type: ignore[import-untyped]
 
+from driftloop.kafka.clients.rotation import current_password
 from driftloop.kafka.settings import KafkaSettings
 
 _SPARE = 0.8
@@ -36,12 +37,11 @@ class ClientCredentials(AbstractTokenProvider):  # type: ignore[misc]
 
     async def _asked(self) -> dict[str, Any]:
         kafka = self._kafka
-        secret = kafka.sasl_password.get_secret_value() if kafka.sasl_password else ""
         form = {"grant_type": "client_credentials"}
         if kafka.sasl_oauth_scope:
             form["scope"] = kafka.sasl_oauth_scope
         trusted = ssl.create_default_context(cafile=str(kafka.sasl_oauth_ca_file) if kafka.sasl_oauth_ca_file else None)
-        who = aiohttp.BasicAuth(kafka.sasl_username or "", secret)
+        who = aiohttp.BasicAuth(kafka.sasl_username or "", current_password(kafka))
         async with (
             aiohttp.ClientSession(timeout=_TIMEOUT, raise_for_status=True) as session,
             session.post(str(kafka.sasl_oauth_token_url), data=form, auth=who, ssl=trusted) as response,

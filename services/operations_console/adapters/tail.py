@@ -19,6 +19,7 @@ from faust.auth import OAuthCredentials
 from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread, Consumer, Transport
 from yarl import URL
 
+from driftloop.kafka.clients.rotation import current_password
 from driftloop.kafka.settings import KafkaSettings
 from driftloop.processor import Record
 from operations_console.adapters.client_credentials import ClientCredentials
@@ -150,9 +151,11 @@ def _credentials(kafka: KafkaSettings) -> Any:
         return faust.SSLCredentials(context=context)
     if kafka.sasl_mechanism == "OAUTHBEARER":
         return OAuthCredentials(oauth_cb=ClientCredentials(kafka), ssl_context=context)
-    password = kafka.sasl_password.get_secret_value() if kafka.sasl_password else ""
     return faust.SASLCredentials(
-        username=kafka.sasl_username or "", password=password, mechanism=kafka.sasl_mechanism, ssl_context=context
+        username=kafka.sasl_username or "",
+        password=current_password(kafka),
+        mechanism=kafka.sasl_mechanism,
+        ssl_context=context,
     )
 
 

@@ -135,6 +135,7 @@ def test_a_password_that_changes_in_its_file_is_taken_without_a_restart(guarded,
     PASSWORDS.look()
     assert admin.list_topics("prediction-labels", timeout=15).topics, "connects for the first time with the new one"
     assert connected.list_topics("prediction-labels", timeout=15).topics
+    assert plain_producer(kafka).list_topics("prediction-labels", timeout=15).topics, "made later by settings of before"
     file.unlink()
     PASSWORDS.look()
     assert admin.list_topics("prediction-labels", timeout=15).topics, "a file that is away changes nothing"

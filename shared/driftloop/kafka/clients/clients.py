@@ -27,7 +27,7 @@ from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka import admin as confluent_admin
 
 from driftloop.errors import AwayError, ExitCode, UserError
-from driftloop.kafka.clients.rotation import PASSWORDS
+from driftloop.kafka.clients.rotation import PASSWORDS, current_password
 from driftloop.kafka.clients.under_way import watched
 from driftloop.kafka.settings import KafkaSettings
 
@@ -94,7 +94,7 @@ def client_config(kafka: KafkaSettings) -> dict[str, Any]:
 
 
 def _sasl_config(kafka: KafkaSettings) -> dict[str, Any]:
-    secret = kafka.sasl_password.get_secret_value() if kafka.sasl_password else ""
+    secret = current_password(kafka)
     if kafka.sasl_mechanism != "OAUTHBEARER":
         return {
             "sasl.mechanism": kafka.sasl_mechanism,

@@ -6,6 +6,7 @@ stands is not cut. Tokens (OAUTHBEARER) and certificates are read by librdkafka 
 
 import logging
 import threading
+import time
 import weakref
 from contextlib import suppress
 from pathlib import Path
@@ -16,6 +17,23 @@ from driftloop.kafka.settings import KafkaSettings
 _EVERY_SECONDS = 5.0
 _LOG = logging.getLogger("driftloop.kafka.client.passwords")
 """Below the client library's log: a command whose output is JSON says nothing of it."""
+
+
+def current_password(kafka: KafkaSettings) -> str:
+    """What the password file says now; what the settings took from it at the start where it cannot be read.
+
+    Clients are made at any time (each restore makes one), by settings that were read when the process began.
+
+    >>> current_password(KafkaSettings(sasl_password="s3cret"))
+    's3cret'
+    """
+    held = kafka.sasl_password.get_secret_value() if kafka.sasl_password else ""
+    if kafka.sasl_password_file is None:
+        return held
+    try:
+        return kafka.sasl_password_file.read_text(encoding="utf-8").strip() or held
+    except (OSError, UnicodeDecodeError):
+        return held  # said by `Passwords`, which looks at the file again and again
 
 
 class Client(Protocol):
@@ -81,7 +99,7 @@ class Passwords:
         """What the file says; empty where it cannot be read, which is said once until it can be read again."""
         try:
             password = file.read_text(encoding="utf-8").strip()
-        except OSError as error:
+        except (OSError, UnicodeDecodeError) as error:
             if file not in self._away:
                 _LOG.warning("the password file cannot be read, the old password stays: %s", error)
             self._away.add(file)
@@ -90,7 +108,8 @@ class Passwords:
         return password
 
     def _watch(self) -> None:
-        while not threading.Event().wait(_EVERY_SECONDS):
+        while True:
+            time.sleep(_EVERY_SECONDS)
             self.look()
 
 
