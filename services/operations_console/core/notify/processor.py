@@ -12,16 +12,15 @@ from datetime import UTC, datetime, timedelta
 from driftloop.contracts.message import derive_id
 from driftloop.processor import DeadLetter, Effects, Record, StateChange
 from operations_console.core.notify.incidents import LASTING, Ends, Opens, Word, words_of
-from operations_console.core.notify.outbox import MOST_ATTEMPTS, Incident, Queue
+from operations_console.core.notify.outbox import Incident, Queue
 from operations_console.core.notify.rules import Kind, Rules
 from operations_console.core.notify.sending import (
-    MOST_UNKNOWN,
     Deliverer,
     Due,
     End,
     Message,
-    PassedOver,
     Place,
+    hopeless,
     message_of,
     messages_due,
 )
@@ -62,7 +61,8 @@ class Notifier:
 
     def restore(self, partition: int, state: Iterable[tuple[str, bytes]]) -> None:
         """What was being sent by a process that is gone may have arrived; what this process sends will end."""
-        ours = {(place, sends) for message in self._known() for place, sends in message.sends.items()}
+        known = [*self._marked, *self._on_their_way.values(), *(message for message, _ in self._ended)]
+        ours = {(place, sends) for message in known for place, sends in message.sends.items()}
         self._incidents[partition] = {
             key: _seen(Incident.model_validate_json(value), Place(partition, key), ours) for key, value in state
         }
@@ -72,7 +72,6 @@ class Notifier:
 
     def revoke(self, partition: int) -> None:
         self._incidents.pop(partition, None)
-        self._marked = [one for one in self._marked if all(place.partition != partition for place in one.sends)]
 
     def take_table(self, topic: str, records: Sequence[Record]) -> None:
         """There are no tables."""
@@ -123,32 +122,40 @@ class Notifier:
 
     # -- deliveries -----------------------------------------------------------------------------
 
-    def _known(self) -> list[Message]:
-        """Messages that this process sends, or whose end it knows and has perhaps not committed."""
-        return [*self._on_their_way.values(), *(message for message, _ in self._ended)]
-
     def _send(self, now: datetime) -> set[Place]:
         """Send what is marked, and take in what has ended."""
-        for message in self._marked:
+        for message in filter(self._stands, self._marked):
             self._on_their_way[message.name] = message
             self._deliverer.start(message.told)
         self._marked = []
-        before, self._ended = self._ended, []
+        self._ended = [(message, end) for message, end in self._ended if self._stands(message)]
         for told, end in self._deliverer.results():
             ours = self._on_their_way.pop((told.channel, told.idempotency_key), None)
             if ours is not None:
                 self._ended.append((ours, end))
         touched: set[Place] = set()
-        for message, end in [*before, *self._ended]:  # of those before, only what was not committed fits a queue
+        for message, end in self._ended:
             touched |= self._took(message, end, now)
         return touched
+
+    def _stands(self, message: Message) -> bool:
+        """Whether its mark does, anywhere here.
+
+        Of a message to be sent: it was committed. Of one that has ended: its end was not, however often that was tried.
+        """
+        return any(self._marked_at(place, message.told.channel, sends) for place, sends in message.sends.items())
+
+    def _marked_at(self, place: Place, channel: str, sends: int) -> Queue | None:
+        """A channel's queue while it says that this very message is being sent."""
+        incident = self._incidents.get(place.partition, {}).get(place.key)
+        queue = incident.queues.get(channel) if incident else None
+        return queue if queue is not None and queue.sending and queue.sends == sends else None
 
     def _took(self, message: Message, end: End, now: datetime) -> set[Place]:
         touched = set()
         for place, sends in message.sends.items():
-            incident = self._incidents.get(place.partition, {}).get(place.key)
-            queue = incident.queues.get(message.told.channel) if incident else None
-            if incident is None or queue is None or not queue.sending or queue.sends != sends:
+            queue = self._marked_at(place, message.told.channel, sends)
+            if queue is None:
                 continue
             after = queue.told(now) if end == "delivered" else queue.failed(now, unknown=end == "unknown")
             self._put(place, message.told.channel, after)
@@ -162,7 +169,7 @@ class Notifier:
         for channel, due in messages_due(self._rules, self._incidents, now, on_their_way):
             message, begun = message_of(channel, due, self._rules)
             touched |= set(begun)
-            if why := self._hopeless(channel, due):
+            if why := hopeless(self._rules.channels[channel], due):
                 self._deliverer.passed_over(message.told, why)
                 begun = {place: queue.told(now) for place, queue in begun.items()}
                 self._unsure_of(channel, due)
@@ -172,18 +179,12 @@ class Notifier:
                 self._put(place, channel, queue)
         return touched
 
-    def _hopeless(self, channel: str, due: list[Due]) -> PassedOver | None:
-        """Why a message is not sent any more."""
-        unknown = max(one.queue.unknown for one in due)
-        if unknown >= MOST_UNKNOWN and not self._rules.channels[channel].may_repeat:
-            return "unsure"
-        return "given_up" if max(one.queue.attempts for one in due) >= MOST_ATTEMPTS else None
-
     def _unsure_of(self, channel: str, due: list[Due]) -> None:
-        for place, incident, queue in due:
+        for place, _, queue in due:
             if queue.pending[0] == "open":
-                unsure = (*incident.unsure, channel)
-                self._incidents[place.partition][place.key] = incident.model_copy(update={"unsure": unsure})
+                mine = self._incidents[place.partition]
+                incident = mine[place.key]  # as it is now: another channel may have been marked in this very step
+                mine[place.key] = incident.model_copy(update={"unsure": (*incident.unsure, channel)})
 
     def _put(self, place: Place, channel: str, queue: Queue) -> None:
         mine = self._incidents[place.partition]

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, NamedTuple, Protocol
 
-from operations_console.core.notify.outbox import Incident, Queue
-from operations_console.core.notify.rules import SEVERITY, Rules
+from operations_console.core.notify.outbox import MOST_ATTEMPTS, Incident, Queue
+from operations_console.core.notify.rules import SEVERITY, Channel, Rules
 from operations_console.core.notify.wording import Telling, digest_of, digest_telling, telling
 
 End = Literal["delivered", "refused", "unknown"]
@@ -97,6 +97,14 @@ def message_of(channel: str, due: Iterable[Due], rules: Rules) -> tuple[Message,
         begun = {first.place: first.queue.begun()}
         told = telling(first.incident, channel, first.queue.pending[0], rules.console)
     return Message(told, {place: queue.sends for place, queue in begun.items()}), begun
+
+
+def hopeless(channel: Channel, due: Iterable[Due]) -> PassedOver | None:
+    """Why a message is not sent to a channel any more; None while it is."""
+    queues = [one.queue for one in due]
+    if max(queue.unknown for queue in queues) >= MOST_UNKNOWN and not channel.may_repeat:
+        return "unsure"
+    return "given_up" if max(queue.attempts for queue in queues) >= MOST_ATTEMPTS else None
 
 
 def _messages(incidents: Mapping[int, Mapping[str, Incident]], now: datetime) -> list[tuple[str, list[Due]]]:
