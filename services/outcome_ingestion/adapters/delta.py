@@ -63,7 +63,7 @@ class DeltaSink:
         self._log = structlog.get_logger(service="outcome_archive")
 
     def belongs_to(self, cluster: str, topic_id: str) -> None:
-        """Say which log the rows are of, now and in future; raises UserError where the table has another log's."""
+        """Say which log the rows are of, now and in future; raises AwayError where the table has another log's."""
         self._owner = cluster, topic_id
         self._persistently(self._fresh)
 
