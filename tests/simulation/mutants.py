@@ -266,7 +266,8 @@ def _not_rewound() -> list[Patch]:
 def _rewound_without_state() -> list[Patch]:
     def start_over(self: Any) -> None:
         for task in self._tasks.ready():
-            at = self._transport.committed([(topic, task.number) for topic in task.next])
+            stands = self._transport.stands([(topic, task.number) for topic in task.next])
+            at = {place: one.start if one.committed is None else one.committed for place, one in stands.items()}
             task.next = {topic: offset for (topic, _), offset in at.items()}
             self._transport.begin_at(at)
 
