@@ -11,7 +11,7 @@ ROOT = Path(__file__).parents[3]
 HEAVY = frozenset(
     {
         "aiohttp", "asyncio", "confluent_kafka", "deltalake", "duckdb", "fastavro", "faust", "fsspec", "jinja2",
-        "msgspec", "numpy", "opentelemetry", "prometheus_client", "pyarrow", "pydantic", "river", "scipy", "sklearn",
+        "msgspec", "numpy", "opentelemetry", "prometheus_client", "pyarrow", "pydantic", "rich", "river", "scipy", "sklearn",
         "sqlalchemy", "structlog", "torch", "yaml",
     }
 )  # fmt: skip
@@ -46,6 +46,18 @@ except SystemExit:
 )
 def test_help_reads_in_nothing_heavy(words: tuple[str, ...]):
     assert read_in(run(*words)) & HEAVY <= ({"pydantic"} if words[0] in ("status", "models") else set())
+
+
+def test_help_says_whole_sentences_and_what_was_typed_wrong_is_said_without_rich_too():
+    code = run("models", "aply")
+    assert "rich" not in read_in(code)
+    shown = subprocess.run(
+        [sys.executable, "-c", run("--help")], env={**os.environ, "COLUMNS": "80"}, capture_output=True, text=True,
+        check=True,
+    ).stdout  # fmt: skip
+    lines = shown.splitlines()
+    assert not any(line.endswith("...") for line in lines[1:])
+    assert max(map(len, lines)) <= 80
 
 
 def test_a_command_reads_in_no_other_commands():

@@ -1,7 +1,6 @@
 """`driftloop tokens`: who may enter the operations console. The file holds hashes; a token is shown once."""
 
 import json
-import secrets
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -38,6 +37,8 @@ def create(
 ) -> None:
     """Draw a token and print it; it is shown this once. A console that runs knows it at once."""
     from driftloop.clock import system_now
+    import secrets
+
     from operations_console.core.access import PREFIX, TokenEntry, hashed
 
     path = _path(file, home)
