@@ -11,8 +11,8 @@ ROOT = Path(__file__).parents[3]
 HEAVY = frozenset(
     {
         "aiohttp", "asyncio", "confluent_kafka", "deltalake", "duckdb", "fastavro", "faust", "fsspec", "jinja2",
-        "msgspec", "numpy", "opentelemetry", "prometheus_client", "pyarrow", "pydantic", "rich", "river", "scipy", "sklearn",
-        "sqlalchemy", "structlog", "torch", "yaml",
+        "msgspec", "numpy", "opentelemetry", "prometheus_client", "pyarrow", "pydantic", "rich", "river", "scipy",
+        "sklearn", "sqlalchemy", "structlog", "torch", "yaml",
     }
 )  # fmt: skip
 

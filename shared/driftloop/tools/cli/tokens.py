@@ -36,9 +36,9 @@ def create(
     home: HomeFolder = DEFAULT_HOME,
 ) -> None:
     """Draw a token and print it; it is shown this once. A console that runs knows it at once."""
-    from driftloop.clock import system_now
     import secrets
 
+    from driftloop.clock import system_now
     from operations_console.core.access import PREFIX, TokenEntry, hashed
 
     path = _path(file, home)
