@@ -14,6 +14,7 @@ from driftloop.tools.cli.through_console import ConsoleWay, model_path, way_for
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from driftloop.kafka.settings import KafkaSettings
     from driftloop.spec.model_spec import ModelSpec
     from driftloop.tools.registry.lineage import Lineage
     from driftloop.tools.registry.view import RegistryView, VersionInfo
@@ -230,11 +231,15 @@ def read_spec(file: Path) -> "ModelSpec":
 
 def open_view(bootstrap_servers: str | None, home: Path) -> "RegistryView":
     """The registry as of now: the home's own database, or one in memory for another cluster."""
+    return view_of(find_kafka(bootstrap_servers, home), home)
+
+
+def view_of(kafka: "KafkaSettings", home: Path) -> "RegistryView":
+    """The same of a cluster that was found already."""
     from driftloop.tools.local.home import Home
     from driftloop.tools.registry.sync import sync
     from driftloop.tools.registry.view import RegistryView
 
-    kafka = find_kafka(bootstrap_servers, home)
     place = Home(home)
     running = place.running()
     ours = running is not None and running["bootstrap_servers"] == kafka.bootstrap_servers

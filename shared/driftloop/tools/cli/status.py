@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from driftloop.contracts.drift_status import DriftStatus
     from driftloop.contracts.retrain_decisions import RetrainDecision
     from driftloop.kafka.settings import KafkaSettings
+    from driftloop.tools.cli.waits_shown import Waits
     from driftloop.tools.registry.view import RegistryView
 
 _REFUSED_SHOWN = 10
@@ -34,18 +35,17 @@ def status(
         _status_of_console(way, model, as_json)
         return
     from driftloop.tools.cli.fleet import totals
-    from driftloop.tools.cli.models import open_view, require_model
-    from driftloop.tools.cli.status_ignored import left_out
-    from driftloop.tools.cli.waits_shown import read_waits
+    from driftloop.tools.cli.models import require_model
 
     kafka = find_kafka(bootstrap_servers, home)
-    view = open_view(bootstrap_servers, home)
-    newest, waits = read_statuses(kafka), read_waits(kafka)
+    view, newest, waits, letters = _read(kafka, home)
     if model is not None:
         require_model(view, model)
         mine = {segment: one for (name, segment), one in newest.items() if name == model}
         _show_model(view, model, mine, waits.get(model, {}), as_json)
         return
+    from driftloop.tools.cli.status_ignored import left_out
+
     running = services(home) if bootstrap_servers is None else {}
     facts = {
         "kafka": kafka.bootstrap_servers,
@@ -55,7 +55,7 @@ def status(
             _facts(view, info.model_id, newest.get((info.model_id, "")), waits.get(info.model_id, {}))
             for info in view.models()
         ],
-        "refused": refused(kafka),
+        "refused": letters,
         "fleet": totals(one for (_, segment), one in newest.items() if not segment),
     }
     if as_json:
@@ -78,6 +78,23 @@ def _status_of_console(way: ConsoleWay, model: str | None, as_json: bool) -> Non
     newest = reading.statuses(way, model)
     signals, decisions = reading.signals(way, model, 5), reading.decisions(way, model, 10)
     _print_model(reading.model_facts(told), newest, signals, decisions, as_json)
+
+
+def _read(
+    kafka: "KafkaSettings", home: Path
+) -> "tuple[RegistryView, dict[tuple[str, str], DriftStatus], dict[str, Waits], list[dict[str, Any]]]":
+    """All that the log says. Kafka is waited for side by side, and while the registry's database is read in."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    from driftloop.contracts import drift_status, topics  # noqa: F401  (here, so that no two threads read them in)
+    from driftloop.kafka.admin import dead_letters_topic  # noqa: F401
+    from driftloop.tools.cli.models import view_of
+    from driftloop.tools.cli.waits_shown import read_waits
+
+    with ThreadPoolExecutor(3) as beside:
+        newest, waits, letters = (beside.submit(ask, kafka) for ask in (read_statuses, read_waits, refused))
+        view = view_of(kafka, home)
+        return view, newest.result(), waits.result(), letters.result()
 
 
 def refused(kafka: "KafkaSettings") -> list[dict[str, Any]]:
