@@ -22,6 +22,7 @@ from aiohttp import web
 
 from driftloop.clock import Clock, system_now
 from driftloop.contracts.signed_commands import signed
+from driftloop.contracts.topics import NOTIFICATION_MUTES
 from driftloop.errors import ExitCode, UserError
 from driftloop.kafka.admin.handover import begin_group_at, remove_group
 from driftloop.kafka.loop.loop import Loop
@@ -60,7 +61,9 @@ from operations_console.metrics import ConsoleMetrics, IncidentGauges, MirrorMet
 from operations_console.settings import ReportPlan, Settings, is_loopback
 
 GROUP = "operations_console"
-NOTIFY = LoopSettings(service="operations_notify", group="operations_notify", inputs=INPUTS, state="keyed")
+NOTIFY = LoopSettings(
+    service="operations_notify", group="operations_notify", inputs=INPUTS, tables=(NOTIFICATION_MUTES,), state="keyed"
+)
 MIRROR = LoopSettings(service="operations_mirror", group="operations_mirror", inputs=MIRRORED, state="keyed")
 MIRRORED_AT_ONCE = 100
 """Records that role mirror takes at once: each is several calls, and a member that is long busy leaves its group."""

@@ -29,6 +29,7 @@ MODEL_EVENTS = "model-events"
 MODEL_SPECS = "model-specs"
 MODEL_PROFILES = "model-profiles"
 MODEL_SOURCES = "model-sources"
+NOTIFICATION_MUTES = "notification-mutes"
 PREDICTION_HALVES = "prediction-halves"
 
 

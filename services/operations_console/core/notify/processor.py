@@ -10,8 +10,9 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 
 from driftloop.contracts.message import derive_id
-from driftloop.processor import DeadLetter, Effects, Record, StateChange
+from driftloop.processor import DeadLetter, Effects, KeptOut, Record, StateChange
 from operations_console.core.notify.incidents import LASTING, Ends, Opens, Word, words_of
+from operations_console.core.notify.mutes import Mutes
 from operations_console.core.notify.outbox import Incident, Queue
 from operations_console.core.notify.rules import Kind, Rules
 from operations_console.core.notify.sending import (
@@ -20,6 +21,7 @@ from operations_console.core.notify.sending import (
     End,
     Message,
     Place,
+    due_at,
     hopeless,
     message_of,
     messages_due,
@@ -27,6 +29,8 @@ from operations_console.core.notify.sending import (
 
 _POLL = timedelta(milliseconds=20)
 """How soon an ended delivery is committed."""
+_LOOK = timedelta(seconds=30)
+"""How soon it is seen at the latest that a mute was lifted."""
 SILENT_AFTER = timedelta(days=1)
 """Nobody is told of what has been on the log for longer: a notifier that starts for the first time reads it all."""
 
@@ -36,6 +40,7 @@ class Notifier:
 
     def __init__(self, rules: Rules, deliverer: Deliverer) -> None:
         self._rules, self._deliverer = rules, deliverer
+        self.mutes = Mutes()
         self._incidents: dict[int, dict[str, Incident]] = {}
         self._marked: list[Message] = []
         self._on_their_way: dict[tuple[str, str], Message] = {}
@@ -73,8 +78,8 @@ class Notifier:
     def revoke(self, partition: int) -> None:
         self._incidents.pop(partition, None)
 
-    def take_table(self, topic: str, records: Sequence[Record]) -> None:
-        """There are no tables."""
+    def take_table(self, topic: str, records: Sequence[Record]) -> Sequence[KeptOut]:  # noqa: ARG002  (there is one)
+        return self.mutes.take(records)
 
     @property
     def standing(self) -> list[Incident]:
@@ -94,7 +99,9 @@ class Notifier:
             mine[known.key] = known.model_copy(update={"repeats": known.repeats + 1, "frame": frame})
             return {Place(partition, known.key)}
         written = datetime.fromtimestamp(record.timestamp()[1] / 1000, UTC)
-        routes = self._rules.route(word.model_id, word.kind, now) if now - written < SILENT_AFTER else {}
+        passes = word.kind not in LASTING and self.mutes.until(word.model_id, now) is not None
+        old = now - written >= SILENT_AFTER
+        routes = {} if old or passes else self._rules.route(word.model_id, word.kind, now)
         incident = Incident(
             incident_id=derive_id("incident", word.model_id, word.kind, word.cause),
             model_id=word.model_id, kind=word.kind, since=word.since, opened_at=written, what=word.what,
@@ -112,10 +119,11 @@ class Notifier:
         known = _standing(mine, word, kind)
         if known is None or (word.frame is not None and known.frame is not None and word.frame <= known.frame):
             return []
+        muted = self.mutes.until(word.model_id, now) is not None
         queues = {
             name: queue.then_over(self._rules.over_at(word.model_id, kind, name, now))
             for name, queue in known.queues.items()
-            if not (queue.unless_over and queue.pending == ("open",) and queue.attempts == 0 and queue.due_at > now)
+            if not (queue.is_new and due_at(known, queue, self.mutes, now) > now and (queue.unless_over or muted))
         }
         mine[known.key] = known.model_copy(update={"over": word.why, "queues": queues})
         return [known.key]
@@ -166,7 +174,7 @@ class Notifier:
         """Mark what is due: it is sent in the next step, once the marks are committed."""
         touched: set[Place] = set()
         on_their_way = Counter(channel for channel, _ in self._on_their_way)
-        for channel, due in messages_due(self._rules, self._incidents, now, on_their_way):
+        for channel, due in messages_due(self._rules, self._incidents, now, on_their_way, self.mutes):
             message, begun = message_of(channel, due, self._rules)
             touched |= set(begun)
             if why := hopeless(self._rules.channels[channel], due):
@@ -209,7 +217,7 @@ class Notifier:
         if self._marked:
             return now
         due = [
-            queue.due_at
+            min(due_at(incident, queue, self.mutes, now), max(queue.due_at, now + _LOOK))
             for incident in self.standing
             for name, queue in incident.queues.items()
             if queue.pending and not queue.sending and name in self._rules.channels
