@@ -153,6 +153,31 @@ def test_a_status_of_an_earlier_frame_ends_nothing():
     assert process.told == [("hook", "harm", "open")]
 
 
+@pytest.mark.parametrize("restarts", [False, True])
+def test_that_it_is_over_may_be_read_before_that_it_began(restarts: bool):
+    """The topics are not read in step."""
+    process = Process()
+    process.say(topics.DRIFT_STATUS, status("plant", 9, 0.1))
+    if restarts:  # then the next status says it
+        process.restart()
+    process.say(topics.DRIFT_SIGNALS, at_frame(signal("plant", 3), 3))
+    if restarts:
+        process.say(topics.DRIFT_STATUS, status("plant", 10, 0.1))
+    process.settle()
+    assert process.told == [("hook", "harm", "open"), ("hook", "harm", "over")]
+    assert process.state == {}
+
+
+def test_what_was_over_before_does_not_end_what_begins_later():
+    process = Process()
+    process.say(topics.DRIFT_STATUS, status("plant", 9, 0.1))
+    process.say(topics.DRIFT_STATUS, status("plant", 2, 0.1))
+    for frame in (9, 12):
+        process.say(topics.DRIFT_SIGNALS, at_frame(signal("plant", frame), frame))
+    process.settle()
+    assert process.told == [("hook", "harm", "open")]
+
+
 def test_harm_of_a_segment_is_ended_by_that_segment_alone():
     process = Process()
     process.say(topics.DRIFT_SIGNALS, signal("plant", 1).model_copy(update={"segment": "site=a"}))

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 
 from driftloop.contracts.message import derive_id
 from driftloop.processor import DeadLetter, Effects, KeptOut, Record, StateChange
-from operations_console.core.notify.incidents import LASTING, Ends, Opens, Word, words_of
+from operations_console.core.notify.incidents import LASTING, Ends, LastEnds, Opens, Word, words_of
 from operations_console.core.notify.mutes import Mutes
 from operations_console.core.notify.outbox import Incident, Queue
 from operations_console.core.notify.rules import Kind, Rules
@@ -42,6 +42,7 @@ class Notifier:
         self._rules, self._deliverer = rules, deliverer
         self.mutes = Mutes()
         self._incidents: dict[int, dict[str, Incident]] = {}
+        self._last_ends = LastEnds()
         self._marked: list[Message] = []
         self._on_their_way: dict[tuple[str, str], Message] = {}
         self._ended: list[tuple[Message, End]] = []
@@ -92,12 +93,20 @@ class Notifier:
         partition = record.partition()
         mine = self._incidents.setdefault(partition, {})
         if isinstance(word, Ends):
+            self._last_ends.take(word)
             return {Place(partition, key) for kind in word.kinds for key in self._end(mine, word, kind, now)}
+        touched = {Place(partition, self._open(mine, record, word, now))}
+        if (earlier := self._last_ends.after(word)) is not None:
+            self._end(mine, earlier, word.kind, now)
+        return touched
+
+    def _open(self, mine: dict[str, Incident], record: Record, word: Opens, now: datetime) -> str:
+        """The key of its incident, which is made where none stands."""
         known = _standing(mine, word, word.kind) if word.kind in LASTING else None
         if known is not None:
             frame = max(known.frame or 0, word.frame or 0) if word.frame is not None else known.frame
             mine[known.key] = known.model_copy(update={"repeats": known.repeats + 1, "frame": frame})
-            return {Place(partition, known.key)}
+            return known.key
         written = datetime.fromtimestamp(record.timestamp()[1] / 1000, UTC)
         passes = word.kind not in LASTING and self.mutes.until(word.model_id, now) is not None
         old = now - written >= SILENT_AFTER
@@ -113,7 +122,7 @@ class Notifier:
             },
         )  # fmt: skip
         mine[incident.key] = incident
-        return {Place(partition, incident.key)}
+        return incident.key
 
     def _end(self, mine: dict[str, Incident], word: Ends, kind: Kind, now: datetime) -> list[str]:
         known = _standing(mine, word, kind)
@@ -200,9 +209,6 @@ class Notifier:
         mine[place.key] = incident.model_copy(update={"queues": {**incident.queues, channel: queue}})
 
     def _effects(self, touched: set[Place], now: datetime, refused: tuple[DeadLetter, ...] = ()) -> Effects:
-        return Effects(state_changes=self._changes(touched), dead_letters=refused, wake_at=self._wish(now))
-
-    def _changes(self, touched: set[Place]) -> tuple[StateChange, ...]:
         changes = []
         for partition, key in sorted(touched):
             incident = self._incidents[partition][key]
@@ -210,7 +216,7 @@ class Notifier:
                 del self._incidents[partition][key]
             value = None if incident.is_done else incident.model_dump_json().encode()
             changes.append(StateChange(partition, key, value))
-        return tuple(changes)
+        return Effects(state_changes=tuple(changes), dead_letters=refused, wake_at=self._wish(now))
 
     def _wish(self, now: datetime) -> datetime | None:
         """When to be woken: at once if something is marked, soon if something is on its way, else when it is due."""
