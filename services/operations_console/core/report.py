@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 from pydantic import BaseModel, ConfigDict
 
+from operations_console.core.uptime import uptime
 from operations_console.core.view.attention import standing
 from operations_console.core.view.heads import Block
 from operations_console.core.view.model_view import ModelView
@@ -73,6 +74,10 @@ class ModelReport(ReportPart):
     false_alarms_achieved_per_month: float | None
     changes: list[ChangeReport]
     recommendations: list[Advice]
+    uptime: float | None = None
+    """The share of the span in which its outcomes came; None where too little is known."""
+    healthy: float | None = None
+    """The share of the span in which nothing harmed it."""
     moved: dict[str, float] = {}
     """Columns and segments that the drift which stands comes from, with their share of it, the largest first."""
     segments: list[SegmentReport] = []
@@ -117,7 +122,10 @@ def _of_model(model: ModelView, since: datetime, until: datetime) -> ModelReport
     decisions = Counter(one.head.action for one in model.decisions if since <= one.head.occurred_at <= until)
     results = [run.result for run in model.runs.values() if run.result and since <= run.result.occurred_at <= until]
     events = Counter(one.head.event for one in model.events if since <= one.head.occurred_at <= until)
+    up = uptime(model, since, until)
     return ModelReport(
+        uptime=up.outcomes,
+        healthy=up.healthy,
         model_id=model.model_id,
         health=at.health,
         health_score=metrics.get("health_score"),
@@ -215,6 +223,12 @@ def _in_training(model: ModelView) -> bool:
     return under_way or any(one.status == "challenger" for one in model.versions.values())
 
 
+_COLUMNS = (
+    "model", "health", "uptime", "healthy", "champion", "loss", "reference", "signals (harmful)", "trainings",
+    "promotions", "roll-backs",
+)  # fmt: skip
+
+
 def markdown(told: Report) -> str:
     """The report as Markdown."""
     totals = told.totals
@@ -228,12 +242,13 @@ def markdown(told: Report) -> str:
         "",
         sums,
         "",
-        "| model | health | champion | loss | reference | signals (harmful) | trainings | promotions | roll-backs |",
-        "|---|---|---|---|---|---|---|---|---|",
+        f"| {' | '.join(_COLUMNS)} |",
+        f"|{'---|' * len(_COLUMNS)}",
     ]
     for one in told.models:
         cells = (
-            one.model_id, one.health, one.champion or "–", _figure(one.loss), _figure(one.reference),
+            one.model_id, one.health, percent(one.uptime), percent(one.healthy), one.champion or "–",
+            _figure(one.loss), _figure(one.reference),
             f"{one.signals} ({one.harmful_signals})", sum(one.trainings.values()), one.promotions, one.roll_backs,
         )  # fmt: skip
         lines.append(f"| {' | '.join(str(cell) for cell in cells)} |")
@@ -259,6 +274,15 @@ def _model_lines(one: ModelReport) -> list[str]:
         cells = (part.segment, part.labelled_rows, _figure(part.loss), _figure(part.reference), ", ".join(part.alarms))
         lines.append(f"| {' | '.join(str(cell) for cell in cells)} |")
     return lines
+
+
+def percent(share: float | None) -> str:
+    """A share for a person.
+
+    >>> percent(0.99912), percent(1.0), percent(None)
+    ('99.91 %', '100 %', '–')
+    """
+    return "–" if share is None else f"{100 * share:.2f}".rstrip("0").rstrip(".") + " %"
 
 
 def _figure(value: float | None) -> str:
