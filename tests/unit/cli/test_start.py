@@ -73,3 +73,8 @@ def test_asking_the_console_needs_no_client_of_kafka_and_no_database():
 def test_telemetry_that_is_off_is_not_read_in():
     found = read_in("import driftloop.kafka.loop.service; from driftloop.telemetry.otlp import *; tracer_of('x')")
     assert not any(name.split(".")[0] == "opentelemetry" for name in found)
+
+
+def test_the_notifier_reads_in_neither_faust_nor_the_web():
+    found = read_in("import operations_console.__main__")
+    assert not {name.split(".")[0] for name in found} & {"faust", "aiohttp", "jinja2", "mode"}
