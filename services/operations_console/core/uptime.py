@@ -33,8 +33,9 @@ def uptime(model: ModelView, since: datetime, until: datetime) -> Uptime:
     if not moments or (begin := max(since, moments[0])) >= until:
         return Uptime()
     of = begin, until
-    gaps = [after - before for before, after in pairwise(moments)]
-    with_outcomes = _share(_with_outcomes(moments, USUAL_GAPS * median(gaps), until), of) if gaps else None
+    gaps = [(after - before).total_seconds() for before, after in pairwise(moments)]
+    patience = timedelta(seconds=USUAL_GAPS * median(gaps)) if gaps else None
+    with_outcomes = None if patience is None else _share(_with_outcomes(moments, patience, until), of)
     return Uptime(with_outcomes, round(1.0 - _share(_harmed(model, until), of), 6))
 
 
