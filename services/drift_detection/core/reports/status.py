@@ -71,6 +71,8 @@ def status_record(
         "attribution": _attribution(model, monitor),
         "notes": () if segment else notes(model),
     }
+    if not segment and model.variants.channels:
+        status["channels"] = model.variants.published()
     return Outgoing(DRIFT_STATUS, f"{model_id}/{segment}", _encode(status), partition_by=model_id)
 
 
