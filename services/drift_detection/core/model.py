@@ -12,6 +12,7 @@ from drift_detection.core.findings import Findings, References
 from drift_detection.core.labels.label_delays import LabelDelays
 from drift_detection.core.losses.loss_watch import LossWatch
 from drift_detection.core.losses.metrics_of import combined_scores
+from drift_detection.core.losses.ratings import Ratings
 from drift_detection.core.losses.variants import VariantAnswersByChannel
 from drift_detection.core.migrations import LAYOUT
 from drift_detection.core.monitors.budget import Budget
@@ -41,6 +42,7 @@ class WatchedModel:
         self.delays = LabelDelays()
         self.combined = CombinedLatch(policy_of(spec.policy).combined_limit)
         self.variants = VariantAnswersByChannel(spec.variants)
+        self.ratings = Ratings()
         self.watermark = 0
         self.published: dict[str, float] = {}
         """The metrics of the whole model as they were last published."""
@@ -81,6 +83,7 @@ class WatchedModel:
         self._columns.take(rows, references, found)
         self.losses.take(rows, self._first_of_frame, references, found)
         self.variants.take(rows)
+        self.ratings.take(rows)
         self.corrections += rows.corrections
         self.delays.push((rows.labelled_at - rows.predicted_at)[rows.joined])
         self._look_at_the_sum(rows, found)
@@ -138,6 +141,7 @@ class WatchedModel:
             "begun_anew": {part: [*since] for part, since in self.begun_anew.items()},
             **({"combined": True} if self.combined.alarmed else {}),
             **({"variants": self.variants.published()} if self.variants.channels else {}),
+            **({"ratings": ratings} if (ratings := self.ratings.snapshot()) else {}),
         }
 
     def restore(self, state: dict[str, Any], references: References) -> None:
@@ -156,6 +160,7 @@ class WatchedModel:
         self.delays.restore(state["delays"])
         self.combined.alarmed = state.get("combined", False)
         self.variants.restore(state.get("variants", {}))
+        self.ratings.restore(state.get("ratings", {}))
         self.roster.restore(state["roster"], references)
         self.losses.restore(state["losses"], references)
         self.begun_anew = {part: (version, row) for part, (version, row) in state["begun_anew"].items()}

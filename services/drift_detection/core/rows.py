@@ -137,9 +137,14 @@ class FrameRows:
         return np.flatnonzero(self._is(_JUDGED))
 
     @cached_property
-    def corrections(self) -> int:
+    def is_correction(self) -> NDArray[np.bool_]:
         """Rows whose label was changed later."""
-        return int(self._is(_CORRECTED).sum())
+        return self._is(_CORRECTED)
+
+    @cached_property
+    def corrections(self) -> int:
+        """How many rows' labels were changed later."""
+        return int(self.is_correction.sum())
 
     @cached_property
     def corrected(self) -> Where:

@@ -17,7 +17,7 @@ from typing import TypeVar
 
 import pyarrow as pa
 import structlog
-from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
+from deltalake import CommitProperties, DeltaTable, Schema, Transaction, write_deltalake
 from deltalake.exceptions import DeltaError, TableNotFoundError
 
 from driftloop.archive.owner import hold
@@ -112,6 +112,7 @@ class DeltaSink:
 
     def _opened(self) -> DeltaTable:
         table = self._found_or_made()
+        _add_columns(table)
         if self._owner is not None:
             hold(table, self._uri, *self._owner)
         return table
@@ -171,6 +172,15 @@ class DeltaSink:
         except _FAILURES as error:
             self._table = None
             self._log.warning("compaction failed", error=str(error))
+
+
+def _add_columns(table: DeltaTable) -> None:
+    """A table of an earlier release gets the columns that came since; its rows have null there."""
+    known = {field.name for field in table.schema().fields}
+    wanted = Schema.from_arrow(ARCHIVE_SCHEMA).fields
+    if fresh := [field for field in wanted if field.name not in known]:
+        table.alter.add_columns(fresh)
+        table.update_incremental()
 
 
 def _lacking(table: DeltaTable, frames: Sequence[PlacedFrame]) -> list[PlacedFrame]:

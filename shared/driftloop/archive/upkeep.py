@@ -139,7 +139,7 @@ def flattened(rows: pa.Table) -> pa.Table:
 def _by_day(table: "DeltaTable", model_id: str, days: list[date]) -> Iterator[tuple[date, pa.Table]]:
     from deltalake import QueryBuilder
 
-    from driftloop.archive.schema import ARCHIVE_SCHEMA
+    from driftloop.archive.schema import as_archived
 
     name = model_id.replace("'", "''")
     for day in days:
@@ -148,7 +148,7 @@ def _by_day(table: "DeltaTable", model_id: str, days: list[date]) -> Iterator[tu
             "ORDER BY frame_offset, frame_row"
         )
         found = pa.table(QueryBuilder().register("archive", table).execute(query))
-        yield day, found.select(ARCHIVE_SCHEMA.names).cast(ARCHIVE_SCHEMA)
+        yield day, as_archived(found)
 
 
 def _files(table: "DeltaTable") -> pa.Table:

@@ -27,6 +27,7 @@ class LabelItem(NamedTuple):
     weight: float | None
     repeat: bool = False
     times: tuple[int, ...] = ()
+    rating: float | None = None
 
     @property
     def is_whole(self) -> bool:
@@ -95,7 +96,7 @@ def fit_label(row: LabelRow, layout: Layout, place: int, latest: int) -> LabelIt
     values = with_horizon(fit_truths(row.label, layout.target), layout.spec)
     at = microseconds_of(row.labelled_at, "labelled_at")
     check_moment(at, "labelled_at", latest)
-    return LabelItem(place, row.prediction_id, values, at, row.label_source, row.weight)
+    return LabelItem(place, row.prediction_id, values, at, row.label_source, row.weight, rating=row.rating)
 
 
 class _Packed(msgspec.Struct, array_like=True, gc=False):
@@ -103,7 +104,8 @@ class _Packed(msgspec.Struct, array_like=True, gc=False):
     items: list[LabelItem]
 
 
-_TIMES = LabelItem._fields.index("times")
+_LATER_FIELDS = (("rating", None), ("times", ()))
+"""Fields that earlier releases did not have, the last one first, and what they are where they say nothing."""
 
 
 def pack_labels(items: list[LabelItem], times: bytes) -> bytes:
@@ -112,8 +114,13 @@ def pack_labels(items: list[LabelItem], times: bytes) -> bytes:
 
 
 def plain_item(item: LabelItem) -> tuple[object, ...]:
-    """The label as state has it: without `times` where it has none, as earlier releases wrote and read it."""
-    return tuple(item) if item.times else tuple(item)[:_TIMES]
+    """The label as state has it: without what it does not say, as earlier releases wrote and read it."""
+    plain: tuple[object, ...] = item
+    for name, unsaid in _LATER_FIELDS:
+        if getattr(item, name) != unsaid:
+            break
+        plain = plain[:-1]
+    return tuple(plain)
 
 
 def unpack_labels(value: bytes) -> tuple[list[LabelItem], bytes]:

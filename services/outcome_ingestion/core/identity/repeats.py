@@ -29,7 +29,7 @@ def parts_of_rows(block: Block, rows: Ints) -> list[LabelItem]:
 
 def _label_of(block: Block, row: int, *, repeat: bool) -> LabelItem:
     columns = block.columns
-    weight = columns.get("weight")
+    weight, rating = columns.get("weight"), columns.get("rating")
     return LabelItem(
         int(block.places[row]),
         block.ids[row].as_py(),
@@ -38,4 +38,5 @@ def _label_of(block: Block, row: int, *, repeat: bool) -> LabelItem:
         columns["label_source"][row].as_py(),
         None if weight is None else weight[row].as_py(),
         repeat=repeat,
+        rating=None if rating is None else rating[row].as_py(),
     )
