@@ -91,13 +91,17 @@ def windows(result: Result) -> str:
         for row in (
             [
                 f"a {kind} whose topics shift (one from 0.2 to 0.5)",
-                f"found in {one['power']:.0%} of {one['runs']} runs within {one['within_rows']:,} rows, "
-                f"after {one['delay']:,.0f}",
+                (
+                    f"found in {one['power']:.0%} of {one['runs']} runs within {one['within_rows']:,} rows, "
+                    f"after {one['delay']:,.0f}"
+                ),
             ],
             [
                 f"no drift, {kind}",
-                f"{one['stationary']['alarms']} false alarms in {one['stationary']['rows']:,} rows, "
-                f"{_declared(one['stationary']):.0f} declared",
+                (
+                    f"{one['stationary']['alarms']} false alarms in {one['stationary']['rows']:,} rows, "
+                    f"{_declared(one['stationary']):.0f} declared"
+                ),
             ],
         )
     ]
