@@ -34,6 +34,11 @@ class LabelItem(NamedTuple):
         """Whether every target field has its truth."""
         return None not in self.values and not any(isinstance(value, SeriesSoFar) for value in self.values)
 
+    @property
+    def has_parts(self) -> bool:
+        """Whether a part of it may be corrected alone: a field of several, or a step of a series."""
+        return len(self.values) > 1 or isinstance(self.values[0], list | SeriesSoFar)
+
     def with_parts(self, other: "LabelItem") -> "LabelItem":
         """The label with the truths of another: of each field the newer one counts, of one time that of this label.
 
@@ -45,7 +50,7 @@ class LabelItem(NamedTuple):
         >>> both.values, both.times, both.at
         ((1.0, 5.0), (10, 9), 10)
         """
-        newer = self if self.at >= other.at else other
+        newer, older = (self, other) if self.at >= other.at else (other, self)
         mine = zip(self.values, self.times or (self.at,) * len(self.values), strict=True)
         theirs = zip(other.values, other.times or (other.at,) * len(other.values), strict=True)
         pairs = [_newer(one, two) for one, two in zip(mine, theirs, strict=True)]
@@ -53,12 +58,16 @@ class LabelItem(NamedTuple):
         return newer._replace(
             place=self.place,
             values=tuple(value for value, _ in pairs),
+            rating=older.rating if newer.rating is None else newer.rating,
             times=() if all(at == newer.at for value, at in pairs if value is not None) else times,
         )
 
     def changed_by(self, other: "LabelItem") -> "LabelItem | None":
-        """This label with the newer truths of another, which stands in its place; None where none is newer."""
-        if len(self.values) == 1:
+        """This label with the newer truths of another, which stands in its place; None where none is newer.
+
+        A gap in a series says nothing of that step, so what is known of it stays.
+        """
+        if not other.has_parts:
             return other if other.at > self.at else None
         together = self.with_parts(other)
         if (together.values, together.times, together.at) == (self.values, self.times, self.at):

@@ -110,8 +110,8 @@ def _of_confidence(learner: Learner, said: Predictions, now: Predictions) -> tup
         return ()
     return (
         (
-            f"confidence is not watched: the version that was fitted on all rows says {after.mean():.3f} on the held-out "
-            f"rows, the one that was validated said {before.mean():.3f}"
+            "confidence is not watched: the version that was fitted on all rows says "
+            f"{after.mean():.3f} on the held-out rows, the one that was validated said {before.mean():.3f}"
         ),
     )
 
