@@ -83,13 +83,20 @@ def test_a_table_of_an_earlier_release_gets_the_column_of_ratings(tmp_path, fram
         partition_by=PARTITION_BY,
         commit_properties=CommitProperties(app_transactions=[Transaction(app_id(0), 1)]),
     )
+    plain = frames.of(make.outcome(row(3, label=3.0, labelled_at=moment(60))), make.label(1, 6, 80))
+    Archive(sink_at(tmp_path)).process(plain, None)
+    assert "rating" not in [field.name for field in DeltaTable(tmp_path).schema().fields], "nobody has rated yet"
     rated = frames.of(
         make.outcome(row(2, label=2.0, labelled_at=moment(60), rating=0.5)), make.label(1, 7, 90, rating=0)
     )
     assert read_rows(str(tmp_path), "plant", at(0), 5).table["rating"].to_pylist() == [None]
     Archive(sink_at(tmp_path)).process(rated, None)
     found = read_rows(str(tmp_path), "plant", at(rated[-1].offset()), 5)
-    assert dict(zip(found.prediction_ids, found.table["rating"].to_pylist(), strict=True)) == {"p1": 0.0, "p2": 0.5}
+    assert dict(zip(found.prediction_ids, found.table["rating"].to_pylist(), strict=True)) == {
+        "p1": 0.0,
+        "p3": None,
+        "p2": 0.5,
+    }
 
 
 def test_categories_segments_and_several_targets_are_kept(tmp_path, frames, make):
