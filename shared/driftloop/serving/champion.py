@@ -154,7 +154,7 @@ class ChampionWatcher:
             if self._channels is not None and record.topic == DRIFT_STATUS:
                 self._channels.take_status(record, self._models)
                 continue
-            event = self._event_of(record)
+            event = _event_of(record) if record.key in self._models else None
             if event is None:
                 continue
             self._follow_challenger(event)
@@ -169,17 +169,6 @@ class ChampionWatcher:
         if self._channels is not None:
             for champion in self._champions.values():
                 self._channels.load_missing(champion, self._load)
-
-    def _event_of(self, record: TailRecord) -> ModelEvent | None:
-        """The event of one of the models; None of another, and of one that cannot be read."""
-        if record.value is None or record.key not in self._models:
-            return None
-        try:
-            return ModelEvent.from_json(record.value)
-        except ValueError as error:
-            log = structlog.get_logger(__name__)
-            log.warning("an event cannot be read and is left out", model=record.key, reason=str(error))
-            return None
 
     def _follow_challenger(self, event: ModelEvent) -> None:
         """Note who challenges; a version that is judged, in whatever way, does so no more."""
@@ -226,3 +215,15 @@ class ChampionWatcher:
         assert event.artifact is not None
         artifact, model = open_artifact(event.artifact, event.artifact_sha256)
         return Champion(event.model_id, event.version, artifact.manifest.spec, model, event)
+
+
+def _event_of(record: TailRecord) -> ModelEvent | None:
+    """The event of a record; None of a deletion, and of one that cannot be read."""
+    if record.value is None:
+        return None
+    try:
+        return ModelEvent.from_json(record.value)
+    except ValueError as error:
+        log = structlog.get_logger(__name__)
+        log.warning("an event cannot be read and is left out", model=record.key, reason=str(error))
+        return None
