@@ -84,7 +84,7 @@ class WatchedModel:
         self.losses.take(rows, self._first_of_frame, references, found)
         self.variants.take(rows)
         self.ratings.take(rows)
-        self.corrections += rows.corrections
+        self.corrections += int(rows.is_correction.sum())
         self.delays.push((rows.labelled_at - rows.predicted_at)[rows.joined])
         self._look_at_the_sum(rows, found)
         return found
