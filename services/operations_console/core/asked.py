@@ -68,7 +68,8 @@ class ReasonAsked(Asked):
 class FeedbackAsked(Asked):
     """What became known of a prediction. It is written as its label; a later one corrects it.
 
-    `feedback_score` is the row's weight in training where no `weight` is given.
+    `feedback_score` is how content the person was, the label's `rating`, and the row's weight in training where no
+    `weight` is given.
     """
 
     prediction_id: str = Field(min_length=1, max_length=LONGEST_ID)

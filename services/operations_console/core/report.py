@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 from pydantic import BaseModel, ConfigDict
 
+from driftloop.statistics.scores import Trend, direction
 from operations_console.core.uptime import uptime
 from operations_console.core.view.attention import standing
 from operations_console.core.view.heads import Block
@@ -49,6 +50,10 @@ class SegmentReport(ReportPart):
     loss: float | None
     reference: float | None
     alarms: list[str]
+    trend: Trend | None = None
+    """Of its loss over the newest labelled rows: improving where the loss falls."""
+    rating: float | None = None
+    rating_trend: Trend | None = None
 
 
 class ModelReport(ReportPart):
@@ -163,11 +168,19 @@ def _segments(model: ModelView) -> list[SegmentReport]:
             loss=head.metrics.get("loss"),
             reference=head.metrics.get("loss_reference"),
             alarms=list(head.active_signals),
+            trend=_direction(head.metrics, "loss_trend", rising_is_good=False),
+            rating=head.metrics.get("rating"),
+            rating_trend=_direction(head.metrics, "rating_trend", rising_is_good=True),
         )
         for name, head in model.statuses.items()
         if name
     ]
     return sorted(found, key=lambda one: (not one.alarms, -(one.loss or 0.0), one.segment))
+
+
+def _direction(metrics: Mapping[str, float | None], name: str, *, rising_is_good: bool) -> Trend | None:
+    slope, error = metrics.get(name), metrics.get(f"{name}_error")
+    return None if slope is None or error is None else direction(slope, error, rising_is_good=rising_is_good)
 
 
 def _changes(model: ModelView, since: datetime, until: datetime) -> Iterable[ChangeReport]:
@@ -269,9 +282,13 @@ def _model_lines(one: ModelReport) -> list[str]:
     if one.moved:
         lines.append("- Moved: " + ", ".join(f"{name} {share:.2f}" for name, share in one.moved.items()) + ".")
     if one.segments:
-        lines += ["", "| segment | labelled rows | loss | reference | alarms |", "|---|---|---|---|---|"]
+        lines += ["", "| segment | labelled rows | loss | reference | trend | rating | its trend | alarms |"]
+        lines += ["|---|---|---|---|---|---|---|---|"]
     for part in one.segments:
-        cells = (part.segment, part.labelled_rows, _figure(part.loss), _figure(part.reference), ", ".join(part.alarms))
+        cells = (
+            part.segment, part.labelled_rows, _figure(part.loss), _figure(part.reference), part.trend or "–",
+            _figure(part.rating), part.rating_trend or "–", ", ".join(part.alarms),
+        )  # fmt: skip
         lines.append(f"| {' | '.join(str(cell) for cell in cells)} |")
     return lines
 

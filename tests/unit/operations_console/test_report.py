@@ -80,6 +80,23 @@ def test_a_report_names_what_moved_and_the_segments_that_are_asked_for():
         assert "site=a" in report_text(report(models, START, UNTIL, segments=True), form)
 
 
+def test_a_segment_has_the_trend_of_its_loss_and_of_its_ratings():
+    rated = {"loss_trend": -0.03, "loss_trend_error": 0.001, "rating": 0.8125}
+    noise = {"rating_trend": -0.02, "rating_trend_error": 0.05}
+    messages = [
+        (one, what.model_copy(update={"metrics": {**what.metrics, **rated, **noise}}) if segment else what)
+        for one, what in story()
+        for segment in [getattr(what, "segment", "") if one == topics.DRIFT_STATUS else ""]
+    ]
+    models = viewed(messages).models.values()
+    (part,) = report(models, START, UNTIL, segments=True).models[0].segments
+    assert (part.trend, part.rating, part.rating_trend) == ("improving", 0.8125, "stable")
+    for form in ("html", "markdown"):
+        text = report_text(report(models, START, UNTIL, segments=True), form)
+        assert "0.8125" in text
+        assert "improving" in text
+
+
 @pytest.mark.parametrize("text", ["", "7", "d", "0d", "-1d", "7y", "٣d"])
 def test_a_span_that_is_none_is_refused(text: str):
     with pytest.raises(ValueError, match="span"):

@@ -15,7 +15,7 @@ from driftloop.contracts.prediction_labels import PredictionLabel
 from driftloop.contracts.topics import PREDICTION_LABELS, PREDICTION_OUTCOMES
 from driftloop.errors import UserError
 from driftloop.kafka.clients.tail import TailRecord
-from driftloop.serving.champion import Champion
+from driftloop.serving.version import Champion
 from driftloop.tools.backtest.loop_in_memory import LoopInMemory
 from driftloop.tools.replay.journal import CONTRACTS, Journal
 from driftloop.tools.replay.options import LOCKSTEP

@@ -97,8 +97,14 @@ def show(
     as_json: AsJson = False,
     bootstrap_servers: BootstrapServers = None,
     home: HomeFolder = DEFAULT_HOME,
+    archive_uri: Annotated[
+        str | None, typer.Option("--archive-uri", help="The archive, which knows what was erased; else HOME/lake.")
+    ] = None,
 ) -> None:
     """Show where a version comes from: signal, decision, run, data, proof, promotion."""
+    from dataclasses import asdict
+
+    from driftloop.tools.registry.erased_rows import erased_since
     from driftloop.tools.registry.lineage import lineage
 
     if (way := way_for(bootstrap_servers)) is not None:
@@ -114,10 +120,11 @@ def show(
     if story is None:
         names = ", ".join(one.version for one in view.versions(model)) or "none"
         raise UserError(f"{model} has no version {chosen}; it has {names}.", ExitCode.NOT_FOUND)
+    erased = erased_since(view, story, archive_uri or str(home / "lake"))
     if as_json:
-        typer.echo(json.dumps(_facts(story), indent=2))
+        typer.echo(json.dumps({**_facts(story), "erased": [asdict(one) for one in erased]}, indent=2, default=str))
         return
-    for word, text in _story(story):
+    for word, text in [*_story(story), *(("erased", one.words) for one in erased)]:
         typer.echo(f"{word:>10}  {text}")
 
 
