@@ -85,5 +85,3 @@ def log_of(made: Recording, *, label_delay: int = 0, checkpoint_hours: float = 2
         Player(made, wire, Pace(LOCKSTEP, label_delay_rows=label_delay), Nobody()).play()
         names = (*INPUTS, *OUTPUTS, topics.MODEL_CHECKPOINTS)
         return [record for topic in names for record in wire.loop.records(topic)]
-
-

@@ -88,6 +88,14 @@ def _missing(spec: ModelSpec, name: str, rows: int) -> Column:
     return np.full(rows, np.nan) if feature.kind == "number" else np.full(rows, None, dtype=object)
 
 
+def _checked(keys: Sequence[str]) -> tuple[str, ...]:
+    if not keys:
+        return ()
+    from driftloop.contracts.signing import checked_public_key  # who asks for no signatures needs no cryptography
+
+    return tuple(map(checked_public_key, keys))
+
+
 class ChampionWatcher:
     """Keeps the champions of some models loaded, from their events on the log.
 
@@ -105,6 +113,9 @@ class ChampionWatcher:
 
             version = watcher.route("pricing", customer_id)
             version.predict(features), version.version     # publish the outcome under this version
+
+    With `trusted_keys` (public keys, base64url) a version is loaded only if one of them has signed its artifact.
+    Raises ValueError for a key that is none.
     """
 
     def __init__(
@@ -114,7 +125,9 @@ class ChampionWatcher:
         *,
         on_change: OnChange = lambda _champion: None,
         canary: bool = False,
+        trusted_keys: Sequence[str] = (),
     ) -> None:
+        self._keys = _checked(trusted_keys)
         self._models = frozenset(models)
         self._on_change = on_change
         self._canary = canary
@@ -250,5 +263,5 @@ class ChampionWatcher:
     def _load(self, event: ModelEvent) -> Champion:
         assert event.version is not None
         assert event.artifact is not None
-        artifact, model = open_artifact(event.artifact, event.artifact_sha256)
+        artifact, model = open_artifact(event.artifact, event.artifact_sha256, keys=self._keys)
         return Champion(event.model_id, event.version, artifact.manifest.spec, model, event)

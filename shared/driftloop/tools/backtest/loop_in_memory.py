@@ -65,7 +65,8 @@ class LoopInMemory:
         self._clock = FakeClock(_NOW)
         self._log = MemoryLog(now_ms=lambda: int(self._clock().timestamp() * 1000))
         self._loops = [
-            MemoryLoop(core, settings, self._log, clock=self._clock) for core, settings in _cores(folder, self._log, checkpoint_hours)
+            MemoryLoop(core, settings, self._log, clock=self._clock)
+            for core, settings in _cores(folder, self._log, checkpoint_hours)
         ]
 
     def say(self, topic: str, key: str, value: bytes, headers: tuple[tuple[str, bytes], ...] = ()) -> None:

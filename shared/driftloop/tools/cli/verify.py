@@ -22,7 +22,8 @@ def verify(
     ] = None,
     model: Annotated[str | None, typer.Option(help="One model. Default: all.")] = None,
     key: Annotated[
-        list[str] | None, typer.Option(help="A public key; each checkpoint must be signed by one of those given.")
+        list[str] | None,
+        typer.Option(help="A public key; checkpoints and artifacts must be signed by one of those given."),
     ] = None,
     artifacts: Annotated[bool, typer.Option("--artifacts", help="Read the artifacts of all versions too.")] = False,
     bootstrap_servers: BootstrapServers = None,
@@ -43,7 +44,7 @@ def verify(
     found = compare(recorded, model=model, since=start, keys=keys)
     if model is not None and model not in found.models:
         raise UserError(f"The log has no frames of a model {model!r}.", ExitCode.NOT_FOUND)
-    files = verify_artifacts(recorded, found.models) if artifacts else None
+    files = verify_artifacts(recorded, found.models, keys) if artifacts else None
     if files is not None:
         found = replace(found, differences=(*found.differences, *files.differences))
     if as_json:

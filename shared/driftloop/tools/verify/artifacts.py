@@ -1,5 +1,6 @@
 """Whether the artifacts of a model's versions are still the ones that were registered."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from driftloop.artifacts.store import ArtifactError, StoreAwayError, verify_artifact
@@ -18,8 +19,11 @@ class Artifacts:
     differences: tuple[Difference, ...]
 
 
-def verify_artifacts(recorded: Recorded, models: tuple[str, ...]) -> Artifacts:
-    """Read every file of every registered version that is still there; raises `StoreAwayError`."""
+def verify_artifacts(recorded: Recorded, models: Sequence[str], keys: Sequence[str] = ()) -> Artifacts:
+    """Read every file of every registered version that is still there; raises `StoreAwayError`.
+
+    With `keys` (public), one of them must have signed each.
+    """
     right, gone, differences = 0, 0, []
     for model in models:
         for record in recorded.of(topics.MODEL_EVENTS, model):
@@ -28,7 +32,7 @@ def verify_artifacts(recorded: Recorded, models: tuple[str, ...]) -> Artifacts:
             if event["event"] != "registered" or not uri or not sha256:
                 continue
             try:
-                verify_artifact(str(uri), str(sha256))
+                verify_artifact(str(uri), str(sha256), keys)
             except StoreAwayError:
                 raise
             except ArtifactError as error:

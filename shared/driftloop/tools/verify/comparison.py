@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-
 from driftloop.contracts import topics
 from driftloop.contracts.message import FramePosition
 from driftloop.processor import Record
