@@ -1,7 +1,7 @@
 """Composition: the two roles of the trainer over the transactional loop."""
 
 from driftloop.contracts import topics
-from driftloop.cores.checkpoints import signing_key
+from driftloop.contracts.signing import key_in
 from driftloop.kafka.loop.loop import Loop
 from driftloop.kafka.loop.metrics import LoopMetrics
 from driftloop.kafka.loop.service import Service
@@ -66,7 +66,7 @@ def _build_train(settings: Settings, kafka: KafkaSettings) -> Service:
 def _signing(executor: ChildProcesses, settings: Settings) -> Executor:
     """The executor; where there is a key, what its runs made is signed by this process, which they never see."""
     file = settings.signing_key_file
-    return executor if file is None else SignedArtifacts(executor, signing_key(file.read_text(encoding="utf-8")))
+    return executor if file is None else SignedArtifacts(executor, key_in(file.read_text(encoding="utf-8")))
 
 
 def _build_score(settings: Settings, kafka: KafkaSettings) -> Service:

@@ -9,8 +9,8 @@ from uuid import UUID
 
 import structlog
 
-from driftloop.artifacts.signatures import Signs
 from driftloop.artifacts.store import ArtifactError, StoreAwayError, UnwritableError, sign_artifact
+from driftloop.contracts.signing import SigningKey
 from trainer_worker.core.train.run_report import Executor, Failed, Report, Succeeded
 
 log = structlog.get_logger(__name__)
@@ -23,7 +23,7 @@ class SignedArtifacts:
     the run told of is not signed, and the run has failed.
     """
 
-    def __init__(self, executor: Executor, key: Signs) -> None:
+    def __init__(self, executor: Executor, key: SigningKey) -> None:
         self._executor, self._key = executor, key
         self._ends: dict[UUID, Report] = {}
         self.start, self.holds, self.cancel = executor.start, executor.holds, executor.cancel

@@ -7,22 +7,19 @@ version is worth nothing under the address of another.
 """
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import TYPE_CHECKING
 
 from driftloop.artifacts.manifest import Manifest
+
+if TYPE_CHECKING:
+    from driftloop.contracts.signing import SigningKey
 
 SIGNATURE = "manifest.sig"
 _WHAT = b"driftloop artifact\n"
 """Goes before the manifest, so that no signature of another kind is one of an artifact."""
 
 
-class Signs(Protocol):
-    """A private key (`driftloop.contracts.signing.SigningKey`)."""
-
-    def sign(self, content: bytes) -> str: ...
-
-
-def signature_of(manifest: bytes, key: Signs) -> bytes:
+def signature_of(manifest: bytes, key: "SigningKey") -> bytes:
     """The content of `manifest.sig`."""
     return (key.sign(_WHAT + manifest) + "\n").encode()
 

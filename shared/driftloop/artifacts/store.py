@@ -13,18 +13,21 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path, PurePosixPath
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import fsspec
 from fsspec.implementations.local import LocalFileSystem
 
 from driftloop.artifacts.manifest import Manifest
-from driftloop.artifacts.signatures import SIGNATURE, Signs, fault_of, signature_of
+from driftloop.artifacts.signatures import SIGNATURE, fault_of, signature_of
 from driftloop.contracts.reading import read_message
 from driftloop.errors import AwayError, ExitCode, UserError
 from driftloop.learners.entry_points import make_learner
 from driftloop.learners.protocol import Model
 from driftloop.spec.model_spec import ModelSpec
+
+if TYPE_CHECKING:
+    from driftloop.contracts.signing import SigningKey
 
 MANIFEST = "manifest.json"
 T = TypeVar("T")
@@ -85,7 +88,7 @@ def write_artifact(uri: str, manifest: Manifest, model: Model, extras: Mapping[s
     return Artifact(uri, _sha256(vouched), complete)
 
 
-def sign_artifact(uri: str, sha256: str, key: Signs) -> None:
+def sign_artifact(uri: str, sha256: str, key: "SigningKey") -> None:
     """Put the signature beside the manifest that was published; doing it again changes nothing.
 
     Raises `ArtifactError` where the manifest is another one, `UnwritableError` where the store refuses.

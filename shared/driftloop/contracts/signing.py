@@ -12,6 +12,8 @@ from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
+from driftloop.errors import ExitCode, UserError
+
 _WIDTH = 32
 """Bytes of a public key."""
 
@@ -25,7 +27,7 @@ class SigningKey:
         except (ValueError, TypeError, UnsupportedAlgorithm) as error:
             raise ValueError(f"the signing key is no Ed25519 key in PEM: {error}") from error
         if not isinstance(key, Ed25519PrivateKey):
-            raise ValueError("the signing key is no Ed25519 key in PEM: it is of another kind")
+            raise ValueError("the signing key is no Ed25519 key in PEM: it is of another kind")  # noqa: TRY004
         self._key = key
 
     @property
@@ -36,6 +38,14 @@ class SigningKey:
     def sign(self, content: bytes) -> str:
         """The signature of these bytes, base64url without padding."""
         return _text(self._key.sign(content))
+
+
+def key_in(pem: str) -> SigningKey:
+    """The key in the text of a file; raises UserError where it is none."""
+    try:
+        return SigningKey(pem)
+    except ValueError as error:
+        raise UserError(f"{error}: `driftloop tokens signing-key FILE` makes one.", ExitCode.USAGE) from error
 
 
 def is_signed_by(public_keys: Iterable[str], content: bytes, signature: str | None) -> bool:

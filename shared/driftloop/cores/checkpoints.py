@@ -7,23 +7,19 @@ many. Why in the core: the checkpoint is in the transaction of the frame that it
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 from driftloop.contracts.message import FramePosition, derive_id
 from driftloop.contracts.model_checkpoints import LARGEST_STATE, Keeper, ModelCheckpoint, digest, packed
 from driftloop.contracts.topics import MODEL_CHECKPOINTS
-from driftloop.errors import ExitCode, UserError
 from driftloop.processor import Outgoing
 from driftloop.spec.model_spec import ModelSpec
 
+if TYPE_CHECKING:
+    from driftloop.contracts.signing import SigningKey
+
 _TEXT_OF_BYTES = 4 / 3
-
-
-class Signs(Protocol):
-    """A private key (`driftloop.contracts.signing.SigningKey`)."""
-
-    def sign(self, content: bytes) -> str: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +47,11 @@ class StateOf:
 
 @dataclass(frozen=True, slots=True)
 class Checkpoints:
-    """The rule of one service: one for the first frame, then with the first frame of each span `every` of event time."""
+    """The rule of one service: one for the first frame, then one for the first frame of each span of event time."""
 
     service: Keeper
     every: timedelta
-    key: Signs | None = None
+    key: "SigningKey | None" = None
 
     def is_due(self, newest: Link | None, position: FramePosition, at: datetime) -> bool:  # noqa: ARG002
         """Whether the frame at `position`, which brought the model's clock to `at`, ends with a checkpoint."""
@@ -97,17 +93,11 @@ def checkpoint_rule(service: Keeper, hours: float, key_pem: str | None) -> Check
     """
     if not hours:
         return None
-    return Checkpoints(service, timedelta(hours=hours), None if key_pem is None else signing_key(key_pem))
+    if key_pem is None:
+        return Checkpoints(service, timedelta(hours=hours))
+    from driftloop.contracts.signing import key_in  # who signs nothing needs no cryptography
 
-
-def signing_key(pem: str) -> Signs:
-    """The key in a PEM text; raises UserError where it is none."""
-    from driftloop.contracts.signing import SigningKey
-
-    try:
-        return SigningKey(pem)
-    except ValueError as error:
-        raise UserError(f"{error}: `driftloop tokens signing-key FILE` makes one.", ExitCode.USAGE) from error
+    return Checkpoints(service, timedelta(hours=hours), key_in(key_pem))
 
 
 def checkpoint_id(service: Keeper, model_id: str, position: FramePosition) -> UUID:

@@ -58,8 +58,8 @@ PARTS: tuple[type[BaseModel], ...] = (
 
 
 class ModelState(
-    CheckpointPart, AnswersPart, TargetPart, FramesPart, RefusalsPart, RunsPart, WindowPart, ProofPart, ServingPart, BooksPart,
-    EvidencePart,
+    CheckpointPart, AnswersPart, TargetPart, FramesPart, RefusalsPart, RunsPart, WindowPart, ProofPart, ServingPart,
+    BooksPart, EvidencePart,
 ):  # fmt: skip
     """All that the coordinator knows of a model, as of the frame `applied`."""
 

@@ -63,9 +63,7 @@ def _told(found: "Verified", files: "Artifacts | None") -> dict[str, object]:
 
 def _print(found: "Verified", files: "Artifacts | None") -> None:
     for name in found.incomplete:
-        typer.echo(
-            f"{name}: its oldest frames are gone from the log and no checkpoint tells of them, so it cannot be run again"
-        )
+        typer.echo(f"{name}: its oldest frames are gone from the log, and no checkpoint tells what came of them")
     for name, position in found.started.items():
         typer.echo(f"{name}: run from its checkpoint of the frame at offset {position.offset}")
     for difference in found.differences:

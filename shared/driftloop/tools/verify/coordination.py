@@ -26,7 +26,10 @@ from driftloop.tools.verify.detection import Answer
 from driftloop.tools.verify.recorded import Recorded, bytes_of, milliseconds_of, offset_of
 from retrain_coordinator.core.processor import Coordinator
 
+_Order = tuple[int, float]
+"""When the log took the first message that was caused, and the offset of the first decision."""
 _BEFORE_ALL = -1
+_NEVER = float("inf")
 _STATUSES_KNOWN = 4_096
 _FOR_EVER = timedelta(days=36_500)
 
@@ -35,13 +38,15 @@ _FOR_EVER = timedelta(days=36_500)
 class _Arrival:
     """Something that takes effect after the frame `after`: a record, or (None) a timer at `at_ms`.
 
-    `after` is None where it caused nothing: it is then placed by the log's time. `cause`: of a timer, what the
-    decision names as its cause.
+    `after` is None where it caused nothing: it is then placed by the log's time. `order` is that of what was caused:
+    records of several topics that came in one batch need not have taken effect in the order of their times.
+    `cause`: of a timer, what the decision names as its cause.
     """
 
     after: int | None
     at_ms: int
     record: Record | None
+    order: _Order
     cause: str = ""
 
 
@@ -104,7 +109,7 @@ class CoordinationAgain:
         for one in due:
             one.after = self._last if one.after is None else one.after
         said: list[Outgoing] = []
-        for one in sorted(due, key=lambda one: (one.after, one.at_ms)):
+        for one in sorted(due, key=lambda one: (one.after, one.order, one.at_ms)):
             if one.record is None and (one.cause in self._known or one.cause in self._statuses):
                 continue  # a step of a frame or of a record: no timer
             self._show_specs(one.at_ms)
@@ -162,6 +167,7 @@ class _Caused:
 
     def __init__(self, recorded: Recorded, model: str) -> None:
         self._after: dict[str, int] = {}
+        self._order: dict[str, _Order] = {}
         self._status_ms = {
             _offset_in(record): milliseconds_of(record) for record in recorded.of(topics.DRIFT_STATUS, model)
         }
@@ -171,13 +177,21 @@ class _Caused:
                 message = json.loads(bytes_of(record))
                 position = message.get("position") or message.get("from_position")
                 after = position["offset"] if position else _BEFORE_ALL
-                self.decisions.append({**message, "after": after})
+                decided = offset_of(record) if topic == topics.RETRAIN_DECISIONS else _NEVER
+                order = milliseconds_of(record), decided
+                self.decisions.append({**message, "after": after, "order": order})
                 for cause in message["caused_by"]:
                     self._after[cause] = min(after, self._after.get(cause, after))
+                    known = self._order.get(cause, order)
+                    self._order[cause] = min(known[0], order[0]), min(known[1], order[1])
 
     def after(self, message_id: str) -> int | None:
         """The frame after which a message took effect; None where it caused nothing."""
         return self._after.get(message_id)
+
+    def order(self, message_id: str, at_ms: int) -> _Order:
+        """The place of a message among those that took effect after the same frame."""
+        return self._order.get(message_id, (at_ms, _NEVER))
 
     def status_ms(self, offset: int, otherwise: int) -> int:
         """When the log took the status of a frame; older ones are compacted away."""
@@ -218,12 +232,14 @@ def _arrivals(recorded: Recorded, model: str, caused: _Caused, begun: ModelCheck
         for record in recorded.of(topic, model):
             message_id = _Id.of(record)
             if message_id and offset_of(record) > taken.get(topic, -1):  # no id, no message: it was buried
-                yield _Arrival(caused.after(message_id), milliseconds_of(record), record)
+                at_ms = milliseconds_of(record)
+                yield _Arrival(caused.after(message_id), at_ms, record, caused.order(message_id, at_ms))
     first = _BEFORE_ALL if begun is None else begun.position.offset
     for message in caused.decisions:
         if "action" in message and message["after"] >= first:
             at = datetime.fromisoformat(message["occurred_at"])
-            yield _Arrival(message["after"], int(at.timestamp() * 1000), None, message["caused_by"][-1])
+            at_ms = int(at.timestamp() * 1000)
+            yield _Arrival(message["after"], at_ms, None, message["order"], message["caused_by"][-1])
 
 
 def _by_frame(scores: Sequence[Record]) -> dict[int, list[Record]]:
