@@ -1,10 +1,10 @@
 """More partitions: what `driftloop topics grow` may do, what it refuses, and why.
 
 Why so little is done in place: a key's partition is its hash modulo their number, so more partitions send new records
-of most keys elsewhere, while what is known of the key (a row that waits for its label, the ids that were seen, the state
-of a model) stays in the partition where it was. For models it is worse: a frame's offset is the model's clock, and a
-model that moves would begin at offset 0 again. Kafka cannot take partitions back. So topics grow in place only while
-nothing has been written, and a system at work moves to new topics.
+of most keys elsewhere, while what is known of a key (a row that waits for its label, the ids that were seen, what a
+model's monitors have learnt) stays in the partition where it was. For models it is worse: a frame's offset is the
+model's clock, and a model that moves would begin at offset 0 again. Kafka cannot take partitions back. So topics grow
+in place only while nothing has been written, and a system at work moves to new topics.
 """
 
 from collections.abc import Mapping, Sequence
