@@ -50,7 +50,7 @@ def test_a_whole_log_comes_out_the_same_with_the_state_at_every_checkpoint(log):
     assert {json_of(one)["event"] for one in of(log, topics.MODEL_EVENTS)} >= {"registered", "promoted", "challenged"}
 
 
-@pytest.mark.parametrize("which", [1, 2, 4])
+@pytest.mark.parametrize("which", [pytest.param(1, marks=pytest.mark.slow), 2, pytest.param(4, marks=pytest.mark.slow)])
 def test_a_model_whose_first_frames_are_gone_is_run_from_the_oldest_checkpoint_before_the_rest(log, which):
     begun = json_of(checkpoints(log)[which])["position"]["offset"]
     rest = without_frames_before(log, begun)
