@@ -20,7 +20,6 @@ from driftloop.processor import Record
 from driftloop.tools.verify.comparison import Verified, verify
 from driftloop.tools.verify.recorded import Recorded, json_of
 
-
 _MOST_S = 60.0
 
 
