@@ -52,6 +52,8 @@ MODEL = "flip"
 BATCH_ROWS, EXAMPLES, BEFORE, MOST = 25, 2, 8, 60
 """Rows of a batch, batches before the first version, batches of the first regime, and batches in which the new
 version must have been promoted."""
+ENOUGH_ROWS = 400
+"""Rows on which a challenge must have ended."""
 AHEAD = 10
 """Batches that the producer may be ahead of detection."""
 SPEC = ModelSpec.model_validate(
@@ -160,7 +162,7 @@ class PipelineCase:
             if twice := [name for name, times in found.items() if times > 1]:
                 yield f"{topic} doubled: {twice[:3]}"
         if len(_serving(world)) < 2:
-            yield f"no version was promoted after the drift in {self._batches} batches"
+            yield from _unproven(world)
         yield from self._again(world)
 
     def _again(self, world: "World") -> Iterator[str]:
@@ -181,6 +183,18 @@ def _serving(world: "World") -> list[str]:
     """The versions that were promoted, in order."""
     events = [json.loads(one.value() or b"{}") for one in committed(world, topics.MODEL_EVENTS)]
     return [event["version"] for event in events if event["event"] in ("promoted", "rolled_back")]
+
+
+def _unproven(world: "World") -> Iterator[str]:
+    """Where no version was promoted after the drift: it was not found, or a challenge had rows enough and no end."""
+    if not committed(world, topics.DRIFT_SIGNALS):
+        yield "the drift was not found"
+    events = [json.loads(one.value() or b"{}") for one in committed(world, topics.MODEL_EVENTS)]
+    since = [event["from_position"]["offset"] for event in events if event["event"] in ("challenged", "rejected")]
+    frames = [one for one in committed(world, topics.OUTCOME_FRAMES) if one.offset() > max(since, default=-1)]
+    rows = sum(len(rows_of(frame)) for frame in frames)
+    if rows >= ENOUGH_ROWS:
+        yield f"no version was promoted, and {rows} rows came since the newest challenge"
 
 
 def _coordinated(world: "World") -> int:
