@@ -14,7 +14,7 @@ pytestmark = pytest.mark.broker
 def test_empty_topics_grow_and_the_services_work_on_them_and_then_no_more(kafka):
     prepare(kafka, partitions=2)
     grower = Grower(kafka, "predictions", [INGEST.group])
-    other = Grower(kafka, "models", [])
+    other = Grower(kafka, "models", [INGEST.group])
     refused = other.look(6)
     with pytest.raises(UserError, match="model-specs held records already"):  # the spec that `prepare` has sent
         other.apply(refused)
