@@ -21,6 +21,7 @@ from drift_detection.core.monitors.monitor import ModelMonitor
 from drift_detection.core.monitors.monitor_set import MonitorSet
 from drift_detection.core.row_index import RowIndex, Step
 from drift_detection.core.rows import FrameRows, feedback_rows
+from driftloop.cores.checkpoints import Link
 from driftloop.spec.model_spec import ModelSpec
 from driftloop.spec.policy import policy_of
 
@@ -48,6 +49,8 @@ class WatchedModel:
         """The metrics of the whole model as they were last published."""
         self.begun_anew: dict[str, tuple[int, int]] = {}
         """Part of the spec that changed → the spec's version, and the labelled row from which on it holds."""
+        self.newest_checkpoint: Link | None = None
+        """The newest one that was published; None: none was."""
         self._first_of_frame = 0
 
     @property

@@ -42,6 +42,8 @@ class Places:
     """Command lines that specs may name."""
     clusters: Clusters = field(default_factory=Clusters)
     """Where the clusters of executors ray and kubernetes-job are."""
+    trusted_keys: tuple[str, ...] = ()
+    """Public keys, one of which must have signed every artifact that a run loads; none: that is not asked for."""
 
 
 @dataclass(slots=True)

@@ -42,6 +42,9 @@ class ChampionWatcher:
     of their outcomes is followed. `route` then says who serves a key in a channel, and `leading` who does best there:
 
             version = watcher.route("assistant", customer_id, channel="web")
+
+    With `trusted_keys` (public keys, base64url) a version is loaded only if one of them has signed its artifact.
+    Raises ValueError for a key that is none.
     """
 
     def __init__(
@@ -52,7 +55,9 @@ class ChampionWatcher:
         on_change: OnChange = lambda _champion: None,
         canary: bool = False,
         channels: bool = False,
+        trusted_keys: Sequence[str] = (),
     ) -> None:
+        self._keys = _checked(trusted_keys)
         self._models = frozenset(models)
         self._on_change = on_change
         self._canary = canary
@@ -213,8 +218,16 @@ class ChampionWatcher:
     def _load(self, event: ModelEvent) -> Champion:
         assert event.version is not None
         assert event.artifact is not None
-        artifact, model = open_artifact(event.artifact, event.artifact_sha256)
+        artifact, model = open_artifact(event.artifact, event.artifact_sha256, keys=self._keys)
         return Champion(event.model_id, event.version, artifact.manifest.spec, model, event)
+
+
+def _checked(keys: Sequence[str]) -> tuple[str, ...]:
+    if not keys:
+        return ()
+    from driftloop.contracts.signing import checked_public_key  # who asks for no signatures needs no cryptography
+
+    return tuple(map(checked_public_key, keys))
 
 
 def _event_of(record: TailRecord) -> ModelEvent | None:
