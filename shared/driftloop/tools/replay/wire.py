@@ -83,10 +83,13 @@ class KafkaWire:
         canary: bool = False,
     ) -> None:
         self.journal = Journal(model_id, on_message)
-        self._model_id, self._kafka, self.check = model_id, kafka, check
+        self._model_id, self.check = model_id, check
         self._labels = TogetherSender(kafka, f"labels-{secrets.token_hex(4)}")
+        self._events_known = 0
         with ExitStack() as stack:
             self._publisher = stack.enter_context(OutcomePublisher(kafka))
+            self._commands = Sender(kafka)
+            stack.callback(self._commands.close)
             self._watcher = stack.enter_context(ChampionWatcher([model_id], kafka, canary=canary))
             self._settling = stack.enter_context(Settling(kafka, self.journal, check))
             self._opened = stack.pop_all()
@@ -110,9 +113,8 @@ class KafkaWire:
 
     def control(self, topic: str, message: ControlMessage) -> None:
         """Return when it is on the log."""
-        sender = Sender(self._kafka)
-        sender.send(topic, message.model_id, message.to_json())
-        sender.close()
+        self._commands.send(topic, message.model_id, message.to_json())
+        self._commands.flush()
 
     def flush(self) -> None:
         """Wait for every row."""
@@ -123,8 +125,10 @@ class KafkaWire:
         self._settling.settle()
 
     def refresh(self) -> None:
-        """Read the events."""
-        self._watcher.refresh()
+        """Read the events, if the journal has new ones: it is as far as the loop was when that last settled."""
+        if len(self.journal.events) > self._events_known:
+            self._events_known = len(self.journal.events)
+            self._watcher.refresh()
 
     def champion(self) -> Champion | None:
         """As the watcher has it."""
