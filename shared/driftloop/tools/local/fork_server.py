@@ -26,7 +26,7 @@ import warnings
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
-_PR_SET_PDEATHSIG = 1
+_PR_SET_PDEATHSIG, _PR_SET_NAME = 1, 15
 _LARGEST_READ = 1 << 20
 _MOST_DESCRIPTORS = 4096
 
@@ -106,7 +106,9 @@ def _detach(log: str, server: int) -> None:
     """A session, signals and files of its own; it is killed when the server is, however that ends."""
     os.setsid()
     if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        system = ctypes.CDLL(None)
+        system.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        system.prctl(_PR_SET_NAME, os.path.basename(log).partition(".")[0].encode())  # what `top` shows
     if os.getppid() != server:
         os._exit(1)
     signal.set_wakeup_fd(-1)
