@@ -45,8 +45,10 @@ class Rest:
 
     def close(self) -> None:
         """Let the connections go."""
-        for asker in (self._ends, self._stable, *self._groups.values()):
-            asker.close()
+        self._ends.close()
+        self._stable.close()
+        for group in self._groups.values():
+            group.close()
 
     def await_groups(self, seconds: float, alive: Callable[[], None]) -> None:
         """Return once each group, one after the other, has read what its inputs held when its turn came.
@@ -73,7 +75,9 @@ class Rest:
         return {position: self._last(position, end) for position, end in ends.items()}
 
     def _behind(self, group: str, ends: Mapping[Position, int], committed: Mapping[Position, int]) -> int:
-        return sum(max(0, self._last(position, ends[position]) - committed[position]) for position in self._inputs[group])
+        return sum(
+            max(0, self._last(position, ends[position]) - committed[position]) for position in self._inputs[group]
+        )
 
     def _last(self, position: Position, end: int) -> int:
         """The offset behind the last record, where no transaction is open."""

@@ -3,8 +3,8 @@
     python -m driftloop.tools.local.fork_server MODULE...
 
 Why: each of the services imports for a second what the others import too, and keeps a hundred megabytes of it. Forked,
-they start in milliseconds and share those pages until they write to them. It only imports and forks (no thread, no
-data, no client of Kafka), so a fork of it is clean.
+they start in milliseconds and share those pages until they write to them. It only imports and forks (no thread
+but those of the allocator, which bears it; no data, no client of Kafka), so a fork of it is clean.
 
 It reads lines of JSON: {"start": number, "command", "environment", "log"} and {"signal": number, "with"}; a process is
 named by a number that is never given again. It writes {"started": number, "pid"} and, once that has ended,
@@ -24,6 +24,7 @@ import socket
 import sys
 import warnings
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, NoReturn
 
 _PR_SET_PDEATHSIG, _PR_SET_NAME = 1, 15
@@ -42,8 +43,8 @@ class ForkServer:
         """Until the input ends."""
         bell, received = _child_bell(), b""
         while True:
-            readable, _, _ = select.select([self._listen, bell], [], [])
-            if bell in readable:
+            readable, _, _ = select.select([self._listen, bell.fileno()], [], [])
+            if bell.fileno() in readable:
                 with contextlib.suppress(BlockingIOError):
                     bell.recv(4096)
                 self._bury()
@@ -108,7 +109,7 @@ def _detach(log: str, server: int) -> None:
     if sys.platform == "linux":
         system = ctypes.CDLL(None)
         system.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-        system.prctl(_PR_SET_NAME, os.path.basename(log).partition(".")[0].encode())  # what `top` shows
+        system.prctl(_PR_SET_NAME, Path(log).stem.encode())  # what `top` shows
     if os.getppid() != server:
         os._exit(1)
     signal.set_wakeup_fd(-1)
@@ -123,8 +124,8 @@ def _detach(log: str, server: int) -> None:
 def _child_bell() -> socket.socket:
     """Rings when a child ends; a stop is for the one who started us to say, by closing the input."""
     heard, rung = socket.socketpair()
-    heard.setblocking(False)
-    rung.setblocking(False)
+    heard.settimeout(0)
+    rung.settimeout(0)
     signal.signal(signal.SIGCHLD, lambda *_: None)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.set_wakeup_fd(rung.detach())

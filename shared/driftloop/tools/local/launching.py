@@ -1,5 +1,6 @@
 """How a program is started: each by itself, or forked from a process that has its imports done."""
 
+import contextlib
 import ctypes
 import json
 import os
@@ -22,11 +23,25 @@ class Running(Protocol):
     """A process that was started; as of `subprocess.Popen`."""
 
     @property
-    def pid(self) -> int: ...
-    def poll(self) -> int | None: ...
-    def wait(self, timeout: float | None = None) -> int: ...
-    def terminate(self) -> None: ...
-    def kill(self) -> None: ...
+    def pid(self) -> int:
+        """Its number."""
+        ...
+
+    def poll(self) -> int | None:
+        """Its exit code, if it has ended."""
+        ...
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Its exit code; raises `subprocess.TimeoutExpired`."""
+        ...
+
+    def terminate(self) -> None:
+        """Ask it to end."""
+        ...
+
+    def kill(self) -> None:
+        """End it."""
+        ...
 
 
 class Launcher(Protocol):
@@ -71,32 +86,33 @@ class Forking:
     """
 
     def __init__(self, modules: Sequence[str], log: Path) -> None:
-        with log.open("ab") as said:
-            self._server = subprocess.Popen(
-                [sys.executable, "-m", "driftloop.tools.local.fork_server", *modules],
+        self._modules, self._log = modules, log
+        self._said = threading.Condition()
+        self._started: list[_Forked] = []
+        self._server = self._opened()
+
+    def _opened(self) -> "subprocess.Popen[bytes]":
+        with self._log.open("ab") as said:
+            server = subprocess.Popen(
+                [sys.executable, "-m", "driftloop.tools.local.fork_server", *self._modules],
                 env={**os.environ, **SINGLE_THREADED},
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=said,
                 start_new_session=True,
             )
-        self._said = threading.Condition()
-        self._started: list[_Forked] = []
-        threading.Thread(target=self._hear, name="fork-server", daemon=True).start()
+        threading.Thread(target=self._hear, args=(server,), name="fork-server", daemon=True).start()
+        return server
 
     def start(self, program: Program, log: Path) -> Running:
-        """Ask for a fork; the number of the process is known as soon as it is there."""
+        """Ask for a fork; a server that was killed is started again."""
+        if self._server.poll() is not None:
+            self._server = self._opened()
         with self._said:
-            forked = _Forked(self, len(self._started))
+            forked = _Forked(self, self._server.pid, len(self._started))
             self._started.append(forked)
-        self.tell(
-            {
-                "start": forked.number,
-                "command": program.command[2:],
-                "environment": dict(program.environment),
-                "log": str(log),
-            }
-        )
+        order = {"start": forked.number, "command": program.command[2:], "log": str(log)}
+        self.tell({**order, "environment": dict(program.environment)})
         return forked
 
     def close(self) -> None:
@@ -110,14 +126,11 @@ class Forking:
             self._server.wait()
 
     def tell(self, order: dict[str, Any]) -> None:
-        """Hand an order over; where the server has gone its children have gone too."""
+        """Hand an order over; a server that has gone took its children along, and is heard to have gone."""
         assert self._server.stdin is not None
-        try:
-            with self._said:
-                self._server.stdin.write(json.dumps(order).encode() + b"\n")
-                self._server.stdin.flush()
-        except (BrokenPipeError, ValueError):
-            self._all_gone()
+        with self._said, contextlib.suppress(BrokenPipeError, ValueError):
+            self._server.stdin.write(json.dumps(order).encode() + b"\n")
+            self._server.stdin.flush()
 
     def wait_for(self, forked: "_Forked", what: str, timeout: float | None) -> int:
         """The number that the server says of a process: its `pid`, or the `code` that it ended with."""
@@ -126,9 +139,9 @@ class Forking:
                 raise subprocess.TimeoutExpired("a forked program", timeout or 0.0)
         return int(getattr(forked, what))
 
-    def _hear(self) -> None:
-        assert self._server.stdout is not None
-        for line in self._server.stdout:
+    def _hear(self, server: "subprocess.Popen[bytes]") -> None:
+        assert server.stdout is not None
+        for line in server.stdout:
             said = json.loads(line)
             with self._said:
                 if "gone" in said:
@@ -136,21 +149,20 @@ class Forking:
                 else:
                     self._started[said["started"]].known_pid = said["pid"]
                 self._said.notify_all()
-        self._all_gone()
-
-    def _all_gone(self) -> None:
+        server.wait()  # a start from here on opens another one
         with self._said:
             for forked in self._started:
-                forked.known_pid = forked.known_pid or 0
-                forked.code = -signal.SIGKILL if forked.code is None else forked.code
+                if forked.server == server.pid:
+                    forked.known_pid = forked.known_pid or 0
+                    forked.code = -signal.SIGKILL if forked.code is None else forked.code
             self._said.notify_all()
 
 
 class _Forked:
     """A process that the server forked, or is about to."""
 
-    def __init__(self, launcher: Forking, number: int) -> None:
-        self._launcher, self.number = launcher, number
+    def __init__(self, launcher: Forking, server: int, number: int) -> None:
+        self._launcher, self.server, self.number = launcher, server, number
         self.known_pid: int | None = None
         self.code: int | None = None
 

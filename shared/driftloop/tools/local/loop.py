@@ -68,7 +68,7 @@ def local_loop(
     partitions: int = 1,
     keep_kafka: bool = True,
     warm: tuple[str, ...] = (),
-    pace: Mapping[str, int] | None = None,
+    environment: Mapping[str, str] | None = None,
     console: bool = False,
     progress: Progress = lambda _line: None,
 ) -> Iterator[LocalLoop]:
@@ -77,8 +77,7 @@ def local_loop(
     Without `bootstrap_servers` it runs its own broker with one partition a topic: a total order, so
     that results do not depend on this machine's speed. `console` runs the operations console too, and
     the notifier where the home has its rules. `warm` names
-    learners to make ready at once; `pace` stands in for fields of `KafkaSettings` that say how long is waited
-    (`fetch_wait_ms`, `marker_commit_ms`).
+    learners to make ready at once; `environment` are further settings of the services (`DRIFTLOOP_…`).
     Raises UserError where something does not start, with the last words of what failed.
     """
     home = home.make()
@@ -88,11 +87,10 @@ def local_loop(
         launcher = stack.enter_context(closing(_launcher(home, tuple(ports), warm)))
         broker = stack.enter_context(_broker(home, bootstrap_servers, port, keep_kafka, progress))
         kafka = KafkaSettings(bootstrap_servers=broker.bootstrap_servers, topic_prefix=topic_prefix)
-        kafka = kafka.model_copy(update=dict(pace or {}))
         require_broker(kafka)
         apply_topics(kafka, partitions=partitions if broker.embedded or topic_prefix else None)
         progress("The broker is up; the services are starting.")
-        programs = service_programs(home, _environment(kafka), ports, warm)
+        programs = service_programs(home, {**_environment(kafka), **(environment or {})}, ports, warm)
         running = _Running(home, broker, topic_prefix, ports)
         stack.callback(home.clear_running)
         supervisor = stack.enter_context(Supervisor(programs, home.logs, on_start=running.started, launcher=launcher))
@@ -132,8 +130,6 @@ def _environment(kafka: KafkaSettings) -> dict[str, str]:
     ours = {
         "DRIFTLOOP_KAFKA_BOOTSTRAP_SERVERS": kafka.bootstrap_servers,
         "DRIFTLOOP_KAFKA_TOPIC_PREFIX": kafka.topic_prefix,
-        "DRIFTLOOP_KAFKA_FETCH_WAIT_MS": str(kafka.fetch_wait_ms),
-        "DRIFTLOOP_KAFKA_MARKER_COMMIT_MS": str(kafka.marker_commit_ms),
     }
     return {**{name: value for name, value in os.environ.items() if name.startswith("DRIFTLOOP_KAFKA_")}, **ours}
 
