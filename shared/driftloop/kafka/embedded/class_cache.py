@@ -4,15 +4,18 @@ Made once on a machine, by a broker that only starts and stops (JEP 483, "ahead-
 A runtime that cannot make it, or finds that it does not fit any more, goes without.
 """
 
+import contextlib
 import fcntl
 import hashlib
-import signal
+import os
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from driftloop.kafka.embedded import guard
 from driftloop.kafka.embedded.broker_files import format_data, write_logging, write_properties
 from driftloop.kafka.embedded.free_port import free_port, listens
 from driftloop.kafka.embedded.runtime_jars import KAFKA_VERSION, Progress, cache_folder, java
@@ -30,7 +33,9 @@ def class_cache(class_path: str, options: Sequence[str], progress: Progress) -> 
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not file.exists():
             progress("Preparing Kafka for quick starts (this once) ...")
-            file.write_bytes(_made(class_path, options))
+            fresh = file.with_suffix(".new")
+            fresh.write_bytes(_made(class_path, options))
+            fresh.replace(file)
     return (f"-XX:AOTCache={file}", "-Xlog:aot*=off") if file.stat().st_size else ()
 
 
@@ -53,18 +58,19 @@ def _made(class_path: str, options: Sequence[str]) -> bytes:
         _start_and_stop([*command, *record, str(write_properties(folder, *ports, {}))], ports[0])
         if recorded.is_file():
             create = ["-XX:AOTMode=create", f"-XX:AOTConfiguration={recorded}", f"-XX:AOTCache={made}"]
-            subprocess.run([*command, *create], capture_output=True, check=False, timeout=_SECONDS)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                subprocess.run([*command, *create], capture_output=True, check=False, timeout=_SECONDS)
         return made.read_bytes() if made.is_file() else b""
 
 
 def _start_and_stop(command: Sequence[str], port: int) -> None:
     """Let it come up, and end it in order: what it has loaded is written down at the end."""
+    kept = [sys.executable, "-S", "-E", guard.__file__, str(os.getpid()), str(_SECONDS), "-", *command]
     deadline = time.monotonic() + _SECONDS
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+    with subprocess.Popen(
+        kept, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+    ) as process:
         while process.poll() is None and not listens(port) and time.monotonic() < deadline:
             time.sleep(0.05)
-        process.send_signal(signal.SIGTERM)
-        try:
-            process.wait(max(1.0, deadline - time.monotonic()))
-        except subprocess.TimeoutExpired:
-            process.kill()
+        assert process.stdin is not None
+        process.stdin.close()
