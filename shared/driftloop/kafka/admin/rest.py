@@ -18,7 +18,7 @@ from driftloop.kafka.clients.offsets import EndOffsets, GroupOffsets
 from driftloop.kafka.loop.transport import Position
 from driftloop.kafka.settings import KafkaSettings
 
-_SHORTEST_PAUSE_S, _LONGER = 0.002, 1.25
+_SHORTEST_PAUSE_S, _LONGER = 0.004, 1.4
 """Each pause is longer than the one before, so that what waits takes little from those that work."""
 _LONGEST_PAUSE_S = 0.05
 
