@@ -13,7 +13,8 @@ from driftloop.tools.replay.journal import CONTRACTS, Journal
 
 SETTLE_SECONDS = 900.0
 _IN_ORDER = ("outcome_ingestion", "drift_detection", "challenge_scoring", "retrain_coordinator", "trainer_worker")
-"""In the direction of the data. The archive is not waited for: who reads it waits for the rows that it needs."""
+"""In the direction of the data. The archive is waited for at the end alone: who reads it awaits the rows it needs."""
+_ARCHIVE = "outcome_archive"
 _PLAIN = (topics.PREDICTION_OUTCOMES, topics.MODEL_COMMANDS, topics.TRAINING_ANSWERS)
 """What is written outside transactions, by us or by nobody."""
 
@@ -29,7 +30,7 @@ class Settling:
         groups = {group: GROUP_INPUTS[group] for group in _IN_ORDER}
         self._rest = Rest(kafka, groups, plain=_PLAIN, beside=CONTRACTS)
         self._tail = Tail(kafka, list(CONTRACTS))
-        self._journal, self._check = journal, check
+        self._kafka, self._journal, self._check = kafka, journal, check
         self._read: Mapping[tuple[str, int], int] = {}
 
     def __enter__(self) -> "Settling":
@@ -50,6 +51,12 @@ class Settling:
             self._await_runs(deadline)
             if time.monotonic() > deadline:
                 raise UserError(f"The loop has not come to rest in {SETTLE_SECONDS:.0f} s.")
+
+    def finish(self) -> None:
+        """Return when the archive has all rows too; raises UserError where that takes more than fifteen minutes."""
+        archive = Rest(self._kafka, {_ARCHIVE: GROUP_INPUTS[_ARCHIVE]}, plain=_PLAIN)
+        archive.await_groups(SETTLE_SECONDS, self._check)
+        archive.close()
 
     def _runs_at(self, ends: Mapping[tuple[str, int], int]) -> bool:
         """Whether a run is outstanding, after all that the journal's topics hold up to there."""

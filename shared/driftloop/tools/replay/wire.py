@@ -100,7 +100,9 @@ class KafkaWire:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._opened.__exit__(kind, error, trace)
+        with self._opened:
+            if kind is None:
+                self._settling.finish()
 
     def publish(self, key: str, batch: pa.RecordBatch) -> None:
         """Asynchronous: see `flush`."""
