@@ -100,7 +100,7 @@ def test_a_model_that_others_serve_is_watched_trained_proven_and_deployed_by_its
     script.write_text(SCRIPT)
     monkeypatch.setenv("DRIFTLOOP_TRAINER_WORKER_COMMANDS", json.dumps({"churn": f"{{python}} {script}"}))
     home = tmp_path / "home"
-    with local_loop(Home(home), fetch_wait_ms=20) as loop:
+    with local_loop(Home(home), environment={"DRIFTLOOP_KAFKA_FETCH_WAIT_MS": "20"}) as loop:
         publish_spec(loop.kafka, SPEC, system_now())
         with OutcomePublisher(loop.kafka) as publisher, Tail(loop.kafka, [MODEL_EVENTS, DRIFT_SIGNALS]) as tail:
             server, events, signals = Server(publisher), [], []

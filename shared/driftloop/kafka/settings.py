@@ -73,6 +73,9 @@ class KafkaSettings(BaseSettings):
         default=200, ge=1, description="how soon an end of the log is noticed (records are never kept waiting)"
     )
     linger_ms: int = Field(default=0, ge=0, description="wait for more once something is there")
+    marker_commit_ms: int = Field(
+        default=0, ge=0, description="how long after the last record transaction markers alone may stand uncommitted"
+    )
 
     @model_validator(mode="after")
     def _whole_credentials(self) -> Self:

@@ -64,7 +64,7 @@ class LogReader:
     def read_to(self, ends: Mapping[Position, int], timeout_s: float = DEADLINES.delivery_s) -> Iterator[Record]:
         """Records until each partition's position is at its end; raises AwayError where none come in time."""
         deadline = time.monotonic() + timeout_s
-        while any(self._next[position] < end for position, end in ends.items()):
+        while any(self._next[position] < end for position, end in ends.items() if end):
             found = self.poll(0.1)
             if found:
                 deadline = time.monotonic() + timeout_s

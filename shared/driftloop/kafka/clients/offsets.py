@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 
 from confluent_kafka import OFFSET_BEGINNING, OFFSET_END, Consumer, KafkaError, KafkaException, TopicPartition
 
-from driftloop.kafka.clients.clients import offset_reader
+from driftloop.kafka.clients.clients import group_reader, offset_reader
 from driftloop.kafka.clients.retries import patiently
 from driftloop.kafka.deadlines import DEADLINES
 from driftloop.kafka.loop.transport import Position
@@ -19,11 +19,14 @@ _ASK_ANEW = frozenset({KafkaError._TIMED_OUT, KafkaError._DESTROY_BROKER})
 
 
 class EndOffsets:
-    """The ends of partitions, open transactions counted in. One request a broker."""
+    """The ends of partitions, open transactions counted in. One request a broker.
 
-    def __init__(self, kafka: KafkaSettings) -> None:
+    With `stable` the ends are those up to which every transaction is decided.
+    """
+
+    def __init__(self, kafka: KafkaSettings, *, stable: bool = False) -> None:
         self._prefix = kafka.topic_prefix
-        self._asker = _Asker(kafka, "driftloop-reader")
+        self._asker = _Asker(kafka, "driftloop-reader", group_reader if stable else offset_reader)
 
     def ask(self, positions: Sequence[Position]) -> dict[Position, int]:
         """The offset that the next record of each partition will have; raises UserError after a minute."""
@@ -68,9 +71,11 @@ class _Asker:
     minute. In an outage of a cluster of three, services stood still for it though two brokers would have answered.
     """
 
-    def __init__(self, kafka: KafkaSettings, group: str) -> None:
-        self._kafka, self._group = kafka, group
-        self._consumer = offset_reader(kafka, group)
+    def __init__(
+        self, kafka: KafkaSettings, group: str, opened: Callable[[KafkaSettings, str], Consumer] = offset_reader
+    ) -> None:
+        self._kafka, self._group, self._opened = kafka, group, opened
+        self._consumer = opened(kafka, group)
 
     def ask(self, question: Callable[[Consumer], list[TopicPartition]]) -> dict[Position, int]:
         """The offsets by partition; raises UserError where no client gets an answer in time."""
@@ -82,7 +87,7 @@ class _Asker:
         except KafkaException as error:
             if error.args[0].code() in _ASK_ANEW:
                 self.close()
-                self._consumer = offset_reader(self._kafka, self._group)
+                self._consumer = self._opened(self._kafka, self._group)
             raise
         for tp in found:
             if tp.error is not None:

@@ -4,7 +4,7 @@ The registry view, the champion watcher and the live picture read through this: 
 committed ones only, outside every group.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from driftloop.kafka.clients.log_reader import LogReader
@@ -47,6 +47,10 @@ class Tail:
     def read_to_end(self, timeout_s: float = 30.0) -> list[TailRecord]:
         """Everything that is committed by now and was not read yet; raises UserError where nothing comes."""
         return [_plain(record) for record in self._reader.read_to(self._reader.ends(), timeout_s)]
+
+    def read_to(self, ends: Mapping[tuple[str, int], int], timeout_s: float = 30.0) -> list[TailRecord]:
+        """Everything that was not read yet, at least up to `ends` (next offsets by topic and partition number)."""
+        return [_plain(record) for record in self._reader.read_to(ends, timeout_s)]
 
     def close(self) -> None:
         """Leave."""

@@ -22,11 +22,14 @@ from driftloop.errors import ExitCode, UserError
 from driftloop.kafka.clients.clients import require_broker
 from driftloop.kafka.embedded import guard
 from driftloop.kafka.embedded.broker_files import format_data, write_logging, write_properties
+from driftloop.kafka.embedded.class_cache import class_cache
+from driftloop.kafka.embedded.free_port import free_port, listens
 from driftloop.kafka.embedded.runtime_jars import KAFKA_VERSION, Progress, class_path, java, to_stderr
 from driftloop.kafka.settings import KafkaSettings
 
 _JAVA_OPTIONS = (
     *("-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Djava.awt.headless=true"),
+    *("-Xms24m", "-XX:NewSize=6m"),  # it grows where that is needed; Java would begin with 1/64 of the machine
     "-XX:+ExitOnOutOfMemoryError",  # half a broker is worse than none
 )
 _START_SECONDS = 180.0
@@ -87,6 +90,7 @@ def embedded_broker(
     Raises UserError: no download, a port or a data folder in use, a broker that does not start.
     """
     jars = class_path(progress)
+    quick = class_cache(jars, _JAVA_OPTIONS, progress)
     folder = _folder(data_dir)
     with contextlib.ExitStack() as stack:
         if data_dir is None:
@@ -94,11 +98,12 @@ def embedded_broker(
         lock = stack.enter_context((folder / ".lock").open("w"))
         _lock(lock, folder)
         format_data(folder, jars)
-        ports = (_checked_port(port), _free_port())
+        ports = (_checked_port(port), free_port())
         command = [
             str(java()),
             f"-Xmx{heap_mb}m",
             *_JAVA_OPTIONS,
+            *quick,
             *java_options,
             f"-Dlog4j2.configurationFile={write_logging(folder)}",
         ]
@@ -135,7 +140,7 @@ def _lock(lock: IO[str], folder: Path) -> None:
 
 def _checked_port(port: int | None) -> int:
     if port is None:
-        return _free_port()
+        return free_port()
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -143,12 +148,6 @@ def _checked_port(port: int | None) -> int:
         except OSError as error:
             raise UserError(f"port {port} is in use: choose another one for the embedded broker") from error
     return port
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _start(command: list[str], folder: Path, lock: IO[str], *, temporary: bool) -> "subprocess.Popen[bytes]":
@@ -177,11 +176,11 @@ def _stop(process: "subprocess.Popen[bytes]") -> None:
 
 def _await_broker(process: "subprocess.Popen[bytes]", servers: str, folder: Path) -> None:
     deadline = time.monotonic() + _START_SECONDS
-    host, port = servers.split(":")
+    port = int(servers.rpartition(":")[2])
     while time.monotonic() < deadline:
         if process.poll() is not None:
             raise UserError(f"the embedded broker ended while starting: {_last_words(folder)}", ExitCode.BROKER_AWAY)
-        with contextlib.suppress(OSError), socket.create_connection((host, int(port)), timeout=1):
+        if listens(port):
             break
         time.sleep(0.05)
     try:

@@ -76,6 +76,7 @@ class Loop:
         self._partition_count = 1
         self._ticked = time.monotonic()
         self._lag_at = 0.0
+        self._worked_at = 0.0
         self._joined_at: float | None = None
         self._wire()
 
@@ -175,7 +176,7 @@ class Loop:
             self._process(records)
         elif self._wake_time.due(self._clock()):
             self._wake()
-        elif self._tasks.uncommitted():
+        elif self._ticked - self._worked_at >= self._kafka.marker_commit_ms / 1000 and self._tasks.uncommitted():
             self._attempts.through(self._transactions.offsets_only)
         else:
             return False
@@ -189,7 +190,7 @@ class Loop:
     # -- a batch --------------------------------------------------------------------------------
 
     def _process(self, records: list[Record]) -> None:
-        now = self._clock()
+        now, self._worked_at = self._clock(), self._ticked
         self._tracer.take(records)
         taken, misplaced = in_place(records, self._settings.keyed, self._partition_count)
         try:

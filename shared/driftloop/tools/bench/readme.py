@@ -9,6 +9,7 @@ from typing import Any
 from driftloop.errors import UserError
 from driftloop.tools.bench.proof import proof_table
 from driftloop.tools.bench.tables import cell, table
+from driftloop.tools.bench.versus import versus_table
 
 RESULTS = Path(__file__).parent / "results"
 """What `driftloop bench NAME --json` wrote last: one file for each table."""
@@ -160,4 +161,5 @@ TABLES: Mapping[str, Callable[[Result], str]] = {
     "speed": speed,
     "ingest": ingest,
     "proof": proof_table,
+    "versus": versus_table,
 }

@@ -23,6 +23,7 @@ _ELSEWHERE = {
     "soak": "driftloop.tools.cli.bench_soak",
     "waiting": "driftloop.tools.cli.bench_waiting",
     "proof": "driftloop.tools.cli.bench_proof",
+    "versus": "driftloop.tools.cli.bench_versus",
 }
 
 

@@ -1,6 +1,8 @@
 """Shows a replay or the demo as it happens: a live picture on a terminal, plain lines when not."""
 
+import time
 from collections import deque
+from collections.abc import Callable
 from types import TracebackType
 
 from rich.console import Console, Group
@@ -62,11 +64,28 @@ def row_said(message: ControlMessage) -> int | None:
             return None
 
 
-class LiveAudience:
-    """Told by the player, tells the person. Use as a context manager."""
+def time_left(done: int, of: int, seconds: float) -> str:
+    """How long the rest takes if it goes on like that; empty where nothing is done yet, or nothing is left.
 
-    def __init__(self, console: Console, rows: int, *, error_word: str) -> None:
-        self._console, self._rows, self._error_word = console, rows, error_word
+    >>> time_left(1_000, 5_000, 15.0), time_left(1_000, 500_000, 1.0), time_left(0, 5_000, 1.0)
+    ('about 1 min left', 'about 8 min left', '')
+    >>> time_left(4_000, 5_000, 60.0), time_left(5_000, 5_000, 60.0)
+    ('about 15 s left', '')
+    """
+    if not done or done >= of:
+        return ""
+    left = (of - done) * seconds / done
+    return f"about {left / 60:.0f} min left" if left >= 59.5 else f"about {max(1.0, left):.0f} s left"
+
+
+class LiveAudience:
+    """Told by the player, tells the person. Use as a context manager. `clock` gives seconds that only grow."""
+
+    def __init__(
+        self, console: Console, rows: int, *, error_word: str, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._console, self._rows, self._error_word, self._clock = console, rows, error_word, clock
+        self._first, self._began = 0, 0.0
         self._live = Live(console=console, refresh_per_second=8) if console.is_terminal else None
         self._news: deque[str] = deque(maxlen=NEWS_LINES)
         self._losses: list[float] = []
@@ -87,7 +106,7 @@ class LiveAudience:
 
     def stage(self, sentence: str) -> None:
         """Something began."""
-        self._stage = sentence
+        self._stage, self._began = sentence, self._clock()
         if self._live:
             self._live.update(self._picture())
         else:
@@ -108,6 +127,7 @@ class LiveAudience:
 
     def block(self, rows: slice, version: str, loss: float, frozen_loss: float) -> None:
         """Rows were predicted."""
+        self._first = self._first or rows.start
         self._row, self._version = rows.stop, version
         self._losses.append(loss)
         self._frozen.append(frozen_loss)
@@ -117,13 +137,17 @@ class LiveAudience:
             mean = sum(self._losses[-PLAIN_EVERY:]) / PLAIN_EVERY
             frozen = sum(self._frozen[-PLAIN_EVERY:]) / PLAIN_EVERY
             self._console.print(
-                f"row {self._row:>6,}  {self._error_word} {mean:.4g}, first model {frozen:.4g}, champion {version}",
+                f"row {self._row:>6,}  {self._error_word} {mean:.4g}, first model {frozen:.4g}, champion {version}"
+                + (f", {left}" if (left := self._left()) else ""),
                 highlight=False,
             )
 
+    def _left(self) -> str:
+        return time_left(self._row - self._first, self._rows - self._first, self._clock() - self._began)
+
     def _picture(self) -> Group:
         table = Table.grid(padding=(0, 2))
-        share = f"{self._row:,} of {self._rows:,} rows"
+        share = f"{self._row:,} of {self._rows:,} rows  {self._left()}".rstrip()
         table.add_row("champion", f"[bold]{self._version}[/]", share, f"[dim]{escape(self._stage)}[/]")
         now, frozen = (values[-1] if values else 0.0 for values in (self._losses, self._frozen))
         top = Table.grid(padding=(0, 2))

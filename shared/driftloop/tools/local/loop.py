@@ -1,8 +1,9 @@
 """A running loop on this machine: broker, topics and services, from start to a graceful stop."""
 
 import os
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from driftloop.kafka.embedded.broker import Broker, embedded_broker
 from driftloop.kafka.settings import KafkaSettings
 from driftloop.telemetry.settings import is_on
 from driftloop.tools.local.home import Home
+from driftloop.tools.local.launching import Forking, Launcher, Spawning
 from driftloop.tools.local.programs import (
     CONSOLE,
     LINEAGE,
@@ -21,6 +23,7 @@ from driftloop.tools.local.programs import (
     SERVICES,
     console_port,
     free_ports,
+    imports_of,
     service_programs,
 )
 from driftloop.tools.local.supervisor import Supervisor
@@ -65,7 +68,7 @@ def local_loop(
     partitions: int = 1,
     keep_kafka: bool = True,
     warm: tuple[str, ...] = (),
-    fetch_wait_ms: int | None = None,
+    environment: Mapping[str, str] | None = None,
     console: bool = False,
     progress: Progress = lambda _line: None,
 ) -> Iterator[LocalLoop]:
@@ -74,31 +77,41 @@ def local_loop(
     Without `bootstrap_servers` it runs its own broker with one partition a topic: a total order, so
     that results do not depend on this machine's speed. `console` runs the operations console too, and
     the notifier where the home has its rules. `warm` names
-    learners to make ready at once; `fetch_wait_ms` stands in for that of `KafkaSettings` where who runs it waits
-    for ends of the log.
+    learners to make ready at once; `environment` are further settings of the services (`DRIFTLOOP_…`).
     Raises UserError where something does not start, with the last words of what failed.
     """
     home = home.make()
     with ExitStack() as stack:
         stack.enter_context(home.locked())
+        ports = _ports(home, console=console)
+        launcher = stack.enter_context(closing(_launcher(home, tuple(ports), warm)))
         broker = stack.enter_context(_broker(home, bootstrap_servers, port, keep_kafka, progress))
         kafka = KafkaSettings(bootstrap_servers=broker.bootstrap_servers, topic_prefix=topic_prefix)
-        if fetch_wait_ms is not None:
-            kafka = kafka.model_copy(update={"fetch_wait_ms": fetch_wait_ms})
         require_broker(kafka)
         apply_topics(kafka, partitions=partitions if broker.embedded or topic_prefix else None)
         progress("The broker is up; the services are starting.")
-        ports = dict(zip(SERVICES, free_ports(len(SERVICES)), strict=True))
-        ports |= {CONSOLE: console_port()} if console else {}
-        ports |= {NOTIFY: free_ports(1)[0]} if console and home.notifications.is_file() else {}
-        ports |= dict(zip(LINEAGE, free_ports(1), strict=True)) if console and is_on("openlineage_url") else {}
-        programs = service_programs(home, _environment(kafka), ports, warm)
+        programs = service_programs(home, {**_environment(kafka), **(environment or {})}, ports, warm)
         running = _Running(home, broker, topic_prefix, ports)
         stack.callback(home.clear_running)
-        supervisor = stack.enter_context(Supervisor(programs, home.logs, on_start=running.started))
+        supervisor = stack.enter_context(Supervisor(programs, home.logs, on_start=running.started, launcher=launcher))
         supervisor.wait_ready(READY_SECONDS)
         progress("All services are ready.")
         yield LocalLoop(home, kafka, broker, supervisor, ports)
+
+
+def _ports(home: Home, *, console: bool) -> dict[str, int]:
+    """Which processes run, each with the port of its metrics."""
+    ports = dict(zip(SERVICES, free_ports(len(SERVICES)), strict=True))
+    ports |= {CONSOLE: console_port()} if console else {}
+    ports |= {NOTIFY: free_ports(1)[0]} if console and home.notifications.is_file() else {}
+    return ports | (dict(zip(LINEAGE, free_ports(1), strict=True)) if console and is_on("openlineage_url") else {})
+
+
+def _launcher(home: Home, names: tuple[str, ...], warm: tuple[str, ...]) -> Launcher:
+    """Processes are forked where that is sound: other systems' libraries do not bear it."""
+    if sys.platform != "linux":
+        return Spawning()
+    return Forking(imports_of(names, warm), home.logs / "fork_server.log")
 
 
 @contextmanager
@@ -117,7 +130,6 @@ def _environment(kafka: KafkaSettings) -> dict[str, str]:
     ours = {
         "DRIFTLOOP_KAFKA_BOOTSTRAP_SERVERS": kafka.bootstrap_servers,
         "DRIFTLOOP_KAFKA_TOPIC_PREFIX": kafka.topic_prefix,
-        "DRIFTLOOP_KAFKA_FETCH_WAIT_MS": str(kafka.fetch_wait_ms),
     }
     return {**{name: value for name, value in os.environ.items() if name.startswith("DRIFTLOOP_KAFKA_")}, **ours}
 

@@ -4,7 +4,7 @@ import json
 import os
 import socket
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from driftloop.contracts import topics as topic
@@ -78,6 +78,18 @@ GROUP_STATES: Mapping[str, StateKind] = {
 """Consumer group → the kind of state that it keeps on a changelog."""
 
 
+SINGLE_THREADED: Mapping[str, str] = {f"{library}_NUM_THREADS": "1" for library in ("OMP", "OPENBLAS", "MKL")}
+"""Several processes share the cores, so none of them takes all of them for one product of matrices."""
+
+
+LEARNT_WITH: Mapping[str, tuple[str, ...]] = {
+    "random-forest": ("sklearn.ensemble",),
+    "gradient-boosting": ("sklearn.ensemble",),
+    "linear": ("sklearn.linear_model",),
+}
+"""Learner → what its models are loaded with; libraries that start threads are left to those who use them."""
+
+
 @dataclass(frozen=True, slots=True)
 class Program:
     """A command to keep running, and the port where it says that it is ready.
@@ -111,19 +123,28 @@ def service_programs(
     )
 
 
+def imports_of(names: Iterable[str], warm: Sequence[str] = ()) -> tuple[str, ...]:
+    """What these processes import, for one that imports it once for all: the heaviest of their modules.
+
+    >>> imports_of(["trainer_worker", "challenge_scoring"])
+    ('trainer_worker.app',)
+    """
+    apps = dict.fromkeys(f"{_module(name)[0]}.app" for name in names)
+    return (*apps, *(module for learner in warm for module in LEARNT_WITH.get(learner, ())))
+
+
 def _module(name: str) -> tuple[str, ...]:
     return {**PROCESSES, **LINEAGE}[name]
 
 
 def _settings(service: str, home: Home, port: int, warm: Sequence[str]) -> dict[str, str]:
     prefix = f"DRIFTLOOP_{service.upper()}_"
-    single_threaded = {f"{library}_NUM_THREADS": "1" for library in ("OMP", "OPENBLAS", "MKL")}
     ready = {f"{prefix}WARM": json.dumps(list(warm))} if service == "trainer_worker" and warm else {}
     if service == CONSOLE:
         ready[f"{prefix}RULES_FILE"] = str(home.notifications)
         ready |= {f"{prefix}TOKENS_FILE": str(home.tokens)} if home.tokens.is_file() else {}
     return {
-        **single_threaded,
+        **SINGLE_THREADED,
         **ready,
         f"{prefix}METRICS_PORT": str(port),
         f"{prefix}ARCHIVE_URI": str(home.lake),

@@ -5,10 +5,7 @@ Why one thread starts them all: on Linux a child is told of its parent's death b
 as long as this supervisor, so nothing is left behind even when we are killed with -9.
 """
 
-import ctypes
-import signal
 import subprocess
-import sys
 import threading
 import time
 import urllib.error
@@ -18,12 +15,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from driftloop.errors import ExitCode, UserError
+from driftloop.tools.local.launching import Launcher, Running, Spawning
 from driftloop.tools.local.programs import Program
 
-_PR_SET_PDEATHSIG = 1
 _FOR_A_PERSON = (ExitCode.TOO_MANY_DEAD_LETTERS, ExitCode.STATE_MISMATCH)
 """Ends that another start does not mend."""
-_LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +43,7 @@ class RestartRule:
 @dataclass(slots=True)
 class _Child:
     program: Program
-    process: "subprocess.Popen[bytes] | None" = None
+    process: Running | None = None
     deaths: list[float] = field(default_factory=list)
     start_at: float = 0.0
 
@@ -66,9 +62,11 @@ class Supervisor:
         *,
         rule: RestartRule = RestartRule(),
         on_start: Callable[[str, int], None] = lambda _name, _pid: None,
+        launcher: Launcher | None = None,
     ) -> None:
         self._children = [_Child(program) for program in programs]
         self._logs, self._rule, self._on_start = logs, rule, on_start
+        self._launcher = launcher or Spawning()
         self._stopping = threading.Event()
         self._failure: UserError | None = None
         self._thread = threading.Thread(target=self._keep_running, name="supervisor", daemon=True)
@@ -140,7 +138,7 @@ class Supervisor:
             if child.process:
                 self._await_end(child.process)
 
-    def _await_end(self, process: "subprocess.Popen[bytes]") -> None:
+    def _await_end(self, process: Running) -> None:
         try:
             process.wait(10.0)
         except subprocess.TimeoutExpired:
@@ -161,17 +159,8 @@ class Supervisor:
             name = child.program.name
             self._failure = UserError(f"{name} stopped (exit code {code}): {self._last_words(name)}")
 
-    def _start(self, program: Program) -> "subprocess.Popen[bytes]":
-        with (self._logs / f"{program.name}.log").open("ab") as log:
-            process = subprocess.Popen(
-                program.command,
-                env=dict(program.environment),
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-                preexec_fn=_die_with_parent,  # noqa: PLW1509  (it makes one system call)
-            )
+    def _start(self, program: Program) -> Running:
+        process = self._launcher.start(program, self._logs / f"{program.name}.log")
         self._on_start(program.name, process.pid)
         return process
 
@@ -179,11 +168,6 @@ class Supervisor:
         path = self._logs / f"{name}.log"
         lines = path.read_text(errors="replace").splitlines()[-3:] if path.is_file() else []
         return f"{' / '.join(line.strip()[:300] for line in lines) or 'it said nothing'} (log: {path})"
-
-
-def _die_with_parent() -> None:
-    if _LIBC is not None:
-        _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def _is_ready(port: int) -> bool:

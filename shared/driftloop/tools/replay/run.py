@@ -17,8 +17,12 @@ from driftloop.tools.replay.recording import Recording, open_recording
 from driftloop.tools.replay.result import ReplayResult, replay_result
 from driftloop.tools.replay.wire import KafkaWire
 
-FETCH_WAIT_MS = 10
-"""A replay in lockstep waits for the end of the log after every block; a loop that runs for days need not."""
+PACE = {
+    "DRIFTLOOP_KAFKA_MARKER_COMMIT_MS": "500",
+    "DRIFTLOOP_OUTCOME_INGESTION_ARCHIVE_LINGER_MS": "200",
+}
+"""Nobody waits for markers here (`driftloop.kafka.admin.rest`), so a block costs each service one commit, not two; and
+a run awaits its rows in the archive, which therefore need not commit every block by itself."""
 
 
 @contextmanager
@@ -41,7 +45,7 @@ def replay_loop(
             topic_prefix=prefix,
             keep_kafka=home is not None,
             warm=(learner,),
-            fetch_wait_ms=FETCH_WAIT_MS,
+            environment=PACE,
             progress=progress,
         )
         with loop as running:

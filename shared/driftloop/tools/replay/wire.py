@@ -84,10 +84,13 @@ class KafkaWire:
         canary: bool = False,
     ) -> None:
         self.journal = Journal(model_id, on_message)
-        self._model_id, self._kafka, self.check = model_id, kafka, check
+        self._model_id, self.check = model_id, check
         self._labels = TogetherSender(kafka, f"labels-{secrets.token_hex(4)}")
+        self._events_known = 0
         with ExitStack() as stack:
             self._publisher = stack.enter_context(OutcomePublisher(kafka))
+            self._commands = Sender(kafka)
+            stack.callback(self._commands.close)
             self._watcher = stack.enter_context(ChampionWatcher([model_id], kafka, canary=canary))
             self._settling = stack.enter_context(Settling(kafka, self.journal, check))
             self._opened = stack.pop_all()
@@ -98,7 +101,9 @@ class KafkaWire:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._opened.__exit__(kind, error, trace)
+        with self._opened:
+            if kind is None:
+                self._settling.finish()
 
     def publish(self, key: str, batch: pa.RecordBatch) -> None:
         """Asynchronous: see `flush`."""
@@ -111,9 +116,8 @@ class KafkaWire:
 
     def control(self, topic: str, message: ControlMessage) -> None:
         """Return when it is on the log."""
-        sender = Sender(self._kafka)
-        sender.send(topic, message.model_id, message.to_json())
-        sender.close()
+        self._commands.send(topic, message.model_id, message.to_json())
+        self._commands.flush()
 
     def flush(self) -> None:
         """Wait for every row."""
@@ -124,8 +128,10 @@ class KafkaWire:
         self._settling.settle()
 
     def refresh(self) -> None:
-        """Read the events."""
-        self._watcher.refresh()
+        """Read the events, if the journal has new ones: it is as far as the loop was when that last settled."""
+        if len(self.journal.events) > self._events_known:
+            self._events_known = len(self.journal.events)
+            self._watcher.refresh()
 
     def champion(self) -> Champion | None:
         """As the watcher has it."""

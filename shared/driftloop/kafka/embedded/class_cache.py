@@ -1,0 +1,76 @@
+"""Kafka's classes as the Java runtime keeps them once they are loaded and linked: a start takes half of the work.
+
+Made once on a machine, by a broker that only starts and stops (JEP 483, "ahead-of-time class loading and linking").
+A runtime that cannot make it, or finds that it does not fit any more, goes without.
+"""
+
+import contextlib
+import fcntl
+import hashlib
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from driftloop.kafka.embedded import guard
+from driftloop.kafka.embedded.broker_files import format_data, write_logging, write_properties
+from driftloop.kafka.embedded.free_port import free_port, listens
+from driftloop.kafka.embedded.runtime_jars import KAFKA_VERSION, Progress, cache_folder, java
+
+_SECONDS = 120.0
+
+
+def class_cache(class_path: str, options: Sequence[str], progress: Progress) -> tuple[str, ...]:
+    """The options that make Java use the cache; none where there is none to be had.
+
+    `options` are those of the broker that will use it: the collector of garbage must be the same.
+    """
+    file = cache_folder() / f"kafka-{KAFKA_VERSION}-classes-{_fingerprint(class_path)}.aot"
+    with (cache_folder() / "kafka-classes.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not file.exists():
+            progress("Preparing Kafka for quick starts (this once) ...")
+            fresh = file.with_suffix(".new")
+            fresh.write_bytes(_made(class_path, options))
+            fresh.replace(file)
+    return (f"-XX:AOTCache={file}", "-Xlog:aot*=off") if file.stat().st_size else ()
+
+
+def _fingerprint(class_path: str) -> str:
+    """Of this Java and these jars."""
+    release = java().parent.parent / "release"
+    of_java = release.read_text() if release.is_file() else str(java())
+    return hashlib.sha256(f"{of_java}{class_path}".encode()).hexdigest()[:12]
+
+
+def _made(class_path: str, options: Sequence[str]) -> bytes:
+    """The cache; empty where this Java does not make one, which is not tried again."""
+    with tempfile.TemporaryDirectory(prefix="driftloop-kafka-") as scratch:
+        folder = Path(scratch)
+        recorded, made = folder / "recorded", folder / "made"
+        command = [str(java()), *options, f"-Dlog4j2.configurationFile={write_logging(folder)}", "-cp", class_path]
+        format_data(folder, class_path)
+        record = ["-XX:AOTMode=record", f"-XX:AOTConfiguration={recorded}", "kafka.Kafka"]
+        ports = (free_port(), free_port())
+        _start_and_stop([*command, *record, str(write_properties(folder, *ports, {}))], ports[0])
+        if recorded.is_file():
+            create = ["-XX:AOTMode=create", f"-XX:AOTConfiguration={recorded}", f"-XX:AOTCache={made}"]
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                subprocess.run([*command, *create], capture_output=True, check=False, timeout=_SECONDS)
+        return made.read_bytes() if made.is_file() else b""
+
+
+def _start_and_stop(command: Sequence[str], port: int) -> None:
+    """Let it come up, and end it in order: what it has loaded is written down at the end."""
+    kept = [sys.executable, "-S", "-E", guard.__file__, str(os.getpid()), str(_SECONDS), "-", *command]
+    deadline = time.monotonic() + _SECONDS
+    with subprocess.Popen(
+        kept, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+    ) as process:
+        while process.poll() is None and not listens(port) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        assert process.stdin is not None
+        process.stdin.close()
