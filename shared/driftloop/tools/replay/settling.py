@@ -1,7 +1,7 @@
 """Waits until the loop has nothing left to do."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 
 from driftloop.errors import UserError
 from driftloop.kafka.admin.quiescence import Quiescence
@@ -17,11 +17,18 @@ class Settling:
     """Knows when a loop is still: every service at the end of its input, and no run outstanding.
 
     A training run is long and holds no input back, so the journal is read between the two sweeps of
-    `Quiescence`: a result that comes in between moves an end offset, and the sweeps disagree.
+    `Quiescence`: a result that comes in between moves an end offset, and the sweeps disagree. `groups` are those that
+    are waited for, by their inputs.
     """
 
-    def __init__(self, kafka: KafkaSettings, journal: Journal, check: Callable[[], None]) -> None:
-        self._quiescence = Quiescence(kafka, GROUP_INPUTS, and_also=self._no_run)
+    def __init__(
+        self,
+        kafka: KafkaSettings,
+        journal: Journal,
+        check: Callable[[], None],
+        groups: Mapping[str, Iterable[str]] = GROUP_INPUTS,
+    ) -> None:
+        self._quiescence = Quiescence(kafka, groups, and_also=self._no_run)
         self._tail = Tail(kafka, list(CONTRACTS))
         self._journal, self._check = journal, check
 
