@@ -10,6 +10,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Mapping
 from http.client import HTTPException
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -129,7 +130,7 @@ def post(webhook: Webhook, run: Run) -> None:
         **webhook.headers,
     }  # fmt: skip
     if webhook.token_file is not None:
-        headers["Authorization"] = f"Bearer {webhook.token_file.read_text(encoding='utf-8').strip()}"
+        headers["Authorization"] = f"Bearer {Path(webhook.token_file).read_text(encoding='utf-8').strip()}"
     request = urllib.request.Request(webhook.url, webhook.filled(run.request), headers, method="POST")  # noqa: S310
     try:
         with urllib.request.build_opener(_NoRedirects).open(request, timeout=_TIMEOUT_S):

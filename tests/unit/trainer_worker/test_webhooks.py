@@ -130,7 +130,7 @@ def test_a_webhook_that_the_settings_do_not_name_is_not_called(run: Run):
 )  # fmt: skip
 def test_what_is_posted(hook: Hook, run: Run, tmp_path: Any, body: Any, posted: Callable[[Any], Any]):
     (tmp_path / "token").write_text("secret\n")
-    webhook = Webhook(url=hook.url, body=body, token_file=tmp_path / "token", headers={"X-Team": "churn"})
+    webhook = Webhook(url=hook.url, body=body, token_file=str(tmp_path / "token"), headers={"X-Team": "churn"})
     assert told(Webhooks({"dag": webhook}), run) == Announced()
     ((headers, content),) = hook.took
     assert content == posted(run.request.model_dump(mode="json"))

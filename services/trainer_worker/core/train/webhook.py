@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Mapping
-from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
@@ -18,8 +17,8 @@ class Webhook(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     url: str = Field(pattern=r"^https?://[^@]+$")
-    token_file: Path | None = None
-    """A token, sent as Bearer; read anew for each request."""
+    token_file: str | None = None
+    """A file with a token, sent as Bearer; read anew for each request."""
     headers: dict[str, str] = Field(default_factory=dict)
     body: JsonValue = "{request}"
 
