@@ -126,22 +126,23 @@ class Stage:
     loop: LocalLoop
     beside: Supervisor
     kills: Kills
-    journal: Journal
     killed: Counter[str] = field(default_factory=Counter)
     is_training: bool = False
 
     def check(self) -> None:
-        """Raises where a process was given up. The moment in which a run is seen is one to die in, too."""
+        """Raises where a process was given up. The moment in which the script is begun is one to die in, too."""
         self.loop.check()
         self.beside.check()
-        if self.journal.outstanding and not self.is_training:
+        if not self.is_training and any(self.loop.home.runs.glob("*/proof/request.json")):
             self.is_training = True
             self.reached("training")
 
     def reached(self, moment: str) -> None:
-        """Kill with -9 whoever is to die now."""
+        """Kill with -9 whoever is to die now; one that died a moment ago is waited for."""
         for name in self.kills.get(moment, ()):
-            os.kill({**self.loop.supervisor.pids(), **self.beside.pids()}[name], signal.SIGKILL)
+            while (pid := {**self.loop.supervisor.pids(), **self.beside.pids()}.get(name)) is None:
+                self.beside.pause(0.02)
+            os.kill(pid, signal.SIGKILL)
             self.killed[name] += 1
 
 
@@ -156,7 +157,7 @@ def play(home: Path, mlflow: str, kills: Kills) -> Story:
         publish_spec(kafka, SPEC, system_now())
         company = Company(Producer({"bootstrap.servers": kafka.bootstrap_servers}))
         journal = Journal(MODEL)
-        stage = Stage(loop, stack.enter_context(processes(kafka, home, mlflow)), kills, journal)
+        stage = Stage(loop, stack.enter_context(processes(kafka, home, mlflow)), kills)
         settling = stack.enter_context(Settling(kafka, journal, stage.check, GROUPS))
         aliases: list[tuple[str, str | None]] = []
         last = MOST_BLOCKS
