@@ -130,8 +130,9 @@ class Waiting(Part):
     waits_for: WaitsOn
 
 
-Report = Progress | Succeeded | Reused | Failed | Announced
-Told = Progress | Succeeded | Reused | Failed | Waiting
+OfChild = Progress | Succeeded | Reused | Failed
+Report = OfChild | Announced
+Told = OfChild | Waiting
 """What a child says."""
 WaitsFor = Callable[[WaitsOn], None]
 """Is told what a run waits for; "" where it goes on."""

@@ -24,7 +24,7 @@ class Webhook(BaseModel):
 
     def filled(self, request: TrainingRequest) -> bytes:
         """What is posted for a request, as JSON."""
-        there = {"{request}": request.model_dump(mode="json"), "{run}": str(request.message_id)}
+        there: dict[str, JsonValue] = {"{request}": request.model_dump(mode="json"), "{run}": str(request.message_id)}
         return json.dumps(_filled(self.body, there)).encode()
 
 
