@@ -131,6 +131,7 @@ class ChildProcesses:
         if run.waits_for_answer:
             self._webhooks.tell(run)
             return
+        self._webhooks.forget(run.run_id)
         if run.run_id in self._runs:
             return
         self._runs[run.run_id] = _Running(run, self._child_for(run), time.monotonic())

@@ -63,12 +63,16 @@ class Webhooks:
 
     def keep(self, run_ids: frozenset[UUID]) -> None:
         """Forget every run but these."""
+        for run_id in self._asked.keys() - run_ids:
+            self.forget(run_id)
+
+    def forget(self, run_id: UUID) -> None:
+        """Post a run no more: it is cancelled, or has its answer whatever its webhook said."""
         with self._changed:
-            for run_id in self._asked.keys() - run_ids:
-                del self._asked[run_id]
-                self._due.pop(run_id, None)
-                self._ends.pop(run_id, None)
-                self._away.discard(run_id)
+            self._asked.pop(run_id, None)
+            self._due.pop(run_id, None)
+            self._ends.pop(run_id, None)
+            self._away.discard(run_id)
 
     def close(self) -> None:
         """End the thread."""

@@ -138,7 +138,8 @@ def test_what_is_posted(hook: Hook, run: Run, tmp_path: Any, body: Any, posted: 
     assert (headers["Authorization"], headers["X-Team"]) == ("Bearer secret", "churn")
 
 
-def test_while_it_is_away_that_is_said_and_a_run_that_is_cancelled_is_not_told(hook: Hook, run: Run):
+@pytest.mark.parametrize("end", ["cancelled", "answered"])
+def test_while_it_is_away_that_is_said_and_a_run_that_is_over_is_not_told(hook: Hook, run: Run, end: str):
     hook.statuses = [503]
     webhooks = Webhooks({"dag": Webhook(url=hook.url)}, again_seconds=0.01)
     webhooks.tell(run)
@@ -146,7 +147,7 @@ def test_while_it_is_away_that_is_said_and_a_run_that_is_cancelled_is_not_told(h
     while not webhooks.away:
         assert time.monotonic() < deadline
         time.sleep(0.002)
-    webhooks.keep(frozenset())
+    webhooks.keep(frozenset()) if end == "cancelled" else webhooks.forget(run.run_id)
     webhooks.close()
     assert (webhooks.away, webhooks.reports()) == (0, [])
 
