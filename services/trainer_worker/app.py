@@ -51,7 +51,7 @@ def _build_train(settings: Settings, kafka: KafkaSettings) -> Service:
     )  # fmt: skip
     shown = TrainMetrics(metrics.registry)
     metrics.registry.register(DiskSpace({"runs": settings.runs_path, "artifacts": settings.artifact_uri}))
-    executor = ChildProcesses(places, shown, settings.warm)
+    executor = ChildProcesses(places, shown, settings.warm, settings.webhooks)
     core = TrainingRuns(_signing(executor, settings), RunLimits(settings.runs_at_once, settings.starts_per_run))
     shown.watch(core, executor.oldest_run_seconds, metrics.registry)
     return Service(

@@ -48,6 +48,10 @@ class TrainMetrics:
             "driftloop_training_waits_for_cluster", "Runs that wait for a Ray or Kubernetes cluster to answer.",
             registry=registry,
         )  # fmt: skip
+        self.webhook = Gauge(
+            "driftloop_training_waits_for_webhook", "Runs that wait for their webhook to take the request.",
+            registry=registry,
+        )  # fmt: skip
 
     def watch(self, core: TrainingRuns, oldest_run_seconds: Callable[[], float], registry: CollectorRegistry) -> None:
         """Show what waits in the core and how long the oldest run has been in progress, whenever it is asked."""

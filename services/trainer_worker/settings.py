@@ -7,6 +7,7 @@ from pydantic import AfterValidator, Field, FilePath
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from driftloop.contracts.signing import checked_public_key
+from trainer_worker.core.train.webhook import Webhook
 
 Role = Literal["train", "score"]
 PublicKey = Annotated[str, AfterValidator(checked_public_key)]
@@ -39,6 +40,11 @@ class Settings(BaseSettings):
     commands: dict[str, str] = Field(
         default={},
         description="executor command: JSON, an entry's name → the command line that it runs ({python}: this Python)",
+    )
+    webhooks: dict[str, Webhook] = Field(
+        default={},
+        description="executor external: JSON, an entry's name → `url`, and `token_file`, `headers`, `body` ({request}: "
+        "the training request, {run}: its id)",
     )
     runs_seen_at: str | None = Field(
         default=None, description="executors ray, kubernetes-job: the path of `runs_path` on the cluster's machines"

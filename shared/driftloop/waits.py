@@ -181,6 +181,9 @@ TRAINER: tuple[Wait, ...] = (
     Wait("cluster", "trainer_worker", "a Ray or Kubernetes cluster to answer", "driftloop_training_waits_for_cluster",
          "a run waits for its cluster to answer", "DriftloopTrainingClusterAway",
          "The cluster answers; after `training.time_limit_seconds` the run fails. Its job may go on meanwhile."),
+    Wait("webhook", "trainer_worker", "a webhook to take a request", "driftloop_training_waits_for_webhook",
+         "a run waits for its webhook to answer", "DriftloopTrainingWebhookAway",
+         "The webhook answers: it is asked every 5 seconds; after `training.time_limit_seconds` the run fails."),
 )  # fmt: skip
 
 SCORING: tuple[Wait, ...] = (

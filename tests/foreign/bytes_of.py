@@ -183,11 +183,11 @@ def cloudevent(data: object, **attributes: object) -> dict:
     return {**event, **attributes, "data": data}
 
 
-def kserve_headers(part: str, event_id: str = "r-7") -> tuple[tuple[str, bytes], ...]:
+def kserve_headers(part: str, event_id: str = "r-7", at: datetime = AT) -> tuple[tuple[str, bytes], ...]:
     """As KServe's logger sends them through a Kafka sink (binary mode)."""
     attributes = {
         "specversion": "1.0", "id": event_id, "type": f"org.kubeflow.serving.inference.{part}",
-        "source": "http://localhost:9081/", "time": AT.isoformat(), "inferenceservicename": "fraud",
+        "source": "http://localhost:9081/", "time": at.isoformat(), "inferenceservicename": "fraud",
         "namespace": "models", "endpoint": "default",
     }  # fmt: skip
     return (

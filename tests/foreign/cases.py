@@ -171,6 +171,16 @@ def exchange(name, framing, made_by, source, request, response, damaged, reason,
 PLAIN = (
     mapped("JSON by paths", "none", "json", JSON_ROW, b'{"id": "p-7", "at"', "the value is no JSON"),
     mapped(
+        "JSON by paths, with versions in the shadow",
+        "none",
+        "json",
+        {**JSON_ROW, "beside": {"v2": 0.5, "v3": None}},
+        {**JSON_ROW, "beside": [0.5]},
+        "the path 'beside' (shadow) gives no object of version and prediction",
+        source={"paths": {**PATHS, "shadow": "beside"}, "versions": {"v2": "2.0.0"}},
+        becomes={"prediction": 0.25, "shadow": {"2.0.0": 0.5}},
+    ),
+    mapped(
         "JSON with NaN",
         "none",
         "json",
@@ -509,6 +519,51 @@ SERVERS = (
         rec({"inputs": [{"name": "x", "shape": [3], "data": [1]}]}, kserve_headers("request")),
         "inputs[0].shape is [3], and inputs[0].data has 1 values",
         ids("r-7", model_version="3.0.0"),
+    ),
+    exchange(
+        "KServe logger, V1, with versions in the shadow",
+        "none",
+        "documented form",
+        {**KSERVE, "paths": {"shadow": "data.shadow"}, "versions": {"v4": "4.0.0"}},
+        rec(V1_REQUEST, kserve_headers("request")),
+        rec({**V1_RESPONSE, "shadow": {"v4": [1, None], "v5": [0, 1]}}, kserve_headers("response"), offset=6),
+        rec({**V1_RESPONSE, "shadow": {"v4": [1, 0, 1]}}, kserve_headers("response")),
+        "version 4.0.0 in the shadow has 3 predictions, the answer 2",
+        ids("r-7", [{**PAIR[0], "shadow": {"4.0.0": 1, "v5": 0}}, {**PAIR[1], "shadow": {"v5": 1}}]),
+    ),
+    exchange(
+        "KServe logger, Open Inference Protocol, with versions in the shadow",
+        "none",
+        "documented form",
+        {**KSERVE, "shadow_outputs": "shadow.", "versions": {"v4": "4.0.0"}},
+        rec(V2_REQUEST, kserve_headers("request")),
+        rec(
+            {
+                **V2_RESPONSE,
+                "outputs": [
+                    {"name": "shadow.v4", "shape": [2], "datatype": "INT64", "data": [0, 1]},
+                    *V2_RESPONSE["outputs"],
+                ],
+            },
+            kserve_headers("response"),
+            offset=6,
+        ),
+        rec(
+            {
+                **V2_RESPONSE,
+                "outputs": [
+                    *V2_RESPONSE["outputs"],
+                    {"name": "shadow.v4", "shape": [2], "datatype": "INT64", "data": [0]},
+                ],
+            },
+            kserve_headers("response"),
+        ),
+        "outputs 'shadow.v4'.shape is [2]",
+        ids(
+            "r-7",
+            [{**row, "shadow": {"4.0.0": said}} for row, said in zip(PAIR, (0, 1), strict=True)],
+            model_version="v3",
+        ),
     ),
     exchange(
         "KServe logger, structured",

@@ -14,10 +14,12 @@ from typer.testing import CliRunner
 from driftloop.artifacts.store import open_artifact
 from driftloop.clock import system_now
 from driftloop.contracts.model_commands import ModelCommand
+from driftloop.contracts.model_events import ModelEvent
 from driftloop.contracts.model_profiles import ModelProfile
-from driftloop.contracts.topics import MODEL_COMMANDS, MODEL_PROFILES
+from driftloop.contracts.topics import MODEL_COMMANDS, MODEL_EVENTS, MODEL_PROFILES
 from driftloop.errors import UserError
 from driftloop.kafka.admin.topics import apply_topics
+from driftloop.kafka.clients.sender import Sender
 from driftloop.kafka.clients.tail import Tail
 from driftloop.spec.model_spec import Feature, ModelSpec, TargetField
 from driftloop.tools.cli.versions import app
@@ -54,6 +56,18 @@ def test_a_forest_of_somebody_else_is_taken_in(kafka, tmp_path: Path) -> None:
     assert (asked.command, asked.version, asked.artifact_sha256) == ("register", "2.0.0", said["sha256"])
     assert ModelProfile.from_json(found[MODEL_PROFILES].value or b"").version == "2.0.0"
     assert open_artifact(said["artifact"], said["sha256"])[0].manifest.learner == "skops"
+    registered = ModelEvent(
+        message_id=asked.message_id, model_id="gate", occurred_at=system_now(), event="registered", version="2.0.0",
+        reason="test", artifact=said["artifact"], artifact_sha256=said["sha256"],
+    )  # fmt: skip
+    sender = Sender(kafka)
+    sender.send(MODEL_EVENTS, "gate", registered.to_json())
+    sender.close()
+    another = RandomForestClassifier(7, random_state=1).fit(values[:100], truth[:100])
+    (tmp_path / "model.skops").write_bytes(skops.io.dumps(another))
+    with pytest.raises(UserError, match=r"gate has a version 2\.0\.0 already"):
+        CliRunner(env=environment).invoke(app, [*command, "--version", "2.0.0"], catch_exceptions=False)
+    open_artifact(said["artifact"], said["sha256"])
     with pytest.raises(UserError, match=r"served by|serves gate itself"):
         CliRunner(env=environment).invoke(
             app, ["register", "gate", "anything", "--format", "logged", "--version", "3.0.0"], catch_exceptions=False

@@ -14,7 +14,7 @@ from typing import NoReturn
 from driftloop.learners.protocol import Step
 from driftloop.telemetry.memory import memory_mb
 from trainer_worker.adapters.job import Job
-from trainer_worker.core.train.run_report import Failed, Progress, Report, Told, Waiting, WaitsFor
+from trainer_worker.core.train.run_report import Failed, OfChild, Progress, Told, Waiting, WaitsFor
 
 _PROGRESS_SECONDS = 0.1
 _MEGABYTE = 1024 * 1024
@@ -91,7 +91,7 @@ def main(wire: socket.socket, nursery: int, memory_limit_mb: int) -> NoReturn:
     os._exit(code)
 
 
-def _way_of(executor: str) -> Callable[[Job, Callable[[Step], None], WaitsFor], Report]:
+def _way_of(executor: str) -> Callable[[Job, Callable[[Step], None], WaitsFor], OfChild]:
     """What trains a run, or imports what somebody else trained."""
     if executor == "command":
         from trainer_worker.adapters.command.train import train_by_command

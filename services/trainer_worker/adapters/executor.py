@@ -20,7 +20,9 @@ from trainer_worker.adapters.cluster.ports import Clusters
 from trainer_worker.adapters.cluster.stopping import ON_CLUSTERS, Stopper
 from trainer_worker.adapters.job import Job
 from trainer_worker.adapters.nursery import as_line
+from trainer_worker.adapters.webhooks import Webhooks
 from trainer_worker.core.train.run_report import Failed, Progress, Report, Reused, Run, Succeeded, Told, Waiting
+from trainer_worker.core.train.webhook import Webhook
 from trainer_worker.metrics import TrainMetrics
 
 _TOLD: TypeAdapter[Told] = TypeAdapter(Told)
@@ -99,9 +101,16 @@ class _Running:
 
 
 class ChildProcesses:
-    """The executor. `warm` names the learners that are made ready before the first run."""
+    """The executor. `warm` names the learners that are made ready before the first run, `webhooks` whom to tell of
+    runs that others train."""
 
-    def __init__(self, places: Places, metrics: TrainMetrics, warm: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self,
+        places: Places,
+        metrics: TrainMetrics,
+        warm: tuple[str, ...] = (),
+        webhooks: Mapping[str, Webhook] | None = None,
+    ) -> None:
         self.places = places
         self._metrics = metrics
         self._warm = warm
@@ -109,6 +118,7 @@ class ChildProcesses:
         self._nursery: _NurseryProcess | None = None
         self._tickets = itertools.count(1)
         self._stopper = Stopper(places.runs_path, places.clusters)
+        self._webhooks = Webhooks(webhooks or {})
 
     @property
     def nursery_pid(self) -> int | None:
@@ -120,7 +130,14 @@ class ChildProcesses:
         self._alive_nursery()
 
     def start(self, run: Run) -> None:
-        """Start a child for the run. Raises AwayError where this machine has no room for one more process."""
+        """Start a child for the run, or tell its webhook.
+
+        Raises AwayError where this machine has no room for one more process.
+        """
+        if run.waits_for_answer:
+            self._webhooks.tell(run)
+            return
+        self._webhooks.forget(run.run_id)
         if run.run_id in self._runs:
             return
         self._runs[run.run_id] = _Running(run, self._child_for(run), time.monotonic())
@@ -151,7 +168,7 @@ class ChildProcesses:
 
     def reports(self) -> Iterable[tuple[UUID, Report]]:
         """Progress since the last call, and ends."""
-        found: list[tuple[UUID, Report]] = []
+        found: list[tuple[UUID, Report]] = list(self._webhooks.reports())
         for run_id, running in self._runs.items():
             if running.end is None:
                 self._hear(running)
@@ -174,6 +191,7 @@ class ChildProcesses:
         self._metrics.archive.set(waiting.count("archive"))
         self._metrics.store.set(waiting.count("store"))
         self._metrics.cluster.set(waiting.count("cluster"))
+        self._metrics.webhook.set(self._webhooks.away)
 
     def cancel(self, run: Run) -> None:
         """End the jobs that the run has begun on a cluster, in the background; its child is ended by `keep`."""
@@ -186,6 +204,7 @@ class ChildProcesses:
 
     def keep(self, run_ids: frozenset[UUID]) -> None:
         """Kill and forget every run but these."""
+        self._webhooks.keep(run_ids)
         for run_id in [known for known in self._runs if known not in run_ids]:
             running = self._runs.pop(run_id)
             if running.end is None:
@@ -198,6 +217,7 @@ class ChildProcesses:
         """Kill what runs, and the nursery."""
         self.keep(frozenset())
         self._stopper.close()
+        self._webhooks.close()
         if self._nursery is None:
             return
         self._nursery.control.socket.close()

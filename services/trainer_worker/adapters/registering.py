@@ -25,7 +25,7 @@ from driftloop.spec.model_spec import ModelSpec
 from driftloop.statistics.profiles import make_profile
 from trainer_worker.adapters.command.importing import has_holes, require_the_same
 from trainer_worker.adapters.golden_set import read_golden_set
-from trainer_worker.core.train.fitting import loss_bound, model_losses
+from trainer_worker.core.train.fitting import loss_bound, losses_of, model_losses
 from trainer_worker.core.train.golden import golden_metrics
 
 Make = Literal["onnx", "skops", "open-inference"]
@@ -84,7 +84,8 @@ def take_in(
     if len(rows) < FEWEST_ROWS:
         raise ValueError(f"{len(rows)} labelled rows are there, at least {FEWEST_ROWS} are needed to judge the version")
     spec, model = brought.spec, loaded(brought, rows)
-    losses = model_losses(spec, model, rows)
+    said = model.predict(rows)
+    losses = losses_of(spec, said, rows)
     metrics = {"loss": float(np.round(losses.mean(), 9)), "held_out_rows": float(len(rows))}
     if champion is not None:
         metrics["champion_loss"] = float(np.round(model_losses(spec, champion, rows).mean(), 9))
@@ -101,7 +102,6 @@ def take_in(
         metrics=metrics,
     )
     artifact = write_artifact(artifact_uri(artifact_root, brought.model_id, brought.version), manifest, model)
-    said = model.predict(rows)
     profile = make_profile(
         brought.model_id,
         brought.version,

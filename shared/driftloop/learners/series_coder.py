@@ -159,10 +159,6 @@ class SeriesCoder(BaseModel):
                 codes[:, place] = [places.get(one, 0) for one in rows.features[name]]
         return codes
 
-    def unknown(self, rows: Rows) -> int:
-        """Rows of an entity that was not learnt."""
-        return int((self._codes(rows) == 0).any(axis=1).sum()) if self.categories else 0
-
 
 def _column(features: Mapping[str, Column], name: str, shape: tuple[int, ...]) -> Floats:
     given = features.get(name)

@@ -9,6 +9,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from http.client import HTTPException
 from typing import Any
 
 _LARGEST_ANSWER = 64 << 20
@@ -63,7 +64,7 @@ class Caller:
             if isinstance(error.reason, TimeoutError):
                 self._silent_until = self.clock() + _QUIET_SECONDS
             raise ServerAwayError(f"{self.url} cannot be reached: {error.reason}") from error
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, HTTPException) as error:
             raise ServerAwayError(f"the answer of {self.url}{path} cannot be read: {str(error)[:200]}") from error
 
     def _read(self, answer: Any, ends: float) -> bytes:
@@ -83,7 +84,7 @@ def _words(error: urllib.error.HTTPError) -> str:
     """What a server says about a request that it refuses: its `error`, or the beginning of its text."""
     try:
         text = error.read(2000).decode("utf-8", "replace")
-    except OSError:
+    except (OSError, HTTPException):
         return str(error.reason)
     try:
         told = json.loads(text)

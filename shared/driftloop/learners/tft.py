@@ -7,6 +7,7 @@ a row is of now and then.
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -50,6 +51,7 @@ class TemporalFusion(KeepsCheckpoints):
     def __init__(self, spec: ModelSpec, parameters: TftParameters) -> None:
         self._spec = spec
         self._parameters = parameters
+        self._widen: float | None = None
 
     def fit(
         self,
@@ -62,7 +64,8 @@ class TemporalFusion(KeepsCheckpoints):
     ) -> Model:
         """The network of the best epoch by loss on `held_out` (training loss without it).
 
-        With `held_out` rows the intervals are drawn so wide that they cover as many of their truths as declared.
+        With `held_out` rows the intervals are drawn so wide that they cover as many of their truths as declared. A fit
+        without any (the refit of a run) keeps the width that this learner's last fit with some has found.
         """
         require("torch", "torch", "learner tft")
         from driftloop.learners.tft_training import train_tft
@@ -72,10 +75,13 @@ class TemporalFusion(KeepsCheckpoints):
         name = next(iter(self._spec.target))
         coder = base.coder if base else SeriesCoder.fit(self._spec, rows, np.asarray(rows.labels[name]))
         coder = coder.with_entities(rows)
-        return train_tft(
+        model = train_tft(
             self._parameters, self._spec, coder, rows, held_out=held_out, start=base, seed=seed, progress=progress,
             checkpoint=self._checkpoint,
         )  # fmt: skip
+        if held_out is not None:
+            self._widen = model.widen
+        return model if self._widen is None else replace(model, widen=self._widen)
 
     def _base(self, model: Model | None) -> TftModel | None:
         if model is None:

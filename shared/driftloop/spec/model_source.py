@@ -48,6 +48,9 @@ class Paths(SpecPart):
     """An object with all features (nested ones become `a.b`), or one path a feature."""
     prediction: Path | dict[str, Path] | None = None
     """The prediction, or one path a field of the target."""
+    shadow: Path | dict[str, Path] | None = None
+    """What versions in the shadow predicted: an object of version → prediction, or one path a version. In the answer
+    to a request with several rows, each prediction is a list with one entry a row."""
     confidence: Path | None = None
     """How sure the model was, from 0 to 1."""
     label: Path | dict[str, Path] | None = None
@@ -99,6 +102,9 @@ class ModelSource(SpecPart):
     """Names of the classes, if a server answers with one probability a class."""
     output: str | None = None
     """The output tensor that is the prediction; none: the first one."""
+    shadow_outputs: str | None = Field(default=None, min_length=1)
+    """How the output tensors begin that hold predictions of versions in the shadow: with `shadow.`, the output
+    `shadow.1.0.0` is what version 1.0.0 predicted."""
     paths: Paths = Paths()
     """Where each field is."""
     ids: Literal["given", "position"] = "given"

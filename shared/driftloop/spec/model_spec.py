@@ -195,15 +195,17 @@ class TrainingRule(SpecPart):
     settings name; `ray`, `kubernetes-job`: that program as a job on a cluster; `external`: a system that reads
     `training-requests` and answers on `training-answers`."""
     entry: Name | None = None
-    """With executor command, ray or kubernetes-job: which of the trainer's commands. The settings say what it runs."""
+    """With executor command, ray or kubernetes-job: which of the trainer's commands. With executor external: to which
+    of the trainer's webhooks requests are posted; none: the system reads the topic. The settings say what they are."""
     cluster: ClusterJob = ClusterJob()
     """With executor ray or kubernetes-job: what the job needs."""
 
     @model_validator(mode="after")
     def _commands_are_named(self) -> Self:
-        if (self.executor in BY_PROGRAM) != (self.entry is not None):
+        if self.executor != "external" and (self.executor in BY_PROGRAM) != (self.entry is not None):
             raise ValueError(
-                "training.entry names the command of executor command, ray or kubernetes-job, and of no other"
+                "training.entry names the command of executor command, ray or kubernetes-job, or the webhook of "
+                "executor external, and of no other"
             )
         if (self.executor == "kubernetes-job") != (self.cluster.image is not None):
             raise ValueError("training.cluster.image names the image of executor kubernetes-job, and of no other")

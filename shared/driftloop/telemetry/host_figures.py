@@ -6,10 +6,10 @@ They are read here and told to the log; whoever decides by them finds them there
 import json
 import shutil
 import time
-import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Callable, Mapping
+from http.client import HTTPException
 from pathlib import Path
 
 from driftloop.errors import UserError
@@ -71,6 +71,6 @@ def _asked(url: str, query: str) -> float | None:
     try:
         with urllib.request.urlopen(address, timeout=_TIMEOUT_S) as answer:  # noqa: S310  (http only, checked above)
             found = json.load(answer)["data"]["result"]
-    except (urllib.error.URLError, OSError, ValueError, KeyError) as error:
+    except (OSError, HTTPException, ValueError, KeyError) as error:
         raise UserError(f"Prometheus at {url} did not answer: {error}") from error
     return float(found[0]["value"][1]) if found else None

@@ -1,5 +1,7 @@
 """Executor `external` on the real Kafka: the docs' program takes a request, and its answer becomes the result."""
 
+import json
+import os
 import re
 import subprocess
 import sys
@@ -15,28 +17,41 @@ from driftloop.kafka.admin.topics import apply_topics
 from driftloop.kafka.clients.sender import Sender
 from driftloop.kafka.clients.tail import Tail
 from driftloop.spec.model_spec import Feature, TrainingRule
+from driftloop.tools.local.programs import free_ports
 
 pytestmark = pytest.mark.broker
 
-PAGE = (Path(__file__).parents[3] / "docs" / "beside.md").read_text()
-ANSWER = re.search(r'```python title="answer.py"\n(.*?)```', PAGE, re.DOTALL).group(1)
+ROOT = Path(__file__).parents[3]
+PAGE = (ROOT / "docs" / "beside.md").read_text()
+PROGRAMS = {
+    name: re.search(rf'```python title="{name}"\n(.*?)```', PAGE, re.DOTALL).group(1)
+    for name in ("answer.py", "hook.py")
+}
 MAIN = """
 import sys
+from answer import serve
+from hook import listen
 from tests.integration.trainer_worker.test_commands import my_training
-serve(sys.argv[1], my_training, sys.argv[2], sys.argv[3])
+servers, folders, prefix, port = sys.argv[1:]
+if port == "0":
+    serve(servers, my_training, folders, prefix)
+listen(servers, my_training, folders, int(port), prefix)
 """
 
 
+@pytest.mark.parametrize("way", ["topic", "webhook"])
 def test_the_program_of_the_docs_takes_a_request_and_its_answer_becomes_the_result(
-    kafka, archive_uri, make_run, start_service, until, tmp_path
+    kafka, archive_uri, make_run, start_service, until, tmp_path, way
 ):
     apply_topics(kafka, partitions=1)
     made = make_run()
-    changes = {"features": {"x": Feature()}, "training": TrainingRule(executor="external")}
+    training = TrainingRule(executor="external", entry="mine" if way == "webhook" else None)
+    changes = {"features": {"x": Feature()}, "training": training}
     published = ModelSpecPublished(
         message_id=derive_id("spec", 1), model_id="plant", occurred_at=made.request.occurred_at, spec_version=1,
         spec=made.spec.model_copy(update=changes),
     )  # fmt: skip
+    (port,) = free_ports(1)
     sender = Sender(kafka)
     sender.send(MODEL_SPECS, "plant", published.to_json())
     sender.send(TRAINING_REQUESTS, "plant", made.request.to_json())
@@ -47,9 +62,18 @@ def test_the_program_of_the_docs_takes_a_request_and_its_answer_becomes_the_resu
         DRIFTLOOP_TRAINER_WORKER_ARCHIVE_URI=archive_uri,
         DRIFTLOOP_TRAINER_WORKER_ARTIFACT_URI=str(tmp_path / "artifacts"),
         DRIFTLOOP_TRAINER_WORKER_RUNS_PATH=str(tmp_path / "runs"),
+        DRIFTLOOP_TRAINER_WORKER_WEBHOOKS=json.dumps({"mine": {"url": f"http://127.0.0.1:{port}/"}}),
     )
-    theirs = [kafka.bootstrap_servers, str(tmp_path / "theirs"), kafka.topic_prefix]
-    program = subprocess.Popen([sys.executable, "-c", ANSWER + MAIN, *theirs], cwd=Path(__file__).parents[3])
+    for name, program in PROGRAMS.items():
+        (tmp_path / name).write_text(program)
+    theirs = [
+        kafka.bootstrap_servers,
+        str(tmp_path / "theirs"),
+        kafka.topic_prefix,
+        str(port if way == "webhook" else 0),
+    ]
+    paths = os.pathsep.join([str(tmp_path), *(str(ROOT / part) for part in ("services", "shared", "."))])
+    program = subprocess.Popen([sys.executable, "-c", MAIN, *theirs], cwd=ROOT, env={**os.environ, "PYTHONPATH": paths})
     try:
         with Tail(kafka, [TRAINING_RESULTS]) as tail:
             (record,) = until(lambda: tail.read(0.5))

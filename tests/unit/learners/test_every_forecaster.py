@@ -105,6 +105,19 @@ def test_it_learns_what_is_planned_and_whose_series_it_is(name, fitted):
 
 
 @every
+def test_a_refit_without_rows_to_watch_keeps_the_width_of_the_fit_before_it(name):
+    """A run fits twice with one learner: watched, for the proof, and then on all rows."""
+    rows, watched = rows_of(120), rows_of(40, seed=8)
+    watched.labels["cpu"] = 40.0 + 6.0 * (watched.labels["cpu"] - 40.0)  # far from all that was learnt
+    learner, width = make_learner(SPEC, name, {**PARAMETERS.get(name, {}), "epochs": 3}), {}
+    for fitted, held_out in (("alone", None), ("proof", watched), ("refit", None)):
+        model = learner.fit(rows, held_out, warm_start=None, seed=3, progress=lambda _step: None)
+        said = model.predict(rows).fields["cpu"].reshape(len(rows), HORIZON, 3)
+        width[fitted] = float(np.mean(said[:, :, 2] - said[:, :, 0]))
+    assert width["refit"] > 1.5 * width["alone"]
+
+
+@every
 def test_its_intervals_cover_what_they_say(name, fitted):
     later = rows_of(300, seed=11)
     inside = coverage(SPEC.forecast, fitted[name].predict(later).fields["cpu"], later.labels["cpu"])

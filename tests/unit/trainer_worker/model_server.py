@@ -18,8 +18,10 @@ class ModelServer:
         self.predict, self.version = predict, version
         self.hang_seconds = 0.0
         self.broken: bytes | None = None
+        self.raw: bytes | None = None
+        """Sent as it is, in place of an answer; then the connection is closed."""
         self.shape_of_one = True
-        self.requests = 0
+        self.requests = self.rows = 0
         server = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -35,6 +37,10 @@ class ModelServer:
                 self._answer(server.answer(asked))
 
             def _answer(self, answer: Any) -> None:
+                if server.raw is not None:
+                    self.wfile.write(server.raw)
+                    self.close_connection = True
+                    return
                 body = server.broken if server.broken is not None else json.dumps(answer).encode()
                 self.send_response(200 if server.broken is None else 500)
                 self.send_header("Content-Length", str(len(body)))
@@ -57,6 +63,7 @@ class ModelServer:
             return {"predictions": self.predict(asked["dataframe_split"]["data"])}
         (tensor,) = asked["inputs"]
         rows, width = tensor["shape"]
+        self.rows += rows
         data = tensor["data"]
         said = self.predict([data[row * width : (row + 1) * width] for row in range(rows)])
         shape = [rows, 1] if self.shape_of_one else [rows]

@@ -54,12 +54,13 @@ class NoLearntRows:
         return None
 
 
-def frame_record(offset, rows, model="plant", ids=None) -> FakeRecord:
+def frame_record(offset, rows, model="plant", ids=None, sources=None) -> FakeRecord:
     """Rows are (event, version, prediction, label, line); `ids` where they are rows of another frame."""
     columns = {name: [None] * len(rows) for name in ROW_COLUMNS}
     columns["event"] = [row[0] for row in rows]
     columns["prediction_id"] = ids or [f"{offset}-{place}" for place in range(len(rows))]
     columns["model_version"] = [row[1] for row in rows]
+    columns["label_source"] = sources or columns["label_source"]
     arrays = [pa.array(values, ROW_COLUMNS[name]) for name, values in columns.items()]
     extra = {
         "feature.x": pa.array([1.0] * len(rows)),
@@ -183,6 +184,29 @@ def test_a_second_correction_takes_the_place_of_the_first(scoring, log):
     (found,) = scores(scoring.process([frame_record(5, [again], ids=["3-0"])], NOW))
     assert found.corrected[0].before == {"1.0.0": 0.0, "1.0.1": 1.0}
     assert found.corrected[0].after == {"1.0.0": 1.0, "1.0.1": 0.0}
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "third", "told"),
+    [
+        ("user", "user", None, [{"1.0.0": 1.0, "1.0.1": 0.0}]),
+        ("user", "pseudo", None, []),
+        ("pseudo", "user", None, []),
+        ("pseudo", "pseudo", "user", []),
+        ("pseudo", "user", "user", []),
+        ("user", "pseudo", "user", [{"1.0.0": 1.0, "1.0.1": 0.0}]),
+    ],
+)
+def test_a_pseudo_label_neither_corrects_nor_is_corrected(scoring, log, first, second, third, told):
+    challenged(scoring, after=2)
+    log.records = [frame_record(3, [OUTCOME], sources=[first])]
+    (judged,) = scores(scoring.process(log.records, NOW))
+    assert judged.losses["1.0.0"] == (() if first == "pseudo" else (1.0,))
+    for offset, source in enumerate([second, third], start=4):
+        if source is not None:
+            log.records.append(frame_record(offset, [CORRECTION], ids=["3-0"], sources=[source]))
+            (found,) = scores(scoring.process(log.records[-1:], NOW))
+    assert [row.before for row in found.corrected] == told
 
 
 def test_a_correction_of_a_row_from_before_the_comparison_is_not_told(scoring, log):

@@ -1,8 +1,10 @@
 """Jobs on clusters: what each end means, and that a lost job is begun anew under another name."""
 
 import json
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +20,9 @@ from trainer_worker.adapters.cluster.kubernetes import KubernetesJobs, why_faile
 from trainer_worker.adapters.cluster.manifest import manifest
 from trainer_worker.adapters.cluster.ports import Attempt, Clusters, JobRefusedError, JobState
 from trainer_worker.adapters.cluster.ray import RayJobs, entrypoint
+from trainer_worker.adapters.cluster.stopping import Stopper
 from trainer_worker.adapters.cluster.train import attempt_of, newest_attempt, run_phase
-from trainer_worker.adapters.cluster.watching import CANCELLED, Watch
+from trainer_worker.adapters.cluster.watching import CANCELLED, SUBMITTED, Watch
 from trainer_worker.adapters.command.folder import RunFolder
 from trainer_worker.adapters.job import Job
 from trainer_worker.core.train.run_report import Run
@@ -77,6 +80,27 @@ def job(make_request: Any, spec: Any, tmp_path: Path) -> Job:
         run=run, archive_uri="", artifact_uri=str(tmp_path / "artifacts"), archive_wait_seconds=0.0,
         runs_path=str(tmp_path / "runs"), commands={"job": "{python} /srv/train.py"},
     )  # fmt: skip
+
+
+@pytest.fixture
+def ray_server() -> Iterator[tuple[str, list[str]]]:
+    """The address of a Ray that knows no job, and the paths of what it was asked."""
+    asked: list[str] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            asked.append(self.path)
+            self.rfile.read(int(self.headers["Content-Length"]))
+            self.send_response(404)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            """Nothing is written."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_address[1]}", asked
+        server.shutdown()
 
 
 def folder(job: Job, attempt: int = 1) -> RunFolder:
@@ -178,6 +202,22 @@ def test_a_cancelled_run_begins_nothing(job: Job):
     (folder(job).root / CANCELLED).touch()
     cluster, found = go(job, GONE)
     assert (found, cluster.begun) == ("the run was cancelled", [])
+
+
+@pytest.mark.parametrize("marker", ["none", "empty", "written"])
+def test_every_job_that_may_have_been_begun_is_stopped(job: Job, marker: str, ray_server: tuple[str, list[str]]):
+    """A worker may be killed after a job was asked for and before that is written down."""
+    url, asked = ray_server
+    for attempt in (1, 2):
+        folder(job, attempt).make(job.run.spec, rows(), rows())
+        if marker != "none":
+            name = attempt_of(job, folder(job, attempt)).name if marker == "written" else ""
+            (folder(job, attempt).path / SUBMITTED).write_text(name)
+    stopper = Stopper(job.runs_path, Clusters(ray_url=url))
+    stopper.stop(job.run)
+    stopper.close()
+    names = [attempt_of(job, folder(job, attempt)).name for attempt in (1, 2)]
+    assert asked == [f"/api/jobs/{name}/stop" for name in names]
 
 
 def test_names_are_of_the_attempt_and_short_enough(job: Job):

@@ -132,6 +132,12 @@ def test_each_make_is_judged_profiled_and_asks_to_be_registered(world: World, ma
     assert done.artifact.manifest.learner == ("open-inference" if make == "mlflow" else make)
 
 
+def test_a_server_is_asked_once_about_each_row(world: World, tmp_path: Path) -> None:
+    before = world.server.rows
+    world.take_in("open-inference", tmp_path)
+    assert world.server.rows - before == 300 + 20, "the rows that it is judged on, and the probe rows"
+
+
 @pytest.mark.parametrize("make", MAKES)
 def test_each_make_is_scored_and_serves(world: World, make: str, tmp_path: Path) -> None:
     done = world.take_in(make, tmp_path)
@@ -213,12 +219,32 @@ def answer_half(server: ModelServer) -> None:
     server.predict = lambda rows: ["yes"] * (len(rows) // 2)
 
 
+def speak_something_else(server: ModelServer) -> None:
+    server.raw = b"220 mail.example ESMTP\r\n"
+
+
+def cut_the_answer(server: ModelServer) -> None:
+    server.raw = b'HTTP/1.1 200 OK\r\nContent-Length: 5000\r\n\r\n{"outputs": '
+
+
+def cut_the_refusal(server: ModelServer) -> None:
+    server.raw = b'HTTP/1.1 500 Oh\r\nTransfer-Encoding: chunked\r\n\r\n40\r\n{"err'
+
+
+def send_headers_without_end(server: ModelServer) -> None:
+    server.raw = b"HTTP/1.1 200 OK\r\n" + b"X-A: b\r\n" * 200
+
+
 SERVER_FAULTS: tuple[tuple[str, Callable[[ModelServer], None], str], ...] = (
     ("open-inference", hang, "did not answer within 2 s"),
     ("open-inference", fail, "answers 500: out of memory"),
     ("open-inference", say_another_version, "answered with version 8, not 7"),
     ("open-inference", be_another_model, "another version answers there"),
     ("open-inference", answer_half, "where one value a row is expected"),
+    ("open-inference", speak_something_else, "cannot be read: 220 mail.example ESMTP"),
+    ("open-inference", cut_the_answer, "cannot be read: "),
+    ("open-inference", cut_the_refusal, "answers 500: Oh"),
+    ("open-inference", send_headers_without_end, "cannot be read: got more than 100 headers"),
     ("mlflow", be_another_model, "another version answers there"),
     ("mlflow", answer_half, "answers 10 values for 20 rows"),
 )

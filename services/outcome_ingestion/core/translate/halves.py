@@ -15,7 +15,14 @@ from driftloop.processor import Outgoing
 from driftloop.spec.model_source import ModelSource
 from outcome_ingestion.core.refusal import invalid
 from outcome_ingestion.core.translate.document import Document
-from outcome_ingestion.core.translate.inference import part_of, request_rows, response_rows
+from outcome_ingestion.core.translate.inference import (
+    Rows,
+    part_of,
+    request_rows,
+    response_rows,
+    shadow_tensors,
+    with_shadows,
+)
 from outcome_ingestion.core.translate.paths import Fields, Paths
 from outcome_ingestion.core.translate.scalars import moment_of
 
@@ -54,7 +61,8 @@ class Exchanges:
         """The half that a record is; raises `Refusal`."""
         body = document.content.get("data") if self.source.server == "kserve" else document.content
         part = self._part(document, body)
-        rows = request_rows(body, self.source) if part == "request" else response_rows(body, self.source)
+        scope = self.paths.scope(document)
+        rows = request_rows(body, self.source) if part == "request" else self._answered(body, scope)
         common = self._common(document, body, part)
         return Half(self.source.name, self.source.model_id, self._exchange(document, body), part, rows, common)
 
@@ -62,7 +70,7 @@ class Exchanges:
         """The rows of a record that holds request and response; raises `Refusal`."""
         paths, scope = self.source.paths, self.paths.scope(document)
         request, response = self.paths.at(paths.request or "", scope), self.paths.at(paths.response or "", scope)
-        rows = merged(request_rows(request, self.source), response_rows(response, self.source))
+        rows = merged(request_rows(request, self.source), self._answered(response, scope))
         common = self._common(document, response, "response")
         if paths.prediction_id is not None:
             exchange = self.paths.at(paths.prediction_id, scope)
@@ -71,6 +79,12 @@ class Exchanges:
         if self.source.ids == "position":
             exchange = document.place
         return numbered(str(_needed(exchange)), rows, common | {"predicted_at": common["predicted_at"]})
+
+    def _answered(self, body: Any, scope: Mapping[str, Any]) -> Rows:
+        """The rows of a response, with what versions in the shadow predicted of each."""
+        rows = response_rows(body, self.source)
+        told = {self.paths.version(name) or "": one for name, one in shadow_tensors(body, self.source).items()}
+        return with_shadows(rows, {**told, **self.paths.shadows(scope)}, self.source)
 
     def _part(self, document: Document, body: Any) -> Part:
         if self.source.server == "kserve":

@@ -56,6 +56,38 @@ def response_rows(body: Any, source: ModelSource) -> Rows:
     return [_predicted(value, source, f"predictions[{n}]") for n, value in enumerate(values)]
 
 
+def shadow_tensors(body: Any, source: ModelSource) -> dict[str, list[Any]]:
+    """Version → its predictions, of the outputs that the source says are predictions in the shadow."""
+    if source.shadow_outputs is None or not isinstance(body, Mapping) or "outputs" not in body:
+        return {}
+    tensors = [_object(tensor, f"outputs[{n}]") for n, tensor in enumerate(_list(body["outputs"], "outputs"))]
+    named = {str(tensor.get("name")): tensor for tensor in tensors if _is_shadow(tensor, source)}
+    return {name.removeprefix(source.shadow_outputs): _values_of(name, tensor) for name, tensor in named.items()}
+
+
+def with_shadows(rows: Rows, said: Mapping[str, Any], source: ModelSource) -> Rows:
+    """The rows of an answer, each with what versions in the shadow predicted; raises `Refusal` that names the version.
+
+    `said` is version → one prediction a row, or the prediction where there is one row. A null is no prediction.
+    """
+    found: Rows = [{} for _ in rows]
+    for version, given in said.items():
+        values = given if isinstance(given, list) and (len(rows) != 1 or len(given) == 1) else [given]
+        if len(values) != len(rows):
+            raise invalid(
+                "RowsDiffer", f"version {version} in the shadow has {len(values)} predictions, the answer {len(rows)}"
+            )
+        for number, value in enumerate(values):
+            if value is not None:
+                path = f"the shadow of {version}[{number}]"
+                found[number][version] = _predicted(value, source, path)["prediction"]
+    return [{**row, "shadow": shadow} if shadow else row for row, shadow in zip(rows, found, strict=True)]
+
+
+def _is_shadow(tensor: Mapping[str, Any], source: ModelSource) -> bool:
+    return source.shadow_outputs is not None and str(tensor.get("name")).startswith(source.shadow_outputs)
+
+
 def _instance(row: Any, source: ModelSource, path: str) -> dict[str, Any]:
     if isinstance(row, Mapping):
         return dict(flat(row, path))
@@ -90,12 +122,17 @@ def _tensor_features(inputs: Any, source: ModelSource) -> Rows:
 
 def _chosen(outputs: Any, source: ModelSource) -> tuple[str, list[Any]]:
     tensors = [_object(tensor, f"outputs[{n}]") for n, tensor in enumerate(_list(outputs, "outputs"))]
-    named = [tensor for tensor in tensors if source.output in (None, tensor.get("name"))]
+    serving = [tensor for tensor in tensors if not _is_shadow(tensor, source)]
+    named = [tensor for tensor in serving if source.output in (None, tensor.get("name"))]
     if not named:
         names = ", ".join(str(tensor.get("name")) for tensor in tensors) or "none"
         raise invalid("MissingPath", f"the response has no output '{source.output}': its outputs are {names}")
     name = str(named[0].get("name"))
-    return name, [row[0] if len(row) == 1 else row for row in _rows_of_tensor(named[0], f"outputs '{name}'")]
+    return name, _values_of(name, named[0])
+
+
+def _values_of(name: str, tensor: Mapping[str, Any]) -> list[Any]:
+    return [row[0] if len(row) == 1 else row for row in _rows_of_tensor(tensor, f"outputs '{name}'")]
 
 
 def _rows_of_tensor(tensor: Mapping[str, Any], path: str) -> list[list[Any]]:

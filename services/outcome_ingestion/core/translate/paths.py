@@ -81,6 +81,18 @@ class Paths:
             fields["model_version"] = self.version(text_of(found, f"the path '{paths.model_version}' (model_version)"))
         return fields
 
+    def shadows(self, scope: Mapping[str, Any]) -> Fields:
+        """What each version in the shadow predicted, by our name of it; one that predicted nothing is left out."""
+        paths = self._paths.shadow
+        if isinstance(paths, str):
+            found = self.at(paths, scope)
+            if found is not None and not isinstance(found, Mapping):
+                raise invalid("WrongType", f"the path '{paths}' (shadow) gives no object of version and prediction")
+        else:
+            found = {name: self.at(path, scope) for name, path in (paths or {}).items()}
+        named = {self.version(str(name)) or "": one for name, one in (found or {}).items()}
+        return {name: one for name, one in named.items() if one is not None}
+
     def version(self, given: str | None) -> str | None:
         """Our name of a version of the source."""
         return self._source.version if given is None else self._source.versions.get(given, given)
@@ -94,6 +106,8 @@ class Paths:
             return fields
         fields["features"] = self._features(scope)
         fields["prediction"] = self._value("prediction", scope)
+        if shadows := self.shadows(scope):
+            fields["shadow"] = {name: _one_or_fields(one, name, "shadow") for name, one in shadows.items()}
         fields.setdefault("predicted_at", document.at)
         fields.setdefault("model_version", self._source.version)
         if self._paths.label is not None and self._optional_label(scope) is not None:

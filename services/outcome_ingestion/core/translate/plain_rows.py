@@ -53,7 +53,7 @@ def plain_rows(source: ModelSource) -> "PlainRows | None":
     tables = [one for one in (*declared, paths.segment, paths.attributes) if isinstance(one, Mapping)]
     names = [name for table in tables for name in table]
     every = [*texts, *(path for table in tables for path in table.values())]
-    if paths.rows is not None or not all(_is_plain(path) for path in every):
+    if paths.rows is not None or paths.shadow is not None or not all(_is_plain(path) for path in every):
         return None
     beside = [paths.model_version, paths.predicted_at, paths.confidence, paths.latency_ms]
     if source.gives == "labels" and (any(beside) or paths.segment or paths.attributes):

@@ -15,7 +15,8 @@ from driftloop.rest import Answer, AwayError, Server
 from trainer_worker.adapters.cluster.manifest import manifest
 from trainer_worker.adapters.cluster.ports import Attempt, Clusters, JobRefusedError, JobState
 
-_IMAGE = frozenset({"ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull", "RegistryUnavailable"})
+_IMAGE = frozenset({"ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull", "RegistryUnavailable"})
+"""No image, and no end of waiting for it. `ErrImagePull` is not among them: the first refusal may be a hiccup."""
 _SETUP = frozenset({"CreateContainerConfigError", "CreateContainerError", "RunContainerError"})
 _WENT = frozenset(
     {"Evicted", "NodeLost", "Preempting", "Shutdown", "NodeShutdown", "Terminated", "UnexpectedAdmissionError"}
@@ -165,7 +166,7 @@ def _progress(pods: list[dict[str, Any]]) -> JobState:
         for container in status.get("containerStatuses", ()):
             waiting = container.get("state", {}).get("waiting") or {}
             reason, message = waiting.get("reason", ""), waiting.get("message", "")
-            if reason in _IMAGE and (reason != "ErrImagePull"):  # the first refusal may be a hiccup: it is tried again
+            if reason in _IMAGE:
                 return JobState("failed", f"the image cannot be had ({reason}): {message}".strip())
             if reason in _SETUP:
                 return JobState("failed", f"the container cannot be made ({reason}): {message}".strip())

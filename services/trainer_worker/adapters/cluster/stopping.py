@@ -11,7 +11,7 @@ import structlog
 
 from driftloop.rest import AwayError
 from trainer_worker.adapters.cluster.ports import Clusters
-from trainer_worker.adapters.cluster.watching import CANCELLED, SUBMITTED
+from trainer_worker.adapters.cluster.watching import CANCELLED
 from trainer_worker.core.train.run_report import Run
 
 ON_CLUSTERS = frozenset({"ray", "kubernetes-job"})
@@ -49,8 +49,8 @@ class Stopper:
 
     def _work(self) -> None:
         while (run := self._asked.get()) is not None:
-            for marker in sorted((self._runs / str(run.run_id)).glob(f"*/{SUBMITTED}")):
-                self._end(run, marker.read_text(encoding="utf-8") or _name(run, marker))
+            for made in sorted((self._runs / str(run.run_id)).glob("*/request.json")):
+                self._end(run, _name(run, made))
 
     def _end(self, run: Run, name: str) -> None:
         from trainer_worker.adapters.cluster.train import cluster_of
@@ -72,6 +72,7 @@ class Stopper:
                 return
 
 
-def _name(run: Run, marker: Path) -> str:
-    phase, _, attempt = marker.parent.name.partition(".")
+def _name(run: Run, made: Path) -> str:
+    """The job of an attempt, by its folder alone: a worker may be killed between asking for a job and writing so."""
+    phase, _, attempt = made.parent.name.partition(".")
     return f"driftloop-{run.run_id}-{phase}-{attempt or 1}"

@@ -98,7 +98,7 @@ def _state(cluster: Cluster, folder: RunFolder, attempt: Attempt, *, has_result:
     state = cluster.look(attempt.name)
     marker = folder.path / SUBMITTED
     if state.kind == "gone" and not has_result and not marker.exists():
-        marker.write_text(attempt.name, encoding="utf-8")
+        marker.touch()
         try:
             cluster.begin(attempt)
         except AwayError:

@@ -4,6 +4,9 @@ Why the log is read again: a correction is the whole row with its new label, and
 stands in an earlier frame. Nothing is kept for that until the first correction comes; then the labels since the
 comparison began are read once, and kept up to date while frames are scored. What is found is a function of the
 log, whoever was restarted in between.
+
+A pseudo-label is what some version said: a row that has one was not scored, so its correction has nothing to take the
+place of; and a label that a person gave is not put right by what a version says.
 """
 
 from collections.abc import Sequence
@@ -20,7 +23,7 @@ from driftloop.contracts.message import FramePosition
 from driftloop.cores.record_fields import value_bytes
 from driftloop.learners.protocol import Column, Rows
 from driftloop.spec.model_spec import ModelSpec
-from trainer_worker.core.score.frame_rows import JudgedRows, rows_at
+from trainer_worker.core.score.frame_rows import JudgedRows, rows_at, told_by_somebody
 from trainer_worker.core.score.losses import paired_losses
 from trainer_worker.core.score.ports import FrameLog, ModelShelf
 from trainer_worker.core.score.versions import Scored
@@ -55,8 +58,9 @@ class _Known:
         columns = [
             _column(frame.batch, name) for name in ("event", "prediction_id", *(LABEL + one for one in spec.target))
         ]
+        evidence = told_by_somebody(frame.batch).to_pylist()
         for row, (event, prediction_id, *labels) in enumerate(zip(*columns, strict=True)):
-            if event in {"outcome", "label", "correction"}:
+            if evidence[row] and event in {"outcome", "label", "correction"}:
                 self.told.setdefault(prediction_id, []).append(_Told(offset, row, event, tuple(labels)))
         for oldest in list(self.told)[: max(len(self.told) - KEPT, 0)]:
             del self.told[oldest]
@@ -94,7 +98,8 @@ class Corrections:
         if not starts:
             self._known.pop(key, None)
             return ()
-        places = np.flatnonzero(pc.equal(frame.batch.column("event"), "correction")).tolist()
+        corrected = pc.and_(pc.equal(frame.batch.column("event"), "correction"), told_by_somebody(frame.batch))
+        places = np.flatnonzero(corrected).tolist()
         if not places and key not in self._known:
             return ()
         known = self._up_to(key, min(starts) + 1, position, frame, spec)

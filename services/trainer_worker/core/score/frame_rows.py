@@ -43,8 +43,12 @@ def judged_rows(frame: Frame, spec: ModelSpec) -> JudgedRows:
 
 def _evidence(batch: pa.RecordBatch) -> pa.BooleanArray:
     """Which rows versions are judged by."""
-    told = pc.fill_null(pc.not_equal(batch.column("label_source"), "pseudo"), fill_value=True)
-    return pc.and_(pc.is_in(batch.column("event"), value_set=_JUDGED), told)
+    return pc.and_(pc.is_in(batch.column("event"), value_set=_JUDGED), told_by_somebody(batch))
+
+
+def told_by_somebody(batch: pa.RecordBatch) -> pa.BooleanArray:
+    """Which rows have a label that is no pseudo-label, or none."""
+    return pc.fill_null(pc.not_equal(batch.column("label_source"), "pseudo"), fill_value=True)
 
 
 def rows_at(frame: Frame, spec: ModelSpec, places: Sequence[int]) -> JudgedRows:

@@ -35,10 +35,10 @@ class Champion:
         """What it loses on some of the data set's rows."""
         clean = rows.take(which)
         if self.said is not None:
-            return _losses(spec, Predictions({name: column[which] for name, column in self.said.items()}), clean)
+            return losses_of(spec, Predictions({name: column[which] for name, column in self.said.items()}), clean)
         if self.model is None:
             raise ValueError("the champion can neither be run, nor is it known what it said")
-        return _losses(spec, self.model.predict(clean), clean)
+        return losses_of(spec, self.model.predict(clean), clean)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +85,7 @@ def fit_and_validate(
         _keep_at(learner, checkpoint, "refit")
         model = learner.fit(rows.take(split.everything), None, warm_start=base, seed=seed, progress=progress)
         now = model.predict(held_out)
-        _losses(spec, now, held_out)
+        losses_of(spec, now, held_out)
         remarks = _of_confidence(learner, said, now)
         said = Predictions(said.fields) if remarks else said
     metrics = verdict.metrics | {"training_rows": float(len(split.training))}
@@ -132,7 +132,7 @@ def judged(spec: ModelSpec, rows: Rows, split: Split, said: Predictions, champio
     Raises ValueError where a prediction is not a number.
     """
     held_out = rows.take(split.held_out)
-    losses = _losses(spec, said, held_out)
+    losses = losses_of(spec, said, held_out)
     validation, champion_losses = _validate(spec, rows, split, losses, champion)
     bound = loss_bound(spec.target, champion_losses if len(champion_losses) else losses)
     return Judged(validation, losses, bound, _metrics(spec, said, held_out, losses, champion_losses))
@@ -171,10 +171,11 @@ def _fit(
 
 def model_losses(spec: ModelSpec, model: Model, rows: Rows) -> Floats:
     """What a model loses on labelled rows, rounded as everywhere; raises ValueError where it says no number."""
-    return _losses(spec, model.predict(rows), rows)
+    return losses_of(spec, model.predict(rows), rows)
 
 
-def _losses(spec: ModelSpec, said: Predictions, rows: Rows) -> Floats:
+def losses_of(spec: ModelSpec, said: Predictions, rows: Rows) -> Floats:
+    """What predictions of labelled rows lose, rounded as everywhere; raises ValueError where one is no number."""
     losses = np.round(row_losses(spec.target, said.fields, rows.labels), LOSS_DIGITS)
     if not np.isfinite(losses).all():
         raise ValueError("the model predicts values that are not numbers: it is not usable")

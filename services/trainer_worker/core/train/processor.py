@@ -19,9 +19,9 @@ from driftloop.cores.decode_each import decode_messages, of_topic
 from driftloop.cores.effects_builder import EffectsBuilder
 from driftloop.cores.record_fields import partition_of, position_of
 from driftloop.cores.spec_table import SpecTable
-from driftloop.processor import Effects, KeptOut, Record, StaleTableError, StateChange
+from driftloop.processor import Effects, KeptOut, Outgoing, Record, StaleTableError, StateChange
 from trainer_worker.core.train.results import failure_message, progress_message, reuse_message, success_messages
-from trainer_worker.core.train.run_report import Executor, Failed, Progress, Report, Reused, Run, Succeeded
+from trainer_worker.core.train.run_report import Announced, Executor, Failed, Progress, Report, Reused, Run, Succeeded
 
 _POLL = timedelta(milliseconds=20)
 _ENDED = b"ended"
@@ -158,7 +158,10 @@ class TrainingRuns:
             effects += self._take_report(run_id, report)
         effects += self._give_up(now) + self._start_next()
         here = [run for runs in self._runs.values() for run in runs.values()]
-        if any(not run.waits_for_answer for run in here):
+        for run in here:
+            if run.is_to_be_announced:
+                self._executor.start(run)
+        if any(not run.waits_for_answer or run.is_to_be_announced for run in here):
             return effects + Effects(wake_at=now + _POLL)
         moments = [run.gives_up_at for run in here if run.gives_up_at is not None]
         return effects + Effects(wake_at=min(moments)) if moments else effects
@@ -169,19 +172,19 @@ class TrainingRuns:
             return Effects()
         if isinstance(report, Progress):
             return Effects((progress_message(run.request, report),))
+        if isinstance(report, Announced):
+            return self._announced(run)
         if isinstance(report, Failed) and report.again and run.starts < self._limits.starts:
-            return self._wait_again(run)
-        ended = self._end(run.position.partition, run_id)
-        if isinstance(report, Succeeded):
-            return Effects(success_messages(run.request, report)) + ended
-        if isinstance(report, Reused):
-            return Effects((reuse_message(run.request, report),)) + ended
-        return Effects((failure_message(run.request, report),)) + ended
+            self._executor.keep(self._known() - {run.run_id})  # its process was killed: forget it there
+            return self._start(run)
+        return Effects(_last_words(run.request, report)) + self._end(run.position.partition, run_id)
 
-    def _wait_again(self, run: Run) -> Effects:
-        """The run's process was killed: forget it there, and start it anew."""
-        self._executor.keep(self._known() - {run.run_id})
-        return self._start(run)
+    def _announced(self, run: Run) -> Effects:
+        if run.announced:
+            return Effects()
+        told = run.model_copy(update={"announced": True})
+        self._runs[run.position.partition][run.run_id] = told
+        return Effects(state_changes=(_saved(told),))
 
     def _start_next(self) -> Effects:
         waiting = sorted(
@@ -222,6 +225,12 @@ class TrainingRuns:
             del ended[oldest]
             changes.append(StateChange(partition, str(oldest), None))
         return Effects(state_changes=tuple(changes))
+
+
+def _last_words(request: TrainingRequest, report: Succeeded | Reused | Failed) -> tuple[Outgoing, ...]:
+    if isinstance(report, Succeeded):
+        return success_messages(request, report)
+    return (reuse_message(request, report) if isinstance(report, Reused) else failure_message(request, report),)
 
 
 def _saved(run: Run) -> StateChange:

@@ -37,11 +37,18 @@ class Run(Part):
     """When the log took the request."""
     answer: TrainingResult | None = None
     """What another system says that it trained, with executor external."""
+    announced: bool = False
+    """Whether the webhook of the run's entry has taken the request."""
 
     @property
     def waits_for_answer(self) -> bool:
         """Whether another system trains, and has not answered: nothing is to be started here."""
         return self.spec.training.executor == "external" and self.answer is None
+
+    @property
+    def is_to_be_announced(self) -> bool:
+        """Whether a webhook is to be told, and has not taken the request."""
+        return self.waits_for_answer and self.spec.training.entry is not None and not self.announced
 
     @property
     def gives_up_at(self) -> datetime | None:
@@ -99,6 +106,12 @@ class Failed(Part):
     cost: TrainingCost | None = None
 
 
+class Announced(Part):
+    """A webhook has taken the request; the run waits for its answer."""
+
+    kind: Literal["announced"] = "announced"
+
+
 class Progress(Part):
     """How far a run has come."""
 
@@ -117,8 +130,9 @@ class Waiting(Part):
     waits_for: WaitsOn
 
 
-Report = Progress | Succeeded | Reused | Failed
-Told = Report | Waiting
+OfChild = Progress | Succeeded | Reused | Failed
+Report = OfChild | Announced
+Told = OfChild | Waiting
 """What a child says."""
 WaitsFor = Callable[[WaitsOn], None]
 """Is told what a run waits for; "" where it goes on."""
@@ -128,7 +142,10 @@ class Executor(Protocol):
     """Where runs are executed. Every call returns at once."""
 
     def start(self, run: Run) -> None:
-        """Start a run; one that is running or has ended here already is left as it is."""
+        """Start a run, or tell the webhook of one that others train.
+
+        One that is running, was told or has ended here already is left as it is.
+        """
         ...
 
     def holds(self, run_id: UUID) -> bool:
@@ -136,7 +153,7 @@ class Executor(Protocol):
         ...
 
     def reports(self) -> Iterable[tuple[UUID, Report]]:
-        """What is new: progress, and the end of a run for as long as the run is kept."""
+        """What is new: progress; and, for as long as the run is kept, its end, or that its webhook has taken it."""
         ...
 
     def cancel(self, run: Run) -> None:

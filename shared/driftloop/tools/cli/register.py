@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from driftloop.archive.rows import ArchivedRows
     from driftloop.learners.protocol import Model, Rows
+    from driftloop.spec.model_spec import ModelSpec
     from driftloop.tools.registry.view import ModelInfo, RegistryView
     from trainer_worker.adapters.registering import Brought, Check, Registered
 
@@ -77,6 +79,7 @@ def register(
     kind = make or _make_of(source)
     if kind == "logged":
         raise UserError(_about_logged(known), ExitCode.USAGE)
+    require_new(view, model, version)
     kafka = find_kafka(bootstrap_servers, home)
     try:
         judged, at = _judged(rows, archive_uri or str(Home(home).lake), known)
@@ -99,6 +102,20 @@ def _make_of(source: str) -> str:
     if ending not in MAKES:
         raise UserError(f"Nothing tells what {source} is: name it with --format ({', '.join(MAKES)}).", ExitCode.USAGE)
     return ending
+
+
+def require_new(view: "RegistryView", model: str, version: str) -> None:
+    """Raises UserError where the version is there already, or a run makes it: its artifact would be written over."""
+    found = view.version(model, version)
+    if found is not None and found.status != "deprecated":
+        raise UserError(
+            f"{model} has a version {version} already ({found.status}): name one above the highest.", ExitCode.USAGE
+        )
+    run = next((one for one in view.decisions(model) if one.action == "retrain" and one.candidate == version), None)
+    if run is not None:
+        raise UserError(
+            f"Version {version} of {model} is that of training run {run.run_id}: name one above it.", ExitCode.USAGE
+        )
 
 
 def _about_logged(known: "ModelInfo") -> str:
@@ -176,13 +193,20 @@ def _check(file: str, known: "ModelInfo") -> "Check":
 
 def _judged(rows: str | None, archive_uri: str, known: "ModelInfo") -> "tuple[Rows, NDArray[np.int64] | None]":
     from driftloop.archive.reading import newest_rows
-    from trainer_worker.adapters.data_set import data_set
     from trainer_worker.adapters.golden_set import read_golden_set
 
     if rows is not None:
         return read_golden_set(rows, known.spec).rows, None
-    data = data_set(newest_rows(archive_uri, known.model_id, JUDGED_ROWS), known.spec)
-    return data.rows, data.predicted_at
+    return told_rows(newest_rows(archive_uri, known.model_id, JUDGED_ROWS), known.spec)
+
+
+def told_rows(found: "ArchivedRows", spec: "ModelSpec") -> "tuple[Rows, NDArray[np.int64]]":
+    """The rows whose labels somebody told, and when they were predicted: a pseudo-label says what a version said."""
+    from trainer_worker.adapters.data_set import data_set
+
+    data = data_set(found, spec)
+    told = (~data.pseudo).nonzero()[0]
+    return data.rows.take(told), data.predicted_at[told]
 
 
 def _champion(view: "RegistryView", known: "ModelInfo") -> "Model | None":

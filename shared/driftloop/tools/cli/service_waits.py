@@ -1,7 +1,7 @@
 """What services wait for, as `driftloop status` says it: read from the metrics that they serve."""
 
 from collections.abc import Iterator
-from urllib.error import URLError
+from http.client import HTTPException
 from urllib.request import urlopen
 
 from driftloop.waits import MIRROR, SCORING, TRAINER, TRANSLATION, Wait
@@ -18,7 +18,7 @@ def waits_of(port: int) -> list[str]:
     try:
         with urlopen(f"http://127.0.0.1:{port}/metrics", timeout=_SECONDS) as answer:
             return waits_in(answer.read().decode())
-    except (URLError, OSError, ValueError):
+    except (OSError, ValueError, HTTPException):
         return []
 
 

@@ -1,8 +1,8 @@
 """What the services that run here have left out, and what they found wrong: lines of `driftloop status`."""
 
 from collections.abc import Iterable, Mapping
+from http.client import HTTPException
 from typing import Any
-from urllib.error import URLError
 from urllib.request import urlopen
 
 from prometheus_client.parser import text_string_to_metric_families
@@ -34,7 +34,7 @@ def _read(port: int) -> str:
     try:
         with urlopen(f"http://127.0.0.1:{port}/metrics", timeout=_SECONDS) as answer:
             return str(answer.read().decode())
-    except (URLError, TimeoutError, OSError):
+    except (OSError, ValueError, HTTPException):
         return ""
 
 

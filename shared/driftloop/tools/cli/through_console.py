@@ -63,6 +63,7 @@ class ConsoleWay:
     def _ask(self, path: str, body: bytes | None, timeout_s: float) -> Any:
         import urllib.error
         import urllib.request
+        from http.client import HTTPException
         from uuid import uuid4
 
         headers = {"Content-Type": "application/json", "Idempotency-Key": uuid4().hex} if body is not None else {}
@@ -75,7 +76,7 @@ class ConsoleWay:
         except urllib.error.HTTPError as error:
             code = _CODES.get(error.code, ExitCode.USAGE if error.code < 500 else ExitCode.BROKER_AWAY)
             raise UserError(self._refusal(error), code) from error
-        except (urllib.error.URLError, OSError, ValueError) as error:
+        except (OSError, ValueError, HTTPException) as error:
             raise UserError(f"The console at {self.url} does not answer: {error}", ExitCode.BROKER_AWAY) from error
 
     def _refusal(self, error: "HTTPError") -> str:
@@ -115,7 +116,9 @@ def _token_in_file() -> str | None:
 
 
 def _detail(error: "HTTPError") -> str:
+    from http.client import HTTPException
+
     try:
         return str(json.load(error)["detail"])
-    except (ValueError, KeyError, TypeError):
+    except (OSError, HTTPException, ValueError, KeyError, TypeError):
         return f"{error.code} {error.reason}"
