@@ -110,8 +110,8 @@ def end(step: Step, result: TrainingResult) -> bool:
     state.add_version(VersionEntry(
         version=result.version, status="registered", run_id=run.run_id, spec_version=run.spec_version,
         artifact=result.artifact or "", sha256=result.artifact_sha256 or "",
-        rows=result.data.rows if result.data else 0, loss_bound=result.loss_bound or 1.0, lineage=step.chain(),
-        target=run.target,
+        rows=result.data.rows if result.data else 0, loss_bound=result.loss_bound or 1.0,
+        overlap=challenge.overlap_of(result), lineage=step.chain(), target=run.target,
     ))  # fmt: skip
     metrics: dict[str, float | str | None] = dict(result.metrics)
     if result.cost:
