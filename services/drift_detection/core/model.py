@@ -11,7 +11,7 @@ from drift_detection.core.concerns import WORDS, changed_parts
 from drift_detection.core.findings import Findings, References
 from drift_detection.core.labels.label_delays import LabelDelays
 from drift_detection.core.losses.loss_watch import LossWatch
-from drift_detection.core.losses.metrics_of import combined_scores
+from drift_detection.core.losses.metrics_of import model_metrics
 from drift_detection.core.migrations import LAYOUT
 from drift_detection.core.monitors.budget import Budget
 from drift_detection.core.monitors.combined import CombinedAlarm, CombinedLatch
@@ -86,8 +86,8 @@ class WatchedModel:
         """The combined score as of the frame's last row that was predicted, where the policy limits it."""
         if self.combined.limit is None or not len(rows.seen):
             return
-        scores = combined_scores(self.monitors[""])
-        if scores is not None and self.combined.look(scores["combined_score"]):
+        scores = model_metrics(self.monitors[""])
+        if "combined_score" in scores and self.combined.look(scores["combined_score"]):
             weights = self.monitors[""].combined_weights
             parts = {name: round(weight * scores.get(name, 0.0), 9) for name, weight in weights.items()}
             alarm = CombinedAlarm(scores["combined_score"], self.combined.limit, parts)

@@ -105,6 +105,11 @@ def _has_right(target: TargetField) -> bool:
     return target.kind == "category" or target.tolerance is not None
 
 
+def all_right_or_wrong(spec: ModelSpec) -> bool:
+    """Whether every target is: then the loss of a row is the share of its targets that are wrong."""
+    return all(_has_right(target) for target in spec.target.values())
+
+
 def _is_right_or_wrong(spec: ModelSpec) -> bool:
     return any(_has_right(target) for target in spec.target.values())
 
