@@ -79,9 +79,8 @@ def _candidates(step: Step) -> tuple[Candidate, ...]:
     fit = [
         entry
         for entry in state.versions.values()
-        if entry.status == "archived"
+        if state.status_of(entry.version) == "archived"
         and entry.artifact
-        and entry.version != state.champion
         and obstacle(state, entry.version, step.spec) is None
     ]
     newest = sorted(fit, key=lambda entry: parts(entry.version), reverse=True)

@@ -35,8 +35,10 @@ class ServingPart(Part):
         self.highest, self.signature = highest, signature
 
     def status_of(self, version: Version) -> Status | None:
-        """What a version is; None if it is not known."""
+        """What a version is; None if it is not known. The champion is that, whatever an earlier release wrote of it."""
         entry = self.versions.get(version)
+        if entry is not None and version == self.champion:
+            return "champion"
         return None if entry is None else entry.status
 
     def move(self, version: Version, event: Event) -> None:
