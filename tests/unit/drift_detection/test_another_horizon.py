@@ -9,6 +9,7 @@ import pytest
 
 from drift_detection.core.concerns import changed_parts
 from drift_detection.core.findings import References
+from drift_detection.core.losses.metrics_of import quality_metrics
 from drift_detection.core.model import WatchedModel
 from drift_detection.core.rows import FrameRows
 from driftloop.codec.frames import ROW_COLUMNS, Frame
@@ -111,6 +112,35 @@ def test_rows_of_a_version_of_the_former_horizon_are_not_taken_for_missing_value
     assert not any(one.changes for one in found)
     assert model.roster.reference is not None
     assert [column.name for column in model.roster.reference.columns] == ["feature.past"]
+
+
+def figures(model: WatchedModel) -> dict[str, float]:
+    return quality_metrics(model.monitors[""].quality, model.spec)
+
+
+def with_labels(rows: FrameRows, event: str, gap: float) -> FrameRows:
+    """The rows as this event, what was forecast off by `gap` at the first step and by twice that at the second."""
+    said = np.array(rows.batch.column("prediction.cpu").to_pylist())
+    true = said - gap * np.tile([1.0] * 3 + [2.0] * 3, (len(rows), 1))
+    batch = rows.batch
+    for name, column in (("label.cpu", column_of(true[:, 1::3])), ("event", pa.array([event] * len(rows)))):
+        batch = batch.set_column(batch.schema.names.index(name), name, column)
+    return FrameRows(Frame(rows.frame.header, batch), rows.spec)
+
+
+def test_a_corrected_label_of_a_forecast_corrects_every_figure_of_it() -> None:
+    spec = spec_of(quantiles=(0.1, 0.5, 0.9))
+    told, right, restored = (WatchedModel(spec, 1) for _ in range(3))
+    rows = [one for one in frames(spec, "1.0.0", 0, 600) if one.coded("event")[1] == ["outcome"]]
+    for one in rows:
+        fed(told, iter([with_labels(one, "outcome", 3.0)]))
+        fed(right, iter([with_labels(one, "outcome", -0.5)]))
+    assert figures(told)["mae"] == pytest.approx(4.5)
+    restored.restore(told.snapshot(), NONE)
+    for model in (told, restored):
+        fed(model, (with_labels(one, "correction", -0.5) for one in rows))
+        assert figures(model) == pytest.approx(figures(right))
+        assert figures(model)["mae"] == pytest.approx(0.75)
 
 
 def test_first_rows_of_the_former_horizon_are_not_learnt_from() -> None:

@@ -50,7 +50,7 @@ class Counted:
     """(1 + segment fields) × rows: the place of each row among those that a monitor has counted of its version,
     first the whole model's; −1 where none has."""
     measures: Floats
-    """What was measured of them, where their labels do not tell it: of models with several targets."""
+    """What was measured of them, where their labels do not tell it: of several targets, and of forecasts."""
 
     def take(self, which: slice | NDArray[Any]) -> Self:
         """Some of the rows."""
