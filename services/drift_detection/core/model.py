@@ -20,7 +20,7 @@ from drift_detection.core.monitors.monitor_set import MonitorSet
 from drift_detection.core.row_index import RowIndex, Step
 from drift_detection.core.rows import FrameRows, feedback_rows
 from driftloop.spec.model_spec import ModelSpec
-from driftloop.spec.policy import policy_of
+from driftloop.spec.policy import policy_in_force
 
 
 class WatchedModel:
@@ -38,7 +38,7 @@ class WatchedModel:
         self.labelled_rows = self.feedback_rows = 0
         self.corrections = 0
         self.delays = LabelDelays()
-        self.combined = CombinedLatch(policy_of(spec.policy).combined_limit)
+        self.combined = CombinedLatch(policy_in_force(spec.policy).combined_limit)
         self.watermark = 0
         self.published: dict[str, float] = {}
         """The metrics of the whole model as they were last published."""
@@ -66,7 +66,7 @@ class WatchedModel:
         changed, self.spec_version = changed_parts(self.spec, spec), spec_version
         self.roster.change_spec(spec, changed, spec_version)
         self.losses.change_spec(changed)
-        self.combined.change(policy_of(spec.policy).combined_limit)
+        self.combined.change(policy_in_force(spec.policy).combined_limit)
         for part in sorted(changed & WORDS.keys()):
             self.begun_anew[part] = spec_version, self.labelled_rows
 
