@@ -30,6 +30,12 @@ class ServingPart(Part):
         """A version that was not known before."""
         self.versions[entry.version] = entry
 
+    def complete_version(self, entry: VersionEntry) -> Status:
+        """What a run tells of a version that was seen before its run ended: all but what became of it, which it gives."""
+        known = self.versions[entry.version]
+        self.versions[entry.version] = entry.model_copy(update={"status": known.status, "unusable": known.unusable})
+        return known.status
+
     def number(self, highest: Version | None, signature: dict[str, str]) -> None:
         """The highest number that was given, and what of the spec it was given for."""
         self.highest, self.signature = highest, signature
