@@ -121,8 +121,8 @@ class CountedRows:
         gone = len(self) - kept
         if gone <= 0:
             return
-        self._rows = self._rows.take(slice(gone, None))
-        begun, self._hashes = len(self._hashes), self._hashes[gone:]
+        self._rows = self._rows.take(np.arange(gone, len(self)))
+        begun, self._hashes = len(self._hashes), self._hashes[gone:].copy()
         gone -= begun
         while gone > 0:
             oldest = self._unread.pop(0)

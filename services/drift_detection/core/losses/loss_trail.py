@@ -71,7 +71,7 @@ class LossTrail:
         for level in range(len(STRIDES)):
             held = np.concatenate((self._sums[level], fresh))
             self._closed[level] += len(fresh)
-            self._sums[level] = held[-_HELD:]
+            self._sums[level] = held[-_HELD:].copy()
             if level + 1 == len(STRIDES):
                 return
             known = self._closed[level + 1]

@@ -51,14 +51,14 @@ class Recent:
         passed = max(full - BLOCKS, 0) * BLOCK if self.first is not None else 0
         held = np.concatenate((self._open[:, passed:], values[:, max(passed - waiting, 0) :]), axis=1)
         full -= passed // BLOCK
-        self._open = held[:, full * BLOCK :]
+        self._open = held[:, full * BLOCK :].copy()
         blocks = np.ascontiguousarray(held[:, : full * BLOCK].reshape(len(self.measures), full, BLOCK))
         tallies = self._tallies(blocks)
         # in rows, not in columns as a lone transposed table would stay: sums of floats depend on the layout
         self._blocks = np.ascontiguousarray(np.concatenate((self._blocks, tallies.T)))
         if self.first is None and len(self._blocks) >= BLOCKS // 2:
             self.first = self._blocks[: BLOCKS // 2].sum(axis=0)
-        self._blocks = self._blocks[-BLOCKS:]
+        self._blocks = self._blocks[-BLOCKS:].copy()
         if self._revised:
             self._revised = {block: change for block, change in self._revised.items() if block >= self._oldest}
 
