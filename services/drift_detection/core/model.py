@@ -17,7 +17,7 @@ from drift_detection.core.monitors.budget import Budget
 from drift_detection.core.monitors.combined import CombinedAlarm, CombinedLatch
 from drift_detection.core.monitors.monitor import ModelMonitor
 from drift_detection.core.monitors.monitor_set import MonitorSet
-from drift_detection.core.row_index import RowIndex, Step
+from drift_detection.core.row_index import RowIndex, Step, Steps
 from drift_detection.core.rows import FrameRows, feedback_rows
 from driftloop.spec.model_spec import ModelSpec
 from driftloop.spec.policy import policy_in_force
@@ -104,11 +104,11 @@ class WatchedModel:
         labelled = np.flatnonzero(rows.labelled)
         first = self._first_of_frame = self.labelled_rows
 
-        def names(numbers: Sequence[int]) -> list[Step]:
-            numbers = [number for number in numbers if number - first < len(labelled)]
-            which = labelled[np.asarray(numbers, dtype=np.intp) - first]
-            ids = rows.batch.column("prediction_id").take(pa.array(which)).to_pylist()
-            return [Step(*step) for step in zip(numbers, ids, rows.known_at[which].tolist(), strict=True)]
+        def names(numbers: Sequence[int]) -> Sequence[Step]:
+            held = np.asarray(numbers, dtype=np.int64)
+            held = held[held - first < len(labelled)]
+            which = labelled[held - first]
+            return Steps(held, rows.batch.column("prediction_id").take(pa.array(which)), rows.known_at[which])
 
         self.trail.begin(first, names)
         self.labelled_rows += len(labelled)

@@ -59,7 +59,7 @@ def test_alarms_do_not_depend_on_how_losses_are_cut(cuts):
 
 @pytest.mark.parametrize("block_rows", [2, 10, 48, 384])
 def test_the_same_time_after_a_drift_a_block_may_be_as_long_as_it_wants(block_rows):
-    """An alarm is over within eight looks, and a look comes after ten blocks, or after 250 rows where these are more."""
+    """An alarm is over within eight looks, and a look comes after ten blocks or 250 rows, whichever are more."""
     random, look = np.random.default_rng(7), max(250, 10 * block_rows)
     reference = LossReference(rows=4000 // block_rows, mean=1.0, variance=0.04 / block_rows, bound=4.0)
     detector = BlockedBetting(reference, block_rows=block_rows, false_alarm_rate=1e-5)

@@ -68,7 +68,9 @@ def fitting(reference: Reference, spec: ModelSpec, target_since: int) -> Referen
         return reference_of(profile.model_copy(update=no_losses | none))
     earlier = profile.spec_version < target_since
     if earlier and spec.forecast is not None:
-        ahead = {name for name, feature in spec.features.items() if feature_steps(spec, name) and feature.span != "past"}
+        ahead = {
+            name for name, feature in spec.features.items() if feature_steps(spec, name) and feature.span != "past"
+        }
         numeric = {name: one for name, one in profile.numeric.items() if name not in ahead}
         none |= {"numeric": numeric} | ({"joint": None} if len(numeric) < len(profile.numeric) else {})
         return reference_of(profile.model_copy(update=no_losses | none))

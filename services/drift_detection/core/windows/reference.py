@@ -221,7 +221,9 @@ class FrameTallies:
             self._take_many(plain[first : first + _AT_ONCE])
         if reference.joint is not None and count:
             values = reference.joint.directions.distances(self._steps[reference.joint.features])
-            self._take_many([(index, one) for (index, _), one in zip(places[reference.own.stop :], values, strict=True)])
+            self._take_many(
+                [(index, one) for (index, _), one in zip(places[reference.own.stop :], values, strict=True)]
+            )
 
     def _take_many(self, columns: Sequence[tuple[int, Floats]]) -> None:
         """Steps and bins of columns of numbers, by their places: what is the same of all is done in one pass."""

@@ -31,7 +31,7 @@ class ServingPart(Part):
         self.versions[entry.version] = entry
 
     def complete_version(self, entry: VersionEntry) -> Status:
-        """What a run tells of a version that was seen before its run ended: all but what became of it, which it gives."""
+        """What a run tells of a version that was seen before its run ended: all but its status, which it gives."""
         known = self.versions[entry.version]
         self.versions[entry.version] = entry.model_copy(update={"status": known.status, "unusable": known.unusable})
         return known.status
