@@ -1,7 +1,6 @@
 """Loss blocks: the mean loss of each run of so many labelled rows."""
 
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,8 +9,7 @@ FRACTION = 1 << 20
 """Losses are summed in 2⁻²⁰ths: whole, so a sum does not depend on how rows were batched."""
 
 
-@dataclass(frozen=True, slots=True)
-class Block:
+class Block(NamedTuple):
     """A closed block: the fields of `driftloop.contracts.drift_status.LossBlock`, its end in milliseconds."""
 
     index: int
