@@ -1,7 +1,7 @@
 """Two targets whose truths come at different times: approved at once, the amount a day later."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from tests.wild.ingest_bench import CHURN, ENCODINGS, at, bench, label, row
 
@@ -189,3 +189,53 @@ def test_no_order_and_no_batching_changes_what_the_truths_are(story, size, resta
         if one["label.a"] is not None:
             found[one["prediction_id"]] = tuple(one[f"label.{name}"] for name in NAMES)
     assert found == expected
+
+
+ROWS_AGAIN = st.tuples(st.just("row"), st.integers(0, 2), st.sets(st.sampled_from(NAMES)), st.integers(0, 40))
+TRUTHS = st.tuples(st.just("label"), st.integers(0, 2), st.sets(st.sampled_from(NAMES), min_size=1), st.integers(0, 40))
+
+
+def records_of(story):
+    for kind, n, names, seconds in story:
+        truth = {name: float(seconds + i) for i, name in enumerate(sorted(names))}
+        if kind == "label":
+            yield label(n, truth, seconds)
+        else:
+            told = {"label": truth, "labelled_at": at(seconds)} if truth else {}
+            made = {"prediction": dict.fromkeys(NAMES, 0.0), "predicted_at": at(seconds)}
+            yield from ENCODINGS["json"]([row(n, **made, **told)])
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.one_of(ROWS_AGAIN, TRUTHS), max_size=14), st.integers(1, 5), st.integers(0, 4))
+def test_a_restart_changes_nothing_even_of_ids_that_are_used_again(story, size, correctable):
+    records = list(records_of(story))
+    stays, starts = bench(THREE, correctable_rows=correctable), bench(THREE, correctable_rows=correctable)
+    for first in range(0, len(records), size):
+        batch = records[first : first + size]
+        stays.feed(batch)
+        starts.feed(batch)
+        starts = starts.restarted()
+    assert starts.rows() == stays.rows()
+    assert starts.ignored == stays.ignored
+    assert [letter.error_class for letter in starts.dead] == [letter.error_class for letter in stays.dead]
+    assert starts.core.labels_waiting == stays.core.labels_waiting
+
+
+def truths_by_row(out):
+    rows = out.rows()
+    return {(one["prediction_id"], one["predicted_at"]): [one[f"label.{name}"] for name in NAMES] for one in rows}
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.one_of(ROWS_AGAIN, TRUTHS), max_size=10), st.integers(2, 5), st.integers(0, 4))
+@example([("label", 1, {"a"}, 2), ("row", 1, set(NAMES), 1), ("row", 1, set(), 0)], 5, 0)
+def test_no_batching_changes_whose_a_truth_is_even_of_ids_that_are_used_again(story, size, correctable):
+    records = list(records_of(story))
+    together, apart = bench(THREE, correctable_rows=correctable), bench(THREE, correctable_rows=correctable)
+    for first in range(0, len(records), size):
+        together.feed(records[first : first + size])
+    for one in records:
+        apart.feed([one])
+    assert truths_by_row(together) == truths_by_row(apart)
+    assert [letter.error_class for letter in together.dead] == [letter.error_class for letter in apart.dead]

@@ -18,7 +18,6 @@ here: each has a meaning of its own (the key, the model, columns by the names of
 """
 
 import math
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -75,13 +74,13 @@ MAP_FIELDS = ("segment", "shadow", "attributes")
 """Fields with a value for each of some names, empty where none is given."""
 
 
-def names_of(*kinds: Kind, fields: Iterable[OutcomeField] = OUTCOME_FIELDS) -> tuple[str, ...]:
+def names_of(*kinds: Kind) -> tuple[str, ...]:
     """The names of the fields of some kinds, of all without any, in the order of the table.
 
     >>> names_of("moment")
     ('predicted_at', 'labelled_at')
     """
-    return tuple(field.name for field in fields if not kinds or field.kind in kinds)
+    return tuple(field.name for field in OUTCOME_FIELDS if not kinds or field.kind in kinds)
 
 
 def number_bounds() -> dict[str, Bounds]:

@@ -43,9 +43,9 @@ class Bench(CoreOutput):
     def feed(self, records: Sequence[FakeRecord]) -> Effects:
         return self.take(records)
 
-    def restarted(self, *, keep: bool = False) -> "Bench":
+    def restarted(self, *, keep: bool = False, specs: Sequence[dict[str, Any]] | None = None) -> "Bench":
         """A new process that has only the state entries; `keep` carries over what came out so far."""
-        core = new_core(self.core.rules)
+        core = new_core(self.core.rules) if specs is None else new_core(self.core.rules, specs)
         core.restore(0, list(self.state.items()))
         if keep:
             return Bench(core, self.frames, self.dead, self.ignored, self.state)

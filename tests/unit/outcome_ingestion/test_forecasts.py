@@ -146,13 +146,21 @@ def test_steps_of_a_label_wait_for_one_another(load_bench, records):
     load_bench.feed([label(records, [None, 20], 60)])
     load_bench.feed([label(records, [10], 30)])
     assert load_bench.events() == [("f1", "prediction")]
-    after = load_bench.restarted(keep=True)
-    after.core.take_table("model-specs", [])
-    later = Bench(new_core(specs=[LOAD]), after.frames, after.dead, after.ignored, after.state)
-    later.core.restore(0, list(after.state.items()))
+    later = load_bench.restarted(keep=True, specs=[LOAD])
     later.feed([label(records, [None, None, 30], 90)])
     assert later.events() == [("f1", "prediction"), ("f1", "label")]
     assert later.rows()[-1]["label.cpu"] == [10.0, 20.0, 30.0]
+
+
+@pytest.mark.parametrize("restart", [False, True])
+def test_steps_that_are_corrected_one_by_one_keep_one_another(load_bench, records, restart):
+    """Three corrections, of a step each, of a forecast that is labelled: none takes another one back."""
+    load_bench.feed([records.outcome(outcome()), label(records, [1, 2, 3], 90)])
+    for steps, seconds in (([10], 100), ([None, 20], 110), ([None, None, 30], 120)):
+        load_bench = load_bench.restarted(keep=True, specs=[LOAD]) if restart else load_bench
+        load_bench.feed([label(records, steps, seconds)])
+    assert [event for _, event in load_bench.events()] == ["prediction", "label", *["correction"] * 3]
+    assert load_bench.rows()[-1]["label.cpu"] == [10.0, 20.0, 30.0]
 
 
 def test_a_whole_list_leaves_its_gaps(load_bench, records):

@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from tests.foreign.logs import BENTO_SCHEMA, LOGS, PAGE, Log, azure, bento, brick, lines, with_table
+from tests.foreign.logs import BENTO_SCHEMA, LOGS, PAGE, Log, azure, bento, brick, captured, lines, with_table
 
 from driftloop.errors import UserError
 from driftloop.files.opening import open_table
@@ -47,6 +47,15 @@ def test_what_is_damaged_or_half_is_named_and_holds_nothing_up(log: Log, tmp_pat
     assert Path(log.into).name in said, "where it stands is told"
     if log.half is not None:
         assert log.half[1] in said
+
+
+def test_a_capture_with_neither_side_is_named(tmp_path: Path) -> None:
+    """As where the sampling of both sides is switched off: it was taken for a prediction without values before."""
+    whole = LOGS[0]
+    address = whole.write(tmp_path, json.dumps(captured("r7", None, None)))
+    table = open_table(address, file_options(whole.form, labels=str(tmp_path / "labels") if whole.labels else None))
+    assert len(table) == 2
+    assert "neither endpointInput nor endpointOutput" in " ".join(table.description.notes)
 
 
 def test_the_table_in_the_docs_is_the_one_that_is_tested() -> None:

@@ -33,6 +33,11 @@ class LabelItem(NamedTuple):
         """Whether every target field has its truth."""
         return None not in self.values and not any(isinstance(value, SeriesSoFar) for value in self.values)
 
+    @property
+    def has_parts(self) -> bool:
+        """Whether a part of it may be corrected alone: a field of several, or a step of a series."""
+        return len(self.values) > 1 or isinstance(self.values[0], list | SeriesSoFar)
+
     def with_parts(self, other: "LabelItem") -> "LabelItem":
         """The label with the truths of another: of each field the newer one counts, of one time that of this label.
 
@@ -56,8 +61,11 @@ class LabelItem(NamedTuple):
         )
 
     def changed_by(self, other: "LabelItem") -> "LabelItem | None":
-        """This label with the newer truths of another, which stands in its place; None where none is newer."""
-        if len(self.values) == 1:
+        """This label with the newer truths of another, which stands in its place; None where none is newer.
+
+        A gap in a series says nothing of that step, so what is known of it stays.
+        """
+        if not other.has_parts:
             return other if other.at > self.at else None
         together = self.with_parts(other)
         if (together.values, together.times, together.at) == (self.values, self.times, self.at):

@@ -248,30 +248,29 @@ def _hold(memory: PartitionMemory, model_id: str, seq: int, batch: pa.RecordBatc
 
 
 def _write_down(memory: PartitionMemory, model_id: str, new: NewRows, joined: Joined) -> None:
-    seq, most = memory.take_seq(), memory.rules.frame_bytes // 2
-    early = in_parts(list(joined.early.values()), most)
-    for part, items in enumerate(early):
-        memory.waiting.keep(model_id, memory.take_seq() if part else seq, items)
-    several = _labels_of_several(memory.of(model_id), new, joined)
-    if not joined.joins and not joined.found and not several:
-        return
+    """Marks first: what they say of labels that waited is of those before this batch, and not of its own."""
+    model, most = memory.of(model_id), memory.rules.frame_bytes // 2
+    several = _labels_with_parts(model, new, joined)
     for join in joined.joins:
-        if join.chunk is None:
-            place = memory.of(model_id).held.find(int(new.ordinals[join.row]))
-            if place is not None:
-                memory.label(*place, join.item)
+        if join.chunk is None and (place := model.held.find(int(new.ordinals[join.row]))) is not None:
+            memory.label(*place, join.item)
     marks = in_parts([(join.item.prediction_id, join.item.at) for join in joined.joins], most)
     parts = zip_longest(marks, in_parts(joined.found, most), in_parts(several, most), fillvalue=())
-    for part, (labelled, found, kept) in enumerate(parts):
-        memory.mark(model_id, memory.take_seq() if part else seq, list(labelled), list(found), list(kept))
+    for labelled, found, kept in parts:
+        memory.mark(model_id, memory.take_seq(), list(labelled), list(found), list(kept))
+    for items in in_parts(list(joined.early.values()), most):
+        memory.waiting.keep(model_id, memory.take_seq(), items)
 
 
-def _labels_of_several(model: ModelMemory, new: NewRows, joined: Joined) -> list[LabelItem]:
-    """Labels of this batch whose target has several fields: those of rows that were there first are taken up here."""
-    found = [join.item for join in joined.joins if len(join.item.values) > 1]
+def _labels_with_parts(model: ModelMemory, new: NewRows, joined: Joined) -> list[LabelItem]:
+    """Labels of which a part may be corrected alone, in the order in which they came to be.
+
+    Those of rows that were there first are taken up here.
+    """
+    found = []
     for row, item in joined.before.items():
         place = model.held.find(int(new.ordinals[row])) if item.times else None
         if place is not None:
             place[0].labels[place[1]] = item
             found.append(item)
-    return found
+    return [*found, *(join.item for join in joined.joins if join.item.has_parts)]

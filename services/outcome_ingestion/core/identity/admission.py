@@ -37,12 +37,21 @@ class _Found:
     ids: list[str]
     known: list[int]
     times: list[int]
+    is_labelled: list[bool]
     kept: list[tuple[int, int]] = field(default_factory=list)
     repeated: list[int] = field(default_factory=list)
     again: list[tuple[int, int]] = field(default_factory=list)
+    came_again: set[str] = field(default_factory=set)
     refused: list[int] = field(default_factory=list)
     new: dict[str, tuple[int, int]] = field(default_factory=dict)
     """Id → (row, ordinal) of the newest row of this batch."""
+    told: dict[str, list[int]] = field(default_factory=dict)
+    """Id → places of the rows that are repeated and bring a label, which is joined as one by itself."""
+
+    def labels_of(self, name: str, labels: dict[str, list[int]], memory: PartitionMemory) -> list[int]:
+        """Places of the labels with this id; -1 for one that waited and met a row of this batch."""
+        met = name in self.new and name in memory.of(self.block.layout.model_id).early
+        return [*labels.get(name, ()), *self.told.get(name, ()), *([-1] if met else ())]
 
     def admission(self) -> Admission:
         pairs = np.array(self.kept, dtype=np.int64).reshape(-1, 2)
@@ -54,7 +63,8 @@ def admit(blocks: Sequence[Block], memory: PartitionMemory, labels: LabelPlaces)
 
     A row is repeated where its id is among the newest `remembered_rows` of the partition, or where the row
     with that id still waits for its label, and it is the same prediction (`reuse`). The place is that of the
-    first row which cannot be judged before the labels that lie before it have been joined; None: all are.
+    first row which cannot be judged before the labels that lie before it have been joined, or of the first label that
+    cannot be joined before an id that came again is remembered; None: all are.
     """
     if not blocks:
         return [], None
@@ -85,25 +95,35 @@ def _admit_one_by_one(
     arrivals = sorted(
         (place, b, row) for b, block in enumerate(blocks) for row, place in enumerate(block.places.tolist())
     )
+    stop: int | None = None
     for place, b, row in arrivals:
+        if stop is not None and place >= stop:
+            break
         one = found[b]
         model_id, name = one.block.layout.model_id, one.ids[row]
         earlier = _earlier(one, row, memory, total)
         fate = Fate.NEW if earlier is None else fate_of(earlier, one.times[row], one.block.layout.give_up_us)
-        between = labels.get(model_id, {}).get(name, ())
+        between = one.labels_of(name, labels.get(model_id, {}), memory)
         if earlier is not None and any(at < place for at in between) and _label_decides(earlier, fate, memory, total):
             return [each.admission() for each in found], place
+        if fate is Fate.NEW and earlier is not None:  # a label after it may be one of the prediction before
+            stop = min([at for at in between if at > place] + ([] if stop is None else [stop]), default=None)
         if fate is Fate.REPEATED:
+            if one.is_labelled[row] and name in one.came_again:
+                return [each.admission() for each in found], place
             one.repeated.append(row)
+            if one.is_labelled[row]:
+                one.told.setdefault(name, []).append(place)
         elif fate is Fate.REFUSED:
             one.refused.append(row)
         else:
             if earlier is not None:
                 one.again.append((total, earlier.ordinal))
+                one.came_again.add(name)
             one.new[name] = row, total
             one.kept.append((row, total))
             total += 1
-    return [each.admission() for each in found], None
+    return [each.admission() for each in found], stop
 
 
 def _label_decides(earlier: Earlier, fate: Fate, memory: PartitionMemory, total: int) -> bool:
@@ -118,7 +138,8 @@ def _is_out(ordinal: int, memory: PartitionMemory, total: int) -> bool:
 
 def _found(block: Block, memory: PartitionMemory) -> _Found:
     known = memory.of(block.layout.model_id).ids.find(block.ids).tolist()
-    return _Found(block, block.ids.to_pylist(), known, block.times("predicted_at").tolist())
+    times, labelled = block.times("predicted_at").tolist(), block.has_some(LABEL).tolist()
+    return _Found(block, block.ids.to_pylist(), known, times, labelled)
 
 
 def _earlier(one: _Found, row: int, memory: PartitionMemory, total: int) -> Earlier | None:
@@ -129,7 +150,7 @@ def _earlier(one: _Found, row: int, memory: PartitionMemory, total: int) -> Earl
     if here is not None:
         before, ordinal = here
         same = one.times[before] == at or model.was_made(one.ids[row], at)
-        settled = block.columns[LABEL + next(iter(block.layout.target))][before].is_valid
+        settled = all(block.columns[LABEL + name][before].is_valid for name in block.layout.target)
         columns, made_at = block.columns, one.times[before]
     else:
         ordinal = one.known[row]

@@ -16,7 +16,7 @@ def labels_of_repeats(block: Block, repeated: Sequence[int]) -> list[LabelItem]:
     if not repeated:
         return []
     labelled = block.has_some(LABEL)
-    return [_label_of(block, row, repeat=True) for row in repeated if labelled[row]]
+    return _labels_of(block, [row for row in repeated if labelled[row]], repeat=True)
 
 
 def parts_of_rows(block: Block, rows: Ints) -> list[LabelItem]:
@@ -24,18 +24,21 @@ def parts_of_rows(block: Block, rows: Ints) -> list[LabelItem]:
     partly = block.has_some(LABEL) & ~block.has(LABEL) if len(block.layout.target) > 1 else None
     if partly is None or not partly.any():
         return []
-    return [_label_of(block, row, repeat=False) for row in rows[partly[rows]].tolist()]
+    return _labels_of(block, rows[partly[rows]].tolist(), repeat=False)
 
 
-def _label_of(block: Block, row: int, *, repeat: bool) -> LabelItem:
-    columns = block.columns
+def _labels_of(block: Block, rows: Sequence[int], *, repeat: bool) -> list[LabelItem]:
+    columns, labelled, predicted = block.columns, block.times("labelled_at"), block.times("predicted_at")
     weight = columns.get("weight")
-    return LabelItem(
-        int(block.places[row]),
-        block.ids[row].as_py(),
-        tuple(columns[LABEL + name][row].as_py() for name in block.layout.target),
-        int(block.times("labelled_at")[row] or block.times("predicted_at")[row]),
-        columns["label_source"][row].as_py(),
-        None if weight is None else weight[row].as_py(),
-        repeat=repeat,
-    )
+    return [
+        LabelItem(
+            int(block.places[row]),
+            block.ids[row].as_py(),
+            tuple(columns[LABEL + name][row].as_py() for name in block.layout.target),
+            int(labelled[row] or predicted[row]),
+            columns["label_source"][row].as_py(),
+            None if weight is None else weight[row].as_py(),
+            repeat=repeat,
+        )
+        for row in rows
+    ]

@@ -73,9 +73,9 @@ class Joiner:
         """Join them all. Chunks of earlier batches are marked at once."""
         rows = dict(zip(self.new.ids.to_pylist(), range(len(self.new.ids)), strict=True))
         model = self.memory.of(self.model_id)
-        items = self._whole(items, model, rows)
-        self._meet_early(model, rows)
         older = self._older(items, model)
+        items = self._whole(items, model, rows, older)
+        self._meet_early(model, rows)
         ordered = [(item, rows.get(item.prediction_id)) for item in sorted(items)]
         for item, row in ordered:
             if row is not None and self.new.places[row] > item.place:
@@ -90,7 +90,9 @@ class Joiner:
                 self._join_new(row, item)
         return self.result
 
-    def _whole(self, items: list[LabelItem], model: ModelMemory, rows: dict[str, int]) -> list[LabelItem]:
+    def _whole(
+        self, items: list[LabelItem], model: ModelMemory, rows: dict[str, int], older: dict[str, int]
+    ) -> list[LabelItem]:
         """The labels with every truth. Truths that come one at a time wait, and go on when the last one has come.
 
         A truth whose row has a whole label already is one at once, with the other truths of that label.
@@ -103,12 +105,12 @@ class Joiner:
             known = self.result.early.pop(item.prediction_id, None) or self._waiting_part(item.prediction_id, model)
             together = item if known is None else item.with_parts(known)
             if not together.is_whole:
-                label = whole.get(item.prediction_id) or self._label_of(item.prediction_id, model, rows)
+                label = whole.get(item.prediction_id) or self._label_of(item.prediction_id, model, rows, older)
                 together = together if label is None else together.with_parts(label)
             if together.is_whole:
                 whole[item.prediction_id] = together
                 found.append(together)
-            elif item.prediction_id not in rows and self._has_lost_its_row(item.prediction_id, model):
+            elif item.prediction_id not in rows and self._has_lost_its_row(item.prediction_id, model, older):
                 self._ignore(item, "label_without_row")
             else:
                 self.result.early[item.prediction_id] = together
@@ -121,7 +123,9 @@ class Joiner:
         self.result.found.append(prediction_id)
         return self.memory.waiting.find(self.model_id, prediction_id)
 
-    def _label_of(self, prediction_id: str, model: ModelMemory, rows: dict[str, int]) -> LabelItem | None:
+    def _label_of(
+        self, prediction_id: str, model: ModelMemory, rows: dict[str, int], older: dict[str, int]
+    ) -> LabelItem | None:
         """The whole label of a row, of this batch or an earlier one, or the one that waits for the row."""
         row = rows.get(prediction_id)
         if row is not None and (label := self._label_of_new(row)) is not None:
@@ -131,12 +135,13 @@ class Joiner:
             return waiting[1]
         if row is not None:
             return None
-        place = model.held.find(int(model.ids.find(pa.array([prediction_id], pa.string()))[0]))
+        place = model.held.find(older[prediction_id])
         return None if place is None else self._label_of_older(*place)
 
-    def _has_lost_its_row(self, prediction_id: str, model: ModelMemory) -> bool:
+    @staticmethod
+    def _has_lost_its_row(prediction_id: str, model: ModelMemory, older: dict[str, int]) -> bool:
         """Whether the prediction came in an earlier batch and is held no longer."""
-        ordinal = int(model.ids.find(pa.array([prediction_id], pa.string()))[0])
+        ordinal = older[prediction_id]
         return ordinal != NOWHERE and model.held.find(ordinal) is None
 
     def _label_of_new(self, row: int) -> LabelItem | None:
@@ -222,7 +227,7 @@ class Joiner:
 
         `known` gives the one that it has. It has no truths where an earlier release joined it and did not keep them.
         """
-        label = known() if at and len(item.values) > 1 else None
+        label = known() if at and item.has_parts else None
         if label is not None and label.is_whole:
             return label.changed_by(item)
         return item if item.at > at else None

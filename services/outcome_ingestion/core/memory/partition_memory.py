@@ -106,9 +106,9 @@ class PartitionMemory:
         self.drop_marks(model_id)
 
     def label(self, chunk: Chunk, row: int, item: LabelItem) -> None:
-        """A held row has got a label; it is kept where one of its fields may be corrected alone."""
+        """A held row has got a label; it is kept where a part of it may be corrected alone."""
         self.label_at(chunk, row, item.at)
-        if len(item.values) > 1:
+        if item.has_parts:
             chunk.labels[row] = item
 
     def label_at(self, chunk: Chunk, row: int, at: int) -> None:

@@ -1,5 +1,6 @@
 """A partition's memory from its state entries."""
 
+import itertools
 from collections.abc import Iterable
 
 import msgspec
@@ -7,10 +8,11 @@ import numpy as np
 import pyarrow as pa
 
 from outcome_ingestion.core.decode.label_items import LabelItem, unpack_labels
-from outcome_ingestion.core.frames.blocks import Ints
+from outcome_ingestion.core.frames.blocks import Ints, microseconds
 from outcome_ingestion.core.identity.id_index import Known
-from outcome_ingestion.core.labels.held_rows import chunk_of, decode_rows
-from outcome_ingestion.core.memory.entries import Marks, Seen
+from outcome_ingestion.core.identity.reuse import stamps_of
+from outcome_ingestion.core.labels.held_rows import Chunk, chunk_of, decode_rows
+from outcome_ingestion.core.memory.entries import Marks, ModelMemory, Seen
 from outcome_ingestion.core.memory.partition_memory import PartitionMemory
 
 _KINDS = ("ids", "rows", "marks", "early")
@@ -39,25 +41,29 @@ def _restore_seen(memory: PartitionMemory, seq: int, model_id: str, value: bytes
 
 def _restore_rows(memory: PartitionMemory, seq: int, model_id: str, value: bytes) -> None:
     batch = decode_rows(value)
-    memory.add_chunk(
-        model_id, chunk_of(seq, batch, _ordinals_of(batch.column("prediction_id"), memory.seen[seq][1].known))
-    )
+    memory.add_chunk(model_id, chunk_of(seq, batch, _ordinals_of(batch, memory.seen[seq][1].known)))
 
 
-def _ordinals_of(ids: pa.StringArray, known: Known) -> Ints:
-    """Ordinals of rows, which are some of those known, in the same order."""
+def _ordinals_of(batch: pa.RecordBatch, known: Known) -> Ints:
+    """Ordinals of rows, which are some of those known, in the same order; of one id the times tell which."""
+    ids = batch.column("prediction_id")
     if ids.equals(known.ids):
         return known.ordinals
-    pairs = iter(zip(known.ids.to_pylist(), known.ordinals.tolist(), strict=True))
-    ordinals = [next(ordinal for known_id, ordinal in pairs if known_id == own) for own in ids.to_pylist()]
+    own_stamps = stamps_of(microseconds(batch.column("predicted_at"))).tolist()
+    known_stamps = itertools.repeat(None) if known.stamps is None else known.stamps.tolist()
+    rows = zip(known.ids.to_pylist(), known_stamps, known.ordinals.tolist(), strict=False)
+    ordinals = [
+        next(ordinal for name, stamp, ordinal in rows if name == own and stamp in (None, own_stamp))
+        for own, own_stamp in zip(ids.to_pylist(), own_stamps, strict=True)
+    ]
     return np.array(ordinals, dtype=np.int64)
 
 
 def _restore_marks(memory: PartitionMemory, seq: int, model_id: str, value: bytes) -> None:
     marks, model = _marks_decoder.decode(value), memory.of(model_id)
     ordinals = model.ids.find(pa.array([prediction_id for prediction_id, _ in marks.labelled], pa.string()))
-    for (_, at), ordinal in zip(marks.labelled, ordinals.tolist(), strict=True):
-        place = model.held.find(ordinal)
+    for (prediction_id, at), ordinal in zip(marks.labelled, ordinals.tolist(), strict=True):
+        place = _place_of(model, prediction_id, ordinal, at)
         if place is not None:
             memory.label_at(*place, at)
     _restore_labels(memory, model_id, marks.items)
@@ -74,9 +80,18 @@ def _restore_labels(memory: PartitionMemory, model_id: str, items: list[LabelIte
     model = memory.of(model_id)
     ordinals = model.ids.find(pa.array([item.prediction_id for item in items], pa.string()))
     for item, ordinal in zip(items, ordinals.tolist(), strict=True):
-        place = model.held.find(ordinal)
+        place = _place_of(model, item.prediction_id, ordinal, item.at)
         if place is not None:
             place[0].labels[place[1]] = item
+
+
+def _place_of(model: ModelMemory, prediction_id: str, ordinal: int, at: int) -> tuple[Chunk, int] | None:
+    """Where the row of a label is, as `Joiner` found it: that of an earlier prediction if the newest was made later."""
+    newest, earlier = model.held.find(ordinal), model.earlier.get(prediction_id)
+    if newest is None or not earlier or at >= newest[0].predicted_at[newest[1]]:
+        return newest
+    held = [place for one in earlier if (place := model.held.find(one)) and place[0].predicted_at[place[1]] <= at]
+    return held[-1] if held else None
 
 
 def _restore_early(memory: PartitionMemory, seq: int, model_id: str, value: bytes) -> None:

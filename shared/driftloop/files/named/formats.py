@@ -27,6 +27,8 @@ def sagemaker(joined: Joined, where: str, record: Record) -> None:
         return
     captured = record["captureData"]
     asked, answered = (captured.get(part) for part in ("endpointInput", "endpointOutput"))
+    if asked is None and answered is None:
+        raise ValueError("captureData has neither endpointInput nor endpointOutput")
     if asked is not None:
         joined.request(key, rows_of(_captured(asked)), where)
     if answered is not None:
@@ -80,7 +82,7 @@ def vertex(joined: Joined, where: str, record: Record) -> None:
     """The request-response log of Vertex AI in BigQuery, exported: each payload is a list of texts, one an instance."""
     key = str(record["request_id"])
     asked, answered = (record.get(name) or [] for name in ("request_payload", "response_payload"))
-    joined.request(key, [row for text in _texts(asked) for row in rows_of(_instance(text))], where)
+    joined.request(key, [row for text in _texts(asked) for row in rows_of(from_json(text))], where)
     joined.told(key, moment_of(record.get("logging_time"), joined), _deployed(record))
     if answered:
         joined.response(key, [one for text in _texts(answered) for one in predictions_of(from_json(text))], where)
@@ -88,10 +90,6 @@ def vertex(joined: Joined, where: str, record: Record) -> None:
 
 def _texts(payload: Any) -> list[Any]:
     return [payload] if isinstance(payload, str) else list(payload)
-
-
-def _instance(text: Any) -> Any:
-    return from_json(text)
 
 
 def _deployed(record: Record) -> str | None:

@@ -10,7 +10,6 @@ from driftloop.files.named.joining import Joined
 from driftloop.files.named.records import Record, records_of
 from driftloop.files.sources import find_sources
 
-NAMED = tuple(FORMATS)
 _IDS = (
     "prediction_id",
     "id",
