@@ -42,12 +42,21 @@ class Steps(Sequence[Step]):
         return len(self.rows)
 
     def __getitem__(self, index: Any) -> Any:
+        return self.step(index)
+
+    def step(self, index: int) -> Step:
+        """One of the rows."""
         return Step(int(self.rows[index]), str(self.ids[int(index)].as_py()), int(self.at[index]))
 
     def joined(self, other: "Steps") -> "Steps":
         """These rows and `other`'s after them."""
         rows, at = np.concatenate((self.rows, other.rows)), np.concatenate((self.at, other.at))
         return Steps(rows, pa.concat_arrays([self.ids, other.ids]), at)
+
+    def since(self, row: int) -> "Steps":
+        """Those from this row on; rows must ascend."""
+        first = int(np.searchsorted(self.rows, row))
+        return Steps(self.rows[first:], self.ids.slice(first), self.at[first:])
 
     def picked(self, which: NDArray[np.bool_]) -> "Steps":
         """Those of the rows that are marked."""
@@ -86,11 +95,10 @@ class RowIndex:
             oldest = (next_row // stride - KEPT - 1) * stride
             kept = self._steps[level]
             fresh = range(max(-(-self._first // stride) * stride, oldest), next_row, stride)
-            if len(kept) and kept.rows[0] < oldest:
-                kept = kept.picked(kept.rows >= oldest)
             if fresh:
-                kept = kept.joined(Steps.of(self._names(fresh)))
-            self._steps[level] = kept
+                self._steps[level] = kept.since(oldest).joined(Steps.of(self._names(fresh)))
+            elif len(kept) and kept.rows[0] < oldest:
+                self._steps[level] = kept.picked(kept.rows >= oldest)
         self._names = _nameless
 
     def at_or_before(self, row: int, asking: int) -> Step | None:
@@ -103,7 +111,7 @@ class RowIndex:
                 return found[0]
             place = int(np.searchsorted(self._steps[level].rows, wanted))
             if place < len(self._steps[level]) and self._steps[level].rows[place] == wanted:
-                return self._steps[level][place]
+                return self._steps[level].step(place)
         return next(iter(self._steps[-1]), None)
 
     def snapshot(self) -> list[list[list[Any]]]:

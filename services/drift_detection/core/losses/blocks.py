@@ -1,6 +1,7 @@
 """Loss blocks: the mean loss of each run of so many labelled rows."""
 
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,7 +10,8 @@ FRACTION = 1 << 20
 """Losses are summed in 2⁻²⁰ths: whole, so a sum does not depend on how rows were batched."""
 
 
-class Block(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Block:
     """A closed block: the fields of `driftloop.contracts.drift_status.LossBlock`, its end in milliseconds."""
 
     index: int

@@ -115,7 +115,7 @@ class LossTrail:
             mark = place // stride * stride
             at = int(np.searchsorted(self._places, mark))
             if at < len(self._places) and self._places[at] == mark:
-                return self._steps[at]
+                return self._steps.step(at)
         return None
 
     def end(self) -> None:

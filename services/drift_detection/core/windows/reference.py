@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from drift_detection.core.rows import numbers
+from drift_detection.core.rows import Coded, numbers
 from drift_detection.core.sliding_windows import Counts, Cut
 from drift_detection.core.windows.bins import ColumnBins
 from driftloop.contracts.model_profiles import ModelProfile
@@ -48,6 +48,10 @@ class BinnedRows(Protocol):
 
     def column(self, name: str) -> pa.Array | None:
         """A column, None if it is not there."""
+        ...
+
+    def coded(self, name: str) -> Coded:
+        """A column of text as codes into its distinct values."""
         ...
 
 
@@ -209,11 +213,12 @@ class FrameTallies:
             if found is None or pa.types.is_string(found.type) != (column.kind == "category"):
                 self._codes[index] = start + column.count - 1
                 continue
-            picked = found if which is None else found.take(which)
             if column.kind == "category":
-                np.add(column.category_codes(picked), start, out=self._codes[index])
+                codes, names = rows.coded(column.name)
+                binned = column.category_codes(codes if which is None else codes[rows.seen], names)
+                np.add(binned, start, out=self._codes[index])
             else:
-                values = numbers(picked)
+                values = numbers(found if which is None else found.take(which))
                 if column.season is not None:
                     values = column.season.removed(values, hours)
                 plain.append((index, values))
