@@ -33,12 +33,10 @@ class BlockedBetting(BettingCusum):
         self, reference: LossReference, *, block_rows: int, false_alarm_rate: float = 1e-6, **parameters: float
     ) -> None:
         self.block_rows = block_rows
+        self.least_stride = max(STRIDE // block_rows, STRIDE_BLOCKS)
         self._open = np.empty(0, dtype=np.float64)
         parameters.setdefault("learning_rows", FEWEST_BLOCKS)
         super().__init__(reference, false_alarm_rate=false_alarm_rate, **parameters)
-
-    def _strides(self) -> int:
-        return max(STRIDE // self.block_rows, STRIDE_BLOCKS)
 
     def _of_blocks(self, false_alarm_rate: float) -> float:
         return min(false_alarm_rate * self.block_rows, _MOST_RATE)

@@ -41,6 +41,9 @@ class WatchingDetector(DetectorDefaults):
         (`driftloop bench detectors`). Zero keeps the bound.
     """
 
+    least_stride = STRIDE
+    """Losses between two looks, at least."""
+
     def __init__(
         self,
         model: LossModel,
@@ -54,7 +57,6 @@ class WatchingDetector(DetectorDefaults):
         if not 0 < false_alarm_rate < 0.1:
             raise ValueError(f"false_alarm_rate is a share of rows between 0 and 0.1, not {false_alarm_rate}")
         self._model = model
-        self._least_stride = self._strides()
         self._learning_rows = int(learning_rows)
         self._doubt, self._slack = doubt, slack
         self._tolerance = reference.tolerance
@@ -132,12 +134,8 @@ class WatchingDetector(DetectorDefaults):
             start = stop
         return None
 
-    def _strides(self) -> int:
-        """Losses between two looks, at least."""
-        return STRIDE
-
     def _stride(self) -> int:
-        least = self._least_stride
+        least = self.least_stride
         if self._latched or self._levels.raised:
             return least
         return max(least, min(self._levels.in_use.rows // 8 // least * least, 1 << 14))
