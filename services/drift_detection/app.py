@@ -4,6 +4,7 @@ from drift_detection.core.processor import DriftDetection
 from drift_detection.metrics import DetectionMetrics
 from drift_detection.settings import Settings
 from driftloop.contracts import topics
+from driftloop.cores.checkpoints import Checkpoints, checkpoint_rule
 from driftloop.kafka.loop.loop import Loop
 from driftloop.kafka.loop.metrics import LoopMetrics
 from driftloop.kafka.loop.service import Service
@@ -21,7 +22,13 @@ LOOP = LoopSettings(
 def build(settings: Settings, kafka: KafkaSettings | None = None) -> Service:
     """Detection as a service, ready to run."""
     metrics = LoopMetrics(LOOP.service)
-    core = DriftDetection()
+    core = DriftDetection(_checkpoints(settings))
     metrics.registry.register(DetectionMetrics(core))
     loop = Loop(core, LOOP.model_copy(update={"snapshot_every": settings.snapshot_every}), kafka, metrics=metrics)
     return Service(loop, metrics_port=settings.metrics_port, metrics_host=settings.metrics_host)
+
+
+def _checkpoints(settings: Settings) -> Checkpoints | None:
+    file = settings.signing_key_file
+    pem = None if file is None else file.read_text(encoding="utf-8")
+    return checkpoint_rule("drift_detection", settings.checkpoint_hours, pem)

@@ -62,12 +62,19 @@ class DetectionMetrics(Collector):
         seen = GaugeMetricFamily(
             "driftloop_watermark_seconds", "Event time up to which a model was seen (since 1970).", labels=("model",)
         )
+        kept = GaugeMetricFamily(
+            "driftloop_detection_checkpoint_seconds",
+            "Event time of the newest checkpoint of detection (since 1970).",
+            labels=_MODEL,
+        )
         for model_id, model in self._core.models():
+            if model.newest_checkpoint is not None:
+                kept.add_metric((model_id,), model.newest_checkpoint.at.timestamp())
             rows.add_metric((model_id,), model.monitors[""].rows)
             labelled.add_metric((model_id,), model.labelled_rows)
             corrected.add_metric((model_id,), model.corrections)
             seen.add_metric((model_id,), model.watermark / 1000)
-        yield from (rows, labelled, corrected, seen)
+        yield from (rows, labelled, corrected, seen, kept)
 
     def _unwatched(self) -> Iterator[Metric]:
         """What is not watched."""

@@ -2,9 +2,10 @@
 
 Role `console`
   consumes    drift-signals, drift-status, retrain-decisions, model-events, model-commands, model-specs,
-              training-requests, training-progress, training-results; the newest challenge-scores and dead letters
-  produces    model-commands, model-specs, prediction-labels; the input topics again, where a dead letter
-              is replayed
+              notification-mutes, training-requests, training-progress, training-results; the newest challenge-scores
+              and dead letters
+  produces    model-commands, model-specs, notification-mutes, prediction-labels; the input topics again, where a dead
+              letter is replayed
   keyed by    nothing: every replica reads everything
   guarantees  the view equals one folded from the whole log; aborted records are never shown; a command
               is accepted only once the broker has it, and its id follows from its idempotency key, so
@@ -12,7 +13,8 @@ Role `console`
   state       none: the view is folded from the log anew at each start
 
 Role `notify`
-  consumes    drift-signals, drift-status, retrain-decisions, model-events, training-results
+  consumes    drift-signals, drift-status, retrain-decisions, model-events, training-results;
+              table notification-mutes
   produces    nothing on the log: it tells people, by the rules in a file
   keyed by    model_id
   guarantees  every incident is told, once to a receiver that knows idempotency keys; else twice at most, and if

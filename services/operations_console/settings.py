@@ -12,6 +12,8 @@ from operations_console.core.access import Role as AccessRole
 from operations_console.core.report import span_of
 
 Role = Literal["console", "notify", "mirror", "lineage"]
+GROUP = "operations_console"
+"""What the console's own groups begin with, a dash after it."""
 
 
 class ReportPlan(BaseModel):

@@ -1,6 +1,7 @@
 """Composition: the coordinator's core over the transactional loop."""
 
 from driftloop.contracts import topics
+from driftloop.cores.checkpoints import Checkpoints, checkpoint_rule
 from driftloop.kafka.loop.loop import Loop
 from driftloop.kafka.loop.metrics import LoopMetrics
 from driftloop.kafka.loop.service import Service
@@ -28,7 +29,13 @@ LOOP = LoopSettings(
 def build(settings: Settings, kafka: KafkaSettings | None = None) -> Service:
     """The coordinator as a service, ready to run."""
     metrics = LoopMetrics(LOOP.service)
-    core = Coordinator(settings.runs_at_once)
+    core = Coordinator(settings.runs_at_once, _checkpoints(settings))
     metrics.registry.register(ModelGauges(core.states))
     loop = Loop(Counted(core, CoordinatorMetrics(metrics.registry)), LOOP, kafka, metrics=metrics)
     return Service(loop, metrics_port=settings.metrics_port, metrics_host=settings.metrics_host)
+
+
+def _checkpoints(settings: Settings) -> Checkpoints | None:
+    file = settings.signing_key_file
+    pem = None if file is None else file.read_text(encoding="utf-8")
+    return checkpoint_rule("retrain_coordinator", settings.checkpoint_hours, pem)

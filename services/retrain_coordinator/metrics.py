@@ -80,6 +80,12 @@ class ModelGauges(Collector):
             ("driftloop_runs_in_flight", "Training runs that were asked for and have not ended.", ("model",), _runs),
             ("driftloop_frames_waiting", "Frames whose evidence is not complete yet.", ("model",), _waiting),
             ("driftloop_model_waits", "1 for each thing that the model waits for.", ("model", "waits_for"), _waits),
+            (
+                "driftloop_coordinator_checkpoint_seconds",
+                "Event time of the newest checkpoint of the coordinator (since 1970).",
+                ("model",),
+                _checkpoints,
+            ),
             ("driftloop_model_frozen", "1 where a person has frozen the model.", ("model",), _frozen),
             (
                 "driftloop_proof_rows",
@@ -104,6 +110,11 @@ class ModelGauges(Collector):
 def _champions(state: ModelState) -> Iterator[Sample]:
     if state.champion is not None:
         yield (state.model_id, state.champion), 1.0
+
+
+def _checkpoints(state: ModelState) -> Iterator[Sample]:
+    if state.sealed is not None:
+        yield (state.model_id,), state.sealed.at.timestamp()
 
 
 def _runs(state: ModelState) -> Iterator[Sample]:

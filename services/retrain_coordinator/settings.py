@@ -1,6 +1,6 @@
 """Settings of the coordinator; environment `DRIFTLOOP_RETRAIN_COORDINATOR_*`."""
 
-from pydantic import Field
+from pydantic import Field, FilePath
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -22,3 +22,10 @@ class Settings(BaseSettings):
     """Address that they listen on."""
     runs_at_once: int | None = Field(default=None, ge=1)
     """Most training runs asked for and not ended, over the models of a partition; none: no bound."""
+    checkpoint_hours: float = Field(
+        default=24.0, ge=0, description="hours of event time between two checkpoints of a model; 0: none are written"
+    )
+    signing_key_file: FilePath | None = Field(
+        default=None,
+        description="an Ed25519 key in PEM that checkpoints are signed with: `driftloop tokens signing-key`",
+    )

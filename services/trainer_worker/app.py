@@ -1,6 +1,7 @@
 """Composition: the two roles of the trainer over the transactional loop."""
 
 from driftloop.contracts import topics
+from driftloop.contracts.signing import key_in
 from driftloop.kafka.loop.loop import Loop
 from driftloop.kafka.loop.metrics import LoopMetrics
 from driftloop.kafka.loop.service import Service
@@ -11,8 +12,10 @@ from trainer_worker.adapters.executor import ChildProcesses, Places
 from trainer_worker.adapters.frame_log import KafkaFrames
 from trainer_worker.adapters.learnt_rows import ArchivedLearntRows
 from trainer_worker.adapters.model_shelf import LoadedModels
+from trainer_worker.adapters.signing import SignedArtifacts
 from trainer_worker.core.score.processor import ChallengeScoring
 from trainer_worker.core.train.processor import RunLimits, TrainingRuns
+from trainer_worker.core.train.run_report import Executor
 from trainer_worker.metrics import RefusedVersions, ScoreMetrics, TrainMetrics
 from trainer_worker.settings import Settings
 
@@ -44,11 +47,12 @@ def _build_train(settings: Settings, kafka: KafkaSettings) -> Service:
     places = Places(
         settings.archive_uri, settings.artifact_uri, settings.archive_wait_seconds, settings.checkpoint_seconds,
         settings.runs_path, settings.commands, Clusters(**settings.model_dump(include=set(Clusters.model_fields))),
+        settings.trusted_keys,
     )  # fmt: skip
     shown = TrainMetrics(metrics.registry)
     metrics.registry.register(DiskSpace({"runs": settings.runs_path, "artifacts": settings.artifact_uri}))
     executor = ChildProcesses(places, shown, settings.warm)
-    core = TrainingRuns(executor, RunLimits(settings.runs_at_once, settings.starts_per_run))
+    core = TrainingRuns(_signing(executor, settings), RunLimits(settings.runs_at_once, settings.starts_per_run))
     shown.watch(core, executor.oldest_run_seconds, metrics.registry)
     return Service(
         Loop(core, TRAIN, kafka, metrics=metrics),
@@ -59,10 +63,17 @@ def _build_train(settings: Settings, kafka: KafkaSettings) -> Service:
     )
 
 
+def _signing(executor: ChildProcesses, settings: Settings) -> Executor:
+    """The executor; where there is a key, what its runs made is signed by this process, which they never see."""
+    file = settings.signing_key_file
+    return executor if file is None else SignedArtifacts(executor, key_in(file.read_text(encoding="utf-8")))
+
+
 def _build_score(settings: Settings, kafka: KafkaSettings) -> Service:
     metrics = LoopMetrics(SCORE.service)
-    shelf = LoadedModels(settings.models_in_memory, ScoreMetrics(metrics.registry))
-    core = ChallengeScoring(shelf, KafkaFrames(kafka), ArchivedLearntRows(settings.archive_uri))
+    keys = settings.trusted_keys
+    shelf = LoadedModels(settings.models_in_memory, ScoreMetrics(metrics.registry), keys)
+    core = ChallengeScoring(shelf, KafkaFrames(kafka), ArchivedLearntRows(settings.archive_uri, keys))
     metrics.registry.register(RefusedVersions(core.refused))
     return Service(
         Loop(core, SCORE, kafka, metrics=metrics),

@@ -1,12 +1,15 @@
 """Settings of the trainer, both roles; environment `DRIFTLOOP_TRAINER_WORKER_*`."""
 
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, FilePath
+from pydantic import AfterValidator, Field, FilePath
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from driftloop.contracts.signing import checked_public_key
+
 Role = Literal["train", "score"]
+PublicKey = Annotated[str, AfterValidator(checked_public_key)]
 
 
 class Settings(BaseSettings):
@@ -59,6 +62,13 @@ class Settings(BaseSettings):
     )
     kubernetes_images: tuple[str, ...] = Field(
         default=(), description="executor kubernetes-job: images that a spec may name, `registry/team/*`"
+    )
+    signing_key_file: FilePath | None = Field(
+        default=None,
+        description="role train: an Ed25519 key in PEM that artifacts are signed with: `driftloop tokens signing-key`",
+    )
+    trusted_keys: tuple[PublicKey, ...] = Field(
+        default=(), description="public keys; an artifact that none of them has signed is refused. None: not asked for"
     )
     models_in_memory: int = Field(default=64, ge=2, description="role score: models kept loaded")
     metrics_port: int | None = Field(default=None, ge=0, le=65_535)

@@ -12,16 +12,18 @@ import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.client import HTTPException
+from http.client import HTTPException, IncompleteRead
 from pathlib import Path
 from typing import IO, Any
 from urllib.parse import quote, urlencode
 
+from driftloop import errors
+
 _LARGEST = 32 << 20
-_NOT_NOW = frozenset({429, 502, 503, 504})
+_NOT_NOW = frozenset({408, 425, 429, 502, 503, 504})
 
 
-class AwayError(Exception):
+class AwayError(errors.AwayError):
     """Nobody answered, or whoever did asks to come again: nothing is known of what was asked for."""
 
 
@@ -121,6 +123,8 @@ class Server:
 
 def _read(stream: IO[bytes]) -> Any:
     data = stream.read(_LARGEST)
+    if left := getattr(stream, "length", None):  # a read of so many bytes does not say that the answer was cut off
+        raise IncompleteRead(data, left)
     try:
         return json.loads(data) if data else {}
     except ValueError:

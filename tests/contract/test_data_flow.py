@@ -16,6 +16,7 @@ from driftloop.kafka.admin.topics import STATEFUL_GROUPS
 from driftloop.kafka.settings import LoopSettings
 from driftloop.spec.model_source import ModelSource
 from driftloop.tools.local.programs import BESIDE, LINEAGE, MIRRORS, NOTIFY, SERVICES
+from operations_console.settings import GROUP as CONSOLE_GROUP
 
 APPS = (outcome_ingestion.app, drift_detection.app, retrain_coordinator.app, trainer_worker.app, operations_console.app)
 LOOPS = {
@@ -37,7 +38,7 @@ CONSOLE = GRANTS["operations_console"]
 
 def test_the_console_is_granted_what_its_view_is_folded_from():
     assert set(CONSOLE.reads) == set(operations_console.core.view.fleet.TOPICS)
-    assert (CONSOLE.groups, CONSOLE.own_groups) == ((), f"{operations_console.app.GROUP}-")
+    assert (CONSOLE.groups, CONSOLE.own_groups) == ((), f"{CONSOLE_GROUP}-")
 
 
 def test_every_process_has_one_loop_named_as_its_group():

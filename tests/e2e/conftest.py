@@ -11,7 +11,8 @@ from driftloop.tools.local.loop import LocalLoop
 from driftloop.tools.replay.options import ReplayOptions
 from driftloop.tools.replay.result import result_json
 from driftloop.tools.replay.run import replay
-from driftloop.tools.verify.recorded import Recorded, read_recorded
+from driftloop.tools.verify.comparison import Verified, verify
+from driftloop.tools.verify.recorded import Recorded, open_recorded, read_recorded
 
 TRAIN_ROWS, DRIFT_ROW, ROWS = 400, 900, 1800
 
@@ -39,12 +40,14 @@ class Spectator:
     loop: LocalLoop | None = None
     killed: list[int] = field(default_factory=list)
     recorded: Recorded | None = None
+    streamed: Verified | None = None
 
     def ready(self, loop: LocalLoop) -> None:
         self.loop = loop
 
     def finished(self, loop: LocalLoop) -> None:
         self.recorded = read_recorded(loop.kafka)
+        self.streamed = verify(open_recorded(loop.kafka))
 
     def stage(self, sentence: str) -> None:
         pass

@@ -43,6 +43,13 @@ def test_all_that_was_published_comes_out_the_same(recorded, undisturbed):
     assert found.compared > len(undisturbed["signals"]) + len(undisturbed["decisions"])
 
 
+def test_a_reader_of_bounded_memory_finds_the_same_and_both_services_write_checkpoints(recorded, quiet_witness):
+    assert quiet_witness.streamed == verify(recorded)
+    written = [json.loads(bytes_of(record))["service"] for record in recorded.of(topics.MODEL_CHECKPOINTS, MODEL)]
+    assert {*written} == {"drift_detection", "retrain_coordinator"}
+    assert quiet_witness.streamed.checkpoints == len(written)
+
+
 def test_a_changed_threshold_of_detection_is_found(recorded):
     def mind_less(message) -> None:
         message["spec"]["detection"]["tolerance"] = 0.3

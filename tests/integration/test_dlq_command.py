@@ -8,13 +8,16 @@ import pytest
 from tests.rubbish import good
 from typer.testing import CliRunner
 
+from driftloop.archive.erasing import Wanted
 from driftloop.codec.frames import decode_frame
 from driftloop.contracts.topics import DEAD_LETTERS, MODEL_SPECS, OUTCOME_FRAMES, PREDICTION_OUTCOMES
+from driftloop.kafka.admin.dead_letters_topic import erase_dead_letters, read_dead_letters
 from driftloop.kafka.admin.topics import apply_topics
 from driftloop.kafka.clients.sender import Sender
 from driftloop.kafka.clients.tail import Tail
 from driftloop.kafka.loop.loop import Loop
 from driftloop.tools.cli.dlq import app
+from driftloop.tools.registry.erasing import letters_about
 from outcome_ingestion.app import INGEST
 from outcome_ingestion.core.ingest import Ingest
 
@@ -102,3 +105,22 @@ def test_a_replay_after_the_fault_was_mended_loses_nothing_keeps_the_key_and_dou
     assert all(sent.count((row.key, row.value)) == 3 for row in rows), "once by its producer, twice by replays"
     assert dlq("purge", "--yes") == {"deleted": 7}
     assert dlq("list")["letters"] == []
+
+
+def test_erased_letters_go_and_the_others_before_them_stay_as_they_were(kafka, sender):
+    apply_topics(kafka, partitions=2)
+    why = (("dlq.error.class", b"Undecodable"), ("dlq.error.topic", b"prediction-outcomes"), ("trace", b"t1"))
+    for number in range(6):
+        told = json.dumps({"model_id": "m", "prediction_id": f"p{number}"})
+        sender.send(DEAD_LETTERS, b"one-partition", told.encode(), why)
+    sender.flush()
+    before = read_dead_letters(kafka)
+    gone = letters_about(before, Wanted("m", ("p1", "p3")), {"p1", "p3"})
+    assert erase_dead_letters(kafka, before, gone) == 2
+    after = read_dead_letters(kafka)
+    assert sorted((one.value, one.headers) for one in after) == sorted(
+        (one.value, one.headers) for one in before if (one.partition, one.offset) not in gone
+    )
+    assert {one.error["class"] for one in after} == {"Undecodable"}
+    assert erase_dead_letters(kafka, after, set()) == 0
+    assert len(read_dead_letters(kafka)) == 4

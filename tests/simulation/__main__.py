@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 from tests.simulation import table
+from tests.simulation.mutants import MUTANTS
 from tests.simulation.plan import plan_of
 from tests.simulation.run import CASES, play, shrink
 from tests.simulation.side_by_side import play_side_by_side, seeds_of_mutants
@@ -56,7 +57,8 @@ def main() -> int:
     if given.out:
         found = {"runs": report.runs, "steps": report.steps, "cpu_seconds": round(report.cpu_seconds)}
         given.out.write_text(json.dumps({**found, "failures": report.failures, "mutants": killed}, indent=1) + "\n")
-    return 1 if report.failures or None in killed.values() else 0
+    missed = [name for name, seed in killed.items() if (seed is None) != bool(MUTANTS[name].no_effect)]
+    return 1 if report.failures or missed else 0
 
 
 if __name__ == "__main__":

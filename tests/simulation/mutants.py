@@ -9,6 +9,7 @@ from confluent_kafka import OFFSET_BEGINNING, KafkaException, TopicPartition
 from tests.simulation.current import CURRENT
 from tests.simulation.plan import Plan, plan_of
 
+from drift_detection.core.processor import DriftDetection
 from driftloop.contracts.topics import DEAD_LETTERS
 from driftloop.kafka.loop import assignment, identity, loop, restore, tasks, transactions
 from driftloop.kafka.loop.assignment import Assignment
@@ -23,18 +24,25 @@ from driftloop.kafka.loop.transactions import Transactions
 from driftloop.kafka.loop.transport import AbortedError, Polled
 from driftloop.kafka.loop.writer import Writer
 from driftloop.kafka.settings import is_changelog
+from driftloop.processor import Effects
+from retrain_coordinator.core import merge
+from trainer_worker.core.score.processor import ChallengeScoring
 
 Patch = tuple[Any, str, Any]
 
 
 class Mutant(NamedTuple):
-    """`says`: what is wrong in it; `case`: where it is looked for. `having`, `without`: what its runs have."""
+    """`says`: what is wrong in it; `case`: where it is looked for. `having`, `without`: what its runs have.
+
+    `no_effect`: why nothing can find it, because another rule keeps what it breaks.
+    """
 
     says: str
     patches: Callable[[], list[Patch]]
     case: str = "counter"
     having: Mapping[str, Any] = {}
     without: tuple[str, ...] = ()
+    no_effect: str = ""
 
     def plan(self, seed: int) -> Plan:
         """The plan of a seed for this mutant."""
@@ -266,7 +274,8 @@ def _not_rewound() -> list[Patch]:
 def _rewound_without_state() -> list[Patch]:
     def start_over(self: Any) -> None:
         for task in self._tasks.ready():
-            at = self._transport.committed([(topic, task.number) for topic in task.next])
+            stands = self._transport.stands([(topic, task.number) for topic in task.next])
+            at = {place: one.start if one.committed is None else one.committed for place, one in stands.items()}
             task.next = {topic: offset for (topic, _), offset in at.items()}
             self._transport.begin_at(at)
 
@@ -334,6 +343,18 @@ def _end_believed() -> list[Patch]:
     return [(Tasks, "reached", lambda self, ends: original(self, ends)[:0])]
 
 
+def _by_the_status_alone() -> list[Patch]:
+    return [(merge.Head, "is_complete", property(lambda self: True))]
+
+
+def _table_not_awaited() -> list[Patch]:
+    return [(DriftDetection, "_require", lambda self, frames: None)]
+
+
+def _not_caught_up() -> list[Patch]:
+    return [(ChallengeScoring, "_catch_up", lambda self, event, before, after: Effects())]
+
+
 MUTANTS: dict[str, Mutant] = {
     "offsets committed early": Mutant("input offsets are committed before what they led to", _offsets_early),
     "outputs committed early": Mutant("outputs and state are committed before their offsets", _outputs_early),
@@ -349,7 +370,12 @@ MUTANTS: dict[str, Mutant] = {
     "restored too far": Mutant("reading goes on one offset behind the commit", lambda: _restored(1)),
     "restored too short": Mutant("reading goes on one offset before the commit", lambda: _restored(-1)),
     "half of the state": Mutant("a changelog is read in part", _half_of_the_state),
-    "offsets asked after the state": Mutant("state and offsets are of different times", _offsets_after_state),
+    "offsets asked after the state": Mutant(
+        "state and offsets are of different times",
+        _offsets_after_state,
+        no_effect="only a member may commit, so offsets move meanwhile only under a replica that was put out, "
+        "and it drops all that it restored when the group tells it",
+    ),
     "open state not awaited": Mutant("a changelog is read to its last stable offset", _open_state_not_awaited),
     "open offsets not awaited": Mutant("committed offsets are asked past open transactions", _unstable_offsets),
     "replay too far": Mutant("replay goes on behind the committed offset", lambda: _replay_shifted(1)),
@@ -389,6 +415,8 @@ MUTANTS: dict[str, Mutant] = {
         ],
         having={"linger_ms": 1_000, "replicas": 2, "events": 6, "batch": 10, "weights": {"scale": 2, "stop": 1}},
         without=("records left out", "end told early"),
+        no_effect="since a partition waits paused for its restore, what was polled begins at the last commit: after "
+        "the restore it is what comes next, or a repeat that is dropped by its offset",
     ),
     "gap taken for a marker": Mutant(
         "records that the client leaves out are not missed (mended 23 November)",
@@ -400,5 +428,14 @@ MUTANTS: dict[str, Mutant] = {
     ),
     "parked at the beginning": Mutant(
         "a partition stands at its beginning until restored (mended 23 November)", _parked_at_beginning
+    ),
+    "decided by the status alone": Mutant(
+        "a frame is decided on before its scores and signals have come", _by_the_status_alone, case="pipeline"
+    ),
+    "table not awaited": Mutant(
+        "a frame is judged before the profile of its version is read", _table_not_awaited, case="pipeline"
+    ),
+    "not caught up": Mutant(
+        "frames that went by before a comparison began are not scored", _not_caught_up, case="pipeline"
     ),
 }

@@ -20,15 +20,25 @@ def _ingestion(plan: Plan) -> Any:
     return IngestionCase(plan.seed, plan.inputs)
 
 
+def _pipeline(plan: Plan) -> Any:
+    from tests.simulation.cases.pipeline import PipelineCase  # it imports every service
+
+    return PipelineCase(plan.seed)
+
+
 CASES: dict[str, Callable[[Plan], Any]] = {
     "counter": lambda plan: CounterCase(plan.seed, plan.inputs, plan.spread),
     "damaged": lambda plan: DamagedCase(plan.seed, plan.inputs, plan.spread),
     "ingestion": _ingestion,
+    "pipeline": _pipeline,
 }
 INGESTION_EVERY = 20
 """Of the seeds, one in so many plays ingestion: its own work takes as long as that of ten counters."""
 
 DAMAGED_EVERY = 25
+PIPELINE_EVERY = 200
+"""The whole pipeline: five services, hundreds of rows."""
+PIPELINE_STEPS = 600_000
 
 
 @dataclass(slots=True)
@@ -50,6 +60,8 @@ class Report:
 
 def case_of(seed: int) -> str:
     """What a seed plays where nobody says."""
+    if seed % PIPELINE_EVERY == PIPELINE_EVERY // 2:
+        return "pipeline"
     if seed % INGESTION_EVERY == INGESTION_EVERY - 1:
         return "ingestion"
     return "damaged" if seed % DAMAGED_EVERY == DAMAGED_EVERY - 1 else "counter"
@@ -59,6 +71,8 @@ def play(plan: Plan, case: str | None = None, *, trace: bool = False) -> World:
     """One run, within `simulated()`."""
     case = case or case_of(plan.seed)
     plan = replace(plan, events=0, chances={}) if case == "damaged" else plan
+    if case == "pipeline":
+        plan = replace(plan, most_steps=PIPELINE_STEPS, replicas=min(plan.replicas, 2))
     world = World(plan, CASES[case](plan), trace=trace)
     world.run()
     return world

@@ -12,8 +12,14 @@ _BEGIN, _END = "<!-- mutants: begin (python -m tests.simulation --mutants) -->",
 
 def table_of(killed: Mapping[str, int | None]) -> str:
     """A row a mutant."""
-    rows = [f"| {MUTANTS[name].says} | {'not found' if seed is None else seed} |" for name, seed in killed.items()]
+    rows = [f"| {MUTANTS[name].says} | {_found(name, seed)} |" for name, seed in killed.items()]
     return "\n".join(["| what is wrong in it | found by seed |", "|---|---|", *rows])
+
+
+def _found(name: str, seed: int | None) -> str:
+    if seed is not None:
+        return str(seed)
+    return f"changes nothing: {MUTANTS[name].no_effect}" if MUTANTS[name].no_effect else "not found"
 
 
 def write(killed: Mapping[str, int | None]) -> None:

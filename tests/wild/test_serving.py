@@ -8,7 +8,7 @@ from driftloop.contracts.message import derive_id
 from driftloop.contracts.model_events import ModelEvent
 from driftloop.learners.probe import Probe
 from driftloop.learners.protocol import Rows
-from driftloop.serving.champion import Champion, with_derived
+from driftloop.serving.version import Champion, with_derived
 from driftloop.spec.model_spec import ModelSpec
 from driftloop.testing.clock import START
 

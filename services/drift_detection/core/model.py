@@ -12,6 +12,8 @@ from drift_detection.core.findings import Findings, References
 from drift_detection.core.labels.label_delays import LabelDelays
 from drift_detection.core.losses.loss_watch import LossWatch
 from drift_detection.core.losses.metrics_of import model_metrics
+from drift_detection.core.losses.ratings import Ratings
+from drift_detection.core.losses.variants import VariantAnswersByChannel
 from drift_detection.core.migrations import LAYOUT
 from drift_detection.core.monitors.budget import Budget
 from drift_detection.core.monitors.combined import CombinedAlarm, CombinedLatch
@@ -19,6 +21,7 @@ from drift_detection.core.monitors.monitor import ModelMonitor
 from drift_detection.core.monitors.monitor_set import MonitorSet
 from drift_detection.core.row_index import RowIndex, Step, Steps
 from drift_detection.core.rows import FrameRows, feedback_rows
+from driftloop.cores.checkpoints import Link
 from driftloop.spec.model_spec import ModelSpec
 from driftloop.spec.policy import policy_in_force
 
@@ -39,11 +42,15 @@ class WatchedModel:
         self.corrections = 0
         self.delays = LabelDelays()
         self.combined = CombinedLatch(policy_in_force(spec.policy).combined_limit)
+        self.variants = VariantAnswersByChannel(spec.variants)
+        self.ratings = Ratings()
         self.watermark = 0
         self.published: dict[str, float] = {}
         """The metrics of the whole model as they were last published."""
         self.begun_anew: dict[str, tuple[int, int]] = {}
         """Part of the spec that changed → the spec's version, and the labelled row from which on it holds."""
+        self.newest_checkpoint: Link | None = None
+        """The newest one that was published; None: none was."""
         self._first_of_frame = 0
 
     @property
@@ -67,6 +74,7 @@ class WatchedModel:
         self.roster.change_spec(spec, changed, spec_version)
         self.losses.change_spec(changed)
         self.combined.change(policy_in_force(spec.policy).combined_limit)
+        self.variants.change(spec.variants, anew="target" in changed)
         for part in sorted(changed & WORDS.keys()):
             self.begun_anew[part] = spec_version, self.labelled_rows
 
@@ -77,7 +85,9 @@ class WatchedModel:
         self.losses.maturity.see(rows.predicted_at[rows.seen])
         self._columns.take(rows, references, found)
         self.losses.take(rows, self._first_of_frame, references, found)
-        self.corrections += rows.corrections
+        self.variants.take(rows)
+        self.ratings.take(rows)
+        self.corrections += int(rows.is_correction.sum())
         self.delays.push((rows.labelled_at - rows.predicted_at)[rows.joined])
         self._look_at_the_sum(rows, found)
         return found
@@ -133,6 +143,8 @@ class WatchedModel:
             "losses": self.losses.snapshot(),
             "begun_anew": {part: [*since] for part, since in self.begun_anew.items()},
             **({"combined": True} if self.combined.alarmed else {}),
+            **({"variants": self.variants.published()} if self.variants.channels else {}),
+            **({"ratings": ratings} if (ratings := self.ratings.snapshot()) else {}),
         }
 
     def restore(self, state: dict[str, Any], references: References) -> None:
@@ -150,6 +162,8 @@ class WatchedModel:
         self.trail.restore(state["trail"])
         self.delays.restore(state["delays"])
         self.combined.alarmed = state.get("combined", False)
+        self.variants.restore(state.get("variants", {}))
+        self.ratings.restore(state.get("ratings", {}))
         self.roster.restore(state["roster"], references)
         self.losses.restore(state["losses"], references)
         self.begun_anew = {part: (version, row) for part, (version, row) in state["begun_anew"].items()}

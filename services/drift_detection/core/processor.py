@@ -4,19 +4,22 @@ import zlib
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from typing import Any
 
 import msgspec
 
-from drift_detection.core.migrations import migrated
+from drift_detection.core.migrations import LAYOUT, migrated
 from drift_detection.core.model import WatchedModel
 from drift_detection.core.reports.signals import change_signal, combined_signal, harm_signal
 from drift_detection.core.reports.status import status_record
 from drift_detection.core.rows import FrameRows
 from drift_detection.core.tables import SpecAndProfileTables
+from drift_detection.core.timestamps import moment
 from driftloop.codec.frames import Frame, decode_frame
 from driftloop.contracts.drift_signals import DriftSignal
 from driftloop.contracts.message import FramePosition
 from driftloop.contracts.topics import DRIFT_SIGNALS, MODEL_PROFILES, MODEL_SPECS
+from driftloop.cores.checkpoints import Checkpoints, Link, StateOf
 from driftloop.cores.decode_each import decode_each
 from driftloop.processor import Effects, Outgoing, Record, StaleTableError
 from driftloop.spec.model_spec import ModelSpec
@@ -27,9 +30,11 @@ class DriftDetection:
 
     Specs and profiles are tables: a frame that names one not yet read makes the loop catch up. A
     version whose profile is not there then is watched without one, for as long as it serves.
+    `checkpoints` says when a model's state is published; None: never.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, checkpoints: Checkpoints | None = None) -> None:
+        self._checkpoints = checkpoints
         self.knowledge = SpecAndProfileTables()
         self._models: dict[int, dict[str, WatchedModel]] = {}
         self.signals: Counter[tuple[str, str, bool]] = Counter()
@@ -107,7 +112,20 @@ class DriftDetection:
         ]
         out.append(status_record(model, "", position, found.blocks, signals=len(signals)))
         model.end()
-        return out
+        return out + self._checkpoint(model, position)
+
+    def _checkpoint(self, model: WatchedModel, position: FramePosition) -> list[Outgoing]:
+        """The model's state as of the frame, where one is due."""
+        rule, at = self._checkpoints, moment(model.watermark)
+        if rule is None or not rule.is_due(model.newest_checkpoint, position, at):
+            return []
+        content = msgspec.json.encode(_kept(model))
+        state = StateOf(model.spec.model_id, position, at, model.spec, model.spec_version, LAYOUT, content)
+        made = rule.make(state, model.newest_checkpoint)
+        if made is None:
+            return []
+        out, model.newest_checkpoint = made
+        return [out]
 
     def wake(self, now: datetime) -> Effects:  # noqa: ARG002 - detection has no timers
         return Effects()
@@ -117,16 +135,19 @@ class DriftDetection:
         for model_id, packed in state:
             if model_id in self.knowledge.withdrawn:
                 continue
-            kept = msgspec.json.decode(zlib.decompress(packed))
+            kept = msgspec.json.decode(_unpacked(packed))
             spec = ModelSpec.model_validate(kept["spec"])
             model = models[model_id] = WatchedModel(spec, kept["model"]["spec_version"])
             model.restore(
                 migrated(kept["model"], self.knowledge.references(model_id)), self.knowledge.references(model_id)
             )
+            if "checkpoint" in kept:
+                model.newest_checkpoint = msgspec.convert(kept["checkpoint"], Link)
 
     def snapshot(self, partition: int) -> Iterable[tuple[str, bytes]]:
         for model_id, model in self._models.get(partition, {}).items():
-            kept = {"spec": msgspec.json.decode(model.spec.model_dump_json()), "model": model.snapshot()}
+            newest = model.newest_checkpoint
+            kept = _kept(model) if newest is None else {**_kept(model), "checkpoint": newest}
             yield model_id, zlib.compress(msgspec.json.encode(kept), 6)
 
     def revoke(self, partition: int) -> None:
@@ -143,6 +164,15 @@ class DriftDetection:
                 self._forget(self.knowledge.take_spec(record.key(), record.value()))
             elif topic == MODEL_PROFILES:
                 self.knowledge.take_profile(record.key(), record.value())
+
+
+def _kept(model: WatchedModel) -> dict[str, Any]:
+    return {"spec": msgspec.json.decode(model.spec.model_dump_json()), "model": model.snapshot()}
+
+
+def _unpacked(state: bytes) -> bytes:
+    """The JSON of an entry of the changelog (compressed), or of a checkpoint (as it stands there)."""
+    return state if state.startswith(b"{") else zlib.decompress(state)
 
 
 def _signal_record(signal: DriftSignal) -> Outgoing:

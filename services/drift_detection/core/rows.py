@@ -137,16 +137,16 @@ class FrameRows:
         return np.flatnonzero(self._is(_JUDGED))
 
     @cached_property
-    def corrections(self) -> int:
+    def is_correction(self) -> NDArray[np.bool_]:
         """Rows whose label was changed later."""
-        return int(self._is(_CORRECTED).sum())
+        return self._is(_CORRECTED)
 
     @cached_property
     def corrected(self) -> Where:
         """Rows whose label was changed later and whose prediction and new label give a loss."""
-        if not self.corrections:
+        if not self.is_correction.any():
             return np.empty(0, dtype=np.intp)
-        return np.flatnonzero(self._is(_CORRECTED) & ~self.pseudo & ~np.isnan(self.losses))
+        return np.flatnonzero(self.is_correction & ~self.pseudo & ~np.isnan(self.losses))
 
     @cached_property
     def losses(self) -> Floats:

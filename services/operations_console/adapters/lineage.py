@@ -16,13 +16,14 @@ from http.client import HTTPException
 import structlog
 from prometheus_client import CollectorRegistry, Counter
 
-from driftloop.errors import UserError
+from driftloop.errors import AwayError
 from driftloop.processor import DeadLetter, Effects, Record
 from operations_console.core.lineage import Event, events_of
 
 _TIMEOUT_S = 5.0
 _PAUSES_S = (0.5, 2.0)
-_REFUSED = range(400, 500)
+_LATER = frozenset({408, 425, 429})
+"""4xx that ask to come again."""
 log = structlog.get_logger()
 
 Send = Callable[[Event], None]
@@ -35,7 +36,7 @@ class Lineage:
         self._namespace, self._send = namespace, send
 
     def process(self, records: Sequence[Record], now: datetime, *, tables_current: bool = False) -> Effects:  # noqa: ARG002
-        """Send what the records say; raises UserError where the receiver stays away."""
+        """Send what the records say; raises AwayError where the receiver stays away."""
         letters = []
         for record in records:
             value = record.value()
@@ -70,7 +71,7 @@ class Lineage:
 
 
 class OpenLineageSender:
-    """Sends events by HTTP, three times if need be; raises UserError where the receiver does not take one."""
+    """Sends events by HTTP, three times if need be; raises AwayError where the receiver does not take one."""
 
     def __init__(self, url: str, registry: CollectorRegistry, sleep: Callable[[float], None] = time.sleep) -> None:
         self._url, self._sleep = url, sleep
@@ -82,7 +83,9 @@ class OpenLineageSender:
             try:
                 self._post(event)
             except urllib.error.HTTPError as error:
-                if error.code in _REFUSED:  # it will never be taken, and those behind it may
+                if (
+                    400 <= error.code < 500 and error.code not in _LATER
+                ):  # it will never be taken, and those behind it may
                     log.error("the receiver refuses a lineage event", job=event["job"]["name"], code=error.code)  # noqa: TRY400
                     self._sent.labels("refused").inc()
                     return
@@ -95,7 +98,7 @@ class OpenLineageSender:
             if pause is not None:
                 self._sleep(pause)
         self._sent.labels("failed").inc()
-        raise UserError(f"{self._url} does not take lineage events ({why}): the next start goes on from here.")
+        raise AwayError(f"{self._url} does not take lineage events ({why}): the next start goes on from here.")
 
     def _post(self, event: Event) -> None:
         request = urllib.request.Request(  # noqa: S310  (http only: the settings see to it)

@@ -5,6 +5,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from driftloop.contracts.message import LONGEST_ID, Label, Name, Scalar, Version
+from driftloop.contracts.notification_mutes import ModelPattern
 
 CommandName = Literal["retrain", "promote", "roll_back", "freeze", "unfreeze", "approve", "veto", "cancel", "register"]
 
@@ -28,6 +29,14 @@ class CommandAsked(Asked):
     artifact: str | None = Field(default=None, max_length=2000, description="register: where the version lies")
     artifact_sha256: str | None = Field(default=None, pattern=r"^[0-9a-f]{64}$")
     wait_seconds: float = Field(default=0.0, ge=0, le=30, description="How long to wait for the decision.")
+
+
+class MuteAsked(Asked):
+    """That nobody is told of something new about some models for a while, or again."""
+
+    models: ModelPattern = Field(description="A model, or a pattern with * and ?.")
+    seconds: float | None = Field(gt=0, le=366 * 86400, description="For how long; null lifts the mute.")
+    reason: str = Field(min_length=1, max_length=2000)
 
 
 class SpecAsked(Asked):
@@ -59,7 +68,8 @@ class ReasonAsked(Asked):
 class FeedbackAsked(Asked):
     """What became known of a prediction. It is written as its label; a later one corrects it.
 
-    `feedback_score` is the row's weight in training where no `weight` is given.
+    `feedback_score` is how content the person was, the label's `rating`, and the row's weight in training where no
+    `weight` is given.
     """
 
     prediction_id: str = Field(min_length=1, max_length=LONGEST_ID)

@@ -47,4 +47,5 @@ def label_of(asked: FeedbackAsked, now: datetime) -> PredictionLabel:
         labelled_at=now,
         label_source="user",
         weight=asked.feedback_score if asked.weight is None else asked.weight,
+        rating=asked.feedback_score,
     )

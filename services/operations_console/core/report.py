@@ -6,6 +6,8 @@ from datetime import datetime, timedelta
 
 from pydantic import BaseModel, ConfigDict
 
+from driftloop.statistics.scores import Trend, direction
+from operations_console.core.uptime import uptime
 from operations_console.core.view.attention import standing
 from operations_console.core.view.heads import Block
 from operations_console.core.view.model_view import ModelView
@@ -48,6 +50,10 @@ class SegmentReport(ReportPart):
     loss: float | None
     reference: float | None
     alarms: list[str]
+    trend: Trend | None = None
+    """Of its loss over the newest labelled rows: improving where the loss falls."""
+    rating: float | None = None
+    rating_trend: Trend | None = None
 
 
 class ModelReport(ReportPart):
@@ -73,6 +79,10 @@ class ModelReport(ReportPart):
     false_alarms_achieved_per_month: float | None
     changes: list[ChangeReport]
     recommendations: list[Advice]
+    uptime: float | None = None
+    """The share of the span in which its outcomes came; None where too little is known."""
+    healthy: float | None = None
+    """The share of the span in which nothing harmed it."""
     moved: dict[str, float] = {}
     """Columns and segments that the drift which stands comes from, with their share of it, the largest first."""
     segments: list[SegmentReport] = []
@@ -117,7 +127,10 @@ def _of_model(model: ModelView, since: datetime, until: datetime) -> ModelReport
     decisions = Counter(one.head.action for one in model.decisions if since <= one.head.occurred_at <= until)
     results = [run.result for run in model.runs.values() if run.result and since <= run.result.occurred_at <= until]
     events = Counter(one.head.event for one in model.events if since <= one.head.occurred_at <= until)
+    up = uptime(model, since, until)
     return ModelReport(
+        uptime=up.outcomes,
+        healthy=up.healthy,
         model_id=model.model_id,
         health=at.health,
         health_score=metrics.get("health_score"),
@@ -155,11 +168,19 @@ def _segments(model: ModelView) -> list[SegmentReport]:
             loss=head.metrics.get("loss"),
             reference=head.metrics.get("loss_reference"),
             alarms=list(head.active_signals),
+            trend=_direction(head.metrics, "loss_trend", rising_is_good=False),
+            rating=head.metrics.get("rating"),
+            rating_trend=_direction(head.metrics, "rating_trend", rising_is_good=True),
         )
         for name, head in model.statuses.items()
         if name
     ]
     return sorted(found, key=lambda one: (not one.alarms, -(one.loss or 0.0), one.segment))
+
+
+def _direction(metrics: Mapping[str, float | None], name: str, *, rising_is_good: bool) -> Trend | None:
+    slope, error = metrics.get(name), metrics.get(f"{name}_error")
+    return None if slope is None or error is None else direction(slope, error, rising_is_good=rising_is_good)
 
 
 def _changes(model: ModelView, since: datetime, until: datetime) -> Iterable[ChangeReport]:
@@ -215,6 +236,12 @@ def _in_training(model: ModelView) -> bool:
     return under_way or any(one.status == "challenger" for one in model.versions.values())
 
 
+_COLUMNS = (
+    "model", "health", "uptime", "healthy", "champion", "loss", "reference", "signals (harmful)", "trainings",
+    "promotions", "roll-backs",
+)  # fmt: skip
+
+
 def markdown(told: Report) -> str:
     """The report as Markdown."""
     totals = told.totals
@@ -228,12 +255,13 @@ def markdown(told: Report) -> str:
         "",
         sums,
         "",
-        "| model | health | champion | loss | reference | signals (harmful) | trainings | promotions | roll-backs |",
-        "|---|---|---|---|---|---|---|---|---|",
+        f"| {' | '.join(_COLUMNS)} |",
+        f"|{'---|' * len(_COLUMNS)}",
     ]
     for one in told.models:
         cells = (
-            one.model_id, one.health, one.champion or "–", _figure(one.loss), _figure(one.reference),
+            one.model_id, one.health, percent(one.uptime), percent(one.healthy), one.champion or "–",
+            _figure(one.loss), _figure(one.reference),
             f"{one.signals} ({one.harmful_signals})", sum(one.trainings.values()), one.promotions, one.roll_backs,
         )  # fmt: skip
         lines.append(f"| {' | '.join(str(cell) for cell in cells)} |")
@@ -254,11 +282,24 @@ def _model_lines(one: ModelReport) -> list[str]:
     if one.moved:
         lines.append("- Moved: " + ", ".join(f"{name} {share:.2f}" for name, share in one.moved.items()) + ".")
     if one.segments:
-        lines += ["", "| segment | labelled rows | loss | reference | alarms |", "|---|---|---|---|---|"]
+        lines += ["", "| segment | labelled rows | loss | reference | trend | rating | its trend | alarms |"]
+        lines += ["|---|---|---|---|---|---|---|---|"]
     for part in one.segments:
-        cells = (part.segment, part.labelled_rows, _figure(part.loss), _figure(part.reference), ", ".join(part.alarms))
+        cells = (
+            part.segment, part.labelled_rows, _figure(part.loss), _figure(part.reference), part.trend or "–",
+            _figure(part.rating), part.rating_trend or "–", ", ".join(part.alarms),
+        )  # fmt: skip
         lines.append(f"| {' | '.join(str(cell) for cell in cells)} |")
     return lines
+
+
+def percent(share: float | None) -> str:
+    """A share for a person.
+
+    >>> percent(0.99912), percent(1.0), percent(None)
+    ('99.91 %', '100 %', '–')
+    """
+    return "–" if share is None else f"{100 * share:.2f}".rstrip("0").rstrip(".") + " %"
 
 
 def _figure(value: float | None) -> str:

@@ -54,6 +54,21 @@ class ModelTold(Told):
     promotions: int = Field(default=0, description="How many promotions, of the newest 400 events.")
 
 
+class MuteTold(Told):
+    """For how long nobody is told of something new about some models."""
+
+    models: str = Field(description="A model, or a pattern with * and ?.")
+    muted_until: datetime | None
+    reason: str
+    requested_by: str
+
+
+class MutesTold(Told):
+    """Mutes that stand."""
+
+    mutes: list[MuteTold]
+
+
 class FleetTold(Told):
     """The fleet, what needs a person first."""
 
@@ -63,6 +78,7 @@ class FleetTold(Told):
     waiting: int = Field(description="Models of which something waits for a person.")
     dead_letters: int
     whole: bool = Field(description="Whether the view holds all that the log held when the console started.")
+    mutes: list[MuteTold] = Field(default_factory=list, description="Of whom nobody is told for a while.")
 
 
 class SegmentTold(Told):

@@ -17,7 +17,7 @@ from typing import TypeVar
 
 import pyarrow as pa
 import structlog
-from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
+from deltalake import CommitProperties, DeltaTable, Schema, Transaction, write_deltalake
 from deltalake.exceptions import DeltaError, TableNotFoundError
 
 from driftloop.archive.owner import hold
@@ -63,7 +63,7 @@ class DeltaSink:
         self._log = structlog.get_logger(service="outcome_archive")
 
     def belongs_to(self, cluster: str, topic_id: str) -> None:
-        """Say which log the rows are of, now and in future; raises UserError where the table has another log's."""
+        """Say which log the rows are of, now and in future; raises AwayError where the table has another log's."""
         self._owner = cluster, topic_id
         self._persistently(self._fresh)
 
@@ -89,13 +89,13 @@ class DeltaSink:
         table = self._fresh()
         batch = archive_batch(_lacking(table, frames))
         if batch.corrections.num_rows:
-            _merge(table, batch.corrections)
+            _merge(table, _as_the_table(table, batch.corrections))
             batch = archive_batch(_lacking(table, frames))  # the merge has read what others wrote meanwhile
         if batch.until:
             progress = [Transaction(app_id(partition), until) for partition, until in sorted(batch.until.items())]
             write_deltalake(
                 table,
-                batch.appends,
+                _as_the_table(table, batch.appends),
                 mode="append",
                 partition_by=PARTITION_BY,
                 commit_properties=CommitProperties(app_transactions=progress),
@@ -173,6 +173,20 @@ class DeltaSink:
             self._log.warning("compaction failed", error=str(error))
 
 
+def _as_the_table(table: DeltaTable, rows: pa.Table) -> pa.Table:
+    """The rows in the table's columns. One of an earlier release gets a column when a row has something in it.
+
+    Not before: an earlier release cannot append to a table with a column that it does not know, and may have to.
+    """
+    known = {field.name for field in table.schema().fields}
+    lacking = [name for name in ARCHIVE_SCHEMA.names if name not in known]
+    wanted = [name for name in lacking if rows[name].null_count < rows.num_rows]
+    if wanted:
+        table.alter.add_columns([field for field in Schema.from_arrow(ARCHIVE_SCHEMA).fields if field.name in wanted])
+        table.update_incremental()
+    return rows.drop_columns([name for name in lacking if name not in wanted])
+
+
 def _lacking(table: DeltaTable, frames: Sequence[PlacedFrame]) -> list[PlacedFrame]:
     """The frames that this version of the table does not have."""
     until = {p: table.transaction_version(app_id(p)) or 0 for p in {frame.partition for frame in frames}}
@@ -190,4 +204,5 @@ def _merge(table: DeltaTable, corrections: pa.Table) -> None:
         corrections, f"t.model_id IN ({own}) AND {between} AND {same}", source_alias="s", target_alias="t"
     )
     newer = "s.labelled_at > t.labelled_at"
-    merger.when_matched_update({name: f"s.{name}" for name in CORRECTED}, newer).when_not_matched_insert_all().execute()
+    changed = {name: f"s.{name}" for name in CORRECTED if name in corrections.column_names}
+    merger.when_matched_update(changed, newer).when_not_matched_insert_all().execute()

@@ -9,6 +9,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable
 from dataclasses import dataclass
+from http.client import HTTPException, IncompleteRead
 from pathlib import Path
 from typing import Any
 
@@ -65,7 +66,7 @@ class RegistryClient:
                     self.away = False
                     return None
                 reason: Exception = error
-            except (OSError, ValueError) as error:
+            except (OSError, ValueError, HTTPException) as error:
                 reason = error
             else:
                 self.away = False
@@ -84,6 +85,8 @@ class RegistryClient:
         request = urllib.request.Request(url, headers=self._headers)  # noqa: S310
         with urllib.request.urlopen(request, timeout=_TIMEOUT_S, context=self._tls) as response:  # noqa: S310
             found: bytes = response.read(_LARGEST)
+            if response.length:  # what is left: a read of so many bytes does not say that the answer was cut off
+                raise IncompleteRead(found, response.length)
         return found
 
 

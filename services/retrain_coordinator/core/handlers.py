@@ -16,8 +16,10 @@ from driftloop.contracts.drift_status import DriftStatus
 from driftloop.contracts.message import derive_id
 from driftloop.contracts.model_commands import ModelCommand
 from driftloop.contracts.training_results import TrainingResult
+from driftloop.cores.checkpoints import Checkpoints
 from retrain_coordinator.core import commands, intake, merge
 from retrain_coordinator.core.batch import Batch, Key
+from retrain_coordinator.core.checkpoint import seal
 from retrain_coordinator.core.decoding import FrameMessage, Incoming
 from retrain_coordinator.core.lifecycle import retarget, runs
 from retrain_coordinator.core.specs import Declared
@@ -39,6 +41,7 @@ class Desk:
     known: Declared
     at: datetime
     fleet: Callable[[], tuple[int, int] | None]
+    checkpoints: Checkpoints | None = None
 
     def step(self, moment: datetime, cause: UUID) -> Step:
         """A step of the model; its own clock never goes back."""
@@ -81,6 +84,8 @@ def take_in_frames(desk: Desk, *, until: datetime | None = None) -> None:
         moment = frame.status.as_of if known.spec.clock == "event" else frame.at
         step = desk.step(moment, frame.status.message_id)
         intake.take_in(step, frame)
+        if desk.checkpoints is not None:
+            seal(step, desk.checkpoints, frame.status.as_of)
         desk.done(step)
 
 

@@ -2,10 +2,13 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
+from functools import partial
 
 from driftloop.contracts import topics
 from driftloop.contracts.message import derive_id
 from driftloop.contracts.model_commands import ModelCommand
+from driftloop.contracts.training_results import TrainingResult
+from driftloop.cores.checkpoints import Checkpoints
 from driftloop.processor import Effects, KeptOut, Record, StaleTableError
 from driftloop.spec.model_spec import ModelSpec
 from driftloop.spec.policy import Policy, Triggers
@@ -28,11 +31,11 @@ class Coordinator:
     """A `driftloop.processor.Processor` with keyed state.
 
     `runs_at_once` bounds the runs in flight over all models of a partition (so that the bound too
-    depends on the log alone); None sets no bound.
+    depends on the log alone); None sets no bound. `checkpoints` says when a model's state is published; None: never.
     """
 
-    def __init__(self, runs_at_once: int | None = None) -> None:
-        self._runs_at_once = runs_at_once
+    def __init__(self, runs_at_once: int | None = None, checkpoints: Checkpoints | None = None) -> None:
+        self._runs_at_once, self._checkpoints = runs_at_once, checkpoints
         self._specs = DeclaredSpecs()
         self._states: dict[Key, ModelState] = {}
 
@@ -103,13 +106,16 @@ class Coordinator:
                 _note_withdrawn(batch, key, self._states[key], at)
             _refuse_unknown(batch, message)
             return
-        self._states.setdefault(key, ModelState(model_id=message.model_id))
+        state = self._states.setdefault(key, ModelState(model_id=message.model_id))
+        if self._checkpoints is not None and isinstance(message, ModelCommand | TrainingResult):
+            state.note_arrival(record.topic(), record.offset())
         desk = self._desk(batch, key, known, at)
         notice_spec(desk)
         HANDLERS[type(message)](desk, message, raw_text(record))
 
     def _desk(self, batch: Batch, key: Key, known: Declared, at: datetime) -> Desk:
-        return Desk(batch, key, self._states[key], known, at, lambda: self._fleet(key[0]))
+        fleet = partial(self._fleet, key[0])
+        return Desk(batch, key, self._states[key], known, at, fleet, self._checkpoints)
 
     def _effects(self, batch: Batch, keys: Sequence[Key]) -> Effects:
         """What the batch wants done; what each touched model waits for is brought up to now."""

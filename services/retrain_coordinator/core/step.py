@@ -9,9 +9,11 @@ from uuid import UUID
 
 from driftloop.contracts import topics
 from driftloop.contracts.message import NAMESPACE, ControlMessage, FramePosition, Version, derive_id
+from driftloop.contracts.model_checkpoints import digest
 from driftloop.contracts.model_events import ModelEvent, ModelEventType
 from driftloop.contracts.retrain_decisions import Action, RetrainDecision, SafeguardState
 from driftloop.contracts.training_requests import TrainingRequest
+from driftloop.cores.checkpoints import spec_digest
 from driftloop.processor import Outgoing
 from driftloop.spec.model_spec import ModelSpec
 from driftloop.spec.policy import Policy
@@ -93,6 +95,8 @@ class Step:
             evidence=evidence or {},
             position=self.position,
             row=state.labelled_rows if self.row is None else self.row,
+            spec_sha256=spec_digest(self.spec),
+            state_sha256=digest(state.decided_by()),
         )
         self.decisions.append(made)
         self._send(topics.RETRAIN_DECISIONS, made)

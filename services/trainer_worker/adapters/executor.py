@@ -15,6 +15,7 @@ from uuid import UUID
 import structlog
 from pydantic import TypeAdapter
 
+from driftloop.errors import AwayError
 from trainer_worker.adapters.cluster.ports import Clusters
 from trainer_worker.adapters.cluster.stopping import ON_CLUSTERS, Stopper
 from trainer_worker.adapters.job import Job
@@ -41,6 +42,8 @@ class Places:
     """Command lines that specs may name."""
     clusters: Clusters = field(default_factory=Clusters)
     """Where the clusters of executors ray and kubernetes-job are."""
+    trusted_keys: tuple[str, ...] = ()
+    """Public keys, one of which must have signed every artifact that a run loads; none: that is not asked for."""
 
 
 @dataclass(slots=True)
@@ -117,7 +120,7 @@ class ChildProcesses:
         self._alive_nursery()
 
     def start(self, run: Run) -> None:
-        """Start a child for the run."""
+        """Start a child for the run. Raises AwayError where this machine has no room for one more process."""
         if run.run_id in self._runs:
             return
         self._runs[run.run_id] = _Running(run, self._child_for(run), time.monotonic())
@@ -125,6 +128,12 @@ class ChildProcesses:
         log.info("training started", run=str(run.run_id), model=run.request.model_id, version=run.request.version)
 
     def _child_for(self, run: Run) -> _Child:
+        try:
+            return self._forked(run)
+        except OSError as error:  # no memory, no more files or processes: the request is not to blame
+            raise AwayError(f"no process can be started for run {run.run_id}: {error}") from error
+
+    def _forked(self, run: Run) -> _Child:
         nursery, ticket = self._alive_nursery(), next(self._tickets)
         ours, theirs = socket.socketpair()
         limit = run.spec.training.memory_limit_mb
@@ -168,8 +177,12 @@ class ChildProcesses:
 
     def cancel(self, run: Run) -> None:
         """End the jobs that the run has begun on a cluster, in the background; its child is ended by `keep`."""
-        if run.spec.training.executor in ON_CLUSTERS:
+        if run.spec.training.executor not in ON_CLUSTERS:
+            return
+        try:
             self._stopper.stop(run)
+        except OSError as error:
+            raise AwayError(f"run {run.run_id} cannot be marked as cancelled: {error}") from error
 
     def keep(self, run_ids: frozenset[UUID]) -> None:
         """Kill and forget every run but these."""

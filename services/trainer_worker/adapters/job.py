@@ -17,3 +17,4 @@ class Job(Part):
     runs_path: str = ".driftloop/runs"
     commands: dict[str, str] = Field(default_factory=dict)
     clusters: Clusters = Clusters()
+    trusted_keys: tuple[str, ...] = ()

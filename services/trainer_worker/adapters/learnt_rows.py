@@ -1,5 +1,7 @@
 """The rows that a version learnt from, found again by the rule in its manifest."""
 
+from collections.abc import Sequence
+
 import structlog
 
 from driftloop.artifacts.store import verify_artifact
@@ -14,13 +16,13 @@ log = structlog.get_logger(__name__)
 class ArchivedLearntRows:
     """Satisfies `LearntRows`, from the archive."""
 
-    def __init__(self, archive_uri: str) -> None:
-        self._archive_uri = archive_uri
+    def __init__(self, archive_uri: str, keys: Sequence[str] = ()) -> None:
+        self._archive_uri, self._keys = archive_uri, keys
 
     def rows(self, artifact: str, sha256: str | None, spec: ModelSpec) -> Rows | None:
         """The rows that a version learnt from; None, and a line in the log, where they cannot be had."""
         try:
-            manifest = verify_artifact(artifact, sha256).manifest
+            manifest = verify_artifact(artifact, sha256, self._keys).manifest
             if manifest.rule is None:
                 return None
             found = rows_of_rule(self._archive_uri, manifest.model_id, manifest.rule)

@@ -2,6 +2,7 @@
 
 import time
 from collections import OrderedDict
+from collections.abc import Sequence
 
 import structlog
 
@@ -15,10 +16,10 @@ log = structlog.get_logger(__name__)
 
 
 class LoadedModels:
-    """Satisfies `ModelShelf`; keeps at most `limit` models."""
+    """Satisfies `ModelShelf`; keeps at most `limit` models. With `keys`, one of them must have signed each artifact."""
 
-    def __init__(self, limit: int, metrics: ScoreMetrics) -> None:
-        self._limit = limit
+    def __init__(self, limit: int, metrics: ScoreMetrics, keys: Sequence[str] = ()) -> None:
+        self._limit, self._keys = limit, keys
         self._metrics = metrics
         self._models: OrderedDict[tuple[str, str | None], Model] = OrderedDict()
 
@@ -34,7 +35,7 @@ class LoadedModels:
     def check(self, artifact: str, sha256: str | None) -> None:
         """Raises `RefusedArtifactError` where the artifact is not there now, or its manifest is another one."""
         try:
-            patiently(lambda: check_artifact(artifact, sha256), self._metrics.store_away.set)
+            patiently(lambda: check_artifact(artifact, sha256, self._keys), self._metrics.store_away.set)
         except StoreAwayError:
             raise
         except ArtifactError as error:
@@ -51,7 +52,7 @@ class LoadedModels:
             self._models.move_to_end(key)
             return self._models[key]
         try:
-            model = patiently(lambda: load_model(artifact, sha256), self._metrics.store_away.set)
+            model = patiently(lambda: load_model(artifact, sha256, keys=self._keys), self._metrics.store_away.set)
         except StoreAwayError:
             raise
         except ArtifactError as error:

@@ -1,5 +1,7 @@
 """The versions that a run has to do with beside its own: the champion, its base, candidates for reuse."""
 
+from collections.abc import Sequence
+
 from driftloop.artifacts.store import Artifact, ArtifactError, StoreAwayError, open_artifact
 from driftloop.learners.protocol import Model
 from driftloop.spec.compatibility import predicts_the_same, target_of, target_words
@@ -12,11 +14,12 @@ class Store:
     """The artifact store of one run. `remarks` says which versions could not be compared with, and why.
 
     A damaged champion ends the run: a person has to know. A damaged candidate only is not reused, and a version
-    that predicts another target is not compared with: the rows are there to learn from.
+    that predicts another target is not compared with: the rows are there to learn from. With `keys`, one of them
+    must have signed each artifact.
     """
 
-    def __init__(self, wait_seconds: float, waits: WaitsFor) -> None:
-        self._wait_seconds, self._waits = wait_seconds, waits
+    def __init__(self, wait_seconds: float, waits: WaitsFor, keys: Sequence[str] = ()) -> None:
+        self._wait_seconds, self._waits, self._keys = wait_seconds, waits, keys
         self.remarks: list[str] = []
 
     def open(self, artifact: str, sha256: str | None) -> tuple[Artifact, Model]:
@@ -24,7 +27,9 @@ class Store:
 
         Raises `ArtifactError`.
         """
-        return patiently(lambda: open_artifact(artifact, sha256), self._show, seconds=self._wait_seconds)
+        return patiently(
+            lambda: open_artifact(artifact, sha256, keys=self._keys), self._show, seconds=self._wait_seconds
+        )
 
     def _show(self, away: int) -> None:
         self._waits("store" if away else "")

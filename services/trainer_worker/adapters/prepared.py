@@ -39,5 +39,5 @@ def prepared(job: Job, waits: WaitsFor) -> Prepared:
     waits("archive")
     data = read_data_set(job.archive_uri, request, spec, job.archive_wait_seconds)
     waits("")
-    store = Store(job.archive_wait_seconds, waits)
+    store = Store(job.archive_wait_seconds, waits, job.trusted_keys)
     return Prepared(job, data, store, champion_of(store, request, spec, data))

@@ -59,7 +59,7 @@ def train(job: Job, progress: Callable[[Step], None], waits: WaitsFor = lambda _
         data=data.described,
         cost=_cost(wall, cpu),
         profile=profile_of(request, spec, data, split, fitted),
-        remarks=remarks,
+        remarks=(*remarks, *fitted.remarks),
         left_out=data.quality.left_out,
     )
 

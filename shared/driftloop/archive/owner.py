@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from driftloop.archive.schema import app_id
-from driftloop.errors import ExitCode, UserError
+from driftloop.errors import AwayError, ExitCode
 
 if TYPE_CHECKING:
     from deltalake import DeltaTable
@@ -32,14 +32,14 @@ def owner_text(cluster: str, topic_id: str) -> str:
 
 
 def hold(table: "DeltaTable", uri: str, cluster: str, topic_id: str) -> None:
-    """Take a table of nobody; raises UserError where it belongs to another log."""
+    """Take a table of nobody; raises AwayError where it belongs to another log: no frame is to blame for that."""
     owner = table.metadata().configuration.get(PROPERTY)
     mine = owner_text(cluster, topic_id)
     if owner is None:
         table.alter.set_table_properties({PROPERTY: mine}, raise_if_not_exists=False)
         table.update_incremental()
     elif owner != mine:
-        raise UserError(
+        raise AwayError(
             f"outcome_archive stops: the archive at {uri} has rows of another Kafka log ({owner}, this is {mine}), "
             "whose offsets mean nothing here; see the way on with `driftloop recover outcome_archive` (it changes "
             "nothing without --yes)",

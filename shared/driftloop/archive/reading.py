@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from driftloop.archive.rows import ArchivedRows
-from driftloop.archive.schema import ARCHIVE_SCHEMA, app_id
+from driftloop.archive.schema import ARCHIVE_SCHEMA, app_id, as_archived
 from driftloop.contracts.message import FramePosition
 from driftloop.errors import AwayError, ExitCode
 
@@ -113,5 +113,5 @@ def _query(table: "DeltaTable", model_id: str, first: int, last: int, rows: int)
         f"AND frame_offset <= {int(last)} ORDER BY frame_offset DESC, frame_row DESC LIMIT {int(rows)}"
     )
     found = pa.table(QueryBuilder().register("archive", table).execute(query))
-    typed = found.select(ARCHIVE_SCHEMA.names).cast(ARCHIVE_SCHEMA).combine_chunks()
+    typed = as_archived(found).combine_chunks()
     return typed.sort_by([("frame_offset", "ascending"), ("frame_row", "ascending")])

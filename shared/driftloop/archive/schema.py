@@ -40,6 +40,14 @@ CORRECTED = (*(field.name for field in ARCHIVED if field.of_label), "labels_numb
 """What a correction replaces."""
 
 
+def as_archived(found: pa.Table) -> pa.Table:
+    """Rows of a table in today's columns; one that an earlier release did not have is null."""
+    lacking = [field for field in ARCHIVE_SCHEMA if field.name not in found.schema.names]
+    for field in lacking:
+        found = found.append_column(field, pa.nulls(found.num_rows, field.type))
+    return found.select(ARCHIVE_SCHEMA.names).cast(ARCHIVE_SCHEMA)
+
+
 def app_id(partition: int) -> str:
     """The name under which Delta keeps how far a partition of outcome-frames is archived."""
     return f"outcome_archive-{partition}"

@@ -65,7 +65,7 @@ class Days:
 
 def archive_stats(uri: str, options: Mapping[str, str] | None = None) -> ArchiveStats:
     """Files, rows, bytes and days of the table, from its log alone; raises UserError where there is none."""
-    files = _files(_table(uri, options))
+    files = _files(open_archive(uri, options))
     if files.num_rows == 0:
         return ArchiveStats(0, 0, 0, None, None, {})
     rows = files.group_by("model").aggregate([("rows", "sum")]).sort_by("model")
@@ -89,7 +89,7 @@ def export_days(
     Columns are named as in frames: `feature.NAME`, `label.NAME`, `prediction.NAME`, `segment.NAME`. Raises
     UserError where the model has no rows on those days.
     """
-    table = _table(uri, options)
+    table = open_archive(uri, options)
     own = _files(table).filter(pc.field("model") == model_id)
     wanted = sorted(day for day in set(own["day"].to_pylist()) if days.holds(day))
     if not wanted:
@@ -111,7 +111,7 @@ def prune_days(
     uri: str, before: date, *, safety_hours: int = SAFETY_HOURS, options: Mapping[str, str] | None = None
 ) -> int:
     """Drop all rows of days before `before`; gives how many. Their files go `safety_hours` later, at the next call."""
-    table = _table(uri, options)
+    table = open_archive(uri, options)
     dropped = drop_days(table, before)
     table.vacuum(retention_hours=safety_hours, dry_run=False, enforce_retention_duration=False)
     return dropped
@@ -139,7 +139,7 @@ def flattened(rows: pa.Table) -> pa.Table:
 def _by_day(table: "DeltaTable", model_id: str, days: list[date]) -> Iterator[tuple[date, pa.Table]]:
     from deltalake import QueryBuilder
 
-    from driftloop.archive.schema import ARCHIVE_SCHEMA
+    from driftloop.archive.schema import as_archived
 
     name = model_id.replace("'", "''")
     for day in days:
@@ -148,7 +148,7 @@ def _by_day(table: "DeltaTable", model_id: str, days: list[date]) -> Iterator[tu
             "ORDER BY frame_offset, frame_row"
         )
         found = pa.table(QueryBuilder().register("archive", table).execute(query))
-        yield day, found.select(ARCHIVE_SCHEMA.names).cast(ARCHIVE_SCHEMA)
+        yield day, as_archived(found)
 
 
 def _files(table: "DeltaTable") -> pa.Table:
@@ -163,7 +163,8 @@ def _files(table: "DeltaTable") -> pa.Table:
     )
 
 
-def _table(uri: str, options: Mapping[str, str] | None) -> "DeltaTable":
+def open_archive(uri: str, options: Mapping[str, str] | None) -> "DeltaTable":
+    """The table; raises UserError where there is none, or it cannot be read."""
     from deltalake import DeltaTable
     from deltalake.exceptions import DeltaError, TableNotFoundError
 

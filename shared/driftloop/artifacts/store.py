@@ -2,27 +2,32 @@
 
     <artifact_uri>/<model_id>/<version>/manifest.json   (written last: without it there is no artifact)
                                         model.json, model.safetensors, …
+                                        manifest.sig (where the trainer has a key)
 
 The address is any that fsspec knows (`/folder`, `file://`, `s3://`, `memory://`).
 """
 
 import hashlib
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path, PurePosixPath
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import fsspec
 from fsspec.implementations.local import LocalFileSystem
 
 from driftloop.artifacts.manifest import Manifest
+from driftloop.artifacts.signatures import SIGNATURE, fault_of, signature_of
 from driftloop.contracts.reading import read_message
 from driftloop.errors import AwayError, ExitCode, UserError
 from driftloop.learners.entry_points import make_learner
 from driftloop.learners.protocol import Model
 from driftloop.spec.model_spec import ModelSpec
+
+if TYPE_CHECKING:
+    from driftloop.contracts.signing import SigningKey
 
 MANIFEST = "manifest.json"
 T = TypeVar("T")
@@ -83,35 +88,56 @@ def write_artifact(uri: str, manifest: Manifest, model: Model, extras: Mapping[s
     return Artifact(uri, _sha256(vouched), complete)
 
 
-def verify_artifact(uri: str, sha256: str | None = None) -> Artifact:
-    """The artifact, after every file's hash was found to be right; raises `ArtifactError` otherwise."""
-    artifact, _ = _verified(uri, sha256)
+def sign_artifact(uri: str, sha256: str, key: "SigningKey") -> None:
+    """Put the signature beside the manifest that was published; doing it again changes nothing.
+
+    Raises `ArtifactError` where the manifest is another one, `UnwritableError` where the store refuses.
+    """
+    fs, path = _filesystem(uri)
+    _manifest(fs, path, uri, sha256)
+    signature = signature_of(_read(fs, f"{path}/{MANIFEST}") or b"", key)
+    if _read(fs, f"{path}/{SIGNATURE}") == signature:
+        return
+    try:
+        _put(fs, f"{path}/{SIGNATURE}", signature)
+    except OSError as error:
+        raise UnwritableError(f"the artifact {uri} cannot be signed: {error.strerror or error}") from error
+
+
+def verify_artifact(uri: str, sha256: str | None = None, keys: Sequence[str] = ()) -> Artifact:
+    """The artifact, after every file's hash was found to be right; raises `ArtifactError` otherwise.
+
+    With `keys` (public, base64url), one of them must have signed it.
+    """
+    artifact, _ = _verified(uri, sha256, keys)
     return artifact
 
 
-def check_artifact(uri: str, sha256: str | None = None) -> None:
+def check_artifact(uri: str, sha256: str | None = None, keys: Sequence[str] = ()) -> None:
     """Raises `ArtifactError` where the manifest is not the one that was published, or a file of it is not there.
 
     The files are not read: `verify_artifact` does that.
     """
     fs, path = _filesystem(uri)
-    for name in _manifest(fs, path, uri, sha256).manifest.files:
+    for name in _manifest(fs, path, uri, sha256, keys).manifest.files:
         if not _asked(uri, partial(fs.exists, f"{path}/{name}")):
             raise ArtifactError(f"the artifact {uri} is damaged: the file {name} is missing")
 
 
-def load_model(uri: str, sha256: str | None = None, spec: ModelSpec | None = None) -> Model:
+def load_model(uri: str, sha256: str | None = None, spec: ModelSpec | None = None, keys: Sequence[str] = ()) -> Model:
     """The model of a verified artifact.
 
     `sha256` is the hash that was published; without it the artifact is only held against itself.
     `spec` defaults to the one that the version was trained under. Raises `ArtifactError`.
     """
-    return open_artifact(uri, sha256, spec)[1]
+    return open_artifact(uri, sha256, spec, keys)[1]
 
 
-def open_artifact(uri: str, sha256: str | None = None, spec: ModelSpec | None = None) -> tuple[Artifact, Model]:
+def open_artifact(
+    uri: str, sha256: str | None = None, spec: ModelSpec | None = None, keys: Sequence[str] = ()
+) -> tuple[Artifact, Model]:
     """The verified artifact and its model. The bytes that were verified are the bytes that are loaded."""
-    artifact, contents = _verified(uri, sha256)
+    artifact, contents = _verified(uri, sha256, keys)
     manifest = artifact.manifest
     with tempfile.TemporaryDirectory(prefix="driftloop-artifact-") as scratch:
         for name, data in contents.items():
@@ -133,13 +159,13 @@ def delete_artifact(uri: str) -> None:
         fs.rm(path, recursive=True)
 
 
-def _verified(uri: str, sha256: str | None) -> tuple[Artifact, dict[str, bytes]]:
+def _verified(uri: str, sha256: str | None, keys: Sequence[str]) -> tuple[Artifact, dict[str, bytes]]:
     fs, path = _filesystem(uri)
-    artifact = _manifest(fs, path, uri, sha256)
+    artifact = _manifest(fs, path, uri, sha256, keys)
     return artifact, _contents(fs, path, uri, artifact.manifest)
 
 
-def _manifest(fs: Any, path: str, uri: str, sha256: str | None) -> Artifact:
+def _manifest(fs: Any, path: str, uri: str, sha256: str | None, keys: Sequence[str] = ()) -> Artifact:
     vouched = _read(fs, f"{path}/{MANIFEST}")
     if vouched is None:
         raise ArtifactError(f"there is no artifact at {uri}: {MANIFEST} is missing", ExitCode.NOT_FOUND)
@@ -150,6 +176,8 @@ def _manifest(fs: Any, path: str, uri: str, sha256: str | None) -> Artifact:
         manifest = read_message(Manifest, vouched).message
     except ValueError as error:
         raise ArtifactError(f"the artifact {uri} is damaged: {MANIFEST} cannot be read: {error}") from error
+    if keys and (fault := fault_of(uri, manifest, vouched, _read(fs, f"{path}/{SIGNATURE}"), keys)) is not None:
+        raise ArtifactError(f"the artifact {uri} is refused: {fault}")
     return Artifact(uri, found, manifest)
 
 

@@ -19,11 +19,16 @@ FEATURE, PREDICTION, LABEL, SEGMENT, SHADOW = "feature.", "prediction.", "label.
 _UNREADABLE = (pa.ArrowException, OSError, TypeError, OverflowError, MemoryError)
 """What pyarrow raises on a damaged stream, beside its kinds of ValueError."""
 
+_PLAIN = {field.name: COLUMN_TYPES[field.kind] for field in OUTCOME_FIELDS}
+_AFTER_ATTRIBUTES = ("rating",)
+"""Fields that came later than `attributes`: no column of a frame moves."""
+
 ROW_COLUMNS: dict[str, pa.DataType] = {
     "event": pa.string(),
     "prediction_id": pa.string(),
-    **{field.name: COLUMN_TYPES[field.kind] for field in OUTCOME_FIELDS},
+    **{name: kind for name, kind in _PLAIN.items() if name not in _AFTER_ATTRIBUTES},
     "attributes": pa.string(),
+    **{name: _PLAIN[name] for name in _AFTER_ATTRIBUTES},
 }
 """The columns that every frame has. `attributes` is a JSON object or null."""
 

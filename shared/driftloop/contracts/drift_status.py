@@ -21,6 +21,13 @@ class TestStatus(Message):
     alarmed: bool = False
 
 
+class VariantAnswers(Message):
+    """What one version answered in one channel of late: right and wrong answers, the older ones counting less."""
+
+    right: float = Field(ge=0)
+    wrong: float = Field(ge=0)
+
+
 class LossBlock(Message):
     """A closed run of consecutive labelled rows of one version, and their mean loss.
 
@@ -56,3 +63,7 @@ class DriftStatus(ControlMessage):
     attribution: dict[str, float] = Field(default_factory=dict)
     notes: tuple[str, ...] = ()
     """In a whole-model status: what is not watched, or otherwise than the spec lets expect, in sentences."""
+    channels: dict[str, dict[str, VariantAnswers]] = Field(
+        default_factory=dict, exclude_if=lambda channels: not channels
+    )
+    """In a whole-model status of a model with `variants`: by channel and version, what was answered of late."""

@@ -67,6 +67,7 @@ OUTCOME_FIELDS: tuple[OutcomeField, ...] = (
     OutcomeField("status", "text"),
     OutcomeField("cost", "number"),
     OutcomeField("tokens", "whole", least=0.0),
+    OutcomeField("rating", "number", least=0.0, most=1.0, archived=True, of_label=True),
 )
 """In the order of a frame's columns: a new field goes to the end, so that frames of both releases read alike."""
 
@@ -87,7 +88,7 @@ def number_bounds() -> dict[str, Bounds]:
     """Number → (least, most), the narrowest range first: if several are out of range, that one is named.
 
     >>> list(number_bounds())
-    ['confidence', 'weight', 'latency_ms', 'cost']
+    ['confidence', 'rating', 'weight', 'latency_ms', 'cost']
     """
     numbers = [field for field in OUTCOME_FIELDS if field.kind == "number"]
     numbers.sort(key=lambda field: sum(map(math.isinf, field.bounds)))

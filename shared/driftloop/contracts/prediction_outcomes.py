@@ -26,7 +26,7 @@ class PredictionOutcome(Message):
     """What a model said about one row, and the truth where it is known.
 
     `prediction` and `label` are a scalar, or one scalar per target field. Of a series (task forecast) they are a
-    list; lists travel in JSON and in Arrow, not in Avro.
+    list; lists travel in JSON and in Arrow, not in Avro. `rating` is how content a person was, from 0 to 1.
     """
 
     model_config = ConfigDict(json_schema_extra={"allOf": [{"anyOf": [_GIVEN_TOGETHER, _EXAMPLE]}]})
@@ -47,6 +47,7 @@ class PredictionOutcome(Message):
     status: str | None = None
     cost: float | None = None
     tokens: int | None = Field(default=None, ge=0)
+    rating: float | None = Field(default=None, ge=0, le=1)
     shadow: dict[Version, Truth | dict[Label, Truth]] = Field(default_factory=dict)
     attributes: dict[Label, str] = Field(default_factory=dict)
 

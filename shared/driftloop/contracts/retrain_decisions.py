@@ -23,7 +23,9 @@ class RetrainDecision(ControlMessage):
     """What was decided about a model, why, and on what evidence.
 
     `trigger` is the reason asked for (`drift`, `payoff`, `forced_age`, `manual`, …); `reason` a
-    sentence for a person; `position` and `row` say where in the stream it was taken.
+    sentence for a person; `position` and `row` say where in the stream it was taken. `spec_sha256` and
+    `state_sha256` are hashes of what was declared of the model (defaults left out) and of what the coordinator knew
+    of it; both are absent from decisions of earlier releases.
     """
 
     action: Action
@@ -37,3 +39,5 @@ class RetrainDecision(ControlMessage):
     evidence: dict[str, float | str | None] = Field(default_factory=dict)
     position: FramePosition | None = None
     row: int | None = None
+    spec_sha256: str | None = Field(default=None, exclude_if=lambda found: found is None)
+    state_sha256: str | None = Field(default=None, exclude_if=lambda found: found is None)

@@ -28,7 +28,9 @@ RETRAIN_DECISIONS = "retrain-decisions"
 MODEL_EVENTS = "model-events"
 MODEL_SPECS = "model-specs"
 MODEL_PROFILES = "model-profiles"
+MODEL_CHECKPOINTS = "model-checkpoints"
 MODEL_SOURCES = "model-sources"
+NOTIFICATION_MUTES = "notification-mutes"
 PREDICTION_HALVES = "prediction-halves"
 
 

@@ -62,11 +62,6 @@ class MemoryTransport:
         for position in self._positions(numbers):
             self._next.pop(position, None)
 
-    def committed(self, positions: Sequence[Position]) -> dict[Position, int]:
-        """The group's next offsets."""
-        offsets = self._log.offsets[self._settings.group]
-        return {position: offsets.get(position, 0) for position in positions}
-
     def begin_at(self, offsets: Mapping[Position, int]) -> None:
         """Deliver from here on."""
         self._next.update(offsets)

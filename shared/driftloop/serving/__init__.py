@@ -4,8 +4,9 @@
 """
 
 from driftloop.kafka.clients.sender import DeliveryError
-from driftloop.serving.champion import Champion, ChampionWatcher
+from driftloop.serving.champion import ChampionWatcher
 from driftloop.serving.publisher import OutcomePublisher
 from driftloop.serving.router import TrafficRouter
+from driftloop.serving.version import Champion
 
 __all__ = ["Champion", "ChampionWatcher", "DeliveryError", "OutcomePublisher", "TrafficRouter"]

@@ -2,90 +2,22 @@
 
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
 
-import numpy as np
 import structlog
-from numpy.typing import NDArray
 
 from driftloop.artifacts.store import StoreAwayError, open_artifact
 from driftloop.contracts.model_events import ModelEvent
-from driftloop.contracts.topics import MODEL_EVENTS
+from driftloop.contracts.topics import DRIFT_STATUS, MODEL_EVENTS
 from driftloop.errors import UserError
 from driftloop.kafka.clients.tail import Tail, TailRecord
 from driftloop.kafka.settings import KafkaSettings
-from driftloop.learners.protocol import Column, Model, Predictions, Rows
+from driftloop.serving.channels import ChannelVariants
 from driftloop.serving.router import canary_router
-from driftloop.spec.expressions import parse_expression
-from driftloop.spec.forecast import feature_steps
-from driftloop.spec.model_spec import ModelSpec
+from driftloop.serving.version import Champion
 
 OnChange = Callable[["Champion"], None]
 _JUDGED = frozenset({"promoted", "rejected", "archived", "rolled_back", "deprecated"})
-
-
-@dataclass(frozen=True, slots=True)
-class Champion:
-    """The version that serves now, loaded and ready. Immutable: hold it for as long as you like."""
-
-    model_id: str
-    version: str
-    spec: ModelSpec
-    model: Model
-    event: ModelEvent
-    _told: set[str] = field(default_factory=set, repr=False, compare=False)
-
-    def predict(self, features: Mapping[str, Column], at: NDArray[np.int64] | None = None) -> Predictions:
-        """One prediction a row; `features` are what producers send, derived ones are added here.
-
-        A feature that this version knows and that is not sent (after a roll-back, or where the spec has a new one)
-        counts as missing; it is named in the log once. Raises ValueError where no feature is given at all.
-        Forecasts need to know when they are made: `at`, one moment a row, in milliseconds since 1970.
-        """
-        unheard = [name for name in lacking(self.spec, features) if name not in self._told]
-        if unheard:
-            self._told.update(unheard)
-            structlog.get_logger(__name__).warning(
-                "features are not sent and count as missing",
-                model=self.model_id, version=self.version, features=unheard,
-            )  # fmt: skip
-        return self.model.predict(Rows(with_derived(self.spec, features), at=at))
-
-
-def lacking(spec: ModelSpec, features: Mapping[str, Column]) -> tuple[str, ...]:
-    """The features of a spec that producers should send and that are not among `features`."""
-    return tuple(name for name in spec.raw_features if name not in features)
-
-
-def with_derived(spec: ModelSpec, features: Mapping[str, Column]) -> dict[str, Column]:
-    """The features of a spec in its order, derived ones computed from those given.
-
-    Those that are not given are missing in every row. Raises ValueError where none is given.
-    """
-    if not features:
-        raise ValueError("no feature is given: nothing says how many rows there are")
-    rows = len(next(iter(features.values())))
-    given = {name: features.get(name, _missing(spec, name, rows)) for name in spec.raw_features}
-    numbers = {
-        n: np.asarray(c, dtype=np.float64) for n, c in {**features, **given}.items() if c.dtype.kind not in "OUS"
-    }
-    columns: dict[str, Column] = {}
-    for name, feature in spec.features.items():
-        if feature.expression is None:
-            columns[name] = given[name]
-        else:
-            expression = parse_expression(feature.expression)
-            absent = {n: np.full(rows, np.nan) for n in expression.names if n not in numbers}
-            columns[name] = expression.over(numbers | absent)
-    return columns
-
-
-def _missing(spec: ModelSpec, name: str, rows: int) -> Column:
-    feature = spec.features[name]
-    if feature.kind == "series":
-        return np.full((rows, feature_steps(spec, name)), np.nan)
-    return np.full(rows, np.nan) if feature.kind == "number" else np.full(rows, None, dtype=object)
 
 
 class ChampionWatcher:
@@ -105,6 +37,14 @@ class ChampionWatcher:
 
             version = watcher.route("pricing", customer_id)
             version.predict(features), version.version     # publish the outcome under this version
+
+    With `channels=True` the versions that a spec's `variants` let share traffic are loaded too, and what is known
+    of their outcomes is followed. `route` then says who serves a key in a channel, and `leading` who does best there:
+
+            version = watcher.route("assistant", customer_id, channel="web")
+
+    With `trusted_keys` (public keys, base64url) a version is loaded only if one of them has signed its artifact.
+    Raises ValueError for a key that is none.
     """
 
     def __init__(
@@ -114,7 +54,10 @@ class ChampionWatcher:
         *,
         on_change: OnChange = lambda _champion: None,
         canary: bool = False,
+        channels: bool = False,
+        trusted_keys: Sequence[str] = (),
     ) -> None:
+        self._keys = _checked(trusted_keys)
         self._models = frozenset(models)
         self._on_change = on_change
         self._canary = canary
@@ -125,7 +68,8 @@ class ChampionWatcher:
         self._waiting: dict[str, ModelEvent] = {}
         self._changed = threading.Condition()
         self._reading = threading.Lock()
-        self._tail = Tail(kafka or KafkaSettings(), [MODEL_EVENTS])
+        self._channels = ChannelVariants() if channels else None
+        self._tail = Tail(kafka or KafkaSettings(), [MODEL_EVENTS, DRIFT_STATUS] if channels else [MODEL_EVENTS])
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._follow, name="champion-watcher", daemon=True)
         self._thread.start()
@@ -144,17 +88,38 @@ class ChampionWatcher:
         """The version that a live canary tries now, or None."""
         return self._challengers.get(model_id)
 
-    def route(self, model_id: str, key: str) -> Champion | None:
+    def route(self, model_id: str, key: str, *, channel: str | None = None) -> Champion | None:
         """Who serves a key (a customer, a session): the champion or, for its share of the keys, the challenger.
 
         Sticky: a key stays with its version for as long as the canary runs, on every server alike.
         None if there is no champion yet.
+
+        With `channel`, the other keys are shared out over the versions that the spec's `variants` name, by what is
+        known of their outcomes in that channel. A key then stays with its version until outcomes speak against it.
+        Raises ValueError where the watcher was not opened with `channels=True`.
         """
+        followed = None if channel is None else self._following()
         champion, challenger = self._champions.get(model_id), self._challengers.get(model_id)
-        if champion is None or challenger is None or challenger.version == champion.version:
-            return champion
-        router = canary_router(model_id, challenger.version, challenger.spec.challenge.traffic_share)
-        return challenger if router.route(key) == "challenger" else champion
+        if champion is None:
+            return None
+        if challenger is not None and challenger.version != champion.version:
+            router = canary_router(model_id, challenger.version, challenger.spec.challenge.traffic_share)
+            if router.route(key) == "challenger":
+                return challenger
+        return champion if followed is None or channel is None else followed.choose(champion, channel, key)
+
+    def leading(self, model_id: str, channel: str) -> Champion | None:
+        """The version that does best in a channel as far as is known: the champion until outcomes tell otherwise.
+
+        None if there is no champion yet. Raises ValueError where the watcher was not opened with `channels=True`.
+        """
+        followed, champion = self._following(), self._champions.get(model_id)
+        return None if champion is None else followed.leading(champion, channel)
+
+    def _following(self) -> ChannelVariants:
+        if self._channels is None:
+            raise ValueError("channels are not followed: open the watcher with channels=True")
+        return self._channels
 
     def error(self, model_id: str) -> UserError | None:
         """Why the newest champion could not be loaded, or None."""
@@ -191,21 +156,24 @@ class ChampionWatcher:
     def _apply(self, records: Sequence[TailRecord]) -> None:
         newest, self._waiting = self._waiting, {}
         for record in records:
-            if record.value is None or record.key not in self._models:
+            if self._channels is not None and record.topic == DRIFT_STATUS:
+                self._channels.take_status(record, self._models)
                 continue
-            try:
-                event = ModelEvent.from_json(record.value)
-            except ValueError as error:
-                log = structlog.get_logger(__name__)
-                log.warning("an event cannot be read and is left out", model=record.key, reason=str(error))
+            event = _event_of(record) if record.key in self._models else None
+            if event is None:
                 continue
             self._follow_challenger(event)
+            if self._channels is not None:
+                self._channels.follow(event)
             if event.event in ("promoted", "rolled_back") and event.artifact is not None:
                 newest[event.model_id] = event
         for event in newest.values():
             self._swap(event)
         for event in tuple(self._tried.values()):
             self._try(event)
+        if self._channels is not None:
+            for champion in self._champions.values():
+                self._channels.load_missing(champion, self._load)
 
     def _follow_challenger(self, event: ModelEvent) -> None:
         """Note who challenges; a version that is judged, in whatever way, does so no more."""
@@ -250,5 +218,25 @@ class ChampionWatcher:
     def _load(self, event: ModelEvent) -> Champion:
         assert event.version is not None
         assert event.artifact is not None
-        artifact, model = open_artifact(event.artifact, event.artifact_sha256)
+        artifact, model = open_artifact(event.artifact, event.artifact_sha256, keys=self._keys)
         return Champion(event.model_id, event.version, artifact.manifest.spec, model, event)
+
+
+def _checked(keys: Sequence[str]) -> tuple[str, ...]:
+    if not keys:
+        return ()
+    from driftloop.contracts.signing import checked_public_key  # who asks for no signatures needs no cryptography
+
+    return tuple(map(checked_public_key, keys))
+
+
+def _event_of(record: TailRecord) -> ModelEvent | None:
+    """The event of a record; None of a deletion, and of one that cannot be read."""
+    if record.value is None:
+        return None
+    try:
+        return ModelEvent.from_json(record.value)
+    except ValueError as error:
+        log = structlog.get_logger(__name__)
+        log.warning("an event cannot be read and is left out", model=record.key, reason=str(error))
+        return None

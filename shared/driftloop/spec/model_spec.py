@@ -7,6 +7,7 @@ from pydantic import ConfigDict, Field, StringConstraints, model_validator
 from driftloop.spec.forecast import ForecastRule, Quantile, forecast_problem
 from driftloop.spec.part import SpecPart
 from driftloop.spec.preset_files import challenge_defaults
+from driftloop.spec.variants import VariantRule
 
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,119}$")]
 LabelSource = Literal["user", "system", "pseudo"]
@@ -331,6 +332,8 @@ class ModelSpec(SpecPart):
     """Which rows a run gets, and its limits."""
     challenge: ChallengeRule = ChallengeRule()
     """How a new version is proven; what is not said here is as the policy's preset has it."""
+    variants: VariantRule | None = Field(default=None, exclude_if=lambda rule: rule is None)
+    """Where given, several versions answer, in each channel the one that does best there. None: the champion does."""
     automation: Automation = Automation()
     """What may happen without a person."""
     permissions: Permissions = Permissions()
@@ -361,6 +364,10 @@ class ModelSpec(SpecPart):
             raise ValueError(f"task {self.task} has one target field, the spec names {len(self.target)}")
         if len(set(self.segments)) < len(self.segments):
             raise ValueError("a segment is named twice")
+        if self.variants is not None and self.variants.channel not in self.segments:
+            raise ValueError(
+                f"variants.channel is {self.variants.channel!r}, which is no segment of the spec: add it to segments"
+            )
         kinds = {"regression": {"number"}, "forecast": {"number", "series"}}.get(self.task)
         if kinds is not None and any(f.kind not in kinds for f in self.target.values()):
             raise ValueError(f"task {self.task} needs a target of kind {' or '.join(sorted(kinds))}")

@@ -69,9 +69,18 @@ def trend(values: Sequence[float], *, rising_is_good: bool, limit: float = 0.001
     slope = float(steps @ last / (steps @ steps))
     residual = last - last.mean() - slope * steps
     error = float(np.sqrt(residual @ residual / max(len(last) - 2, 1) / (steps @ steps)))
+    return direction(slope, error, rising_is_good=rising_is_good, limit=limit), slope, error
+
+
+def direction(slope: float, error: float, *, rising_is_good: bool, limit: float = 0.001) -> Trend:
+    """What a slope and its standard error say.
+
+    >>> direction(0.02, 0.001, rising_is_good=True), direction(0.02, 0.02, rising_is_good=True)
+    ('improving', 'stable')
+    """
     if abs(slope) <= limit or abs(slope) < 2 * error:
-        return "stable", slope, error
-    return ("improving" if (slope > 0) == rising_is_good else "declining"), slope, error
+        return "stable"
+    return "improving" if (slope > 0) == rising_is_good else "declining"
 
 
 def health_grade(

@@ -9,8 +9,10 @@ evenly whatever is believed: a variant that nobody asks cannot show that it has 
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from hashlib import blake2b
 
 import numpy as np
+from scipy.special import betaincinv
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +66,30 @@ def choose(bandit: Bandit, beliefs: Beliefs, channel: str, random: np.random.Gen
     return bandit.variants[int(np.argmax(drawn))]
 
 
+def choose_for_key(bandit: Bandit, beliefs: Beliefs, channel: str, key: str) -> str:
+    """The variant that answers a request with this key (a customer, a session) in a channel.
+
+    The key takes the place of a random generator: servers that know the same outcomes choose alike, and a key stays
+    with its variant until what is believed moves past its draw. Over many keys it is what `choose` does.
+
+    >>> told = {("web", "a"): Belief(90, 10), ("web", "b"): Belief(10, 90)}
+    >>> choose_for_key(Bandit(("a", "b"), floor=0.0), told, "web", "customer-17")
+    'a'
+    """
+    if _point("floor", channel, key) < bandit.floor:
+        return bandit.variants[int(_point("even", channel, key) * len(bandit.variants))]
+    known = [beliefs.get((channel, variant), Belief()) for variant in bandit.variants]
+    points = [_point("draw", channel, key, variant) for variant in bandit.variants]
+    drawn = betaincinv([belief.right + 1 for belief in known], [belief.wrong + 1 for belief in known], points)
+    return bandit.variants[int(np.argmax(drawn))]
+
+
+def _point(*words: str) -> float:
+    """A number from 0 to below 1 that is spread evenly over texts."""
+    digest = blake2b("\x00".join(words).encode(), digest_size=8).digest()
+    return (int.from_bytes(digest, "little") >> 11) / 2**53
+
+
 def learn(
     bandit: Bandit, beliefs: Beliefs, channel: str, variant: str, *, right: float
 ) -> dict[tuple[str, str], Belief]:
@@ -77,9 +103,17 @@ def learn(
     if variant not in bandit.variants:
         raise ValueError(f"there is no variant {variant!r}; the variants are {', '.join(bandit.variants)}")
     old = beliefs.get((channel, variant), Belief())
-    kept = 1.0 - 1.0 / bandit.memory
-    new = replace(old, right=old.right * kept + right, wrong=old.wrong * kept + 1.0 - right)
-    return {**beliefs, (channel, variant): new}
+    return {**beliefs, (channel, variant): told(old, right, bandit.memory)}
+
+
+def told(belief: Belief, right: float, memory: float) -> Belief:
+    """A belief after one outcome more, `right` from 0 to 1; it remembers about the last `memory` outcomes.
+
+    >>> told(Belief(), 0.75, 200.0)
+    Belief(right=0.75, wrong=0.25)
+    """
+    kept = 1.0 - 1.0 / memory
+    return replace(belief, right=belief.right * kept + right, wrong=belief.wrong * kept + 1.0 - right)
 
 
 def leading(bandit: Bandit, beliefs: Beliefs, channel: str) -> str:

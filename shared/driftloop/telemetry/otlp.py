@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
+import structlog
 from prometheus_client import CollectorRegistry
 from prometheus_client.metrics_core import Metric as Family
 from prometheus_client.samples import Sample
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 _SCOPE = "driftloop"
 _TIMEOUT_S = 5.0
+log = structlog.get_logger()
 
 
 def tracer_of(service: str) -> Tracer:
@@ -117,7 +119,10 @@ class MetricsPush:
 
     def _run(self) -> None:
         while not self._stopping.wait(self._every):
-            self.push()
+            try:
+                self.push()
+            except Exception as error:  # noqa: BLE001  (whatever a figure or the SDK raises, the next sending may do)
+                log.warning("metrics were not sent, the next ones may be", why=repr(error))
 
 
 def metrics_push(registry: CollectorRegistry, service: str) -> MetricsPush | None:

@@ -10,7 +10,7 @@ _URL = r"^https?://"
 
 
 class TelemetrySettings(BaseSettings):
-    """What a deployment may choose. Headers, certificates and time-outs of OTLP are the SDK's own `OTEL_*` settings."""
+    """What a deployment may choose. Headers and certificates of OTLP are the SDK's own `OTEL_*` settings."""
 
     model_config = SettingsConfigDict(env_prefix=_PREFIX, frozen=True, extra="forbid")
 

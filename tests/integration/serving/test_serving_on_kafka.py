@@ -8,9 +8,10 @@ import pytest
 
 from driftloop.artifacts.manifest import Manifest
 from driftloop.artifacts.store import artifact_uri, write_artifact
-from driftloop.contracts.message import derive_id
+from driftloop.contracts.drift_status import DriftStatus
+from driftloop.contracts.message import FramePosition, derive_id
 from driftloop.contracts.model_events import ModelEvent
-from driftloop.contracts.topics import MODEL_EVENTS, PREDICTION_LABELS, PREDICTION_OUTCOMES
+from driftloop.contracts.topics import DRIFT_STATUS, MODEL_EVENTS, PREDICTION_LABELS, PREDICTION_OUTCOMES
 from driftloop.errors import UserError
 from driftloop.kafka.admin.topics import apply_topics
 from driftloop.kafka.clients.sender import Sender
@@ -20,6 +21,7 @@ from driftloop.learners.entry_points import make_learner
 from driftloop.learners.protocol import Rows
 from driftloop.serving import ChampionWatcher, DeliveryError, OutcomePublisher
 from driftloop.spec.model_spec import Feature, LearnerChoice, ModelSpec, TargetField
+from driftloop.spec.variants import VariantRule
 
 pytestmark = pytest.mark.broker
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -40,13 +42,13 @@ OUTCOME = {
 }
 
 
-def promotion(folder: Path, version: str, factor: float) -> ModelEvent:
+def promotion(folder: Path, version: str, factor: float, spec: ModelSpec = SPEC) -> ModelEvent:
     """A version that multiplies by `factor`, and the event that makes it champion."""
     x = np.arange(50.0)
-    model = make_learner(SPEC).fit(
+    model = make_learner(spec).fit(
         Rows({"x": x, "half": x / 2}, {"y": factor * x}), None, warm_start=None, seed=0, progress=lambda _: None
     )
-    manifest = Manifest(model_id="double", version=version, learner="linear", spec_version=1, spec=SPEC)
+    manifest = Manifest(model_id="double", version=version, learner="linear", spec_version=1, spec=spec)
     artifact = write_artifact(artifact_uri(str(folder), "double", version), manifest, model)
     return ModelEvent(
         message_id=derive_id("promoted", version),
@@ -83,6 +85,46 @@ def test_the_champion_is_swapped_while_it_serves(cluster, tmp_path):
         assert first.predict(x).fields["y"][0] == pytest.approx(20, rel=0.05)
         assert watcher.champion("double").predict(x).fields["y"][0] == pytest.approx(30, rel=0.05)
         assert watcher.champion("other") is None
+
+
+def answers(known: dict[str, dict[str, dict[str, float]]]) -> DriftStatus:
+    position = FramePosition(partition=0, offset=0)
+    return DriftStatus(
+        message_id=derive_id("status", "double"), model_id="double", occurred_at=NOW, spec_version=1, rows=1,
+        labelled_rows=1, as_of=NOW, position=position, channels=known,
+    )  # fmt: skip
+
+
+def test_each_channel_is_served_by_the_version_that_does_best_there(cluster, tmp_path):
+    spec = SPEC.model_copy(update={"segments": ("channel",), "variants": VariantRule(channel="channel", floor=0.0)})
+    for version, factor in (("1.0.0", 2.0), ("1.0.1", 3.0), ("1.0.2", 4.0)):
+        tell(cluster, promotion(tmp_path, version, factor, spec))
+    good, bad = {"right": 180.0, "wrong": 10.0}, {"right": 10.0, "wrong": 180.0}
+    known = {"web": {"1.0.2": bad, "1.0.1": good, "1.0.0": good}, "mail": {"1.0.2": good, "1.0.1": bad}}
+    sender = Sender(cluster)
+    sender.send(DRIFT_STATUS, "double/", answers(known).to_json())
+    sender.close()
+    with ChampionWatcher(["double"], cluster, channels=True) as watcher:
+        watcher.wait_for_champion("double", 30)
+        watcher.refresh()
+        served = {
+            channel: {watcher.route("double", f"c-{one}", channel=channel).version for one in range(50)}
+            for channel in ("web", "mail", "new")
+        }
+        assert served["web"] == {"1.0.1"}, "the champion and one before it share traffic, not the one before that"
+        assert served["mail"] == {"1.0.2"}
+        assert served["new"] == {"1.0.1", "1.0.2"}, "nothing is known yet"
+        assert watcher.leading("double", "web").version == "1.0.1"
+        assert watcher.leading("double", "new").version == "1.0.2"
+        assert watcher.route("double", "c-1").version == "1.0.2", "without a channel the champion serves"
+        back = promotion(tmp_path, "1.0.0", 2.0, spec).model_copy(
+            update={"event": "rolled_back", "previous_version": "1.0.2"}
+        )
+        tell(cluster, back)
+        watcher.refresh()
+        assert watcher.leading("double", "mail").version == "1.0.0", "1.0.2 was rolled back: it is no variant"
+    with ChampionWatcher(["double"], cluster) as plain, pytest.raises(ValueError, match="channels=True"):
+        plain.route("double", "c-1", channel="web")
 
 
 def test_a_damaged_artifact_is_refused_and_the_old_champion_goes_on(cluster, tmp_path):

@@ -11,8 +11,8 @@ ROOT = Path(__file__).parents[3]
 HEAVY = frozenset(
     {
         "aiohttp", "asyncio", "confluent_kafka", "deltalake", "duckdb", "fastavro", "faust", "fsspec", "jinja2",
-        "msgspec", "numpy", "opentelemetry", "prometheus_client", "pyarrow", "pydantic", "river", "scipy", "sklearn",
-        "sqlalchemy", "structlog", "torch", "yaml",
+        "msgspec", "numpy", "opentelemetry", "prometheus_client", "pyarrow", "pydantic", "rich", "river", "scipy",
+        "sklearn", "sqlalchemy", "structlog", "torch", "yaml",
     }
 )  # fmt: skip
 
@@ -48,6 +48,18 @@ def test_help_reads_in_nothing_heavy(words: tuple[str, ...]):
     assert read_in(run(*words)) & HEAVY <= ({"pydantic"} if words[0] in ("status", "models") else set())
 
 
+def test_help_says_whole_sentences_and_what_was_typed_wrong_is_said_without_rich_too():
+    code = run("models", "aply")
+    assert "rich" not in read_in(code)
+    shown = subprocess.run(
+        [sys.executable, "-c", run("--help")], env={**os.environ, "COLUMNS": "80"}, capture_output=True, text=True,
+        check=True,
+    ).stdout  # fmt: skip
+    lines = shown.splitlines()
+    assert not any(line.endswith("...") for line in lines[1:])
+    assert max(map(len, lines)) <= 80
+
+
 def test_a_command_reads_in_no_other_commands():
     found = {name for name in read_in(run("status", "--help")) if name.startswith("driftloop.tools.cli.")}
     assert found == {f"driftloop.tools.cli.{name}" for name in ("main", "status", "connection", "through_console")}
@@ -61,3 +73,8 @@ def test_asking_the_console_needs_no_client_of_kafka_and_no_database():
 def test_telemetry_that_is_off_is_not_read_in():
     found = read_in("import driftloop.kafka.loop.service; from driftloop.telemetry.otlp import *; tracer_of('x')")
     assert not any(name.split(".")[0] == "opentelemetry" for name in found)
+
+
+def test_the_notifier_reads_in_neither_faust_nor_the_web():
+    found = read_in("import operations_console.__main__")
+    assert not {name.split(".")[0] for name in found} & {"faust", "aiohttp", "jinja2", "mode"}

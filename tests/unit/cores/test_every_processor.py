@@ -16,7 +16,10 @@ from driftloop.kafka.settings import LoopSettings
 from driftloop.processor import Processor, Record
 from driftloop.spec.model_source import ModelSource
 from operations_console import app as console
+from operations_console.adapters.lineage import Lineage
 from operations_console.core.mirror.processor import Mirror, Seen
+from operations_console.core.notify.processor import Notifier
+from operations_console.core.notify.rules import Rules
 from outcome_ingestion import app as ingestion
 from outcome_ingestion.core.archive.archiving import Archive
 from outcome_ingestion.core.ingest import Ingest
@@ -70,6 +73,15 @@ class NoRegistry:
     def look(self, model, versions) -> None: ...
 
 
+class NoDeliverer:
+    def start(self, told) -> None: ...
+
+    def results(self):
+        return []
+
+    def passed_over(self, told, why) -> None: ...
+
+
 class NoSink:
     def belongs_to(self, cluster: str, frames: str) -> None: ...
 
@@ -94,6 +106,8 @@ SERVICES = {
     "detection": Service(DriftDetection, detection.LOOP),
     "coordinator": Service(Coordinator, coordination.LOOP),
     "training": Service(lambda: TrainingRuns(NoExecutor()), trainer.TRAIN),
+    "notifier": Service(lambda: Notifier(Rules(), NoDeliverer()), console.NOTIFY),
+    "lineage": Service(lambda: Lineage("prod", lambda _event: None), console.LINEAGE),
     "mirror": Service(lambda: Mirror(NoRegistry()), console.MIRROR),
     "scoring": Service(lambda: ChallengeScoring(NoShelf(), NoFrames(), NoRows()), trainer.SCORE),
 }

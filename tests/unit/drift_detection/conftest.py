@@ -92,6 +92,8 @@ class Stream:
             f"{LABEL}ok": pa.array(part["ok"], pa.string() if part["ok"].dtype == object else pa.float64()),
             f"{SEGMENT}site": pa.array(part["site"], pa.string()),
         }
+        if "rating" in part:
+            arrays["rating"] = pa.array(part["rating"], pa.float64(), from_pandas=True)
         arrays |= {  # further targets
             name: pa.array(values, pa.string() if values.dtype == object else pa.float64())
             for name, values in part.items()

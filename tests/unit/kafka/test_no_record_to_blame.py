@@ -1,5 +1,9 @@
 """What is away is no record's fault; anything else that a core raises is. A record without a place is an error."""
 
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
 import pytest
 from tests.contract.loop.conftest import Counter
 
@@ -77,3 +81,46 @@ def test_a_message_without_an_offset_is_an_error_and_never_the_first_of_its_part
     with pytest.raises(TypeError):
         tasks.accept([message])
     assert tasks.uncommitted() == {("outcome-frames", 1): 0}
+
+
+ROOT = Path(__file__).parents[3]
+OTHERWISE = {
+    "ServerAwayError": "a version whose model server is away is refused, and its frame is answered",
+    "operations_console/adapters/ports.py": "the page's own: no loop is there",
+}
+AT_THE_START = {
+    "services/operations_console/adapters/deliverer.py", "services/operations_console/adapters/web/identity.py",
+    "services/operations_console/adapters/process.py",
+}  # fmt: skip
+"""Files that are read before the loop turns, and the process of the page, which has none."""
+
+
+def _nodes(*folders: str) -> Iterator[tuple[str, ast.AST]]:
+    for folder in folders:
+        for path in sorted(ROOT.glob(folder)):
+            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+                yield str(path.relative_to(ROOT)), node
+
+
+def test_every_error_that_says_away_is_the_loops():
+    found = {}
+    for path, node in _nodes("services/**/*.py", "shared/**/*.py"):
+        if isinstance(node, ast.ClassDef) and node.name.endswith("AwayError") and node.name not in OTHERWISE:
+            found[f"{path}: {node.name}"] = [ast.unparse(base) for base in node.bases]
+    own = {where for where in found if any(where.split(":")[0].endswith(other) for other in OTHERWISE)}
+    own |= {"shared/driftloop/errors.py: AwayError"}
+    assert {where for where, bases in found.items() if not any(one.endswith("AwayError") for one in bases)} == own
+
+
+def test_what_a_core_uses_raises_no_plain_user_error():
+    """A plain UserError is blamed on the record: what is away, or full, or another's, is an AwayError."""
+    shared = ("archive/owner.py", "archive/reading.py", "artifacts/*.py", "rest.py")
+    reached = ("services/*/core/**/*.py", "services/*/adapters/**/*.py", *(f"shared/driftloop/{one}" for one in shared))
+    found = {
+        path
+        for path, node in _nodes(*reached)
+        if isinstance(node, ast.Raise)
+        and isinstance(node.exc, ast.Call)
+        and ast.unparse(node.exc.func).endswith("UserError")
+    }
+    assert found <= AT_THE_START, f"raise AwayError there: {found - AT_THE_START}"

@@ -17,12 +17,15 @@ from driftloop.contracts import topics
 from driftloop.contracts.message import ControlMessage, FramePosition, derive_id
 from driftloop.contracts.training_requests import DataRule, TrainingRequest
 from driftloop.contracts.training_results import TrainingCost, TrainingResult
-from driftloop.errors import UserError
+from driftloop.errors import AwayError
+from driftloop.in_memory.log import MemoryLog
+from driftloop.in_memory.loop import MemoryLoop
 from driftloop.processor import Effects
 from driftloop.rest import Server
 from driftloop.testing.records import FakeRecord
 from operations_console.adapters.mlflow.client import MlflowClient
 from operations_console.adapters.mlflow.registry import MlflowRegistry, Naming
+from operations_console.app import MIRROR
 from operations_console.core.mirror.processor import Mirror
 from operations_console.metrics import MirrorMetrics, MovedAliases
 from operations_console.settings import Settings
@@ -191,7 +194,7 @@ def test_batches_kills_and_absences_change_nothing(seed: int):
             before = dict(process.state)
             try:
                 process.read(LOG, choose.randint(1, 4), commits=choose.random() < 0.6)
-            except UserError:
+            except AwayError:
                 assert process.state == before, "what is away commits nothing"
                 process.restart()
             if choose.random() < 0.4:
@@ -212,7 +215,7 @@ def test_an_event_that_is_read_again_moves_no_alias_back(process: Process, mlflo
 
 def test_a_registry_that_is_away_is_waited_for_with_a_word(process: Process, mlflow: Mlflow):
     mlflow.away = True
-    with pytest.raises(UserError, match=r"MLflow is away.*Nothing is committed"):
+    with pytest.raises(AwayError, match=r"MLflow is away.*Nothing is committed"):
         process.read(LOG, 2)
     assert process.figure("driftloop_mirror_away") == 1
     mlflow.away = False
@@ -221,9 +224,29 @@ def test_a_registry_that_is_away_is_waited_for_with_a_word(process: Process, mlf
     assert process.figure("driftloop_mirror_away") == 0
 
 
+def test_no_record_is_blamed_for_a_registry_that_is_away(process: Process, mlflow: Mlflow):
+    log = MemoryLog()
+    for topic, said_ in LOG:
+        log.append(topic, key="plant", value=said_.to_json())
+    mlflow.away = True
+    loop = MemoryLoop(process.core, MIRROR, log)
+    with pytest.raises(AwayError, match="MLflow is away"):
+        loop.settle()
+    loop.kill()
+    assert (log.records(topics.DEAD_LETTERS), any(log.offsets[MIRROR.group].values())) == ([], False)
+    mlflow.away = False
+    process.restart()
+    loop = MemoryLoop(process.core, MIRROR, log)
+    loop.start()
+    while loop.step():
+        pass
+    assert log.records(topics.DEAD_LETTERS) == []
+    assert said(mlflow)["aliases"] == {"champion": "1.0.0"}
+
+
 def test_nobody_at_the_address_is_away_too():
     process = Process("http://127.0.0.1:9")
-    with pytest.raises(UserError, match="does not answer"):
+    with pytest.raises(AwayError, match="does not answer"):
         process.read(LOG, 1)
 
 

@@ -4,7 +4,7 @@ import random
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
 import pytest
@@ -17,11 +17,13 @@ from driftloop.contracts.message import ControlMessage, FramePosition
 from driftloop.in_memory.log import MemoryLog
 from driftloop.in_memory.loop import MemoryTransport
 from driftloop.processor import Effects
+from driftloop.spec.cron import next_after
 from driftloop.testing.records import START_MS, FakeRecord
 from operations_console.core.notify.incidents import INPUTS
+from operations_console.core.notify.outbox import Incident, Queue
 from operations_console.core.notify.processor import Notifier
-from operations_console.core.notify.rules import Quiet, Rules
-from operations_console.core.notify.sending import AT_ONCE, End, PassedOver
+from operations_console.core.notify.rules import Quiet, Rule, Rules
+from operations_console.core.notify.sending import AT_ONCE, MOST_UNKNOWN, End, PassedOver
 from operations_console.core.notify.wording import Telling, pagerduty_body, slack_body, webhook_body
 
 from .conftest import decision, event, signal, status
@@ -151,6 +153,31 @@ def test_a_status_of_an_earlier_frame_ends_nothing():
     assert process.told == [("hook", "harm", "open")]
 
 
+@pytest.mark.parametrize("restarts", [False, True])
+def test_that_it_is_over_may_be_read_before_that_it_began(restarts: bool):
+    """The topics are not read in step."""
+    process = Process()
+    process.say(topics.DRIFT_STATUS, status("plant", 9, 0.1))
+    if restarts:  # then the next status says it
+        process.restart()
+    process.say(topics.DRIFT_SIGNALS, at_frame(signal("plant", 3), 3))
+    if restarts:
+        process.say(topics.DRIFT_STATUS, status("plant", 10, 0.1))
+    process.settle()
+    assert process.told == [("hook", "harm", "open"), ("hook", "harm", "over")]
+    assert process.state == {}
+
+
+def test_what_was_over_before_does_not_end_what_begins_later():
+    process = Process()
+    process.say(topics.DRIFT_STATUS, status("plant", 9, 0.1))
+    process.say(topics.DRIFT_STATUS, status("plant", 2, 0.1))
+    for frame in (9, 12):
+        process.say(topics.DRIFT_SIGNALS, at_frame(signal("plant", frame), frame))
+    process.settle()
+    assert process.told == [("hook", "harm", "open")]
+
+
 def test_harm_of_a_segment_is_ended_by_that_segment_alone():
     process = Process()
     process.say(topics.DRIFT_SIGNALS, signal("plant", 1).model_copy(update={"segment": "site=a"}))
@@ -215,7 +242,8 @@ def lived_through(seed: int, channel: dict[str, Any]) -> tuple[Process, set[tupl
                 process.receiver.deliver()
                 process.restart()
             elif choose.random() < 0.2:
-                process.abort()
+                for _ in range(choose.randint(1, 3)):
+                    process.abort()
         if choose.random() < 0.5:
             process.say(topics.DRIFT_STATUS, status(model, 5, 0.1))
             wanted.add((model, "over"))
@@ -273,6 +301,98 @@ def test_an_aborted_transaction_forgets_no_delivery():
     process.abort()
     process.settle()
     assert process.told == [("hook", "harm", "open")]
+
+
+@pytest.mark.parametrize("refused", [False, True], ids=["delivered", "refused"])
+def test_two_aborted_transactions_forget_no_delivery_either(refused: bool):
+    process = Process(Receiver(iter([refused] + [False] * 99)))
+    process.say(topics.DRIFT_SIGNALS, signal("plant", 1))
+    process.turn(0)
+    process.abort()
+    process.abort()
+    process.turn(0)
+    assert not any(queue.unknown for one in process.core.standing for queue in one.queues.values())
+    process.settle()
+    assert process.told == [("hook", "harm", "open")]
+
+
+@settings(max_examples=40)
+@given(st.integers(0, 10**9))
+def test_aborted_transactions_alone_double_nothing_and_make_nobody_unsure(seed: int):
+    choose = random.Random(seed)
+    rules = Rules.model_validate({"channels": RULES["channels"], "rules": [{"to": ["team"]}]})
+    process = Process(Receiver(iter(lambda: choose.random() < 0.33, "never")), rules=rules)
+    for number in range(8):
+        process.say(topics.DRIFT_SIGNALS, signal(f"m{number}", 1))
+        for _ in range(choose.randint(0, 4)):
+            process.abort() if choose.random() < 0.5 else process.turn(choose.choice([0, 30]))
+    process.settle()
+    assert Counter(one.model_id for one in process.receiver.arrived) == {f"m{number}": 1 for number in range(8)}
+    assert process.receiver.given_up == []
+
+
+def both_channels(**queues: Queue) -> Process:
+    """An incident with these queues, in a state that was committed."""
+    rules = Rules.model_validate({"channels": dict.fromkeys(queues, RULES["channels"]["team"]), "rules": []})
+    process = Process(rules=rules)
+    process.say(topics.DRIFT_SIGNALS, signal("plant", 1))
+    ((key, entry),) = process.state.items()
+    process.state[key] = (
+        Incident.model_validate_json(entry).model_copy(update={"queues": queues}).model_dump_json().encode()
+    )
+    process.restart()
+    return process
+
+
+def test_who_is_passed_over_takes_no_other_channels_mark_along():
+    process = both_channels(first=Queue(due_at=NOW), second=Queue(due_at=NOW, unknown=MOST_UNKNOWN))
+    process.turn(0)
+    ((_, entry),) = process.state.items()
+    found = Incident.model_validate_json(entry)
+    assert (found.queues["first"].sending, found.unsure) == (True, ("second",))
+    assert [told.channel for told, _ in process.receiver.given_up] == ["second"]
+    process.turn(0)
+    process.receiver.deliver()
+    process.restart()  # killed after it was sent: the mark says so
+    ((queue),) = [one.queues["first"] for one in process.core.standing]
+    assert queue.unknown == 1
+
+
+def of_two_partitions() -> Process:
+    """Two incidents of one digest that is not due yet."""
+    process = Process(rules=Rules.model_validate(DAILY))
+    for partition, model in enumerate(("plant", "pricing")):
+        said = signal(model, 1, harmful=False).to_json()
+        record = FakeRecord(topics.DRIFT_SIGNALS, key=model, value=said, at_partition=partition)
+        process.core.process([record], process.now)
+    return process
+
+
+def test_a_digest_of_two_partitions_is_sent_though_one_of_them_goes():
+    process = of_two_partitions()
+    process.now += timedelta(days=1)
+    process.core.wake(process.now)
+    process.core.revoke(1)
+    process.core.wake(process.now)
+    assert [one.what for one in process.receiver.begun] == ["digest"]
+    process.receiver.deliver()
+    process.core.wake(process.now)
+    assert not any(queue.sending or queue.pending for one in process.core.standing for queue in one.queues.values())
+
+
+def test_a_mark_that_was_aborted_is_not_sent_by():
+    """Partition after partition starts over: no message goes out whose mark no transaction holds."""
+    process = of_two_partitions()
+    before = [{one.key: one.model_dump_json().encode()} for one in process.core.standing]
+    process.now += timedelta(days=1)
+    process.core.wake(process.now)
+    for partition, state in enumerate(before):
+        process.core.revoke(partition)
+        process.core.restore(partition, state.items())
+    process.core.wake(process.now)
+    assert process.receiver.begun == []
+    process.core.wake(process.now)
+    assert len(process.receiver.begun) == 1
 
 
 def test_a_log_that_is_never_quiet_keeps_nobody_from_being_told():
@@ -408,6 +528,50 @@ def test_quiet_hours_go_over_midnight(at: str, over: str):
     assert timedelta(0) <= quiet.over_at(now) - now < timedelta(days=1)
 
 
+YEAR = datetime(2026, 1, 1, tzinfo=UTC)
+TIMES = st.times(timezones=st.none())
+
+
+@given(
+    st.integers(0, 366 * 86400 * 10**6), TIMES, TIMES,
+    st.sampled_from([None, "0 8 * * *", "*/20 * * * *", "30 22,23,5 * * 1-5", "0 0 1 * *"]),
+    st.sampled_from(["shift", "harm"]),
+)  # fmt: skip
+def test_nobody_is_told_in_quiet_hours_or_outside_a_digests_times(
+    after_us: int, begin: time, end: time, digest: str | None, kind: Any
+):
+    then = YEAR + timedelta(microseconds=after_us)
+    quiet = Quiet.model_validate({"from": begin, "until": end})
+    at = Rule(to=("team",), quiet=quiet, digest=digest).told_at(kind, then)
+    slots = digest is None or (next_after(digest, at - timedelta(microseconds=1)) == at)
+    if kind == "harm":
+        assert at >= then
+        assert slots
+        assert digest is not None or at == then
+        return
+    assert at >= then
+    assert quiet.over_at(at) == at, "it is not quiet then"
+    assert slots or at.time() == end, "a moment of the digest, or the end of the quiet hours"
+    if digest is None:
+        assert at == quiet.over_at(then)
+
+
+@pytest.mark.parametrize(
+    ("then", "digest", "told"),
+    [
+        ("05:00", "0 6 * * *", "06:00"),  # quiet ends at the digest's moment: that very one
+        ("12:00", "0 23 * * *", "06:00"),  # its moment is in quiet hours: when they end
+        ("07:59", "0 8 * * *", "08:00"),
+        ("08:00", "0 8 * * *", "08:00"),
+    ],
+)
+def test_a_digest_and_quiet_hours(then: str, digest: str, told: str):
+    rule = Rule(to=("team",), quiet=Quiet.model_validate({"from": "22:00", "until": "06:00"}), digest=digest)
+    now = datetime.fromisoformat(f"2026-03-01T{then}:00+00:00")
+    at = rule.told_at("shift", now)
+    assert (f"{at:%H:%M}", at - now <= timedelta(days=1)) == (told, True)
+
+
 def test_pages_know_no_quiet_hours():
     rules = Rules.model_validate({**RULES, "rules": [{"to": ["hook"], "quiet": {"from": "00:00", "until": "23:59"}}]})
     now = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -438,6 +602,7 @@ def test_what_still_stands_after_a_while_is_told_to_others_too(over_after: int, 
         {"channels": {"x": {"kind": "pagerduty"}}},
         {"channels": {"x": {"kind": "mail", "host": "h"}}},
         {"rule": []},
+        {**RULES, "rules": [{"to": ["hook"], "quiet": {"from": "22:00+02:00", "until": "06:00+02:00"}}]},
         {**RULES, "rules": [{"to": ["hook"], "digest": "at eight"}]},
         {"channels": {"x": {"kind": "pagerduty", "key_file": "k"}}, "rules": [{"to": ["x"], "digest": "0 8 * * *"}]},
     ],

@@ -15,7 +15,7 @@ from operations_console.core.schedule import last_slot
 from operations_console.core.view.fleet import FleetView
 from operations_console.settings import Settings
 
-from .conftest import START, Story, event, status, story
+from .conftest import START, Story, event, signal, status, story
 
 UNTIL = START + timedelta(hours=1)
 
@@ -80,6 +80,23 @@ def test_a_report_names_what_moved_and_the_segments_that_are_asked_for():
         assert "site=a" in report_text(report(models, START, UNTIL, segments=True), form)
 
 
+def test_a_segment_has_the_trend_of_its_loss_and_of_its_ratings():
+    rated = {"loss_trend": -0.03, "loss_trend_error": 0.001, "rating": 0.8125}
+    noise = {"rating_trend": -0.02, "rating_trend_error": 0.05}
+    messages = [
+        (one, what.model_copy(update={"metrics": {**what.metrics, **rated, **noise}}) if segment else what)
+        for one, what in story()
+        for segment in [getattr(what, "segment", "") if one == topics.DRIFT_STATUS else ""]
+    ]
+    models = viewed(messages).models.values()
+    (part,) = report(models, START, UNTIL, segments=True).models[0].segments
+    assert (part.trend, part.rating, part.rating_trend) == ("improving", 0.8125, "stable")
+    for form in ("html", "markdown"):
+        text = report_text(report(models, START, UNTIL, segments=True), form)
+        assert "0.8125" in text
+        assert "improving" in text
+
+
 @pytest.mark.parametrize("text", ["", "7", "d", "0d", "-1d", "7y", "٣d"])
 def test_a_span_that_is_none_is_refused(text: str):
     with pytest.raises(ValueError, match="span"):
@@ -119,3 +136,58 @@ def test_the_last_slot_is_the_newest_that_is_not_in_the_future(cron: str):
 def test_a_schedule_that_makes_no_sense_is_refused_at_the_start(plan: dict[str, str]):
     with pytest.raises(ValidationError):
         Settings(report_schedules={"weekly": plan})
+
+
+def hourly(*numbers: int, harm: tuple[str, ...] = ()) -> Story:
+    """A status for each of these hours, with a block of losses that ends there."""
+    found: Story = []
+    for number in numbers:
+        one = status("plant", number, 0.1, active=harm)
+        at = START + timedelta(hours=number)
+        block = one.loss_blocks[0].model_copy(update={"index": number, "last_at": at})
+        found.append((topics.DRIFT_STATUS, one.model_copy(update={"as_of": at, "loss_blocks": (block,)})))
+    return found
+
+
+def up(messages: Story, hours: int) -> tuple[float | None, float | None]:
+    (model,) = report(viewed(messages).models.values(), START, START + timedelta(hours=hours)).models
+    return model.uptime, model.healthy
+
+
+def harmed_at(hour: int) -> Story:
+    said = signal("plant", 900).model_copy(update={"occurred_at": START + timedelta(hours=hour)})
+    return [(topics.DRIFT_SIGNALS, said)]
+
+
+def test_uptime_is_the_share_of_time_in_which_outcomes_came():
+    assert up(hourly(*range(11)), 10) == (1.0, 1.0)
+    assert up(hourly(*range(5), *range(10, 21)), 20) == (0.85, 1.0), "six hours, of which three are usual enough"
+    assert up(hourly(*range(11)), 20)[0] == 0.65, "nothing has come since"
+    assert up(hourly(0), 10)[0] is None
+    assert up(story()[:1], 10) == (None, None)
+
+
+def test_what_is_rare_by_its_nature_is_not_down():
+    assert up(hourly(0, 24, 48, 72), 72) == (1.0, 1.0)
+
+
+def test_harm_lasts_until_another_version_serves_or_while_it_stands():
+    promoted = event("plant", 901, "promoted", "1.0.1").model_copy(
+        update={"occurred_at": START + timedelta(hours=7), "previous_version": "1.0.0"}
+    )
+    change: Story = [(topics.MODEL_EVENTS, promoted)]
+    harm = ("error:mixture-cusum",)
+    bad = [(topic, one.model_copy(update={"metrics": {"loss_reference": 0.05}})) for topic, one in hourly(*range(11))]
+    assert up([*bad, *harmed_at(2), *change], 10)[1] == 0.5
+    standing = [*hourly(*range(11), harm=harm)]
+    standing[-1] = (topics.DRIFT_STATUS, standing[-1][1].model_copy(update={"metrics": {"loss_reference": 0.05}}))
+    assert up([*standing, *harmed_at(2)], 10)[1] == 0.2
+    good = [(topic, one.model_copy(update={"metrics": {"loss_reference": 0.1}})) for topic, one in hourly(*range(11))]
+    assert up([*good, *harmed_at(2)], 10)[1] == 0.9, "the next block is at the reference again"
+
+
+@pytest.mark.parametrize("form", ["html", "markdown", "json"])
+def test_every_form_tells_uptime(form: str):
+    models = viewed([*hourly(*range(11)), *harmed_at(9)]).models.values()
+    text = report_text(report(models, START, START + timedelta(hours=10)), form)
+    assert ("uptime" in text.lower(), "healthy" in text.lower()) == (True, True)

@@ -196,6 +196,7 @@ def test_a_feedback_is_a_label_on_the_log(serve: Serve):
     (record,) = served.port.log.records(topics.PREDICTION_LABELS)
     label = PredictionLabel.from_json(record.value() or b"")
     assert (record.key(), label.label, label.label_source, label.weight) == (b"p7", "yes", "user", 0.5)
+    assert label.rating == 0.5
     assert label.labelled_at == START + timedelta(hours=2)
 
 

@@ -1,11 +1,13 @@
+import shutil
 from datetime import datetime, timedelta
 
 import pyarrow as pa
 import pytest
-from deltalake import DeltaTable, QueryBuilder
+from deltalake import CommitProperties, DeltaTable, QueryBuilder, Transaction, write_deltalake
 from prometheus_client import CollectorRegistry
 
 from driftloop.archive import archived_until, read_rows
+from driftloop.archive.schema import ARCHIVE_SCHEMA, PARTITION_BY, app_id, as_archived
 from driftloop.contracts.message import FramePosition
 from driftloop.errors import UserError
 from driftloop.testing.records import FakeRecord
@@ -67,6 +69,34 @@ def test_labelled_rows_are_archived_and_read_back_in_order(tmp_path, frames, mak
     assert found.frame_offsets.tolist() == [0, 0, 1, 1]
     assert read_rows(str(tmp_path), "plant", at(0), 100).prediction_ids == ["p0", "p1", "p2"]
     assert archived_until(str(tmp_path), 0) == 2
+
+
+def test_a_table_of_an_earlier_release_gets_the_column_of_ratings(tmp_path, frames, make, row, moment):
+    archive = Archive(sink_at(tmp_path))
+    archive.process(frames.of(make.outcome(row(1, label=1.0, labelled_at=moment(60)))), None)
+    lacking = [name for name in ARCHIVE_SCHEMA.names if name != "rating"]
+    old = as_archived(pa.table(QueryBuilder().register("t", DeltaTable(tmp_path)).execute("SELECT * FROM t")))
+    shutil.rmtree(tmp_path)
+    write_deltalake(
+        tmp_path,
+        old.select(lacking),
+        partition_by=PARTITION_BY,
+        commit_properties=CommitProperties(app_transactions=[Transaction(app_id(0), 1)]),
+    )
+    plain = frames.of(make.outcome(row(3, label=3.0, labelled_at=moment(60))), make.label(1, 6, 80))
+    Archive(sink_at(tmp_path)).process(plain, None)
+    assert "rating" not in [field.name for field in DeltaTable(tmp_path).schema().fields], "nobody has rated yet"
+    rated = frames.of(
+        make.outcome(row(2, label=2.0, labelled_at=moment(60), rating=0.5)), make.label(1, 7, 90, rating=0)
+    )
+    assert read_rows(str(tmp_path), "plant", at(0), 5).table["rating"].to_pylist() == [None]
+    Archive(sink_at(tmp_path)).process(rated, None)
+    found = read_rows(str(tmp_path), "plant", at(rated[-1].offset()), 5)
+    assert dict(zip(found.prediction_ids, found.table["rating"].to_pylist(), strict=True)) == {
+        "p1": 0.0,
+        "p3": None,
+        "p2": 0.5,
+    }
 
 
 def test_categories_segments_and_several_targets_are_kept(tmp_path, frames, make):

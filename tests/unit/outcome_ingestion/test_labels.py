@@ -1,3 +1,6 @@
+from driftloop.codec.arrow import encode_batch
+from outcome_ingestion.core.labels.held_rows import decode_rows
+
 DAY = 86_400
 
 
@@ -125,3 +128,26 @@ def test_rows_that_come_one_by_one_are_laid_together_and_found_again(bench, make
     again.feed([make.label(n, 2.0, 400) for n in range(300)])
     assert [p for p, e in again.events() if e == "label"] == [f"p{n}" for n in range(300) if n != 7]
     assert again.ignored == {"label_repeated": 1}
+
+
+def test_a_rating_comes_with_the_prediction_or_the_label_and_a_correction_replaces_it(bench, make, row):
+    bench.feed([make.outcome(row(1)), make.outcome(row(2, rating=0.25)), make.label(3, 7, 60, rating=1)])
+    bench.feed([make.label(1, 7, 600, label_source="user", rating=0.75), make.label(2, 8, 600), make.outcome(row(3))])
+    bench = bench.restarted(keep=True)
+    bench.feed([make.label(1, 9, 700)])
+    told = {(one["prediction_id"], one["event"]): one["rating"] for one in bench.rows()}
+    assert told == {
+        ("p1", "prediction"): None, ("p2", "prediction"): 0.25, ("p1", "label"): 0.75, ("p2", "label"): 0.25,
+        ("p3", "outcome"): 1.0, ("p1", "correction"): None,
+    }  # fmt: skip
+    bench.feed([make.label(2, 9, 700, rating=4)])
+    assert "rating" in bench.dead[-1].message
+
+
+def test_a_row_that_an_earlier_release_held_takes_a_rating(bench, make, row):
+    bench.feed([make.outcome(row(1))])
+    (key,) = [key for key in bench.state if key.startswith("rows")]
+    bench.state[key] = encode_batch(decode_rows(bench.state[key]).drop_columns(["rating"]))
+    bench = bench.restarted()
+    bench.feed([make.label(1, 7, 600, rating=0.5)])
+    assert bench.rows()[-1]["rating"] == 0.5

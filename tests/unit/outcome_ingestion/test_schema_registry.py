@@ -6,9 +6,10 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
-from driftloop.errors import UserError
+from driftloop.errors import AwayError
 from outcome_ingestion.adapters.schema_registry import SchemaRegistry
 
+CUT_OFF = {"schema": '"an answer whose end never comes"'}
 RECORD = {"type": "record", "name": "A", "fields": []}
 
 
@@ -22,8 +23,11 @@ def server():
             answers = self.server.answers
             status, body = answers.pop(0) if len(answers) > 1 else answers[0]
             self.send_response(status)
+            said = json.dumps(body).encode()
+            if body is CUT_OFF:
+                self.send_header("Content-Length", str(len(said) + 1))
             self.end_headers()
-            self.wfile.write(json.dumps(body).encode())
+            self.wfile.write(said)
 
         def log_message(self, *_):
             pass
@@ -63,12 +67,13 @@ def test_a_schema_of_another_kind_is_none_of_ours(server, registry, answer):
 
 
 def test_a_registry_that_stumbles_is_asked_again(server, registry):
-    server.answers = [(503, {}), (200, {"schema": json.dumps(RECORD)})]
+    server.answers = [(503, {}), (200, CUT_OFF), (200, {"schema": json.dumps(RECORD)})]
     assert registry(7) == RECORD
 
 
-def test_a_registry_that_stays_away_ends_the_service_and_keeps_the_secret(server, registry):
-    server.answers = [(500, {})]
-    with pytest.raises(UserError, match="does not answer") as ended:
+@pytest.mark.parametrize("answer", [(500, {}), (408, {}), (200, CUT_OFF)], ids=["500", "408", "cut-off"])
+def test_a_registry_that_stays_away_ends_the_service_and_keeps_the_secret(server, registry, answer):
+    server.answers = [answer]
+    with pytest.raises(AwayError, match="does not answer") as ended:
         registry(7)
     assert "s3cret" not in str(ended.value)

@@ -36,7 +36,17 @@ def test_a_seed_repeats_its_run_step_by_step():
     assert trace_of(7) == trace_of(7)
 
 
-@pytest.mark.parametrize("name", [name for name in MUTANTS if MUTANTS[name].says in found_by()])
+def as_param(name):
+    return pytest.param(name, marks=pytest.mark.slow if MUTANTS[name].case == "pipeline" else ())
+
+
+def test_every_mutant_is_found_or_said_to_change_nothing():
+    assert {name for name in MUTANTS if MUTANTS[name].says not in found_by()} == {
+        name for name in MUTANTS if MUTANTS[name].no_effect
+    }
+
+
+@pytest.mark.parametrize("name", [as_param(name) for name in MUTANTS if MUTANTS[name].says in found_by()])
 def test_a_mutant_is_found_by_the_seed_of_the_docs(name):
     seed = found_by()[MUTANTS[name].says]
     with simulated(), mutated(MUTANTS[name]):

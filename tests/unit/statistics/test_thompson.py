@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from driftloop.statistics.thompson import Bandit, Belief, choose, leading, learn, switch_variant
+from driftloop.statistics.thompson import Bandit, Belief, choose, choose_for_key, leading, learn, switch_variant
 
 CHANNELS = tuple(f"channel-{number}" for number in range(10))
 BANDIT = Bandit(("a", "b", "c"))
@@ -17,7 +17,9 @@ def shares(seed: int) -> np.ndarray:
     return found
 
 
-def play(seed: int, outcomes: int, turns_bad: int | None = None) -> tuple[np.ndarray, np.ndarray]:
+def play(
+    seed: int, outcomes: int, turns_bad: int | None = None, *, keyed: bool = False
+) -> tuple[np.ndarray, np.ndarray]:
     """Whether the variant that was best at first answered, and the expected reward of who did, request by request."""
     random, truth = np.random.default_rng((seed, 2)), shares(seed)
     beliefs: dict[tuple[str, str], Belief] = {}
@@ -28,7 +30,10 @@ def play(seed: int, outcomes: int, turns_bad: int | None = None) -> tuple[np.nda
         if turn == turns_bad:
             truth[np.arange(len(CHANNELS)), best] = 0.3
         for place, channel in enumerate(CHANNELS):
-            variant = choose(BANDIT, beliefs, channel, random)
+            if keyed:
+                variant = choose_for_key(BANDIT, beliefs, channel, f"request-{seed}-{turn}")
+            else:
+                variant = choose(BANDIT, beliefs, channel, random)
             at = BANDIT.variants.index(variant)
             beliefs = learn(BANDIT, beliefs, channel, variant, right=float(random.random() < truth[place, at]))
             was_best[turn, place], earned[turn, place] = at == best[place], truth[place, at]
@@ -80,3 +85,33 @@ def test_a_bandit_that_makes_no_sense_is_refused(wrong, words):
 def test_an_outcome_of_a_variant_that_is_none_is_refused():
     with pytest.raises(ValueError, match="no variant 'z'"):
         learn(BANDIT, {}, "web", "z", right=1.0)
+
+
+def test_chosen_by_the_keys_of_requests_it_earns_as_much():
+    _, earned = play(1, 5000 // len(CHANNELS), keyed=True)
+    assert earned[-100:].mean() >= 0.98 * shares(1).max(axis=1).mean()
+
+
+def test_chosen_by_keys_a_variant_that_turns_bad_is_left_within_300_of_its_outcomes():
+    was_best, _ = play(1, 900, turns_bad=400, keyed=True)
+    assert was_best[400:].sum(axis=0).max() <= 300
+    assert was_best[-50:].mean() < 0.1
+
+
+def test_a_key_stays_with_its_variant_until_outcomes_speak_against_it():
+    keys = [f"customer-{number}" for number in range(2000)]
+    before = {("web", "a"): Belief(80, 20), ("web", "b"): Belief(75, 25)}
+    after = {**before, ("web", "b"): Belief(76, 25)}
+    two = Bandit(("a", "b"))
+    first, second = ([choose_for_key(two, known, "web", key) for key in keys] for known in (before, after))
+    moved = [(one, other) for one, other in zip(first, second, strict=True) if one != other]
+    assert set(moved) == {("a", "b")}
+    assert len(moved) < 100
+    assert 0.1 < first.count("b") / len(keys) < 0.4
+
+
+def test_the_floor_shares_out_evenly_by_key():
+    told = {("web", "a"): Belief(10_000, 1), ("web", "b"): Belief(1, 10_000)}
+    two = Bandit(("a", "b"), floor=0.2)
+    asked = sum(choose_for_key(two, told, "web", f"k{number}") == "b" for number in range(5000))
+    assert 0.08 < asked / 5000 < 0.12

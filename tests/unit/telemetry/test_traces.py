@@ -69,6 +69,7 @@ class Collector:
     address: str = ""
     spans: list[tuple[str, Any]] = field(default_factory=list)
     metrics: dict[str, Any] = field(default_factory=dict)
+    arrived: threading.Event = field(default_factory=threading.Event)
 
     def take(self, path: str, body: bytes) -> None:
         if path == "/v1/traces":
@@ -78,6 +79,7 @@ class Collector:
         else:
             for resource in ExportMetricsServiceRequest.FromString(body).resource_metrics:
                 self.metrics |= {one.name: one for scope in resource.scope_metrics for one in scope.metrics}
+                self.arrived.set()
 
 
 @pytest.fixture
@@ -159,6 +161,31 @@ def test_a_step_that_is_done_again_gives_the_same_span_and_it_is_told_once():
     assert len(once) == len(CHAIN)
 
 
+class Wakes(Says):
+    """It says one thing more, by itself, a while after each batch."""
+
+    def process(self, records: Sequence[Record], now: datetime, *, tables_current: bool = False) -> Effects:
+        return Effects(super().process(records, now).outgoing, wake_at=now)
+
+    def wake(self, now: datetime) -> Effects:
+        return Effects(outgoing=(Outgoing(self.topic, "plant", b"by itself"),) if self.seen else ())
+
+
+def test_what_a_core_says_by_itself_is_not_of_the_batch_before():
+    told: list[Any] = []
+    log, clock = MemoryLog(), iter(range(1, 100))
+    own = TraceContext("0" * 31 + "a", "0" * 15 + "b")
+    log.append(topics.PREDICTION_OUTCOMES, key="p0", value=b"{}", headers=((HEADER, own.header()),))
+    settings = LoopSettings(service="s", group="s", inputs=(topics.PREDICTION_OUTCOMES,), state="none")
+    loop = MemoryLoop(Wakes(topics.OUTCOME_FRAMES, b"frame"), settings, log)
+    loop._tracer = loop._transactions._tracer = LoopTracer("s", told.extend, lambda: next(clock))
+    loop.settle()
+    batch, waking = told
+    assert (batch.parent, waking.parent) == (own, None)
+    assert waking.context.trace_id != own.trace_id
+    assert waking.start_ns > batch.end_ns, "it began when the core was woken"
+
+
 def test_after_a_restart_a_chain_goes_on_in_a_trace_of_its_own():
     told: list[Any] = []
     for message in (RETRAIN, PROMOTED):
@@ -204,6 +231,29 @@ def test_metrics_arrive_as_prometheus_would_show_them(collector: Collector):
 def test_a_collector_that_is_away_stops_nobody():
     registry = CollectorRegistry()
     MetricsPush(registry, "service", TelemetrySettings(otlp_endpoint="http://127.0.0.1:9")).push()
+
+
+def test_a_figure_that_raises_once_does_not_end_the_sending_for_ever(collector: Collector):
+    registry, asked = CollectorRegistry(), iter([True, False])
+
+    class Raises:
+        def collect(self) -> Iterator[Any]:
+            if next(asked, False):
+                raise RuntimeError("the dictionary changed size")
+            return iter(())
+
+        def describe(self) -> list[Any]:
+            return []
+
+    registry.register(Raises())
+    Gauge("lag", "Lag.", registry=registry).set(3.5)
+    push = MetricsPush(
+        registry, "service", TelemetrySettings(otlp_endpoint=collector.address, otlp_interval_seconds=0.01)
+    )
+    push.start()
+    assert collector.arrived.wait(10)
+    push.stop()
+    assert collector.metrics["lag"].gauge.data_points[0].as_double == 3.5
 
 
 def test_an_endpoint_that_is_none_is_refused(monkeypatch: pytest.MonkeyPatch):

@@ -80,6 +80,39 @@ def test_a_learner_that_stops_early_watches_the_end_of_the_training_rows_and_not
     assert learner.fits[0] == (list(range(68)), list(range(68, 80)))
 
 
+class Sure(Recorder):
+    """The n-th fit is as sure as the n-th of these columns says."""
+
+    def __init__(self, *columns, stops_early=True):
+        super().__init__(stops_early=stops_early)
+        self.columns = iter(columns)
+
+    def fit(self, rows, held_out, *, warm_start, seed, progress):
+        model, column = super().fit(rows, held_out, warm_start=warm_start, seed=seed, progress=progress), self.columns
+        confidence = next(column)
+        model.predict = lambda rows: Predictions({"y": np.zeros(len(rows))}, confidence[: len(rows)])
+        return model
+
+
+NEAR_ONE = 0.992 + 0.001 * np.random.default_rng(3).random(100)
+
+
+@pytest.mark.parametrize(
+    ("again", "stops_early", "kept"),
+    [(NEAR_ONE, True, True), (NEAR_ONE + 1e-5, True, True), (NEAR_ONE + 0.002, True, False),
+     (NEAR_ONE + 0.002, False, True), (np.full(100, np.nan), True, True)],
+    ids=["the same", "nearly the same", "surer by a little, in every row", "learners that do not stop early", "none"],
+)  # fmt: skip
+def test_the_confidence_of_a_fit_that_is_otherwise_sure_is_no_reference(again, stops_early, kept):
+    fitted = run(Sure(NEAR_ONE, again, stops_early=stops_early))
+    assert (fitted.said.confidence is not None) == kept
+    assert bool(fitted.remarks) != kept
+    if not kept:
+        assert fitted.remarks[0].startswith(
+            "confidence is not watched: the version that was fitted on all rows says 0.99"
+        )
+
+
 def test_losses_are_paired_on_rows_that_the_champion_has_not_learnt():
     fitted = run(Recorder(1.0), champion=Champion(Constant(2.0), np.arange(100) >= 90))
     assert fitted.validation.challenger_losses == (1.0,) * 10

@@ -26,7 +26,7 @@ from driftloop.contracts.model_events import ModelEvent
 from driftloop.learners.protocol import Predictions, Rows
 from driftloop.learners.served_model import ServedAt
 from driftloop.learners.skops_file import read_skops
-from driftloop.serving.champion import Champion
+from driftloop.serving.version import Champion
 from driftloop.spec.model_spec import Feature, ModelSpec, TargetField, TrainingRule
 from trainer_worker.adapters.model_shelf import LoadedModels
 from trainer_worker.adapters.registering import Brought, Check, Registered, take_in

@@ -40,7 +40,7 @@ def status_record(
     active = [f"error:{monitor.errors.name}"] if monitor.errors and monitor.errors.alarmed else []
     active += [f"performance:{one.rule.name}" for one in monitor.rules if one.alarmed]
     active += [name for windows in monitor.streams for name in windows.alarmed]
-    metrics = _metrics(monitor)
+    metrics = _metrics(monitor) | model.ratings.metrics(segment)
     if not segment:
         active += ["combined"] if model.combined.alarmed else []
         metrics |= _of_the_whole(model)
@@ -65,6 +65,8 @@ def status_record(
         "attribution": _attribution(model, monitor),
         "notes": () if segment else notes(model),
     }
+    if not segment and model.variants.channels:
+        status["channels"] = model.variants.published()
     return Outgoing(DRIFT_STATUS, f"{model_id}/{segment}", _encode(status), partition_by=model_id)
 
 

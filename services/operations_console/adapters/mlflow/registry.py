@@ -17,8 +17,8 @@ from typing import Any
 
 import structlog
 
-from driftloop.errors import UserError
-from driftloop.rest import AwayError
+from driftloop import rest
+from driftloop.errors import AwayError
 from operations_console.adapters.mlflow.client import MlflowClient, RefusedError, Registered
 from operations_console.core.mirror.entries import ALIASES, Alias, Happened, Held, ModelEntry, Training, VersionEntry
 from operations_console.core.mirror.processor import Seen
@@ -38,7 +38,7 @@ class Naming:
 
 
 class MlflowRegistry:
-    """Blocks while MLflow is away, for `retry_seconds`; then a UserError ends the process, and nothing is committed."""
+    """Blocks while MLflow is away, for `retry_seconds`; then an AwayError ends the process; nothing is committed."""
 
     def __init__(
         self,
@@ -66,10 +66,10 @@ class MlflowRegistry:
                 self._metrics.answered(refused=True)
                 log.error("MLflow refuses", model=model.model_id, why=str(error))  # noqa: TRY400  (its own sentence)
                 return Seen()
-            except AwayError as error:
+            except rest.AwayError as error:
                 self._metrics.not_answered()
                 if time.monotonic() + pause > deadline:
-                    raise UserError(
+                    raise AwayError(
                         f"MLflow is away: {error}. Nothing is committed; start it, or check its address and the token."
                     ) from error
                 self._pause(pause)
@@ -86,7 +86,7 @@ class MlflowRegistry:
             log.error("MLflow refuses", model=model.model_id, why=str(error))  # noqa: TRY400  (its own sentence)
             self._metrics.answered(refused=True)
             return Seen()
-        except AwayError:
+        except rest.AwayError:
             self._metrics.not_answered()
             return None
         self._metrics.answered()

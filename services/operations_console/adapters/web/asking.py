@@ -2,6 +2,7 @@
 
 import difflib
 import json
+from datetime import timedelta
 from typing import Any
 
 import yaml
@@ -10,15 +11,16 @@ from pydantic import ValidationError
 from driftloop.contracts import topics
 from driftloop.contracts.message import ControlMessage, derive_id
 from driftloop.contracts.model_specs import ModelSpecPublished
+from driftloop.contracts.notification_mutes import NotificationMute
 from driftloop.processor import Outgoing
 from driftloop.spec.model_spec import ModelSpec
 from driftloop.spec.policy import policy_of
 from operations_console.adapters.ports import AwayError
 from operations_console.adapters.web.desk import Call, Desk, model_of
 from operations_console.adapters.web.hub import changes
-from operations_console.adapters.web.reading import opened
+from operations_console.adapters.web.reading import mute_told, opened
 from operations_console.core import told
-from operations_console.core.asked import APPROVER, CommandAsked, FeedbackAsked, ReplayAsked, SpecAsked
+from operations_console.core.asked import APPROVER, CommandAsked, FeedbackAsked, MuteAsked, ReplayAsked, SpecAsked
 from operations_console.core.commands import command_id, command_of, is_same, label_of
 from operations_console.core.problems import ProblemError, away, not_found, unprocessable
 from operations_console.core.telling import command_told
@@ -77,6 +79,26 @@ async def publish(desk: Desk, call: Call, records: list[tuple[str, str, bytes]])
         await desk.port.publish([Outgoing(topic, key, value, headers) for topic, key, value in records])
     except AwayError as error:
         raise away(f"{error}; send it again with the same Idempotency-Key.") from error
+
+
+async def mute(desk: Desk, call: Call) -> told.MuteTold:
+    """Have nobody told of something new about some models for a while, or again."""
+    asked: MuteAsked = call.body
+    many = "*" in asked.models or "?" in asked.models
+    if many and not {"*", asked.models} & set(call.principal.models):
+        raise ProblemError(
+            403, "Not allowed", f"{call.principal.name} sees some models only: name one, or the pattern of the token."
+        )
+    call.require("operator", None if many else asked.models)
+    now = desk.clock()
+    until = None if asked.seconds is None else now + timedelta(seconds=asked.seconds)
+    message = NotificationMute(
+        message_id=derive_id("mute", asked.models, until, call.principal.name, now.isoformat()),
+        model_id=asked.models, occurred_at=now, muted_until=until, reason=asked.reason,
+        requested_by=call.principal.name,
+    )  # fmt: skip
+    await publish(desk, call, [(topics.NOTIFICATION_MUTES, asked.models, message.to_json())])
+    return mute_told(message)
 
 
 async def feedback(desk: Desk, call: Call) -> told.LabelTold:

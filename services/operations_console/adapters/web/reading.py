@@ -1,6 +1,7 @@
 """REST calls that read."""
 
 import json
+from fnmatch import fnmatchcase
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -8,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from driftloop.contracts.drift_status import DriftStatus
 from driftloop.contracts.message import Name
 from driftloop.contracts.model_events import ModelEvent
+from driftloop.contracts.notification_mutes import NotificationMute
 from operations_console.adapters.ports import AwayError, Letter
 from operations_console.adapters.web.desk import Call, Desk, model_of, visible
 from operations_console.core import told
@@ -83,7 +85,31 @@ class LettersQuery(Query):
 async def fleet(desk: Desk, call: Call) -> told.FleetTold:
     """The fleet, what needs a person first."""
     query: FleetQuery = call.query
-    return desk.glances.fleet(desk.view, visible(desk, call), whole=desk.whole, limit=query.limit, health=query.health)
+    found = desk.glances.fleet(desk.view, visible(desk, call), whole=desk.whole, limit=query.limit, health=query.health)
+    return found.model_copy(update={"mutes": mutes_seen(desk, call)})
+
+
+async def mutes(desk: Desk, call: Call) -> told.MutesTold:
+    """Mutes that stand."""
+    return told.MutesTold(mutes=mutes_seen(desk, call))
+
+
+def mutes_seen(desk: Desk, call: Call, model_id: str | None = None) -> list[told.MuteTold]:
+    """Mutes that stand, of models that the caller may see; of one model those alone that it falls under."""
+    models = [one.model_id for one in visible(desk, call)] if model_id is None else [model_id]
+    return [
+        mute_told(one)
+        for one in desk.view.mutes.standing(desk.clock())
+        if (model_id is None and "*" in call.principal.models)
+        or any(fnmatchcase(name, one.model_id) for name in models)
+    ]
+
+
+def mute_told(mute: NotificationMute) -> told.MuteTold:
+    """A mute as it is told."""
+    return told.MuteTold(
+        models=mute.model_id, muted_until=mute.muted_until, reason=mute.reason, requested_by=mute.requested_by
+    )
 
 
 async def model(desk: Desk, call: Call) -> told.ModelDetailTold:

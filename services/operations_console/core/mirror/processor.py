@@ -52,7 +52,7 @@ class Registry(Protocol):
     def put(self, model: ModelEntry, versions: Sequence[VersionEntry], history: Sequence[Happened]) -> Seen:
         """Have it say all this; what it says already is left as it is, and so is an alias that somebody moved.
 
-        Raises UserError where it does not answer in time.
+        Raises `driftloop.errors.AwayError` where it does not answer in time: no record is to blame.
         """
         ...
 

@@ -48,6 +48,34 @@ class Ends:
 
 
 Word = Opens | Ends
+_MOST_KNOWN = 50_000
+
+
+class LastEnds:
+    """The newest word of each model, kind and segment that nothing stands any more.
+
+    Topics are not read in step: that it is over may be read before that it began. What is remembered is true of the
+    log for good, so no abort takes it back; after a restart it is gone, and the next status says it again.
+    """
+
+    def __init__(self) -> None:
+        self._ends: dict[tuple[str, Kind, str], Ends] = {}
+
+    def take(self, word: Ends) -> None:
+        """Remember it, unless a later one is known."""
+        if word.frame is None:
+            return
+        for kind in word.kinds:
+            key = word.model_id, kind, word.segment
+            before = self._ends.pop(key, word)
+            self._ends[key] = word if (before.frame or 0) <= word.frame else before
+        while len(self._ends) > _MOST_KNOWN:
+            del self._ends[next(iter(self._ends))]
+
+    def after(self, word: Opens) -> Ends | None:
+        """The word of a later frame that this one is over."""
+        found = self._ends.get((word.model_id, word.kind, word.segment))
+        return found if found and found.frame and word.frame is not None and found.frame > word.frame else None
 
 
 def words_of(topic: str, value: bytes) -> list[Word]:

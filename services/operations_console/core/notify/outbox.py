@@ -41,6 +41,11 @@ class Queue(BaseModel):
     unknown: int = 0
     """Sends of this message of which nobody knows whether they arrived."""
 
+    @property
+    def is_new(self) -> bool:
+        """Whether nothing of it was ever sent."""
+        return self.sends == 0
+
     def begun(self, batch: str = "") -> "Queue":
         """Its message is about to be sent; as a digest's part, all that there is to tell goes with it."""
         at_once = len(self.pending) if batch and not self.batch else self.at_once

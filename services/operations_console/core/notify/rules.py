@@ -21,8 +21,8 @@ SEVERITY: dict[Kind, Severity] = {
     "promotion": "info",
 }
 
-
 _MINUTES_A_DAY = 24 * 60
+_INSTANT = timedelta(microseconds=1)
 
 
 class Part(BaseModel):
@@ -79,13 +79,20 @@ class Quiet(Part):
             return time(*divmod(at, 60))
         return at
 
+    @field_validator("begin", "end")
+    @classmethod
+    def _is_utc(cls, at: time) -> time:
+        if at.tzinfo is not None and at.utcoffset():
+            raise ValueError("quiet hours are in UTC: leave the zone out")
+        return at.replace(tzinfo=None)
+
     def over_at(self, now: datetime) -> datetime:
         """When quiet is over; now, where it is not quiet."""
         at = now.timetz().replace(tzinfo=None)
         within = self.begin <= at < self.end if self.begin <= self.end else at >= self.begin or at < self.end
         if not within:
             return now
-        end = now.replace(hour=self.end.hour, minute=self.end.minute, second=0, microsecond=0)
+        end = datetime.combine(now.date(), self.end, now.tzinfo)
         return end if end > now else end + timedelta(days=1)
 
 
@@ -119,9 +126,18 @@ class Rule(Part):
         return Route(at, self.after_minutes > 0, self.digest is not None)
 
     def told_at(self, kind: Kind, then: datetime) -> datetime:
-        """The first moment from `then` on at which somebody may be told."""
-        at = self.quiet.over_at(then) if self.quiet and SEVERITY[kind] != "page" else then
-        return (next_after(self.digest, at) or at) if self.digest else at
+        """The first moment from `then` on at which somebody may be told.
+
+        Of a digest it is its next moment after `then`; one in quiet hours is put off until they end.
+        """
+        at = self._not_quiet(kind, then)
+        if self.digest is None:
+            return at
+        slot = next_after(self.digest, max(then, at - _INSTANT))  # the very end of quiet hours may be one
+        return self._not_quiet(kind, slot) if slot is not None else at
+
+    def _not_quiet(self, kind: Kind, then: datetime) -> datetime:
+        return self.quiet.over_at(then) if self.quiet and SEVERITY[kind] != "page" else then
 
     def matches(self, model_id: str, kind: Kind, now: datetime) -> bool:
         """Whether the rule leads this incident anywhere."""

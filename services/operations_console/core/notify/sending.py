@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, NamedTuple, Protocol
 
-from operations_console.core.notify.outbox import Incident, Queue
-from operations_console.core.notify.rules import SEVERITY, Rules
+from operations_console.core.notify.mutes import Mutes
+from operations_console.core.notify.outbox import MOST_ATTEMPTS, Incident, Queue
+from operations_console.core.notify.rules import SEVERITY, Channel, Rules
 from operations_console.core.notify.wording import Telling, digest_of, digest_telling, telling
 
 End = Literal["delivered", "refused", "unknown"]
@@ -69,7 +70,11 @@ class Message:
 
 
 def messages_due(
-    rules: Rules, incidents: Mapping[int, Mapping[str, Incident]], now: datetime, on_their_way: Mapping[str, int]
+    rules: Rules,
+    incidents: Mapping[int, Mapping[str, Incident]],
+    now: datetime,
+    on_their_way: Mapping[str, int],
+    mutes: Mutes,
 ) -> Iterator[tuple[str, list[Due]]]:
     """Channel and queues of each message that is due, as many as the channels have room for.
 
@@ -78,7 +83,7 @@ def messages_due(
         name: (AT_ONCE if channel.may_repeat else 1) - on_their_way.get(name, 0)
         for name, channel in rules.channels.items()
     }
-    for channel, due in _messages(incidents, now):
+    for channel, due in _messages(incidents, now, mutes):
         if room.get(channel, 0) > 0:
             room[channel] -= 1
             yield channel, due
@@ -99,12 +104,28 @@ def message_of(channel: str, due: Iterable[Due], rules: Rules) -> tuple[Message,
     return Message(told, {place: queue.sends for place, queue in begun.items()}), begun
 
 
-def _messages(incidents: Mapping[int, Mapping[str, Incident]], now: datetime) -> list[tuple[str, list[Due]]]:
+def hopeless(channel: Channel, due: Iterable[Due]) -> PassedOver | None:
+    """Why a message is not sent to a channel any more; None while it is."""
+    queues = [one.queue for one in due]
+    if max(queue.unknown for queue in queues) >= MOST_UNKNOWN and not channel.may_repeat:
+        return "unsure"
+    return "given_up" if max(queue.attempts for queue in queues) >= MOST_ATTEMPTS else None
+
+
+def due_at(incident: Incident, queue: Queue, mutes: Mutes, now: datetime) -> datetime:
+    """When a queue's message is due; nobody is told of anything new of a model while it is muted."""
+    muted_until = mutes.until(incident.model_id, now) if queue.is_new else None
+    return queue.due_at if muted_until is None else max(queue.due_at, muted_until)
+
+
+def _messages(
+    incidents: Mapping[int, Mapping[str, Incident]], now: datetime, mutes: Mutes
+) -> list[tuple[str, list[Due]]]:
     found: dict[tuple[object, ...], tuple[str, list[Due]]] = {}
     for partition, mine in incidents.items():
         for key, incident in mine.items():
             for channel, queue in incident.queues.items():
-                if queue.pending and not queue.sending and queue.due_at <= now:
+                if queue.pending and not queue.sending and due_at(incident, queue, mutes, now) <= now:
                     apart = ("digest", queue.batch) if queue.digest else (partition, key)
                     due = Due(Place(partition, key), incident, queue)
                     found.setdefault((channel, *apart), (channel, []))[1].append(due)

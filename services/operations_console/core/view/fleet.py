@@ -14,8 +14,10 @@ from typing import TypeVar
 import msgspec
 
 from driftloop.contracts import topics
+from driftloop.contracts.notification_mutes import NotificationMute
 from driftloop.cores.record_fields import key_text
 from driftloop.processor import Record
+from operations_console.core.notify.mutes import Mutes
 from operations_console.core.view import heads
 from operations_console.core.view.letters import LetterHeads
 from operations_console.core.view.model_view import ModelView
@@ -46,6 +48,7 @@ class FleetView:
     letters: LetterHeads = field(default_factory=LetterHeads)
     next: dict[Position, int] = field(default_factory=dict)
     """The next offset of every partition: what is below it was taken in."""
+    mutes: Mutes = field(default_factory=Mutes)
     unreadable: Counter[str] = field(default_factory=Counter)
     """Topic → records passed over."""
 
@@ -66,12 +69,24 @@ class FleetView:
         if topic == topics.DEAD_LETTERS:
             line = self.letters.take(record)
             return Change(topic, "", f"{record.partition()}:{record.offset()}", line)
+        if topic == topics.NOTIFICATION_MUTES:
+            return self._mute(record)
         taker, value = _TAKERS.get(topic), record.value()
         if taker is None:
             return None
         if value is None:
             return self._erase(topic, record)
         return taker(self, topic, record, value)
+
+    def _mute(self, record: Record) -> Change | None:
+        if any(one.reason == "unreadable" for one in self.mutes.take([record])):
+            raise ValueError("no mute")
+        value = record.value()
+        if value is None:
+            return Change(record.topic(), "", "", "removed")
+        mute = NotificationMute.from_json(value)
+        what = f"muted until {mute.muted_until:%Y-%m-%d %H:%M} UTC" if mute.muted_until else "not muted any more"
+        return Change(record.topic(), "", str(mute.message_id), f"{mute.model_id}: {what} by {mute.requested_by}")
 
     def model(self, model_id: str) -> ModelView:
         """The model of that name, made where it is not known yet."""
@@ -184,5 +199,5 @@ _TAKERS: Mapping[str, Taker] = {
     ),
 }
 
-TOPICS = (*_TAKERS, topics.DEAD_LETTERS)
+TOPICS = (*_TAKERS, topics.NOTIFICATION_MUTES, topics.DEAD_LETTERS)
 """What the view is folded from."""

@@ -20,7 +20,7 @@ class Sink(Protocol):
     """Where rows are kept."""
 
     def belongs_to(self, cluster: str, topic_id: str) -> None:
-        """Say which log its rows are of; raises UserError where it has another's."""
+        """Say which log its rows are of; raises AwayError where it has another's."""
         ...
 
     def archived_until(self, partition: int) -> int:

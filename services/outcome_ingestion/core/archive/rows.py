@@ -53,7 +53,8 @@ def _table(placed: PlacedFrame, rows: "np.ndarray[tuple[int], np.dtype[np.intp]]
     frame = placed.frame
     batch = _series_as_text(frame.batch.take(pa.array(rows)))
     count = len(batch)
-    columns = {name: batch.column(name) for name in _SAME}
+    known = set(batch.schema.names)  # a frame of an earlier release may lack a column that came since
+    columns = {n: batch.column(n) if n in known else pa.nulls(count, ARCHIVE_SCHEMA.field(n).type) for n in _SAME}
     columns |= {
         "model_id": pa.repeat(frame.header.model_id, count),
         "day": batch.column("predicted_at").cast(pa.date32()),

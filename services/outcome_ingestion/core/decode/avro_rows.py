@@ -68,6 +68,7 @@ class AvroRows:
             datum = decode(value)
             _refuse_not_finite(datum["label"], "the label")
             _refuse_not_finite(datum["weight"], "the weight")
+            _refuse_not_finite(datum["rating"], "the rating")
             return msgspec.convert(datum | {"labelled_at": text_of(datum["labelled_at"], "labelled_at")}, LabelRow)
         except DECODE_ERRORS as error:
             raise undecodable(error) from error

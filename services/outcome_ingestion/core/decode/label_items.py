@@ -27,6 +27,7 @@ class LabelItem(NamedTuple):
     weight: float | None
     repeat: bool = False
     times: tuple[int, ...] = ()
+    rating: float | None = None
 
     @property
     def is_whole(self) -> bool:
@@ -49,7 +50,7 @@ class LabelItem(NamedTuple):
         >>> both.values, both.times, both.at
         ((1.0, 5.0), (10, 9), 10)
         """
-        newer = self if self.at >= other.at else other
+        newer, older = (self, other) if self.at >= other.at else (other, self)
         mine = zip(self.values, self.times or (self.at,) * len(self.values), strict=True)
         theirs = zip(other.values, other.times or (other.at,) * len(other.values), strict=True)
         pairs = [_newer(one, two) for one, two in zip(mine, theirs, strict=True)]
@@ -57,6 +58,7 @@ class LabelItem(NamedTuple):
         return newer._replace(
             place=self.place,
             values=tuple(value for value, _ in pairs),
+            rating=older.rating if newer.rating is None else newer.rating,
             times=() if all(at == newer.at for value, at in pairs if value is not None) else times,
         )
 
@@ -103,7 +105,7 @@ def fit_label(row: LabelRow, layout: Layout, place: int, latest: int) -> LabelIt
     values = with_horizon(fit_truths(row.label, layout.target), layout.spec)
     at = microseconds_of(row.labelled_at, "labelled_at")
     check_moment(at, "labelled_at", latest)
-    return LabelItem(place, row.prediction_id, values, at, row.label_source, row.weight)
+    return LabelItem(place, row.prediction_id, values, at, row.label_source, row.weight, rating=row.rating)
 
 
 class _Packed(msgspec.Struct, array_like=True, gc=False):
@@ -111,7 +113,8 @@ class _Packed(msgspec.Struct, array_like=True, gc=False):
     items: list[LabelItem]
 
 
-_TIMES = LabelItem._fields.index("times")
+_LATER_FIELDS = (("rating", None), ("times", ()))
+"""Fields that earlier releases did not have, the last one first, and what they are where they say nothing."""
 
 
 def pack_labels(items: list[LabelItem], times: bytes) -> bytes:
@@ -120,8 +123,13 @@ def pack_labels(items: list[LabelItem], times: bytes) -> bytes:
 
 
 def plain_item(item: LabelItem) -> tuple[object, ...]:
-    """The label as state has it: without `times` where it has none, as earlier releases wrote and read it."""
-    return tuple(item) if item.times else tuple(item)[:_TIMES]
+    """The label as state has it: without what it does not say, as earlier releases wrote and read it."""
+    plain: tuple[object, ...] = item
+    for name, unsaid in _LATER_FIELDS:
+        if getattr(item, name) != unsaid:
+            break
+        plain = plain[:-1]
+    return tuple(plain)
 
 
 def unpack_labels(value: bytes) -> tuple[list[LabelItem], bytes]:

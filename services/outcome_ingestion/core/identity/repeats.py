@@ -29,7 +29,7 @@ def parts_of_rows(block: Block, rows: Ints) -> list[LabelItem]:
 
 def _labels_of(block: Block, rows: Sequence[int], *, repeat: bool) -> list[LabelItem]:
     columns, labelled, predicted = block.columns, block.times("labelled_at"), block.times("predicted_at")
-    weight = columns.get("weight")
+    weight, rating = columns.get("weight"), columns.get("rating")
     return [
         LabelItem(
             int(block.places[row]),
@@ -39,6 +39,7 @@ def _labels_of(block: Block, rows: Sequence[int], *, repeat: bool) -> list[Label
             columns["label_source"][row].as_py(),
             None if weight is None else weight[row].as_py(),
             repeat=repeat,
+            rating=None if rating is None else rating[row].as_py(),
         )
         for row in rows
     ]

@@ -12,6 +12,7 @@ from heapq import heapify, heappop, heappush
 import numpy as np
 import pyarrow as pa
 
+from driftloop.codec.frames import ROW_COLUMNS
 from outcome_ingestion.core.decode.label_items import LabelItem
 from outcome_ingestion.core.frames.blocks import Ints, microseconds
 from outcome_ingestion.core.labels.event_clock import time_reached
@@ -132,6 +133,10 @@ class HeldRows:
 
 
 def decode_rows(value: bytes) -> pa.RecordBatch:
-    """The held rows of a state entry."""
+    """The held rows of a state entry; a column that came after the release that wrote it is null."""
     with pa.ipc.open_stream(value) as reader:
-        return reader.read_next_batch()
+        batch = reader.read_next_batch()
+    for name, kind in ROW_COLUMNS.items():
+        if name not in batch.schema.names:
+            batch = batch.append_column(name, pa.nulls(batch.num_rows, kind))
+    return batch

@@ -304,7 +304,7 @@ def _label_in(batch: pa.RecordBatch | None, row: int, at: int, fields: Sequence[
 def with_labels(batch: pa.RecordBatch, labels: dict[int, tuple[LabelItem, str]], fields: list[str]) -> pa.RecordBatch:
     """The rows with these labels (row → label and event) in place of what they had.
 
-    `fields` are the target fields in the order of the labels' values. A label without a weight
+    `fields` are the target fields in the order of the labels' values. A label without a weight or a rating
     leaves the row's own.
     """
     rows = sorted(labels)
@@ -316,8 +316,10 @@ def with_labels(batch: pa.RecordBatch, labels: dict[int, tuple[LabelItem, str]],
         "label_source": [item.source for item in items],
     }
     changed = {name: _replaced(batch.column(name), rows, given) for name, given in values.items()}
-    weighted = [row for row in rows if labels[row][0].weight is not None]
-    changed["weight"] = _replaced(batch.column("weight"), weighted, [labels[row][0].weight for row in weighted])
+    for name in ("weight", "rating"):
+        said = {row: value for row in rows if (value := getattr(labels[row][0], name)) is not None}
+        if said:
+            changed[name] = _replaced(batch.column(name), [*said], [*said.values()])
     columns = [changed.get(name, batch.column(i)) for i, name in enumerate(batch.schema.names)]
     return pa.RecordBatch.from_arrays(columns, names=batch.schema.names)
 

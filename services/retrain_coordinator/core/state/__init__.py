@@ -12,6 +12,7 @@ from typing import Final
 from pydantic import BaseModel
 
 from retrain_coordinator.core.state.answers import AnswersPart
+from retrain_coordinator.core.state.checkpoint import CheckpointPart
 from retrain_coordinator.core.state.entries import (
     COMMANDS_KEPT,
     RUNS_KEPT,
@@ -47,15 +48,18 @@ __all__ = [
 LAYOUT: Final = 1
 """The layout of an entry. Fields that are added with a default need no other; `read_entry` takes up earlier ones."""
 
+_BY_INTERLEAVING: Final = {"waiting", "scores_at", "told", "waits", "sealed", "arrived"}
+"""What waits for its frame, since when, and how far other topics were read. Verification reads it from the log."""
+
 PARTS: tuple[type[BaseModel], ...] = (
     EvidencePart, BooksPart, ServingPart, ProofPart, WindowPart, RunsPart, RefusalsPart, FramesPart, TargetPart,
-    AnswersPart,
+    AnswersPart, CheckpointPart,
 )  # fmt: skip
 
 
 class ModelState(
-    AnswersPart, TargetPart, FramesPart, RefusalsPart, RunsPart, WindowPart, ProofPart, ServingPart, BooksPart,
-    EvidencePart,
+    CheckpointPart, AnswersPart, TargetPart, FramesPart, RefusalsPart, RunsPart, WindowPart, ProofPart, ServingPart,
+    BooksPart, EvidencePart,
 ):  # fmt: skip
     """All that the coordinator knows of a model, as of the frame `applied`."""
 
@@ -65,6 +69,10 @@ class ModelState(
     def to_json(self) -> bytes:
         """The entry as it stands in the changelog."""
         return self.model_dump_json(exclude_defaults=True).encode()
+
+    def decided_by(self) -> bytes:
+        """The entry without what hangs on how topics interleave: the log alone decides the rest."""
+        return self.model_dump_json(exclude_defaults=True, exclude=_BY_INTERLEAVING).encode()
 
 
 def read_entry(value: bytes) -> ModelState:

@@ -1,6 +1,6 @@
 """Dead letters as an operator handles them: read, sent once more, deleted."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 
@@ -19,6 +19,8 @@ from driftloop.processor import Record
 
 _PREFIX = "dlq.error."
 _TIMEOUT_S = 30.0
+Place = tuple[int, int]
+"""Partition and offset of a letter."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +133,26 @@ def delete_dead_letters(kafka: KafkaSettings, letters: Sequence[BuriedRecord]) -
             done.result(_TIMEOUT_S)
     except KafkaException as error:
         raise UserError(f"Kafka refused to delete: {error.args[0].str()}", ExitCode.BROKER_AWAY) from error
+
+
+def erase_dead_letters(kafka: KafkaSettings, letters: Sequence[BuriedRecord], erased: Collection[Place]) -> int:
+    """Delete the letters at these (partition, offset) and keep all others of `letters`; how many.
+
+    Kafka deletes the beginning of a partition only. So those that lie before the last one to be deleted are buried
+    once more, as they were, under a new place. They are on the log before anything is deleted.
+    """
+    last = {p: max(offset for one, offset in erased if one == p) for p in {p for p, _ in erased}}
+    reached = [one for one in letters if one.offset <= last.get(one.partition, -1)]
+    sender = Sender(kafka)
+    try:
+        for one in reached:
+            if (one.partition, one.offset) not in erased:
+                why = tuple((_PREFIX + name, text.encode()) for name, text in one.error.items())
+                sender.send(DEAD_LETTERS, one.key, one.value, (*one.headers, *why))
+    finally:
+        sender.close()
+    delete_dead_letters(kafka, reached)
+    return sum((one.partition, one.offset) in erased for one in reached)
 
 
 def _buried(record: Record) -> BuriedRecord:

@@ -85,10 +85,6 @@ class KafkaTransport:
         """As of the start; while running the watch sees to it that it stays so."""
         return self._watch.identity
 
-    def committed(self, positions: Sequence[Position]) -> dict[Position, int]:
-        """The group's next offsets, or the first ones there are."""
-        return self._offsets.committed(positions)
-
     def stands(self, positions: Sequence[Position]) -> dict[Position, Stand]:
         """Offsets, the notes beside them, and where the logs begin and end."""
         return self._offsets.stands(positions)

@@ -211,6 +211,7 @@ class Loop:
     def _wake(self) -> None:
         self._wake_time.set(None)
         now = self._clock()
+        self._tracer.take([])  # what it says by itself is not of the batch before
         effects = self._processor.wake(now)
         if effects.outgoing or effects.state_changes or effects.dead_letters:
             self._transactions.write_down_all()

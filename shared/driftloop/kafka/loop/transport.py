@@ -83,10 +83,6 @@ class Transport(Protocol):
         """Up to `limit` records; returns as soon as something is there."""
         ...
 
-    def committed(self, positions: Sequence[Position]) -> dict[Position, int]:
-        """The group's next offsets; the start of the log where it has none."""
-        ...
-
     def begin_at(self, offsets: Mapping[Position, int]) -> None:
         """Deliver these partitions from these offsets on (they stand still until this is called)."""
         ...

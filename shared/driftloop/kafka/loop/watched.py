@@ -24,11 +24,6 @@ class WatchedTransport:
         with CALLS.under_way("poll"):
             return self._transport.poll(limit, timeout_s)
 
-    def committed(self, positions: Sequence[Position]) -> dict[Position, int]:
-        """Next offsets."""
-        with CALLS.under_way("committed"):
-            return self._transport.committed(positions)
-
     def begin_at(self, offsets: Mapping[Position, int]) -> None:
         """Deliver from there."""
         with CALLS.under_way("begin_at"):

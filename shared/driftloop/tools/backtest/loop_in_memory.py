@@ -15,6 +15,7 @@ from prometheus_client import CollectorRegistry
 from drift_detection.app import LOOP as DETECTION
 from drift_detection.core.processor import DriftDetection
 from driftloop.contracts import topics
+from driftloop.cores.checkpoints import checkpoint_rule
 from driftloop.errors import UserError
 from driftloop.in_memory.log import MemoryLog
 from driftloop.in_memory.loop import MemoryLoop
@@ -55,13 +56,17 @@ _WATCHED = (
 
 
 class LoopInMemory:
-    """Six services and a log. What they keep on disk (the archive, artifacts) goes into `folder`."""
+    """Six services and a log. What they keep on disk (the archive, artifacts) goes into `folder`.
 
-    def __init__(self, folder: Path) -> None:
+    `checkpoint_hours` of event time lie between two checkpoints of a model; 0: none are written.
+    """
+
+    def __init__(self, folder: Path, *, checkpoint_hours: float = 0.0) -> None:
         self._clock = FakeClock(_NOW)
-        self._log = MemoryLog(now_ms=lambda: int(_NOW.timestamp() * 1000))
+        self._log = MemoryLog(now_ms=lambda: int(self._clock().timestamp() * 1000))
         self._loops = [
-            MemoryLoop(core, settings, self._log, clock=self._clock) for core, settings in _cores(folder, self._log)
+            MemoryLoop(core, settings, self._log, clock=self._clock)
+            for core, settings in _cores(folder, self._log, checkpoint_hours)
         ]
 
     def say(self, topic: str, key: str, value: bytes, headers: tuple[tuple[str, bytes], ...] = ()) -> None:
@@ -133,7 +138,7 @@ class _LoggedFrames:
         return [record for record in found if record.key() == model_id.encode()]
 
 
-def _cores(folder: Path, log: MemoryLog) -> list[tuple[Processor, LoopSettings]]:
+def _cores(folder: Path, log: MemoryLog, checkpoint_hours: float) -> list[tuple[Processor, LoopSettings]]:
     """Every service in the direction of the data; the archive comes before what reads it."""
     archive, unseen = str(folder / "archive"), CollectorRegistry()
     shelf = LoadedModels(_MODELS_IN_MEMORY, ScoreMetrics(unseen))
@@ -141,7 +146,7 @@ def _cores(folder: Path, log: MemoryLog) -> list[tuple[Processor, LoopSettings]]
         (Ingest(), INGEST),
         (Archive(DeltaSink(archive, ArchiveMetrics(unseen))), ARCHIVE),
         (ChallengeScoring(shelf, _LoggedFrames(log), ArchivedLearntRows(archive)), SCORE),
-        (DriftDetection(), DETECTION),
-        (Coordinator(), COORDINATOR),
+        (DriftDetection(checkpoint_rule("drift_detection", checkpoint_hours, None)), DETECTION),
+        (Coordinator(checkpoints=checkpoint_rule("retrain_coordinator", checkpoint_hours, None)), COORDINATOR),
         (TrainingRuns(TrainsAtOnce(folder)), TRAIN),
     ]

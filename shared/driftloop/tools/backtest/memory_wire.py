@@ -15,7 +15,7 @@ from driftloop.contracts.prediction_labels import PredictionLabel
 from driftloop.contracts.topics import PREDICTION_LABELS, PREDICTION_OUTCOMES
 from driftloop.errors import UserError
 from driftloop.kafka.clients.tail import TailRecord
-from driftloop.serving.champion import Champion
+from driftloop.serving.version import Champion
 from driftloop.tools.backtest.loop_in_memory import LoopInMemory
 from driftloop.tools.replay.journal import CONTRACTS, Journal
 from driftloop.tools.replay.options import LOCKSTEP
@@ -34,27 +34,27 @@ def play_in_memory(
 
 
 class MemoryWire:
-    """A `Wire` over `LoopInMemory`."""
+    """A `Wire` over `LoopInMemory`. After a play `loop` has its log."""
 
-    def __init__(self, model_id: str, folder: Path) -> None:
+    def __init__(self, model_id: str, folder: Path, *, checkpoint_hours: float = 0.0) -> None:
         self.journal = Journal(model_id)
-        self._loop = LoopInMemory(folder)
+        self.loop = LoopInMemory(folder, checkpoint_hours=checkpoint_hours)
         self._read: dict[str, int] = defaultdict(int)
         self._champion: Champion | None = None
 
     def publish(self, key: str, batch: pa.RecordBatch) -> None:
         """At once."""
-        self._loop.say(PREDICTION_OUTCOMES, key, encode_batch(batch), content_header(ARROW))
+        self.loop.say(PREDICTION_OUTCOMES, key, encode_batch(batch), content_header(ARROW))
 
     def label(self, labels: Sequence[PredictionLabel]) -> None:
         """At once."""
         for label in labels:
             value = label.model_dump_json(exclude_unset=True).encode()
-            self._loop.say(PREDICTION_LABELS, label.prediction_id, value, content_header(JSON))
+            self.loop.say(PREDICTION_LABELS, label.prediction_id, value, content_header(JSON))
 
     def control(self, topic: str, message: ControlMessage) -> None:
         """At once."""
-        self._loop.say(topic, message.model_id, message.to_json())
+        self.loop.say(topic, message.model_id, message.to_json())
 
     def flush(self) -> None:
         """Nothing is under way."""
@@ -64,9 +64,9 @@ class MemoryWire:
 
     def settle(self) -> None:
         """Turn all services, and read what they said."""
-        self._loop.settle()
+        self.loop.settle()
         for topic in CONTRACTS:
-            found = self._loop.records(topic, self._read[topic])
+            found = self.loop.records(topic, self._read[topic])
             if found:
                 self._read[topic] = found[-1].offset() + 1
             self.journal.take(

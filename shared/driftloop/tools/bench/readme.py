@@ -85,7 +85,27 @@ def windows(result: Result) -> str:
         [f"{name} as written", f"false alarm at {one['false_alarms_a_check']:.0%} of checks"]
         for name, one in result["rules_as_written"].items()
     ]
-    return table(["100 columns, one of them shifted", "within 10,000 rows"], [*shifts, *still, *rules])
+    embedded = [
+        row
+        for kind, one in result.get("embedded", {}).items()
+        for row in (
+            [
+                f"a {kind} whose topics shift (one from 0.2 to 0.5)",
+                (
+                    f"found in {one['power']:.0%} of {one['runs']} runs within {one['within_rows']:,} rows, "
+                    f"after {one['delay']:,.0f}"
+                ),
+            ],
+            [
+                f"no drift, {kind}",
+                (
+                    f"{one['stationary']['alarms']} false alarms in {one['stationary']['rows']:,} rows, "
+                    f"{_declared(one['stationary']):.0f} declared"
+                ),
+            ],
+        )
+    ]
+    return table(["100 columns, one of them shifted", "within 10,000 rows"], [*shifts, *still, *embedded, *rules])
 
 
 def _declared(one: Mapping[str, Any]) -> float:

@@ -15,6 +15,8 @@ from drift_detection.core.windows.monitor import WindowMonitor
 from drift_detection.core.windows.reference import JOINT, FrameTallies, Reference
 from driftloop.statistics.columns import column_profile
 from driftloop.tools.bench.columns import KINDS, SHIFTS, Column, as_numbers, size_found_half_of_the_time, stationary
+from driftloop.tools.bench.embedded import KINDS as EMBEDDED
+from driftloop.tools.bench.embedded import bench_embedded
 from driftloop.tools.bench.source_rules import RULES
 from driftloop.tools.bench.together import CORRELATION, NO_PROFILE, correlated, together
 
@@ -118,7 +120,23 @@ def bench_windows(runs: int, rows: int, say: Say) -> dict[str, Any]:
     kinds = {
         kind: {str(count): _stationary(kind, count, rows, say) for count in (10, 100)} for kind in (*KINDS, TOGETHER)
     }
-    return {"shifts": shifts, "stationary": kinds, "rules_as_written": _rules(sizes, say)}
+    embedded = embedded_kinds(max(runs // 2, 2), rows, say)
+    return {"shifts": shifts, "stationary": kinds, "rules_as_written": _rules(sizes, say), "embedded": embedded}
+
+
+def embedded_kinds(runs: int, rows: int, say: Say) -> dict[str, Any]:
+    """The same of features of kind text and vector, whose mix of topics shifts."""
+
+    def found(reference: Reference, columns: Mapping[str, Column], per_million: float) -> list[int]:
+        return alarm_rows(against(reference, per_million, len(reference.columns)), columns)
+
+    return {
+        kind: bench_embedded(
+            kind, runs, rows, found, say,
+            sure=SURE_PER_MILLION, declared=DECLARED_PER_MILLION, stream_rows=STREAM_ROWS,
+        )
+        for kind in EMBEDDED
+    }  # fmt: skip
 
 
 def _power(name: str, size: float, runs: int, say: Say) -> dict[str, Any]:

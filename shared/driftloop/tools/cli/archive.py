@@ -9,8 +9,10 @@ import typer
 
 from driftloop.errors import ExitCode, UserError
 from driftloop.tools.cli.connection import DEFAULT_HOME
+from driftloop.tools.cli.erase import erase
 
 app = typer.Typer(help="The archive of labelled rows.", no_args_is_help=True)
+app.command()(erase)
 
 Uri = Annotated[
     str | None, typer.Option("--archive-uri", help="The Delta table, a folder or an address; else HOME/lake.")

@@ -30,6 +30,7 @@ def fleet_facts(way: ConsoleWay) -> dict[str, Any]:
         "services": {},
         "models": [model_facts(one) for one in sorted(told["models"], key=lambda one: str(one["model_id"]))],
         "refused": [],
+        "mutes": told.get("mutes", []),
         "dead_letters": told["dead_letters"],
         "waiting": told["waiting"],
     }

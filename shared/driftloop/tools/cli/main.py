@@ -13,7 +13,6 @@ from typing import Annotated
 import typer
 
 from driftloop.errors import ExitCode, UserError
-from driftloop.plugins import extra_of
 
 COMMANDS = {
     "demo": "demo",
@@ -55,6 +54,10 @@ GROUPS = (
 """Modules whose Typer `app` is a group of that name."""
 
 
+_WIDEST = 120
+"""Columns that help takes where the terminal has them."""
+
+
 def _version(asked: bool) -> None:
     if asked:
         from importlib.metadata import version
@@ -76,17 +79,28 @@ def command_line(word: str | None = None) -> typer.Typer:
         no_args_is_help=True,
         add_completion=False,
         pretty_exceptions_enable=False,
+        rich_markup_mode=None,  # to read in rich takes as long as all else that help needs
+        context_settings={"max_content_width": _WIDEST},
         help="Watches models in production over Kafka, retrains when that pays, proves the result.",
     )
     made.callback()(_options)
     known = word in COMMANDS or word in GROUPS
     for name, module in COMMANDS.items():
         if not known or name == word:
-            made.command(name)(getattr(import_module(f"driftloop.tools.cli.{module}"), name))
+            function = getattr(import_module(f"driftloop.tools.cli.{module}"), name)
+            made.command(name, short_help=_in_short(function.__doc__))(function)
     for name in GROUPS:
         if not known or name == word:
-            made.add_typer(import_module(f"driftloop.tools.cli.{name}").app, name=name)
+            group = import_module(f"driftloop.tools.cli.{name}").app
+            for one in group.registered_commands:
+                one.short_help = _in_short(one.help or one.callback.__doc__)
+            made.add_typer(group, name=name, short_help=group.info.help)
     return made
+
+
+def _in_short(text: str | None) -> str:
+    """The first paragraph, whole: left to itself Typer cuts it off."""
+    return " ".join((text or "").strip().partition("\n\n")[0].split())
 
 
 def __getattr__(name: str) -> typer.Typer:
@@ -109,6 +123,8 @@ def main() -> None:
         print(f"driftloop: {error.sentence}", file=sys.stderr)
         sys.exit(int(error.exit_code))
     except ModuleNotFoundError as error:
+        from driftloop.plugins import extra_of
+
         extra = extra_of(error.name or "")
         if extra is None:
             raise

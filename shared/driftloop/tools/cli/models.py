@@ -14,6 +14,7 @@ from driftloop.tools.cli.through_console import ConsoleWay, model_path, way_for
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from driftloop.kafka.settings import KafkaSettings
     from driftloop.spec.model_spec import ModelSpec
     from driftloop.tools.registry.lineage import Lineage
     from driftloop.tools.registry.view import RegistryView, VersionInfo
@@ -96,8 +97,14 @@ def show(
     as_json: AsJson = False,
     bootstrap_servers: BootstrapServers = None,
     home: HomeFolder = DEFAULT_HOME,
+    archive_uri: Annotated[
+        str | None, typer.Option("--archive-uri", help="The archive, which knows what was erased; else HOME/lake.")
+    ] = None,
 ) -> None:
     """Show where a version comes from: signal, decision, run, data, proof, promotion."""
+    from dataclasses import asdict
+
+    from driftloop.tools.registry.erased_rows import erased_since
     from driftloop.tools.registry.lineage import lineage
 
     if (way := way_for(bootstrap_servers)) is not None:
@@ -113,10 +120,11 @@ def show(
     if story is None:
         names = ", ".join(one.version for one in view.versions(model)) or "none"
         raise UserError(f"{model} has no version {chosen}; it has {names}.", ExitCode.NOT_FOUND)
+    erased = erased_since(view, story, archive_uri or str(home / "lake"))
     if as_json:
-        typer.echo(json.dumps(_facts(story), indent=2))
+        typer.echo(json.dumps({**_facts(story), "erased": [asdict(one) for one in erased]}, indent=2, default=str))
         return
-    for word, text in _story(story):
+    for word, text in [*_story(story), *(("erased", one.words) for one in erased)]:
         typer.echo(f"{word:>10}  {text}")
 
 
@@ -230,11 +238,15 @@ def read_spec(file: Path) -> "ModelSpec":
 
 def open_view(bootstrap_servers: str | None, home: Path) -> "RegistryView":
     """The registry as of now: the home's own database, or one in memory for another cluster."""
+    return view_of(find_kafka(bootstrap_servers, home), home)
+
+
+def view_of(kafka: "KafkaSettings", home: Path) -> "RegistryView":
+    """The same of a cluster that was found already."""
     from driftloop.tools.local.home import Home
     from driftloop.tools.registry.sync import sync
     from driftloop.tools.registry.view import RegistryView
 
-    kafka = find_kafka(bootstrap_servers, home)
     place = Home(home)
     running = place.running()
     ours = running is not None and running["bootstrap_servers"] == kafka.bootstrap_servers

@@ -18,9 +18,11 @@ if TYPE_CHECKING:
     from driftloop.contracts.drift_status import DriftStatus
     from driftloop.contracts.retrain_decisions import RetrainDecision
     from driftloop.kafka.settings import KafkaSettings
+    from driftloop.tools.cli.waits_shown import Waits
     from driftloop.tools.registry.view import RegistryView
 
 _REFUSED_SHOWN = 10
+Facts = list[dict[str, Any]]
 
 
 def status(
@@ -34,18 +36,17 @@ def status(
         _status_of_console(way, model, as_json)
         return
     from driftloop.tools.cli.fleet import totals
-    from driftloop.tools.cli.models import open_view, require_model
-    from driftloop.tools.cli.status_ignored import left_out
-    from driftloop.tools.cli.waits_shown import read_waits
+    from driftloop.tools.cli.models import require_model
 
     kafka = find_kafka(bootstrap_servers, home)
-    view = open_view(bootstrap_servers, home)
-    newest, waits = read_statuses(kafka), read_waits(kafka)
+    view, newest, waits, letters, muted = _read(kafka, home)
     if model is not None:
         require_model(view, model)
         mine = {segment: one for (name, segment), one in newest.items() if name == model}
         _show_model(view, model, mine, waits.get(model, {}), as_json)
         return
+    from driftloop.tools.cli.status_ignored import left_out
+
     running = services(home) if bootstrap_servers is None else {}
     facts = {
         "kafka": kafka.bootstrap_servers,
@@ -55,7 +56,8 @@ def status(
             _facts(view, info.model_id, newest.get((info.model_id, "")), waits.get(info.model_id, {}))
             for info in view.models()
         ],
-        "refused": refused(kafka),
+        "refused": letters,
+        "mutes": muted,
         "fleet": totals(one for (_, segment), one in newest.items() if not segment),
     }
     if as_json:
@@ -78,6 +80,29 @@ def _status_of_console(way: ConsoleWay, model: str | None, as_json: bool) -> Non
     newest = reading.statuses(way, model)
     signals, decisions = reading.signals(way, model, 5), reading.decisions(way, model, 10)
     _print_model(reading.model_facts(told), newest, signals, decisions, as_json)
+
+
+def _read(
+    kafka: "KafkaSettings", home: Path
+) -> "tuple[RegistryView, dict[tuple[str, str], DriftStatus], dict[str, Waits], Facts, Facts]":
+    """All that the log says. Kafka is waited for side by side, and while the registry's database is read in."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    from driftloop.contracts import (  # noqa: F401  (here, so that no two threads read them in)
+        drift_status,
+        notification_mutes,
+        topics,
+    )
+    from driftloop.kafka.admin import dead_letters_topic  # noqa: F401
+    from driftloop.tools.cli.models import view_of
+    from driftloop.tools.cli.notify import read_mutes
+    from driftloop.tools.cli.waits_shown import read_waits
+
+    with ThreadPoolExecutor(4) as beside:
+        newest, waits = beside.submit(read_statuses, kafka), beside.submit(read_waits, kafka)
+        letters, muted = beside.submit(refused, kafka), beside.submit(read_mutes, kafka)
+        view = view_of(kafka, home)
+        return view, newest.result(), waits.result(), letters.result(), muted.result()
 
 
 def refused(kafka: "KafkaSettings") -> list[dict[str, Any]]:
@@ -160,6 +185,7 @@ def _print(facts: dict[str, Any]) -> None:
     from rich.table import Table
 
     from driftloop.tools.cli.fleet import fleet_words
+    from driftloop.tools.cli.notify import mute_words
     from driftloop.tools.cli.status_ignored import lines
 
     console = Console()
@@ -168,6 +194,8 @@ def _print(facts: dict[str, Any]) -> None:
     _print_services(console, facts["services"])
     for line in lines(facts.get("left_out", {})):
         console.print(line, highlight=False, markup=False)
+    for one in facts.get("mutes", ()):
+        console.print(mute_words(one), highlight=False, markup=False, soft_wrap=True)
     for one in facts["refused"][:_REFUSED_SHOWN]:
         console.print(refused_words(one), highlight=False, markup=False, soft_wrap=True)
     if not facts["models"]:

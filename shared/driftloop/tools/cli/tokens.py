@@ -1,7 +1,6 @@
 """`driftloop tokens`: who may enter the operations console. The file holds hashes; a token is shown once."""
 
 import json
-import secrets
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -37,6 +36,8 @@ def create(
     home: HomeFolder = DEFAULT_HOME,
 ) -> None:
     """Draw a token and print it; it is shown this once. A console that runs knows it at once."""
+    import secrets
+
     from driftloop.clock import system_now
     from operations_console.core.access import PREFIX, TokenEntry, hashed
 

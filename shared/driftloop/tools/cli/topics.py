@@ -99,6 +99,44 @@ def check(bootstrap_servers: Servers = None, partitions: Partitions = None, as_j
 
 
 @app.command()
+def grow(
+    partition_group: Annotated[str, typer.Argument(help="The topics that grow together: predictions or models.")],
+    partitions: Annotated[int, typer.Argument(min=1, help="Partitions that each of them is to have.")],
+    yes: Annotated[bool, typer.Option("--yes", help="Do it; without, it is only said what would be done.")] = False,
+    bootstrap_servers: Servers = None,
+    as_json: AsJson = False,
+) -> None:
+    """Give topics that are read side by side more partitions, or say why that cannot be right and what can.
+
+    Only topics that have held no records grow in place. Ends with 8 where it is refused.
+    """
+    from driftloop.kafka.admin.growing import PARTITION_GROUPS, Grower
+    from driftloop.kafka.clients.clients import require_broker
+    from driftloop.kafka.settings import KafkaSettings
+    from driftloop.tools.local.programs import BESIDE_INPUTS, GROUP_INPUTS
+
+    if partition_group not in PARTITION_GROUPS:
+        raise UserError(f"there is no {partition_group!r}: {' or '.join(PARTITION_GROUPS)}", ExitCode.USAGE)
+    kafka = KafkaSettings() if bootstrap_servers is None else KafkaSettings(bootstrap_servers=bootstrap_servers)
+    require_broker(kafka)
+    grower = Grower(kafka, partition_group, [*GROUP_INPUTS, *BESIDE_INPUTS])
+    growth = grower.look(partitions)
+    if as_json:
+        facts = {"partitions": growth.partitions, "used": growth.used, "at_work": growth.at_work}
+        typer.echo(json.dumps({"wanted": partitions, **facts, "refusal": growth.refusal or None}, indent=2))
+    else:
+        for topic, count in growth.partitions.items():
+            typer.echo(f"{topic}: {count} partitions, {'has held records' if topic in growth.used else 'empty'}")
+    if growth.refusal:
+        raise UserError(f"{partition_group}: {growth.refusal}", ExitCode.STATE_MISMATCH)
+    if yes:
+        grower.apply(growth)
+    if not as_json:
+        done = "has" if yes else "would have (nothing was changed: add --yes)"
+        typer.echo(f"each of the {len(growth.grows)} topics that grow {done} {partitions} partitions")
+
+
+@app.command()
 def grant(
     file: Annotated[Path, typer.Argument(help="Who may do what, as in deploy/acls.yaml.")],
     bootstrap_servers: Servers = None,

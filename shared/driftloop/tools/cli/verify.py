@@ -1,7 +1,7 @@
 """`driftloop verify`: what was published, made again from the log and compared byte for byte."""
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,45 +11,76 @@ from driftloop.errors import ExitCode, UserError
 from driftloop.tools.cli.connection import DEFAULT_HOME, AsJson, BootstrapServers, HomeFolder, find_kafka
 
 if TYPE_CHECKING:
+    from driftloop.tools.verify.artifacts import Artifacts
     from driftloop.tools.verify.comparison import Verified
 
 
 def verify(
     since: Annotated[
-        str | None, typer.Option("--from", help="Compare from here on: a frame's offset, or a time (ISO 8601).")
+        str | None,
+        typer.Option("--from", "--since", help="Compare from here on: a frame's offset, or a time (ISO 8601)."),
     ] = None,
     model: Annotated[str | None, typer.Option(help="One model. Default: all.")] = None,
+    key: Annotated[
+        list[str] | None,
+        typer.Option(help="A public key; checkpoints and artifacts must be signed by one of those given."),
+    ] = None,
+    artifacts: Annotated[bool, typer.Option("--artifacts", help="Read the artifacts of all versions too.")] = False,
     bootstrap_servers: BootstrapServers = None,
     home: HomeFolder = DEFAULT_HOME,
     as_json: AsJson = False,
 ) -> None:
     """Run detection and coordination again over the recorded log, and name the first difference.
 
-    Ends with 1 where a signal, status, decision, request or event does not come out the same.
+    Starts at a model's first frame or, where that is gone or lies before --from, at a checkpoint. Ends with 1 where a
+    signal, status, decision, request, event, checkpoint or artifact is not the same.
     """
+    from driftloop.tools.verify.artifacts import verify_artifacts
     from driftloop.tools.verify.comparison import verify as compare
-    from driftloop.tools.verify.recorded import read_recorded
+    from driftloop.tools.verify.recorded import open_recorded
 
-    start = _since(since)
-    recorded = read_recorded(find_kafka(bootstrap_servers, home))
-    if model is not None and model not in recorded.models():
+    start, keys = _since(since), _keys(key or [])
+    recorded = open_recorded(find_kafka(bootstrap_servers, home))
+    found = compare(recorded, model=model, since=start, keys=keys)
+    if model is not None and model not in found.models:
         raise UserError(f"The log has no frames of a model {model!r}.", ExitCode.NOT_FOUND)
-    found = compare(recorded, model=model, since=start)
+    files = verify_artifacts(recorded, found.models, keys) if artifacts else None
+    if files is not None:
+        found = replace(found, differences=(*found.differences, *files.differences))
     if as_json:
-        typer.echo(json.dumps(asdict(found), indent=2))
+        typer.echo(json.dumps(_told(found, files), indent=2, default=str))
     else:
-        _print(found)
+        _print(found, files)
     if found.differences or found.incomplete:
         raise typer.Exit(1)
 
 
-def _print(found: "Verified") -> None:
+def _told(found: "Verified", files: "Artifacts | None") -> dict[str, object]:
+    started = {name: position.model_dump() for name, position in found.started.items()}
+    told: dict[str, object] = {**asdict(replace(found, started={})), "started": started}
+    return told if files is None else {**told, "artifacts": {"right": files.right, "gone": files.gone}}
+
+
+def _print(found: "Verified", files: "Artifacts | None") -> None:
     for name in found.incomplete:
-        typer.echo(f"{name}: its oldest frames are gone from the log, so it cannot be run again from the start")
+        typer.echo(f"{name}: its oldest frames are gone from the log, and no checkpoint tells what came of them")
+    for name, position in found.started.items():
+        typer.echo(f"{name}: run from its checkpoint of the frame at offset {position.offset}")
     for difference in found.differences:
         typer.echo(difference.sentence)
+    if files is not None:
+        typer.echo(f"{files.right:,} artifacts are as they were registered; {files.gone:,} are not there any more")
     verdict = "first differences are above" if found.differences else "no difference"
     typer.echo(f"{found.compared:,} messages came out the same, byte for byte; {verdict}")
+
+
+def _keys(keys: list[str]) -> tuple[str, ...]:
+    from driftloop.contracts.signing import checked_public_key
+
+    try:
+        return tuple(map(checked_public_key, keys))
+    except ValueError as error:
+        raise UserError(f"--key: {error}.", ExitCode.USAGE) from error
 
 
 def _since(text: str | None) -> int | datetime | None:

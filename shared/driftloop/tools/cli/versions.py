@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from driftloop.errors import ExitCode, UserError
 from driftloop.tools.cli.connection import DEFAULT_HOME, AsJson, BootstrapServers, HomeFolder, asked_by, find_kafka
 from driftloop.tools.cli.register import register
 
@@ -53,6 +54,28 @@ def import_(
     sender.send(MODEL_COMMANDS, carried.model_id, carried.command.to_json())
     sender.close()
     typer.echo(f"{carried.model_id} {carried.version} is at {carried.artifact} and was sent to be registered.")
+
+
+@app.command()
+def sign(
+    model: Model,
+    version: Annotated[str, typer.Argument(help="The version to vouch for.")],
+    key: Annotated[Path, typer.Argument(help="A key that `driftloop tokens signing-key` has made.", exists=True)],
+    bootstrap_servers: BootstrapServers = None,
+    home: HomeFolder = DEFAULT_HOME,
+) -> None:
+    """Sign the artifact of a version: one that was registered, imported, or made before there was a key."""
+    from driftloop.artifacts.store import sign_artifact, verify_artifact
+    from driftloop.contracts.signing import key_in
+    from driftloop.tools.cli.models import open_view
+
+    info = open_view(bootstrap_servers, home).version(model, version)
+    if info is None or info.artifact is None or info.artifact_sha256 is None:
+        raise UserError(f"{model} has no version {version} with an artifact.", ExitCode.NOT_FOUND)
+    made = key_in(key.read_text(encoding="utf-8"))
+    verify_artifact(info.artifact, info.artifact_sha256)
+    sign_artifact(info.artifact, info.artifact_sha256, made)
+    typer.echo(f"{model} {version} is signed.")
 
 
 @app.command()

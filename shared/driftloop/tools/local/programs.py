@@ -36,7 +36,11 @@ BESIDE: Mapping[str, tuple[str, ...]] = {
 """Processes that only run where sources are declared; `outcome_translate` has a group a source."""
 MIRRORS: Mapping[str, tuple[str, ...]] = {"operations_mirror": (CONSOLE, "--role", "mirror")}
 """Processes that only run where there is a registry of others to keep up."""
-OPTIONAL: Mapping[str, Mapping[str, tuple[str, ...]]] = {"sources": BESIDE, "mlflow": MIRRORS}
+OPTIONAL: Mapping[str, Mapping[str, tuple[str, ...]]] = {
+    "sources": BESIDE,
+    "mlflow": MIRRORS,
+    "lineage": LINEAGE,
+}
 """Profile of Compose, and component of Kubernetes → the processes that it adds."""
 
 GROUP_INPUTS: Mapping[str, tuple[str, ...]] = {

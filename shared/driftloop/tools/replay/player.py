@@ -19,8 +19,8 @@ from driftloop.contracts.model_commands import ModelCommand
 from driftloop.contracts.topics import MODEL_COMMANDS, MODEL_SPECS
 from driftloop.errors import UserError
 from driftloop.learners.protocol import Column, Predictions
-from driftloop.serving.champion import Champion
 from driftloop.serving.router import canary_router
+from driftloop.serving.version import Champion
 from driftloop.statistics.losses import row_losses
 from driftloop.tools.registry.declaring import spec_message
 from driftloop.tools.replay.journal import Journal

@@ -15,8 +15,9 @@ from driftloop.contracts.topics import PREDICTION_LABELS
 from driftloop.kafka.clients.sender import Sender
 from driftloop.kafka.clients.together import TogetherSender
 from driftloop.kafka.settings import KafkaSettings
-from driftloop.serving.champion import Champion, ChampionWatcher
+from driftloop.serving.champion import ChampionWatcher
 from driftloop.serving.publisher import OutcomePublisher
+from driftloop.serving.version import Champion
 from driftloop.tools.replay.journal import Journal
 from driftloop.tools.replay.settling import Settling
 

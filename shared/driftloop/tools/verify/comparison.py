@@ -1,139 +1,136 @@
 """Holds what the cores say now against what they said then."""
 
-import json
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
-from datetime import datetime
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from driftloop.contracts import topics
-from driftloop.processor import Outgoing, Record
-from driftloop.tools.verify.coordination import coordinate_again
-from driftloop.tools.verify.detection import detect_again
-from driftloop.tools.verify.recorded import Recorded, bytes_of, offset_of
-
-Since = int | datetime | None
-_LATEST_ONLY = frozenset({topics.DRIFT_STATUS})
-"""Compacted: of older messages nothing may be left, so one that is not on the log is no difference."""
-
-
-@dataclass(frozen=True, slots=True)
-class Difference:
-    """The first message of a topic that did not come out the same. Either side may be missing."""
-
-    model: str
-    topic: str
-    offset: int | None
-    field: str
-    recorded: str
-    again: str
-
-    @property
-    def sentence(self) -> str:
-        """For a person."""
-        where = "which is not on the log" if self.offset is None else f"at offset {self.offset}"
-        return f"{self.topic} of {self.model}, {where}: {self.field} was {self.recorded}, is now {self.again}"
+from driftloop.contracts.message import FramePosition
+from driftloop.processor import Record
+from driftloop.tools.verify.checkpoints import Kept, Since, Start, checkpoints_of, newest_before, same_moments, starts
+from driftloop.tools.verify.coordination import CoordinationAgain
+from driftloop.tools.verify.detection import DetectionAgain
+from driftloop.tools.verify.recorded import Recorded, json_of, model_of, offset_of, place_of
+from driftloop.tools.verify.said import Difference, Said
 
 
 @dataclass(frozen=True, slots=True)
 class Verified:
     """How many messages came out the same, and the first that did not in each topic of each model.
 
-    `incomplete` are models whose oldest frames are gone from the log: their state cannot be made again.
+    `incomplete` are models whose oldest frames are gone from the log and that no checkpoint tells of.
+    `started`: models that were run from a checkpoint, and the frame that it is of. `checkpoints` counts those whose
+    chain and state are right.
     """
 
     compared: int
     differences: tuple[Difference, ...]
     incomplete: tuple[str, ...]
+    started: Mapping[str, FramePosition] = field(default_factory=dict)
+    checkpoints: int = 0
+    models: tuple[str, ...] = ()
 
 
-def verify(recorded: Recorded, *, model: str | None = None, since: Since = None) -> Verified:
-    """Run the cores again over the whole log; compare what is about frames from `since` on.
+def verify(recorded: Recorded, *, model: str | None = None, since: Since = None, keys: Sequence[str] = ()) -> Verified:
+    """Run the cores again over the log; compare what is about frames from `since` on.
 
-    `since` is a frame's offset, or a moment of event time. The first frame of a model must still be
-    there, for what came before shapes what comes after.
+    `since` is a frame's offset, or a moment of event time. Each model is run from its first frame or, where that is
+    gone or lies before `since`, from a checkpoint: with `since` from the newest before it, else from the oldest that
+    all frames are there after. `keys` are public keys, one of which must have signed each checkpoint.
     """
-    compared, differences, incomplete = 0, [], []
-    for name in [name for name in recorded.models() if model in (None, name)]:
-        detected = detect_again(recorded, name)
-        if _begins_late(recorded, name):
-            incomplete.append(name)
-            continue
-        said = [answer for _, answers in detected for answer in answers] + coordinate_again(recorded, name, detected)
-        for topic in sorted({*_COMPARED}):
-            count, difference = _compare(
-                name, topic, recorded.of(topic, name), [out for out in said if out.topic == topic], since
-            )
-            compared += count
-            differences += [difference] if difference else []
-    return Verified(compared, tuple(differences), tuple(incomplete))
+    runs = {name: _ModelAgain(recorded, name, since, keys) for name in recorded.models() if model in (None, name)}
+    for frame in recorded.frames.read(_reading_from(runs, recorded)):
+        run = runs.get(model_of(frame))
+        if run is not None:
+            run.take(frame)
+    seen = {name: run for name, run in runs.items() if run.seen}
+    for run in seen.values():
+        run.end()
+    return Verified(
+        sum(run.said.same for run in seen.values()),
+        tuple(one for run in seen.values() for one in run.differences()),
+        tuple(name for name, run in seen.items() if run.incomplete),
+        {name: run.start.coordination.position for name, run in seen.items() if run.start is not None},
+        sum(not one.fault for run in seen.values() for one in run.checkpoints),
+        tuple(seen),
+    )
 
 
-_COMPARED = (
-    topics.DRIFT_SIGNALS,
-    topics.DRIFT_STATUS,
-    topics.RETRAIN_DECISIONS,
-    topics.TRAINING_REQUESTS,
-    topics.MODEL_EVENTS,
-)
+def _reading_from(runs: Mapping[str, "_ModelAgain"], recorded: Recorded) -> dict[int, int]:
+    """By partition, the first frame that a run needs; every model must be known to start behind it."""
+    planned = [run.planned for run in runs.values()]
+    if not planned or any(start is None for start in planned) or len(runs) < len(recorded.models()):
+        alone = planned[0] if len(planned) == 1 else None
+        return {} if alone is None else {alone.detection.position.partition: alone.detection.position.offset + 1}
+    found: dict[int, int] = {}
+    for start in planned:
+        assert start is not None
+        position = start.detection.position
+        found[position.partition] = min(position.offset + 1, found.get(position.partition, position.offset + 1))
+    return found
 
 
-def _begins_late(recorded: Recorded, model: str) -> bool:
-    """Whether the log speaks of frames older than the first that is still there."""
-    first = recorded.first_frames[model]
-    spoken_of = [_place(json.loads(bytes_of(record))) for record in recorded.of(topics.RETRAIN_DECISIONS, model)]
-    return any(offset is not None and offset < first for offset in spoken_of)
+class _ModelAgain:
+    """One model: where its run starts, and how far it has come."""
+
+    def __init__(self, recorded: Recorded, model: str, since: Since, keys: Sequence[str]) -> None:
+        self._recorded, self._model = recorded, model
+        self.checkpoints = checkpoints_of(recorded, model, keys)
+        self.said = Said(recorded, model, since, self.checkpoints)
+        begins = min((recorded.frames.begins(one.position.partition) for one in self.checkpoints), default=0)
+        self._starts = list(starts(self.checkpoints, begins))
+        self.planned = newest_before(self._starts, since)
+        self.start: Start | None = None
+        self.seen = self.incomplete = False
+
+    def take(self, frame: Record) -> None:
+        """The next frame of the model."""
+        if not self.seen:
+            self.seen = True
+            self._begin(frame)
+        if self.incomplete or offset_of(frame) <= self._detected_to:
+            return
+        answers = self._detection.take(frame)
+        self.said.take(answers)
+        if offset_of(frame) > self._decided_to:
+            self.said.take(self._coordination.take(frame, answers))
+
+    def end(self) -> None:
+        """There are no more frames."""
+        if not self.incomplete:
+            self.said.take(self._coordination.end())
+            self.said.end()
+
+    def differences(self) -> Iterator[Difference]:
+        """What did not come out the same, and checkpoints that are not what was written."""
+        for one in self.checkpoints:
+            if one.fault:
+                yield _faulty(self._model, one)
+        yield from self.said.differences()
+
+    def _begin(self, frame: Record) -> None:
+        self.start = self.planned
+        if self.start is None and self._begins_late(offset_of(frame)):
+            self.start = next((one for one in self._starts if one.detection.position.offset >= offset_of(frame)), None)
+            self.incomplete = self.start is None
+        start, kept = self.start, self.checkpoints
+        of_detection, of_coordination = (start.detection, start.coordination) if start else (None, None)
+        self._detected_to = of_detection.position.offset if of_detection else -1
+        self._decided_to = of_coordination.position.offset if of_coordination else -1
+        self.said.begin(self._detected_to, self._decided_to)
+        self._detection = DetectionAgain(
+            self._recorded, self._model, of_detection, same_moments("drift_detection", kept)
+        )
+        self._coordination = CoordinationAgain(
+            self._recorded, self._model, of_coordination, same_moments("retrain_coordinator", kept)
+        )
+
+    def _begins_late(self, first: int) -> bool:
+        """Whether the log speaks of frames older than the first that is still there."""
+        spoken_of = [place_of(json_of(record)) for record in self._recorded.of(topics.RETRAIN_DECISIONS, self._model)]
+        spoken_of += [one.position.offset for one in self.checkpoints]
+        return any(offset is not None and offset < first for offset in spoken_of)
 
 
-def _compare(
-    model: str, topic: str, recorded: Sequence[Record], again: Iterable[Outgoing], since: Since
-) -> tuple[int, Difference | None]:
-    then = {json.loads(bytes_of(record))["message_id"]: record for record in recorded}
-    now = {json.loads(out.value)["message_id"]: out.value for out in again}
-    counts = _counts_from(since)
-    same = 0
-    for message_id, record in then.items():
-        if not counts(json.loads(bytes_of(record))):
-            continue
-        found = now.get(message_id)
-        if found != bytes_of(record):
-            return same, _difference(model, topic, offset_of(record), bytes_of(record), found)
-        same += 1
-    for message_id, value in now.items():
-        if message_id not in then and topic not in _LATEST_ONLY and counts(json.loads(value)):
-            return same, _difference(model, topic, None, None, value)
-    return same, None
-
-
-def _counts_from(since: Since) -> Callable[[dict[str, Any]], bool]:
-    if since is None:
-        return lambda _message: True
-    if isinstance(since, datetime):
-        return lambda message: datetime.fromisoformat(message["occurred_at"]) >= since
-    return lambda message: (_place(message) or 0) >= since
-
-
-def _place(message: dict[str, Any]) -> int | None:
-    data = message.get("data") or {}
-    position = message.get("position") or message.get("from_position") or data.get("until")
-    return position["offset"] if position else None
-
-
-def _difference(model: str, topic: str, offset: int | None, then: bytes | None, now: bytes | None) -> Difference:
-    before, after = (json.loads(value) if value else None for value in (then, now))
-    if before is None or after is None:
-        names = ["message"]
-        shown = [_short(_gist(message)) if message else "not there" for message in (before, after)]
-        return Difference(model, topic, offset, names[0], *shown)
-    field = next((name for name in before if before[name] != after.get(name)), "bytes")
-    return Difference(model, topic, offset, field, _short(before.get(field)), _short(after.get(field)))
-
-
-def _gist(message: dict[str, Any]) -> dict[str, Any]:
-    telling = ("action", "event", "kind", "subject", "detector", "trigger", "version", "candidate", "row", "segment")
-    return {name: message[name] for name in telling if message.get(name) not in (None, "")}
-
-
-def _short(value: object) -> str:
-    text = json.dumps(value)
-    return text if len(text) <= 300 else text[:297] + "..."
+def _faulty(model: str, kept: Kept) -> Difference:
+    where = f"the {kept.service} checkpoint of frame {kept.position.offset}"
+    return Difference(model, topics.MODEL_CHECKPOINTS, offset_of(kept.record), where, "as it was written", kept.fault)

@@ -1,31 +1,73 @@
-"""Detection once more: frames in, signals and statuses out."""
+"""Detection once more: frames in, signals, statuses and checkpoints out."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
+import msgspec
+
 from drift_detection.core.processor import DriftDetection
+from driftloop.codec.frames import decode_frame
 from driftloop.contracts import topics
-from driftloop.processor import Outgoing, Record
+from driftloop.cores.checkpoints import Checkpoints
+from driftloop.processor import Outgoing, Record, StaleTableError
+from driftloop.tools.verify.checkpoints import Kept
 from driftloop.tools.verify.recorded import Recorded, milliseconds_of
 
 Answer = tuple[Record, Sequence[Outgoing]]
 
 
-def detect_again(recorded: Recorded, model: str) -> list[Answer]:
-    """Each frame of a model with what detection says about it.
+class DetectionAgain:
+    """Runs detection over the frames of a model, from its first frame or from a checkpoint.
 
-    Specs are shown to it when the log had them; profiles at once, since a version's profile is on the
-    log before anything is predicted with it.
+    Specs and profiles are shown to it when the log had them. A profile that came later (it was published once more)
+    is shown with the first frame that names its version.
     """
-    core = DriftDetection()
-    core.take_table(topics.MODEL_PROFILES, recorded.of(topics.MODEL_PROFILES, model))
-    specs = list(recorded.of(topics.MODEL_SPECS, model))
-    core.take_table(topics.MODEL_SPECS, [specs.pop(0) for _ in specs[:1]])
-    answers: list[Answer] = []
-    for frame in recorded.of(topics.OUTCOME_FRAMES, model):
-        now = milliseconds_of(frame)
-        while specs and milliseconds_of(specs[0]) <= now:
-            core.take_table(topics.MODEL_SPECS, [specs.pop(0)])
-        effects = core.process([frame], datetime.fromtimestamp(now / 1000, UTC), tables_current=True)
-        answers.append((frame, effects.outgoing))
-    return answers
+
+    def __init__(
+        self, recorded: Recorded, model: str, start: Kept | None = None, checkpoints: Checkpoints | None = None
+    ) -> None:
+        self._core = DriftDetection(checkpoints)
+        self._specs = list(recorded.of(topics.MODEL_SPECS, model))
+        self._profiles = list(recorded.of(topics.MODEL_PROFILES, model))
+        if start is None:
+            self._core.take_table(topics.MODEL_SPECS, [self._specs.pop(0) for _ in self._specs[:1]])
+            return
+        self._show(start.log_ms)
+        content = start.read().unpacked()
+        self._show_versions(_versions_in(content))
+        self._core.restore(start.position.partition, [(model, content)])
+
+    def take(self, frame: Record) -> Sequence[Outgoing]:
+        """What detection says about the next frame."""
+        at_ms = milliseconds_of(frame)
+        self._show(at_ms)
+        now = datetime.fromtimestamp(at_ms / 1000, UTC)
+        try:
+            return self._core.process([frame], now).outgoing
+        except StaleTableError:
+            batch = decode_frame(frame.value() or b"", frame.headers()).batch
+            self._show_versions(set(batch.column("model_version").unique().to_pylist()))
+            return self._core.process([frame], now, tables_current=True).outgoing
+
+    def _show(self, until_ms: int) -> None:
+        for topic, rows in ((topics.MODEL_SPECS, self._specs), (topics.MODEL_PROFILES, self._profiles)):
+            while rows and milliseconds_of(rows[0]) <= until_ms:
+                self._core.take_table(topic, [rows.pop(0)])
+
+    def _show_versions(self, versions: set[str | None]) -> None:
+        named = [row for row in self._profiles if (row.key() or b"").decode().rpartition("/")[2] in versions]
+        for row in named:
+            self._profiles.remove(row)
+            self._core.take_table(topics.MODEL_PROFILES, [row])
+
+
+def _versions_in(content: bytes) -> set[str | None]:
+    """The versions that a state was compared with when it was written down."""
+    roster = msgspec.json.decode(content)["model"].get("roster", {})
+    return {roster[name][0] for name in ("judged", "serving") if roster.get(name)}
+
+
+def detect_again(recorded: Recorded, model: str) -> list[Answer]:
+    """Each frame of a model in memory with what detection says about it."""
+    core = DetectionAgain(recorded, model)
+    return [(frame, core.take(frame)) for frame in recorded.of(topics.OUTCOME_FRAMES, model)]

@@ -90,7 +90,13 @@ def repeated_in_label(value: bytes, row: LabelRow) -> str | None:
 
     Raises ValueError where something that the decoder skipped is no JSON.
     """
-    known = _REQUIRED_OF_LABEL + (row.weight is not None) + (b'"label_source":' in value) + keys_of(row.label)
+    known = (
+        _REQUIRED_OF_LABEL
+        + (row.weight is not None)
+        + (row.rating is not None)
+        + (b'"label_source":' in value)
+        + keys_of(row.label)
+    )
     return None if keys_in(value) == known else repeated_key(value)
 
 

@@ -1,0 +1,195 @@
+"""Erases rows from the archive for good, and remembers which frames they were of, so that lineage can say so.
+
+What is remembered is a property of the table: moments, frames and numbers of rows, never an id or a value. It is
+written before rows go: done again after a crash in between, the same rows are found and remembered once.
+"""
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import date, datetime
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+
+from driftloop.archive.upkeep import SAFETY_HOURS, open_archive
+from driftloop.contracts.training_results import TrainingData
+
+if TYPE_CHECKING:
+    from deltalake import DeltaTable
+
+PROPERTY = "driftloop.erased"
+"""The table's property that tells what was erased."""
+MOST_RANGES = 1_000
+"""Of one erasure; frames that lie nearest to one another are told as one range where there are more."""
+_IDS_AT_ONCE = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which rows of a model: those with one of these ids, or of one value of a segment (name, value)."""
+
+    model_id: str
+    prediction_ids: tuple[str, ...] = ()
+    segment: tuple[str, str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """Frames of one partition, from `first` to `last`, and how many erased rows were in them."""
+
+    partition: int
+    first: int
+    last: int
+    rows: int
+
+
+@dataclass(frozen=True, slots=True)
+class Erasure:
+    """Rows of a model that are in the archive no more."""
+
+    model_id: str
+    at: datetime
+    rows: int
+    ranges: tuple[Range, ...]
+
+    def rows_of(self, data: TrainingData) -> int:
+        """How many of them a version learnt from whose data these are; of a range that is partly inside, all count."""
+        inside = [
+            one.rows
+            for one in self.ranges
+            if one.partition == data.first.partition and one.last >= data.first.offset and one.first <= data.last.offset
+        ]
+        return sum(inside)
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The rows that would be erased."""
+
+    wanted: Wanted
+    prediction_ids: tuple[str, ...]
+    rows: int
+    days: tuple[date, ...]
+    ranges: tuple[Range, ...]
+
+
+def find_rows(uri: str, wanted: Wanted, options: Mapping[str, str] | None = None) -> Found:
+    """What the archive has of them; raises UserError where there is no archive."""
+    table = open_archive(uri, options)
+    found = pa.concat_tables([_query(table, condition) for condition in _conditions(wanted)])
+    ids = tuple(sorted({str(one) for one in found["prediction_id"].to_pylist()}))
+    places = Counter(zip(found["frame_partition"].to_pylist(), found["frame_offset"].to_pylist(), strict=True))
+    days = tuple(sorted(set(found["day"].to_pylist())))
+    return Found(wanted, ids, found.num_rows, days, ranges_of(places))
+
+
+def erase_rows(
+    uri: str, found: Found, at: datetime, *, safety_hours: int = SAFETY_HOURS, options: Mapping[str, str] | None = None
+) -> None:
+    """Erase them. The files that held them go `safety_hours` later, at the next clean-up; with 0, at once."""
+    table = open_archive(uri, options)
+    if found.rows:
+        _remember(table, Erasure(found.wanted.model_id, at, found.rows, found.ranges))
+        for condition in _conditions(Wanted(found.wanted.model_id, found.prediction_ids)):
+            table.delete(condition)
+    table.vacuum(retention_hours=safety_hours, dry_run=False, enforce_retention_duration=False)
+
+
+def erasures(uri: str, model_id: str, options: Mapping[str, str] | None = None) -> list[Erasure]:
+    """What was erased of a model, the oldest first."""
+    return [one for one in _read(open_archive(uri, options)).values() if one.model_id == model_id]
+
+
+def ranges_of(places: Mapping[tuple[int, int], int], most: int = MOST_RANGES) -> tuple[Range, ...]:
+    """Numbers of rows by (partition, offset) as ranges, at most `most` of them.
+
+    >>> ranges_of({(0, 7): 1, (0, 8): 2, (0, 90): 1}, most=2)
+    (Range(partition=0, first=7, last=8, rows=3), Range(partition=0, first=90, last=90, rows=1))
+    """
+    ranges = [Range(partition, offset, offset, rows) for (partition, offset), rows in sorted(places.items())]
+    while len(ranges) > most:
+        gaps = [
+            (other.first - one.last, place)
+            for place, (one, other) in enumerate(pairwise(ranges))
+            if one.partition == other.partition
+        ]
+        if not gaps:
+            break
+        joined = {place for _, place in sorted(gaps)[: len(ranges) - most]}
+        ranges = _joined(ranges, joined)
+    return tuple(ranges)
+
+
+def _joined(ranges: Sequence[Range], joined: set[int]) -> list[Range]:
+    """Each range at one of these places together with the one after it."""
+    found: list[Range] = []
+    for place, one in enumerate(ranges):
+        if place - 1 in joined:
+            before = found.pop()
+            found.append(Range(one.partition, before.first, one.last, before.rows + one.rows))
+        else:
+            found.append(one)
+    return found
+
+
+def _conditions(wanted: Wanted) -> list[str]:
+    """SQL that is true of the rows, in parts."""
+    own = f"model_id = '{_quoted(wanted.model_id)}'"
+    if wanted.segment is not None:
+        name, value = (_quoted(part) for part in wanted.segment)
+        return [f"{own} AND element_at(segments, '{name}')[1] = '{value}'"]
+    ids = wanted.prediction_ids
+    parts = [ids[begin : begin + _IDS_AT_ONCE] for begin in range(0, len(ids), _IDS_AT_ONCE)]
+    listed = [", ".join(f"'{_quoted(one)}'" for one in part) for part in parts]
+    return [f"{own} AND prediction_id IN ({part})" for part in listed] or [f"{own} AND 1 = 0"]
+
+
+def _quoted(text: str) -> str:
+    return text.replace("'", "''")
+
+
+def _query(table: "DeltaTable", condition: str) -> pa.Table:
+    from deltalake import QueryBuilder
+
+    query = f"SELECT prediction_id, frame_partition, frame_offset, day FROM archive WHERE {condition}"  # noqa: S608
+    kinds = {
+        "prediction_id": pa.string(),
+        "frame_partition": pa.int64(),
+        "frame_offset": pa.int64(),
+        "day": pa.date32(),
+    }
+    return pa.table(QueryBuilder().register("archive", table).execute(query)).cast(pa.schema(list(kinds.items())))
+
+
+def _remember(table: "DeltaTable", erasure: Erasure) -> None:
+    known = _read(table)
+    if (name := _name(erasure)) in known:
+        return
+    told = {key: _facts(one) for key, one in {**known, name: erasure}.items()}
+    table.alter.set_table_properties({PROPERTY: json.dumps(told)}, raise_if_not_exists=False)
+    table.update_incremental()
+
+
+def _name(erasure: Erasure) -> str:
+    """The same for the same rows."""
+    told = json.dumps([erasure.model_id, [asdict(one) for one in erasure.ranges]])
+    return hashlib.sha256(told.encode()).hexdigest()[:16]
+
+
+def _facts(erasure: Erasure) -> dict[str, Any]:
+    ranges = [[one.partition, one.first, one.last, one.rows] for one in erasure.ranges]
+    return {"model": erasure.model_id, "at": erasure.at.isoformat(), "rows": erasure.rows, "ranges": ranges}
+
+
+def _read(table: "DeltaTable") -> dict[str, Erasure]:
+    told = json.loads(table.metadata().configuration.get(PROPERTY) or "{}")
+    return {
+        name: Erasure(
+            one["model"], datetime.fromisoformat(one["at"]), one["rows"], tuple(Range(*part) for part in one["ranges"])
+        )
+        for name, one in told.items()
+    }

@@ -1,0 +1,147 @@
+"""`driftloop archive erase`: rows of a person, or of one value of a segment, out of all that can forget them."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from driftloop.errors import ExitCode, UserError
+from driftloop.tools.cli.connection import DEFAULT_HOME, AsJson, BootstrapServers, HomeFolder, find_kafka
+
+if TYPE_CHECKING:
+    from driftloop.archive.erasing import Wanted
+    from driftloop.kafka.settings import KafkaSettings
+    from driftloop.tools.registry.erasing import GoldenRows
+
+_TOPICS = ("prediction-outcomes", "prediction-labels", "outcome-frames")
+
+
+def erase(
+    model_id: Annotated[str, typer.Argument(help="The model whose rows are erased.")],
+    prediction_id: Annotated[list[str] | None, typer.Option(help="A row's id; may be given several times.")] = None,
+    where: Annotated[
+        str | None, typer.Option(help="SEGMENT=VALUE: all rows of that value, such as a customer.")
+    ] = None,
+    safety_hours: Annotated[int, typer.Option(min=0, help="How long files that hold them stay; 0: not at all.")] = 24,
+    archive_uri: Annotated[
+        str | None, typer.Option("--archive-uri", help="The Delta table, a folder or an address; else HOME/lake.")
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do it; without this nothing is changed.")] = False,
+    as_json: AsJson = False,
+    bootstrap_servers: BootstrapServers = None,
+    home: HomeFolder = DEFAULT_HOME,
+) -> None:
+    """Erase rows from the archive, the dead letters and the golden set, and say where they stay for how long."""
+    from driftloop.clock import system_now
+
+    wanted = _wanted(model_id, prediction_id or [], where)
+    plan = _Plan(archive_uri or str(home / "lake"), wanted, _kafka(bootstrap_servers, home), home, bootstrap_servers)
+    if yes:
+        plan.carry_out(system_now(), safety_hours)
+    facts = plan.facts() | {"done": yes}
+    if as_json:
+        typer.echo(json.dumps(facts, indent=2))
+        return
+    for line in plan.lines(safety_hours, done=yes):
+        typer.echo(line)
+
+
+def _wanted(model_id: str, ids: list[str], where: str | None) -> "Wanted":
+    from driftloop.archive.erasing import Wanted
+
+    if bool(ids) == (where is not None):
+        raise UserError("Say which rows: --prediction-id (once or more), or --where SEGMENT=VALUE.", ExitCode.USAGE)
+    name, equals, value = (where or "").partition("=")
+    if where is not None and not (name and equals and value):
+        raise UserError(f"--where is SEGMENT=VALUE, not {where}.", ExitCode.USAGE)
+    return Wanted(model_id, tuple(ids), (name, value) if where is not None else None)
+
+
+def _kafka(bootstrap_servers: str | None, home: Path) -> "KafkaSettings | None":
+    """The cluster that is named or runs, if there is one."""
+    try:
+        return find_kafka(bootstrap_servers, home)
+    except UserError:
+        if bootstrap_servers is not None:
+            raise
+        return None
+
+
+class _Plan:
+    """What is found, and what is done about it."""
+
+    def __init__(
+        self, uri: str, wanted: "Wanted", kafka: "KafkaSettings | None", home: Path, servers: str | None
+    ) -> None:
+        from driftloop.archive.erasing import find_rows
+        from driftloop.kafka.admin.dead_letters_topic import read_dead_letters
+        from driftloop.tools.registry.erasing import letters_about
+
+        self._uri, self._kafka = uri, kafka
+        self.found = find_rows(uri, wanted)
+        ids = {*self.found.prediction_ids, *wanted.prediction_ids}
+        self._letters = [] if kafka is None else read_dead_letters(kafka)
+        self.letters = letters_about(self._letters, wanted, ids)
+        self.golden = None if kafka is None else _golden(wanted, ids, home, servers)
+
+    def carry_out(self, at: Any, safety_hours: int) -> None:
+        """Erase all that was found."""
+        from driftloop.archive.erasing import erase_rows
+        from driftloop.kafka.admin.dead_letters_topic import erase_dead_letters
+        from driftloop.tools.registry.erasing import write_golden
+
+        erase_rows(self._uri, self.found, at, safety_hours=safety_hours)
+        if self._kafka is not None and self.letters:
+            erase_dead_letters(self._kafka, self._letters, self.letters)
+        if self.golden is not None and self.golden.rows:
+            write_golden(self.golden)
+
+    def facts(self) -> dict[str, Any]:
+        """For a script."""
+        golden = self.golden
+        return {
+            "model": self.found.wanted.model_id,
+            "archive": {"uri": self._uri, "rows": self.found.rows, "days": [str(day) for day in self.found.days]},
+            "dead_letters": None if self._kafka is None else len(self.letters),
+            "golden_set": None
+            if golden is None
+            else {"uri": golden.uri, "rows": golden.rows, "why_not": golden.why_not},
+            "stays": _retention(),
+        }
+
+    def lines(self, safety_hours: int, *, done: bool) -> list[str]:
+        """For a person."""
+        word, golden = "erased" if done else "would be erased", self.golden
+        days = f", of {self.found.days[0]} to {self.found.days[-1]}" if self.found.days else ""
+        told = [f"archive {self._uri}: {self.found.rows:,} rows{days} {word}"]
+        if done and safety_hours and self.found.rows:
+            told.append(
+                f"  files that held them stay for {safety_hours} h; run it again then, or with --safety-hours 0"
+            )
+        if self._kafka is None:
+            told.append("dead letters, golden set: not looked at, no Kafka is named and none runs here")
+        else:
+            told.append(f"dead letters: {len(self.letters):,} {word}")
+        if golden is not None:
+            said = f"not touched, {golden.why_not}" if golden.why_not else f"{golden.rows:,} rows {word}"
+            told.append(f"golden set {golden.uri}: {said}")
+        kept = ", ".join(f"{name} {days:g} days" for name, days in _retention().items() if days)
+        told.append(f"Kafka forgets by itself, oldest records first: {kept}; a label or a repeat brings a row again")
+        return told if done else [*told, "Nothing was changed; with --yes it is."]
+
+
+def _golden(wanted: "Wanted", ids: set[str], home: Path, servers: str | None) -> "GoldenRows | None":
+    from driftloop.tools.cli.models import open_view
+    from driftloop.tools.registry.erasing import golden_rows
+
+    model = open_view(servers, home).model(wanted.model_id)
+    uri = None if model is None else model.spec.training.golden_set
+    return None if uri is None else golden_rows(uri, wanted, ids)
+
+
+def _retention() -> dict[str, float | None]:
+    from driftloop.contracts.topics import topics
+
+    declared = topics()
+    return {name: declared[name].retention_days for name in _TOPICS}

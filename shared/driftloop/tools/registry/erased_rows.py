@@ -1,0 +1,47 @@
+"""Which versions learnt from rows that were erased since, themselves or by the version that they go on from."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from driftloop.archive.erasing import erasures
+from driftloop.errors import UserError
+from driftloop.tools.registry.lineage import Lineage, lineage
+from driftloop.tools.registry.view import RegistryView
+
+_MOST_BASES = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class ErasedSince:
+    """Rows of one erasure that a version learnt from."""
+
+    version: str
+    rows: int
+    at: datetime
+    itself: bool
+    """False: a version that this one goes on from learnt from them."""
+
+    @property
+    def words(self) -> str:
+        """For a person."""
+        who = "learnt from rows" if self.itself else f"goes on from {self.version}, which learnt from rows"
+        return f"{who} that were erased since: {self.rows:,} on {self.at:%Y-%m-%d}"
+
+
+def erased_since(view: RegistryView, story: Lineage, archive_uri: str) -> list[ErasedSince]:
+    """Of a version and of all that it goes on from; empty where there is no archive to ask."""
+    try:
+        known = erasures(archive_uri, story.version.model_id)
+    except UserError:
+        return []
+    found: list[ErasedSince] = []
+    one: Lineage | None = story
+    for _ in range(_MOST_BASES):
+        if one is None or not known:
+            break
+        if one.data is not None:
+            told = [(erasure.rows_of(one.data), erasure.at) for erasure in known]
+            found += [ErasedSince(one.version.version, rows, at, one is story) for rows, at in told if rows]
+        base = one.request.base_version if one.request is not None and one.request.mode == "incremental" else None
+        one = None if base is None else lineage(view, story.version.model_id, base)
+    return found

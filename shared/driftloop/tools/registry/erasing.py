@@ -1,0 +1,125 @@
+"""What else than the archive holds rows that are to be erased: dead letters and golden sets."""
+
+import csv
+import io
+import json
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import fsspec
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet
+
+from driftloop.archive.erasing import Wanted
+from driftloop.kafka.admin.dead_letters_topic import BuriedRecord, Place
+
+
+def letters_about(letters: Sequence[BuriedRecord], wanted: Wanted, ids: Collection[str]) -> set[Place]:
+    """Places of the dead letters that hold one of the rows: whole records, whatever else is in them."""
+    return {(one.partition, one.offset) for one in letters if _is_about(one, wanted, frozenset(ids))}
+
+
+def _is_about(letter: BuriedRecord, wanted: Wanted, ids: frozenset[str]) -> bool:
+    value = letter.value or b""
+    try:
+        told = json.loads(value)
+    except (ValueError, RecursionError):
+        named = (letter.key or b"").decode("utf-8", "replace") in ids
+        return named or any(one.encode() in value for one in ids)
+    if not isinstance(told, dict) or told.get("model_id", wanted.model_id) != wanted.model_id:
+        return False
+    mine = {one for one in _several(told.get("prediction_id")) if isinstance(one, str)}
+    mine.add((letter.key or b"").decode("utf-8", "replace"))
+    if mine & ids:
+        return True
+    segment = told.get("segment")
+    if wanted.segment is None or not isinstance(segment, dict):
+        return False
+    return wanted.segment[1] in _several(segment.get(wanted.segment[0]))
+
+
+def _several(told: Any) -> list[Any]:
+    return told if isinstance(told, list) else [told]
+
+
+@dataclass(frozen=True, slots=True)
+class GoldenRows:
+    """What a golden set has of the rows; `why_not` where that cannot be told, or not be mended here."""
+
+    uri: str
+    rows: int = 0
+    rest: bytes = b""
+    why_not: str | None = None
+
+
+def golden_rows(uri: str, wanted: Wanted, ids: Collection[str]) -> GoldenRows:
+    """The rows of a golden set that are to be erased, and the file without them. Nothing is written."""
+    try:
+        with fsspec.open(uri, "rb") as file:
+            data: bytes = file.read()
+        if uri.lower().endswith((".parquet", ".pq")):
+            return _of_parquet(uri, data, wanted, ids)
+        if uri.lower().endswith(".csv"):
+            return _of_csv(uri, data, wanted, ids)
+    except (OSError, ValueError, csv.Error, pa.ArrowException) as error:
+        return GoldenRows(uri, why_not=f"it cannot be read: {error}")
+    return GoldenRows(uri, why_not="it is neither CSV nor Parquet: look at it yourself")
+
+
+def write_golden(found: GoldenRows) -> None:
+    """The file without the rows, in its place."""
+    with fsspec.open(found.uri, "wb") as file:
+        file.write(found.rest)
+
+
+def _column(names: Sequence[str], wanted: Wanted, ids: Collection[str]) -> tuple[str, Collection[str]] | None:
+    """The column that tells whose a row is, and its values that are to go."""
+    if wanted.segment is not None:
+        name, value = wanted.segment
+        own = next((one for one in (f"segment.{name}", name) if one in names), None)
+        if own is not None:
+            return own, (value,)
+    return ("prediction_id", ids) if "prediction_id" in names else None
+
+
+_NOBODY = "it has no column that tells whose a row is (prediction_id, or the segment's): look at it yourself"
+
+
+def _of_parquet(uri: str, data: bytes, wanted: Wanted, ids: Collection[str]) -> GoldenRows:
+    table = pyarrow.parquet.read_table(pa.BufferReader(data))
+    column = _column(table.column_names, wanted, ids)
+    if column is None:
+        return GoldenRows(uri, why_not=_NOBODY)
+    gone = pc.fill_null(pc.is_in(table[column[0]].cast(pa.string()), pa.array(sorted(column[1]), pa.string())), False)  # noqa: FBT003
+    rest = pa.BufferOutputStream()
+    pyarrow.parquet.write_table(table.filter(pc.invert(gone)), rest)
+    return GoldenRows(uri, int(pc.sum(gone).as_py() or 0), rest.getvalue().to_pybytes())
+
+
+def _of_csv(uri: str, data: bytes, wanted: Wanted, ids: Collection[str]) -> GoldenRows:
+    """Lines that stay are kept byte for byte."""
+    lines = list(io.StringIO(data.decode("utf-8"), newline=""))
+    rows = _with_lines(lines)
+    header, first = next(rows, ([], []))
+    header = [name.removeprefix("\ufeff") for name in header]
+    column = _column(header, wanted, ids)
+    if column is None:
+        return GoldenRows(uri, why_not=_NOBODY)
+    place, kept, gone = header.index(column[0]), [*first], 0
+    for row, text in rows:
+        if place < len(row) and row[place] in column[1]:
+            gone += 1
+        else:
+            kept += text
+    return GoldenRows(uri, gone, "".join(kept).encode())
+
+
+def _with_lines(lines: list[str]) -> Iterator[tuple[list[str], list[str]]]:
+    """Each row with the lines that it stands on; the separator is the one that the first line has most of."""
+    first = lines[0] if lines else ""
+    reader, begin = csv.reader(lines, delimiter=max(",;\t|", key=first.count)), 0
+    for row in reader:
+        yield row, lines[begin : reader.line_num]
+        begin = reader.line_num

@@ -1,0 +1,155 @@
+"""Erasure: rows leave the archive, golden sets and dead letters, and lineage says who had learnt from them."""
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet
+import pytest
+from deltalake import DeltaTable, write_deltalake
+from hypothesis import given
+from hypothesis import strategies as st
+from typer.testing import CliRunner
+
+from driftloop.archive.erasing import Wanted, erase_rows, erasures, find_rows, ranges_of
+from driftloop.archive.reading import newest_rows
+from driftloop.archive.schema import ARCHIVE_SCHEMA, PARTITION_BY
+from driftloop.contracts.message import FramePosition
+from driftloop.contracts.training_results import TrainingData
+from driftloop.kafka.admin.dead_letters_topic import BuriedRecord
+from driftloop.tools.cli.main import app
+from driftloop.tools.registry.erased_rows import ErasedSince
+from driftloop.tools.registry.erasing import golden_rows, letters_about, write_golden
+
+from .test_archive import row
+
+AT = datetime(2026, 2, 1, tzinfo=UTC)
+ANA = Wanted("pricing", segment=("customer", "o'ana"))
+
+
+@pytest.fixture
+def archive(tmp_path: Path) -> str:
+    rows = [row("pricing", 1 + number % 3, number) for number in range(12)] + [row("other", 2, 99)]
+    for one in rows:
+        one["segments"] = [("customer", "o'ana" if one["frame_offset"] in (3, 4, 9, 99) else "ben")]
+    uri = str(tmp_path / "lake")
+    write_deltalake(uri, pa.Table.from_pylist(rows, schema=ARCHIVE_SCHEMA), partition_by=PARTITION_BY)
+    return uri
+
+
+def data(first: int, last: int) -> TrainingData:
+    ends = (FramePosition(partition=0, offset=offset) for offset in (first, last))
+    return TrainingData(first=next(ends), last=next(ends), rows=10, sha256="0" * 64)
+
+
+def test_rows_of_a_segment_leave_the_archive_and_are_remembered_by_their_frames_alone(archive):
+    found = find_rows(archive, ANA)
+    assert (found.prediction_ids, found.rows) == (("p3", "p4", "p9"), 3)
+    erase_rows(archive, found, AT, safety_hours=0)
+    assert sorted(newest_rows(archive, "pricing", 99).prediction_ids) == sorted(
+        f"p{number}" for number in range(12) if number not in (3, 4, 9)
+    )
+    assert newest_rows(archive, "other", 99).prediction_ids == ["p99"], "another model's rows stay"
+    (kept,) = erasures(archive, "pricing")
+    assert (kept.rows, kept.at) == (3, AT)
+    assert [kept.rows_of(data(first, last)) for first, last in ((0, 11), (4, 9), (5, 8), (9, 9))] == [3, 2, 0, 1]
+    told = json.dumps(DeltaTable(archive).metadata().configuration)
+    assert "ana" not in told
+    assert "p3" not in told
+    left = {path.name for path in Path(archive).rglob("*.parquet")}
+    assert left == {Path(one).name for one in DeltaTable(archive).file_uris()}, "no file holds them any more"
+
+
+def test_an_erasure_that_died_half_way_is_done_again_and_told_once(archive, monkeypatch):
+    found = find_rows(archive, Wanted("pricing", ("p3", "p5", "p5", "nobody")))
+    delete = DeltaTable.delete
+    monkeypatch.setattr(DeltaTable, "delete", lambda *_: (_ for _ in ()).throw(OSError("away")))
+    with pytest.raises(OSError, match="away"):
+        erase_rows(archive, found, AT)
+    monkeypatch.setattr(DeltaTable, "delete", delete)
+    erase_rows(archive, find_rows(archive, found.wanted), AT)
+    assert [one.rows for one in erasures(archive, "pricing")] == [2]
+    assert find_rows(archive, found.wanted).rows == 0
+
+
+@given(
+    places=st.dictionaries(st.tuples(st.integers(0, 2), st.integers(0, 60)), st.integers(1, 5), max_size=30),
+    most=st.integers(3, 10),
+)
+def test_ranges_hold_every_row_whatever_their_number(places, most):
+    ranges = ranges_of(places, most)
+    assert len(ranges) <= max(most, 3)
+    assert sum(one.rows for one in ranges) == sum(places.values())
+    for partition, offset in places:
+        assert [one for one in ranges if one.partition == partition and one.first <= offset <= one.last]
+
+
+def test_a_golden_set_in_csv_keeps_the_other_lines_byte_for_byte(tmp_path):
+    file = tmp_path / "golden.csv"
+    file.write_bytes('\ufeffid;customer;y\r\n007;"ben\nb";1,50\r\n008;o\'ana;2\r\n009;ben;3'.encode())
+    found = golden_rows(str(file), ANA, ())
+    assert (found.rows, found.why_not) == (1, None)
+    write_golden(found)
+    assert file.read_bytes() == '\ufeffid;customer;y\r\n007;"ben\nb";1,50\r\n009;ben;3'.encode()
+
+
+def test_a_golden_set_in_parquet_goes_by_its_ids_and_one_without_says_so(tmp_path):
+    file = str(tmp_path / "golden.parquet")
+    pyarrow.parquet.write_table(pa.table({"prediction_id": ["p1", None, "p3"], "x": [1.0, 2.0, 3.0]}), file)
+    write_golden(golden_rows(file, ANA, ("p3", "p9")))
+    assert pyarrow.parquet.read_table(file).to_pydict() == {"prediction_id": ["p1", None], "x": [1.0, 2.0]}
+    pyarrow.parquet.write_table(pa.table({"x": [1.0]}), file)
+    assert "no column that tells whose" in (golden_rows(file, ANA, ("p3",)).why_not or "")
+    assert "cannot be read" in (golden_rows(str(tmp_path / "none.csv"), ANA, ()).why_not or "")
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "is_about"),
+    [
+        ("p3", b"no json", True),
+        ("p8", b"Obj\x01 p3 in avro", True),
+        ("p8", b'{"model_id": "pricing", "prediction_id": "p3"}', True),
+        ("p8", b'{"model_id": "pricing", "prediction_id": ["p8", "p3"]}', True),
+        ("p3", b'{"model_id": "other", "prediction_id": "p3"}', False),
+        ("p8", b'{"model_id": "pricing", "segment": {"customer": "o\'ana"}}', True),
+        ("p8", b'{"model_id": "pricing", "segment": {"customer": ["ben", "o\'ana"]}}', True),
+        ("p8", b'{"model_id": "pricing", "segment": "o\'ana", "prediction_id": 3}', False),
+        ("p8", b"[1]", False),
+        (None, None, False),
+    ],
+)
+def test_which_dead_letters_hold_a_row(key, value, is_about):
+    letter = BuriedRecord(0, 5, None if key is None else key.encode(), value, (), {}, 0)
+    assert letters_about([letter], ANA, ("p3", "p4")) == ({(0, 5)} if is_about else set())
+
+
+def test_the_command_changes_nothing_without_yes_and_says_what_stays(archive, tmp_path):
+    def run(*more: str) -> str:
+        done = CliRunner().invoke(
+            app, ["archive", "erase", "pricing", "--archive-uri", archive, "--home", str(tmp_path / "home"), *more]
+        )
+        assert done.exit_code == 0, done.output
+        return done.output
+
+    told = run("--where", "customer=o'ana")
+    assert "3 rows, of 2026-01-01 to 2026-01-02 would be erased" in told
+    assert "Nothing was changed" in told
+    assert "prediction-outcomes 7 days" in told
+    assert find_rows(archive, ANA).rows == 3
+    assert json.loads(run("--prediction-id", "p3", "--prediction-id", "p4", "--yes", "--json"))["archive"]["rows"] == 2
+    assert find_rows(archive, ANA).rows == 1
+
+
+@pytest.mark.parametrize(
+    "more", [[], ["--prediction-id", "p", "--where", "a=b"], ["--where", "a"], ["--where", "=b"], ["--where", "a="]]
+)
+def test_it_has_to_be_said_which_rows(archive, more):
+    done = CliRunner().invoke(app, ["archive", "erase", "pricing", "--archive-uri", archive, *more])
+    assert done.exit_code != 0
+
+
+def test_lineage_says_who_learnt_from_them():
+    one = ErasedSince("1.0.1", 3, AT, itself=True)
+    assert one.words == "learnt from rows that were erased since: 3 on 2026-02-01"
+    assert ErasedSince("1.0.0", 3, AT, itself=False).words.startswith("goes on from 1.0.0, which learnt from rows")
