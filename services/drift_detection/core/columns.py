@@ -53,6 +53,7 @@ class ColumnWatch:
             self._due = bool(segments) and self._roster.slots.push(
                 [(name, of[start:stop], values) for name, of, values in segments], stop - start
             )
+        self._operations = None
 
     def _admit(self, fields: Sequence[Sequence[Scope]]) -> None:
         """Segments that are new get their monitors in the order of their first rows, while there is room."""

@@ -8,10 +8,11 @@ changes nothing: what features were is told by the profile of a version, not by 
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from driftloop.spec.compatibility import target_of
 from driftloop.spec.model_spec import ModelSpec
 
 PARTS: Mapping[str, Callable[[ModelSpec], Any]] = {
-    "target": lambda spec: (spec.task, tuple(spec.target.items())),
+    "target": lambda spec: (target_of(spec), tuple(spec.target.items())),
     "error detector": lambda spec: (
         spec.detection.preset,
         spec.detection.error_detector,

@@ -11,7 +11,7 @@ from drift_detection.core.concerns import WORDS, changed_parts
 from drift_detection.core.findings import Findings, References
 from drift_detection.core.labels.label_delays import LabelDelays
 from drift_detection.core.losses.loss_watch import LossWatch
-from drift_detection.core.losses.metrics_of import combined_scores
+from drift_detection.core.losses.metrics_of import model_metrics
 from drift_detection.core.losses.ratings import Ratings
 from drift_detection.core.losses.variants import VariantAnswersByChannel
 from drift_detection.core.migrations import LAYOUT
@@ -19,11 +19,11 @@ from drift_detection.core.monitors.budget import Budget
 from drift_detection.core.monitors.combined import CombinedAlarm, CombinedLatch
 from drift_detection.core.monitors.monitor import ModelMonitor
 from drift_detection.core.monitors.monitor_set import MonitorSet
-from drift_detection.core.row_index import RowIndex, Step
+from drift_detection.core.row_index import RowIndex, Step, Steps
 from drift_detection.core.rows import FrameRows, feedback_rows
 from driftloop.cores.checkpoints import Link
 from driftloop.spec.model_spec import ModelSpec
-from driftloop.spec.policy import policy_of
+from driftloop.spec.policy import policy_in_force
 
 
 class WatchedModel:
@@ -41,7 +41,7 @@ class WatchedModel:
         self.labelled_rows = self.feedback_rows = 0
         self.corrections = 0
         self.delays = LabelDelays()
-        self.combined = CombinedLatch(policy_of(spec.policy).combined_limit)
+        self.combined = CombinedLatch(policy_in_force(spec.policy).combined_limit)
         self.variants = VariantAnswersByChannel(spec.variants)
         self.ratings = Ratings()
         self.watermark = 0
@@ -73,7 +73,7 @@ class WatchedModel:
         changed, self.spec_version = changed_parts(self.spec, spec), spec_version
         self.roster.change_spec(spec, changed, spec_version)
         self.losses.change_spec(changed)
-        self.combined.change(policy_of(spec.policy).combined_limit)
+        self.combined.change(policy_in_force(spec.policy).combined_limit)
         self.variants.change(spec.variants, anew="target" in changed)
         for part in sorted(changed & WORDS.keys()):
             self.begun_anew[part] = spec_version, self.labelled_rows
@@ -96,8 +96,8 @@ class WatchedModel:
         """The combined score as of the frame's last row that was predicted, where the policy limits it."""
         if self.combined.limit is None or not len(rows.seen):
             return
-        scores = combined_scores(self.monitors[""])
-        if scores is not None and self.combined.look(scores["combined_score"]):
+        scores = model_metrics(self.monitors[""])
+        if "combined_score" in scores and self.combined.look(scores["combined_score"]):
             weights = self.monitors[""].combined_weights
             parts = {name: round(weight * scores.get(name, 0.0), 9) for name, weight in weights.items()}
             alarm = CombinedAlarm(scores["combined_score"], self.combined.limit, parts)
@@ -114,11 +114,11 @@ class WatchedModel:
         labelled = np.flatnonzero(rows.labelled)
         first = self._first_of_frame = self.labelled_rows
 
-        def names(numbers: Sequence[int]) -> list[Step]:
-            numbers = [number for number in numbers if number - first < len(labelled)]
-            which = labelled[np.asarray(numbers, dtype=np.intp) - first]
-            ids = rows.batch.column("prediction_id").take(pa.array(which)).to_pylist()
-            return [Step(*step) for step in zip(numbers, ids, rows.known_at[which].tolist(), strict=True)]
+        def names(numbers: Sequence[int]) -> Sequence[Step]:
+            held = np.asarray(numbers, dtype=np.int64)
+            held = held[held - first < len(labelled)]
+            which = labelled[held - first]
+            return Steps(held, rows.batch.column("prediction_id").take(pa.array(which)), rows.known_at[which])
 
         self.trail.begin(first, names)
         self.labelled_rows += len(labelled)

@@ -3,6 +3,12 @@
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+Ints = NDArray[np.int64]
+
 STRIDES = (25, 250, 2500)
 KEPT = 60
 """Rows are named to the nearest 25 up to 60 × 25 rows back, to the nearest 250 up to 60 × 250, and so on."""
@@ -16,7 +22,48 @@ class Step(NamedTuple):
     at: int
 
 
-Namer = Callable[[Sequence[int]], list[Step]]
+class Steps(Sequence[Step]):
+    """Rows as columns: some forty bytes a row, where a list of them takes four hundred."""
+
+    __slots__ = ("at", "ids", "rows")
+
+    def __init__(self, rows: Ints, ids: pa.Array, at: Ints) -> None:
+        self.rows, self.ids, self.at = rows, ids, at
+
+    @classmethod
+    def of(cls, steps: Sequence[Step]) -> "Steps":
+        """These steps, as columns if they are not."""
+        if isinstance(steps, Steps):
+            return steps
+        rows, ids, at = zip(*steps, strict=True) if steps else ((), (), ())
+        return cls(np.array(rows, np.int64), pa.array(ids, pa.string()), np.array(at, np.int64))
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, index: Any) -> Any:
+        return self.step(index)
+
+    def step(self, index: int) -> Step:
+        """One of the rows."""
+        return Step(int(self.rows[index]), str(self.ids[int(index)].as_py()), int(self.at[index]))
+
+    def joined(self, other: "Steps") -> "Steps":
+        """These rows and `other`'s after them."""
+        rows, at = np.concatenate((self.rows, other.rows)), np.concatenate((self.at, other.at))
+        return Steps(rows, pa.concat_arrays([self.ids, other.ids]), at)
+
+    def since(self, row: int) -> "Steps":
+        """Those from this row on; rows must ascend."""
+        first = int(np.searchsorted(self.rows, row))
+        return Steps(self.rows[first:], self.ids.slice(first), self.at[first:])
+
+    def picked(self, which: NDArray[np.bool_]) -> "Steps":
+        """Those of the rows that are marked."""
+        return Steps(self.rows[which], self.ids.filter(pa.array(which)), self.at[which])
+
+
+Namer = Callable[[Sequence[int]], Sequence[Step]]
 """Gives the steps of rows of the frame in hand; of rows that it does not hold, none."""
 
 
@@ -34,7 +81,7 @@ class RowIndex:
     """
 
     def __init__(self) -> None:
-        self._steps: list[dict[int, Step]] = [{} for _ in STRIDES]
+        self._steps = [Steps.of(()) for _ in STRIDES]
         self._first = 0
         self._names: Namer = _nameless
 
@@ -46,11 +93,12 @@ class RowIndex:
         """The frame has been dealt with: keep those of its rows that may be asked for later."""
         for level, stride in enumerate(STRIDES):
             oldest = (next_row // stride - KEPT - 1) * stride
-            kept = {row: step for row, step in self._steps[level].items() if row >= oldest}
+            kept = self._steps[level]
             fresh = range(max(-(-self._first // stride) * stride, oldest), next_row, stride)
             if fresh:
-                kept.update((step.row, step) for step in self._names(fresh))
-            self._steps[level] = kept
+                self._steps[level] = kept.since(oldest).joined(Steps.of(self._names(fresh)))
+            elif len(kept) and kept.rows[0] < oldest:
+                self._steps[level] = kept.picked(kept.rows >= oldest)
         self._names = _nameless
 
     def at_or_before(self, row: int, asking: int) -> Step | None:
@@ -61,18 +109,19 @@ class RowIndex:
                 continue
             if wanted >= self._first and (found := self._names([wanted])):
                 return found[0]
-            known = self._steps[level].get(wanted)
-            if known is not None:
-                return known
-        return min(self._steps[-1].values(), key=lambda step: step.row, default=None)
+            place = int(np.searchsorted(self._steps[level].rows, wanted))
+            if place < len(self._steps[level]) and self._steps[level].rows[place] == wanted:
+                return self._steps[level].step(place)
+        return next(iter(self._steps[-1]), None)
 
     def snapshot(self) -> list[list[list[Any]]]:
         """The rows kept."""
-        return [[[step.row, step.prediction_id, step.at] for step in steps.values()] for steps in self._steps]
+        columns = ((steps.rows.tolist(), steps.ids.to_pylist(), steps.at.tolist()) for steps in self._steps)
+        return [[list(step) for step in zip(*of, strict=True)] for of in columns]
 
     def restore(self, state: list[list[list[Any]]]) -> None:
         """Take them up again."""
-        self._steps = [{step[0]: Step(*step) for step in steps} for steps in state]
+        self._steps = [Steps.of([Step(*step) for step in steps]) for steps in state]
 
 
 def _nameless(rows: Sequence[int]) -> list[Step]:

@@ -124,7 +124,7 @@ class Rings:
         if not self.offset:
             of_places.append(of_places[-1] + 1)
         for place, following in enumerate(of_places[1:]):
-            block = tallies[place] + self._partial if place == 0 else tallies[place]
+            block = tallies[place] + self._partial if place == 0 else tallies[place].copy()
             yield self._close(block)
             yield from self._close_empty(following - 1)
         if len(of_places) > 1:

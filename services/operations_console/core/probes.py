@@ -13,7 +13,7 @@ from uuid import UUID
 
 from driftloop.contracts.message import derive_id
 from driftloop.contracts.model_commands import ModelCommand
-from driftloop.spec.policy import policy_of
+from driftloop.spec.policy import policy_in_force
 from operations_console.core.view.model_view import ModelView
 
 REQUESTED_BY = "schedule"
@@ -52,7 +52,7 @@ def _under_way(model: ModelView) -> bool:
 
 
 def _forced_age(model: ModelView, slot: datetime) -> tuple[str, str] | None:
-    allowed = policy_of(json.loads(model.spec or b"{}").get("policy") or "default").triggers.forced_age_seconds
+    allowed = policy_in_force(json.loads(model.spec or b"{}").get("policy") or "default").triggers.forced_age_seconds
     champion = model.versions.get(model.champion or "")
     began = [run.began_at for run in model.runs.values() if run.began_at is not None]
     since = max([*began, *([champion.promoted_at] if champion and champion.promoted_at else [])], default=None)

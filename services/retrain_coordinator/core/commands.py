@@ -188,11 +188,11 @@ def _register(step: Step, command: ModelCommand) -> None:
 def _deprecate(step: Step, command: ModelCommand) -> None:
     """Forget a version that is neither in service nor the target of a roll-back."""
     state, version = step.state, command.version
-    entry = state.versions.get(version) if version else None
-    if version is None or entry is None:
+    status = state.status_of(version) if version else None
+    if version is None or status is None:
         _refuse(step, command, f"version {version} is not known")
-    elif refusal(version, entry.status, "deprecated") or version == _predecessor(step):
-        _refuse(step, command, f"version {version} is in service ({entry.status}), or would be on a roll-back")
+    elif refusal(version, status, "deprecated") or version == _predecessor(step):
+        _refuse(step, command, f"version {version} is in service ({status}), or would be on a roll-back")
     else:
         step.decision("reject", "deprecate", _who(command), candidate=version)
         step.event("deprecated", _who(command), version=version)

@@ -179,7 +179,7 @@ def _feed(step: Step, frame: FrameEvidence) -> None:
     champion = opponent(state, step.spec)
     if champion is None:
         return
-    archived = {version for version, entry in state.versions.items() if entry.status == "archived"}
+    archived = {version for version in state.versions if state.status_of(version) == "archived"}
     rows = payoff_feed.rows_of(frame, champion, archived)
     state.feed_rows(rows)
     while (block := state.take_block(block_rows)) is not None:

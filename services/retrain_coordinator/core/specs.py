@@ -9,7 +9,7 @@ from driftloop.cores.spec_table import SpecTable
 from driftloop.processor import KeptOut, Record
 from driftloop.spec.compatibility import target_of
 from driftloop.spec.model_spec import ModelSpec
-from driftloop.spec.policy import Policy, Triggers, policy_of
+from driftloop.spec.policy import Policy, policy_of, unusable_policy
 from retrain_coordinator.core.payoff.rule import PayoffRule
 
 
@@ -69,6 +69,5 @@ def declared(published: ModelSpecPublished) -> Declared:
         policy = policy_of(published.spec.policy)
         PayoffRule.model_validate(policy.triggers.payoff or {})
     except ValueError as error:
-        sentence = " ".join(str(error).split())[:200]
-        policy = Policy(name=f"unusable: {sentence}", triggers=Triggers(harmful_drift=False))
+        policy = unusable_policy(error)
     return Declared(published.spec_version, published.spec, policy)

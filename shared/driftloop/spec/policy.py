@@ -16,7 +16,9 @@ from driftloop.spec.model_spec import ChallengeRule
 from driftloop.spec.part import SpecPart
 from driftloop.spec.preset_files import preset_data, preset_names
 
-__all__ = ["Policy", "combined_weights", "policy_of", "preset", "preset_names"]
+__all__ = [
+    "Policy", "combined_weights", "policy_in_force", "policy_of", "preset", "preset_names", "unusable_policy",
+]  # fmt: skip
 Mode = Literal["full", "incremental"]
 DAY_SECONDS = 86_400.0
 
@@ -215,7 +217,7 @@ def combined_weights(declared: str | Mapping[str, Any]) -> Mapping[str, float]:
     >>> combined_weights("default")["prediction_error_rate"]
     0.4
     """
-    return policy_of(declared).combined_weights or preset("metrics-forecast").combined_weights or {}
+    return policy_in_force(declared).combined_weights or preset("metrics-forecast").combined_weights or {}
 
 
 def policy_of(declared: str | Mapping[str, Any]) -> Policy:
@@ -232,6 +234,23 @@ def policy_of(declared: str | Mapping[str, Any]) -> Policy:
         return Policy.model_validate(differences)
     whole = _merged(preset(str(origin)).model_dump(), differences)
     return Policy.model_validate({**whole, "name": differences.get("name", f"{origin} (changed)")})
+
+
+def policy_in_force(declared: str | Mapping[str, Any]) -> Policy:
+    """The same; one that makes no sense asks for nothing, and its name says why. For services, which must go on.
+
+    >>> policy_in_force("defualt").name[:49], policy_in_force("default") == policy_of("default")
+    ("unusable: there is no policy preset 'defualt'; th", True)
+    """
+    try:
+        return policy_of(declared)
+    except ValueError as error:
+        return unusable_policy(error)
+
+
+def unusable_policy(why: ValueError) -> Policy:
+    """A policy that asks for nothing, by what is wrong with the declared one."""
+    return Policy(name=f"unusable: {' '.join(str(why).split())[:200]}", triggers=Triggers(harmful_drift=False))
 
 
 def _merged(whole: dict[str, Any], differences: Mapping[str, Any]) -> dict[str, Any]:

@@ -54,3 +54,20 @@ def test_no_other_policy_raises_it(detection: Any, stream: Any, make_spec: Any) 
     watched.feed(drifting(stream), cuts=range(100, 4000, 100))
     assert not combined(watched)
     assert preset("metrics-forecast").combined_limit == 0.12
+
+
+@pytest.mark.parametrize("figure", ["loss", "loss_rise", "accuracy_drop", "rolling_loss", "psi"])
+def test_what_is_judged_is_what_is_published(figure: str, detection: Any, stream: Any, make_spec: Any) -> None:
+    rows = stream(4000, seed=3, error_share=np.repeat([0.1, 0.5], 2000))
+    rows.columns["heat"] += np.repeat([0.0, 2.0], 2000)
+    policy = {"combined_limit": 0.15, "combined_weights": {figure: 1.0, "ks": 0.01}}
+    watched = detection(make_spec(policy=policy))
+    watched.feed(rows, cuts=range(100, 4000, 100))
+    whole = [status for status in watched.statuses if not status.segment and "combined_score" in status.metrics]
+    assert whole
+    said = {signal.position.offset: signal.statistic for signal in combined(watched)}
+    published = {status.position.offset: status.metrics["combined_score"] for status in whole}
+    assert said
+    assert said == pytest.approx({offset: published[offset] for offset in said}, abs=1e-6)
+    over = next(status for status in whole if status.metrics["combined_score"] > 0.15)
+    assert over.position.offset == min(said), "the first status over the limit has the signal"

@@ -57,6 +57,23 @@ def test_alarms_do_not_depend_on_how_losses_are_cut(cuts):
     assert (expected + 1) % 20 == 0, "an alarm goes off where a block closes"
 
 
+@pytest.mark.parametrize("block_rows", [2, 10, 48, 384])
+def test_the_same_time_after_a_drift_a_block_may_be_as_long_as_it_wants(block_rows):
+    """An alarm is over within eight looks, and a look comes after ten blocks or 250 rows, whichever are more."""
+    random, look = np.random.default_rng(7), max(250, 10 * block_rows)
+    reference = LossReference(rows=4000 // block_rows, mean=1.0, variance=0.04 / block_rows, bound=4.0)
+    detector = BlockedBetting(reference, block_rows=block_rows, false_alarm_rate=1e-5)
+    assert detector.update_many(1.0 + random.normal(0, 0.2, 4 * look)) is None
+    assert detector.update_many(2.0 + random.normal(0, 0.2, 8 * look)) is not None
+    assert detector.latched
+    taken = 0
+    while detector.latched and taken < 60 * look:
+        detector.update_many(1.0 + random.normal(0, 0.2, look))
+        taken += look
+    assert taken <= 40 * look, "of 250 blocks of 48 rows, the first eight looks alone took 96,000 rows"
+    assert detector.reference_level[0] == pytest.approx(1.0, abs=0.1)
+
+
 SPEC = ModelSpec.model_validate(
     {
         "model_id": "load",

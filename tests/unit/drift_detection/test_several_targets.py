@@ -108,3 +108,22 @@ def test_one_target_has_the_figures_that_it_had(detection: Any, stream: Any) -> 
     watched.feed(stream(300))
     names = {name for name in watched.statuses[-1].metrics if "." in name}
     assert not names, "figures by target are of several targets only"
+
+
+@pytest.mark.parametrize(
+    ("without", "known"),
+    [((), False), (("weight",), True), (("weight", "size"), True), (("ok", "kind", "size"), False)],
+    ids=["a-number-among-them", "all-right-or-wrong", "classes", "one-number"],
+)
+def test_a_drop_of_accuracy_is_told_where_the_loss_is_the_share_that_is_wrong(
+    without: tuple[str, ...], known: bool, detection: Any, stream: Any, make_spec: Any
+) -> None:
+    target = {name: field for name, field in TARGETS.items() if name not in without}
+    watched = detection(make_spec(task="multi-field" if len(target) > 1 else "regression", target=target), versions=())
+    watched.feed(of_several_targets(stream, 1000), cuts=range(130, 1000, 130))
+    found = watched.statuses[-1].metrics
+    assert "loss_reference" in found
+    assert {name in found for name in ("accuracy_drop", "health_points", "health_score")} == {known}
+    if known:
+        assert found["accuracy_drop"] == pytest.approx(found["error_rate"] - found["loss_reference"])
+        assert abs(found["accuracy_drop"]) < 0.1, "nothing has changed"

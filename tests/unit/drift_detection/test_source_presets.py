@@ -146,7 +146,8 @@ def test_s3s_grade_trend_improvement_and_stability() -> None:
     grade, points = health_grade(accuracy=0.88, reference_accuracy=0.9, latency_ratio=1.5, error_rate=0.05)
     assert (grade, points) == ("fair", 1.5)
     assert health_grade(accuracy=0.9, reference_accuracy=0.9, latency_ratio=None, error_rate=None) == ("excellent", 3.0)
-    published = {"accuracy": 0.89, "error_rate": 0.11, "loss_reference": 0.1, "latency_ratio": 1.2, "success_rate": 1.0}
+    losses = {"accuracy": 0.89, "error_rate": 0.11, "loss_reference": 0.1, "accuracy_drop": 0.01}
+    published = {**losses, "latency_ratio": 1.2, "success_rate": 1.0}
     assert health_metrics(published)["health_points"] == 2.0
     assert trend([0.1 + 0.01 * step for step in range(10)], rising_is_good=False)[:2] == (
         "declining",

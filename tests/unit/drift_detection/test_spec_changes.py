@@ -131,3 +131,19 @@ def test_a_restored_core_goes_on_after_a_change_of_the_target(detection: Any, st
         one.raw.clear()
         one.take(*more.frame(0, 2000, 2))
     assert second.raw == whole.raw
+
+
+UNUSABLE = ["defualt", {"preset": "none"}, {"combined_limit": -1.0}, {"triggers": {"signals": 3}}]
+"""Policies that a person may write: the coordinator says what is wrong with one, and asks for nothing."""
+
+
+@pytest.mark.parametrize("policy", UNUSABLE, ids=["preset", "origin", "limit", "field"])
+def test_a_policy_that_cannot_be_stops_no_watching(policy: Any, detection: Any, stream: Any, make_spec: Any) -> None:
+    rows = stream(6000, seed=41, error_share=np.repeat([0.1, 0.3], 3000))
+    plain, edited, begun = detection(), detection(), detection(make_spec(policy=policy))
+    for one in (plain, begun):
+        one.feed(rows, cuts=range(500, 6000, 500))
+    changed_at(edited, rows, make_spec(policy=policy), 2000)
+    assert plain.harms()
+    for one in (edited, begun):
+        assert [signal.to_json() for signal in one.signals] == [signal.to_json() for signal in plain.signals]

@@ -55,6 +55,13 @@ def test_a_champion_that_is_too_old_is_asked_for():
     assert reason == "no run for 31.0 days, 30 are allowed"
 
 
+def test_a_policy_that_cannot_be_asks_for_nothing():
+    spec, *events = aged()
+    bad = ModelSpec.model_validate({**SPEC, "policy": "defualt"})
+    published = ModelSpecPublished(**envelope("plant", "spec", 0), spec_version=1, spec=bad)
+    assert asked([(spec[0], published), *events], START + 31 * DAY) == []
+
+
 def test_a_run_that_a_cool_down_put_off_is_asked_for_when_it_is_over():
     over = START + timedelta(hours=6)
     story = refused(gap(over))

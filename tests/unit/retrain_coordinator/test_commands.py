@@ -245,6 +245,19 @@ def test_only_what_nobody_needs_is_deprecated(story):
     assert "1.0.2" not in told.state.versions
 
 
+@pytest.mark.parametrize("command", ["deprecate", "promote", "roll_back"])
+@pytest.mark.parametrize("written", ["registered", "challenger", "archived", "rejected"])
+def test_the_champion_is_that_whatever_an_earlier_release_wrote_of_it(story, written, command):
+    told = story().first_version()
+    told.state.versions["1.0.0"].status = written
+    assert told.state.status_of("1.0.0") == "champion"
+    told.command(command, version="1.0.0")
+    assert told.actions[-1] == "refuse"
+    assert (told.champion, "1.0.0" in told.state.versions) == ("1.0.0", True)
+    if command == "deprecate":
+        assert "in service (champion)" in told.decisions[-1].reason
+
+
 def test_the_fleet_runs_no_more_at_once_than_it_may(story):
     told = story()
     told.core._runs_at_once = 1

@@ -123,6 +123,33 @@ def test_a_run_may_end_without_an_artifact_and_is_proven_by_its_shadow(story):
     assert told.events[-1].event == "promotion_asked"
 
 
+@pytest.mark.parametrize("status", ["succeeded", "failed"])
+@pytest.mark.parametrize("seen", ["serves", "shadow"])
+def test_a_run_that_ends_after_the_rows_of_its_version_came_changes_not_what_it_is(story, seen, status):
+    told = served(story)
+    told.signal(onset=400)
+    frame(told, "2026-05", rows=100, loss=0.6)
+    version = told.requests[-1].version
+    if seen == "serves":
+        frame(told, version)
+    else:
+        told.status(60, 0.5)
+        told.scores({"2026-05": [0.5] * 60, version: [0.5] * 60})
+    before, events = told.state.status_of(version), [event.event for event in told.events]
+    challenges = dict(told.state.challenges)
+    assert before == {"serves": "champion", "shadow": "challenger"}[seen]
+    told.result(BAD, GOOD, status=status)
+    assert (told.state.status_of(version), told.state.run) == (before, None)
+    assert told.state.versions[version].status == before
+    assert told.state.challenges == challenges, "its proof goes on by the rows that both versions are seen on"
+    assert [event.event for event in told.events] == events
+    if status == "succeeded":
+        assert told.state.versions[version].artifact == f"m/{version}"
+        assert f"it is {before} already" in told.decisions[-1].reason
+    frame(told, told.champion)
+    assert told.champion == (version if seen == "serves" else "2026-05")
+
+
 def test_a_champion_that_proves_worse_than_its_predecessor_in_the_shadow_is_asked_back(story):
     told = proven(story)
     frame(told, "1.0.0")

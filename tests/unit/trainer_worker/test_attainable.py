@@ -17,6 +17,7 @@ from driftloop.learners.protocol import Predictions, Rows
 from driftloop.spec.model_spec import Feature, ModelSpec, TargetField
 from driftloop.testing.clock import START
 from driftloop.testing.records import FakeRecord
+from trainer_worker.core.score.attainable import goes_by_attainable
 from trainer_worker.core.score.processor import ChallengeScoring
 
 ROWS, FIRST = 700, 200
@@ -143,3 +144,8 @@ def test_archived_versions_are_scored_beside_the_champion():
     running.process([event("archived", "0.9.0")], START)
     (out,) = running.process([records[1]], START).outgoing
     assert list(ChallengeScores.from_json(out.value).losses) == ["1.0.0", "0.9.0"]
+
+
+def test_a_policy_that_cannot_be_asks_for_nothing():
+    assert goes_by_attainable(SPEC)
+    assert not goes_by_attainable(SPEC.model_copy(update={"policy": {"preset": "none"}}))

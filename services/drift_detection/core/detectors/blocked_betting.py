@@ -4,9 +4,12 @@ import numpy as np
 
 from drift_detection.core.detectors.betting_cusum import BettingCusum
 from drift_detection.core.detectors.protocol import Floats, LossReference, State
+from drift_detection.core.detectors.watch import STRIDE
 
 FEWEST_BLOCKS = 2
 """Reference blocks before anything is judged; how uncertain so few are is counted in."""
+STRIDE_BLOCKS = 10
+"""Blocks between two looks at the reference where a block is long; of short ones, as many as rows would be."""
 _MOST_RATE = 0.09
 
 
@@ -30,6 +33,7 @@ class BlockedBetting(BettingCusum):
         self, reference: LossReference, *, block_rows: int, false_alarm_rate: float = 1e-6, **parameters: float
     ) -> None:
         self.block_rows = block_rows
+        self.least_stride = max(STRIDE // block_rows, STRIDE_BLOCKS)
         self._open = np.empty(0, dtype=np.float64)
         parameters.setdefault("learning_rows", FEWEST_BLOCKS)
         super().__init__(reference, false_alarm_rate=false_alarm_rate, **parameters)

@@ -41,6 +41,9 @@ class WatchingDetector(DetectorDefaults):
         (`driftloop bench detectors`). Zero keeps the bound.
     """
 
+    least_stride = STRIDE
+    """Losses between two looks, at least."""
+
     def __init__(
         self,
         model: LossModel,
@@ -132,9 +135,10 @@ class WatchingDetector(DetectorDefaults):
         return None
 
     def _stride(self) -> int:
+        least = self.least_stride
         if self._latched or self._levels.raised:
-            return STRIDE
-        return max(STRIDE, min(self._levels.in_use.rows // 8 // STRIDE * STRIDE, 1 << 14))
+            return least
+        return max(least, min(self._levels.in_use.rows // 8 // least * least, 1 << 14))
 
     def _take(self, losses: Integers) -> int | None:
         alarm = None

@@ -19,6 +19,7 @@ from drift_detection.core.findings import Change, Findings
 from drift_detection.core.losses.labelled_rows import LabelledRows
 from drift_detection.core.monitors.monitor_set import MonitorSet
 from drift_detection.core.row_index import Step
+from drift_detection.core.rows import Coded, codes_of
 
 
 class LabelWatch:
@@ -63,3 +64,7 @@ class _Labels:
     def column(self, name: str) -> pa.Array | None:
         """A label's column, None if the spec has no such target."""
         return self._judged.targets.get(name)
+
+    def coded(self, name: str) -> Coded:
+        """A label's column as codes; the spec must have the target."""
+        return codes_of(self._judged.targets[name])

@@ -97,7 +97,7 @@ class LabelledClasses:
     def push(self, said: Floats) -> None:
         """Take in rows; NaN is no class."""
         self.counts += counted(said)
-        self.newest = np.concatenate((self.newest, said))[-NEWEST:]
+        self.newest = np.concatenate((self.newest, said))[-NEWEST:].copy()
 
     def since(self, said: Floats, rows: int) -> NDArray[np.int64]:
         """The newest `rows` rows by class, those of `said` last: of more than a thousand and of half of all, all."""

@@ -50,7 +50,7 @@ class Counted:
     """(1 + segment fields) × rows: the place of each row among those that a monitor has counted of its version,
     first the whole model's; −1 where none has."""
     measures: Floats
-    """What was measured of them, where their labels do not tell it: of models with several targets."""
+    """What was measured of them, where their labels do not tell it: of several targets, and of forecasts."""
 
     def take(self, which: slice | NDArray[Any]) -> Self:
         """Some of the rows."""
@@ -121,8 +121,8 @@ class CountedRows:
         gone = len(self) - kept
         if gone <= 0:
             return
-        self._rows = self._rows.take(slice(gone, None))
-        begun, self._hashes = len(self._hashes), self._hashes[gone:]
+        self._rows = self._rows.take(np.arange(gone, len(self)))
+        begun, self._hashes = len(self._hashes), self._hashes[gone:].copy()
         gone -= begun
         while gone > 0:
             oldest = self._unread.pop(0)

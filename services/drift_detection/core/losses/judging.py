@@ -70,7 +70,7 @@ class ScopedLosses:
     def _namer(self, first: int) -> Namer:
         judged, which = self._judged, self._which
 
-        def names(places: Sequence[int]) -> list[Step]:
+        def names(places: Sequence[int]) -> Sequence[Step]:
             rows = np.asarray(places, dtype=np.intp) - first
             return judged.steps(rows if which is None else which[rows])
 

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from drift_detection.core.row_index import Step
+from drift_detection.core.row_index import Steps
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,10 +70,11 @@ class LabelledRows:
             {name: column.take(places) for name, column in self.targets.items()},
         )
 
-    def steps(self, which: NDArray[np.intp]) -> list[Step]:
+    def steps(self, which: NDArray[np.intp]) -> Steps:
         """Some of the rows as they are named in signals."""
-        ids = self.ids.some(which) if isinstance(self.ids, LazyIds) else [self.ids[row] for row in which.tolist()]
-        return [Step(*step) for step in zip(self.rows[which].tolist(), ids, self.at[which].tolist(), strict=True)]
+        lazy = self.ids.some(which) if isinstance(self.ids, LazyIds) else None
+        ids = pa.array([self.ids[row] for row in which.tolist()], pa.string()) if lazy is None else lazy
+        return Steps(self.rows[which], ids, self.at[which])
 
     def kept_ids(self, which: slice) -> pa.Array:
         """The ids of some of the rows, apart from the frame that they came in."""
@@ -166,10 +167,9 @@ class LazyIds(Sequence[str]):
         """Those of some of the rows, to be looked up when asked for."""
         return LazyIds(self._column, self._which[which])
 
-    def some(self, which: NDArray[np.intp]) -> list[str]:
-        """The ids of some of the rows."""
-        found: list[str] = self._column.take(pa.array(self._which[which])).to_pylist()
-        return found
+    def some(self, which: NDArray[np.intp]) -> pa.Array:
+        """The ids of some of the rows, copied out of the frame."""
+        return self._column.take(pa.array(self._which[which]))
 
     def kept(self, which: slice) -> pa.Array:
         """Some of the ids, copied out of the frame."""

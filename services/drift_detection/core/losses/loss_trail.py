@@ -13,9 +13,10 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
-from drift_detection.core.row_index import Namer, Step
+from drift_detection.core.row_index import Namer, Step, Steps
 
 Floats = NDArray[np.float64]
 
@@ -49,7 +50,8 @@ class LossTrail:
         self._open = _NO_LOSSES
         self._sums: list[Floats] = [_NO_LOSSES for _ in STRIDES]
         self._closed = [0 for _ in STRIDES]
-        self._steps: dict[int, Step] = {}
+        self._places, self._steps = np.zeros(0, np.int64), Steps.of(())
+        """Rows that may be asked for: their places, ascending, and what they are named."""
         self._first = 0
         self._names: Namer = _nameless
 
@@ -71,7 +73,7 @@ class LossTrail:
         for level in range(len(STRIDES)):
             held = np.concatenate((self._sums[level], fresh))
             self._closed[level] += len(fresh)
-            self._sums[level] = held[-_HELD:]
+            self._sums[level] = held[-_HELD:].copy()
             if level + 1 == len(STRIDES):
                 return
             known = self._closed[level + 1]
@@ -109,8 +111,12 @@ class LossTrail:
         """The row at a place, or the nearest before it that is kept; None if none is known."""
         if place >= self._first:
             return self._names([place])[0]
-        marks = (place // stride * stride for stride in (1, *STRIDES))
-        return next((self._steps[mark] for mark in marks if mark in self._steps), None)
+        for stride in (1, *STRIDES):
+            mark = place // stride * stride
+            at = int(np.searchsorted(self._places, mark))
+            if at < len(self._places) and self._places[at] == mark:
+                return self._steps.step(at)
+        return None
 
     def end(self) -> None:
         """Keep the names of those of the rows since `begin` that may be asked for later."""
@@ -120,26 +126,31 @@ class LossTrail:
             fresh.update(range(-(-oldest // stride) * stride, self.rows, stride))
         if fresh:
             places = sorted(fresh)
-            self._steps.update(zip(places, self._names(places), strict=True))
-        if len(self._steps) > MOST_STEPS:
-            self._steps = {place: step for place, step in self._steps.items() if self._may_be_asked_for(place)}
+            self._steps = self._steps.joined(Steps.of(self._names(places)))
+            self._places = np.concatenate((self._places, np.array(places, np.int64)))
+        if len(self._places) > MOST_STEPS:
+            kept = self._may_be_asked_for()
+            self._places, self._steps = self._places[kept], self._steps.picked(kept)
         self._first, self._names = self.rows, _nameless
 
-    def _may_be_asked_for(self, place: int) -> bool:
-        return any(place % stride == 0 and self.rows - place <= _HELD * stride for stride in STRIDES)
+    def _may_be_asked_for(self) -> NDArray[np.bool_]:
+        strides = np.array(STRIDES)[:, None]
+        marks = (self._places % strides == 0) & (self.rows - self._places <= _HELD * strides)
+        return np.asarray(marks.any(axis=0))
 
     def snapshot(self) -> dict[str, Any]:
         """Sums, and the rows that they begin at."""
-        steps = {place: step for place, step in self._steps.items() if self._may_be_asked_for(place)}
+        kept = self._may_be_asked_for()
+        steps = self._steps.picked(kept)
         return {
             "rows": self.rows,
             "open": self._open.tolist(),
             "closed": self._closed,
             "sums": [sums.tolist() for sums in self._sums],
-            "places": [*steps],
-            "numbers": [step.row for step in steps.values()],
-            "ids": [step.prediction_id for step in steps.values()],
-            "at": [step.at for step in steps.values()],
+            "places": self._places[kept].tolist(),
+            "numbers": steps.rows.tolist(),
+            "ids": steps.ids.to_pylist(),
+            "at": steps.at.tolist(),
         }
 
     def restore(self, state: dict[str, Any]) -> None:
@@ -148,8 +159,9 @@ class LossTrail:
         self._open = np.array(state["open"], dtype=np.float64)
         self._closed = [*state["closed"]]
         self._sums = [np.array(sums, dtype=np.float64) for sums in state["sums"]]
-        steps = zip(state["numbers"], state["ids"], state["at"], strict=True)
-        self._steps = dict(zip(state["places"], (Step(*step) for step in steps), strict=True))
+        self._places = np.array(state["places"], np.int64)
+        at, ids = np.array(state["at"], np.int64), pa.array(state["ids"], pa.string())
+        self._steps = Steps(np.array(state["numbers"], np.int64), ids, at)
 
 
 def _by_five(values: Floats) -> Floats:

@@ -105,6 +105,11 @@ def _has_right(target: TargetField) -> bool:
     return target.kind == "category" or target.tolerance is not None
 
 
+def all_right_or_wrong(spec: ModelSpec) -> bool:
+    """Whether every target is: then the loss of a row is the share of its targets that are wrong."""
+    return all(_has_right(target) for target in spec.target.values())
+
+
 def _is_right_or_wrong(spec: ModelSpec) -> bool:
     return any(_has_right(target) for target in spec.target.values())
 
@@ -186,13 +191,18 @@ def labels_of(rows: FrameRows, which: Places, measures: Floats) -> Floats:
 
 
 def remembered(spec: ModelSpec, measures: Floats) -> Floats:
-    """What of a row's `quality` must be kept so that a correction can take it back: of several targets all of it."""
-    return measures if len(spec.target) > 1 else measures[:0]
+    """What of a row's `quality` must be kept so that a correction can take it back: all where one number is not all
+    that a label tells, of several targets and of forecasts."""
+    return measures if _labels_are_many(spec) else measures[:0]
 
 
 def remembered_measures(spec: ModelSpec) -> int:
     """How many measures `remembered` keeps of a row."""
-    return len(measures_of(spec)) if len(spec.target) > 1 else 0
+    return len(measures_of(spec)) if _labels_are_many(spec) else 0
+
+
+def _labels_are_many(spec: ModelSpec) -> bool:
+    return len(spec.target) > 1 or spec.forecast is not None
 
 
 def quality_before(rows: FrameRows, which: Places, measures: Floats, replaced: Revision) -> Floats:

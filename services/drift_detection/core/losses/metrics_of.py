@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from drift_detection.core.losses.measures import CLASSES, RIGHT
+from drift_detection.core.losses.measures import CLASSES, RIGHT, all_right_or_wrong
 from drift_detection.core.losses.performance import (
     CALIBRATION,
     LATENCY_FLOOR,
@@ -169,22 +169,34 @@ def source_scores(metrics: dict[str, float], weights: Mapping[str, float]) -> di
     return {**found, "combined_score": combined_score({**metrics, **found}, weights)}
 
 
-def combined_scores(monitor: ModelMonitor) -> dict[str, float] | None:
-    """The scores that the combined one is made of, and itself, as a model stands; None before the first window."""
+def model_metrics(monitor: ModelMonitor) -> dict[str, float]:
+    """All figures of a monitor's losses, runs and columns, the combined score last: what is published and judged."""
+    metrics = quality_metrics(monitor.quality, monitor.spec)
+    first = next(iter(monitor.spec.target.values()))
+    if first.quantile is not None and first.tolerance is None and len(monitor.spec.target) == 1 and metrics:
+        metrics["pinball"] = metrics["rolling_loss"] * first.scale
+    metrics |= operation_metrics(monitor.operations)
+    if monitor.errors is not None and monitor.errors.recent_loss is not None:
+        loss, (reference, rows) = monitor.errors.recent_loss, monitor.errors.reference
+        metrics["loss"] = loss
+        if rows:
+            metrics |= {"loss_reference": reference, "loss_rise": loss - reference}
+        if rows and "accuracy" in metrics and all_right_or_wrong(monitor.spec):
+            metrics["accuracy_drop"] = metrics["error_rate"] - reference
     found = monitor.windows.findings() if monitor.windows else None
-    if monitor.windows is None or found is None:
-        return None
-    scores = quality_metrics(monitor.quality, monitor.spec)
-    scores |= shift_metrics(found, monitor.windows.battery.reference.own)
-    return scores | source_scores(scores, monitor.combined_weights)
+    if monitor.windows is not None and found is not None:
+        metrics |= shift_metrics(found, monitor.windows.battery.reference.own)
+        metrics |= source_scores(metrics, monitor.combined_weights)
+    return metrics
 
 
 def health_metrics(metrics: dict[str, float]) -> dict[str, float]:
     """S3's health out of 3 and S1's out of 100, of a model whose accuracy is known beside its reference.
 
-    S3's errors are those of the service: runs that failed.
+    S3's errors are those of the service: runs that failed. {} where the loss is not the share that is wrong: then
+    no accuracy follows from its reference.
     """
-    if "accuracy" not in metrics or "loss_reference" not in metrics:
+    if "accuracy_drop" not in metrics:
         return {}
     accuracy, success = metrics["accuracy"], metrics.get("success_rate")
     _, points = health_grade(

@@ -32,7 +32,7 @@ class Recent:
 
     def __init__(self) -> None:
         self._open = np.empty((len(self.measures), 0))
-        self._blocks = np.empty((0, 2 * len(self.measures) + self.extra))
+        self._keep(np.empty((0, 2 * len(self.measures) + self.extra)))
         self.first: Floats | None = None
         """The first ten blocks together: what a ratio to the beginning compares with."""
         self.rows = 0
@@ -51,16 +51,27 @@ class Recent:
         passed = max(full - BLOCKS, 0) * BLOCK if self.first is not None else 0
         held = np.concatenate((self._open[:, passed:], values[:, max(passed - waiting, 0) :]), axis=1)
         full -= passed // BLOCK
-        self._open = held[:, full * BLOCK :]
+        self._open = held[:, full * BLOCK :].copy()
         blocks = np.ascontiguousarray(held[:, : full * BLOCK].reshape(len(self.measures), full, BLOCK))
         tallies = self._tallies(blocks)
         # in rows, not in columns as a lone transposed table would stay: sums of floats depend on the layout
-        self._blocks = np.ascontiguousarray(np.concatenate((self._blocks, tallies.T)))
-        if self.first is None and len(self._blocks) >= BLOCKS // 2:
-            self.first = self._blocks[: BLOCKS // 2].sum(axis=0)
-        self._blocks = self._blocks[-BLOCKS:]
+        known = np.ascontiguousarray(np.concatenate((self._blocks(), tallies.T)))
+        if self.first is None and len(known) >= BLOCKS // 2:
+            self.first = known[: BLOCKS // 2].sum(axis=0)
+        self._keep(known[-BLOCKS:])
         if self._revised:
             self._revised = {block: change for block, change in self._revised.items() if block >= self._oldest}
+
+    def _keep(self, blocks: Floats) -> None:
+        """Remember the blocks: of the counts by class, most are 0 in all of them."""
+        self._count = len(blocks)
+        self._used = np.flatnonzero(blocks.view(np.int64).any(axis=0)).astype(np.int16)
+        self._counted = blocks[:, self._used]
+
+    def _blocks(self) -> Floats:
+        blocks = np.zeros((self._count, 2 * len(self.measures) + self.extra))
+        blocks[:, self._used] = self._counted
+        return blocks
 
     def revise(self, places: NDArray[np.int64], before: Floats, now: Floats) -> None:
         """Count rows (measures × rows) otherwise than they were counted before, by their places among all rows.
@@ -76,16 +87,13 @@ class Recent:
     @property
     def _oldest(self) -> int:
         """Number of the oldest block that is kept."""
-        return self.rows // BLOCK - len(self._blocks)
+        return self.rows // BLOCK - self._count
 
     def _read(self) -> Floats:
         """The blocks with their corrections."""
         places = {block - self._oldest: change for block, change in self._revised.items()}
-        closed = [place for place in places if place < len(self._blocks)]
-        if not closed:
-            return self._blocks
-        blocks = self._blocks.copy()
-        for place in closed:
+        blocks = self._blocks()
+        for place in (place for place in places if place < self._count):
             blocks[place] += places[place]
         return blocks
 
@@ -102,7 +110,7 @@ class Recent:
     def total(self) -> Floats | None:
         """The blocks together; None before the first."""
         total: Floats = self._read().sum(axis=0)
-        return total if len(self._blocks) else None
+        return total if self._count else None
 
     def mean(self, measure: str, total: Floats) -> float | None:
         """Mean of a measure; None if no row had it."""
@@ -120,7 +128,8 @@ class Recent:
 
     def snapshot(self) -> dict[str, Any]:
         """Blocks and open rows, compressed, as text."""
-        blocks = self._blocks if self.first is None else np.concatenate((self.first[None, :], self._blocks))
+        known = self._blocks()
+        blocks = known if self.first is None else np.concatenate((self.first[None, :], known))
         return {
             "open": _packed(self._open),
             "blocks": _packed(blocks),
@@ -134,7 +143,8 @@ class Recent:
         width = 2 * len(self.measures) + self.extra
         self._open = _unpacked(state["open"]).reshape(-1, len(self.measures)).T
         blocks = np.ascontiguousarray(_unpacked(state["blocks"]).reshape(width, -1).T)
-        self.first, self._blocks = (blocks[0], blocks[1:]) if state["first"] else (None, blocks)
+        self.first, blocks = (blocks[0].copy(), blocks[1:]) if state["first"] else (None, blocks)
+        self._keep(blocks)
         self.rows = state["rows"]
         self._revised = {block: np.array(change) for block, change in state["revised"]}
 

@@ -129,7 +129,7 @@ class ErrorMonitor:
         return [replace(alarm, index=alarm.index + len(taken)) for alarm in alarms]
 
     def _remember(self, losses: Floats) -> None:
-        self._recent = np.concatenate((self._recent, losses))[-RECENT:]
+        self._recent = np.concatenate((self._recent[-RECENT:], losses[-RECENT:]))[-RECENT:].copy()
         self.trail.push(losses)
         self.rows += len(losses)
         if self._revised:

@@ -142,6 +142,8 @@ class MonitorSet:
         """What was learnt under another target is forgotten."""
         judged, serving = self._profiles
         self.classes.clear()
+        if self.first_rows is not None:
+            self.first_rows = FirstRows(self.first_rows.version, self.spec.baseline_rows)
         self.judge(judged)
         if self.judged.current is None:
             self.monitors[""].quality = RecentQuality(measures_of(self.spec), self.classes)

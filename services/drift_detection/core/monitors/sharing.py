@@ -50,13 +50,14 @@ class VersionSharing:
         self._since = 0
         """When the first row of the judged version was predicted, in milliseconds."""
         self._asks = self._applies()
+        self._frame: FrameRows | None = None
 
     def _applies(self) -> bool:
         return losses_are_binary(self._roster.spec) and applies(self._roster.spec)
 
     def begin(self, rows: FrameRows, first_row: int, references: References) -> None:
         """A frame is in hand."""
-        self._rows, self._first_row, self._references = rows, first_row, references
+        self._frame, self._first_row, self._references = rows, first_row, references
         self._believed = first_row
         pseudo = int(rows.pseudo[rows.joined].sum())
         self.unjudged["no_loss"] += len(rows.joined) - len(rows.judged) - pseudo
@@ -64,9 +65,16 @@ class VersionSharing:
             self.unjudged["pseudo"] += pseudo
 
     def end(self) -> None:
-        """The frame has been dealt with."""
+        """The frame has been dealt with, and is let go."""
         if self._asks:
             self._predicted.end(self._rows)
+        self._frame = None
+
+    @property
+    def _rows(self) -> FrameRows:
+        """The frame in hand."""
+        assert self._frame is not None
+        return self._frame
 
     def change(self, version: str, since: int, believed: int) -> None:
         """Another version is judged, with the labelled row `believed`; its first row was predicted at `since`."""

@@ -36,7 +36,7 @@ class LossHistory:
 
     def trim(self) -> None:
         """Keep the newest rows, and the names of segments that are among them."""
-        self._losses = self._losses[-KEPT:]
+        self._losses = self._losses[-KEPT:].copy()
         for name, codes in self._codes.items():
             used, again = np.unique(codes[-KEPT:], return_inverse=True)
             rows_without = int(used[:1].tolist() == [-1])

@@ -10,13 +10,7 @@ from typing import Any
 import msgspec
 
 from drift_detection.core.losses.blocks import Block
-from drift_detection.core.losses.metrics_of import (
-    health_metrics,
-    operation_metrics,
-    quality_metrics,
-    shift_metrics,
-    source_scores,
-)
+from drift_detection.core.losses.metrics_of import health_metrics, model_metrics
 from drift_detection.core.model import WatchedModel
 from drift_detection.core.monitors.monitor import ModelMonitor
 from drift_detection.core.reports.attribution import KEPT, column_parts, label_free_error
@@ -97,22 +91,7 @@ def _block(block: Block) -> dict[str, Any]:
 
 
 def _metrics(monitor: ModelMonitor) -> dict[str, float]:
-    metrics = quality_metrics(monitor.quality, monitor.spec)
-    first = next(iter(monitor.spec.target.values()))
-    if first.quantile is not None and first.tolerance is None and len(monitor.spec.target) == 1 and metrics:
-        metrics["pinball"] = metrics["rolling_loss"] * first.scale
-    metrics |= operation_metrics(monitor.operations)
-    if monitor.errors is not None and monitor.errors.recent_loss is not None:
-        loss, (reference, rows) = monitor.errors.recent_loss, monitor.errors.reference
-        metrics["loss"] = loss
-        if rows:
-            metrics |= {"loss_reference": reference, "loss_rise": loss - reference}
-        if rows and "accuracy" in metrics:
-            metrics["accuracy_drop"] = metrics["error_rate"] - reference
-    found = monitor.windows.findings() if monitor.windows else None
-    if monitor.windows is not None and found is not None:
-        metrics |= shift_metrics(found, monitor.windows.battery.reference.own)
-        metrics |= source_scores(metrics, monitor.combined_weights)
+    metrics = model_metrics(monitor)
     expected = label_free_error(monitor.windows)
     if expected is not None:
         metrics["expected_error"] = expected

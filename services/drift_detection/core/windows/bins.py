@@ -5,13 +5,12 @@ costs the same, and every statistic of a column (KS, PSI, chi-square, ranks, mis
 be read off them. Twenty bins of equal reference share lose less than 1/40 of a KS distance.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from driftloop.contracts.model_profiles import CategoricalProfile, NumericProfile
@@ -24,6 +23,10 @@ Floats = NDArray[np.float64]
 Codes = NDArray[np.int32]
 
 BINS = 20
+TABLE_ROWS = 1_000
+"""Values that are binned at once before a table is made for them: it is eight kilobytes a column, which small frames
+of a large fleet are not worth."""
+_UNSURE = 255
 KEPT_CATEGORIES = 60
 KEPT_SHARE = 0.005
 ALMOST_ZERO = 1e-12
@@ -62,12 +65,11 @@ class ColumnBins:
         """Number of bins, the missing one included."""
         return len(self.shares)
 
-    def category_codes(self, column: pa.Array) -> Codes:
-        """The bin of each value of a column of text."""
-        encoded = pc.dictionary_encode(column)
-        found = [self.categories.get(value, self.new) for value in encoded.dictionary.to_pylist()]
+    def category_codes(self, codes: Codes, values: Sequence[str]) -> Codes:
+        """The bin of each value of a column of text, given as codes into its distinct values, −1 for null."""
+        found = [self.categories.get(value, self.new) for value in values]
         places = np.array([*found, self.count - 1], dtype=np.int32)
-        picked: Codes = places[pc.fill_null(encoded.indices, len(found)).to_numpy(zero_copy_only=False)]
+        picked: Codes = places[codes]
         return picked
 
     def steps(self, values: Floats) -> Codes:
@@ -76,18 +78,20 @@ class ColumnBins:
 
     def number_codes(self, values: Floats, steps: Codes) -> Codes:
         """The bin of each number: looked up by its step, and searched for only where an edge falls into the step."""
+        if len(values) < TABLE_ROWS or len(self.edges) >= _UNSURE:
+            return np.searchsorted(self.edges, values, side="left").astype(np.int32)
         codes = self.table.take(steps + FARTHEST, mode="clip").astype(np.int32)
-        unsure = np.flatnonzero(codes < 0)
+        unsure = np.flatnonzero(codes == _UNSURE)
         if len(unsure):
             codes[unsure] = np.searchsorted(self.edges, values[unsure], side="left")
         return codes
 
     @cached_property
-    def table(self) -> NDArray[np.int16]:
-        """The bin of every step, −1 where the step holds an edge (16 KB a column)."""
+    def table(self) -> NDArray[np.uint8]:
+        """The bin of every step, 255 where the step holds an edge (8 KB a column)."""
         edges = self.steps(self.edges)
         every = np.arange(-FARTHEST, FARTHEST + 1)
-        return np.where(np.isin(every, edges), -1, np.searchsorted(edges, every)).astype(np.int16)
+        return np.where(np.isin(every, edges), _UNSURE, np.searchsorted(edges, every)).astype(np.uint8)
 
 
 def column_bins(name: str, profile: NumericProfile | CategoricalProfile) -> ColumnBins | None:

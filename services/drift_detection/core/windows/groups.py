@@ -54,9 +54,9 @@ class Groups:
 def _group_starts(shares: Floats, least: float) -> list[int]:
     """Where groups begin within a column: a group is closed once it has `least`; a thin tail joins the last."""
     starts, held = [0], 0.0
-    for place, share in enumerate(shares):
+    for place, share in enumerate(shares.tolist()):
         if held >= least and float(shares[place:].sum()) >= least:
             starts.append(place)
             held = 0.0
-        held += float(share)
+        held += share
     return starts

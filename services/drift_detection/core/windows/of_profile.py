@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from drift_detection.core.windows.bins import ColumnBins, categorical_bins, column_bins, numeric_bins
 from drift_detection.core.windows.reference import JOINT, Joint, Reference
 from driftloop.contracts.model_profiles import LossProfile, ModelProfile, NumericProfile, SeasonProfile
+from driftloop.spec.forecast import feature_steps
 from driftloop.spec.model_spec import ModelSpec
 from driftloop.statistics.embeddings import Embedding
 from driftloop.statistics.joint import Directions
@@ -54,17 +55,26 @@ def fitting(reference: Reference, spec: ModelSpec, target_since: int) -> Referen
     """The part of a version's reference that is of the target that the spec declares.
 
     Of another target (by its names and kinds) only what features were remains. Where the target was declared
-    otherwise since (`target_since`, a spec version), losses are of another kind.
+    otherwise since (`target_since`, a spec version), losses are of another kind; and a forecast may have another
+    horizon, so that of its columns only those remain whose length has nothing to do with it.
     """
     profile = reference.profile
     no_losses: dict[str, Any] = {
         "loss": LossProfile(rows=0, mean=0, variance=0, bound=profile.loss.bound),
         "loss_by_prediction": {},
     }
+    none: dict[str, Any] = {"predictions": {}, "labels": {}, "confidence": None, "calibration": ()}
     if not _of_target(profile, spec):
-        none: dict[str, Any] = {"predictions": {}, "labels": {}, "confidence": None, "calibration": ()}
         return reference_of(profile.model_copy(update=no_losses | none))
-    if profile.spec_version < target_since:
+    earlier = profile.spec_version < target_since
+    if earlier and spec.forecast is not None:
+        ahead = {
+            name for name, feature in spec.features.items() if feature_steps(spec, name) and feature.span != "past"
+        }
+        numeric = {name: one for name, one in profile.numeric.items() if name not in ahead}
+        none |= {"numeric": numeric} | ({"joint": None} if len(numeric) < len(profile.numeric) else {})
+        return reference_of(profile.model_copy(update=no_losses | none))
+    if earlier:
         return reference_of(profile.model_copy(update=no_losses | {"calibration": ()}))
     return reference
 

@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from drift_detection.core.rows import numbers
+from drift_detection.core.rows import Coded, numbers
 from drift_detection.core.sliding_windows import Counts, Cut
 from drift_detection.core.windows.bins import ColumnBins
 from driftloop.contracts.model_profiles import ModelProfile
@@ -17,10 +17,13 @@ from driftloop.statistics.dependence import inflation_at
 from driftloop.statistics.embeddings import Embedding
 from driftloop.statistics.joint import Directions
 from driftloop.statistics.seasons import hours_of_week
+from driftloop.statistics.steps import scaled_steps, steps_in_one
 
 Floats = NDArray[np.float64]
 Rows = NDArray[np.intp] | slice
 _NO_HOURS = np.empty(0, dtype=np.int64)
+_AT_ONCE = 16
+"""Columns that are standardised in one pass: so many of a frame stay in the processor's cache."""
 _LENGTHS = 256
 """Lengths of windows of which it is remembered what they are worth: windows of time have any number of rows."""
 
@@ -45,6 +48,10 @@ class BinnedRows(Protocol):
 
     def column(self, name: str) -> pa.Array | None:
         """A column, None if it is not there."""
+        ...
+
+    def coded(self, name: str) -> Coded:
+        """A column of text as codes into its distinct values."""
         ...
 
 
@@ -87,6 +94,12 @@ class Reference:
     def width(self) -> int:
         """Numbers in a tally."""
         return self.bins + 2 * len(self.columns)
+
+    @cached_property
+    def scales(self) -> tuple[Floats, Floats]:
+        """Mean of each column, and steps in one unit of it."""
+        means = np.array([column.mean for column in self.columns])
+        return means, np.array([steps_in_one(column.deviation) for column in self.columns])
 
     @cached_property
     def shares(self) -> Floats:
@@ -191,38 +204,50 @@ class FrameTallies:
         hours = hours_of_week(rows.predicted_at[rows.seen]) if seasonal else _NO_HOURS
         places = list(enumerate(zip(reference.starts.tolist(), reference.columns, strict=True)))
         figures = _figures_of(reference, rows, which)
+        plain: list[tuple[int, Floats]] = []
         for index, (start, column) in places[reference.own]:
             if column.name in figures:
-                self._take_numbers(index, start, column, figures[column.name])
+                plain.append((index, figures[column.name]))
                 continue
             found = rows.column(column.name)
             if found is None or pa.types.is_string(found.type) != (column.kind == "category"):
                 self._codes[index] = start + column.count - 1
                 continue
-            picked = found if which is None else found.take(which)
             if column.kind == "category":
-                np.add(column.category_codes(picked), start, out=self._codes[index])
+                codes, names = rows.coded(column.name)
+                binned = column.category_codes(codes if which is None else codes[rows.seen], names)
+                np.add(binned, start, out=self._codes[index])
             else:
-                values = numbers(picked)
+                values = numbers(found if which is None else found.take(which))
                 if column.season is not None:
                     values = column.season.removed(values, hours)
-                self._take_numbers(index, start, column, values)
+                plain.append((index, values))
+        for first in range(0, len(plain), _AT_ONCE):
+            self._take_many(plain[first : first + _AT_ONCE])
         if reference.joint is not None and count:
             values = reference.joint.directions.distances(self._steps[reference.joint.features])
-            for (index, (start, column)), figures in zip(places[reference.own.stop :], values, strict=True):
-                self._take_numbers(index, start, column, figures)
+            self._take_many(
+                [(index, one) for (index, _), one in zip(places[reference.own.stop :], values, strict=True)]
+            )
 
-    def _take_numbers(self, index: int, start: int, column: ColumnBins, values: Floats) -> None:
-        gaps = bool(np.isnan(values @ values))
-        if gaps:
-            missing = np.isnan(values)
-            values = np.where(missing, column.mean, values)
-        steps = column.steps(values)
-        self._steps[index] = steps
-        np.add(column.number_codes(values, steps), start, out=self._codes[index])
-        if gaps:
-            self._codes[index][missing] = start + column.count - 1
-            self._steps[index][missing] = 0
+    def _take_many(self, columns: Sequence[tuple[int, Floats]]) -> None:
+        """Steps and bins of columns of numbers, by their places: what is the same of all is done in one pass."""
+        reference = self._reference
+        which = [index for index, _ in columns]
+        table = np.array([values for _, values in columns])
+        means, factors = (of[which][:, None] for of in reference.scales)
+        gaps = np.flatnonzero(np.isnan(table.sum(axis=1))).tolist()
+        missing = {place: np.isnan(table[place]) for place in gaps}
+        for place, absent in missing.items():
+            table[place][absent] = means[place]
+        steps = scaled_steps(table, means, factors)
+        self._steps[which] = steps
+        for place, (index, start) in enumerate(zip(which, reference.starts[which].tolist(), strict=True)):
+            column = reference.columns[index]
+            np.add(column.number_codes(table[place], steps[place]), start, out=self._codes[index])
+            if place in missing:
+                self._codes[index][missing[place]] = start + column.count - 1
+                self._steps[index][missing[place]] = 0
 
     def count(self, which: Rows, cut: Cut) -> Counts:
         """Tallies (blocks × width) of the rows `which`, cut into blocks."""

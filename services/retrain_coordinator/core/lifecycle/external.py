@@ -55,10 +55,12 @@ def _know(step: Step, version: Version, reason: str, frame: FrameEvidence) -> No
     state = step.state
     if version in state.versions:
         return
-    bound = _bound(step, frame)
+    bound, serving = _bound(step, frame), state.versions.get(state.champion or "")
+    overlap = 1.0 if serving is None else serving.overlap
     state.add_version(VersionEntry(
         version=version, status="registered", spec_version=step.spec_version, artifact="", sha256="",
-        rows=step.spec.baseline_rows, loss_bound=bound, lineage=step.chain(), target=signature(step.spec)["target"],
+        rows=step.spec.baseline_rows, loss_bound=bound, overlap=overlap, lineage=step.chain(),
+        target=signature(step.spec)["target"],
     ))  # fmt: skip
     state.number(highest_of(state.highest, version), state.signature or signature(step.spec))
     step.event("registered", f"{reason}; driftloop has no artifact of it", version=version)
@@ -77,10 +79,11 @@ def _runs_in_the_shadow(step: Step, version: Version, frame: FrameEvidence) -> N
     _know(step, version, f"predictions of {version} come under shadow.{version}", frame)
     if obstacle(state, version, step.spec) is not None:
         return
-    bound = state.versions[version].loss_bound
-    state.hold_challenge(
-        challenge.unproven(version, champion, step.spec.challenge, state.applied, state.labelled_rows, loss_bound=bound)
-    )
+    entry = state.versions[version]
+    state.hold_challenge(challenge.unproven(
+        version, champion, step.spec.challenge, state.applied, state.labelled_rows,
+        loss_bound=entry.loss_bound, overlap=entry.overlap,
+    ))  # fmt: skip
     state.move(version, "challenged")
     reason = f"runs in the shadow of {champion}: its predictions come with outcomes"
     step.event("challenged", reason, version=version, previous_version=champion)

@@ -79,9 +79,8 @@ def _candidates(step: Step) -> tuple[Candidate, ...]:
     fit = [
         entry
         for entry in state.versions.values()
-        if entry.status == "archived"
+        if state.status_of(entry.version) == "archived"
         and entry.artifact
-        and entry.version != state.champion
         and obstacle(state, entry.version, step.spec) is None
     ]
     newest = sorted(fit, key=lambda entry: parts(entry.version), reverse=True)
@@ -107,12 +106,18 @@ def end(step: Step, result: TrainingResult) -> bool:
         _failed(step, result)
         return True
     state.succeed()
-    state.add_version(VersionEntry(
+    made = VersionEntry(
         version=result.version, status="registered", run_id=run.run_id, spec_version=run.spec_version,
         artifact=result.artifact or "", sha256=result.artifact_sha256 or "",
-        rows=result.data.rows if result.data else 0, loss_bound=result.loss_bound or 1.0, lineage=step.chain(),
-        target=run.target,
-    ))  # fmt: skip
+        rows=result.data.rows if result.data else 0, loss_bound=result.loss_bound or 1.0,
+        overlap=challenge.overlap_of(result), lineage=step.chain(), target=run.target,
+    )  # fmt: skip
+    if result.version in state.versions:
+        status = state.complete_version(made)
+        reason = f"the run for {result.version} ended after its rows had come: it is {status} already"
+        step.decision("wait", "late_result", reason, candidate=result.version, run_id=run.run_id)
+        return True
+    state.add_version(made)
     metrics: dict[str, float | str | None] = dict(result.metrics)
     if result.cost:
         metrics |= {"training_seconds": result.cost.seconds, "training_cpu_seconds": result.cost.cpu_seconds}

@@ -25,10 +25,11 @@ Figures = dict[str, float | str | None]
 def register(step: Step, version: Version, artifact: str, sha256: str, reason: str) -> None:
     """Take in a version that was made elsewhere: the champion if there is none, else a challenger."""
     state = step.state
-    bound = state.versions[state.champion].loss_bound if state.champion else 1.0
+    serving = state.versions[state.champion] if state.champion else None
+    bound, overlap = (serving.loss_bound, serving.overlap) if serving else (1.0, 1.0)
     state.add_version(VersionEntry(
         version=version, status="registered", spec_version=step.spec_version, artifact=artifact, sha256=sha256,
-        loss_bound=bound, lineage=step.chain(), target=signature(step.spec)["target"],
+        loss_bound=bound, overlap=overlap, lineage=step.chain(), target=signature(step.spec)["target"],
     ))  # fmt: skip
     state.number(highest_of(state.highest, version), signature(step.spec))
     step.event("registered", reason, version=version)
@@ -38,7 +39,7 @@ def register(step: Step, version: Version, artifact: str, sha256: str, reason: s
     state.hold_challenge(
         challenge.unproven(
             version, state.champion, step.spec.challenge, state.applied, state.labelled_rows,
-            loss_bound=bound, unopposed=opponent(state, step.spec) is None,
+            loss_bound=bound, overlap=overlap, unopposed=opponent(state, step.spec) is None,
         )
     )  # fmt: skip
     state.move(version, "challenged")
@@ -85,8 +86,6 @@ def take_over(
     """A version serves from now on: publish the event, and begin the probation of its predecessor."""
     state, entry = step.state, step.state.versions[version]
     before = state.champion
-    proven = state.challenges.get(version)
-    overlap = 1.0 if proven is None else proven.gain.overlap
     state.drop_challenge(version)
     end_probation(step, f"{version} was promoted")
     _serve(step, version, "promoted")
@@ -101,7 +100,7 @@ def take_over(
         state.move(before, "relieved")
         state.watch(ProbationEntry(
             champion=version, predecessor=before, since=state.applied, since_row=state.labelled_rows,
-            loss_bound=entry.loss_bound, harm=PairedTest(overlap=overlap),
+            loss_bound=entry.loss_bound, harm=PairedTest(overlap=entry.overlap),
         ))  # fmt: skip
     else:
         _archive(step, before, f"{version} was promoted")

@@ -51,9 +51,10 @@ def unproven(
     row: int,
     *,
     loss_bound: float = 1.0,
+    overlap: float = 1.0,
     unopposed: bool = False,
 ) -> ChallengeEntry:
-    """A challenge without any evidence."""
+    """A challenge without any evidence, of rows that share truths with `overlap` rows."""
     return ChallengeEntry(
         version=version,
         champion=champion,
@@ -61,9 +62,14 @@ def unproven(
         since_row=row,
         loss_bound=loss_bound,
         unopposed=unopposed,
-        gain=PairedTest(margin=least_gain(rule)),
-        harm=PairedTest(margin=-least_gain(rule)),
+        gain=PairedTest(margin=least_gain(rule), overlap=overlap),
+        harm=PairedTest(margin=-least_gain(rule), overlap=overlap),
     )
+
+
+def overlap_of(result: TrainingResult) -> float:
+    """How many rows share their truths with the next ones, by a run; 1 where each row is its own."""
+    return max(result.metrics.get(ROWS_A_HORIZON, 1.0), 1.0)
 
 
 def begin(
@@ -83,11 +89,10 @@ def begin(
     the one that challenges has. Where the stream drifts, the first can lose and the second be right.
     """
     loss_bound = result.loss_bound or 1.0
-    entry = unproven(result.version, champion, rule, since, row, loss_bound=loss_bound, unopposed=unopposed)
-    overlap = result.metrics.get(ROWS_A_HORIZON, 1.0)
-    if overlap > 1:
-        gain, harm = (test.model_copy(update={"overlap": overlap}) for test in (entry.gain, entry.harm))
-        entry = entry.model_copy(update={"gain": gain, "harm": harm})
+    entry = unproven(
+        result.version, champion, rule, since, row,
+        loss_bound=loss_bound, overlap=overlap_of(result), unopposed=unopposed,
+    )  # fmt: skip
     held_out = result.validation
     if held_out is None or len(held_out.champion_losses) != len(held_out.challenger_losses):
         return entry

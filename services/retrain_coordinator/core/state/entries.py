@@ -36,6 +36,8 @@ class VersionEntry(Part):
     sha256: str
     rows: int = 0
     loss_bound: float = 1.0
+    overlap: float = 1.0
+    """Rows of a stream that share truths with the next ones: of a forecaster, how many are made within a horizon."""
     lineage: tuple[UUID, ...] = ()
     target: str = ""
     """What it predicts (`compatibility.target_of`); empty in entries of earlier releases."""

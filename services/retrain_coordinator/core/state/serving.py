@@ -30,13 +30,21 @@ class ServingPart(Part):
         """A version that was not known before."""
         self.versions[entry.version] = entry
 
+    def complete_version(self, entry: VersionEntry) -> Status:
+        """What a run tells of a version that was seen before its run ended: all but its status, which it gives."""
+        known = self.versions[entry.version]
+        self.versions[entry.version] = entry.model_copy(update={"status": known.status, "unusable": known.unusable})
+        return known.status
+
     def number(self, highest: Version | None, signature: dict[str, str]) -> None:
         """The highest number that was given, and what of the spec it was given for."""
         self.highest, self.signature = highest, signature
 
     def status_of(self, version: Version) -> Status | None:
-        """What a version is; None if it is not known."""
+        """What a version is; None if it is not known. The champion is that, whatever an earlier release wrote of it."""
         entry = self.versions.get(version)
+        if entry is not None and version == self.champion:
+            return "champion"
         return None if entry is None else entry.status
 
     def move(self, version: Version, event: Event) -> None:

@@ -19,7 +19,7 @@ from driftloop.learners.probe import TWINS, Probe, refit_rows, windows_of
 from driftloop.learners.protocol import Model, Rows
 from driftloop.learners.targets import known_labels
 from driftloop.spec.model_spec import ModelSpec
-from driftloop.spec.policy import policy_of
+from driftloop.spec.policy import policy_in_force
 from driftloop.statistics.losses import row_losses
 from trainer_worker.core.score.frame_rows import LabelledRows, labelled_rows
 from trainer_worker.core.score.ports import FrameLog, LearntRows
@@ -36,7 +36,7 @@ def goes_by_attainable(spec: ModelSpec) -> bool:
     """Whether the model's policy asks what is attainable now."""
     if spec.forecast is not None:
         return False  # a tree of five hundred rows attains nothing of a series
-    triggers = policy_of(spec.policy).triggers
+    triggers = policy_in_force(spec.policy).triggers
     return triggers.payoff is not None and triggers.attainable
 
 

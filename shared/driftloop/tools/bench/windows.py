@@ -8,6 +8,7 @@ import pyarrow as pa
 from scipy.stats import poisson
 
 from drift_detection.core.monitors.budget import Budget
+from drift_detection.core.rows import Coded, codes_of
 from drift_detection.core.windows.battery import Battery
 from drift_detection.core.windows.bins import ColumnBins, column_bins
 from drift_detection.core.windows.monitor import WindowMonitor
@@ -51,6 +52,10 @@ class Rows:
     def column(self, name: str) -> pa.Array:
         """A column as Arrow holds it."""
         return self._columns[name]
+
+    def coded(self, name: str) -> Coded:
+        """A column of text as codes."""
+        return codes_of(self._columns[name])
 
 
 def _arrow(column: Column) -> pa.Array:
