@@ -4,6 +4,7 @@ import json
 from datetime import UTC, datetime
 from pathlib import Path
 
+import fsspec
 import pyarrow as pa
 import pyarrow.parquet
 import pytest
@@ -17,10 +18,14 @@ from driftloop.archive.reading import newest_rows
 from driftloop.archive.schema import ARCHIVE_SCHEMA, PARTITION_BY
 from driftloop.contracts.message import FramePosition
 from driftloop.contracts.training_results import TrainingData
+from driftloop.kafka.admin import dead_letters_topic
 from driftloop.kafka.admin.dead_letters_topic import BuriedRecord
+from driftloop.kafka.settings import KafkaSettings
+from driftloop.tools.cli import erase
 from driftloop.tools.cli.main import app
+from driftloop.tools.registry import erasing as registry_erasing
 from driftloop.tools.registry.erased_rows import ErasedSince
-from driftloop.tools.registry.erasing import golden_rows, letters_about, write_golden
+from driftloop.tools.registry.erasing import GoldenRows, golden_rows, letters_about, write_golden
 
 from .test_archive import row
 
@@ -71,6 +76,61 @@ def test_an_erasure_that_died_half_way_is_done_again_and_told_once(archive, monk
     erase_rows(archive, find_rows(archive, found.wanted), AT)
     assert [one.rows for one in erasures(archive, "pricing")] == [2]
     assert find_rows(archive, found.wanted).rows == 0
+
+
+@pytest.mark.parametrize("dies_at", ["letters", "golden set", "archive"])
+def test_an_erasure_that_dies_anywhere_finds_all_copies_again(archive, tmp_path, monkeypatch, dies_at):
+    letters = [BuriedRecord(0, 1, b"p3", b'{"model_id": "pricing", "prediction_id": "p3"}', (), {}, 0)]
+    golden = str(tmp_path / "golden.parquet")
+    pyarrow.parquet.write_table(pa.table({"prediction_id": ["p3", "p1"]}), golden)
+
+    def erase_letters(_kafka, _all, places):
+        letters[:] = [one for one in letters if (one.partition, one.offset) not in places]
+
+    monkeypatch.setattr(dead_letters_topic, "read_dead_letters", lambda _kafka: [*letters])
+    monkeypatch.setattr(dead_letters_topic, "erase_dead_letters", erase_letters)
+    monkeypatch.setattr(erase, "_golden", lambda wanted, ids, *_: golden_rows(golden, wanted, ids))
+    monkeypatch.setattr(erase, "_kafka", lambda *_: KafkaSettings())
+
+    def run() -> None:
+        done = CliRunner().invoke(
+            app, ["archive", "erase", "pricing", "--archive-uri", archive, "--where", "customer=o'ana", "--yes"]
+        )
+        if done.exception is not None:
+            raise done.exception
+
+    step = {
+        "letters": (dead_letters_topic, "erase_dead_letters"),
+        "golden set": (registry_erasing, "write_golden"),
+        "archive": (DeltaTable, "delete"),
+    }
+    with monkeypatch.context() as dying:
+        dying.setattr(*step[dies_at], lambda *_: (_ for _ in ()).throw(OSError("died")))
+        with pytest.raises(OSError, match="died"):
+            run()
+    run()
+    assert letters == []
+    assert pyarrow.parquet.read_table(golden)["prediction_id"].to_pylist() == ["p1"]
+    assert find_rows(archive, ANA).rows == 0
+
+
+def test_a_golden_set_is_replaced_whole_behind_its_link_with_its_mode(tmp_path, monkeypatch):
+    file, link = tmp_path / "kept.csv", tmp_path / "golden.csv"
+    file.write_text("prediction_id,y\np3,1\np4,2\n")
+    file.chmod(0o640)
+    link.symlink_to(file)
+    found = golden_rows(str(link), ANA, ("p3",))
+    with monkeypatch.context() as dying:
+        dying.setattr("os.replace", lambda *_: (_ for _ in ()).throw(OSError("died")))
+        with pytest.raises(OSError, match="died"):
+            write_golden(found)
+    assert file.read_text() == "prediction_id,y\np3,1\np4,2\n"
+    write_golden(found)
+    assert (file.read_text(), link.is_symlink()) == ("prediction_id,y\np4,2\n", True)
+    assert file.stat().st_mode & 0o777 == 0o640
+    assert sorted(one.name for one in tmp_path.iterdir()) == ["golden.csv", "kept.csv"]
+    write_golden(GoldenRows("memory://sets/golden.csv", rest=b"x"))
+    assert fsspec.open("memory://sets/golden.csv").open().read() == b"x"
 
 
 @given(

@@ -86,16 +86,16 @@ class _Plan:
         self.golden = None if kafka is None else _golden(wanted, ids, home, servers)
 
     def carry_out(self, at: Any, safety_hours: int) -> None:
-        """Erase all that was found."""
+        """Erase all that was found, the archive last: it alone knows the ids if this has to be done again."""
         from driftloop.archive.erasing import erase_rows
         from driftloop.kafka.admin.dead_letters_topic import erase_dead_letters
         from driftloop.tools.registry.erasing import write_golden
 
-        erase_rows(self._uri, self.found, at, safety_hours=safety_hours)
         if self._kafka is not None and self.letters:
             erase_dead_letters(self._kafka, self._letters, self.letters)
         if self.golden is not None and self.golden.rows:
             write_golden(self.golden)
+        erase_rows(self._uri, self.found, at, safety_hours=safety_hours)
 
     def facts(self) -> dict[str, Any]:
         """For a script."""

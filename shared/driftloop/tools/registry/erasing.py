@@ -3,6 +3,8 @@
 import csv
 import io
 import json
+import os
+import shutil
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +13,7 @@ import fsspec
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet
+from fsspec.implementations.local import LocalFileSystem
 
 from driftloop.archive.erasing import Wanted
 from driftloop.kafka.admin.dead_letters_topic import BuriedRecord, Place
@@ -69,9 +72,17 @@ def golden_rows(uri: str, wanted: Wanted, ids: Collection[str]) -> GoldenRows:
 
 
 def write_golden(found: GoldenRows) -> None:
-    """The file without the rows, in its place."""
-    with fsspec.open(found.uri, "wb") as file:
-        file.write(found.rest)
+    """The file without the rows, in its place; a process that dies here leaves the old file or the new one, whole."""
+    fs, path = fsspec.core.url_to_fs(found.uri)
+    is_local = isinstance(fs, LocalFileSystem)
+    path = os.path.realpath(path) if is_local else path  # the file that holds them, not a link to it
+    part = f"{path}.part"
+    fs.pipe_file(part, found.rest)
+    if is_local:
+        shutil.copymode(path, part)
+        os.replace(part, path)  # noqa: PTH105 - fsspec's paths are text
+    else:
+        fs.mv(part, path)
 
 
 def _column(names: Sequence[str], wanted: Wanted, ids: Collection[str]) -> tuple[str, Collection[str]] | None:
