@@ -2,6 +2,9 @@
 
 What is remembered is a property of the table: moments, frames and numbers of rows, never an id or a value. It is
 written before rows go: done again after a crash in between, the same rows are found and remembered once.
+
+Rows are deleted by their places, in one commit. Delta keeps the condition of a delete in its log: an id or a value
+in it would outlive the rows. And an id may be of several rows, not all of whom are meant.
 """
 
 import hashlib
@@ -25,6 +28,8 @@ PROPERTY = "driftloop.erased"
 """The table's property that tells what was erased."""
 MOST_RANGES = 1_000
 """Of one erasure; frames that lie nearest to one another are told as one range where there are more."""
+Place = tuple[int, int, int]
+"""Where a row first came by: partition and offset of its frame, and the row in it. No two rows share one."""
 _IDS_AT_ONCE = 500
 
 
@@ -75,6 +80,7 @@ class Found:
     rows: int
     days: tuple[date, ...]
     ranges: tuple[Range, ...]
+    places: tuple[Place, ...] = ()
 
 
 def find_rows(uri: str, wanted: Wanted, options: Mapping[str, str] | None = None) -> Found:
@@ -82,9 +88,11 @@ def find_rows(uri: str, wanted: Wanted, options: Mapping[str, str] | None = None
     table = open_archive(uri, options)
     found = pa.concat_tables([_query(table, condition) for condition in _conditions(wanted)])
     ids = tuple(sorted({str(one) for one in found["prediction_id"].to_pylist()}))
-    places = Counter(zip(found["frame_partition"].to_pylist(), found["frame_offset"].to_pylist(), strict=True))
+    columns = (found[name].to_pylist() for name in ("frame_partition", "frame_offset", "frame_row"))
+    places = tuple(sorted(zip(*columns, strict=True)))
+    ranges = ranges_of(Counter((partition, offset) for partition, offset, _ in places))
     days = tuple(sorted(set(found["day"].to_pylist())))
-    return Found(wanted, ids, found.num_rows, days, ranges_of(places))
+    return Found(wanted, ids, found.num_rows, days, ranges, places)
 
 
 def erase_rows(
@@ -94,8 +102,7 @@ def erase_rows(
     table = open_archive(uri, options)
     if found.rows:
         _remember(table, Erasure(found.wanted.model_id, at, found.rows, found.ranges))
-        for condition in _conditions(Wanted(found.wanted.model_id, found.prediction_ids)):
-            table.delete(condition)
+        table.delete(_at(found.wanted.model_id, found.places))
     table.vacuum(retention_hours=safety_hours, dry_run=False, enforce_retention_duration=False)
 
 
@@ -142,10 +149,30 @@ def _conditions(wanted: Wanted) -> list[str]:
     if wanted.segment is not None:
         name, value = (_quoted(part) for part in wanted.segment)
         return [f"{own} AND element_at(segments, '{name}')[1] = '{value}'"]
-    ids = wanted.prediction_ids
+    ids = sorted(set(wanted.prediction_ids))
     parts = [ids[begin : begin + _IDS_AT_ONCE] for begin in range(0, len(ids), _IDS_AT_ONCE)]
     listed = [", ".join(f"'{_quoted(one)}'" for one in part) for part in parts]
     return [f"{own} AND prediction_id IN ({part})" for part in listed] or [f"{own} AND 1 = 0"]
+
+
+def _at(model_id: str, places: Sequence[Place]) -> str:
+    """SQL that is true of the rows at these places."""
+    offsets: dict[tuple[int, int], list[int]] = {}
+    for partition, offset, row in places:
+        offsets.setdefault((partition, row), []).append(offset)
+    parts = [
+        f"(frame_partition = {partition} AND frame_row = {row} AND frame_offset IN ({', '.join(map(str, those))}))"
+        for (partition, row), those in sorted(offsets.items())
+    ]
+    return f"model_id = '{_quoted(model_id)}' AND {_any_of(parts)}"
+
+
+def _any_of(parts: Sequence[str]) -> str:
+    """Conditions joined as a balanced tree: a chain of ten thousand ORs overflows the stack of the SQL parser."""
+    if len(parts) == 1:
+        return parts[0]
+    middle = len(parts) // 2
+    return f"({_any_of(parts[:middle])} OR {_any_of(parts[middle:])})"
 
 
 def _quoted(text: str) -> str:
@@ -155,13 +182,14 @@ def _quoted(text: str) -> str:
 def _query(table: "DeltaTable", condition: str) -> pa.Table:
     from deltalake import QueryBuilder
 
-    query = f"SELECT prediction_id, frame_partition, frame_offset, day FROM archive WHERE {condition}"  # noqa: S608
     kinds = {
         "prediction_id": pa.string(),
         "frame_partition": pa.int64(),
         "frame_offset": pa.int64(),
+        "frame_row": pa.int64(),
         "day": pa.date32(),
     }
+    query = f"SELECT {', '.join(kinds)} FROM archive WHERE {condition}"  # noqa: S608
     return pa.table(QueryBuilder().register("archive", table).execute(query)).cast(pa.schema(list(kinds.items())))
 
 

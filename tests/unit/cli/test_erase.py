@@ -62,6 +62,10 @@ def test_rows_of_a_segment_leave_the_archive_and_are_remembered_by_their_frames_
     told = json.dumps(DeltaTable(archive).metadata().configuration)
     assert "ana" not in told
     assert "p3" not in told
+    log = [json.loads(line) for path in Path(archive).glob("_delta_log/*.json") for line in path.open()]
+    commits = json.dumps([line["commitInfo"] for line in log if "commitInfo" in line])
+    assert "DELETE" in commits
+    assert not [one for one in ("p3", "p4", "p9", "ana") if one in commits], "Delta keeps conditions in its log"
     left = {path.name for path in Path(archive).rglob("*.parquet")}
     assert left == {Path(one).name for one in DeltaTable(archive).file_uris()}, "no file holds them any more"
 
@@ -76,6 +80,44 @@ def test_an_erasure_that_died_half_way_is_done_again_and_told_once(archive, monk
     erase_rows(archive, find_rows(archive, found.wanted), AT)
     assert [one.rows for one in erasures(archive, "pricing")] == [2]
     assert find_rows(archive, found.wanted).rows == 0
+
+
+def test_a_row_of_another_with_the_same_id_stays(tmp_path):
+    rows = [row("pricing", 1, number) for number in range(3)]
+    for one, (name, customer) in zip(rows, (("p", "ana"), ("p", "ben"), ("q", "ben")), strict=True):
+        one |= {"prediction_id": name, "segments": [("customer", customer)]}
+    uri = str(tmp_path / "lake")
+    write_deltalake(uri, pa.Table.from_pylist(rows, schema=ARCHIVE_SCHEMA), partition_by=PARTITION_BY)
+    erase_rows(uri, find_rows(uri, Wanted("pricing", segment=("customer", "ana"))), AT)
+    assert sorted(DeltaTable(uri).to_pyarrow_table()["frame_offset"].to_pylist()) == [1, 2]
+
+
+@pytest.mark.parametrize("rows_a_frame", [1, 12_000])
+def test_many_rows_go_in_one_commit_and_are_told_once_after_a_crash(tmp_path, monkeypatch, rows_a_frame):
+    table = pa.Table.from_pylist([row("pricing", 1, 0)], schema=ARCHIVE_SCHEMA).take([0] * 12_000)
+    for name, value in (
+        ("frame_offset", [number // rows_a_frame for number in range(12_000)]),
+        ("frame_row", [number % rows_a_frame for number in range(12_000)]),
+        ("prediction_id", [f"p{number}" for number in range(12_000)]),
+    ):
+        place = table.schema.get_field_index(name)
+        table = table.set_column(place, name, pa.array(value, ARCHIVE_SCHEMA.field(name).type))
+    uri = str(tmp_path / "lake")
+    write_deltalake(uri, table, partition_by=PARTITION_BY)
+    wanted = Wanted("pricing", tuple(f"p{number}" for number in range(11_000)))
+    delete, calls = DeltaTable.delete, []
+
+    def second_dies(self, condition):
+        calls.append(condition)
+        if len(calls) == 2:
+            raise OSError("away")
+        return delete(self, condition)
+
+    monkeypatch.setattr(DeltaTable, "delete", second_dies)
+    erase_rows(uri, find_rows(uri, wanted), AT)
+    assert len(calls) == 1
+    assert [one.rows for one in erasures(uri, "pricing")] == [11_000]
+    assert DeltaTable(uri).count() == 1_000
 
 
 @pytest.mark.parametrize("dies_at", ["letters", "golden set", "archive"])
