@@ -10,8 +10,8 @@ in it would outlive the rows. And an id may be of several rows, not all of whom 
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from datetime import date, datetime
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
@@ -19,7 +19,9 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from driftloop.archive.upkeep import SAFETY_HOURS, open_archive
+from driftloop.clock import Clock
 from driftloop.contracts.training_results import TrainingData
+from driftloop.errors import AwayError
 
 if TYPE_CHECKING:
     from deltalake import DeltaTable
@@ -31,6 +33,7 @@ MOST_RANGES = 1_000
 Place = tuple[int, int, int]
 """Where a row first came by: partition and offset of its frame, and the row in it. No two rows share one."""
 _IDS_AT_ONCE = 500
+_TRIES = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +63,8 @@ class Erasure:
     at: datetime
     rows: int
     ranges: tuple[Range, ...]
+    done: datetime | None = None
+    """When the rows had gone: nobody who asks for them later learns from them. None: it was not seen to its end."""
 
     def rows_of(self, data: TrainingData) -> int:
         """How many of them a version learnt from whose data these are; of a range that is partly inside, all count."""
@@ -96,13 +101,18 @@ def find_rows(uri: str, wanted: Wanted, options: Mapping[str, str] | None = None
 
 
 def erase_rows(
-    uri: str, found: Found, at: datetime, *, safety_hours: int = SAFETY_HOURS, options: Mapping[str, str] | None = None
+    uri: str, found: Found, now: Clock, *, safety_hours: int = SAFETY_HOURS, options: Mapping[str, str] | None = None
 ) -> None:
-    """Erase them. The files that held them go `safety_hours` later, at the next clean-up; with 0, at once."""
+    """Erase them. The files that held them go `safety_hours` later, at the next clean-up; with 0, at once.
+
+    Raises AwayError where others change the table at the same time, again and again.
+    """
     table = open_archive(uri, options)
     if found.rows:
-        _remember(table, Erasure(found.wanted.model_id, at, found.rows, found.ranges))
-        table.delete(_at(found.wanted.model_id, found.places))
+        erasure = Erasure(found.wanted.model_id, now(), found.rows, found.ranges)
+        _again(table, lambda: _remember(table, erasure))
+        _again(table, lambda: table.delete(_at(found.wanted.model_id, found.places)))
+        _again(table, lambda: _remember(table, replace(erasure, done=now())))
     table.vacuum(retention_hours=safety_hours, dry_run=False, enforce_retention_duration=False)
 
 
@@ -193,9 +203,30 @@ def _query(table: "DeltaTable", condition: str) -> pa.Table:
     return pa.table(QueryBuilder().register("archive", table).execute(query)).cast(pa.schema(list(kinds.items())))
 
 
+def _again(table: "DeltaTable", change: Callable[[], object]) -> None:
+    """Change the table, and again where another commit came in between: corrections and compactions move no place."""
+    from deltalake.exceptions import CommitFailedError
+
+    for left in reversed(range(_TRIES)):
+        try:
+            change()
+        except CommitFailedError as error:
+            if not left:
+                raise AwayError(
+                    f"The archive was changed by others {_TRIES} times meanwhile, and not all is erased: "
+                    "run the command again."
+                ) from error
+            table.update_incremental()
+        else:
+            return
+
+
 def _remember(table: "DeltaTable", erasure: Erasure) -> None:
-    known = _read(table)
-    if (name := _name(erasure)) in known:
+    """Once for the same rows, since the first time; where they came back and are erased again, done when that is."""
+    known, name = _read(table), _name(erasure)
+    if (before := known.get(name)) is not None:
+        erasure = replace(before, done=erasure.done)
+    if erasure == before:
         return
     told = {key: _facts(one) for key, one in {**known, name: erasure}.items()}
     table.alter.set_table_properties({PROPERTY: json.dumps(told)}, raise_if_not_exists=False)
@@ -210,14 +241,16 @@ def _name(erasure: Erasure) -> str:
 
 def _facts(erasure: Erasure) -> dict[str, Any]:
     ranges = [[one.partition, one.first, one.last, one.rows] for one in erasure.ranges]
-    return {"model": erasure.model_id, "at": erasure.at.isoformat(), "rows": erasure.rows, "ranges": ranges}
+    facts = {"model": erasure.model_id, "at": erasure.at.isoformat(), "rows": erasure.rows, "ranges": ranges}
+    return facts | ({} if erasure.done is None else {"done": erasure.done.isoformat()})
 
 
 def _read(table: "DeltaTable") -> dict[str, Erasure]:
     told = json.loads(table.metadata().configuration.get(PROPERTY) or "{}")
-    return {
-        name: Erasure(
-            one["model"], datetime.fromisoformat(one["at"]), one["rows"], tuple(Range(*part) for part in one["ranges"])
-        )
-        for name, one in told.items()
-    }
+    return {name: _erasure(facts) for name, facts in told.items()}
+
+
+def _erasure(facts: dict[str, Any]) -> Erasure:
+    at, done = datetime.fromisoformat(facts["at"]), facts.get("done")
+    ranges = tuple(Range(*part) for part in facts["ranges"])
+    return Erasure(facts["model"], at, facts["rows"], ranges, None if done is None else datetime.fromisoformat(done))

@@ -1,8 +1,9 @@
 """Erasure: rows leave the archive, golden sets and dead letters, and lineage says who had learnt from them."""
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from uuid import uuid4
 
 import fsspec
 import pyarrow as pa
@@ -17,15 +18,20 @@ from driftloop.archive.erasing import Wanted, erase_rows, erasures, find_rows, r
 from driftloop.archive.reading import newest_rows
 from driftloop.archive.schema import ARCHIVE_SCHEMA, PARTITION_BY
 from driftloop.contracts.message import FramePosition
-from driftloop.contracts.training_results import TrainingData
+from driftloop.contracts.training_requests import DataRule, TrainingRequest
+from driftloop.contracts.training_results import TrainingCost, TrainingData, TrainingResult
+from driftloop.errors import AwayError
 from driftloop.kafka.admin import dead_letters_topic
 from driftloop.kafka.admin.dead_letters_topic import BuriedRecord
 from driftloop.kafka.settings import KafkaSettings
 from driftloop.tools.cli import erase
 from driftloop.tools.cli.main import app
+from driftloop.tools.registry import erased_rows
 from driftloop.tools.registry import erasing as registry_erasing
-from driftloop.tools.registry.erased_rows import ErasedSince
+from driftloop.tools.registry.erased_rows import ErasedSince, erased_since
 from driftloop.tools.registry.erasing import GoldenRows, golden_rows, letters_about, write_golden
+from driftloop.tools.registry.lineage import Lineage
+from driftloop.tools.registry.view import RegistryView, VersionInfo
 
 from .test_archive import row
 
@@ -51,7 +57,7 @@ def data(first: int, last: int) -> TrainingData:
 def test_rows_of_a_segment_leave_the_archive_and_are_remembered_by_their_frames_alone(archive):
     found = find_rows(archive, ANA)
     assert (found.prediction_ids, found.rows) == (("p3", "p4", "p9"), 3)
-    erase_rows(archive, found, AT, safety_hours=0)
+    erase_rows(archive, found, lambda: AT, safety_hours=0)
     assert sorted(newest_rows(archive, "pricing", 99).prediction_ids) == sorted(
         f"p{number}" for number in range(12) if number not in (3, 4, 9)
     )
@@ -75,11 +81,34 @@ def test_an_erasure_that_died_half_way_is_done_again_and_told_once(archive, monk
     delete = DeltaTable.delete
     monkeypatch.setattr(DeltaTable, "delete", lambda *_: (_ for _ in ()).throw(OSError("away")))
     with pytest.raises(OSError, match="away"):
-        erase_rows(archive, found, AT)
+        erase_rows(archive, found, lambda: AT)
     monkeypatch.setattr(DeltaTable, "delete", delete)
-    erase_rows(archive, find_rows(archive, found.wanted), AT)
+    erase_rows(archive, find_rows(archive, found.wanted), lambda: AT)
     assert [one.rows for one in erasures(archive, "pricing")] == [2]
     assert find_rows(archive, found.wanted).rows == 0
+
+
+@pytest.mark.parametrize("times", [1, 9])
+def test_an_erasure_goes_on_where_others_change_the_table_meanwhile(archive, monkeypatch, times):
+    found, delete, calls = find_rows(archive, ANA), DeltaTable.delete, []
+
+    def meanwhile(self, condition):
+        calls.append(condition)
+        if len(calls) <= times:
+            for number in range(2):
+                more = [row("pricing", 1, 100 * len(calls) + number)]
+                write_deltalake(archive, pa.Table.from_pylist(more, schema=ARCHIVE_SCHEMA), mode="append")
+            DeltaTable(archive).optimize.compact()
+        return delete(self, condition)
+
+    monkeypatch.setattr(DeltaTable, "delete", meanwhile)
+    if times > 3:
+        with pytest.raises(AwayError, match="run the command again"):
+            erase_rows(archive, found, lambda: AT)
+        return
+    erase_rows(archive, found, lambda: AT)
+    assert find_rows(archive, ANA).rows == 0
+    assert [one.rows for one in erasures(archive, "pricing")] == [3]
 
 
 def test_a_row_of_another_with_the_same_id_stays(tmp_path):
@@ -88,7 +117,7 @@ def test_a_row_of_another_with_the_same_id_stays(tmp_path):
         one |= {"prediction_id": name, "segments": [("customer", customer)]}
     uri = str(tmp_path / "lake")
     write_deltalake(uri, pa.Table.from_pylist(rows, schema=ARCHIVE_SCHEMA), partition_by=PARTITION_BY)
-    erase_rows(uri, find_rows(uri, Wanted("pricing", segment=("customer", "ana"))), AT)
+    erase_rows(uri, find_rows(uri, Wanted("pricing", segment=("customer", "ana"))), lambda: AT)
     assert sorted(DeltaTable(uri).to_pyarrow_table()["frame_offset"].to_pylist()) == [1, 2]
 
 
@@ -114,7 +143,7 @@ def test_many_rows_go_in_one_commit_and_are_told_once_after_a_crash(tmp_path, mo
         return delete(self, condition)
 
     monkeypatch.setattr(DeltaTable, "delete", second_dies)
-    erase_rows(uri, find_rows(uri, wanted), AT)
+    erase_rows(uri, find_rows(uri, wanted), lambda: AT)
     assert len(calls) == 1
     assert [one.rows for one in erasures(uri, "pricing")] == [11_000]
     assert DeltaTable(uri).count() == 1_000
@@ -249,6 +278,58 @@ def test_the_command_changes_nothing_without_yes_and_says_what_stays(archive, tm
 def test_it_has_to_be_said_which_rows(archive, more):
     done = CliRunner().invoke(app, ["archive", "erase", "pricing", "--archive-uri", archive, *more])
     assert done.exit_code != 0
+
+
+def story(version: str, asked: datetime, base: str | None = None) -> Lineage:
+    """A version that learnt from the frames 0 to 11, and was asked for at a moment."""
+    run = uuid4()
+    here = FramePosition(partition=0, offset=11)
+    envelope = {"message_id": run, "model_id": "pricing", "occurred_at": asked}
+    request = TrainingRequest(
+        **envelope, version=version, spec_version=1, learner="linear", data=DataRule(until=here, rows=10), reason="r",
+        mode="incremental" if base else "full", base_version=base,
+    )  # fmt: skip
+    result = TrainingResult(
+        **envelope, run_id=run, status="succeeded", version=version, artifact="a", artifact_sha256="0" * 64,
+        data=data(0, 11), cost=TrainingCost(seconds=1, cpu_seconds=1),
+    )  # fmt: skip
+    known = VersionInfo("pricing", version, "archived", run, 1, "a", None, None, None, asked)
+    return Lineage(known, (), None, request, result, (), ())
+
+
+def test_a_version_that_was_asked_for_after_the_rows_had_gone_did_not_learn_from_them(archive, monkeypatch):
+    hour = timedelta(hours=1)
+    before, while_going, after = (AT + hours * hour for hours in (-1, 1, 3))
+    old = story("1.0.0", before)
+    monkeypatch.setattr(erased_rows, "lineage", lambda *_: old)
+    moments = iter([AT, AT + 2 * hour])
+    found = find_rows(archive, ANA)
+    with monkeypatch.context() as dying:
+        dying.setattr(DeltaTable, "delete", lambda *_: (_ for _ in ()).throw(OSError("died")))
+        with pytest.raises(OSError, match="died"):
+            erase_rows(archive, found, lambda: AT)
+
+    def told(one: Lineage) -> list[tuple[str, int, bool]]:
+        view = RegistryView()
+        try:
+            return [(e.version, e.rows, e.itself) for e in erased_since(view, one, archive)]
+        finally:
+            view.close()
+
+    assert told(story("3.0.0", after)) == [("3.0.0", 3, True)], "it died: nobody knows how long the rows were there"
+    erase_rows(archive, find_rows(archive, ANA), lambda: next(moments))
+    assert told(old) == [("1.0.0", 3, True)]
+    assert told(story("2.0.0", while_going)) == [("2.0.0", 3, True)]
+    assert told(story("3.0.0", after)) == []
+    assert told(story("3.0.0", after, base="1.0.0")) == [("1.0.0", 3, False)]
+
+
+def test_rows_that_came_back_and_are_erased_again_are_done_when_that_is(archive):
+    erase_rows(archive, find_rows(archive, ANA), lambda: AT)
+    back = [row("pricing", 1 + number % 3, number) | {"segments": [("customer", "o'ana")]} for number in (3, 4, 9)]
+    write_deltalake(archive, pa.Table.from_pylist(back, schema=ARCHIVE_SCHEMA), mode="append")
+    erase_rows(archive, find_rows(archive, ANA), lambda: AT + timedelta(days=9))
+    assert [(one.at, one.done) for one in erasures(archive, "pricing")] == [(AT, AT + timedelta(days=9))]
 
 
 def test_lineage_says_who_learnt_from_them():

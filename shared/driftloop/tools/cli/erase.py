@@ -11,6 +11,7 @@ from driftloop.tools.cli.connection import DEFAULT_HOME, AsJson, BootstrapServer
 
 if TYPE_CHECKING:
     from driftloop.archive.erasing import Wanted
+    from driftloop.clock import Clock
     from driftloop.kafka.settings import KafkaSettings
     from driftloop.tools.registry.erasing import GoldenRows
 
@@ -38,7 +39,7 @@ def erase(
     wanted = _wanted(model_id, prediction_id or [], where)
     plan = _Plan(archive_uri or str(home / "lake"), wanted, _kafka(bootstrap_servers, home), home, bootstrap_servers)
     if yes:
-        plan.carry_out(system_now(), safety_hours)
+        plan.carry_out(system_now, safety_hours)
     facts = plan.facts() | {"done": yes}
     if as_json:
         typer.echo(json.dumps(facts, indent=2))
@@ -85,7 +86,7 @@ class _Plan:
         self.letters = letters_about(self._letters, wanted, ids)
         self.golden = None if kafka is None else _golden(wanted, ids, home, servers)
 
-    def carry_out(self, at: Any, safety_hours: int) -> None:
+    def carry_out(self, now: "Clock", safety_hours: int) -> None:
         """Erase all that was found, the archive last: it alone knows the ids if this has to be done again."""
         from driftloop.archive.erasing import erase_rows
         from driftloop.kafka.admin.dead_letters_topic import erase_dead_letters
@@ -95,7 +96,7 @@ class _Plan:
             erase_dead_letters(self._kafka, self._letters, self.letters)
         if self.golden is not None and self.golden.rows:
             write_golden(self.golden)
-        erase_rows(self._uri, self.found, at, safety_hours=safety_hours)
+        erase_rows(self._uri, self.found, now, safety_hours=safety_hours)
 
     def facts(self) -> dict[str, Any]:
         """For a script."""

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from driftloop.archive.erasing import erasures
+from driftloop.archive.erasing import Erasure, erasures
 from driftloop.errors import UserError
 from driftloop.tools.registry.lineage import Lineage, lineage
 from driftloop.tools.registry.view import RegistryView
@@ -40,8 +40,13 @@ def erased_since(view: RegistryView, story: Lineage, archive_uri: str) -> list[E
         if one is None or not known:
             break
         if one.data is not None:
-            told = [(erasure.rows_of(one.data), erasure.at) for erasure in known]
+            told = [(erasure.rows_of(one.data), erasure.at) for erasure in known if not _was_done_before(erasure, one)]
             found += [ErasedSince(one.version.version, rows, at, one is story) for rows, at in told if rows]
         base = one.request.base_version if one.request is not None and one.request.mode == "incremental" else None
         one = None if base is None else lineage(view, story.version.model_id, base)
     return found
+
+
+def _was_done_before(erasure: Erasure, story: Lineage) -> bool:
+    """Whether the version was asked for after the rows had gone: it cannot have learnt from them."""
+    return erasure.done is not None and story.request is not None and story.request.occurred_at > erasure.done
