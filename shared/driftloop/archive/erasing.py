@@ -105,6 +105,7 @@ def erase_rows(
 ) -> None:
     """Erase them. The files that held them go `safety_hours` later, at the next clean-up; with 0, at once.
 
+    Files of commits that were refused are in no log. They go too, where `safety_hours` is 24 or more.
     Raises AwayError where others change the table at the same time, again and again.
     """
     table = open_archive(uri, options)
@@ -113,7 +114,8 @@ def erase_rows(
         _again(table, lambda: _remember(table, erasure))
         _again(table, lambda: table.delete(_at(found.wanted.model_id, found.places)))
         _again(table, lambda: _remember(table, replace(erasure, done=now())))
-    table.vacuum(retention_hours=safety_hours, dry_run=False, enforce_retention_duration=False)
+    is_safe = safety_hours >= SAFETY_HOURS  # younger files without a commit may be of one that is under way
+    table.vacuum(retention_hours=safety_hours, dry_run=False, enforce_retention_duration=False, full=is_safe)
 
 
 def erasures(uri: str, model_id: str, options: Mapping[str, str] | None = None) -> list[Erasure]:

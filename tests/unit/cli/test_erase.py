@@ -1,6 +1,7 @@
 """Erasure: rows leave the archive, golden sets and dead letters, and lineage says who had learnt from them."""
 
 import json
+import os
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import uuid4
@@ -86,6 +87,18 @@ def test_an_erasure_that_died_half_way_is_done_again_and_told_once(archive, monk
     erase_rows(archive, find_rows(archive, found.wanted), lambda: AT)
     assert [one.rows for one in erasures(archive, "pricing")] == [2]
     assert find_rows(archive, found.wanted).rows == 0
+
+
+def test_files_of_refused_commits_go_too_but_none_that_may_be_under_way(archive):
+    some = next(Path(archive).rglob("*.parquet"))
+    old, young = (some.with_name(f"part-00000-{name}-c000.snappy.parquet") for name in ("old", "young"))
+    for file in (old, young):
+        file.write_bytes(some.read_bytes())
+    os.utime(old, (some.stat().st_mtime - 48 * 3600,) * 2)
+    erase_rows(archive, find_rows(archive, ANA), lambda: AT, safety_hours=0)
+    assert old.exists()
+    erase_rows(archive, find_rows(archive, ANA), lambda: AT, safety_hours=24)
+    assert (old.exists(), young.exists()) == (False, True)
 
 
 @pytest.mark.parametrize("times", [1, 9])
