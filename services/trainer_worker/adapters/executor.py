@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from uuid import UUID
 
 import structlog
@@ -18,6 +19,7 @@ from pydantic import TypeAdapter
 from driftloop.errors import AwayError
 from trainer_worker.adapters.cluster.ports import Clusters
 from trainer_worker.adapters.cluster.stopping import ON_CLUSTERS, Stopper
+from trainer_worker.adapters.command.folder import let_go
 from trainer_worker.adapters.job import Job
 from trainer_worker.adapters.nursery import as_line
 from trainer_worker.adapters.webhooks import Webhooks
@@ -194,13 +196,25 @@ class ChildProcesses:
         self._metrics.webhook.set(self._webhooks.away)
 
     def cancel(self, run: Run) -> None:
-        """End the jobs that the run has begun on a cluster, in the background; its child is ended by `keep`."""
+        """End the jobs that the run has begun on a cluster, in the background; its child is ended by `keep`.
+
+        Its rows leave this machine's disk.
+        """
+        self._let_go(run)
         if run.spec.training.executor not in ON_CLUSTERS:
             return
         try:
             self._stopper.stop(run)
         except OSError as error:
             raise AwayError(f"run {run.run_id} cannot be marked as cancelled: {error}") from error
+
+    def _let_go(self, run: Run) -> None:
+        """Remove the rows of a run that has ended from its folder."""
+        on_cluster = run.spec.training.executor in ON_CLUSTERS
+        try:
+            let_go(Path(self.places.runs_path) / str(run.run_id), may_be_asked_again=on_cluster)
+        except OSError as error:
+            log.warning("rows of a run stay in its folder: remove them", run=str(run.run_id), why=str(error))
 
     def keep(self, run_ids: frozenset[UUID]) -> None:
         """Kill and forget every run but these."""
@@ -209,6 +223,8 @@ class ChildProcesses:
             running = self._runs.pop(run_id)
             if running.end is None:
                 _kill(running)
+            elif not (isinstance(running.end, Failed) and running.end.again):
+                self._let_go(running.run)  # once more: a program that was killed may have gone on for a moment
             running.child.wire.socket.close()
         self._metrics.running.set(self._count_running())
         self._show_waits()
@@ -263,6 +279,8 @@ class ChildProcesses:
         end, request = running.end, running.run.request
         if isinstance(end, Failed) and not end.again:
             self.cancel(running.run)
+        elif not isinstance(end, Failed):
+            self._let_go(running.run)
         seconds = time.monotonic() - running.began
         self._metrics.runs.labels(status=end.kind if end else "failed").inc()
         self._metrics.seconds.labels(learner=request.learner, mode=request.mode).observe(seconds)

@@ -84,6 +84,12 @@ def end_of_program(programs, until):
     return end
 
 
+def rows_left(tmp_path):
+    """Files with rows, or with what a program made of them, in the folders of runs."""
+    kept = {"stdout.log", "stderr.log", "request.json", "result.json"}
+    return [path for path in (tmp_path / "runs").rglob("*") if path.is_file() and path.name not in kept]
+
+
 def test_the_script_of_the_docs_trains_a_version_that_is_proven_refitted_and_loaded(
     end_of_program, by_command, tmp_path
 ):
@@ -98,6 +104,7 @@ def test_the_script_of_the_docs_trains_a_version_that_is_proven_refitted_and_loa
     said = read_logs(str(tmp_path / "artifacts"), tmp_path / "nowhere", str(asked.run_id)).decode()
     assert said.splitlines()[:2] == ["== proof, stdout ==", "proof: learnt 800 rows"]
     assert "refit: learnt 1000 rows" in said
+    assert rows_left(tmp_path) == []
 
 
 def test_the_script_is_short():
@@ -143,10 +150,13 @@ WITHOUT_REFIT = TrainingRule(executor="command", entry="job", refit=False)
         ("pass", {"training": TrainingRule(executor="command", entry="other")}, "has no command 'other' (it has: job)"),
     ],
 )  # fmt: skip
-def test_what_a_program_does_wrong_fails_the_run_with_its_reason(end_of_program, by_command, text, changes, why):
+def test_what_a_program_does_wrong_fails_the_run_with_its_reason(
+    end_of_program, by_command, tmp_path, text, changes, why
+):
     end = end_of_program(text, by_command(**changes))
     assert end.kind == "failed"
     assert why in end.reason
+    assert rows_left(tmp_path) == []
 
 
 def test_predictions_prove_a_version_of_a_model_that_others_serve(end_of_program, by_command):
@@ -184,8 +194,10 @@ def test_a_cancelled_run_leaves_no_process_of_its_program(programs, by_command, 
     executor = programs(TREE, asked)
     session = session_of(tmp_path, asked, until)
     assert len(processes_of(session)) == 2
+    executor.cancel(asked)
     executor.keep(frozenset())
     until(lambda: not processes_of(session))
+    assert rows_left(tmp_path) == []
 
 
 def test_a_killed_trainer_takes_the_programs_along(programs, by_command, until, tmp_path):
@@ -254,6 +266,7 @@ def test_an_answer_of_the_docs_program_is_imported_and_proves_nothing_beforehand
     assert end.validation.challenger_losses == ()
     assert end.metrics["accuracy.y"] > 0.7
     assert end.artifact.startswith(str(tmp_path / "artifacts"))
+    assert rows_left(tmp_path) == []
     assert type(load_model(end.artifact, end.artifact_sha256)).__name__ == "OnnxModel"
 
 

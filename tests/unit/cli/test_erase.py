@@ -280,6 +280,7 @@ def test_the_command_changes_nothing_without_yes_and_says_what_stays(archive, tm
     assert "3 rows, of 2026-01-01 to 2026-01-02 would be erased" in told
     assert "Nothing was changed" in told
     assert "prediction-outcomes 7 days" in told
+    assert "folders of training runs: not looked at" in told
     assert find_rows(archive, ANA).rows == 3
     assert json.loads(run("--prediction-id", "p3", "--prediction-id", "p4", "--yes", "--json"))["archive"]["rows"] == 2
     assert find_rows(archive, ANA).rows == 1

@@ -3,7 +3,7 @@
 import json
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ from typing import Any
 import kubernetes_validate
 import numpy as np
 import pytest
+from prometheus_client import CollectorRegistry
 from pydantic import ValidationError
 
 from driftloop.learners.protocol import Rows
@@ -22,10 +23,12 @@ from trainer_worker.adapters.cluster.ports import Attempt, Clusters, JobRefusedE
 from trainer_worker.adapters.cluster.ray import RayJobs, entrypoint
 from trainer_worker.adapters.cluster.stopping import Stopper
 from trainer_worker.adapters.cluster.train import attempt_of, newest_attempt, run_phase
-from trainer_worker.adapters.cluster.watching import CANCELLED, SUBMITTED, Watch
-from trainer_worker.adapters.command.folder import RunFolder
+from trainer_worker.adapters.cluster.watching import CANCELLED, Watch
+from trainer_worker.adapters.command.folder import SUBMITTED, RunFolder, let_go
+from trainer_worker.adapters.executor import ChildProcesses, Places
 from trainer_worker.adapters.job import Job
 from trainer_worker.core.train.run_report import Run
+from trainer_worker.metrics import TrainMetrics
 
 RESULT = json.dumps({"format": "predictions"})
 Step = JobState | Exception | Callable[[], JobState]
@@ -186,6 +189,37 @@ def test_a_result_that_lies_there_needs_no_cluster_to_say_more(job: Job):
     folder(job).make(job.run.spec, rows(), rows())
     leaves(job, RUNS)()
     assert go(job, GONE)[1] == "proof"
+
+
+def files(job: Job) -> set[str]:
+    return {f"{path.parent.name}/{path.name}" for path in Path(job.runs_path).rglob("*") if path.is_file()}
+
+
+def test_a_run_that_has_ended_leaves_no_rows_and_its_answer_can_be_taken_once_more(job: Job):
+    lost, root = [GONE, WENT], folder(job).root
+    go(job, *lost, GONE, leaves(job, SUCCEEDED, 2), SUCCEEDED)
+    for name in ("predictions.parquet", "cache.parquet", "stdout.log"):
+        (folder(job, 2).path / name).write_text("x")
+    let_go(root, may_be_asked_again=True)
+    assert files(job) == {
+        "proof/request.json", "proof/submitted", "proof/stdout.log", "proof.2/request.json", "proof.2/submitted",
+        "proof.2/result.json", "proof.2/predictions.parquet", "proof.2/stdout.log",
+    }  # fmt: skip
+    assert go(job, SUCCEEDED)[1] == "proof.2", "a worker that died before the end was written takes it once more"
+    let_go(root, may_be_asked_again=False)
+    assert not [name for name in files(job) if name.endswith(".parquet")]
+
+
+def test_a_run_that_goes_on_elsewhere_keeps_its_rows(job: Job):
+    executor = ChildProcesses(Places("", ""), TrainMetrics(CollectorRegistry()))
+    executor.places = replace(executor.places, runs_path=job.runs_path)
+    folder(job).make(job.run.spec, rows(), rows())
+    executor.keep(frozenset())
+    assert "proof/training.parquet" in files(job)
+    on_child = job.run.spec.model_copy(update={"training": TrainingRule(executor="command", entry="job")})
+    executor.cancel(job.run.model_copy(update={"spec": on_child}))
+    assert files(job) == {"proof/request.json"}
+    executor.close()
 
 
 def test_a_result_of_an_attempt_that_is_not_the_newest_is_not_taken(job: Job):

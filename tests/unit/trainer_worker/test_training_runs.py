@@ -94,6 +94,7 @@ def test_a_run_whose_process_is_killed_is_started_again_and_fails_at_the_limit(c
     executor.told[request.message_id].append(Failed(reason="ended by signal 9", again=True))
     (result,) = results(core.wake(NOW))
     assert result.failure == "ended by signal 9"
+    assert executor.cancelled == [request.message_id]
 
 
 def test_runs_wait_for_each_other_in_the_order_of_their_requests(core, executor, make_request, as_record, success):

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from driftloop.rest import AwayError
 from trainer_worker.adapters.cluster.ports import Attempt, Cluster, JobRefusedError, JobState
-from trainer_worker.adapters.command.folder import ResultFile, RunFolder
+from trainer_worker.adapters.command.folder import SUBMITTED, ResultFile, RunFolder
 from trainer_worker.adapters.command.processes import CommandFailedError
 from trainer_worker.core.train.run_report import WaitsFor
 
@@ -20,7 +20,7 @@ _SETTLES_SECONDS = 5.0
 """A result that lies there for so long is one, though the job is said to be running."""
 _LOOK_SECONDS = 1.0
 ATTEMPTS = 3
-CANCELLED, SUBMITTED = "cancelled", "submitted"
+CANCELLED = "cancelled"
 
 
 @dataclass(slots=True)

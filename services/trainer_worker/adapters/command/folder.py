@@ -26,10 +26,13 @@ from driftloop.spec.model_spec import ModelSpec
 
 Phase = Literal["proof", "refit"]
 RUNS_KEPT = 50
-"""Folders of runs that stay, for their logs."""
+"""Folders of runs that stay, for their logs; their rows go when a run has ended."""
 _CHECK_ROWS = 100
 _LARGEST_FILE = 1 << 30
 LOGS = ("stdout.log", "stderr.log")
+SUBMITTED = "submitted"
+"""In a folder whose job was begun on a cluster."""
+_STAY = (*LOGS, SUBMITTED, "request.json", "result.json")
 
 
 class ResultFile(BaseModel):
@@ -167,12 +170,6 @@ class RunFolder:
             fields[field] = _column(name, table[field], target.kind)
         return Predictions(fields)
 
-    def let_go(self) -> None:
-        """Remove everything but the logs and what was asked and answered."""
-        for file in self.path.iterdir() if self.path.is_dir() else ():
-            if file.name not in {*LOGS, "request.json", "result.json"}:
-                shutil.rmtree(file, ignore_errors=True) if file.is_dir() else file.unlink()
-
     def _described(self, spec: ModelSpec, labels: dict[str, str]) -> dict[str, Any]:
         request = self._request
         return {
@@ -193,6 +190,27 @@ class RunFolder:
         kept = sorted(self.root.parent.iterdir(), key=lambda folder: folder.stat().st_mtime_ns)
         for folder in kept[:-RUNS_KEPT]:
             shutil.rmtree(folder, ignore_errors=True)
+
+
+def let_go(root: Path, *, may_be_asked_again: bool) -> None:
+    """Remove the rows of a run that has ended, and what its programs left, from its folders.
+
+    Logs, markers, and what was asked and answered stay. Where the answer `may_be_asked_again`, so do the files that
+    `result.json` names: a cluster does not run a job of the same name twice.
+    """
+    for folder in root.iterdir() if root.is_dir() else ():
+        kept = {*_STAY, *(_named(folder) if may_be_asked_again else ())}
+        for file in folder.iterdir() if folder.is_dir() else ():
+            if file.name not in kept:
+                shutil.rmtree(file, ignore_errors=True) if file.is_dir() else file.unlink(missing_ok=True)
+
+
+def _named(folder: Path) -> set[str]:
+    try:
+        result = ResultFile.model_validate_json((folder / "result.json").read_bytes())
+    except (FileNotFoundError, ValidationError):
+        return set()
+    return {part for name in (result.model, result.predictions, result.checked) for part in Path(name).parts[:1]}
 
 
 def with_holes(rows: Rows, spec: ModelSpec) -> Rows:

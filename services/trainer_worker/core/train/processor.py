@@ -179,6 +179,8 @@ class TrainingRuns:
         if isinstance(report, Failed) and report.again and run.starts < self._limits.starts:
             self._executor.keep(self._known() - {run.run_id})  # its process was killed: forget it there
             return self._start(run)
+        if isinstance(report, Failed) and report.again:
+            self._executor.cancel(run)  # nobody goes on with what it has begun elsewhere
         return Effects(_last_words(run.request, report)) + self._end(run.position.partition, run_id)
 
     def _announced(self, run: Run) -> Effects:

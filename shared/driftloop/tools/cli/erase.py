@@ -127,6 +127,9 @@ class _Plan:
         if golden is not None:
             said = f"not touched, {golden.why_not}" if golden.why_not else f"{golden.rows:,} rows {word}"
             told.append(f"golden set {golden.uri}: {said}")
+        told.append(
+            "folders of training runs: not looked at; rows leave them when a run ends (runs_path of the trainer)"
+        )
         kept = ", ".join(f"{name} {days:g} days" for name, days in _retention().items() if days)
         told.append(f"Kafka forgets by itself, oldest records first: {kept}; a label or a repeat brings a row again")
         return told if done else [*told, "Nothing was changed; with --yes it is."]
