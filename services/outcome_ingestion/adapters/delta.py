@@ -205,4 +205,6 @@ def _merge(table: DeltaTable, corrections: pa.Table) -> None:
     )
     newer = "s.labelled_at > t.labelled_at"
     changed = {name: f"s.{name}" for name in CORRECTED if name in corrections.column_names}
+    if "rating" in changed:
+        changed["rating"] = "COALESCE(s.rating, t.rating)"  # none said is none taken back
     merger.when_matched_update(changed, newer).when_not_matched_insert_all().execute()

@@ -99,6 +99,23 @@ def test_a_table_of_an_earlier_release_gets_the_column_of_ratings(tmp_path, fram
     }
 
 
+@pytest.mark.parametrize("together", [True, False])
+def test_a_correction_without_a_rating_leaves_the_one_that_was_given(tmp_path, frames, make, row, moment, together):
+    feeds = [
+        [make.outcome(row(n, label=1.0, labelled_at=moment(60), rating=0.75)) for n in (1, 2, 3)],
+        [make.label(1, 2, 80), make.label(2, 2, 80, rating=0.25), make.label(2, 3, 90)],
+    ]
+    batches = [frames.of(*feed) for feed in feeds]
+    archive = Archive(sink_at(tmp_path))
+    for batch in [[*batches[0], *batches[1]]] if together else batches:
+        archive.process(batch, None)
+    found = read_rows(str(tmp_path), "plant", at(batches[-1][-1].offset()), 5)
+    assert dict(zip(found.prediction_ids, found.table["rating"].to_pylist(), strict=True)) == {
+        "p1": 0.75, "p2": 0.25, "p3": 0.75,
+    }  # fmt: skip
+    assert found.label("d50", "number").tolist() == [2.0, 3.0, 1.0]
+
+
 def test_categories_segments_and_several_targets_are_kept(tmp_path, frames, make):
     archive = Archive(sink_at(tmp_path))
     base = {"model_version": "1.0.0", "predicted_at": "2026-01-05T08:00:00Z", "prediction_id": "r1"}

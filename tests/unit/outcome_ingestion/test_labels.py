@@ -144,6 +144,22 @@ def test_a_rating_comes_with_the_prediction_or_the_label_and_a_correction_replac
     assert "rating" in bench.dead[-1].message
 
 
+def test_a_rating_is_told_once_however_often_the_label_is_corrected(bench, make, row, moment):
+    bench.feed([make.outcome(row(n, label=2.0, labelled_at=moment(60), rating=0.5)) for n in (1, 2)])
+    bench.feed([make.label(1, value, 600 + value) for value in (3, 4, 5)])
+    bench = bench.restarted(keep=True)
+    bench.feed([make.label(1, 6, 700), make.label(1, 7, 800, rating=1), make.label(1, 8, 900)])
+    told = [one["rating"] for one in bench.rows() if one["event"] == "correction"]
+    assert told == [None, None, None, None, 1.0, None]
+
+
+def test_a_label_that_waits_for_its_row_keeps_its_rating(bench, make, row):
+    bench.feed([make.label(1, 7, 60, rating=0.75), make.label(2, 7, 60, rating=0.75), make.label(2, 8, 61)])
+    bench.feed([make.label(1, 8, 61)])
+    bench.feed([make.outcome(row(1)), make.outcome(row(2))])
+    assert [one["rating"] for one in bench.rows()] == [0.75, 0.75]
+
+
 def test_a_row_that_an_earlier_release_held_takes_a_rating(bench, make, row):
     bench.feed([make.outcome(row(1))])
     (key,) = [key for key in bench.state if key.startswith("rows")]

@@ -1,7 +1,8 @@
 """Ratings of predictions by people: of the whole model, and of each value of its segments.
 
-A row counts when it has its label, with the rating that it has then, and again where it is corrected. Segments are
-the first to come, whether detection watches them or not: what counts must not depend on how rows were batched.
+A row counts when it has its label, with the rating that it has then, and again where a correction says another (one
+that says none has none). Segments are the first to come, whether detection watches them or not: what counts must not
+depend on how rows were batched.
 """
 
 from typing import Any

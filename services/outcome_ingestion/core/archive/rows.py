@@ -117,16 +117,26 @@ def _corrected(batch: ArchiveBatch) -> ArchiveBatch:
         picks[[inside[row] for row in here]] = appends.num_rows + np.array(here)
         both = pa.concat_tables([appends, latest])
         changed = both.take(pa.array(picks))
+        changed = _with_ratings(changed, pc.coalesce(changed["rating"], appends["rating"]))
         columns = [(changed if name in CORRECTED else appends)[name] for name in ARCHIVE_SCHEMA.names]
         appends = pa.table(columns, schema=ARCHIVE_SCHEMA)
     return ArchiveBatch(appends, latest.take(pa.array(elsewhere, pa.int64())), batch.until)
 
 
 def _latest(corrections: pa.Table) -> pa.Table:
-    """The last correction of each row, by the time of its label."""
+    """The last correction of each row, by the time of its label, with the last rating that was said."""
     ordered = corrections.sort_by([("labelled_at", "ascending"), ("frame_offset", "ascending")])
-    last = {key: row for row, key in enumerate(_keys(ordered))}
-    return ordered.take(pa.array(sorted(last.values()), pa.int64()))
+    keys = _keys(ordered)
+    last = {key: row for row, key in enumerate(keys)}
+    said = zip(keys, ordered["rating"].to_pylist(), strict=True)
+    ratings = {key: rating for key, rating in said if rating is not None}
+    picks = sorted(last.values())
+    latest = ordered.take(pa.array(picks, pa.int64()))
+    return _with_ratings(latest, pa.array([ratings.get(keys[row]) for row in picks], pa.float64()))
+
+
+def _with_ratings(rows: pa.Table, ratings: pa.Array) -> pa.Table:
+    return rows.set_column(rows.column_names.index("rating"), ARCHIVE_SCHEMA.field("rating"), ratings)
 
 
 def _keys(table: pa.Table) -> list[tuple[str, str]]:

@@ -62,13 +62,17 @@ class LabelItem(NamedTuple):
             times=() if all(at == newer.at for value, at in pairs if value is not None) else times,
         )
 
+    def rated_as(self, older: "LabelItem") -> "LabelItem":
+        """This label with the rating of an older one where it says none."""
+        return self if self.rating is not None else self._replace(rating=older.rating)
+
     def changed_by(self, other: "LabelItem") -> "LabelItem | None":
         """This label with the newer truths of another, which stands in its place; None where none is newer.
 
         A gap in a series says nothing of that step, so what is known of it stays.
         """
         if not other.has_parts:
-            return other if other.at > self.at else None
+            return other.rated_as(self) if other.at > self.at else None
         together = self.with_parts(other)
         if (together.values, together.times, together.at) == (self.values, self.times, self.at):
             return None

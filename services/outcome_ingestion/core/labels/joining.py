@@ -106,7 +106,7 @@ class Joiner:
             together = item if known is None else item.with_parts(known)
             if not together.is_whole:
                 label = whole.get(item.prediction_id) or self._label_of(item.prediction_id, model, rows, older)
-                together = together if label is None else together.with_parts(label)
+                together = together if label is None else together.with_parts(label)._replace(rating=together.rating)
             if together.is_whole:
                 whole[item.prediction_id] = together
                 found.append(together)
@@ -219,7 +219,7 @@ class Joiner:
         if event is not None and changed is not None:
             new.labelled_at[row] = changed.at
             self._own[row] = changed
-            self.result.joins.append(Join(changed, event, None, row))
+            self.result.joins.append(Join(_sent(changed, event, item), event, None, row))
 
     @staticmethod
     def _changed(item: LabelItem, at: int, known: Callable[[], LabelItem | None]) -> LabelItem | None:
@@ -251,7 +251,7 @@ class Joiner:
         event = self._event(item, changed, int(chunk.labelled_at[row]), int(chunk.predicted_at[row]), ordinal)
         if event is not None and changed is not None:
             self.memory.label(chunk, row, changed)
-            self.result.joins.append(Join(changed, event, chunk, row))
+            self.result.joins.append(Join(_sent(changed, event, item), event, chunk, row))
 
     def _event(
         self, item: LabelItem, changed: LabelItem | None, labelled_at: int, predicted_at: int, ordinal: int
@@ -289,7 +289,13 @@ class Joiner:
             return
         if newest is not None:
             self._ignore(item, "label_superseded")
+            changed = changed.rated_as(newest)
         self.result.early[item.prediction_id] = changed
+
+
+def _sent(changed: LabelItem, event: str, item: LabelItem) -> LabelItem:
+    """What goes out: a correction says no rating but its own, or one that a person gave once is counted again."""
+    return changed._replace(rating=item.rating) if event == "correction" else changed
 
 
 def _label_in(batch: pa.RecordBatch | None, row: int, at: int, fields: Sequence[str]) -> LabelItem:
@@ -305,7 +311,7 @@ def with_labels(batch: pa.RecordBatch, labels: dict[int, tuple[LabelItem, str]],
     """The rows with these labels (row → label and event) in place of what they had.
 
     `fields` are the target fields in the order of the labels' values. A label without a weight or a rating
-    leaves the row's own.
+    leaves the row's own; a correction without a rating has none.
     """
     rows = sorted(labels)
     items = [labels[row][0] for row in rows]
@@ -317,11 +323,16 @@ def with_labels(batch: pa.RecordBatch, labels: dict[int, tuple[LabelItem, str]],
     }
     changed = {name: _replaced(batch.column(name), rows, given) for name, given in values.items()}
     for name in ("weight", "rating"):
-        said = {row: value for row in rows if (value := getattr(labels[row][0], name)) is not None}
+        said = {row: getattr(item, name) for row, item in zip(rows, items, strict=True)}
+        said = {row: value for row, value in said.items() if value is not None or _is_unrated(name, labels[row][1])}
         if said:
             changed[name] = _replaced(batch.column(name), [*said], [*said.values()])
     columns = [changed.get(name, batch.column(i)) for i, name in enumerate(batch.schema.names)]
     return pa.RecordBatch.from_arrays(columns, names=batch.schema.names)
+
+
+def _is_unrated(name: str, event: str) -> bool:
+    return name == "rating" and event == "correction"
 
 
 def _replaced(column: pa.Array, rows: list[int], values: Sequence[object]) -> pa.Array:
