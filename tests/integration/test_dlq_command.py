@@ -17,7 +17,7 @@ from driftloop.kafka.clients.sender import Sender
 from driftloop.kafka.clients.tail import Tail
 from driftloop.kafka.loop.loop import Loop
 from driftloop.tools.cli.dlq import app
-from driftloop.tools.registry.erasing import letters_about
+from driftloop.tools.registry.erased_letters import look_into
 from outcome_ingestion.app import INGEST
 from outcome_ingestion.core.ingest import Ingest
 
@@ -115,7 +115,7 @@ def test_erased_letters_go_and_the_others_before_them_stay_as_they_were(kafka, s
         sender.send(DEAD_LETTERS, b"one-partition", told.encode(), why)
     sender.flush()
     before = read_dead_letters(kafka)
-    gone = letters_about(before, Wanted("m", ("p1", "p3")), {"p1", "p3"})
+    gone = look_into(before, Wanted("m", ("p1", "p3")), {"p1", "p3"}).about
     assert erase_dead_letters(kafka, before, gone) == 2
     after = read_dead_letters(kafka)
     assert sorted((one.value, one.headers) for one in after) == sorted(

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from driftloop.tools.registry.erasing import GoldenRows
 
 _TOPICS = ("prediction-outcomes", "prediction-labels", "outcome-frames")
+_PLACES_TOLD = 5
 
 
 def erase(
@@ -77,13 +78,13 @@ class _Plan:
     ) -> None:
         from driftloop.archive.erasing import find_rows
         from driftloop.kafka.admin.dead_letters_topic import read_dead_letters
-        from driftloop.tools.registry.erasing import letters_about
+        from driftloop.tools.registry.erased_letters import look_into
 
         self._uri, self._kafka = uri, kafka
         self.found = find_rows(uri, wanted)
         ids = {*self.found.prediction_ids, *wanted.prediction_ids}
         self._letters = [] if kafka is None else read_dead_letters(kafka)
-        self.letters = letters_about(self._letters, wanted, ids)
+        self.looked = look_into(self._letters, wanted, ids)
         self.golden = None if kafka is None else _golden(wanted, ids, home, servers)
 
     def carry_out(self, now: "Clock", safety_hours: int) -> None:
@@ -92,8 +93,8 @@ class _Plan:
         from driftloop.kafka.admin.dead_letters_topic import erase_dead_letters
         from driftloop.tools.registry.erasing import write_golden
 
-        if self._kafka is not None and self.letters:
-            erase_dead_letters(self._kafka, self._letters, self.letters)
+        if self._kafka is not None and self.looked.about:
+            erase_dead_letters(self._kafka, self._letters, self.looked.about)
         if self.golden is not None and self.golden.rows:
             write_golden(self.golden)
         erase_rows(self._uri, self.found, now, safety_hours=safety_hours)
@@ -104,7 +105,8 @@ class _Plan:
         return {
             "model": self.found.wanted.model_id,
             "archive": {"uri": self._uri, "rows": self.found.rows, "days": [str(day) for day in self.found.days]},
-            "dead_letters": None if self._kafka is None else len(self.letters),
+            "dead_letters": None if self._kafka is None else len(self.looked.about),
+            "dead_letters_unread": None if self._kafka is None else len(self.looked.unread),
             "golden_set": None
             if golden is None
             else {"uri": golden.uri, "rows": golden.rows, "why_not": golden.why_not},
@@ -123,7 +125,7 @@ class _Plan:
         if self._kafka is None:
             told.append("dead letters, golden set: not looked at, no Kafka is named and none runs here")
         else:
-            told.append(f"dead letters: {len(self.letters):,} {word}")
+            told.append(f"dead letters: {len(self.looked.about):,} {word}{self._unread()}")
         if golden is not None:
             said = f"not touched, {golden.why_not}" if golden.why_not else f"{golden.rows:,} rows {word}"
             told.append(f"golden set {golden.uri}: {said}")
@@ -133,6 +135,13 @@ class _Plan:
         kept = ", ".join(f"{name} {days:g} days" for name, days in _retention().items() if days)
         told.append(f"Kafka forgets by itself, oldest records first: {kept}; a label or a repeat brings a row again")
         return told if done else [*told, "Nothing was changed; with --yes it is."]
+
+    def _unread(self) -> str:
+        places = sorted(self.looked.unread)
+        named = ", ".join(f"{partition}:{offset}" for partition, offset in places[:_PLACES_TOLD])
+        more = ", …" if len(places) > _PLACES_TOLD else ""
+        said = f"; {len(places):,} cannot be looked into: look at them yourself (driftloop dlq show: {named}{more})"
+        return said if places else ""
 
 
 def _golden(wanted: "Wanted", ids: set[str], home: Path, servers: str | None) -> "GoldenRows | None":

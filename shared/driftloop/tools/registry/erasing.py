@@ -1,13 +1,11 @@
-"""What else than the archive holds rows that are to be erased: dead letters and golden sets."""
+"""Rows of golden sets that are to be erased."""
 
 import csv
 import io
-import json
 import os
 import shutil
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import fsspec
 import pyarrow as pa
@@ -16,35 +14,6 @@ import pyarrow.parquet
 from fsspec.implementations.local import LocalFileSystem
 
 from driftloop.archive.erasing import Wanted
-from driftloop.kafka.admin.dead_letters_topic import BuriedRecord, Place
-
-
-def letters_about(letters: Sequence[BuriedRecord], wanted: Wanted, ids: Collection[str]) -> set[Place]:
-    """Places of the dead letters that hold one of the rows: whole records, whatever else is in them."""
-    return {(one.partition, one.offset) for one in letters if _is_about(one, wanted, frozenset(ids))}
-
-
-def _is_about(letter: BuriedRecord, wanted: Wanted, ids: frozenset[str]) -> bool:
-    value = letter.value or b""
-    try:
-        told = json.loads(value)
-    except (ValueError, RecursionError):
-        named = (letter.key or b"").decode("utf-8", "replace") in ids
-        return named or any(one.encode() in value for one in ids)
-    if not isinstance(told, dict) or told.get("model_id", wanted.model_id) != wanted.model_id:
-        return False
-    mine = {one for one in _several(told.get("prediction_id")) if isinstance(one, str)}
-    mine.add((letter.key or b"").decode("utf-8", "replace"))
-    if mine & ids:
-        return True
-    segment = told.get("segment")
-    if wanted.segment is None or not isinstance(segment, dict):
-        return False
-    return wanted.segment[1] in _several(segment.get(wanted.segment[0]))
-
-
-def _several(told: Any) -> list[Any]:
-    return told if isinstance(told, list) else [told]
 
 
 @dataclass(frozen=True, slots=True)
