@@ -9,9 +9,8 @@ from collections.abc import Callable, Collection, Mapping
 import msgspec
 import structlog
 
-from driftloop.artifacts.store import StoreAwayError
 from driftloop.contracts.model_events import ModelEvent
-from driftloop.errors import UserError
+from driftloop.errors import AwayError, UserError
 from driftloop.kafka.clients.tail import TailRecord
 from driftloop.serving.version import Champion
 from driftloop.spec.compatibility import predicts_the_same
@@ -41,6 +40,7 @@ class ChannelVariants:
         """By model: the events that let its versions serve, the newest last, each version once."""
         self._loaded: dict[tuple[str, str], Champion] = {}
         self._unusable: set[tuple[str, str]] = set()
+        self._told: set[tuple[str, str]] = set()
         self._variants: dict[str, tuple[Champion, ...]] = {}
         self._beliefs: dict[str, Mapping[tuple[str, str], Belief]] = {}
 
@@ -95,14 +95,21 @@ class ChannelVariants:
         if key not in self._loaded:
             try:
                 self._loaded[key] = load(event)
-            except StoreAwayError:
-                return None  # the next turn asks again
-            except (ValueError, OSError, UserError) as error:
-                self._unusable.add(key)
-                log = structlog.get_logger(__name__)
-                log.warning("a version gets no traffic", model=key[0], version=key[1], reason=str(error))
+            except (AwayError, OSError) as error:  # a full disk, say, is no fault of the version: other servers have it
+                self._tell_once(key, "a version gets no traffic until it can be loaded", error)
                 return None
+            except (ValueError, UserError) as error:
+                self._unusable.add(key)
+                self._tell_once(key, "a version gets no traffic", error)
+                return None
+            self._told.discard(key)
         return self._loaded[key]
+
+    def _tell_once(self, key: tuple[str, str], what: str, why: Exception) -> None:
+        """Log it the first time, until the version is loaded."""
+        if key not in self._told or key in self._unusable:
+            structlog.get_logger(__name__).warning(what, model=key[0], version=key[1], reason=str(why))
+        self._told.add(key)
 
     def choose(self, champion: Champion, channel: str, key: str) -> Champion:
         """Who serves a key in a channel."""

@@ -9,7 +9,7 @@ from driftloop.archive.erasing import Wanted
 from driftloop.codec.avro import AvroTopic
 from driftloop.contracts.prediction_outcomes import PredictionOutcome
 from driftloop.contracts.topics import PREDICTION_OUTCOMES
-from driftloop.kafka.admin.dead_letters_topic import BuriedRecord
+from driftloop.kafka.admin.dead_letters_topic import BuriedRecord, reached_and_kept
 from driftloop.tools.registry.erased_letters import look_into
 
 AT = datetime(2026, 2, 1, tzinfo=UTC)
@@ -107,3 +107,19 @@ def test_an_id_counts_where_it_stands_whole_and_what_cannot_be_told_is_said(name
     letter = BuriedRecord(0, 5, None if key is None else key.encode(), value, (), {"topic": topic}, 0)
     looked = look_into([letter], wanted, wanted.prediction_ids)
     assert (looked.about, looked.unread) == ({(0, 5)} if is_about else set(), {(0, 5)} if is_about is None else set())
+
+
+def test_letters_that_were_buried_once_more_by_a_run_that_died_are_not_buried_again():
+    def letter(partition: int, offset: int, name: str) -> BuriedRecord:
+        return BuriedRecord(partition, offset, None, name.encode(), (), {"offset": name}, 0)
+
+    before = [letter(0, 0, "a"), letter(0, 1, "erased"), letter(0, 2, "b"), letter(0, 3, "erased"), letter(0, 4, "c")]
+    erased = {(0, 1), (0, 3)}
+    assert [one.value for one in reached_and_kept(before, erased)[1]] == [b"a", b"b"]
+    half = [*before, letter(1, 0, "a")]
+    assert [one.value for one in reached_and_kept(half, erased)[1]] == [b"b"], "it died after the first one"
+    whole = [*half, letter(0, 5, "b")]
+    reached, kept = reached_and_kept(whole, erased)
+    assert (len(reached), kept) == (4, [])
+    more = [*whole, letter(0, 6, "erased")]
+    assert [one.value for one in reached_and_kept(more, {*erased, (0, 6)})[1]] == [b"b", b"c"]

@@ -139,20 +139,39 @@ def erase_dead_letters(kafka: KafkaSettings, letters: Sequence[BuriedRecord], er
     """Delete the letters at these (partition, offset) and keep all others of `letters`; how many.
 
     Kafka deletes the beginning of a partition only. So those that lie before the last one to be deleted are buried
-    once more, as they were, under a new place. They are on the log before anything is deleted.
+    once more, as they were, under a new place. They are on the log before anything is deleted; done again after a
+    crash in between, they are not buried a third time.
     """
-    last = {p: max(offset for one, offset in erased if one == p) for p in {p for p, _ in erased}}
-    reached = [one for one in letters if one.offset <= last.get(one.partition, -1)]
+    reached, kept = reached_and_kept(letters, erased)
     sender = Sender(kafka)
     try:
-        for one in reached:
-            if (one.partition, one.offset) not in erased:
-                why = tuple((_PREFIX + name, text.encode()) for name, text in one.error.items())
-                sender.send(DEAD_LETTERS, one.key, one.value, (*one.headers, *why))
+        for one in kept:
+            why = tuple((_PREFIX + name, text.encode()) for name, text in one.error.items())
+            sender.send(DEAD_LETTERS, one.key, one.value, (*one.headers, *why))
     finally:
         sender.close()
     delete_dead_letters(kafka, reached)
     return sum((one.partition, one.offset) in erased for one in reached)
+
+
+def reached_and_kept(
+    letters: Sequence[BuriedRecord], erased: Collection[Place]
+) -> tuple[list[BuriedRecord], list[BuriedRecord]]:
+    """The letters that deleting these reaches, and those of them that have to be buried once more.
+
+    One whose like lies beyond was buried by a run before that died, and lies there already.
+    """
+    last: dict[int, int] = {}
+    for partition, offset in erased:
+        last[partition] = max(offset, last.get(partition, -1))
+    reached = [one for one in letters if one.offset <= last.get(one.partition, -1)]
+    there = {_content(one) for one in letters if one.offset > last.get(one.partition, -1)}
+    kept = {_content(one): one for one in reached if (one.partition, one.offset) not in erased}
+    return reached, [one for content, one in kept.items() if content not in there]
+
+
+def _content(letter: BuriedRecord) -> tuple[object, ...]:
+    return letter.key, letter.value, letter.headers, tuple(sorted(letter.error.items()))
 
 
 def _buried(record: Record) -> BuriedRecord:
