@@ -152,7 +152,7 @@ def read_statuses(kafka: "KafkaSettings") -> "dict[tuple[str, str], DriftStatus]
 
 
 def _is_alive(pid: int | None) -> bool:
-    if pid is None:
+    if not pid:  # 0: its start failed; to the system that number means our own processes
         return False
     try:
         os.kill(pid, 0)
