@@ -1,9 +1,10 @@
-"""Webhooks: training requests are posted to systems of others, in a thread, because they may be away just then.
+"""Webhooks: training requests are posted to systems of others, a thread a webhook, because they may be away just then.
 
 A request may be posted twice (a worker dies between the answer and its commit), so it carries the run's id as its
 `Idempotency-Key`, and "it is there already" (409) is as good as taken.
 """
 
+import math
 import threading
 import time
 import urllib.error
@@ -28,33 +29,37 @@ log = structlog.get_logger(__name__)
 
 
 class Webhooks:
-    """Tells webhooks of runs, again and again where they are away. No call blocks; one thread, begun with the first."""
+    """Tells webhooks of runs, again and again where they are away. No call blocks, and no webhook holds up another."""
 
     def __init__(self, known: Mapping[str, Webhook], *, again_seconds: float = _AGAIN_S) -> None:
         self._known, self._again_seconds = known, again_seconds
         self._asked: dict[UUID, Run] = {}
         self._due: dict[UUID, float] = {}
-        self._away: set[UUID] = set()
+        self._since: dict[UUID, float] = {}
         self._ends: dict[UUID, Announced | Failed] = {}
         self._changed = threading.Condition()
         self._closing = False
-        self._thread: threading.Thread | None = None
+        self._threads: dict[str, threading.Thread] = {}
 
     @property
     def away(self) -> int:
-        """Runs whose webhook does not answer."""
-        return len(self._away)
+        """Runs whose webhook has not answered for longer than one request may take, or has said that it is away."""
+        with self._changed:
+            late = time.monotonic() - _TIMEOUT_S
+            return sum(since <= late for run_id, since in self._since.items() if run_id not in self._ends)
 
     def tell(self, run: Run) -> None:
         """Have the webhook of a run told; a run that it was asked for already is left as it is."""
         with self._changed:
             if run.run_id in self._asked:
                 return
-            self._asked[run.run_id], self._due[run.run_id] = run, time.monotonic()
-            self._changed.notify()
-        if self._thread is None:
-            self._thread = threading.Thread(target=self._work, name="webhooks", daemon=True)
-            self._thread.start()
+            now = time.monotonic()
+            self._asked[run.run_id], self._due[run.run_id], self._since[run.run_id] = run, now, now
+            self._changed.notify_all()
+        name = _webhook_of(run)
+        if name not in self._threads:
+            self._threads[name] = threading.Thread(target=self._work, args=(name,), name=f"webhook {name}", daemon=True)
+            self._threads[name].start()
 
     def reports(self) -> list[tuple[UUID, Announced | Failed]]:
         """Which runs were taken, and which were refused, for as long as they are kept."""
@@ -72,34 +77,35 @@ class Webhooks:
             self._asked.pop(run_id, None)
             self._due.pop(run_id, None)
             self._ends.pop(run_id, None)
-            self._away.discard(run_id)
+            self._since.pop(run_id, None)
 
     def close(self) -> None:
-        """End the thread."""
+        """End the threads."""
         with self._changed:
             self._closing = True
-            self._changed.notify()
-        if self._thread is not None:
-            self._thread.join(_CLOSE_S)
+            self._changed.notify_all()
+        deadline = time.monotonic() + _CLOSE_S
+        for thread in self._threads.values():
+            thread.join(max(0.0, deadline - time.monotonic()))
 
-    def _work(self) -> None:
-        while (run := self._next()) is not None:
+    def _work(self, name: str) -> None:
+        while (run := self._next(name)) is not None:
             end = self._told(run)
             with self._changed:
                 if run.run_id not in self._asked:
                     continue
                 if end is None:
-                    self._away.add(run.run_id)
+                    self._since[run.run_id] = -math.inf
                     self._due[run.run_id] = time.monotonic() + self._again_seconds
                 else:
-                    self._away.discard(run.run_id)
                     self._ends[run.run_id] = end
 
-    def _next(self) -> Run | None:
-        """The run that is due first, as soon as it is due; None at the end."""
+    def _next(self, name: str) -> Run | None:
+        """The run of a webhook that is due first, as soon as it is due; None at the end."""
         with self._changed:
             while not self._closing:
-                first = min(self._due, key=self._due.__getitem__, default=None)
+                due = [run_id for run_id in self._due if _webhook_of(self._asked[run_id]) == name]
+                first = min(due, key=self._due.__getitem__, default=None)
                 left = None if first is None else self._due[first] - time.monotonic()
                 if first is not None and left is not None and left <= 0:
                     del self._due[first]
@@ -109,7 +115,7 @@ class Webhooks:
 
     def _told(self, run: Run) -> Announced | Failed | None:
         """How it went; None where the webhook is away."""
-        name = run.spec.training.entry or ""
+        name = _webhook_of(run)
         webhook = self._known.get(name)
         if webhook is None:
             return Failed(
@@ -125,6 +131,10 @@ class Webhooks:
             return Failed(reason=f"the webhook {name} does not take the request: {error}")
         log.info("a webhook has taken a request", webhook=name, run=str(run.run_id))
         return Announced()
+
+
+def _webhook_of(run: Run) -> str:
+    return run.spec.training.entry or ""
 
 
 def post(webhook: Webhook, run: Run) -> None:

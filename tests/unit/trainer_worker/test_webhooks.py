@@ -1,6 +1,7 @@
 """Webhooks: each run is told once it can be, refused with the reason, and waited for while the webhook is away."""
 
 import json
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -11,7 +12,9 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from driftloop.contracts.message import FramePosition
+from driftloop.contracts.message import FramePosition, derive_id
+from driftloop.contracts.topics import TRAINING_ANSWERS
+from driftloop.contracts.training_results import TrainingResult
 from driftloop.spec.model_spec import TrainingRule
 from driftloop.testing.clock import START
 from driftloop.testing.records import FakeRecord
@@ -152,6 +155,16 @@ def test_while_it_is_away_that_is_said_and_a_run_that_is_over_is_not_told(hook: 
     assert (webhooks.away, webhooks.reports()) == (0, [])
 
 
+def test_a_webhook_that_never_answers_holds_up_no_other(hook: Hook, run: Run, make_request: Any):
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        known = {"dag": Webhook(url=f"http://127.0.0.1:{silent.getsockname()[1]}"), "other": Webhook(url=hook.url)}
+        webhooks = Webhooks(known)
+        webhooks.tell(run)
+        silent.accept()  # its request is under way from here on
+        elsewhere = run.spec.model_copy(update={"training": TrainingRule(executor="external", entry="other")})
+        assert told(webhooks, Run(request=make_request(2), spec=elsewhere, position=HERE)) == Announced()
+
+
 @pytest.mark.parametrize("url", ["ftp://there", "airflow:8080", "http://user:secret@there", ""])
 def test_an_address_is_one_of_http_and_holds_no_password(url: str):
     with pytest.raises(ValidationError):
@@ -206,3 +219,33 @@ def test_a_webhook_that_refuses_ends_the_run_with_its_reason(
     executor.told[request.message_id].append(Failed(reason="the webhook dag does not take the request: 401"))
     (out,) = core.wake(START).outgoing
     assert b"does not take the request: 401" in out.value
+
+
+def answer_to(request: Any) -> FakeRecord:
+    answer = TrainingResult(
+        message_id=derive_id("answer", str(request.message_id)), model_id=request.model_id, occurred_at=START,
+        run_id=request.message_id, status="succeeded", version=request.version, artifact="file:///made",
+        artifact_sha256="0" * 64,
+    )  # fmt: skip
+    return FakeRecord(TRAINING_ANSWERS, key=request.model_id, value=answer.to_json())
+
+
+@pytest.mark.parametrize("waits", [False, True], ids=["in the turn of the answer", "while it waits for a slot"])
+def test_a_webhook_that_refuses_late_takes_no_answer_back(
+    executor: Any, spec_record: FakeRecord, spec: Any, make_request: Any, as_record: Any, waits: bool
+):
+    """It took the request, its word was lost, and it says of the second one that the run is over."""
+    core = TrainingRuns(executor, RunLimits(slots=1))
+    core.take_table("model-specs", [spec_record])
+    core.restore(0, ())
+    first, second = make_request(1), make_request(2)
+    core.process([as_record(first, 0), as_record(second, 1)], START)
+    late = Failed(reason="the webhook dag does not take the request: 422")
+    if not waits:
+        executor.told[first.message_id].append(late)
+        assert core.process([answer_to(first)], START).outgoing == ()
+        return
+    core.process([answer_to(first)], START)
+    core.process([answer_to(second)], START)
+    executor.told[second.message_id].append(late)
+    assert core.wake(START).outgoing == ()

@@ -68,7 +68,7 @@ def shadow_tensors(body: Any, source: ModelSource) -> dict[str, list[Any]]:
 def with_shadows(rows: Rows, said: Mapping[str, Any], source: ModelSource) -> Rows:
     """The rows of an answer, each with what versions in the shadow predicted; raises `Refusal` that names the version.
 
-    `said` is version → one prediction a row, or the prediction where there is one row. A null is no prediction.
+    `said` is version → one prediction a row, or the prediction where there is one row. Null and NaN are no prediction.
     """
     found: Rows = [{} for _ in rows]
     for version, given in said.items():
@@ -78,10 +78,17 @@ def with_shadows(rows: Rows, said: Mapping[str, Any], source: ModelSource) -> Ro
                 "RowsDiffer", f"version {version} in the shadow has {len(values)} predictions, the answer {len(rows)}"
             )
         for number, value in enumerate(values):
-            if value is not None:
-                path = f"the shadow of {version}[{number}]"
+            path = f"the shadow of {version}[{number}]"
+            if not _says_nothing(value, path):
                 found[number][version] = _predicted(value, source, path)["prediction"]
     return [{**row, "shadow": shadow} if shadow else row for row, shadow in zip(rows, found, strict=True)]
+
+
+def _says_nothing(value: Any, path: str) -> bool:
+    """Whether it is null or NaN; of one probability a class, whether one of them is."""
+    if isinstance(value, list):
+        return any(_says_nothing(one, path) for one in value)
+    return not isinstance(value, Mapping) and scalar_of(value, path) is None
 
 
 def _is_shadow(tensor: Mapping[str, Any], source: ModelSource) -> bool:

@@ -174,6 +174,8 @@ class TrainingRuns:
             return Effects((progress_message(run.request, report),))
         if isinstance(report, Announced):
             return self._announced(run)
+        if isinstance(report, Failed) and run.starts == 0 and not run.is_to_be_announced:
+            return Effects()  # said of a request that its webhook took before, or that has its answer without it
         if isinstance(report, Failed) and report.again and run.starts < self._limits.starts:
             self._executor.keep(self._known() - {run.run_id})  # its process was killed: forget it there
             return self._start(run)
