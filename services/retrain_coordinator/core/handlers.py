@@ -98,11 +98,12 @@ def go_on(desk: Desk) -> None:
 
 def _frame_message(desk: Desk, message: FrameMessage, raw: str) -> None:
     """Waits until every source has reported the frame; then the frame is taken in, and decided on."""
-    if not merge.add(desk.state, message, raw, desk.at):
-        desk.batch.ignore("frame already taken in")
-        return
+    is_awaited = merge.add(desk.state, message, raw, desk.at)
     desk.touch()
-    take_in_frames(desk)
+    if is_awaited:
+        take_in_frames(desk)
+    else:
+        desk.batch.ignore("frame already taken in")
 
 
 def _answer_once(desk: Desk, message: ModelCommand | TrainingResult, answer: Callable[[Step], None]) -> None:

@@ -75,15 +75,19 @@ class Head:
 
 
 def add(state: ModelState, message: ChallengeScores | DriftSignal | DriftStatus, raw: str, at: datetime) -> bool:
-    """Let a message wait for its frame to be complete; False if the frame has been taken in already."""
+    """Let a message wait for its frame to be complete; False if the frame has been taken in already.
+
+    Scores count as heard then too: how far scoring has come is known whenever it tells.
+    """
     offset = message.position.offset
+    if isinstance(message, ChallengeScores):
+        state.hear_scores(offset, (*message.losses, *message.refused), at)
     if state.applied is not None and offset <= state.applied.offset:
         return False
     waiting = state.frame(offset)
     if isinstance(message, ChallengeScores):
         waiting.scores.append(raw)
         waiting.told = sorted({*waiting.told, *message.losses, *message.refused})
-        state.hear_scores(offset, (*message.losses, *message.refused), at)
     elif isinstance(message, DriftSignal):
         waiting.signals.append(raw)
     elif message.segment == "":

@@ -35,3 +35,18 @@ def read_message(kind: type[M], value: bytes | str) -> Read[M]:
         if not unknown:
             raise
     return Read(kind.model_validate_json(value, extra="ignore"), tuple(unknown[:_NAMED]))
+
+
+def readable(kind: type[M], value: bytes | str) -> M | None:
+    """The message, unknown fields left out; None where it cannot be read, which must not hide the others of its topic.
+
+    >>> from driftloop.spec.model_spec import LabelDelay
+    >>> readable(LabelDelay, '{"expected_seconds": 5, "calendar": "banking"}').expected_seconds
+    5.0
+    >>> readable(LabelDelay, "{") is None
+    True
+    """
+    try:
+        return read_message(kind, value).message
+    except ValidationError:
+        return None

@@ -9,7 +9,6 @@ import pytest
 from driftloop.contracts.topics import PREDICTION_LABELS, schemas_root, topics
 from driftloop.tools.schemas.golden import golden_file, golden_problems, write_golden
 
-
 NEWEST = topics()[PREDICTION_LABELS].schema_version
 
 

@@ -1,3 +1,6 @@
+import errno
+from pathlib import Path
+
 import pytest
 
 from driftloop.kafka.embedded import class_cache as module
@@ -29,3 +32,18 @@ def test_other_jars_have_a_cache_of_their_own(java):
     for jars in ("a.jar", "a.jar:b.jar"):
         class_cache(jars, (), said.append)
     assert len(said) == 2
+
+
+def test_a_full_disk_means_no_cache_and_leaves_nothing_behind(java, tmp_path, monkeypatch):
+    def full(path, _content):
+        path.touch()
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    said = []
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "write_bytes", full)
+        assert class_cache("a.jar", (), said.append) == ()
+    assert "No space left on device" in said[-1]
+    assert not list(tmp_path.rglob("*.new"))
+    assert class_cache("a.jar", (), said.append) == ()
+    assert said[-1].startswith("Preparing"), "it is tried again"

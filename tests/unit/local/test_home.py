@@ -1,6 +1,9 @@
+import os
+
 import pytest
 
 from driftloop.errors import UserError
+from driftloop.tools.cli.status import services
 from driftloop.tools.local.home import Home
 
 
@@ -25,3 +28,9 @@ def test_a_folder_that_cannot_be_made_is_a_clear_error(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(UserError, match="cannot be made"):
         Home(tmp_path / "file" / "loop").make()
+
+
+@pytest.mark.parametrize(("pid", "alive"), [(None, False), (0, False), (os.getpid(), True)])
+def test_a_service_whose_start_failed_is_not_alive(tmp_path, pid, alive):
+    Home(tmp_path).make().write_running({"services": {"drift_detection": {"pid": pid, "port": 1}}})
+    assert services(tmp_path)["drift_detection"]["alive"] is alive

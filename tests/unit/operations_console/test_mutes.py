@@ -1,24 +1,30 @@
 """Mutes: nobody is told of what begins while one stands, and nothing that still stands then is lost."""
 
+import json
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Self
 
 import pytest
 from typer.testing import CliRunner
 
+from driftloop.clock import system_now
 from driftloop.contracts import topics
 from driftloop.contracts.message import derive_id
 from driftloop.contracts.notification_mutes import NotificationMute
 from driftloop.errors import UserError
+from driftloop.kafka.clients.tail import TailRecord
+from driftloop.kafka.settings import KafkaSettings
 from driftloop.testing.records import FakeRecord
 from driftloop.tools.cli.main import app
-from driftloop.tools.cli.notify import span_of
+from driftloop.tools.cli.notify import read_mutes, span_of
+from driftloop.tools.cli.status import read_statuses
 from operations_console.core.access import TokenEntry, hashed
 from operations_console.core.notify.mutes import Mutes
 
 from .conftest import TOKENS, MemoryTokens, Served, event, signal, status
-from .test_notify import NOW, Process
+from .test_notify import NOW, Process, Rules
 
 Serve = Callable[..., Served]
 TOLD = ("hook", "harm", "open")
@@ -95,6 +101,65 @@ def test_a_mute_that_is_lifted_holds_nothing_back():
     process.turn(1)
     process.turn(1)
     assert process.told == [TOLD]
+
+
+def at(hours: float) -> str:
+    return f"{NOW + timedelta(hours=hours):%H:%M}"
+
+
+QUIET = {"to": ["hook"], "quiet": {"from": at(2), "until": at(10)}}
+
+
+def muted_over(*rules: dict[str, Any], until: float = 4) -> Process:
+    """A shift opens now while the model is muted."""
+    channels = {"hook": {"kind": "webhook", "url": "http://hook"}}
+    process = Process(rules=Rules.model_validate({"channels": channels, "rules": rules}))
+    process.core.take_table(topics.NOTIFICATION_MUTES, [mute("plant", NOW + timedelta(hours=until))])
+    process.say(topics.DRIFT_SIGNALS, signal("plant", 1, harmful=False))
+    return process
+
+
+def told_after(process: Process) -> timedelta:
+    """How long it takes until somebody is told."""
+    while not process.told and process.now < NOW + timedelta(days=2):
+        process.turn(60)
+    assert process.told == [("hook", "shift", "open")]
+    return process.now - NOW
+
+
+SOON = timedelta(minutes=3)
+
+
+@pytest.mark.parametrize("lifted_after", [None, 3])
+def test_a_mute_that_ends_in_quiet_hours_wakes_nobody_before_they_are_over(lifted_after: int | None):
+    process = muted_over(QUIET)
+    while process.now < NOW + timedelta(hours=10):
+        if lifted_after and process.now == NOW + timedelta(hours=lifted_after):
+            process.core.take_table(topics.NOTIFICATION_MUTES, [mute("plant", None)])
+        assert process.told == [], process.now
+        process.turn(300)
+    assert timedelta(hours=10) <= told_after(process) < timedelta(hours=10) + SOON
+
+
+@pytest.mark.parametrize(
+    ("other", "hours"),
+    [
+        pytest.param({"to": ["hook"]}, 4, id="another rule knows no quiet hours"),
+        pytest.param({"to": ["hook"], "after_minutes": 60 * 6}, 6, id="another one escalates before they are over"),
+        pytest.param({"to": ["hook"], "after_minutes": 60 * 12}, 10, id="another one escalates after they are over"),
+        pytest.param({"to": ["hook"], "models": ["oven"]}, 10, id="another one is of another model"),
+    ],
+)
+def test_after_a_mute_the_first_rule_that_may_tell_does(other: dict[str, Any], hours: int):
+    assert timedelta(hours=hours) <= told_after(muted_over(QUIET, other)) < timedelta(hours=hours) + SOON
+
+
+def test_a_digest_that_was_muted_over_its_time_is_told_when_the_mute_ends():
+    at_one = NOW + timedelta(hours=1)
+    process = muted_over({"to": ["hook"], "digest": f"{at_one.minute} {at_one.hour} * * *"})
+    while not process.receiver.arrived:
+        process.turn(60)
+    assert timedelta(hours=4) <= process.now - NOW < timedelta(hours=4) + SOON
 
 
 def test_other_models_are_told_of():
@@ -179,3 +244,46 @@ def test_a_mute_that_is_not_clear_is_refused(words: tuple[str, ...]):
 def test_a_span_is_a_number_and_a_unit(text: str):
     with pytest.raises(UserError, match="say 30m, 2h, 1d"):
         span_of(text)
+
+
+@dataclass(slots=True)
+class MemoryTail:
+    """Stands for a `Tail`: what is on one topic."""
+
+    rows: list[TailRecord]
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Nothing is held."""
+
+    def read_to_end(self) -> list[TailRecord]:
+        return self.rows
+
+
+def on_the_log(monkeypatch: pytest.MonkeyPatch, topic: str, *rows: tuple[str, bytes | None]) -> KafkaSettings:
+    found = [TailRecord(topic, 0, offset, key, value, (), 0) for offset, (key, value) in enumerate(rows)]
+    monkeypatch.setattr("driftloop.kafka.clients.tail.Tail", lambda *_: MemoryTail(found))
+    return KafkaSettings()
+
+
+def row(models: str, **more: object) -> tuple[str, bytes]:
+    said = json.loads(mute(models, system_now() + timedelta(hours=1)).value() or b"")
+    return models, json.dumps({**said, **more}).encode()
+
+
+def test_a_row_that_cannot_be_read_hides_no_other_mute(monkeypatch: pytest.MonkeyPatch):
+    kafka = on_the_log(monkeypatch, topics.NOTIFICATION_MUTES, row("oven"), ("gate", b"{"), row("plant", of_v3="x"))
+    assert sorted(one["models"] for one in read_mutes(kafka)) == ["oven", "plant"]
+
+
+def test_a_mute_that_was_deleted_is_not_shown(monkeypatch: pytest.MonkeyPatch):
+    kafka = on_the_log(monkeypatch, topics.NOTIFICATION_MUTES, row("oven"), row("plant"), ("oven", None))
+    assert [one["models"] for one in read_mutes(kafka)] == ["plant"]
+
+
+def test_a_status_that_cannot_be_read_hides_no_other(monkeypatch: pytest.MonkeyPatch):
+    good = status("plant", 1, 0.1)
+    kafka = on_the_log(monkeypatch, topics.DRIFT_STATUS, ("gate", b"{"), ("plant", good.to_json()))
+    assert list(read_statuses(kafka)) == [("plant", "")]

@@ -621,3 +621,37 @@ def test_bodies_say_what_receivers_expect():
     assert b'"event_action": "trigger"' in pagerduty_body(told, "key")
     assert b"driftloop freeze plant" in slack_body(told)
     assert b'"link": "http://console/models/plant"' in webhook_body(told)
+
+
+@dataclass(slots=True)
+class HangingReceiver(Receiver):
+    """Nothing ends while it hangs."""
+
+    hangs: bool = True
+
+    def deliver(self) -> None:
+        if not self.hangs:
+            Receiver.deliver(self)
+
+
+def test_a_mark_of_another_channel_is_not_taken_for_ours():
+    """The hook hangs here; the partition goes to another process, which marks the team's message and is killed."""
+    rules = Rules.model_validate({**RULES, "rules": [{"to": ["hook"]}, {"to": ["team"], "after_minutes": 1}]})
+    receiver = HangingReceiver()
+    here = Process(receiver=receiver, rules=rules)
+    here.say(topics.DRIFT_SIGNALS, signal("plant", 1))
+    for _ in range(2):
+        here.turn()
+    assert [told.channel for told in receiver.begun] == ["hook"]
+    here.core.revoke(0)
+    there = Process(rules=rules, state=here.state, now=here.now)
+    for seconds in (1, 1, 1, 60):
+        there.turn(seconds)
+    assert [channel for channel, _, _ in there.told] == ["hook"]
+    (marked,) = map(Incident.model_validate_json, there.state.values())
+    assert marked.queues["team"].sending
+    here.state, here.now = there.state, there.now
+    here.core.restore(0, here.state.items())
+    receiver.hangs = False
+    here.settle()
+    assert "team" in [channel for channel, _, _ in here.told]

@@ -186,6 +186,11 @@ def test_harm_lasts_until_another_version_serves_or_while_it_stands():
     assert up([*good, *harmed_at(2)], 10)[1] == 0.9, "the next block is at the reference again"
 
 
+def test_without_a_reference_harm_lasts_until_the_newest_status_that_tells_none():
+    bare = [(topic, one.model_copy(update={"metrics": {}})) for topic, one in hourly(*range(9))]
+    assert up([*bare, *harmed_at(2)], 10)[1] == 0.4, "from hour 2 to the status of hour 8"
+
+
 @pytest.mark.parametrize("form", ["html", "markdown", "json"])
 def test_every_form_tells_uptime(form: str):
     models = viewed([*hourly(*range(11)), *harmed_at(9)]).models.values()

@@ -1,6 +1,6 @@
 """However the topics of evidence interleave, the decisions are the same, byte for byte."""
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from driftloop.contracts import topics
@@ -56,6 +56,11 @@ def stories(story, frames, order):
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(frames=frames_of, order=st.lists(st.integers(0, 2), max_size=30))
+@example(
+    frames=[(True, True), (False, False), (True, False), (False, False), (None, True), (True, True), (False, True),
+            (None, False)],
+    order=[1, 0, 0, 1, 2, 2, 1, 1, 2, 2, 2, 1, 2, 2, 2, 2, 2, 1, 1, 1, 1, 0, 2, 2, 0, 1, 0, 1, 2],
+)  # fmt: skip
 def test_any_interleaving_gives_the_same_bytes(story, frames, order):
     one, other = stories(story, frames, order)
     assert one.sent == other.sent

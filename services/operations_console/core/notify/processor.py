@@ -68,7 +68,7 @@ class Notifier:
     def restore(self, partition: int, state: Iterable[tuple[str, bytes]]) -> None:
         """What was being sent by a process that is gone may have arrived; what this process sends will end."""
         known = [*self._marked, *self._on_their_way.values(), *(message for message, _ in self._ended)]
-        ours = {(place, sends) for message in known for place, sends in message.sends.items()}
+        ours = {(one.told.channel, place, sends) for one in known for place, sends in one.sends.items()}
         self._incidents[partition] = {
             key: _seen(Incident.model_validate_json(value), Place(partition, key), ours) for key, value in state
         }
@@ -132,7 +132,11 @@ class Notifier:
         queues = {
             name: queue.then_over(self._rules.over_at(word.model_id, kind, name, now))
             for name, queue in known.queues.items()
-            if not (queue.is_new and due_at(known, queue, self.mutes, now) > now and (queue.unless_over or muted))
+            if not (
+                queue.is_new
+                and due_at(known, name, self._rules, self.mutes, now) > now
+                and (queue.unless_over or muted)
+            )
         }
         mine[known.key] = known.model_copy(update={"over": word.why, "queues": queues})
         return [known.key]
@@ -223,7 +227,7 @@ class Notifier:
         if self._marked:
             return now
         due = [
-            min(due_at(incident, queue, self.mutes, now), max(queue.due_at, now + _LOOK))
+            min(due_at(incident, name, self._rules, self.mutes, now), max(queue.due_at, now + _LOOK))
             for incident in self.standing
             for name, queue in incident.queues.items()
             if queue.pending and not queue.sending and name in self._rules.channels
@@ -233,9 +237,9 @@ class Notifier:
         return max(min(due), now + _POLL) if due else None
 
 
-def _seen(incident: Incident, place: Place, ours: set[tuple[Place, int]]) -> Incident:
+def _seen(incident: Incident, place: Place, ours: set[tuple[str, Place, int]]) -> Incident:
     queues = {
-        name: queue.lost_sight_of() if queue.sending and (place, queue.sends) not in ours else queue
+        name: queue.lost_sight_of() if queue.sending and (name, place, queue.sends) not in ours else queue
         for name, queue in incident.queues.items()
     }
     return incident.model_copy(update={"queues": queues})

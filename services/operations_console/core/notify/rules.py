@@ -120,9 +120,13 @@ class Rule(Part):
             raise ValueError(problem)
         return digest
 
+    def leads_from(self, opened: datetime) -> datetime:
+        """From when on it leads what opened then anywhere."""
+        return opened + timedelta(minutes=self.after_minutes)
+
     def route(self, kind: Kind, now: datetime) -> "Route":
         """When what it matches is told, and how."""
-        at = self.told_at(kind, now + timedelta(minutes=self.after_minutes))
+        at = self.told_at(kind, self.leads_from(now))
         return Route(at, self.after_minutes > 0, self.digest is not None)
 
     def told_at(self, kind: Kind, then: datetime) -> datetime:
@@ -130,13 +134,14 @@ class Rule(Part):
 
         Of a digest it is its next moment after `then`; one in quiet hours is put off until they end.
         """
-        at = self._not_quiet(kind, then)
+        at = self.not_quiet(kind, then)
         if self.digest is None:
             return at
         slot = next_after(self.digest, max(then, at - _INSTANT))  # the very end of quiet hours may be one
-        return self._not_quiet(kind, slot) if slot is not None else at
+        return self.not_quiet(kind, slot) if slot is not None else at
 
-    def _not_quiet(self, kind: Kind, then: datetime) -> datetime:
+    def not_quiet(self, kind: Kind, then: datetime) -> datetime:
+        """The first moment from `then` on that is not in quiet hours."""
         return self.quiet.over_at(then) if self.quiet and SEVERITY[kind] != "page" else then
 
     def matches(self, model_id: str, kind: Kind, now: datetime) -> bool:
@@ -184,6 +189,14 @@ class Rules(Part):
         """When a channel may be told that an incident is over: quiet hours and digests count, escalation does not."""
         leading = (rule for rule in self.rules if channel in rule.to and rule.matches(model_id, kind, now))
         return min((rule.told_at(kind, now) for rule in leading), default=now)
+
+    def quiet_over_at(self, model_id: str, kind: Kind, channel: str, opened: datetime, then: datetime) -> datetime:
+        """The first moment from `then` on at which a rule leads an incident to a channel and does not keep it quiet.
+
+        A rule that escalates leads there from its time after `opened` on. Where no rule does any more, it is `then`.
+        """
+        leading = (rule for rule in self.rules if channel in rule.to and rule.matches(model_id, kind, then))
+        return min((rule.not_quiet(kind, max(then, rule.leads_from(opened))) for rule in leading), default=then)
 
 
 class Route(NamedTuple):

@@ -83,7 +83,7 @@ def messages_due(
         name: (AT_ONCE if channel.may_repeat else 1) - on_their_way.get(name, 0)
         for name, channel in rules.channels.items()
     }
-    for channel, due in _messages(incidents, now, mutes):
+    for channel, due in _messages(rules, incidents, now, mutes):
         if room.get(channel, 0) > 0:
             room[channel] -= 1
             yield channel, due
@@ -112,20 +112,26 @@ def hopeless(channel: Channel, due: Iterable[Due]) -> PassedOver | None:
     return "given_up" if max(queue.attempts for queue in queues) >= MOST_ATTEMPTS else None
 
 
-def due_at(incident: Incident, queue: Queue, mutes: Mutes, now: datetime) -> datetime:
-    """When a queue's message is due; nobody is told of anything new of a model while it is muted."""
-    muted_until = mutes.until(incident.model_id, now) if queue.is_new else None
-    return queue.due_at if muted_until is None else max(queue.due_at, muted_until)
+def due_at(incident: Incident, channel: str, rules: Rules, mutes: Mutes, now: datetime) -> datetime:
+    """When a channel's message is due; nobody is told of anything new of a model while it is muted.
+
+    A mute may end, or be lifted, in quiet hours: these are then waited for as well.
+    """
+    queue = incident.queues[channel]
+    if not queue.is_new:
+        return queue.due_at
+    then = max(queue.due_at, now, mutes.until(incident.model_id, now) or now)
+    return rules.quiet_over_at(incident.model_id, incident.kind, channel, incident.opened_at, then)
 
 
 def _messages(
-    incidents: Mapping[int, Mapping[str, Incident]], now: datetime, mutes: Mutes
+    rules: Rules, incidents: Mapping[int, Mapping[str, Incident]], now: datetime, mutes: Mutes
 ) -> list[tuple[str, list[Due]]]:
     found: dict[tuple[object, ...], tuple[str, list[Due]]] = {}
     for partition, mine in incidents.items():
         for key, incident in mine.items():
             for channel, queue in incident.queues.items():
-                if queue.pending and not queue.sending and due_at(incident, queue, mutes, now) <= now:
+                if queue.pending and not queue.sending and due_at(incident, channel, rules, mutes, now) <= now:
                     apart = ("digest", queue.batch) if queue.digest else (partition, key)
                     due = Due(Place(partition, key), incident, queue)
                     found.setdefault((channel, *apart), (channel, []))[1].append(due)

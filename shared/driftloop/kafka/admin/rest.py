@@ -53,6 +53,7 @@ class Rest:
     def await_groups(self, seconds: float, alive: Callable[[], None]) -> None:
         """Return once each group, one after the other, has read what its inputs held when its turn came.
 
+        A transaction of one record that is still open is not seen here; `ends_at_rest` sees it.
         Raises UserError after `seconds`; `alive` is called while waiting and may raise what ended the wait.
         """
         deadline = time.monotonic() + seconds

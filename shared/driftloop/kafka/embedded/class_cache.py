@@ -1,7 +1,7 @@
 """Kafka's classes as the Java runtime keeps them once they are loaded and linked: a start takes half of the work.
 
 Made once on a machine, by a broker that only starts and stops (JEP 483, "ahead-of-time class loading and linking").
-A runtime that cannot make it, or finds that it does not fit any more, goes without.
+A runtime that cannot make it, or finds that it does not fit any more, goes without; so does one on a full disk.
 """
 
 import contextlib
@@ -28,14 +28,25 @@ def class_cache(class_path: str, options: Sequence[str], progress: Progress) -> 
 
     `options` are those of the broker that will use it: the collector of garbage must be the same.
     """
+    try:
+        return _class_cache(class_path, options, progress)
+    except OSError as error:
+        progress(f"Kafka's classes cannot be kept ({error}). It starts without them, only slower.")
+        return ()
+
+
+def _class_cache(class_path: str, options: Sequence[str], progress: Progress) -> tuple[str, ...]:
     file = cache_folder() / f"kafka-{KAFKA_VERSION}-classes-{_fingerprint(class_path)}.aot"
     with (cache_folder() / "kafka-classes.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not file.exists():
             progress("Preparing Kafka for quick starts (this once) ...")
             fresh = file.with_suffix(".new")
-            fresh.write_bytes(_made(class_path, options))
-            fresh.replace(file)
+            try:
+                fresh.write_bytes(_made(class_path, options))
+                fresh.replace(file)
+            finally:
+                fresh.unlink(missing_ok=True)  # half of it is of no use, and a full disk needs the room
     return (f"-XX:AOTCache={file}", "-Xlog:aot*=off") if file.stat().st_size else ()
 
 

@@ -110,9 +110,10 @@ def mutes(as_json: AsJson = False, bootstrap_servers: BootstrapServers = None, h
 
 
 def read_mutes(kafka: "KafkaSettings") -> list[dict[str, Any]]:
-    """The mutes that stand, from the log; empty where its topic is not there."""
+    """The mutes that stand, from the log, those left out that cannot be read; empty where its topic is not there."""
     from driftloop.clock import system_now
     from driftloop.contracts.notification_mutes import NotificationMute
+    from driftloop.contracts.reading import readable
     from driftloop.contracts.topics import NOTIFICATION_MUTES
     from driftloop.kafka.clients.tail import Tail
 
@@ -120,8 +121,9 @@ def read_mutes(kafka: "KafkaSettings") -> list[dict[str, Any]]:
     try:
         with Tail(kafka, [NOTIFICATION_MUTES]) as tail:
             for record in tail.read_to_end():
-                if record.value is not None:
-                    one = NotificationMute.from_json(record.value)
+                if not record.value:
+                    newest.pop(record.key, None)
+                elif (one := readable(NotificationMute, record.value)) is not None:  # as the notifier reads them
                     newest[one.model_id] = _facts(one) if one.muted_until and one.muted_until > system_now() else {}
     except UserError as error:
         if error.exit_code != ExitCode.NOT_FOUND:

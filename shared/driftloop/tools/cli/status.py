@@ -141,18 +141,19 @@ def services(home: Path) -> dict[str, Any]:
 
 
 def read_statuses(kafka: "KafkaSettings") -> "dict[tuple[str, str], DriftStatus]":
-    """The newest status of every model and segment (\"\" is the whole model)."""
+    """The newest status of every model and segment (\"\" is the whole model), those left out that cannot be read."""
     from driftloop.contracts.drift_status import DriftStatus
+    from driftloop.contracts.reading import readable
     from driftloop.contracts.topics import DRIFT_STATUS
     from driftloop.kafka.clients.tail import Tail
 
     with Tail(kafka, [DRIFT_STATUS]) as tail:
-        found = [DriftStatus.from_json(record.value) for record in tail.read_to_end() if record.value is not None]
-    return {(one.model_id, one.segment): one for one in found}
+        found = [readable(DriftStatus, record.value) for record in tail.read_to_end() if record.value is not None]
+    return {(one.model_id, one.segment): one for one in found if one is not None}
 
 
 def _is_alive(pid: int | None) -> bool:
-    if pid is None:
+    if not pid:  # 0: its start failed; to the system that number means our own processes
         return False
     try:
         os.kill(pid, 0)

@@ -11,6 +11,7 @@ named by a number that is never given again. It writes {"started": number, "pid"
 {"gone": number, "code"}. When its input ends it kills what is left, and goes.
 """
 
+import atexit
 import contextlib
 import ctypes
 import gc
@@ -22,6 +23,7 @@ import select
 import signal
 import socket
 import sys
+import threading
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
@@ -30,6 +32,8 @@ from typing import Any, NoReturn
 _PR_SET_PDEATHSIG, _PR_SET_NAME = 1, 15
 _LARGEST_READ = 1 << 20
 _MOST_DESCRIPTORS = 4096
+_NOT_HEEDED = (signal.SIGTERM, signal.SIGINT)
+"""By the server: whoever stops all processes at once (a reboot) sends them to the services too, which end in order."""
 
 
 class ForkServer:
@@ -65,9 +69,13 @@ class ForkServer:
                     os.kill(pid, order["with"])
             return
         server = os.getpid()
+        signal.pthread_sigmask(
+            signal.SIG_BLOCK, _NOT_HEEDED
+        )  # what is sent to the child at once waits until it can hear it
         pid = os.fork()
         if not pid:
             _become(order, server)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _NOT_HEEDED)
         self._children[pid] = order["start"]
         self._tell({"started": order["start"], "pid": pid})
 
@@ -95,11 +103,27 @@ def _become(order: dict[str, Any], server: int) -> NoReturn:
         code = 0
     except SystemExit as end:
         code = end.code if isinstance(end.code, int) else int(end.code is not None)
+        if not isinstance(end.code, int | None):
+            print(end.code, file=sys.stderr)  # noqa: T201  (as the interpreter does)
     except BaseException:  # noqa: BLE001  (whatever it is, it ends this process and goes into its log)
         sys.excepthook(*sys.exc_info())
     finally:
+        _end(code)
+
+
+def _end(code: int) -> NoReturn:
+    """As the interpreter ends: threads that are no daemons, then what was registered, then the output.
+
+    Why private functions: nothing public does this without a return through the server's own frames, which would
+    go on to serve. `multiprocessing` ends its forks by the same two; they are in CPython 3.11 to 3.13. Whatever
+    fails here, this process does not become a second server.
+    """
+    try:
+        threading._shutdown()  # type: ignore[attr-defined]
+        atexit._run_exitfuncs()
         sys.stdout.flush()
         sys.stderr.flush()
+    finally:
         os._exit(code)
 
 
@@ -119,6 +143,7 @@ def _detach(log: str, server: int) -> None:
     for descriptor, place in ((nothing, 0), (said, 1), (said, 2)):
         os.dup2(descriptor, place)
     os.closerange(3, _MOST_DESCRIPTORS)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _NOT_HEEDED)
 
 
 def _child_bell() -> socket.socket:
@@ -127,18 +152,22 @@ def _child_bell() -> socket.socket:
     heard.settimeout(0)
     rung.settimeout(0)
     signal.signal(signal.SIGCHLD, lambda *_: None)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for number in _NOT_HEEDED:
+        signal.signal(number, signal.SIG_IGN)
     signal.set_wakeup_fd(rung.detach())
     return heard
 
 
 def main(modules: Sequence[str]) -> None:
-    """Import `modules`, those that are not installed left out, and serve."""
+    """Import `modules`, those that cannot be left to the services, which then say why; and serve."""
     talk = os.dup(1)
     os.dup2(2, 1)  # what an import prints is no answer
     for module in modules:
-        with contextlib.suppress(ModuleNotFoundError):
+        try:
             importlib.import_module(module)
+        except Exception as error:  # noqa: BLE001  (the one who needs it fails alone, in its own log)
+            print(f"{module} is not read in beforehand: {error!r}", file=sys.stderr)  # noqa: T201
+    sys.stdout.flush()  # or each fork would say it once more
     gc.collect()
     gc.freeze()
     ForkServer(0, talk).serve()

@@ -118,7 +118,8 @@ class Forking:
     def close(self) -> None:
         """End the server, and all that still runs."""
         assert self._server.stdin is not None
-        self._server.stdin.close()
+        with contextlib.suppress(BrokenPipeError):  # it has gone, and an order to it was left in the buffer
+            self._server.stdin.close()
         try:
             self._server.wait(10)
         except subprocess.TimeoutExpired:
@@ -128,9 +129,12 @@ class Forking:
     def tell(self, order: dict[str, Any]) -> None:
         """Hand an order over; a server that has gone took its children along, and is heard to have gone."""
         assert self._server.stdin is not None
-        with self._said, contextlib.suppress(BrokenPipeError, ValueError):
-            self._server.stdin.write(json.dumps(order).encode() + b"\n")
-            self._server.stdin.flush()
+        with self._said:
+            try:
+                self._server.stdin.write(json.dumps(order).encode() + b"\n")
+                self._server.stdin.flush()
+            except (BrokenPipeError, ValueError):
+                self._gone(self._server.pid)
 
     def wait_for(self, forked: "_Forked", what: str, timeout: float | None) -> int:
         """The number that the server says of a process: its `pid`, or the `code` that it ended with."""
@@ -151,11 +155,15 @@ class Forking:
                 self._said.notify_all()
         server.wait()  # a start from here on opens another one
         with self._said:
-            for forked in self._started:
-                if forked.server == server.pid:
-                    forked.known_pid = forked.known_pid or 0
-                    forked.code = -signal.SIGKILL if forked.code is None else forked.code
-            self._said.notify_all()
+            self._gone(server.pid)
+
+    def _gone(self, server: int) -> None:
+        """All that it forked, and what it was told to fork and did not, is gone with it."""
+        for forked in self._started:
+            if forked.server == server:
+                forked.known_pid = forked.known_pid or 0
+                forked.code = -signal.SIGKILL if forked.code is None else forked.code
+        self._said.notify_all()
 
 
 class _Forked:

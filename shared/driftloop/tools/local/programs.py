@@ -128,9 +128,13 @@ def imports_of(names: Iterable[str], warm: Sequence[str] = ()) -> tuple[str, ...
 
     >>> imports_of(["trainer_worker", "challenge_scoring"])
     ('trainer_worker.app',)
+    >>> imports_of(["operations_console", "operations_notify"])
+    ('operations_console.app', 'operations_console.adapters.process')
     """
-    apps = dict.fromkeys(f"{_module(name)[0]}.app" for name in names)
-    return (*apps, *(module for learner in warm for module in LEARNT_WITH.get(learner, ())))
+    modules = [*names]
+    apps = dict.fromkeys(f"{_module(name)[0]}.app" for name in modules)
+    web = ("operations_console.adapters.process",) if CONSOLE in modules else ()  # its app leaves Faust to that role
+    return (*apps, *web, *(module for learner in warm for module in LEARNT_WITH.get(learner, ())))
 
 
 def _module(name: str) -> tuple[str, ...]:

@@ -62,8 +62,11 @@ class Settling:
         """Whether a run is outstanding, after all that the journal's topics hold up to there."""
         said = {position: end for position, end in ends.items() if position[0] in CONTRACTS}
         if said != self._read:
-            self._journal.take(self._tail.read_to(said))
+            found = self._tail.read_to(said)
+            self._journal.take(found)
             self._read = said
+            if any(one.offset >= said[one.topic, one.partition] for one in found):
+                return True  # said after that moment, perhaps the end of a run: who reads it has not read it yet
         return bool(self._journal.outstanding)
 
     def _await_runs(self, deadline: float) -> None:
