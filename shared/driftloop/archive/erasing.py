@@ -32,7 +32,7 @@ MOST_RANGES = 1_000
 """Of one erasure; frames that lie nearest to one another are told as one range where there are more."""
 Place = tuple[int, int, int]
 """Where a row first came by: partition and offset of its frame, and the row in it. No two rows share one."""
-_IDS_AT_ONCE = 500
+_AT_ONCE = 500
 _TRIES = 4
 
 
@@ -162,7 +162,7 @@ def _conditions(wanted: Wanted) -> list[str]:
         name, value = (_quoted(part) for part in wanted.segment)
         return [f"{own} AND element_at(segments, '{name}')[1] = '{value}'"]
     ids = sorted(set(wanted.prediction_ids))
-    parts = [ids[begin : begin + _IDS_AT_ONCE] for begin in range(0, len(ids), _IDS_AT_ONCE)]
+    parts = [ids[begin : begin + _AT_ONCE] for begin in range(0, len(ids), _AT_ONCE)]
     listed = [", ".join(f"'{_quoted(one)}'" for one in part) for part in parts]
     return [f"{own} AND prediction_id IN ({part})" for part in listed] or [f"{own} AND 1 = 0"]
 
@@ -173,14 +173,16 @@ def _at(model_id: str, places: Sequence[Place]) -> str:
     for partition, offset, row in places:
         offsets.setdefault((partition, row), []).append(offset)
     parts = [
-        f"(frame_partition = {partition} AND frame_row = {row} AND frame_offset IN ({', '.join(map(str, those))}))"
+        f"(frame_partition = {partition} AND frame_row = {row} AND frame_offset IN ({', '.join(map(str, some))}))"
         for (partition, row), those in sorted(offsets.items())
+        for some in (those[begin : begin + _AT_ONCE] for begin in range(0, len(those), _AT_ONCE))
     ]
     return f"model_id = '{_quoted(model_id)}' AND {_any_of(parts)}"
 
 
 def _any_of(parts: Sequence[str]) -> str:
-    """Conditions joined as a balanced tree: a chain of ten thousand ORs overflows the stack of the SQL parser."""
+    """Conditions joined as a balanced tree: a chain of ten thousand ORs, as a list of
+    100,000 values, overflows the stack of whoever plans the query, and ends the process."""
     if len(parts) == 1:
         return parts[0]
     middle = len(parts) // 2

@@ -3,6 +3,7 @@
 import json
 import os
 from datetime import UTC, datetime, timedelta
+from itertools import accumulate
 from pathlib import Path
 from uuid import uuid4
 
@@ -15,6 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
+from driftloop.archive import erasing
 from driftloop.archive.erasing import Wanted, erase_rows, erasures, find_rows, ranges_of
 from driftloop.archive.reading import newest_rows
 from driftloop.archive.schema import ARCHIVE_SCHEMA, PARTITION_BY
@@ -217,6 +219,16 @@ def test_a_golden_set_is_replaced_whole_behind_its_link_with_its_mode(tmp_path, 
     assert sorted(one.name for one in tmp_path.iterdir()) == ["golden.csv", "kept.csv"]
     write_golden(GoldenRows("memory://sets/golden.csv", rest=b"x"))
     assert fsspec.open("memory://sets/golden.csv").open().read() == b"x"
+
+
+@pytest.mark.parametrize("rows_a_frame", [1, 100_000])
+def test_the_condition_of_many_rows_is_neither_deep_nor_long(rows_a_frame):
+    condition = erasing._at(
+        "pricing", [(0, number // rows_a_frame, number % rows_a_frame) for number in range(100_000)]
+    )
+    depths = accumulate({"(": 1, ")": -1}.get(letter, 0) for letter in condition)
+    assert max(depths) < 25
+    assert max(listed.count(",") for listed in condition.split("(")) < 500
 
 
 @given(
