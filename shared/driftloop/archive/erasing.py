@@ -168,12 +168,13 @@ def _conditions(wanted: Wanted) -> list[str]:
 
 
 def _at(model_id: str, places: Sequence[Place]) -> str:
-    """SQL that is true of the rows at these places."""
+    """SQL that is true of the rows at these places (ascending). The bounds keep lists from being joined into one."""
     offsets: dict[tuple[int, int], list[int]] = {}
     for partition, offset, row in places:
         offsets.setdefault((partition, row), []).append(offset)
     parts = [
-        f"(frame_partition = {partition} AND frame_row = {row} AND frame_offset IN ({', '.join(map(str, some))}))"
+        f"(frame_partition = {partition} AND frame_row = {row} AND frame_offset >= {some[0]} "
+        f"AND frame_offset <= {some[-1]} AND frame_offset IN ({', '.join(map(str, some))}))"
         for (partition, row), those in sorted(offsets.items())
         for some in (those[begin : begin + _AT_ONCE] for begin in range(0, len(those), _AT_ONCE))
     ]
