@@ -168,7 +168,7 @@ def _conditions(wanted: Wanted) -> list[str]:
 
 
 def _at(model_id: str, places: Sequence[Place]) -> str:
-    """SQL that is true of the rows at these places (ascending). The bounds keep lists from being joined into one."""
+    """SQL that is true of the rows at these places (ascending). The bounds keep the lists apart and short."""
     offsets: dict[tuple[int, int], list[int]] = {}
     for partition, offset, row in places:
         offsets.setdefault((partition, row), []).append(offset)
@@ -182,8 +182,7 @@ def _at(model_id: str, places: Sequence[Place]) -> str:
 
 
 def _any_of(parts: Sequence[str]) -> str:
-    """Conditions joined as a balanced tree: a chain of ten thousand ORs, as a list of
-    100,000 values, overflows the stack of whoever plans the query, and ends the process."""
+    """Conditions joined as a balanced tree, which stays flat: queries are planned by recursion."""
     if len(parts) == 1:
         return parts[0]
     middle = len(parts) // 2
