@@ -30,7 +30,9 @@ def test_a_folder_that_cannot_be_made_is_a_clear_error(tmp_path):
         Home(tmp_path / "file" / "loop").make()
 
 
-@pytest.mark.parametrize(("pid", "alive"), [(None, False), (0, False), (os.getpid(), True)])
+@pytest.mark.parametrize(
+    ("pid", "alive"), [(None, False), (0, False), (os.getpid(), True)], ids=["unknown", "never started", "this one"]
+)
 def test_a_service_whose_start_failed_is_not_alive(tmp_path, pid, alive):
     Home(tmp_path).make().write_running({"services": {"drift_detection": {"pid": pid, "port": 1}}})
     assert services(tmp_path)["drift_detection"]["alive"] is alive
