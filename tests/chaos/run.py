@@ -17,9 +17,9 @@ from tests.chaos.evidence import keep
 from tests.chaos.replicas import Nest, Replica, environment_of, inflict
 from tests.chaos.verdict import Verdict
 from tests.chaos.witness import aborted_records, read_all
+from tests.quiescence import Quiescence
 
 from driftloop.errors import UserError
-from driftloop.kafka.admin.quiescence import Quiescence
 from driftloop.kafka.admin.topics import apply_topics
 from driftloop.kafka.clients.clients import plain_producer
 from driftloop.kafka.clients.partitioner import partition_of

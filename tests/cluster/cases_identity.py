@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 from confluent_kafka import Producer, TopicPartition
 from confluent_kafka.admin import NewPartitions
+from tests.quiescence import Quiescence
 
 from driftloop.codec.frames import decode_frame
 from driftloop.contracts.message import derive_id
@@ -22,7 +23,6 @@ from driftloop.contracts.model_specs import ModelSpecPublished
 from driftloop.contracts.topics import MODEL_SPECS, OUTCOME_FRAMES, PREDICTION_LABELS, PREDICTION_OUTCOMES
 from driftloop.errors import ExitCode, UserError
 from driftloop.kafka.admin.dead_letters_topic import read_dead_letters, send_again
-from driftloop.kafka.admin.quiescence import Quiescence
 from driftloop.kafka.admin.recovery import Recoverer, Recovery
 from driftloop.kafka.admin.topics import apply_topics
 from driftloop.kafka.clients.clients import admin_client, client_config

@@ -17,9 +17,9 @@ from tests.cluster.case import cases, wrong_with
 from tests.cluster.faults import all_faults, few_faults
 from tests.cluster.pipeline import GROUPS, Pipeline
 from tests.cluster.stalls import StallWatch
+from tests.quiescence import Quiescence
 
 from driftloop.errors import UserError
-from driftloop.kafka.admin.quiescence import Quiescence
 from driftloop.kafka.admin.topics import apply_topics
 
 LONGEST_STALL_S = 90.0

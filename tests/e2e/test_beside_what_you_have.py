@@ -18,12 +18,12 @@ from confluent_kafka import Producer
 from confluent_kafka.admin import NewTopic
 from tests.e2e.company import FIRST, LOG, MODEL, TABLE, Company, Mlflow
 from tests.integration.operations_console.real_mlflow import ASKED, real_mlflow
+from tests.quiescence import Quiescence
 from tests.unit.operations_console import mlflow_server
 from typer.testing import CliRunner
 
 from driftloop.clock import system_now
 from driftloop.contracts.topics import PREDICTION_LABELS, PREDICTION_OUTCOMES
-from driftloop.kafka.admin.quiescence import Quiescence
 from driftloop.kafka.admin.topics import create_topics
 from driftloop.kafka.clients.clients import admin_client
 from driftloop.kafka.clients.tail import Tail

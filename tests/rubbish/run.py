@@ -8,6 +8,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+from tests.quiescence import Quiescence
 from tests.rubbish import bad, good
 from tests.rubbish.good import Sent
 from tests.rubbish.verdict import Found, verdict_of
@@ -20,7 +21,6 @@ from driftloop.contracts.topics import (
     TRAINING_REQUESTS,
 )
 from driftloop.kafka.admin.dead_letters_topic import read_dead_letters
-from driftloop.kafka.admin.quiescence import Quiescence
 from driftloop.kafka.admin.topics import apply_topics
 from driftloop.kafka.clients.sender import Sender
 from driftloop.kafka.settings import KafkaSettings

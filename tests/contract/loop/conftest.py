@@ -6,6 +6,7 @@ from typing import Any, Protocol
 
 import pytest
 from confluent_kafka.admin import NewTopic
+from tests.quiescence import Quiescence
 from tests.simulation.broker.partition_log import Entry
 from tests.simulation.cases.counter import CounterCase
 from tests.simulation.cases.parts import committed
@@ -15,7 +16,6 @@ from tests.simulation.world import World as SimulatedKafka
 
 from driftloop.in_memory.log import KilledError, MemoryLog
 from driftloop.in_memory.loop import MemoryLoop
-from driftloop.kafka.admin.quiescence import Quiescence
 from driftloop.kafka.admin.topics import create_topics
 from driftloop.kafka.clients.clients import admin_client, plain_producer
 from driftloop.kafka.clients.log_reader import LogReader

@@ -3,9 +3,9 @@
 import pytest
 from confluent_kafka.admin import NewTopic
 from tests.contract.loop.conftest import Counter
+from tests.quiescence import Quiescence
 
 from driftloop.errors import UserError
-from driftloop.kafka.admin.quiescence import Quiescence
 from driftloop.kafka.admin.rest import Rest
 from driftloop.kafka.admin.topics import create_topics
 from driftloop.kafka.clients.clients import admin_client, transactional_producer

@@ -7,9 +7,9 @@ from random import Random
 import pytest
 from confluent_kafka.admin import NewTopic
 from tests.contract.loop.conftest import Counter
+from tests.quiescence import Quiescence
 
 from driftloop.contracts.topics import DEAD_LETTERS
-from driftloop.kafka.admin.quiescence import Quiescence
 from driftloop.kafka.admin.topics import create_topics
 from driftloop.kafka.clients.clients import admin_client, plain_producer
 from driftloop.kafka.clients.log_reader import LogReader

@@ -9,9 +9,9 @@ from tests.chaos.case import Input
 from tests.chaos.counter import SINK, SOURCE
 from tests.chaos.run import Feeder, World, send
 from tests.chaos.witness import read_all
+from tests.quiescence import Quiescence
 
 from driftloop.errors import ExitCode
-from driftloop.kafka.admin.quiescence import Quiescence
 from driftloop.kafka.admin.topics import apply_topics
 from driftloop.kafka.clients.clients import admin_client
 from driftloop.kafka.embedded.broker import embedded_broker

@@ -9,10 +9,10 @@ from deltalake import DeltaTable, QueryBuilder
 from tests.chaos.case import Input
 from tests.chaos.cases.gates import frames, row_ids
 from tests.chaos.run import send
+from tests.quiescence import Quiescence
 
 from driftloop.contracts.topics import OUTCOME_FRAMES
 from driftloop.errors import ExitCode
-from driftloop.kafka.admin.quiescence import Quiescence
 from driftloop.kafka.admin.topics import apply_topics
 
 pytestmark = pytest.mark.broker

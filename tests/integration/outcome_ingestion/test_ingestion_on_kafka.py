@@ -8,12 +8,12 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from deltalake import DeltaTable, QueryBuilder
+from tests.quiescence import Quiescence
 
 from driftloop.codec.frames import decode_frame
 from driftloop.contracts.message import derive_id
 from driftloop.contracts.model_specs import ModelSpecPublished
 from driftloop.contracts.topics import DEAD_LETTERS, MODEL_SPECS, OUTCOME_FRAMES, PREDICTION_LABELS, PREDICTION_OUTCOMES
-from driftloop.kafka.admin.quiescence import Quiescence
 from driftloop.kafka.admin.topics import apply_topics
 from driftloop.kafka.clients.sender import Sender
 from driftloop.kafka.clients.tail import Tail

@@ -7,10 +7,10 @@ from collections import Counter
 import pytest
 from confluent_kafka.admin import NewTopic
 from tests.foreign.bytes_of import kserve_headers
+from tests.quiescence import Quiescence
 
 from driftloop.clock import system_now
 from driftloop.contracts.topics import DEAD_LETTERS, PREDICTION_HALVES, PREDICTION_OUTCOMES
-from driftloop.kafka.admin.quiescence import Quiescence
 from driftloop.kafka.admin.topics import apply_topics, create_topics
 from driftloop.kafka.clients.clients import admin_client
 from driftloop.kafka.clients.partitioner import partition_of

@@ -1,6 +1,6 @@
 """Waits until every group has processed all that was written, in the direction of the data.
 
-Why one look is enough here, where `Quiescence` takes two: next offsets are asked for before ends. They only grow and
+Why one look is enough: next offsets are asked for before ends. They only grow and
 never pass an end, so ends that are not past them were there, all at once, when the first end was asked for.
 
 Why the last marker need not be committed: a partition that only transactions write to ends with the marker of the
