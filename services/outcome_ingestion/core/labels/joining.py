@@ -103,6 +103,8 @@ class Joiner:
         found = []
         for item in sorted(items):
             known = self.result.early.pop(item.prediction_id, None) or self._waiting_part(item.prediction_id, model)
+            if known is not None and self._has_met(known, rows.get(item.prediction_id), item.place):
+                known = None
             together = item if known is None else item.with_parts(known)
             if not together.is_whole:
                 label = whole.get(item.prediction_id) or self._label_of(item.prediction_id, model, rows, older)
@@ -115,6 +117,16 @@ class Joiner:
             else:
                 self.result.early[item.prediction_id] = together
         return found
+
+    def _has_met(self, part: LabelItem, row: int | None, place: int) -> bool:
+        """Whether truths that waited meet a row before `place` that came with all of its own: the row has them then.
+
+        Together with a label behind the row they would come to nothing where corrections are no longer taken.
+        """
+        if row is None or self.new.places[row] >= place or (label := self._label_of_new(row)) is None:
+            return False
+        self._come_before(row, part.with_parts(label))
+        return True
 
     def _waiting_part(self, prediction_id: str, model: ModelMemory) -> LabelItem | None:
         """The truths of a prediction that came in earlier batches; they wait no longer."""
