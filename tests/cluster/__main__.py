@@ -1,17 +1,19 @@
 """`python -m tests.cluster [LINE] [--short] --json FILE`: three brokers, driftloop's services, faults, and the count.
 
 `restarts` (the default): two rolling restarts, each broker killed twice, partitions reassigned and leaders elected, all
-under load (`--short`: one broker killed and one rolling restart), and then the cases. The other lines: `--faults` of one
-kind, for `--seconds` at most. The report:
+under load, and then the cases (`--short`: one broker killed, one rolling restart, no cases). The other lines:
+`--faults` of one kind, for `--seconds` at most. The report:
 
     {"line": "restarts", "faults": 10, "acknowledged": 31204, "labelled": 15480, "archived": 15480, "lost": 0,
-     "doubled": 0, "longest_stall_seconds": 21.4, "needed_a_hand": 0, "cases": {"NAME": true}}
+     "doubled": 0, "slowest_recovery_seconds": 9.0, "longest_stall_seconds": 21.4, "needed_a_hand": 0,
+     "cases": {"NAME": true}}
 
-`acknowledged`: inputs that the brokers took; `labelled`: good rows among them that have a label; `archived`: rows of the
-Delta table, read by pyarrow. `lost`, `doubled`: of what must come out of each service. A stall is the
-time that a partition with input was not committed further. `needed_a_hand`: groups that did not get on again by
-themselves. Ends with 1 where anything was lost, doubled, needed a hand, stalled for more than 90 s, or where a case did
-not end in its sentence; with 2 where the machine cannot hold three brokers.
+`acknowledged`: inputs that the brokers took; `labelled`: good rows among them with a label; `archived`: rows of the
+Delta table, read by pyarrow. `lost`, `doubled`: of what must come out of each service. A recovery lasts from a fault's end
+until all that was fed before is processed (not measured in `restarts`). A stall is the time that a partition with input
+was not committed further. `needed_a_hand`: groups that did not get on again by themselves. Ends with 1 where anything
+was lost, doubled, needed a hand, stalled for more than 90 s, or where a case did not end in its sentence; with 2 where
+the machine cannot hold three brokers.
 """
 
 import argparse

@@ -73,7 +73,7 @@ class Brokers:
         """The broker that dials from a port; a client where it is none of them. Those that just start count too."""
         for process in psutil.Process().children(recursive=True):
             with suppress(psutil.Error):  # it has ended
-                file = Path(process.cmdline()[-1])
+                file = Path((process.cmdline() or [""])[-1])
                 if file.parent.parent == self._folder and process.name() == "java" and _dials(process, port):
                     return int(file.parent.name)
         return CLIENT
@@ -136,7 +136,8 @@ class Brokers:
 
     def controller(self) -> int:
         """The node that leads the quorum. From its files: to a client Kafka names any broker as the controller."""
-        states = [json.loads(file.read_text()) for file in self._folder.glob("*/data/__cluster_metadata-0/quorum-state")]
+        files = self._folder.glob("*/data/__cluster_metadata-0/quorum-state")
+        states = [json.loads(file.read_text()) for file in files]
         newest = max(states, key=lambda state: (state["leaderEpoch"], state["leaderId"]))
         if newest["leaderId"] < 0:
             raise UserError("the controllers are just electing")

@@ -11,6 +11,7 @@ from random import Random
 from signal import SIGKILL
 from threading import Event
 
+from tests.chaos.broker_faults import Recovery
 from tests.chaos.case import PARTITIONS
 from tests.chaos.run import Feeder, catch_up, send
 from tests.chaos.verdict import Verdict
@@ -43,6 +44,7 @@ class Report:
     doubled: int = 0
     out_of_order: int = 0
     state_errors: int = 0
+    slowest_recovery_seconds: float = 0.0
     longest_stall_seconds: float = 0.0
     longest_stall_of: str = ""
     needed_a_hand: int = 0
@@ -103,9 +105,7 @@ def run(
     return report
 
 
-def _faults(
-    brokers: Brokers, pipeline: Pipeline, report: Report, wish: Wish, said: Callable[[str], None]
-) -> None:
+def _faults(brokers: Brokers, pipeline: Pipeline, report: Report, wish: Wish, said: Callable[[str], None]) -> None:
     kafka, pause_s = brokers.kafka, _SHORT_BETWEEN_S if wish.short else _BETWEEN_S
     apply_topics(kafka, partitions=PARTITIONS, replication=3)
     send(kafka, pipeline.prepare())
@@ -113,6 +113,7 @@ def _faults(
     with pipeline.running():
         watch.wait(120, alive=brokers.alive)
         feeder = Feeder(pipeline.world, pipeline.inputs(), pipeline.rate)
+        recovery = Recovery(kafka, GROUPS)
         feeder.start()
         stalls.start()
         end = time.monotonic() + wish.seconds
@@ -122,6 +123,8 @@ def _faults(
             fault.inflict()
             report.faults += 1
             said(f"{fault.name}: over after {time.monotonic() - at:.0f} s; {len(pipeline.world.sent)} inputs so far")
+            if wish.line != "restarts":
+                _recovered(recovery, report, said)
             Event().wait(pause_s)
             if time.monotonic() > end:
                 break
@@ -131,6 +134,18 @@ def _faults(
     report.longest_stall_seconds = round(stalls.stalls.longest, 1)
     report.longest_stall_of = stalls.stalls.where
     report.exits = {str(code): count for code, count in sorted(pipeline.exits().items())}
+
+
+def _recovered(recovery: Recovery, report: Report, said: Callable[[str], None]) -> None:
+    """What was fed before a fault's end is processed, and how long that took from there. Waits for a stall at most."""
+    began = time.monotonic()
+    try:
+        recovery.await_(LONGEST_STALL_S)
+    except UserError as error:
+        said(error.sentence)
+    took = round(time.monotonic() - began, 1)
+    report.slowest_recovery_seconds = max(report.slowest_recovery_seconds, took)
+    said(f"caught up {took} s after it")
 
 
 def _rest(watch: Quiescence, brokers: Brokers, pipeline: Pipeline, report: Report, said: Callable[[str], None]) -> None:
