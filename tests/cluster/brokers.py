@@ -17,6 +17,7 @@ from typing import NamedTuple
 import psutil
 from confluent_kafka import KafkaException
 from tests.cluster.network import CLIENT, Network
+from tests.cluster.sockets import owner_of
 
 from driftloop.errors import ExitCode, UserError
 from driftloop.kafka.clients.clients import admin_client
@@ -53,6 +54,7 @@ class Brokers:
 
     def __init__(self, folder: Path, network: Network | None = None) -> None:
         self._folder, self.network = folder, network
+        self._nodes: dict[int, int] = {}
         ports = iter(_free_ports(3 * len(NODES)))
         self._ports = {node: _Ports(next(ports), next(ports), next(ports)) for node in NODES}
         self._told = {node: self._behind(node, network) if network else self._ports[node] for node in NODES}
@@ -70,13 +72,21 @@ class Brokers:
         )
 
     def _whose(self, port: int) -> int:
-        """The broker that dials from a port; a client where it is none of them. Those that just start count too."""
+        """The broker that dials from a port, one that just starts too; a client where it is none of them."""
+        if (pid := owner_of(port, list(self._nodes))) is None:
+            self._nodes = self._found()
+            pid = owner_of(port, self._nodes)
+        return CLIENT if pid is None else self._nodes[pid]
+
+    def _found(self) -> dict[int, int]:
+        """The processes of the brokers, each with its node."""
+        found = {}
         for process in psutil.Process().children(recursive=True):
             with suppress(psutil.Error):  # it has ended
                 file = Path((process.cmdline() or [""])[-1])
-                if file.parent.parent == self._folder and process.name() == "java" and _dials(process, port):
-                    return int(file.parent.name)
-        return CLIENT
+                if file.parent.parent == self._folder and process.name() == "java":
+                    found[process.pid] = int(file.parent.name)
+        return found
 
     def start_all(self) -> None:
         """Start all at once: none answers before two of them are there."""
@@ -199,10 +209,6 @@ def require_memory(available: Callable[[], int] = lambda: psutil.virtual_memory(
             f"three brokers and the services need {NEEDED_MB} MB of memory, and {free_mb} MB are free: end something "
             "else, or run it on a larger machine"
         )
-
-
-def _dials(process: psutil.Process, port: int) -> bool:
-    return any(one.laddr and one.laddr.port == port for one in process.net_connections("tcp"))
 
 
 def _in_sync(admin: object, replicas: int) -> bool:

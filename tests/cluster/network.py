@@ -79,8 +79,7 @@ class Network:
 
         async def start() -> int:
             def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> Coroutine[Any, Any, None]:
-                source = whose(int(writer.get_extra_info("peername")[1]))
-                return self._serve(reader, writer, source, node, port)
+                return self._serve(reader, writer, whose, node, port)
 
             server = await asyncio.start_server(serve, "127.0.0.1", 0)
             self._servers.append(server)
@@ -125,19 +124,25 @@ class Network:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _serve(
-        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, source: int, target: int, port: int
+        self,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        whose: Callable[[int], int],
+        target: int,
+        port: int,
     ) -> None:
-        if self._cut(source, target) and not self._silent:
-            writer.transport.abort()
-            return
         try:
             there, back = await asyncio.open_connection("127.0.0.1", port)
         except OSError:
             writer.close()
             return
+        source = await self._loop.run_in_executor(None, whose, int(writer.get_extra_info("peername")[1]))
         link = _Link(source, target, (writer, back))
         if not self._cut(source, target):
             link.open.set()
+        elif not self._silent:
+            _reset(link)
+            return
         self._links.add(link)
         try:
             await asyncio.gather(_pump(reader, back, link), _pump(there, writer, link))
