@@ -1,6 +1,5 @@
 """Which of some processes a connection on this machine comes from; from `/proc`, in milliseconds."""
 
-import os
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
@@ -30,5 +29,5 @@ def _sockets(pid: int) -> set[str]:
     with suppress(OSError):  # it has ended
         for file in Path(f"/proc/{pid}/fd").iterdir():
             with suppress(OSError):
-                found.add(os.readlink(file))
+                found.add(str(file.readlink()))
     return found

@@ -88,7 +88,9 @@ def test_an_input_that_grows_is_still_a_matter_of_recover(cluster, look):
 def test_a_topic_that_is_gone_in_three_looks_ends_the_service(cluster, look, topic):
     del cluster.topics[topic]
     look(2)
-    with pytest.raises(AwayError, match=f"{topic} is not there any more; make it with `driftloop topics apply`") as stop:
+    with pytest.raises(
+        AwayError, match=f"{topic} is not there any more; make it with `driftloop topics apply`"
+    ) as stop:
         look()
     assert stop.value.exit_code == ExitCode.NOT_FOUND
 

@@ -114,8 +114,8 @@ def table_refusal(service: str, then: LogIdentity, now: LogIdentity) -> str | No
     anew = [topic for topic, known in then.topics.items() if known != now.topics[topic]]
     if anew:
         return (
-            f"{service} stops: its table {', '.join(anew)} was deleted and made anew while it ran, and what it knows is "
-            "on no log any more; publish its rows again (specs: `driftloop models apply`), then start it again"
+            f"{service} stops: its table {', '.join(anew)} was deleted and made anew while it ran, and what it knows "
+            "is on no log any more; publish its rows again (specs: `driftloop models apply`), then start it again"
         )
     for topic, count in now.partitions.items():
         if count != (before := then.partitions[topic]):
