@@ -149,6 +149,9 @@ def play(
                 said(new.command("topics", "apply", "--bootstrap-servers", kafka.bootstrap_servers).strip()[-300:])
             audience = _Audience(services, plan, _commands(commands, kafka), report, said)
             report.said = _played(recording, kafka, services, audience, pace, broker)
+            new.command(
+                "topics", "apply", "--bootstrap-servers", kafka.bootstrap_servers
+            )  # verify reads all of today's
             _count(report, kafka, home, recording)
         report.exits = services.exits
         report.trouble = [line[:400] for line in services.logs().splitlines() if any(t in line for t in _TROUBLE)][:20]
