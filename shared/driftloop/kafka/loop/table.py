@@ -43,7 +43,7 @@ class Tables:
         except OffsetsGoneError as error:
             raise AwayError(
                 f"a table ({', '.join(self._topics)}) was deleted and made anew, or rows of it were deleted, while it "
-                "was read; publish what is missing again (specs: `driftloop models apply`), then start the service again"
+                "was read; publish what is missing again (specs: `driftloop models apply`), then start the service"
             ) from error
 
     def close(self) -> None:
