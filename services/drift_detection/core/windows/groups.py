@@ -1,6 +1,7 @@
 """Neighbouring bins taken together until the reference expects enough rows in each."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,6 +40,11 @@ class Groups:
             (sizes - 1).astype(np.float64),
             column_of,
         )
+
+    @cached_property
+    def known(self) -> Floats:
+        """The shares, none of them 0: to divide by."""
+        return np.maximum(self.shares, 1e-9)
 
     def of_bins(self, shares: Floats) -> Floats:
         """Shares of the groups (windows × groups) from those of the bins."""
