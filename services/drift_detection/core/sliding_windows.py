@@ -17,7 +17,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from drift_detection.core.kept.narrow import narrow_integers, wide_integers
+
 Counts = NDArray[np.int64]
+Held = NDArray[Any]
+"""Counts in as few bytes as hold them."""
 Milliseconds = NDArray[np.int64]
 
 QUARTERS = 4
@@ -90,9 +94,9 @@ class Rings:
         self._block_ms = None if window_seconds is None else max(round(window_seconds * 1000 / self.parts), 1)
         self._minimum = minimum_rows if self._block_ms else min(minimum_rows, self.parts * self.block_rows)
         self._width, self._first_column = width, first_column
-        self._partial = np.zeros(width, dtype=np.int64)
-        self._recent: list[Counts] = []
-        self._halves: list[list[Counts]] = [[] for _ in range(LEVELS)]
+        self._partial: Held = np.zeros(width, dtype=np.uint8)
+        self._recent: list[Held] = []
+        self._halves: list[list[Held]] = [[] for _ in range(LEVELS)]
         self.blocks = 0
         self.offset = 0
 
@@ -128,9 +132,9 @@ class Rings:
             yield self._close(block)
             yield from self._close_empty(following - 1)
         if len(of_places) > 1:
-            self._partial = np.zeros(self._width, dtype=np.int64)
+            self._partial = np.zeros(self._width, dtype=np.uint8)
         if self.offset:
-            self._partial = self._partial + tallies[-1]
+            self._partial = narrow_integers(self._partial + tallies[-1])
 
     def _close_empty(self, until: int) -> Iterator[list[Window]]:
         """Close the blocks of time that had no row; after so many that every window is empty, begin anew."""
@@ -145,15 +149,16 @@ class Rings:
 
     def _close(self, block: Counts) -> list[Window]:
         self.blocks += 1
-        self._recent = [*self._recent, block][-self.parts :]
-        recent = reduce(np.add, self._recent)
+        recent = reduce(np.add, self._recent[-(self.parts - 1) :], block) if self.parts > 1 else block
+        self._recent = [*self._recent, narrow_integers(block)][-self.parts :]
         windows = self._judged(-1, block, 1)
         windows += self._judged(0, recent, len(self._recent))
         half_blocks, half = self.parts, recent
         for level in range(LEVELS):
             if self.blocks % half_blocks:
                 break
-            halves = self._halves[level] = [*self._halves[level], half][-2:]
+            halves = [*map(wide_integers, self._halves[level][-1:]), half]
+            self._halves[level] = [*self._halves[level], narrow_integers(half)][-2:]
             if len(halves) < 2:
                 break
             half = halves[0] + halves[1]
@@ -177,7 +182,7 @@ class Rings:
         """The tally of level 0 as it last closed and its rows; None before the first block, or where it had no row."""
         if not self._recent:
             return None
-        tally = reduce(np.add, self._recent)
+        tally = reduce(np.add, self._recent, np.zeros(self._width, dtype=np.int64))
         rows = self._rows(tally, len(self._recent))
         return (tally, rows) if rows else None
 
@@ -196,7 +201,7 @@ class Rings:
         """Take up where `snapshot` left off."""
         kept = list(unpack_tallies(state["tallies"], self._width))
         self.blocks, self.offset = state["blocks"], state["offset"]
-        self._partial, kept = kept[0], kept[1:]
+        self._partial, *kept = map(narrow_integers, kept)
         self._recent, kept = kept[: state["recent"]], kept[state["recent"] :]
         self._halves = []
         for count in state["halves"]:

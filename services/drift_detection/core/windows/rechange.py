@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from drift_detection.core.kept.narrow import narrow_integers
 from drift_detection.core.sliding_windows import Window
 from drift_detection.core.windows.battery import Battery
 from drift_detection.core.windows.shift import Shift, shift_of
@@ -38,7 +39,7 @@ class ChangedAgain:
 
     def see(self, window: Window, *, standing: bool) -> list[Shift]:
         """The next quarter window; the change if it is one."""
-        before, self._before = self._before, window
+        before, self._before = self._before, replace(window, tally=narrow_integers(window.tally))
         if not standing:
             self._after = None
             return []
