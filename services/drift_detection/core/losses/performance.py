@@ -66,11 +66,14 @@ class Recent:
         """Remember the blocks: of the counts by class, most are 0 in all of them."""
         self._count = len(blocks)
         self._used = np.flatnonzero(blocks.view(np.int64).any(axis=0)).astype(np.int16)
-        self._counted = blocks[:, self._used]
+        held = blocks[:, self._used]
+        bytes_, self._whole = _as_bytes(held)
+        self._counted, self._summed = bytes_[:, self._whole], held[:, ~self._whole]
 
     def _blocks(self) -> Floats:
         blocks = np.zeros((self._count, 2 * len(self.measures) + self.extra))
-        blocks[:, self._used] = self._counted
+        blocks[:, self._used[self._whole]] = self._counted
+        blocks[:, self._used[~self._whole]] = self._summed
         return blocks
 
     def revise(self, places: NDArray[np.int64], before: Floats, now: Floats) -> None:
@@ -147,6 +150,13 @@ class Recent:
         self._keep(blocks)
         self.rows = state["rows"]
         self._revised = {block: np.array(change) for block, change in state["revised"]}
+
+
+def _as_bytes(table: Floats) -> tuple[NDArray[np.uint8], Gaps]:
+    """A table with a byte for each number, and the columns in which these are the numbers themselves."""
+    fits = (table >= 0.0) & (table <= 255.0) & ~np.signbit(table)
+    held = np.where(fits, table, 0.0).astype(np.uint8)
+    return held, (fits & (held == table)).all(axis=0)
 
 
 def _packed(values: Floats) -> str:

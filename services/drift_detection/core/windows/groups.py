@@ -15,12 +15,12 @@ Floats = NDArray[np.float64]
 class Groups:
     """Groups of the bins of all columns, side by side."""
 
-    starts: NDArray[np.intp]
+    starts: NDArray[np.int32]
     columns: NDArray[np.intp]
     """Where each column's groups begin."""
     shares: Floats
     degrees: Floats
-    column_of: NDArray[np.intp]
+    column_of: NDArray[np.int32]
 
     @classmethod
     def of(cls, reference: Reference, least: float) -> "Groups":
@@ -32,9 +32,9 @@ class Groups:
             starts.extend(int(start) + place for place in _group_starts(column.shares, least))
         shares = np.add.reduceat(reference.shares, starts)
         sizes = np.diff([*firsts, len(starts)])
-        column_of = np.repeat(np.arange(len(firsts)), sizes)
+        column_of = np.repeat(np.arange(len(firsts), dtype=np.int32), sizes)
         return cls(
-            np.array(starts, dtype=np.intp),
+            np.array(starts, dtype=np.int32),
             np.array(firsts, dtype=np.intp),
             shares,
             (sizes - 1).astype(np.float64),

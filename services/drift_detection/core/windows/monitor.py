@@ -48,6 +48,7 @@ class WindowMonitor:
             tumbling=tumbling,
             window_seconds=window_seconds,
             first_column=battery.reference.columns[0].count,
+            bins=battery.reference.bins,
         )
         self._alarmed: dict[int, tuple[int, int]] = {}
         """Columns with the level and the block at which they were alarmed."""
