@@ -41,6 +41,8 @@ def milliseconds(column: pa.Array) -> NDArray[np.int64]:
 
 def codes_of(column: pa.Array) -> Coded:
     """A text column as codes into its distinct values; null is −1."""
+    if column.null_count == len(column):
+        return np.full(len(column), -1, dtype=np.int32), []
     if len(column) and not column.null_count and pc.all(pc.equal(column, column[0])).as_py():
         return np.zeros(len(column), dtype=np.int32), [column[0].as_py()]
     encoded = column.dictionary_encode()

@@ -24,6 +24,8 @@ Milliseconds = NDArray[np.int64]
 
 QUARTERS = 4
 LEVELS = 5
+_HELD = np.zeros(0, dtype=np.int64)
+"""Stands for the open block while tallies are held packed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,9 +96,9 @@ class Rings:
         self._block_ms = None if window_seconds is None else max(round(window_seconds * 1000 / self.parts), 1)
         self._minimum = minimum_rows if self._block_ms else min(minimum_rows, self.parts * self.block_rows)
         self._width, self._first_column, self._bins = width, first_column, bins
-        self._partial = np.zeros(0, dtype=np.int64)
+        self._partial = _HELD
         self._recent: list[Counts] = []
-        self._halves: list[list[Counts]] = [[] for _ in range(LEVELS)]
+        self._halves: list[list[Counts]] = []
         self._lengths = [1] + [0] * (1 + LEVELS)
         """How many of the tallies that are held are the open block's (one), recent ones, and halves of each level."""
         self._held: tuple[NDArray[Any], ...] = np.zeros((1, bins), np.uint8), np.zeros((1, width - bins), np.uint8)
@@ -145,7 +147,7 @@ class Rings:
         table = np.array([tally for group in groups for tally in group])
         self._lengths = [len(group) for group in groups]
         self._held = narrow_integers(table[:, : self._bins]), narrow_integers(table[:, self._bins :])
-        self._partial, self._recent, self._halves = table[0, :0].copy(), [], [[] for _ in range(LEVELS)]
+        self._partial, self._recent, self._halves = _HELD, [], []
 
     def _groups(self) -> list[list[Counts]]:
         """The open block, the recent ones, and the halves of each level."""
@@ -194,9 +196,11 @@ class Rings:
 
     def forget(self) -> None:
         """Begin windows anew; blocks go on being counted."""
-        self._recent, self._halves = [], [[] for _ in range(LEVELS)]
-        if not len(self._partial):
-            self._hold(self._groups()[0], [], *self._halves)
+        nothing: list[list[Counts]] = [[] for _ in range(LEVELS)]
+        if self._partial is _HELD:
+            self._hold(self._groups()[0], [], *nothing)
+        else:
+            self._recent, self._halves = [], nothing
 
     def latest(self) -> tuple[Counts, int] | None:
         """The tally of level 0 as it last closed and its rows; None before the first block, or where it had no row."""

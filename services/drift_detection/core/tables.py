@@ -10,8 +10,8 @@ from typing import Any
 
 import pydantic
 
-from drift_detection.core.presets import check_detection
 from drift_detection.core.kept.kept_profile import pack_profile, unpack_profile
+from drift_detection.core.presets import check_detection
 from drift_detection.core.windows.of_profile import reference_of
 from drift_detection.core.windows.reference import Reference
 from driftloop.contracts.model_specs import ModelSpecPublished

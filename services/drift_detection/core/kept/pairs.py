@@ -24,8 +24,7 @@ class Pairs(Sequence[tuple[int, float]]):
         return len(self._packed) // _PAIR.size
 
     def __iter__(self) -> Iterator[tuple[int, float]]:
-        for whole, part in _PAIR.iter_unpack(self._packed):
-            yield whole, part
+        yield from _PAIR.iter_unpack(self._packed)
 
     def __getitem__(self, index: Any) -> Any:
         return tuple(_PAIR.iter_unpack(self._packed))[index]

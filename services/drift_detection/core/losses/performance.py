@@ -24,6 +24,10 @@ LATENCY_FLOOR, LATENCY_STEP = 0.5, 1.2
 """Latencies are counted in bins that grow by a fifth: a percentile is right to within 10 %."""
 
 
+_NO_BLOCKS = np.zeros(0, np.int16), np.zeros(0, np.bool_), np.zeros((0, 0), np.uint8), np.zeros((0, 0))
+"""What is kept before the first block."""
+
+
 class Recent:
     """The last 20 blocks of some measures; what kind of counts go with them, a subclass says."""
 
@@ -65,6 +69,9 @@ class Recent:
     def _keep(self, blocks: Floats) -> None:
         """Remember the blocks: of the counts by class, most are 0 in all of them."""
         self._count = len(blocks)
+        if not self._count:
+            self._used, self._whole, self._counted, self._summed = _NO_BLOCKS
+            return
         self._used = np.flatnonzero(blocks.view(np.int64).any(axis=0)).astype(np.int16)
         held = blocks[:, self._used]
         bytes_, self._whole = _as_bytes(held)

@@ -66,7 +66,11 @@ class LossHistory:
 
     def snapshot(self) -> list[Any]:
         """The rows kept."""
-        return [wide_floats(self._losses).tolist(), {name: codes.tolist() for name, codes in self._codes.items()}, self._names]
+        return [
+            wide_floats(self._losses).tolist(),
+            {name: codes.tolist() for name, codes in self._codes.items()},
+            self._names,
+        ]
 
     def restore(self, state: list[Any]) -> None:
         """Take them up again."""

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from drift_detection.core.windows.bins import ColumnBins, categorical_bins, column_bins, numeric_bins
 from drift_detection.core.kept.kept_profile import KeptProfile
+from drift_detection.core.windows.bins import ColumnBins, categorical_bins, column_bins, numeric_bins
 from drift_detection.core.windows.reference import JOINT, Joint, Reference
 from driftloop.contracts.model_profiles import LossProfile, ModelProfile, NumericProfile, SeasonProfile
 from driftloop.spec.forecast import feature_steps
@@ -49,9 +49,7 @@ def reference_of(profile: ModelProfile, packed: bytes | None = None) -> Referenc
     embeddings = {f"feature.{name}": Embedding.of(one) for name, one in profile.embeddings.items()}
     kept = KeptProfile.of(profile, packed)
     of_labels = Reference(profile.version, labels, kept, beside=len(columns)) if labels else None
-    return Reference(
-        profile.version, columns, kept, of_labels, beside=len(labels), joint=joint, embeddings=embeddings
-    )
+    return Reference(profile.version, columns, kept, of_labels, beside=len(labels), joint=joint, embeddings=embeddings)
 
 
 def fitting(reference: Reference, spec: ModelSpec, target_since: int) -> Reference:

@@ -9,10 +9,10 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from drift_detection.core.kept.kept_profile import KeptProfile
 from drift_detection.core.rows import Coded, numbers
 from drift_detection.core.sliding_windows import Counts, Cut
 from drift_detection.core.windows.bins import ColumnBins
-from drift_detection.core.kept.kept_profile import KeptProfile
 from driftloop.statistics.dependence import inflation_at
 from driftloop.statistics.embeddings import Embedding
 from driftloop.statistics.joint import Directions

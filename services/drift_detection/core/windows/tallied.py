@@ -44,9 +44,7 @@ class Basis:
     def missing_bins(self) -> NDArray[np.intp]:
         """The bin of each column's missing values."""
         reference = self.reference
-        return reference.once(
-            "missing", lambda: np.append(reference.starts[1:], reference.bins).astype(np.intp) - 1
-        )
+        return reference.once("missing", lambda: np.append(reference.starts[1:], reference.bins).astype(np.intp) - 1)
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,12 +7,12 @@ import numpy as np
 import pyarrow as pa
 from scipy.stats import poisson
 
+from drift_detection.core.kept.kept_profile import KeptProfile
 from drift_detection.core.monitors.budget import Budget
 from drift_detection.core.rows import Coded, codes_of
 from drift_detection.core.windows.battery import Battery
 from drift_detection.core.windows.bins import ColumnBins, column_bins
 from drift_detection.core.windows.monitor import WindowMonitor
-from drift_detection.core.kept.kept_profile import KeptProfile
 from drift_detection.core.windows.reference import JOINT, FrameTallies, Reference
 from driftloop.statistics.columns import column_profile
 from driftloop.tools.bench.columns import KINDS, SHIFTS, Column, as_numbers, size_found_half_of_the_time, stationary
@@ -83,7 +83,9 @@ def _monitor(
     window_rows: int = WINDOW_ROWS,
     minimum_rows: int = MINIMUM_ROWS,
 ) -> WindowMonitor:
-    return against(Reference("1.0.0", tuple(bins), KeptProfile.of(NO_PROFILE)), per_million, features, window_rows, minimum_rows)
+    return against(
+        Reference("1.0.0", tuple(bins), KeptProfile.of(NO_PROFILE)), per_million, features, window_rows, minimum_rows
+    )
 
 
 def against(
