@@ -19,7 +19,7 @@ def narrow_integers(values: Integers) -> NDArray[Any]:
     """
     if not values.size:
         return values.astype(np.uint8)
-    least, most = int(values.min()), int(values.max())
+    least, most = int(np.minimum.reduce(values, axis=None)), int(np.maximum.reduce(values, axis=None))
     for kind, bounds in _KINDS:
         if bounds.min <= least and most <= bounds.max:
             return values.astype(kind)
@@ -34,10 +34,11 @@ def narrow_floats(values: Floats) -> NDArray[Any]:
     """
     if not values.size:
         return values.astype(np.uint8)
-    if not (values.min() >= 0.0 and values.max() <= 255.0) or np.signbit(values).any():
+    if not (np.minimum.reduce(values) >= 0.0 and np.maximum.reduce(values) <= 255.0):
         return values.copy()
     held = values.astype(np.uint8)
-    return held if bool((held == values).all()) else values.copy()
+    same = np.array_equal(held.astype(np.float64).view(np.int64), values.view(np.int64))
+    return held if same else values.copy()
 
 
 def wide_integers(held: NDArray[Any]) -> Integers:

@@ -101,6 +101,8 @@ class Recent:
 
     def _read(self) -> Floats:
         """The blocks with their corrections."""
+        if not self._revised:
+            return self._blocks()
         places = {block - self._oldest: change for block, change in self._revised.items()}
         blocks = self._blocks()
         for place in (place for place in places if place < self._count):
@@ -133,7 +135,8 @@ class Recent:
         place = self.measures.index(measure)
         blocks = self._read()
         rows, sums = blocks[:, place], blocks[:, len(self.measures) + place]
-        means: list[float] = (sums[rows > 0] / rows[rows > 0]).tolist()
+        there = rows > 0
+        means: list[float] = (sums[there] / rows[there]).tolist()
         return means
 
     def snapshot(self) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """Which segments carry the added loss, and what the columns' shift means for rows without a label."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -117,7 +117,13 @@ def label_free_error(windows: WindowMonitor | None) -> float | None:
     counts = latest[0][reference.starts[place] : reference.starts[place] + column.count - 1].astype(np.float64)
     if not counts.sum() or not len(column.edges):
         return None
-    edges = np.clip(column.edges, 0.0, 1.0)
+    right = reference.once("right", lambda: _right(column.edges, calibration))
+    return float(1.0 - counts @ right / counts.sum())
+
+
+def _right(edges: Floats, calibration: Sequence[tuple[float, float, int]]) -> Floats:
+    """How often predictions are right in each bin of confidence, by the calibration of the held-out rows."""
+    edges = np.clip(edges, 0.0, 1.0)
     middles = (np.append(edges[0], edges) + np.append(edges, edges[-1])) / 2
     said, right = np.array([bin_[0] for bin_ in calibration]), np.array([bin_[1] for bin_ in calibration])
-    return float(1.0 - counts @ np.interp(middles, said, right) / counts.sum())
+    return np.asarray(np.interp(middles, said, right))

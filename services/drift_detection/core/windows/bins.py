@@ -77,11 +77,11 @@ class ColumnBins:
         """Numbers as whole 1/256ths of a standard deviation from the mean, at most 16 of them; NaN is not allowed."""
         return steps_of(values, self.mean, self.deviation)
 
-    def number_codes(self, values: Floats, steps: Codes) -> Codes:
+    def number_codes(self, values: Floats, steps: Codes) -> NDArray[np.integer]:
         """The bin of each number: looked up by its step, and searched for only where an edge falls into the step."""
         if len(values) < TABLE_ROWS or len(self.edges) >= _UNSURE:
-            return np.searchsorted(self.edges, values, side="left").astype(np.int32)
-        codes = self.table.take(steps + FARTHEST, mode="clip").astype(np.int32)
+            return np.searchsorted(self.edges, values, side="left")
+        codes = self.table.take(steps + FARTHEST, mode="clip")
         unsure = np.flatnonzero(codes == _UNSURE)
         if len(unsure):
             codes[unsure] = np.searchsorted(self.edges, values[unsure], side="left")

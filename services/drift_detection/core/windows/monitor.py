@@ -103,6 +103,8 @@ class WindowMonitor:
             place += 1
             if (some_over[place] or self._alarmed) and self._counts(window):
                 shifts.extend(self._judge(window, excess[place], np.flatnonzero(over_limit[place])))
+        if closed:
+            self._again.end()
         return shifts
 
     def _take_reference(self, tally: Counts, rows: int) -> None:

@@ -39,7 +39,7 @@ class ChangedAgain:
 
     def see(self, window: Window, *, standing: bool) -> list[Shift]:
         """The next quarter window; the change if it is one."""
-        before, self._before = self._before, replace(window, tally=narrow_integers(window.tally))
+        before, self._before = self._before, window
         if not standing:
             self._after = None
             return []
@@ -58,6 +58,11 @@ class ChangedAgain:
         rested = self._rested
         self.begin(window.block)
         return [shift_of(after, window, excess, over, again=True)] if rested else []
+
+    def end(self) -> None:
+        """No more windows for now: the last one is kept in as few bytes as hold it."""
+        if self._before is not None:
+            self._before = replace(self._before, tally=narrow_integers(self._before.tally))
 
     def snapshot(self) -> list[Any]:
         """What windows are compared with."""

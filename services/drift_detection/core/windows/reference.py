@@ -255,7 +255,8 @@ class FrameTallies:
         self._steps[which] = steps
         for place, (index, start) in enumerate(zip(which, reference.starts[which].tolist(), strict=True)):
             column = reference.columns[index]
-            np.add(column.number_codes(table[place], steps[place]), start, out=self._codes[index])
+            codes = column.number_codes(table[place], steps[place])
+            np.add(codes, start, out=self._codes[index], dtype=np.int32, casting="same_kind")
             if place in missing:
                 self._codes[index][missing[place]] = start + column.count - 1
                 self._steps[index][missing[place]] = 0
