@@ -6,7 +6,7 @@ a truth of, in the partition of its key, in one order with all that is said of t
 
 from typing import Any, Self
 
-from pydantic import AwareDatetime, ConfigDict, Field, model_validator
+from pydantic import AwareDatetime, ConfigDict, Field, JsonValue, model_validator
 
 from driftloop.contracts.message import LONGEST_ID, Label, Message, Name, Truth
 from driftloop.contracts.outcome_fields import LabelSource
@@ -19,7 +19,7 @@ def _said(**fields: dict[str, Any]) -> dict[str, Any]:
     return {"required": [name for name, kind in fields.items() if kind is not _NONE], "properties": fields}
 
 
-_WAYS = [
+_WAYS: list[JsonValue] = [
     _said(prediction_id=_TEXT, label=_TRUTH, observed_at=_NONE),
     _said(prediction_id=_TEXT, rating=_NUMBER, observed_at=_NONE),
     _said(observed_at=_TEXT, label=_TRUTH, prediction_id=_NONE),

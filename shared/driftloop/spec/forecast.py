@@ -98,14 +98,18 @@ def forecast_problem(spec: "ModelSpec") -> str | None:
         return "a forecast needs the past: a feature of kind series with span past"
     if rule.entity is not None and (rule.entity not in spec.features or spec.features[rule.entity].kind != "category"):
         return f"forecast.entity is {rule.entity}, which is no feature of kind category"
-    if rule.is_observed and (problem := _observed_problem(spec, rule)) is not None:
-        return problem
+    return _lag_problem(spec, rule, series) or _observed_problem(spec, rule)
+
+
+def _lag_problem(spec: "ModelSpec", rule: ForecastRule, series: list[str]) -> str | None:
     wrong = [name for name in rule.lags if name not in series or spec.features[name].span != "horizon"]
-    return f"forecast.lags names {wrong[0]}, which is no feature of kind series with span horizon" if wrong else None
+    if wrong:
+        return f"forecast.lags names {wrong[0]}, which is no feature of kind series with span horizon"
+    return None
 
 
 def _observed_problem(spec: "ModelSpec", rule: ForecastRule) -> str | None:
-    if spec.label_delay.give_up_seconds <= rule.horizon * rule.step_seconds:
+    if rule.is_observed and spec.label_delay.give_up_seconds <= rule.horizon * rule.step_seconds:
         return (
             f"a forecast is known after {rule.horizon * rule.step_seconds:,.0f} s and given up after "
             f"{spec.label_delay.give_up_seconds:,.0f} s: give label_delay.give_up_seconds a value above the horizon"

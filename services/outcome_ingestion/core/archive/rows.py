@@ -73,7 +73,7 @@ def _table(placed: PlacedFrame, rows: "np.ndarray[tuple[int], np.dtype[np.intp]]
 
 
 def _kept_under(frame: Frame) -> str:
-    """Values of series are kept beside the rows of their model, so that who reads rows to learn from counts no value."""
+    """Values of series are kept beside the rows of their model, so that who learns from rows meets no value."""
     model_id = frame.header.model_id
     return values_of(model_id) if holds_values(frame.batch) else model_id
 

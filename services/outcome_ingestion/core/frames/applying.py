@@ -54,12 +54,12 @@ class Share:
     def before(self, place: int) -> "Share":
         """What came before a place."""
         blocks = {m: b.take(np.flatnonzero(b.places < place)) for m, b in self.blocks.items() if b.places[0] < place}
-        return Share(blocks, *(_parted(said, lambda at: at < place) for said in (self.labels, self.observations)))
+        return Share(blocks, *_parted(self, lambda at: at < place))
 
     def since(self, place: int) -> "Share":
         """What came there and later."""
         blocks = {m: b.take(np.flatnonzero(b.places >= place)) for m, b in self.blocks.items() if b.places[-1] >= place}
-        return Share(blocks, *(_parted(said, lambda at: at >= place) for said in (self.labels, self.observations)))
+        return Share(blocks, *_parted(self, lambda at: at >= place))
 
     @property
     def models(self) -> list[str]:
@@ -67,9 +67,17 @@ class Share:
         return list(dict.fromkeys([*self.blocks, *self.labels, *self.observations]))
 
 
-def _parted(said: dict[str, list[Any]], is_in: Callable[[int], bool]) -> dict[str, list[Any]]:
-    parts = {model_id: [item for item in items if is_in(item.place)] for model_id, items in said.items()}
-    return {model_id: items for model_id, items in parts.items() if items}
+Said = dict[str, list[Any]]
+"""By model: labels, or observations."""
+
+
+def _parted(share: Share, is_in: Callable[[int], bool]) -> tuple[Said, Said]:
+    """Labels and observations of which the place is in."""
+    labels, observations = (
+        {model_id: part for model_id, items in said.items() if (part := [item for item in items if is_in(item.place)])}
+        for said in (share.labels, share.observations)
+    )
+    return labels, observations
 
 
 def apply(
@@ -77,8 +85,10 @@ def apply(
 ) -> tuple[list[Frame], list[PartitionMemory]]:
     """Frames of the batch, and the memories that changed."""
     layouts = {block.layout.model_id: block.layout for block in decoded.blocks}
-    for placed in [*decoded.labels, *decoded.observations]:
+    for placed in decoded.labels:
         layouts.setdefault(placed.layout.model_id, placed.layout)
+    for seen in decoded.observations:
+        layouts.setdefault(seen.layout.model_id, seen.layout)
     kept: dict[str, list[Kept]] = {model_id: [] for model_id in layouts}
     pieces: dict[str, list[Piece]] = {model_id: [] for model_id in layouts}
     memories = []

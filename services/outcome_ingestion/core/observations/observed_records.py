@@ -47,7 +47,7 @@ def key_refusal(spec: ModelSpec) -> Refusal:
     what = f"the value of its entity '{feature}'" if feature else "its model_id"
     return invalid(
         "WrongKey",
-        f"the record's key is not {what}: the truth of this model comes as observations, which meet its forecasts there",
+        f"the record's key is not {what}: the truth of this model comes as observations, and they meet forecasts there",
     )
 
 

@@ -33,8 +33,7 @@ def values_piece(kept: Sequence[Kept], layout: Layout) -> Piece:
     }
     if feature:
         columns[FEATURE + feature] = pa.array([one.entity for one in seen])
-        if feature in layout.spec.segments:
-            columns[SEGMENT + feature] = columns[FEATURE + feature]
+        columns[SEGMENT + feature] = columns[FEATURE + feature]  # by which they can be erased
     columns |= {LABEL + name: pa.array([[one.value] for one in seen], SERIES) for name in layout.target}
     rows = nulls_for(columns, layout.schema, len(seen))
     places = np.array([one.place for one in seen], dtype=np.int64)
