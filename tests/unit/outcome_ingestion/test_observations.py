@@ -5,10 +5,16 @@ import json
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.ingesting import START
+from tests.ingesting import START, spec_record
 from tests.unit.outcome_ingestion.conftest import Bench, Maker, at, new_core
 
-from driftloop.contracts.topics import PREDICTION_LABELS
+from drift_detection.core.processor import DriftDetection
+from driftloop.codec.content_types import COLUMNS
+from driftloop.codec.frames import encode_frame, holds_values
+from driftloop.contracts.topics import MODEL_SPECS, OUTCOME_FRAMES, PREDICTION_LABELS, PREDICTION_OUTCOMES
+from driftloop.kafka.clients.partitioner import partition_of
+from driftloop.processor import LogIdentity
+from driftloop.testing.records import FakeRecord
 from outcome_ingestion.core.archive.rows import PlacedFrame, archive_batch
 from outcome_ingestion.core.rules import IngestRules
 
@@ -267,3 +273,40 @@ def truth(told, server, time):
         if of == server and -STEP / 2 <= at - time < STEP / 2
     ]
     return min(near)[2] if near else None
+
+
+@pytest.mark.wild(
+    area="partitions",
+    given="a record with many forecasts of two series, keyed by one, and values of both, on a topic of several partitions",
+    right="the rows of the other series are buried as WrongPartition: its values would not meet them there",
+)
+def test_forecasts_in_another_partition_than_their_series_are_buried():
+    bench, make = bench_of()
+    bench.core.take_log(LogIdentity("cluster", {}, {PREDICTION_OUTCOMES: 2, PREDICTION_LABELS: 2}))
+    here = partition_of(b"web-1", 2)
+    other = next(name for name in (f"web-{n}" for n in range(2, 99)) if partition_of(name.encode(), 2) != here)
+    rows = [json.loads(forecast(make, name, 0, name).value()) for name in ("web-1", other)]
+    columns = {name: [row[name] for row in rows] for name in ("prediction_id", "predicted_at", "prediction")}
+    features = {name: [row["features"][name] for row in rows] for name in ("server", "past")}
+    whole = {"model_id": "load", "model_version": "1.0.0", **columns, "features": features}
+    records = [make.raw(json.dumps(whole).encode(), "web-1", kind=COLUMNS), seen(make, 30, 1.0, server=other)]
+    for record in records:
+        object.__setattr__(record, "at_partition", here)
+    bench.feed(records)
+    assert [letter.error_class for letter in bench.dead] == ["WrongPartition", "WrongPartition"]
+    assert [name for name, *_ in judged(bench)] == ["web-1"]
+
+
+def test_values_are_in_frames_of_their_own_which_nobody_judges():
+    bench, make = bench_of()
+    bench.feed([forecast(make, "f1", 0), seen(make, 30, 10.0), seen(make, 60, 20.0)])
+    assert [holds_values(frame.batch) for frame in bench.frames] == [False, True]
+    core = DriftDetection()
+    core.take_table(MODEL_SPECS, [spec_record(LOAD)])
+    sent = [encode_frame(frame) for frame in bench.frames]
+    records = [FakeRecord(OUTCOME_FRAMES, key="load", value=value, headers=headers, at_offset=place)
+               for place, (value, headers) in enumerate(sent)]  # fmt: skip
+    effects = core.process(records, START, tables_current=True)
+    assert effects.ignored == {"observations": 1}
+    ((_, model),) = core.models()
+    assert model.watermark == START.timestamp() * 1000
