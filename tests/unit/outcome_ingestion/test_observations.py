@@ -277,7 +277,7 @@ def truth(told, server, time):
 
 @pytest.mark.wild(
     area="partitions",
-    given="a record with many forecasts of two series, keyed by one, and values of both, on a topic of several partitions",
+    given="one record with forecasts of two series, keyed by the first, on a topic of several partitions",
     right="the rows of the other series are buried as WrongPartition: its values would not meet them there",
 )
 def test_forecasts_in_another_partition_than_their_series_are_buried():
