@@ -1,4 +1,4 @@
-"""`prediction-labels`: what became known after a prediction: its label, a correction, a rating, or a value of a series.
+"""`prediction-labels`: what became known after a prediction: its label, a correction, or a value of a series.
 
 Why a value of a series is a record of this topic and not of one of its own: it has to meet the forecasts that it is
 a truth of, in the partition of its key, in one order with all that is said of them.
@@ -12,7 +12,7 @@ from driftloop.contracts.message import LONGEST_ID, Label, Message, Name, Truth
 from driftloop.contracts.outcome_fields import LabelSource
 
 _TRUTH: dict[str, Any] = {"anyOf": [{"type": kind} for kind in ("number", "string", "boolean", "array", "object")]}
-_NONE, _TEXT, _NUMBER = {"type": "null"}, {"type": "string"}, {"type": "number"}
+_NONE, _TEXT = {"type": "null"}, {"type": "string"}
 
 
 def _said(**fields: dict[str, Any]) -> dict[str, Any]:
@@ -21,17 +21,15 @@ def _said(**fields: dict[str, Any]) -> dict[str, Any]:
 
 _WAYS: list[JsonValue] = [
     _said(prediction_id=_TEXT, label=_TRUTH, observed_at=_NONE),
-    _said(prediction_id=_TEXT, rating=_NUMBER, observed_at=_NONE),
     _said(observed_at=_TEXT, label=_TRUTH, prediction_id=_NONE),
 ]
 
 
 class PredictionLabel(Message):
-    """What became known: a label or a rating of the prediction `prediction_id`, or a value of a series.
+    """What became known: the label of the prediction `prediction_id`, or a value of a series.
 
     A second label with a later `labelled_at` corrects. Of a series, a list that is shorter than the horizon tells the
-    steps that are known so far. `rating` is how content a person was with the prediction, from 0 to 1; it may come
-    without a label. With `observed_at` and no `prediction_id` it is an observation: the value (`label`) that the
+    steps that are known so far. `rating` is how content a person was with the prediction, from 0 to 1. With `observed_at` and no `prediction_id` it is an observation: the value (`label`) that the
     series of `entity` had then, for models whose spec says `forecast.truth: observations`.
     """
 
@@ -51,10 +49,8 @@ class PredictionLabel(Message):
     def _says_something_of_something(self) -> Self:
         if (self.prediction_id is None) == (self.observed_at is None):
             raise ValueError("give prediction_id for a label, or observed_at for a value of a series, and not both")
-        if self.prediction_id is None and self.label is None:
-            raise ValueError("a value of a series needs the value, in label")
-        if self.label is None and self.rating is None:
-            raise ValueError("give a label, a rating, or both")
+        if self.label is None:
+            raise ValueError("give the label, or the value of the series in label")
         return self
 
     @property
