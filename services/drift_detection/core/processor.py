@@ -137,7 +137,7 @@ class DriftDetection:
             if model_id in self.knowledge.withdrawn:
                 continue
             kept = msgspec.json.decode(_unpacked(packed))
-            spec = ModelSpec.model_validate(kept["spec"])
+            spec = self.knowledge.shared(ModelSpec.model_validate(kept["spec"]))
             model = models[model_id] = WatchedModel(spec, kept["model"]["spec_version"])
             model.restore(
                 migrated(kept["model"], self.knowledge.references(model_id)), self.knowledge.references(model_id)

@@ -101,6 +101,8 @@ def _admit_one_by_one(
             break
         one = found[b]
         model_id, name = one.block.layout.model_id, one.ids[row]
+        if name in one.came_again:  # the prediction before the newest is known by its time only once it is remembered
+            return [each.admission() for each in found], place
         earlier = _earlier(one, row, memory, total)
         fate = Fate.NEW if earlier is None else fate_of(earlier, one.times[row], one.block.layout.give_up_us)
         between = one.labels_of(name, labels.get(model_id, {}), memory)
@@ -109,8 +111,6 @@ def _admit_one_by_one(
         if fate is Fate.NEW and earlier is not None:  # a label after it may be one of the prediction before
             stop = min([at for at in between if at > place] + ([] if stop is None else [stop]), default=None)
         if fate is Fate.REPEATED:
-            if one.is_labelled[row] and name in one.came_again:
-                return [each.admission() for each in found], place
             one.repeated.append(row)
             if one.is_labelled[row]:
                 one.told.setdefault(name, []).append(place)
