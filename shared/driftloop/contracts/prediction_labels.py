@@ -29,8 +29,10 @@ class PredictionLabel(Message):
     """What became known: the label of the prediction `prediction_id`, or a value of a series.
 
     A second label with a later `labelled_at` corrects. Of a series, a list that is shorter than the horizon tells the
-    steps that are known so far. `rating` is how content a person was with the prediction, from 0 to 1. With `observed_at` and no `prediction_id` it is an observation: the value (`label`) that the
-    series of `entity` had then, for models whose spec says `forecast.truth: observations`.
+    steps that are known so far. `rating` is how content a person was with the prediction, from 0 to 1.
+
+    With `observed_at` and no `prediction_id` it is an observation: the value (`label`) that the series of `entity`
+    had then, for models whose spec says `forecast.truth: observations`.
     """
 
     model_config = ConfigDict(json_schema_extra={"anyOf": _WAYS})
