@@ -216,8 +216,10 @@ class Joiner:
         """
         label = known() if at and item.has_parts else None
         if label is not None and label.is_whole:
-            return label.changed_by(item)
-        return item if item.at > at else None
+            changed = label.observed_as(item) if item.observed else label.changed_by(item)
+        else:
+            changed = item if item.at > at else None
+        return changed and changed._replace(observed=False)
 
     def _join_older(self, item: LabelItem, ordinal: int) -> None:
         if ordinal == NOWHERE:
