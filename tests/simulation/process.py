@@ -26,6 +26,8 @@ class Process:
         self._world, self._make = world, make
         self.members: list[SimulatedConsumer] = []
         self.wake_at = self.frozen_until = 0.0
+        self.listens = False
+        """Whether it sleeps in a poll: what comes meanwhile wakes it."""
         self.dead = self.stopped = False
         self.exit: str | None = None
         self.loop: Loop | None = None

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from confluent_kafka import KafkaError
 from greenlet import getcurrent
 from tests.simulation.broker.coordinators import Cluster
+from tests.simulation.broker.partition_log import Stirred
 from tests.simulation.current import CURRENT, failure, timed_out
 from tests.simulation.events import inflict, spring
 from tests.simulation.plan import Plan
@@ -21,8 +22,13 @@ if TYPE_CHECKING:
     from tests.simulation.process import Make
 
 _SESSION_S, _REBALANCE_S, _RESTART_S = 6.0, 20.0, 1.0
+_START_S = START.timestamp()
 _TURN_S = 0.004
-_LOOK_S = 0.1
+_LOOK_S = 0.2
+_IDLE_FEED = 0.15
+"""The chance of input where all sleep, at least: a world at rest finds nothing."""
+_HEARD_S = 0.06
+"""After at most so long a waiting poll has what was written."""
 _REST_S = 300.0
 """Of the world's time, after the last fault, until all must have come to rest."""
 
@@ -65,7 +71,7 @@ class World:
         self._restarts: dict[tuple[str, int], float] = {}
         self._outside: list[SimulatedConsumer] = []
         self._members = 0
-        self._expired_at = self._look_at = self._rest_asked_at = 0.0
+        self._look_at = self._rest_asked_at = 0.0
 
     # -- what clients ask ---------------------------------------------------------------------------
 
@@ -77,7 +83,7 @@ class World:
     @property
     def wall_ms(self) -> int:
         """The time that is written on records."""
-        return int(START.timestamp() * 1000 + self.now * 1000)
+        return int((_START_S + self.now) * 1000)
 
     def clock(self) -> datetime:
         """The services' clock, which may jump."""
@@ -122,10 +128,29 @@ class World:
         process.wake_at = self.now + seconds
         self._yield(process)
 
+    def listen(self, seconds: float) -> None:
+        """Sleep, until something is written to any log: the client sees it a moment later."""
+        if (process := self.current) is None:
+            self._pass(seconds)
+            return
+        process.listens = True
+        try:
+            self.sleep(seconds)
+        finally:
+            process.listens = False
+
+    def _wake_listeners(self) -> None:
+        Stirred.yes = False
+        for process in self.processes:
+            if process.listens:
+                process.wake_at = min(process.wake_at, self.now + self.random.random() * _HEARD_S)
+
     def _pass(self, seconds: float) -> None:
         """Time passes for a client that is no process's."""
         self.now += seconds
-        self._broker()
+        if self.cluster.owed:
+            self.cluster.write_marker(self.now + _START_S)
+        self._keep_groups()
         for member in list(self._outside):
             member.beat(self.now)
 
@@ -188,16 +213,17 @@ class World:
         self.case.prepare(self)
         for service, make in self.case.services():
             self.wanted[service], self._makes[service] = self.plan.replicas, make
-        left, feeding = self.plan.events, True
+        left, feeding, idle = self.plan.events, True, False
+        draw = self.random.random
         while (feeding or left or self.ambush) and not self._over():
-            if feeding and self.random.random() < self.plan.feed:
+            if feeding and draw() < (max(_IDLE_FEED, self.plan.feed) if idle else self.plan.feed):
                 feeding = self.case.feed(self)
-            if self.ambush and not feeding and self.random.random() < 0.01:
+            if self.ambush and not feeding and draw() < 0.01:
                 self.ambush = None
-            if left and not self.ambush and self.random.random() < self.plan.event_rate:
+            if left and not self.ambush and draw() < self.plan.event_rate:
                 left -= 1
                 inflict(self)
-            self._turn()
+            idle = self._turn()
         self._calm()
         end = self.now + _REST_S
         while not self._over():
@@ -227,21 +253,26 @@ class World:
     def _over(self) -> bool:
         if self.steps > self.plan.most_steps:
             self.failures.append(f"it takes too many steps: {self.unrest()}")
-        return bool(self.failures) or bool(self.mismatches)
+        return bool(self.failures or self.mismatches)
 
     def _turn(self) -> bool:
         """One step of somebody; True where all sleep, and time moved on."""
         self.now = now = self.now + self.random.random() * _TURN_S
-        if now >= self.down_until:
-            self._broker()
         if now >= self._look_at:
+            self._look_at = now + _LOOK_S
+            if now >= self.down_until:
+                self._keep_groups()
             self._supervise()
+        if self.cluster.owed and now >= self.down_until and self.random.random() < 0.6:  # noqa: PLR2004
+            self.cluster.write_marker(now + _START_S)
+        if Stirred.yes:
+            self._wake_listeners()
         awake = [p for p in self.processes if p.wake_at <= now and p.frozen_until <= now]
         if not awake:
             moments = [max(p.wake_at, p.frozen_until) for p in self.processes]
             self.now = max(now, min(*moments, self._look_at) if moments else self._look_at)
             return True
-        process = awake[0] if len(awake) == 1 else self.random.choice(awake)
+        process = awake[0] if len(awake) == 1 else awake[int(self.random.random() * len(awake))]
         self.enter(process, process.coroutine.switch)
         if process.coroutine.dead:
             self._gone(process)
@@ -270,11 +301,11 @@ class World:
         self._gone(process)
 
     def _supervise(self) -> None:
-        """Start what is wanted and not there; looked at ten times a second."""
-        self._look_at = self.now + _LOOK_S
+        """Start what is wanted and not there."""
+        there = {(p.service, p.replica) for p in self.processes}
         for service, count in self.wanted.items():
             for number in range(count):
-                if any(p.service == service and p.replica == number for p in self.processes):
+                if (service, number) in there:
                     continue
                 if self._restarts.get((service, number), 0.0) <= self.now:
                     self.start(service, number)
@@ -284,20 +315,17 @@ class World:
         self._restarts.pop((service, number), None)
         self.processes.append(Process(self, service, number, self._makes[service]))
 
-    def _broker(self) -> None:
+    def _keep_groups(self) -> None:
+        """Heartbeats of who is alive, and time-outs."""
         now = self.now
-        if self.cluster.owed and self.random.random() < 0.6:
-            self.cluster.write_marker(now + START.timestamp())
         for process in self.processes:
             if process.frozen_until <= now:
                 for member in process.members:
                     if now >= member.beat_at:
                         member.beat(now)
-        if now - self._expired_at > 0.2:
-            self._expired_at = now
-            self.cluster.expire_transactions(now)
-            for group in self.cluster.groups.values():
-                group.expire(now, _SESSION_S, _REBALANCE_S)
+        self.cluster.expire_transactions(now)
+        for group in self.cluster.groups.values():
+            group.expire(now, _SESSION_S, _REBALANCE_S)
 
     def broker_back(self) -> None:
         """A coordinator that comes back gives every member a new session."""
@@ -361,4 +389,4 @@ class World:
         else:
             self.failures.append("SIGTERM does not end a service")
         while self.cluster.owed:
-            self.cluster.write_marker(self.now)
+            self.cluster.write_marker(self.now + _START_S)

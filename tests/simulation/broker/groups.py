@@ -34,6 +34,8 @@ class Group:
     epoch: int = 0
     counts: dict[str, int] = field(default_factory=dict)
     moving_since: float | None = None
+    _of_epoch: int = -1
+    _targets: dict[str, set[Position]] = field(default_factory=dict)
 
     def unstable(self, positions: set[Position]) -> bool:
         """Whether an open transaction holds an offset of one of these."""
@@ -84,6 +86,13 @@ class Group:
 
     def target(self, name: str) -> set[Position]:
         """A member's share, topic by topic: a range, so that inputs come side by side."""
+        if self._of_epoch != self.epoch:
+            self._of_epoch, self._targets = self.epoch, {}
+        if name not in self._targets:
+            self._targets[name] = self._share(name)
+        return set(self._targets[name])
+
+    def _share(self, name: str) -> set[Position]:
         names = list(self.members)
         mine = self.members[name]
         share: set[Position] = set()
@@ -99,6 +108,9 @@ class Group:
         member = self.members[name]
         member.owned = set(owned)
         share = self.target(name)
+        if share == owned:
+            member.epoch = self.epoch
+            return set(), set()
         if gone := owned - share:
             return gone, set()
         held = {position for other in self.members.values() if other is not member for position in other.owned}

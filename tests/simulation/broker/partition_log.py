@@ -20,6 +20,12 @@ class Entry:
     marker: str = ""
 
 
+class Stirred:
+    """Whether any log of the world changed since somebody looked: whoever waits for records is woken then."""
+
+    yes = False
+
+
 @dataclass(slots=True)
 class PartitionLog:
     """Offsets are places in `entries`; what retention or compaction took is None."""
@@ -36,10 +42,11 @@ class PartitionLog:
     @property
     def stable(self) -> int:
         """The last stable offset: nothing before it is undecided."""
-        return min(self.open.values(), default=len(self.entries))
+        return min(self.open.values()) if self.open else len(self.entries)
 
     def append(self, entry: Entry) -> int:
         """Add a record; its offset."""
+        Stirred.yes = True
         offset = len(self.entries)
         if entry.owner is not None:
             entry.state = "open"
@@ -49,6 +56,7 @@ class PartitionLog:
 
     def mark(self, owner: int, commit: bool, at_ms: int) -> None:
         """End a producer's transaction here."""
+        Stirred.yes = True
         first = self.open.pop(owner, None)
         state = "committed" if commit else "aborted"
         if first is not None:

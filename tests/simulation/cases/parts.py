@@ -18,16 +18,28 @@ if TYPE_CHECKING:
 @cache
 def kafka(replica: int, classic: bool, batch: int, linger_ms: int, poll_ms: int) -> KafkaSettings:
     """A process's clients."""
-    protocol = "classic" if classic else "consumer"
-    return KafkaSettings(
-        replica=replica, group_protocol=protocol, batch_size=batch, linger_ms=linger_ms, poll_timeout_ms=poll_ms
-    )
+    drawn = {"replica": replica, "group_protocol": "classic" if classic else "consumer", "batch_size": batch}
+    return _defaults().model_copy(update={**drawn, "linger_ms": linger_ms, "poll_timeout_ms": poll_ms})
+
+
+@cache
+def _defaults() -> KafkaSettings:
+    """To read the environment takes as long as a run."""
+    return KafkaSettings()
 
 
 @cache
 def metrics(service: str) -> LoopMetrics:
-    """One for all runs: to make them takes longer than a run may."""
-    return LoopMetrics(service)
+    """One for all runs, which shows nothing: to make and to count them takes as long as a run may."""
+    silent = LoopMetrics(service)
+    for name, member in vars(LoopMetrics).items():
+        if callable(member) and not name.startswith("_"):
+            setattr(silent, name, _nothing)
+    return silent
+
+
+def _nothing(*_: Any) -> None:
+    pass
 
 
 def loop_of(core: Any, settings: LoopSettings, world: "World", replica: int) -> Loop:

@@ -241,7 +241,7 @@ class SimulatedConsumer:
         self._serve()
         found = self._next()
         if found is None and timeout > 0:
-            CURRENT.world.sleep(timeout * (0.1 + 0.9 * CURRENT.world.random.random()))
+            CURRENT.world.listen(timeout * (0.1 + 0.9 * CURRENT.world.random.random()))
             self._serve()
             found = self._next()
         return found
@@ -258,7 +258,7 @@ class SimulatedConsumer:
                 found.append(message)
             if len(found) >= num_messages or world.now >= deadline:
                 return [m for m in found if m.error() is not None or (m.topic(), m.partition()) in self._fetchers]
-            world.sleep(min(deadline - world.now, world.random.choice((0.01, 0.2))))
+            world.listen(min(deadline - world.now, world.random.choice((0.01, 0.2))))
 
     def _next(self) -> Message | None:
         world = CURRENT.world
@@ -296,7 +296,7 @@ class SimulatedConsumer:
             return
         if at < stop and self._topics and world.cruel:
             at = self._played_false(position, fetcher, log, stop)
-        last = min(stop, at + world.random.randint(1, world.chunk))
+        last = min(stop, at + 1 + int(world.random.random() * world.chunk))
         while at < last:
             entry = log.entries[at]
             at += 1

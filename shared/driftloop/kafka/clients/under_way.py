@@ -8,19 +8,16 @@ Handing a record over (`produce`) is not watched: it takes a place in a queue, o
 """
 
 import threading
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from functools import wraps
 from itertools import count
-from typing import Any
+from typing import Any, NamedTuple
 
 OWN_CODE = None
 """In place of a call's name: the client has called us back, and what runs is our own code."""
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(NamedTuple):
     """What a thread has been doing since `number`, which is higher with every call that begins or ends."""
 
     call: str | None
@@ -42,20 +39,35 @@ class Calls:
         self._numbers = count(1)
         self._steps: dict[int, Step] = {}
 
-    @contextmanager
-    def under_way(self, call: str | None) -> Iterator[None]:
+    def under_way(self, call: str | None) -> "UnderWay":
         """A call, or OWN_CODE within one, lasts as long as the block."""
+        return UnderWay(self, call)
+
+    def enter(self, call: str | None) -> str | None:
+        """The calling thread does this from now on; what it did before."""
         thread = threading.get_ident()
         before = self._steps.get(thread)
         self._steps[thread] = Step(call, next(self._numbers))
-        try:
-            yield
-        finally:
-            self._steps[thread] = Step(before.call if before else OWN_CODE, next(self._numbers))
+        return before.call if before else OWN_CODE
 
     def steps(self) -> Mapping[int, Step]:
         """What each thread does now, by its identifier; threads that never made a call are not there."""
         return dict(self._steps)
+
+
+class UnderWay:
+    """The block of one call. A class, not a generator: a loop at rest does little else than to enter and leave it."""
+
+    __slots__ = ("_before", "_call", "_calls")
+
+    def __init__(self, calls: Calls, call: str | None) -> None:
+        self._calls, self._call = calls, call
+
+    def __enter__(self) -> None:
+        self._before = self._calls.enter(self._call)
+
+    def __exit__(self, *_: object) -> None:
+        self._calls.enter(self._before)
 
 
 CALLS = Calls()

@@ -12,6 +12,8 @@ from driftloop.processor import OFFSET, PARTITION, TOPIC, Record
 
 _MARKER = 1
 """Offsets that the end of a transaction takes up."""
+_FEW = 32
+"""Up to so many records it takes longer to look at them all at once than one by one."""
 
 
 class Gap(NamedTuple):
@@ -113,7 +115,7 @@ class Tasks:
         """The records that come next for a ready task, counted as read; others are leftovers of a move."""
         if not records:
             return Accepted([], [])
-        gaps = self._all_come_next(records)
+        gaps = self._all_come_next(records) if len(records) > _FEW else None
         return self._those_that_come_next(records) if gaps is None else Accepted(records, gaps)
 
     def _all_come_next(self, records: Sequence[Record]) -> list[Gap] | None:
