@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from driftloop.codec.frames import LABEL
+from driftloop.spec.forecast import key_feature
 from outcome_ingestion.core.frames.blocks import Block, Ints
 from outcome_ingestion.core.identity.reuse import Earlier, Fate, fate_of, same_content
 from outcome_ingestion.core.memory.partition_memory import PartitionMemory
@@ -49,8 +50,12 @@ class _Found:
     """Id → places of the rows that are repeated and bring a label, which is joined as one by itself."""
 
     def labels_of(self, name: str, labels: dict[str, list[int]], memory: PartitionMemory) -> list[int]:
-        """Places of the labels with this id; -1 for one that waited and met a row of this batch."""
-        met = name in self.new and name in memory.of(self.block.layout.model_id).early
+        """Places of the labels with this id; -1 for one that waited and met a row of this batch.
+
+        Values of a series may have been the truth of a forecast before it came: whether they were, the observer says.
+        """
+        layout = self.block.layout
+        met = name in self.new and (name in memory.of(layout.model_id).early or key_feature(layout.spec) is not None)
         return [*labels.get(name, ()), *self.told.get(name, ()), *([-1] if met else ())]
 
     def admission(self) -> Admission:

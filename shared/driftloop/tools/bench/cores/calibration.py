@@ -7,7 +7,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from driftloop.testing.records import FakeRecord
+from driftloop.processor import Record
 from driftloop.tools.bench.cores.case import Work
 from driftloop.tools.bench.ingest_core import decode_into_columns
 from driftloop.tools.bench.ingest_rows import encode, make_rows
@@ -34,7 +34,7 @@ def small_arrays() -> Work:
 
 
 @lru_cache(maxsize=1)
-def _json_rows() -> list[FakeRecord]:
+def _json_rows() -> list[Record]:
     return encode(make_rows(_DECODED), "json")
 
 

@@ -3,7 +3,7 @@
 from functools import lru_cache, partial
 
 from driftloop.contracts.topics import MODEL_SPECS
-from driftloop.testing.records import FakeRecord
+from driftloop.processor import Record
 from driftloop.tools.bench.cores.case import Case, Work
 from driftloop.tools.bench.ingest_rows import ROWS_A_RECORD, START, encode, make_rows, spec_record
 from outcome_ingestion.core.ingest import Ingest
@@ -17,7 +17,7 @@ _rows = lru_cache(maxsize=1)(make_rows)
 
 
 @lru_cache(maxsize=len(_ROUNDS))
-def _records(encoding: str) -> list[FakeRecord]:
+def _records(encoding: str) -> list[Record]:
     return encode(_rows(_ROWS), encoding)
 
 
