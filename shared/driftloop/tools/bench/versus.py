@@ -77,7 +77,7 @@ def prepared(folder: Path) -> Path:
 
 
 def _own_code() -> dict[str, str]:
-    """Our environment without PYTHONPATH, by which the earlier build would import this one and be compared with itself."""
+    """Our environment without PYTHONPATH, by which the earlier build would run this one's code."""
     return {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
 
 
