@@ -29,6 +29,7 @@ from outcome_ingestion.core.memory.consolidation import consolidate
 from outcome_ingestion.core.memory.entries import ModelMemory, in_parts
 from outcome_ingestion.core.memory.eviction import expire, make_room
 from outcome_ingestion.core.memory.partition_memory import PartitionMemory
+from outcome_ingestion.core.observations.forecast_index import held_entity
 from outcome_ingestion.core.observations.observed_records import Observation, keys_of
 from outcome_ingestion.core.observations.observing import Kept, Observer
 from outcome_ingestion.core.observations.value_rows import values_piece
@@ -134,7 +135,7 @@ def _admitted(share: Share, memory: PartitionMemory, dead: dict[int, Refusal], c
     while rest is not None:
         part, rest = rest, None
         blocks = list(part.blocks.values())
-        admissions, stop = admit(blocks, memory, _label_places(part) if blocks else {})
+        admissions, stop = admit(blocks, memory, _label_places(part, memory) if blocks else {})
         if stop is not None:
             part, rest = part.before(stop), part.since(stop)
             blocks = list(part.blocks.values())
@@ -143,7 +144,7 @@ def _admitted(share: Share, memory: PartitionMemory, dead: dict[int, Refusal], c
         yield part
 
 
-def _label_places(share: Share) -> LabelPlaces:
+def _label_places(share: Share, memory: PartitionMemory) -> LabelPlaces:
     places: LabelPlaces = {}
     for model_id, items in share.labels.items():
         of_model = places.setdefault(model_id, {})
@@ -152,18 +153,25 @@ def _label_places(share: Share) -> LabelPlaces:
     for model_id, observations in share.observations.items():
         block = share.blocks.get(model_id)
         if block is not None:
-            _add_observations(places.setdefault(model_id, {}), block, observations)
+            _add_observations(places.setdefault(model_id, {}), block, observations, memory.of(model_id))
     return places
 
 
-def _add_observations(places: dict[str, list[int]], block: Block, observations: list[Observation]) -> None:
-    """A value of a series may be the last that a forecast of it waits for: it counts as a label of each."""
+def _add_observations(
+    places: dict[str, list[int]], block: Block, observations: list[Observation], model: ModelMemory
+) -> None:
+    """A value of a series may be the last that a forecast of it waits for: it counts as a label of each.
+
+    An id that comes again may have been that of another series. Forecasts of one series share one list of places.
+    """
     of_entity: dict[str, list[int]] = {}
     for seen in observations:
         of_entity.setdefault(seen.entity, []).append(seen.place)
-    for prediction_id, entity in zip(block.ids.to_pylist(), keys_of(block).to_pylist(), strict=True):
-        if entity in of_entity:
-            places[prediction_id] = sorted([*places.get(prediction_id, ()), *of_entity[entity]])
+    entities, ordinals = keys_of(block).to_pylist(), model.ids.find(block.ids).tolist()
+    for prediction_id, entity, ordinal in zip(block.ids.to_pylist(), entities, ordinals, strict=True):
+        for one in {entity, held_entity(model.held, ordinal, block.layout)} & of_entity.keys():
+            told, known = of_entity[one], places.get(prediction_id)
+            places[prediction_id] = told if known is None or known is told else sorted({*known, *told})
 
 
 def _take_admissions(

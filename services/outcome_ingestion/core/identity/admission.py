@@ -110,7 +110,7 @@ def _admit_one_by_one(
             return [each.admission() for each in found], place
         earlier = _earlier(one, row, memory, total)
         fate = Fate.NEW if earlier is None else fate_of(earlier, one.times[row], one.block.layout.give_up_us)
-        between = one.labels_of(name, labels.get(model_id, {}), memory)
+        between = [] if earlier is None else one.labels_of(name, labels.get(model_id, {}), memory)
         if earlier is not None and any(at < place for at in between) and _label_decides(earlier, fate, memory, total):
             return [each.admission() for each in found], place
         if fate is Fate.NEW and earlier is not None:  # a label after it may be one of the prediction before

@@ -3,13 +3,24 @@
 from bisect import bisect_left, insort
 from collections.abc import Iterator
 
+from driftloop.spec.forecast import key_feature
 from outcome_ingestion.core.decode.layout import Layout
 from outcome_ingestion.core.labels.held_rows import HeldRows
-from outcome_ingestion.core.observations.observed_records import entities_of
+from outcome_ingestion.core.observations.observed_records import entities_in
 
 Made = tuple[int, int]
 """(Time of the forecast, its ordinal)."""
 _STALE = 1_000
+
+
+def held_entity(held: HeldRows, ordinal: int, layout: Layout) -> str | None:
+    """Whose series a held row is of; None where it is not held."""
+    feature, place = key_feature(layout.spec), held.find(ordinal)
+    if feature is None or place is None:
+        return None
+    chunk, row = place
+    found: str = entities_in(chunk.batch.slice(row, 1), feature, layout.model_id)[0].as_py()
+    return found
 
 
 class ForecastIndex:
@@ -28,8 +39,7 @@ class ForecastIndex:
             return
         self._feature, self._made, self._count = feature, {}, 0
         for chunk in held.chunks:
-            columns = dict(zip(chunk.batch.schema.names, chunk.batch.columns, strict=True))
-            entities = entities_of(columns, feature, layout.model_id, len(chunk.batch)).to_pylist()
+            entities = entities_in(chunk.batch, feature, layout.model_id).to_pylist()
             for entity, at, ordinal in zip(entities, chunk.predicted_at.tolist(), chunk.ordinals.tolist(), strict=True):
                 self.add(entity, at, ordinal)
         self._most = 2 * self._count + _STALE
@@ -50,3 +60,5 @@ class ForecastIndex:
         if left:
             self._made[entity] = [one for one in self._made[entity] if one not in left]
             self._count -= len(left)
+            if not self._made[entity]:
+                del self._made[entity]

@@ -35,8 +35,22 @@ def keys_of(block: Block) -> pa.StringArray:
 
 
 def entities_of(columns: dict[str, pa.Array], feature: str, model_id: str, rows: int) -> pa.StringArray:
-    """Whose series each row is of; the model's id where there is one series."""
-    return columns[FEATURE + feature].fill_null("") if feature else pa.repeat(pa.scalar(model_id), rows)
+    """Whose series each row is of; the model's id where there is one series.
+
+    Empty in rows that are held from a spec in which the entity was no feature yet, or no text: no value names them.
+    """
+    if not feature:
+        return pa.repeat(pa.scalar(model_id), rows)
+    column = columns.get(FEATURE + feature)
+    if column is None or not pa.types.is_string(column.type):
+        return pa.repeat(pa.scalar(""), rows)
+    return column.fill_null("")
+
+
+def entities_in(batch: pa.RecordBatch, feature: str, model_id: str) -> pa.StringArray:
+    """Whose series each row of a frame is of."""
+    columns = dict(zip(batch.schema.names, batch.columns, strict=True))
+    return entities_of(columns, feature, model_id, len(batch))
 
 
 def key_refusal(spec: ModelSpec) -> Refusal:

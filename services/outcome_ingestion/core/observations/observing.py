@@ -17,7 +17,7 @@ from outcome_ingestion.core.decode.layout import Layout
 from outcome_ingestion.core.labels.joining import NewRows
 from outcome_ingestion.core.memory.partition_memory import PartitionMemory
 from outcome_ingestion.core.observations.forecast_index import Made
-from outcome_ingestion.core.observations.observed_records import Observation, entities_of
+from outcome_ingestion.core.observations.observed_records import Observation, entities_in
 from outcome_ingestion.core.observations.series import Reach, Series
 
 
@@ -46,9 +46,11 @@ class Observer:
         self._model = memory.of(layout.model_id)
         self._reach = Reach(rule.horizon, rule.step_us)
         self._kept_us = layout.give_up_us + rule.horizon * rule.step_us
-        self._entities = [] if new.batch is None else self._entities_of(new.batch)
+        self._entities = [] if new.batch is None else entities_in(new.batch, feature, layout.model_id).to_pylist()
         self._rows: dict[int, int] = {}
         """Ordinal → row of this batch."""
+        self._newest: dict[str, int] = {}
+        """Id → ordinal of the newest row of this batch that has come."""
         self._result = Observed()
 
     def run(self, observations: Sequence[Observation]) -> Observed:
@@ -72,16 +74,12 @@ class Observer:
         new = self._new
         at, ordinal, place = (int(column[row]) for column in (new.predicted_at, new.ordinals, new.places))
         self._rows[ordinal] = row
-        entity = self._entities[row]
+        entity, prediction_id = self._entities[row], new.ids[row].as_py()
+        self._newest[prediction_id] = ordinal
         self._model.forecasts.add(entity, at, ordinal)
         series = self._model.observed.series(entity)
         if series.is_complete(at, self._reach):
-            self._label(series, at, new.ids[row].as_py(), place)
-
-    def _entities_of(self, batch: pa.RecordBatch) -> list[str]:
-        columns = dict(zip(batch.schema.names, batch.columns, strict=True))
-        found: list[str] = entities_of(columns, self._feature, self._layout.model_id, len(batch)).to_pylist()
-        return found
+            self._label(series, at, prediction_id, place)
 
     def _take_value(self, seen: Observation) -> None:
         values, memory = self._model.observed, self._memory
@@ -100,10 +98,17 @@ class Observer:
             prediction_id = self._id_of(made[1])
             if prediction_id is None:
                 gone.append(made)
-            elif series.is_complete(made[0], self._reach) and made[1] not in self._model.earlier.get(prediction_id, ()):
+            elif series.is_complete(made[0], self._reach) and self._is_newest(prediction_id, made[1]):
                 self._label(series, made[0], prediction_id, seen.place)
         self._model.forecasts.forget(seen.entity, gone)
         values.forget(self._layout.model_id, seen.entity, self._kept_us, memory.rules.observed_values, memory)
+
+    def _is_newest(self, prediction_id: str, ordinal: int) -> bool:
+        """Whether no prediction after it has the id: a label goes by the id, and would be of that one."""
+        newest = self._newest.get(prediction_id)
+        if newest is None:
+            newest = int(self._model.ids.find(pa.array([prediction_id], pa.string()))[0])
+        return newest == ordinal
 
     def _changed_by(self, seen: Observation, series: Series, before: int) -> Iterator[Made]:
         """Forecasts that may be complete and of which a value tells a step, and those that it made complete."""
