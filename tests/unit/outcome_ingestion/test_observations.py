@@ -203,6 +203,94 @@ def test_one_series_is_keyed_by_its_model():
     assert judged(bench) == [F1, ("f1", *GOT)]
 
 
+def _by_server(bench):
+    return [(name, row["feature.server"], row["event"], row["label.cpu"]) for row in bench.rows()
+            if (name := row["prediction_id"]) and "observation" not in row["event"]]  # fmt: skip
+
+
+@pytest.mark.wild(
+    area="labels",
+    given="an id that was of one series and is of another now, then a corrected value of the first, in any batches",
+    right="the forecast has the values of its own series, and no other's",
+)
+@pytest.mark.parametrize("size", [1, 2, 3, 5])
+def test_a_value_of_one_series_is_no_truth_of_another(size):
+    bench, make = bench_of()
+    bench.feed([forecast(make, "08:00", 0, "a")])
+    bench.feed([seen(make, 30 * step, float(step), server="a") for step in (1, 2, 3)])
+    later = [forecast(make, "08:00", 60, "b"), seen(make, 60, 99.0, told=300, server="a"),
+             *(seen(make, 60 + 30 * step, 6.0 + step, server="b") for step in (1, 2, 3))]  # fmt: skip
+    for first in range(0, len(later), size):
+        bench.feed(later[first : first + size])
+    assert _by_server(bench) == [
+        ("08:00", "a", "prediction", None), ("08:00", "a", "label", [1.0, 2.0, 3.0]),
+        ("08:00", "b", "prediction", None), ("08:00", "b", "label", [7.0, 8.0, 9.0]),
+    ]  # fmt: skip
+    assert bench.dead == []
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 4])
+def test_an_id_that_goes_to_another_series_is_judged_after_the_values_of_the_first(size):
+    bench, make = bench_of()
+    values = [seen(make, 30 * step, float(step), server="a") for step in (1, 2, 3)]
+    records = [forecast(make, "08:00", 0, "a"), *values, forecast(make, "08:00", 200, "b")]
+    for first in range(0, len(records), size):
+        bench.feed(records[first : first + size])
+    assert [one[:3] for one in _by_server(bench)] == [
+        ("08:00", "a", "prediction"), ("08:00", "a", "label"), ("08:00", "b", "prediction"),
+    ]  # fmt: skip
+    assert bench.dead == []
+
+
+def test_one_value_of_two_forecasts_with_one_id_is_the_truth_of_the_newer():
+    bench, make = bench_of(remembered_rows=2, correctable_rows=100)
+    others = [forecast(make, f"o{one}", 0, "other") for one in range(3)]
+    for batch in (
+        [forecast(make, "x", 0)], [seen(make, 60, 1.0), seen(make, 90, 1.0)], others, [forecast(make, "x", 15)],
+        [seen(make, 105, 2.0)], [seen(make, 45, 3.0, told=300)],
+    ):  # fmt: skip
+        bench.feed(batch)
+    assert judged(bench)[-2:] == [("x", "correction", [None, 1.0, 2.0]), ("x", "correction", [3.0, 1.0, 2.0])]
+    assert bench.dead == []
+
+
+OF_BEFORE = {
+    "its entity is a new feature": ({"features": {"past": {"kind": "series"}}}, {"past": [7]}),
+    "its entity was a number": ({"features": LOAD["features"] | {"server": {}}}, {"server": 3.5, "past": [7]}),
+}
+
+
+@pytest.mark.wild(
+    area="labels",
+    given="forecasts are held, then the spec says that their truth comes as values of an entity that they do not name",
+    right="they wait and are given up; values and forecasts of the new spec are read",
+)
+@pytest.mark.parametrize("restart", [False, True])
+@pytest.mark.parametrize("before", OF_BEFORE)
+def test_forecasts_of_a_spec_without_the_entity_wait(before, restart):
+    fields, features = OF_BEFORE[before]
+    old = LOAD | fields | {"forecast": LOAD["forecast"] | {"entity": None, "truth": "labels"}}
+    bench, make = bench_of(old)
+    bench.feed([make.raw(forecast(make, "old", 0, features=features).value(), "old")])
+    bench = bench.restarted(keep=True, specs=[old]) if restart else bench
+    bench.core.take_table(MODEL_SPECS, [spec_record(LOAD, 2)])
+    bench.feed([forecast(make, "f1", 0)])
+    bench.feed([seen(make, 30 * step, 10.0 * step) for step in (1, 2, 3)])
+    assert judged(bench) == [("old", "prediction", None), F1, ("f1", *GOT)]
+    assert bench.dead == []
+
+
+def test_series_that_come_and_go_leave_nothing_behind():
+    bench, make = bench_of(correctable_rows=0, observed_values=100)
+    for job in range(50):
+        name, start = f"job-{job}", 30 * job
+        bench.feed([forecast(make, name, start, name)])
+        bench.feed([seen(make, start + 30 * step, 1.0, server=name) for step in (1, 2, 3)])
+        bench.feed([seen(make, start + 31, 2.0, server=name)])
+    (memory,) = bench.core._partitions.values()
+    assert len(memory.models["load"].forecasts) == 0
+
+
 SERVERS = st.sampled_from(["a", "b"])
 FORECASTS = st.tuples(st.just("f"), st.integers(0, 5), SERVERS, st.integers(0, 12))
 VALUES = st.tuples(st.just("v"), st.integers(0, 40), SERVERS, st.integers(0, 9), st.sampled_from([0, 0, 0, 7, 40, 400]))

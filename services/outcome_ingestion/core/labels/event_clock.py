@@ -7,7 +7,8 @@ to a tenth of the records may carry any time whatever, and what becomes of the o
 Times that stay behind never matter. It costs some hundred records of delay, which is nothing to lose:
 what waits is given up a little later.
 
-A function of the records and their order alone: batches and restarts do not show.
+A function of the records and their order alone: batches do not show, and neither do restarts, except that a restart
+forgets labels which changed nothing and which no other label followed.
 """
 
 import numpy as np

@@ -33,6 +33,10 @@ class ForecastIndex:
         self._count = 0
         self._most = _STALE
 
+    def __len__(self) -> int:
+        """How many series have a forecast."""
+        return len(self._made)
+
     def ready(self, held: HeldRows, feature: str, layout: Layout) -> None:
         """Make it of the held rows where it is not yet, or has many that are held no longer."""
         if self._feature == feature and self._count <= self._most:
