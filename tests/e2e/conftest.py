@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import numpy as np
 import pytest
+from tests.flip_stream import TRAIN_ROWS, write_flip
 
 from driftloop.tools.local.loop import LocalLoop
 from driftloop.tools.replay.options import ReplayOptions
@@ -14,22 +14,10 @@ from driftloop.tools.replay.run import replay
 from driftloop.tools.verify.comparison import Verified, verify
 from driftloop.tools.verify.recorded import Recorded, open_recorded, read_recorded
 
-TRAIN_ROWS, DRIFT_ROW, ROWS = 400, 900, 1800
-
 
 @pytest.fixture(scope="session")
 def drift_csv(tmp_path_factory) -> Path:
-    """Two classes from three features, five in a hundred labels wrong. At row 900 another regime begins:
-    the first feature lies elsewhere, and there the classes have changed places."""
-    random = np.random.default_rng(11)
-    features = random.normal(size=(ROWS, 3)).round(4)
-    label = (features[:, 0] + 0.5 * features[:, 1] > 0) ^ (random.random(ROWS) < 0.05)
-    label[DRIFT_ROW:] = ~label[DRIFT_ROW:]
-    features[DRIFT_ROW:, 0] = (features[DRIFT_ROW:, 0] + 3.0).round(4)
-    lines = [f"{a},{b},{c},{int(y)}" for (a, b, c), y in zip(features, label, strict=True)]
-    path = tmp_path_factory.mktemp("streams") / "flip.csv"
-    path.write_text("\n".join(["a,b,c,target", *lines]) + "\n")
-    return path
+    return write_flip(tmp_path_factory.mktemp("streams") / "flip.csv")
 
 
 @dataclass

@@ -9,11 +9,11 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-import numpy as np
 from deltalake import DeltaTable
 from pyarrow.parquet import read_table
 from tests.chaos.cases.ingestion import rows_of
 from tests.chaos.witness import read_all
+from tests.flip_stream import DRIFT_ROW, ROWS, TRAIN_ROWS, write_flip
 from tests.upgrade.releases import Release
 from tests.upgrade.services import Services
 
@@ -33,7 +33,7 @@ from driftloop.tools.verify.comparison import verify
 from driftloop.tools.verify.recorded import open_recorded
 
 MODEL = "flip"
-TRAIN_ROWS, DRIFT_ROW, ROWS, BLOCK = 400, 900, 1800, 50
+BLOCK = 50
 _LABEL_DELAY = 60
 _BY_THE_CLOCK = ("training_seconds", "wall_seconds")
 _HASHES = ("spec_sha256", "state_sha256")
@@ -143,7 +143,7 @@ def play(
         kafka, home = KafkaSettings(bootstrap_servers=broker.bootstrap_servers), Home(folder / "home")
         first.command("topics", "apply", "--partitions", "1", "--bootstrap-servers", kafka.bootstrap_servers)
         services = Services(home, kafka, {})
-        recording = open_recording(_options(_stream(folder / "flip.csv"), pace))
+        recording = open_recording(_options(write_flip(folder / "flip.csv"), pace))
         with services.all_of(first):
             if plan:
                 said(new.command("topics", "apply", "--bootstrap-servers", kafka.bootstrap_servers).strip()[-300:])
@@ -180,18 +180,6 @@ def _options(file: Path, pace: str) -> ReplayOptions:
         pace=pace,
         model_id=MODEL,
     )
-
-
-def _stream(path: Path) -> Path:
-    """Two classes of three features; at row 900 another regime begins, in which the classes have changed places."""
-    random = np.random.default_rng(11)
-    features = random.normal(size=(ROWS, 3)).round(4)
-    label = (features[:, 0] + 0.5 * features[:, 1] > 0) ^ (random.random(ROWS) < 0.05)
-    label[DRIFT_ROW:] = ~label[DRIFT_ROW:]
-    features[DRIFT_ROW:, 0] = (features[DRIFT_ROW:, 0] + 3.0).round(4)
-    lines = [f"{a},{b},{c},{int(y)}" for (a, b, c), y in zip(features, label, strict=True)]
-    path.write_text("\n".join(["a,b,c,target", *lines]) + "\n")
-    return path
 
 
 def _commands(releases: Sequence[Release], kafka: KafkaSettings) -> dict[int, Callable[[], None]]:

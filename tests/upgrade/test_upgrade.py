@@ -3,8 +3,9 @@
 from collections import Counter
 
 import pytest
+from tests.flip_stream import ROWS, TRAIN_ROWS
 from tests.upgrade.releases import Release, earlier
-from tests.upgrade.run import BLOCK, ROWS, TRAIN_ROWS, Report, rolling
+from tests.upgrade.run import BLOCK, Report, rolling
 
 from driftloop.errors import UserError
 from driftloop.tools.local.programs import SERVICES
