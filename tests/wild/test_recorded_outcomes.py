@@ -1,7 +1,6 @@
 """Recorded outcomes whose columns are named or written oddly: `driftloop watch` says so, or reads them right."""
 
-import os
-import subprocess
+import signal
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -15,7 +14,7 @@ from typer.testing import CliRunner, Result
 from driftloop.errors import ExitCode, UserError
 from driftloop.files.description import FileDescription
 from driftloop.files.table import Table
-from driftloop.tools.cli.main import app
+from driftloop.tools.cli.main import app, main
 from driftloop.tools.cli.outputs import writable
 from driftloop.tools.watch.options import WatchOptions
 from driftloop.tools.watch.play import InMemory
@@ -169,13 +168,18 @@ def test_where_nothing_can_be_written_is_said_before_the_work(watched: Any, tmp_
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
-def test_a_full_disk_is_a_sentence(tmp_path: Path) -> None:
+def test_a_full_disk_is_a_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     rows = tmp_path / "rows.csv"
     rows.write_text("said,truth,x\n" + "".join(f"{n % 2},{n % 2},{n % 7}\n" for n in range(600)))
-    command = [sys.executable, "-c", "from driftloop.tools.cli.main import main; main()", "watch", str(rows)]
     options = ["--prediction", "said", "--label", "truth", "--report", "/dev/full"]
-    done = subprocess.run([*command, *options], capture_output=True, text=True, env=os.environ, check=False)
-    assert (done.returncode, done.stderr) == (int(ExitCode.ERROR), "driftloop: No space left on device.\n")
+    monkeypatch.setattr(sys, "argv", ["driftloop", "watch", str(rows), *options])
+    before = signal.getsignal(signal.SIGTERM)
+    with pytest.raises(SystemExit) as ended:
+        main()
+    signal.signal(signal.SIGTERM, before)
+    assert (ended.value.code, capsys.readouterr().err) == (ExitCode.ERROR, "driftloop: No space left on device.\n")
 
 
 def test_a_column_of_no_rows_is_no_class() -> None:

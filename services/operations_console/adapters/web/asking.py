@@ -15,6 +15,7 @@ from driftloop.contracts.notification_mutes import NotificationMute
 from driftloop.processor import Outgoing
 from driftloop.spec.model_spec import ModelSpec
 from driftloop.spec.policy import policy_of
+from driftloop.spec.yaml_text import read_yaml
 from operations_console.adapters.ports import AwayError
 from operations_console.adapters.web.desk import Call, Desk, model_of
 from operations_console.adapters.web.hub import changes
@@ -175,8 +176,9 @@ async def apply_spec(desk: Desk, call: Call) -> told.SpecAppliedTold:
 def _read(asked: SpecAsked) -> tuple[ModelSpec | None, list[str]]:
     """The spec in a text, or all that is wrong with it."""
     try:
-        spec = ModelSpec.model_validate(yaml.safe_load(asked.text))
-        policy_of(spec.policy)
+        spec = ModelSpec.model_validate(read_yaml(asked.text))
+        if problem := policy_of(spec.policy).problem:
+            return None, [problem]
     except ValidationError as error:
         return None, [f"{'.'.join(map(str, one['loc'])) or 'the spec'}: {one['msg']}" for one in error.errors()]
     except yaml.YAMLError as error:

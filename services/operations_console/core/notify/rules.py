@@ -6,7 +6,7 @@ from typing import Literal, NamedTuple, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from driftloop.spec.cron import cron_problem, next_after
+from driftloop.spec.cron import cron_problem, never_fires, next_after
 
 Kind = Literal["harm", "shift", "approval", "training_failed", "promotion", "roll_back", "frozen"]
 Severity = Literal["page", "ticket", "info"]
@@ -74,10 +74,10 @@ class Quiet(Part):
     @field_validator("begin", "end", mode="before")
     @classmethod
     def _as_yaml_reads_it(cls, at: object) -> object:
-        """YAML reads 22:00 without quotes as the number 1320: that many minutes."""
-        if isinstance(at, int) and not isinstance(at, bool) and 0 <= at < _MINUTES_A_DAY:
-            return time(*divmod(at, 60))
-        return at
+        """YAML reads 22:00 without quotes as the number 1320: that many minutes. 24:00 is midnight."""
+        if isinstance(at, int) and not isinstance(at, bool) and 0 <= at <= _MINUTES_A_DAY:
+            return time(*divmod(at % _MINUTES_A_DAY, 60))
+        return time() if at == "24:00" else at
 
     @field_validator("begin", "end")
     @classmethod
@@ -85,6 +85,13 @@ class Quiet(Part):
         if at.tzinfo is not None and at.utcoffset():
             raise ValueError("quiet hours are in UTC: leave the zone out")
         return at.replace(tzinfo=None)
+
+    @model_validator(mode="after")
+    def _is_a_span(self) -> Self:
+        if self.begin == self.end:
+            raise ValueError(f"quiet hours from {self.begin:%H:%M} until {self.end:%H:%M} are none, or the whole day: "
+                             "leave them out, or mute the rule with muted_until")  # fmt: skip
+        return self
 
     def over_at(self, now: datetime) -> datetime:
         """When quiet is over; now, where it is not quiet."""
@@ -116,7 +123,7 @@ class Rule(Part):
     @field_validator("digest")
     @classmethod
     def _is_a_schedule(cls, digest: str | None) -> str | None:
-        if digest is not None and (problem := cron_problem(digest)):
+        if digest is not None and (problem := cron_problem(digest) or never_fires(digest)):
             raise ValueError(problem)
         return digest
 

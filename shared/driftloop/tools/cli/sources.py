@@ -109,11 +109,12 @@ def read_source(file: Path) -> "ModelSource":
     from pydantic import ValidationError
 
     from driftloop.spec.model_source import ModelSource
+    from driftloop.spec.yaml_text import read_yaml
 
     if not file.is_file():
         raise UserError(f"There is no file {file}.", ExitCode.NOT_FOUND)
     try:
-        return ModelSource.model_validate(yaml.safe_load(file.read_text(encoding="utf-8")))
+        return ModelSource.model_validate(read_yaml(file.read_text(encoding="utf-8")))
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
