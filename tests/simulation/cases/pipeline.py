@@ -149,6 +149,10 @@ class PipelineCase:
         self._sent += batch.column("prediction_id").to_pylist()
         _append(world, topics.PREDICTION_OUTCOMES, encode_batch(batch), content_header(ARROW))
 
+    def check_stopped(self, world: "World", said: str) -> Iterator[str]:
+        """It never has to."""
+        yield f"stopped: {said}"[:300]
+
     def check(self, world: "World") -> Iterator[str]:
         """Rows once, one status a frame, ids once, a promotion, and all of it the same when it is made again."""
         rows = [row["prediction_id"] for record in committed(world, topics.OUTCOME_FRAMES) for row in rows_of(record)]
