@@ -183,7 +183,10 @@ def _differ(then: str | None, now: str | None) -> bool:
 
 def sentence(service: str, group: str, number: int, verdict: Verdict) -> str:
     """What a service says as it stops."""
-    return (
-        f"{service} stops: {verdict.trouble.value} in partition {number}: {verdict.detail}; "
-        f"see the way on with `driftloop recover {group}` (it changes nothing without --yes)"
-    )
+    way_on = f"see the way on with `driftloop recover {group}` (it changes nothing without --yes)"
+    if verdict.trouble is Trouble.TRUNCATED:  # the log as it is now does not show it
+        way_on = (
+            f"say where to go on with `driftloop recover {group} --from group --yes` (what took their place is left "
+            "out) or `--from earliest` (what is left counts again)"
+        )
+    return f"{service} stops: {verdict.trouble.value} in partition {number}: {verdict.detail}; {way_on}"
