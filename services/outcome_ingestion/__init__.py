@@ -3,14 +3,14 @@
 Role `ingest` (group `outcome_ingestion`)
     consumes    prediction-outcomes, prediction-labels (co-partitioned), table model-specs
     produces    outcome-frames, prediction-outcomes-dlq
-    keyed by    prediction_id → model_id
+    keyed by    prediction_id (entity, where the truth comes as values of a series) → model_id
     guarantees  A row counts once a model: a repeated prediction id within the newest
                 `remembered_rows` of its partition is dropped and counted. A label joins its row
                 whichever comes first; a later one corrects it, within the newest `correctable_rows`
                 of the partition. A row that is wrong is buried with its reason, once. Rows of a model
                 keep their order of arrival. None of that depends on how records are batched.
     state       keyed: per batch and model the ids seen, rows that may still be labelled or corrected,
-                labels that wait for their row (see `core/memory.py`)
+                labels that wait for their row, values of series (see `core/memory.py`)
 
 Role `archive` (group `outcome_archive`)
     consumes    outcome-frames

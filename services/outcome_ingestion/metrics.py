@@ -63,6 +63,10 @@ class IngestMetrics(Collector):
         yield GaugeMetricFamily(
             "driftloop_refused_specs", "Models whose latest spec cannot be used.", len(core.refused_specs)
         )
+        values = GaugeMetricFamily(
+            "driftloop_observed_values", "Values of series that are kept for forecasts.", labels=["model"]
+        )
+        yield _by_model(values, core.observed_values)
         apart = GaugeMetricFamily(
             "driftloop_classes_apart", "1 where no class was ever both predicted and true.", labels=["model", "field"]
         )
@@ -71,7 +75,7 @@ class IngestMetrics(Collector):
         yield apart
 
 
-def _by_model(family: CounterMetricFamily, counts: dict[str, int]) -> Metric:
+def _by_model(family: CounterMetricFamily | GaugeMetricFamily, counts: dict[str, int]) -> Metric:
     for model_id, number in list(counts.items()):
         family.add_metric([model_id], number)
     return family

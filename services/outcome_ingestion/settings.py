@@ -30,6 +30,9 @@ class Settings(BaseSettings):
     correctable_rows: int = Field(default=100_000, ge=0, description="labelled rows open to correction, per partition")
     waiting_rows: int = Field(default=1_000_000, ge=1, description="rows without a label kept, per partition")
     early_labels: int = Field(default=200_000, ge=1, description="labels without a row kept, per partition")
+    observed_values: int = Field(
+        default=200_000, ge=1_000, description="values of series kept, per model and partition"
+    )
     future_seconds: float = Field(default=86_400.0, ge=0, description="how far ahead of its record a time may be")
     archive_linger_ms: int = Field(
         default=0,
@@ -74,6 +77,7 @@ class Settings(BaseSettings):
             correctable_rows=self.correctable_rows,
             waiting_rows=self.waiting_rows,
             early_labels=self.early_labels,
+            observed_values=self.observed_values,
             future_seconds=self.future_seconds,
         )
 

@@ -4,13 +4,13 @@ import math
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from random import Random
 
 import psutil
-from tests.chaos.case import Case, World
+from tests.chaos.case import PARTITIONS, Case
 from tests.chaos.proxy import Proxy
 from tests.chaos.run import SESSION, load_on, replicas_of, world_of
 from tests.chaos.verdict import Verdict
@@ -103,7 +103,7 @@ def run_broker_faults(
         with world_of(case, found.kafka, verdict, keep_in) as world:
             replicas = replicas_of(case, world, verdict)
             with load_on(case, world, replicas, found.alive):
-                recovery = _Recovery(case, world)
+                recovery = Recovery(world.kafka, case.groups)
                 for number in range(faults):
                     threading.Event().wait(random.uniform(*_PAUSE_S))
                     if time.monotonic() > end:
@@ -131,14 +131,15 @@ def _delay(proxy: Proxy, random: Random) -> None:
     proxy.delay_s = 0.0
 
 
-class _Recovery:
+class Recovery:
     """Tells when the groups have processed what there is now."""
 
-    def __init__(self, case: Case, world: World) -> None:
-        self._ends = EndOffsets(world.kafka)
-        self._groups = {name: GroupOffsets(world.kafka, name) for name in case.groups}
+    def __init__(self, kafka: KafkaSettings, groups: Mapping[str, Sequence[str]]) -> None:
+        self._ends = EndOffsets(kafka)
+        self._groups = {name: GroupOffsets(kafka, name) for name in groups}
         self._inputs = {
-            name: [(topic, number) for topic in topics for number in range(4)] for name, topics in case.groups.items()
+            name: [(topic, number) for topic in topics for number in range(PARTITIONS)]
+            for name, topics in groups.items()
         }
 
     def await_(self, timeout_s: float) -> None:

@@ -1,16 +1,23 @@
-"""Three real brokers on this machine: killed, stopped and started again while clients talk to them."""
+"""Three real brokers on this machine: killed, stopped, cut off and started again while clients talk to them.
+
+With a `Network` every listener is behind a proxy: that of the clients, that of the other brokers, the controllers'.
+"""
 
 import base64
+import json
 import secrets
 import socket
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
+from typing import NamedTuple
 
 import psutil
 from confluent_kafka import KafkaException
+from tests.cluster.network import CLIENT, Network
+from tests.cluster.sockets import owner_of
 
 from driftloop.errors import ExitCode, UserError
 from driftloop.kafka.clients.clients import admin_client
@@ -31,6 +38,8 @@ _SETTINGS = {
     "transaction.state.log.min.isr": "2",
     "share.coordinator.state.topic.replication.factor": "3",
     "share.coordinator.state.topic.min.isr": "2",
+    "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,BROKERS:PLAINTEXT,CONTROLLER:PLAINTEXT",
+    "inter.broker.listener.name": "BROKERS",
     "controlled.shutdown.enable": "true",
     "broker.session.timeout.ms": "4000",
     "broker.heartbeat.interval.ms": "500",
@@ -43,21 +52,53 @@ _SETTINGS = {
 class Brokers:
     """A cluster of three; every topic has three replicas, of which two must be in sync to be written to."""
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._ports = dict(zip(NODES, zip(_free_ports(3), _free_ports(3), strict=True), strict=True))
+    def __init__(self, folder: Path, network: Network | None = None) -> None:
+        self._folder, self.network = folder, network
+        self._nodes: dict[int, int] = {}
+        ports = iter(_free_ports(3 * len(NODES)))
+        self._ports = {node: _Ports(next(ports), next(ports), next(ports)) for node in NODES}
+        self._told = {node: self._behind(node, network) if network else self._ports[node] for node in NODES}
         self._running: dict[int, ExitStack] = {}
         self._brokers: dict[int, Broker] = {}
-        servers = ",".join(f"127.0.0.1:{port}" for port, _ in self._ports.values())
+        servers = ",".join(f"127.0.0.1:{ports.clients}" for ports in self._told.values())
         self.kafka = KafkaSettings(bootstrap_servers=servers)
+
+    def _behind(self, node: int, network: Network) -> "_Ports":
+        own = self._ports[node]
+        return _Ports(
+            network.listen(node, own.clients),
+            network.listen(node, own.brokers, self._whose),
+            network.listen(node, own.controllers, self._whose),
+        )
+
+    def _whose(self, port: int) -> int:
+        """The broker that dials from a port, one that just starts too; a client where it is none of them."""
+        if (pid := owner_of(port, list(self._nodes))) is None:
+            self._nodes = self._found()
+            pid = owner_of(port, self._nodes)
+        return CLIENT if pid is None else self._nodes[pid]
+
+    def _found(self) -> dict[int, int]:
+        """The processes of the brokers, each with its node."""
+        found = {}
+        for process in psutil.Process().children(recursive=True):
+            with suppress(psutil.Error):  # it has ended
+                file = Path((process.cmdline() or [""])[-1])
+                if file.parent.parent == self._folder and process.name() == "java":
+                    found[process.pid] = int(file.parent.name)
+        return found
 
     def start_all(self) -> None:
         """Start all at once: none answers before two of them are there."""
         jars = class_path(to_stderr)
         for node in NODES:
             self._format(node, jars)
-        with ThreadPoolExecutor(len(NODES)) as pool:
-            list(pool.map(self.start, NODES))
+        self.start_together(NODES)
+
+    def start_together(self, nodes: Sequence[int]) -> None:
+        """Start some at once, each on what it left."""
+        with ThreadPoolExecutor(len(nodes)) as pool:
+            list(pool.map(self.start, nodes))
 
     def start(self, node: int) -> None:
         """Start one on what it left. Raises UserError where it does not come up."""
@@ -65,7 +106,7 @@ class Brokers:
         self._brokers[node] = running.enter_context(
             embedded_broker(
                 self._folder / str(node),
-                port=self._ports[node][0],
+                port=self._ports[node].clients,
                 overrides=self._overrides(node),
                 heap_mb=HEAP_MB,
             )
@@ -103,6 +144,15 @@ class Brokers:
                 raise UserError(f"the replicas are not in sync after {_IN_SYNC_S:.0f} s", ExitCode.BROKER_AWAY)
             time.sleep(0.2)
 
+    def controller(self) -> int:
+        """The node that leads the quorum. From its files: to a client Kafka names any broker as the controller."""
+        files = self._folder.glob("*/data/__cluster_metadata-0/quorum-state")
+        states = [json.loads(file.read_text()) for file in files]
+        newest = max(states, key=lambda state: (state["leaderEpoch"], state["leaderId"]))
+        if newest["leaderId"] < 0:
+            raise UserError("the controllers are just electing")
+        return int(newest["leaderId"])
+
     def _format(self, node: int, jars: str) -> None:
         """The storage of node 1, as it is formatted once for all, under this node's name."""
         folder = self._folder / str(node)
@@ -114,26 +164,41 @@ class Brokers:
         file.write_text("".join(f"{name}={names.get(name, value)}\n" for name, _, value in lines))
 
     def _overrides(self, node: int) -> Mapping[str, str]:
-        port, controller = self._ports[node]
-        voters = ",".join(f"{number}@127.0.0.1:{ports[1]}" for number, ports in self._ports.items())
+        voters = ",".join(f"{number}@127.0.0.1:{ports.controllers}" for number, ports in self._told.items())
         return {
             **_SETTINGS,
             "node.id": str(node),
             "controller.quorum.voters": voters,
-            "listeners": f"PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}",
+            "listeners": self._ports[node].listeners(),
+            "advertised.listeners": self._told[node].listeners(),
         }
 
 
+class _Ports(NamedTuple):
+    """Of one broker."""
+
+    clients: int
+    brokers: int
+    controllers: int
+
+    def listeners(self) -> str:
+        """As `listeners` has them."""
+        named = zip(("PLAINTEXT", "BROKERS", "CONTROLLER"), self, strict=True)
+        return ",".join(f"{name}://127.0.0.1:{port}" for name, port in named)
+
+
 @contextmanager
-def three_brokers(folder: Path) -> Iterator[Brokers]:
-    """Three brokers that answer. Raises UserError, in a sentence, on a machine that is too small."""
+def three_brokers(folder: Path, *, proxied: bool = False) -> Iterator[Brokers]:
+    """Three brokers that answer, with a network in between that can be cut where they are `proxied`.
+
+    Raises UserError, in a sentence, on a machine that is too small.
+    """
     require_memory()
-    brokers = Brokers(folder)
-    try:
+    with ExitStack() as stack:
+        brokers = Brokers(folder, stack.enter_context(Network()) if proxied else None)
+        stack.callback(brokers.close)
         brokers.start_all()
         yield brokers
-    finally:
-        brokers.close()
 
 
 def require_memory(available: Callable[[], int] = lambda: psutil.virtual_memory().available) -> None:

@@ -277,7 +277,7 @@ class World:
             if now >= self.down_until:
                 self._keep_groups()
             self._supervise()
-        if self.cluster.owed and now >= self.down_until and self.random.random() < 0.6:  # noqa: PLR2004
+        if self.cluster.owed and now >= self.down_until and self.random.random() < 0.6:
             self.cluster.write_marker(now + _START_S)
         if Stirred.yes:
             self._wake_listeners()

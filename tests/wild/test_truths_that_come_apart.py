@@ -230,6 +230,22 @@ def truths_by_row(out):
 @settings(max_examples=60, deadline=None)
 @given(st.lists(st.one_of(ROWS_AGAIN, TRUTHS), max_size=10), st.integers(2, 5), st.integers(0, 4))
 @example([("label", 1, {"a"}, 2), ("row", 1, set(NAMES), 1), ("row", 1, set(), 0)], 5, 0)
+@example(
+    [("row", 0, set(), 0)] * 3 + [("row", 0, set(NAMES), 0), ("row", 0, set(NAMES), 1), ("row", 0, set(), 0)], 2, 0
+)
+@example(
+    [
+        ("row", 0, set(), 0),
+        ("label", 0, {"c"}, 0),
+        ("label", 0, {"a", "b"}, 0),
+        ("row", 0, set(), 1),
+        ("label", 0, set(NAMES), 0),
+        ("label", 0, {"c"}, 1),
+    ],
+    2,
+    0,
+)
+@example([("label", 1, {"a"}, 1), ("row", 1, {"b", "c"}, 0), ("row", 0, set(), 0), ("row", 1, {"c"}, 0)], 2, 1)
 def test_no_batching_changes_whose_a_truth_is_even_of_ids_that_are_used_again(story, size, correctable):
     records = list(records_of(story))
     together, apart = bench(THREE, correctable_rows=correctable), bench(THREE, correctable_rows=correctable)
@@ -238,4 +254,5 @@ def test_no_batching_changes_whose_a_truth_is_even_of_ids_that_are_used_again(st
     for one in records:
         apart.feed([one])
     assert truths_by_row(together) == truths_by_row(apart)
+    assert together.ignored == apart.ignored
     assert [letter.error_class for letter in together.dead] == [letter.error_class for letter in apart.dead]

@@ -15,7 +15,7 @@ from drift_detection.core.reports.status import status_record
 from drift_detection.core.rows import FrameRows
 from drift_detection.core.tables import SpecAndProfileTables
 from drift_detection.core.timestamps import moment
-from driftloop.codec.frames import Frame, decode_frame
+from driftloop.codec.frames import Frame, decode_frame, holds_values
 from driftloop.contracts.drift_signals import DriftSignal
 from driftloop.contracts.message import FramePosition
 from driftloop.contracts.topics import DRIFT_SIGNALS, MODEL_PROFILES, MODEL_SPECS
@@ -46,7 +46,8 @@ class DriftDetection:
 
     def process(self, records: Sequence[Record], now: datetime, *, tables_current: bool = False) -> Effects:  # noqa: ARG002
         decoded = decode_each(records, lambda record: decode_frame(record.value() or b"", record.headers()))
-        frames = decoded.messages
+        frames = [one for one in decoded.messages if not holds_values(one[1].batch)]
+        ignored = {"observations": len(decoded.messages) - len(frames)}
         if not tables_current:
             self._require(frames)
         outgoing: list[Outgoing] = []
@@ -57,9 +58,9 @@ class DriftDetection:
                 unknown += 1
                 continue
             outgoing.extend(self._take(model, frame, record))
-        return Effects(
-            tuple(outgoing), dead_letters=decoded.dead, ignored={"unknown_model": unknown} if unknown else {}
-        )
+        ignored |= {"unknown_model": unknown}
+        told = {why: count for why, count in ignored.items() if count}
+        return Effects(tuple(outgoing), dead_letters=decoded.dead, ignored=told)
 
     def _require(self, frames: Sequence[tuple[Record, Frame]]) -> None:
         """Raise while a frame speaks of a spec or a version that has not been read."""
@@ -136,7 +137,7 @@ class DriftDetection:
             if model_id in self.knowledge.withdrawn:
                 continue
             kept = msgspec.json.decode(_unpacked(packed))
-            spec = ModelSpec.model_validate(kept["spec"])
+            spec = self.knowledge.shared(ModelSpec.model_validate(kept["spec"]))
             model = models[model_id] = WatchedModel(spec, kept["model"]["spec_version"])
             model.restore(
                 migrated(kept["model"], self.knowledge.references(model_id)), self.knowledge.references(model_id)

@@ -17,11 +17,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from drift_detection.core.kept.narrow import narrow_integers
+
 Counts = NDArray[np.int64]
 Milliseconds = NDArray[np.int64]
 
 QUARTERS = 4
 LEVELS = 5
+_HELD = np.zeros(0, dtype=np.int64)
+"""Stands for the open block while tallies are held packed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +75,8 @@ class Rings:
 
     `window_rows` long; with `window_seconds`, that long in the rows' time instead. A window of time is
     judged where it has `minimum_rows`, one of level k where it has 2^k times as many.
-    `first_column` is the number of counts in a tally that sum to its rows (windows of time need it).
+    `first_column` is the number of counts in a tally that sum to its rows (windows of time need it). After `bins`
+    counts a tally has sums; both are kept in as few bytes as hold them from one push to the next.
     """
 
     def __init__(
@@ -83,16 +88,20 @@ class Rings:
         tumbling: bool = False,
         window_seconds: float | None = None,
         first_column: int = 1,
+        bins: int = 1,
     ) -> None:
         self.parts = 1 if tumbling else QUARTERS
         self._tumbling = tumbling
         self.block_rows = max(window_rows // self.parts, 1)
         self._block_ms = None if window_seconds is None else max(round(window_seconds * 1000 / self.parts), 1)
         self._minimum = minimum_rows if self._block_ms else min(minimum_rows, self.parts * self.block_rows)
-        self._width, self._first_column = width, first_column
-        self._partial = np.zeros(width, dtype=np.int64)
+        self._width, self._first_column, self._bins = width, first_column, bins
+        self._partial = _HELD
         self._recent: list[Counts] = []
-        self._halves: list[list[Counts]] = [[] for _ in range(LEVELS)]
+        self._halves: list[list[Counts]] = []
+        self._lengths = [1] + [0] * (1 + LEVELS)
+        """How many of the tallies that are held are the open block's (one), recent ones, and halves of each level."""
+        self._held: tuple[NDArray[Any], ...] = np.zeros((1, bins), np.uint8), np.zeros((1, width - bins), np.uint8)
         self.blocks = 0
         self.offset = 0
 
@@ -118,6 +127,7 @@ class Rings:
         """The same, the windows of each block that closes by themselves. To be read to its end."""
         if not len(cut):
             return
+        self._open()
         self.blocks = cut.open - 1
         self.offset = 1 if self._block_ms else (self.offset + len(cut)) % self.block_rows
         of_places = cut.block_of_places()
@@ -131,6 +141,21 @@ class Rings:
             self._partial = np.zeros(self._width, dtype=np.int64)
         if self.offset:
             self._partial = self._partial + tallies[-1]
+        self._hold([self._partial], self._recent, *self._halves)
+
+    def _hold(self, *groups: list[Counts]) -> None:
+        table = np.array([tally for group in groups for tally in group])
+        self._lengths = [len(group) for group in groups]
+        self._held = narrow_integers(table[:, : self._bins]), narrow_integers(table[:, self._bins :])
+        self._partial, self._recent, self._halves = _HELD, [], []
+
+    def _groups(self) -> list[list[Counts]]:
+        """The open block, the recent ones, and the halves of each level."""
+        table = iter(np.concatenate(self._held, axis=1, dtype=np.int64))
+        return [[next(table) for _ in range(length)] for length in self._lengths]
+
+    def _open(self) -> None:
+        (self._partial,), self._recent, *self._halves = self._groups()
 
     def _close_empty(self, until: int) -> Iterator[list[Window]]:
         """Close the blocks of time that had no row; after so many that every window is empty, begin anew."""
@@ -171,37 +196,40 @@ class Rings:
 
     def forget(self) -> None:
         """Begin windows anew; blocks go on being counted."""
-        self._recent, self._halves = [], [[] for _ in range(LEVELS)]
+        nothing: list[list[Counts]] = [[] for _ in range(LEVELS)]
+        if self._partial is _HELD:
+            self._hold(self._groups()[0], [], *nothing)
+        else:
+            self._recent, self._halves = [], nothing
 
     def latest(self) -> tuple[Counts, int] | None:
         """The tally of level 0 as it last closed and its rows; None before the first block, or where it had no row."""
-        if not self._recent:
+        count = self._lengths[1]
+        if not count:
             return None
-        tally = reduce(np.add, self._recent)
-        rows = self._rows(tally, len(self._recent))
+        tally = np.concatenate([part[1 : 1 + count].sum(axis=0, dtype=np.int64) for part in self._held])
+        rows = self._rows(tally, count)
         return (tally, rows) if rows else None
 
     def snapshot(self) -> dict[str, Any]:
         """The tallies, compressed, as text."""
-        kept = [self._partial, *self._recent, *(half for pair in self._halves for half in pair)]
         return {
             "blocks": self.blocks,
             "offset": self.offset,
-            "recent": len(self._recent),
-            "halves": [len(pair) for pair in self._halves],
-            "tallies": pack_tallies(np.array(kept, dtype=np.int64)),
+            "recent": self._lengths[1],
+            "halves": self._lengths[2:],
+            "tallies": pack_tallies(np.concatenate(self._held, axis=1, dtype=np.int64)),
         }
 
     def restore(self, state: dict[str, Any]) -> None:
         """Take up where `snapshot` left off."""
         kept = list(unpack_tallies(state["tallies"], self._width))
         self.blocks, self.offset = state["blocks"], state["offset"]
-        self._partial, kept = kept[0], kept[1:]
-        self._recent, kept = kept[: state["recent"]], kept[state["recent"] :]
-        self._halves = []
-        for count in state["halves"]:
-            self._halves.append(kept[:count])
+        groups = []
+        for count in (1, state["recent"], *state["halves"]):
+            groups.append(kept[:count])
             kept = kept[count:]
+        self._hold(*groups)
 
 
 def pack_tallies(tallies: Counts) -> str:

@@ -1,4 +1,8 @@
-"""The tables: specs and profiles of models, kept as they came and opened when asked for."""
+"""The tables: specs and profiles of models. Profiles are kept packed and opened when asked for.
+
+Why parts of specs are shared: the specs of a fleet are made after one pattern, and their parts (features, training,
+permissions …) are most of what a small model takes.
+"""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -6,10 +10,10 @@ from typing import Any
 
 import pydantic
 
+from drift_detection.core.kept.kept_profile import pack_profile, unpack_profile
 from drift_detection.core.presets import check_detection
 from drift_detection.core.windows.of_profile import reference_of
 from drift_detection.core.windows.reference import Reference
-from driftloop.contracts.model_profiles import ModelProfile
 from driftloop.contracts.model_specs import ModelSpecPublished
 from driftloop.spec.model_spec import ModelSpec
 
@@ -18,6 +22,8 @@ SPECS = 8
 PROFILES = 12
 """Versions whose profiles are kept, the newest by arrival."""
 WITHDRAWN = 10_000
+PARTS = 1_024
+"""Parts of specs that are remembered so that the specs to come may share them."""
 ABSENT = 64
 """Versions of a model that are remembered to have no profile, the newest by when they were asked for."""
 
@@ -30,10 +36,10 @@ class _References(Mapping[str, Reference | None]):
 
     def __getitem__(self, version: str) -> Reference | None:
         if version not in self._opened:
-            raw = self._profiles.get(version)
-            if raw is None:
+            packed = self._profiles.get(version)
+            if packed is None:
                 return None
-            self._opened[version] = _opened(raw)
+            self._opened[version] = _opened(packed)
         return self._opened[version]
 
     def __iter__(self) -> Any:
@@ -43,10 +49,10 @@ class _References(Mapping[str, Reference | None]):
         return len(self._profiles)
 
 
-def _opened(raw: bytes) -> Reference | None:
+def _opened(packed: bytes) -> Reference | None:
     """The reference in a profile; one that is no profile counts as absent."""
     try:
-        return reference_of(ModelProfile.from_json(raw))
+        return reference_of(unpack_profile(packed), packed)
     except pydantic.ValidationError:
         return None
 
@@ -57,6 +63,8 @@ class SpecAndProfileTables:
     def __init__(self) -> None:
         self._specs: dict[str, dict[int, ModelSpec]] = {}
         self._newest: dict[str, int] = {}
+        self._parts: dict[str, Any] = {}
+        """Parts of specs by their JSON, that asked for last at the end."""
         self._profiles: dict[str, dict[str, bytes]] = {}
         self._opened: dict[str, dict[str, Reference | None]] = {}
         self._absent: dict[str, dict[str, None]] = {}
@@ -88,10 +96,25 @@ class SpecAndProfileTables:
             return None
         self.refused_specs.pop(published.model_id, None)
         specs = self._specs.setdefault(published.model_id, {})
-        specs[published.spec_version] = published.spec
+        specs[published.spec_version] = self.shared(published.spec)
         for old in sorted(specs)[:-SPECS]:
             del specs[old]
         return None
+
+    def shared(self, spec: ModelSpec) -> ModelSpec:
+        """The same spec, made of parts that it has in common with others."""
+        parts = {name: self._part(spec, name) for name in sorted(spec.model_fields_set - {"model_id"})}
+        return spec.model_copy(update=parts)
+
+    def _part(self, spec: ModelSpec, name: str) -> Any:
+        key = spec.model_dump_json(include={name})
+        part = self._parts.pop(key, None)
+        if part is None:
+            part = getattr(spec, name)
+        self._parts[key] = part
+        if len(self._parts) > PARTS:
+            del self._parts[next(iter(self._parts))]
+        return part
 
     def _forget(self, model_id: str) -> str:
         self._specs.pop(model_id, None)
@@ -114,7 +137,7 @@ class SpecAndProfileTables:
             return
         profiles = self._profiles.setdefault(model_id, {})
         profiles.pop(version, None)
-        profiles[version] = value
+        profiles[version] = pack_profile(value)
         self._opened.setdefault(model_id, {}).pop(version, None)
         for old in list(profiles)[:-PROFILES]:
             del profiles[old]

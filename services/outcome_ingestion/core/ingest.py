@@ -6,7 +6,7 @@ from datetime import datetime
 import pyarrow.compute as pc
 from pydantic import ValidationError
 
-from driftloop.codec.frames import FEATURE, Frame
+from driftloop.codec.frames import FEATURE, Frame, holds_values
 from driftloop.contracts.model_specs import ModelSpecPublished
 from driftloop.contracts.topics import MODEL_SPECS, PREDICTION_OUTCOMES
 from driftloop.cores.record_fields import key_text
@@ -52,6 +52,16 @@ class Ingest:
     def labels_waiting(self) -> int:
         """Labels that wait for their prediction."""
         return sum(memory.waiting.count for memory in list(self._partitions.values()))
+
+    @property
+    def observed_values(self) -> dict[str, int]:
+        """Values of series that are remembered, by model."""
+        found: dict[str, int] = {}
+        for memory in list(self._partitions.values()):
+            for model_id, model in list(memory.models.items()):
+                if model.observed.count:
+                    found[model_id] = found.get(model_id, 0) + model.observed.count
+        return found
 
     @property
     def extra_features(self) -> int:
@@ -146,11 +156,14 @@ class Ingest:
 
     def _outgoing(self, frame: Frame) -> Outgoing:
         record, counts = outgoing(frame), self.counts
-        self._classes.see(frame.batch, self._readers[frame.header.model_id].layout)
+        if not holds_values(frame.batch):
+            self._classes.see(frame.batch, self._readers[frame.header.model_id].layout)
+            counts.missing_features += sum(
+                frame.batch.column(FEATURE + name).null_count for name in frame.names(FEATURE)
+            )
         counts.frames += 1
         counts.frame_bytes += len(record.value)
         for entry in pc.value_counts(frame.batch.column("event")).to_pylist():
             key = (frame.header.model_id, entry["values"])
             counts.rows[key] = counts.rows.get(key, 0) + entry["counts"]
-        counts.missing_features += sum(frame.batch.column(FEATURE + name).null_count for name in frame.names(FEATURE))
         return record

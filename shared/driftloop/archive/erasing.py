@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
+from driftloop.archive.schema import values_of
 from driftloop.archive.upkeep import SAFETY_HOURS, open_archive
 from driftloop.clock import Clock
 from driftloop.contracts.training_results import TrainingData
@@ -157,7 +158,7 @@ def _joined(ranges: Sequence[Range], joined: set[int]) -> list[Range]:
 
 def _conditions(wanted: Wanted) -> list[str]:
     """SQL that is true of the rows, in parts."""
-    own = f"model_id = '{_quoted(wanted.model_id)}'"
+    own = _of(wanted.model_id)
     if wanted.segment is not None:
         name, value = (_quoted(part) for part in wanted.segment)
         return [f"{own} AND element_at(segments, '{name}')[1] = '{value}'"]
@@ -178,7 +179,12 @@ def _at(model_id: str, places: Sequence[Place]) -> str:
         for (partition, row), those in sorted(offsets.items())
         for some in (those[begin : begin + _AT_ONCE] for begin in range(0, len(those), _AT_ONCE))
     ]
-    return f"model_id = '{_quoted(model_id)}' AND {_any_of(parts)}"
+    return f"{_of(model_id)} AND {_any_of(parts)}"
+
+
+def _of(model_id: str) -> str:
+    """SQL that is true of a model's rows and of the values of its series."""
+    return f"model_id IN ('{_quoted(model_id)}', '{_quoted(values_of(model_id))}')"
 
 
 def _any_of(parts: Sequence[str]) -> str:

@@ -40,6 +40,15 @@ CORRECTED = (*(field.name for field in ARCHIVED if field.of_label), "labels_numb
 """What a correction replaces."""
 
 
+def values_of(model_id: str) -> str:
+    """The name under which the values of a model's series are kept; no model has such a name.
+
+    >>> values_of("server-cpu")
+    'server-cpu/observations'
+    """
+    return f"{model_id}/observations"
+
+
 def as_archived(found: pa.Table) -> pa.Table:
     """Rows of a table in today's columns; one that an earlier release did not have is null."""
     lacking = [field for field in ARCHIVE_SCHEMA if field.name not in found.schema.names]

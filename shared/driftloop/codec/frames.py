@@ -16,6 +16,9 @@ from driftloop.contracts.outcome_frames import FrameHeader
 
 FEATURE, PREDICTION, LABEL, SEGMENT, SHADOW = "feature.", "prediction.", "label.", "segment.", "shadow."
 
+VALUE, VALUE_AGAIN = "observation", "observation_again"
+"""Events of rows that are a value of a series: told for the first time, or perhaps told before."""
+
 _UNREADABLE = (pa.ArrowException, OSError, TypeError, OverflowError, MemoryError)
 """What pyarrow raises on a damaged stream, beside its kinds of ValueError."""
 
@@ -59,6 +62,11 @@ def decode_header(headers: Sequence[tuple[str, bytes]] | None) -> FrameHeader:
     return FrameHeader.model_validate(
         {name: (value or b"").decode("utf-8", "replace") for name, value in headers or ()}
     )
+
+
+def holds_values(batch: pa.RecordBatch) -> bool:
+    """Whether the rows are values of series: a frame holds those or rows of predictions and labels, never both."""
+    return len(batch) > 0 and batch.column("event")[0].as_py() in (VALUE, VALUE_AGAIN)
 
 
 def decode_frame(value: bytes, headers: Sequence[tuple[str, bytes]] | None) -> Frame:

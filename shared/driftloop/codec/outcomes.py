@@ -67,8 +67,12 @@ class _Named(msgspec.Struct, gc=False, kw_only=True):
     model_id: str
 
 
-class _NamedLabel(_Named, gc=False, kw_only=True):
-    label: Scalar | Series | dict[ShortText, Scalar | Series]
+class _NamedLabel(msgspec.Struct, gc=False, kw_only=True):
+    prediction_id: Id | None = None
+    model_id: str
+    label: Scalar | Series | dict[ShortText, Scalar | Series] | None = None
+    entity: Id | None = None
+    observed_at: str | None = None
 
 
 _OUTCOME: Any = msgspec.defstruct("_Outcome", map(row_field, OUTCOME_FIELDS), bases=(_Named,), gc=False, kw_only=True)
@@ -88,7 +92,7 @@ class OutcomeRow(_OUTCOME, gc=False, kw_only=True):  # type: ignore[misc, call-a
 
 
 class LabelRow(_LABEL, gc=False, kw_only=True):  # type: ignore[misc, call-arg]
-    """A `PredictionLabel` as decoded: a label, and the plain fields that are `of_label`."""
+    """A `PredictionLabel` as decoded: what it is of, its label, and the plain fields that are `of_label`."""
 
 
 class ModelOf(msgspec.Struct, gc=False):

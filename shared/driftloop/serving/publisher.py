@@ -54,11 +54,14 @@ class OutcomePublisher:
     ) -> None:
         self.close()
 
-    def publish(self, outcome: PredictionOutcome | Mapping[str, Any]) -> None:
-        """Send one outcome; raises ValueError if it breaks the contract."""
+    def publish(self, outcome: PredictionOutcome | Mapping[str, Any], *, key: str | None = None) -> None:
+        """Send one outcome; raises ValueError if it breaks the contract.
+
+        `key` is the entity of a forecast whose truth comes as observations; of any other the prediction id is the key.
+        """
         checked = outcome if isinstance(outcome, PredictionOutcome) else PredictionOutcome.model_validate(outcome)
         value = checked.model_dump_json(exclude_unset=True).encode()
-        self._sender.send(PREDICTION_OUTCOMES, checked.prediction_id, value, content_header(JSON))
+        self._sender.send(PREDICTION_OUTCOMES, key or checked.prediction_id, value, content_header(JSON))
 
     def publish_batch(self, key: str, batch: pa.RecordBatch) -> None:
         """Send many outcomes of one model as one message: the fastest way in. Rows are checked on arrival.
@@ -69,10 +72,10 @@ class OutcomePublisher:
         self._sender.send(PREDICTION_OUTCOMES, key, encode_batch(batch), content_header(ARROW))
 
     def label(self, label: PredictionLabel | Mapping[str, Any]) -> None:
-        """Send the truth about an earlier prediction, or a correction of it."""
+        """Send the truth about an earlier prediction, a correction or a rating of it, or a value of a series."""
         checked = label if isinstance(label, PredictionLabel) else PredictionLabel.model_validate(label)
         value = checked.model_dump_json(exclude_unset=True).encode()
-        self._sender.send(PREDICTION_LABELS, checked.prediction_id, value, content_header(JSON))
+        self._sender.send(PREDICTION_LABELS, checked.key, value, content_header(JSON))
 
     def flush(self, seconds: float = 30.0) -> None:
         """Wait until everything is on the log; raises DeliveryError if something is not."""

@@ -6,7 +6,7 @@ of evidence, and a detector or a proof that took them for that would cry wolf.
 """
 
 from itertools import pairwise
-from typing import TYPE_CHECKING, Annotated, Self
+from typing import TYPE_CHECKING, Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -40,6 +40,9 @@ class ForecastRule(SpecPart):
     lags: dict[str, Lag] = Field(default_factory=dict)
     """Feature of kind series with span `horizon` → so many steps before each step of the horizon the target had the
     value that it holds: `{cpu_a_day_ago: 2880}`. At least `horizon`, or the value is not known yet."""
+    truth: Literal["labels", "observations"] = "labels"
+    """How the truth comes: as labels by prediction id, or as values of the series by entity and time. With
+    `observations`, forecasts are keyed by their entity (by the model's id where there is one series)."""
 
     @model_validator(mode="after")
     def _quantiles_ascend(self) -> Self:
@@ -68,6 +71,16 @@ class ForecastRule(SpecPart):
         """How far a forecast reaches, in milliseconds."""
         return round(self.horizon * self.step_seconds * 1000)
 
+    @property
+    def step_us(self) -> int:
+        """From one step to the next, in microseconds."""
+        return max(1, round(self.step_seconds * 1e6))
+
+    @property
+    def is_observed(self) -> bool:
+        """Whether the truth comes as observations of the series."""
+        return self.truth == "observations"
+
 
 def forecast_problem(spec: "ModelSpec") -> str | None:
     """Why the fields of a spec make no forecast; None where they do, or where nothing is a series."""
@@ -85,8 +98,32 @@ def forecast_problem(spec: "ModelSpec") -> str | None:
         return "a forecast needs the past: a feature of kind series with span past"
     if rule.entity is not None and (rule.entity not in spec.features or spec.features[rule.entity].kind != "category"):
         return f"forecast.entity is {rule.entity}, which is no feature of kind category"
+    return _lag_problem(spec, rule, series) or _observed_problem(spec, rule)
+
+
+def _lag_problem(spec: "ModelSpec", rule: ForecastRule, series: list[str]) -> str | None:
     wrong = [name for name in rule.lags if name not in series or spec.features[name].span != "horizon"]
-    return f"forecast.lags names {wrong[0]}, which is no feature of kind series with span horizon" if wrong else None
+    if wrong:
+        return f"forecast.lags names {wrong[0]}, which is no feature of kind series with span horizon"
+    return None
+
+
+def _observed_problem(spec: "ModelSpec", rule: ForecastRule) -> str | None:
+    if rule.is_observed and spec.label_delay.give_up_seconds <= rule.horizon * rule.step_seconds:
+        return (
+            f"a forecast is known after {rule.horizon * rule.step_seconds:,.0f} s and given up after "
+            f"{spec.label_delay.give_up_seconds:,.0f} s: give label_delay.give_up_seconds a value above the horizon"
+        )
+    return None
+
+
+def key_feature(spec: "ModelSpec") -> str | None:
+    """The feature whose value is the key of the model's records; None where that is the prediction's id.
+
+    Empty where there is one series: the key is the model's id then.
+    """
+    rule = spec.forecast
+    return None if rule is None or not rule.is_observed else (rule.entity or "")
 
 
 def feature_steps(spec: "ModelSpec", name: str) -> int:

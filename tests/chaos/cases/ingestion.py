@@ -76,7 +76,7 @@ class IngestionCase:
         return True
 
     def check(self, world: World, verdict: Verdict) -> None:
-        sent = _Sent(world.sent)
+        sent = Sent(world.sent)
         rows = [row for record in self._read(world, OUTCOME_FRAMES) for row in rows_of(record)]
         events = Counter((row["prediction_id"], kind_of(row["event"])) for row in rows)
         labelled = Counter(row["prediction_id"] for row in rows if row["event"] in ("outcome", "label"))
@@ -88,7 +88,7 @@ class IngestionCase:
         verdict.order([((m, partition_of(name, PARTITIONS)), int(name.split("-")[1])) for m, name in places])
         verdict.state_errors += self._state_errors(world, sent)
 
-    def _state_errors(self, world: World, sent: "_Sent") -> int:
+    def _state_errors(self, world: World, sent: "Sent") -> int:
         """How far the rows that wait for a label, restored, are from those that must."""
         core = Ingest()
         records = self._read(world, MODEL_SPECS)
@@ -102,7 +102,7 @@ class IngestionCase:
         return read_all(world.kafka.bootstrap_servers, [world.kafka.topic_prefix + topic])
 
 
-class _Sent:
+class Sent:
     """What was fed: ids of good rows, ids with a label, values that are bad."""
 
     def __init__(self, inputs: list[Input]) -> None:

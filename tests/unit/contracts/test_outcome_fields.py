@@ -59,7 +59,7 @@ def test_the_contract_declares_a_field_as_the_table_does(field):
 
 
 def test_a_label_says_the_fields_that_are_of_labels():
-    said = set(PredictionLabel.model_fields) - {"prediction_id", "model_id", "label"}
+    said = set(PredictionLabel.model_fields) - {"prediction_id", "model_id", "label", "entity", "observed_at"}
     assert said == {field.name for field in OUTCOME_FIELDS if field.of_label}
     for name in said - {"labelled_at"}:
         assert _declared(name, PredictionLabel) == _declared(name)

@@ -33,12 +33,14 @@ def test_the_spec_is_valid(spec):
 def test_the_records_keep_to_the_contract():
     forecast, *labels = map(json.loads, blocks("json"))
     PredictionOutcome.model_validate(forecast)
-    assert [PredictionLabel.model_validate(one).prediction_id for one in labels] == ["web-1@08:00:00"] * 2
+    read = [PredictionLabel.model_validate(one) for one in labels]
+    assert [one.key for one in read] == ["web-1@08:00:00"] * 2 + ["web-1"]
+    assert read[-1].observed_at is not None
 
 
 def test_the_records_become_a_labelled_forecast(spec):
     bench, records = Bench(new_core(specs=[spec])), Maker()
-    forecast, whole, step = (text.encode() for text in blocks("json"))
+    forecast, whole, step, _ = (text.encode() for text in blocks("json"))
     bench.feed([records.raw(forecast, "web-1@08:00:00")])
     bench.feed([records.raw(step, "web-1@08:00:00", topic=PREDICTION_LABELS)])
     bench.feed([records.raw(whole, "web-1@08:00:00", topic=PREDICTION_LABELS)])

@@ -172,3 +172,19 @@ def test_a_list_for_a_model_of_numbers_is_buried(bench, make, row):
     bench.feed([make.outcome(row(1, features={"speed": [1, 2], "rate": 3}))])
     (letter,) = bench.dead
     assert "declared a number" in letter.message
+
+
+@pytest.mark.wild(
+    area="types",
+    given="forecasts as columnar JSON without a label, as a producer sends nearly all; and one of numbers, no lists",
+    right="the first are taken and wait for their label; the second is buried with a sentence",
+)
+@pytest.mark.parametrize("prediction", [SAID, 4.0], ids=["list", "number"])
+def test_columns_of_forecasts_without_labels(load_bench, records, prediction):
+    row = outcome()
+    row |= {name: [row[name]] for name in ("prediction_id", "predicted_at")} | {"prediction": [prediction]}
+    row["features"] = {name: [value] for name, value in row["features"].items()}
+    load_bench.feed([records.raw(json.dumps(row).encode(), "f1", kind=COLUMNS)])
+    taken = prediction is SAID
+    assert load_bench.events() == ([("f1", "prediction")] if taken else [])
+    assert [letter.error_class for letter in load_bench.dead] == ([] if taken else ["Undecodable"])

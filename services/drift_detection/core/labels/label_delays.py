@@ -28,7 +28,7 @@ class LabelDelays:
     """
 
     def __init__(self) -> None:
-        self._now, self._before = np.zeros(BINS, np.int64), np.zeros(BINS, np.int64)
+        self._now, self._before = np.zeros(BINS, np.int16), np.zeros(BINS, np.int16)
 
     def push(self, delays_ms: Ints) -> None:
         """Rows that got their label, by milliseconds from prediction to label."""
@@ -36,10 +36,10 @@ class LabelDelays:
         bins = np.minimum(np.ceil(np.log(seconds / FLOOR_S) / np.log(STEP)).astype(np.int64), BINS - 1)
         while len(bins):
             room = GENERATION - int(self._now.sum())
-            self._now += np.bincount(bins[:room], minlength=BINS)
+            self._now += np.bincount(bins[:room], minlength=BINS).astype(np.int16)
             bins = bins[room:]
             if self._now.sum() == GENERATION:
-                self._before, self._now = self._now, np.zeros(BINS, np.int64)
+                self._before, self._now = self._now, np.zeros(BINS, np.int16)
 
     def quantile(self, share: float) -> float | None:
         """Seconds within which this share of the labels came; None before the first."""
@@ -60,4 +60,4 @@ class LabelDelays:
 
     def restore(self, state: dict[str, Any]) -> None:
         """Take up where `snapshot` left off."""
-        self._now, self._before = (np.array(state[name], np.int64) for name in ("now", "before"))
+        self._now, self._before = (np.array(state[name], np.int16) for name in ("now", "before"))

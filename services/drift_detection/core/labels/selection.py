@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import chdtri
 
+from drift_detection.core.kept.narrow import narrow_floats, wide_floats
 from drift_detection.core.losses.measures import CLASSES
 from drift_detection.core.rows import FrameRows
 from driftloop.codec.frames import PREDICTION
@@ -91,13 +92,17 @@ class LabelledClasses:
 
     def __init__(self) -> None:
         self.counts = np.zeros(CLASSES + 1, np.int64)
-        self.newest = np.zeros(0)
+        self._held: NDArray[Any] = np.zeros(0)
+
+    @property
+    def newest(self) -> Floats:
         """The classes of the newest rows, in their order."""
+        return wide_floats(self._held)
 
     def push(self, said: Floats) -> None:
         """Take in rows; NaN is no class."""
         self.counts += counted(said)
-        self.newest = np.concatenate((self.newest, said))[-NEWEST:].copy()
+        self._held = narrow_floats(np.concatenate((self.newest, said))[-NEWEST:])
 
     def since(self, said: Floats, rows: int) -> NDArray[np.int64]:
         """The newest `rows` rows by class, those of `said` last: of more than a thousand and of half of all, all."""
@@ -114,7 +119,7 @@ class LabelledClasses:
         """Take them up again."""
         counts, newest = state
         self.counts = np.array(counts, np.int64)
-        self.newest = np.array([np.nan if code < 0 else code for code in newest], np.float64)
+        self._held = narrow_floats(np.array([np.nan if code < 0 else code for code in newest], np.float64))
 
 
 def counted(said: Floats) -> NDArray[np.int64]:

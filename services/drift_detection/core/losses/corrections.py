@@ -25,6 +25,8 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from drift_detection.core.kept.narrow import narrow_floats, narrow_integers, wide_floats, wide_integers
+
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
@@ -56,6 +58,28 @@ class Counted:
         """Some of the rows."""
         columns = (self.numbers[which], self.lag[which], self.losses[which], self.labels[which])
         return type(self)(*columns, self.ordinals[:, which], self.measures[:, which])
+
+    def narrowed(self) -> Self:
+        """The same rows in as few bytes as hold them."""
+        return type(self)(
+            narrow_integers(self.numbers),
+            narrow_integers(self.lag),
+            narrow_floats(self.losses),
+            narrow_floats(self.labels),
+            narrow_integers(self.ordinals),
+            self.measures.copy(),
+        )
+
+    def widened(self) -> Self:
+        """The rows that were `narrowed`."""
+        return type(self)(
+            wide_integers(self.numbers),
+            wide_integers(self.lag),
+            wide_floats(self.losses),
+            wide_floats(self.labels),
+            wide_integers(self.ordinals),
+            self.measures,
+        )
 
     def joined(self, other: Self) -> Self:
         """These rows and `other`'s after them."""
@@ -101,15 +125,23 @@ class CountedRows:
         """Ids of the newest rows that have not been hashed: hardly a frame has a correction in it."""
         none = np.zeros(0, np.int64)
         places, measured = np.zeros((self._scopes, 0), np.int64), np.zeros((measures, 0))
-        self._rows = Counted(none, none, np.zeros(0), np.zeros(0), places, measured)
+        self._held = Counted(none, none, np.zeros(0), np.zeros(0), places, measured)
+        self._is_narrow = False
 
     def __len__(self) -> int:
-        return len(self._rows.numbers)
+        return len(self._held.numbers)
+
+    @property
+    def _rows(self) -> Counted:
+        """The rows, wide from when they are first asked for in a frame until `trim`."""
+        if self._is_narrow:
+            self._held, self._is_narrow = self._held.widened(), False
+        return self._held
 
     def push(self, ids: pa.Array, rows: Counted) -> None:
         """Rows were counted; all of them stay until `trim`."""
         self._unread.append(ids)
-        self._rows = self._rows.joined(rows)
+        self._held = self._rows.joined(rows)
 
     def forget_windows(self) -> None:
         """Monitors began anew: no row is in a window of theirs any longer."""
@@ -117,11 +149,16 @@ class CountedRows:
 
     def trim(self, next_row: int) -> None:
         """Forget rows that lie further back than those that are open to correction."""
-        kept = int(np.count_nonzero(self._rows.numbers >= next_row - KEPT))
+        kept = int(np.count_nonzero(self._held.numbers >= next_row - KEPT))
         gone = len(self) - kept
-        if gone <= 0:
-            return
-        self._rows = self._rows.take(np.arange(gone, len(self)))
+        if gone > 0:
+            self._forget(gone)
+        if not self._is_narrow:
+            self._held, self._is_narrow = self._held.narrowed(), True
+
+    def _forget(self, gone: int) -> None:
+        """Let go of so many of the oldest rows."""
+        self._held = self._rows.take(slice(gone, None))
         begun, self._hashes = len(self._hashes), self._hashes[gone:].copy()
         gone -= begun
         while gone > 0:
@@ -184,7 +221,8 @@ class CountedRows:
         measures = np.array([column.view(np.float64) for column in columns[begin:]])
         losses, labels = (column.view(np.float64) for column in columns[2:4])
         measured = measures.reshape(self._measures, len(numbers))
-        self._rows = Counted(numbers, columns[1], losses, labels, np.array(ordinals, np.int64), measured)
+        self._held = Counted(numbers, columns[1], losses, labels, np.array(ordinals, np.int64), measured)
+        self._is_narrow = False
 
 
 def _hashed(ids: Sequence[str]) -> Ints:

@@ -24,6 +24,10 @@ LATENCY_FLOOR, LATENCY_STEP = 0.5, 1.2
 """Latencies are counted in bins that grow by a fifth: a percentile is right to within 10 %."""
 
 
+_NO_BLOCKS = np.zeros(0, np.int16), np.zeros(0, np.bool_), np.zeros((0, 0), np.uint8), np.zeros((0, 0))
+"""What is kept before the first block."""
+
+
 class Recent:
     """The last 20 blocks of some measures; what kind of counts go with them, a subclass says."""
 
@@ -65,12 +69,18 @@ class Recent:
     def _keep(self, blocks: Floats) -> None:
         """Remember the blocks: of the counts by class, most are 0 in all of them."""
         self._count = len(blocks)
+        if not self._count:
+            self._used, self._whole, self._counted, self._summed = _NO_BLOCKS
+            return
         self._used = np.flatnonzero(blocks.view(np.int64).any(axis=0)).astype(np.int16)
-        self._counted = blocks[:, self._used]
+        held = blocks[:, self._used]
+        bytes_, self._whole = _as_bytes(held)
+        self._counted, self._summed = bytes_[:, self._whole], held[:, ~self._whole]
 
     def _blocks(self) -> Floats:
         blocks = np.zeros((self._count, 2 * len(self.measures) + self.extra))
-        blocks[:, self._used] = self._counted
+        blocks[:, self._used[self._whole]] = self._counted
+        blocks[:, self._used[~self._whole]] = self._summed
         return blocks
 
     def revise(self, places: NDArray[np.int64], before: Floats, now: Floats) -> None:
@@ -91,6 +101,8 @@ class Recent:
 
     def _read(self) -> Floats:
         """The blocks with their corrections."""
+        if not self._revised:
+            return self._blocks()
         places = {block - self._oldest: change for block, change in self._revised.items()}
         blocks = self._blocks()
         for place in (place for place in places if place < self._count):
@@ -123,7 +135,8 @@ class Recent:
         place = self.measures.index(measure)
         blocks = self._read()
         rows, sums = blocks[:, place], blocks[:, len(self.measures) + place]
-        means: list[float] = (sums[rows > 0] / rows[rows > 0]).tolist()
+        there = rows > 0
+        means: list[float] = (sums[there] / rows[there]).tolist()
         return means
 
     def snapshot(self) -> dict[str, Any]:
@@ -147,6 +160,13 @@ class Recent:
         self._keep(blocks)
         self.rows = state["rows"]
         self._revised = {block: np.array(change) for block, change in state["revised"]}
+
+
+def _as_bytes(table: Floats) -> tuple[NDArray[np.uint8], Gaps]:
+    """A table with a byte for each number, and the columns in which these are the numbers themselves."""
+    fits = (table >= 0.0) & (table <= 255.0) & ~np.signbit(table)
+    held = np.where(fits, table, 0.0).astype(np.uint8)
+    return held, (fits & (held == table)).all(axis=0)
 
 
 def _packed(values: Floats) -> str:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from drift_detection.core.detectors.for_forecasts import blocked
 from drift_detection.core.detectors.protocol import Detector, LossReference, make_detector
+from drift_detection.core.kept.narrow import narrow_floats, wide_floats
 from drift_detection.core.losses.loss_trail import LossTrail
 from drift_detection.core.monitors.alarm_stats import AlarmStats, Confirmation
 from driftloop.contracts.model_profiles import LossProfile
@@ -84,7 +85,7 @@ class ErrorMonitor:
         self._bound: float | None = None
         self._latch: float | None = None
         self.rows = 0
-        self._recent = np.zeros(0)
+        self._held: NDArray[Any] = np.zeros(0)
         self.trail = LossTrail()
         """What the losses were, to say of an alarm since which row and by how much they rose."""
         self._revised: dict[int, float] = {}
@@ -129,12 +130,18 @@ class ErrorMonitor:
         return [replace(alarm, index=alarm.index + len(taken)) for alarm in alarms]
 
     def _remember(self, losses: Floats) -> None:
-        self._recent = np.concatenate((self._recent[-RECENT:], losses[-RECENT:]))[-RECENT:].copy()
+        known = losses[-RECENT:] if len(losses) >= RECENT else np.concatenate((self._recent, losses))[-RECENT:]
+        self._held = narrow_floats(known)
         self.trail.push(losses)
         self.rows += len(losses)
         if self._revised:
-            oldest = self.rows - len(self._recent)
+            oldest = self.rows - len(self._held)
             self._revised = {place: change for place, change in self._revised.items() if place >= oldest}
+
+    @property
+    def _recent(self) -> Floats:
+        """The newest 200 losses."""
+        return wide_floats(self._held)
 
     def _judge(self, alarm: Alarm, excuse: Excuse | None) -> list[Alarm]:
         excused = excuse(alarm) if excuse is not None else None
@@ -196,20 +203,20 @@ class ErrorMonitor:
         that it raised stands until it releases it.
         """
         for place, change in zip(places.tolist(), changes.tolist(), strict=True):
-            if place >= self.rows - len(self._recent):
+            if place >= self.rows - len(self._held):
                 self._revised[place] = self._revised.get(place, 0.0) + change
 
     @property
     def recent_loss(self) -> float | None:
         """Mean of the last 200 losses, by the labels as they stand; None before the first."""
-        if not len(self._recent):
+        if not len(self._held):
             return None
         mean = float(self._recent.mean())
         if not self._revised:
             return mean
-        oldest = self.rows - len(self._recent)
+        oldest = self.rows - len(self._held)
         changed = sum(self._revised[place] for place in sorted(self._revised) if place >= oldest)
-        return mean + changed / len(self._recent)
+        return mean + changed / len(self._held)
 
     def snapshot(self) -> dict[str, Any]:
         """The detector's state and the recent losses."""
@@ -237,7 +244,7 @@ class ErrorMonitor:
             self._detector = self._made(self.excused.profile)
         self.rows, self._latch = state["rows"], state["latch"]
         self._confirmation.restore(state["confirmation"])
-        self._recent = np.array(state["recent"], dtype=np.float64)
+        self._held = narrow_floats(np.array(state["recent"], dtype=np.float64))
         self._revised = dict(state["revised"])
         if state["trail"] is not None:
             self.trail.restore(state["trail"])

@@ -1,11 +1,12 @@
 """Which segments carry the added loss, and what the columns' shift means for rows without a label."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from drift_detection.core.kept.narrow import narrow_floats, narrow_integers, wide_floats
 from drift_detection.core.losses.labelled_rows import LabelledRows
 from drift_detection.core.windows.monitor import WindowMonitor
 
@@ -19,28 +20,28 @@ class LossHistory:
     """The newest losses and the segments that they belong to."""
 
     def __init__(self) -> None:
-        self._losses = np.zeros(0)
-        self._codes: dict[str, NDArray[np.int32]] = {}
+        self._losses: NDArray[Any] = np.zeros(0)
+        self._codes: dict[str, NDArray[Any]] = {}
         self._names: dict[str, list[str]] = {}
 
     def push(self, judged: LabelledRows) -> None:
         """Add rows; all of them stay until `trim`."""
         before = len(self._losses)
-        self._losses = np.concatenate((self._losses, judged.losses))
+        self._losses = np.concatenate((self._losses, judged.losses), dtype=np.float64)
         for name, codes, values in judged.segments:
             codes_of = {value: code for code, value in enumerate(self._names.get(name, []))}
             places = np.array([*(codes_of.setdefault(value, len(codes_of)) for value in values), -1], dtype=np.int32)
             self._names[name] = list(codes_of)
             held = self._codes.get(name, np.full(before, -1, dtype=np.int32))
-            self._codes[name] = np.concatenate((held, places[codes]))
+            self._codes[name] = np.concatenate((held, places[codes]), dtype=np.int32)
 
     def trim(self) -> None:
         """Keep the newest rows, and the names of segments that are among them."""
-        self._losses = self._losses[-KEPT:].copy()
+        self._losses = narrow_floats(wide_floats(self._losses[-KEPT:]))
         for name, codes in self._codes.items():
             used, again = np.unique(codes[-KEPT:], return_inverse=True)
             rows_without = int(used[:1].tolist() == [-1])
-            self._codes[name] = (again - rows_without).astype(np.int32)
+            self._codes[name] = narrow_integers(again - rows_without)
             self._names[name] = [self._names[name][code] for code in used[rows_without:].tolist()]
 
     def added_loss(self, rows: int, behind: int, reference: float) -> dict[str, float]:
@@ -51,7 +52,7 @@ class LossHistory:
         """
         stop = len(self._losses) - behind
         span = slice(max(stop - min(rows, KEPT), 0), stop)
-        added = self._losses[span] - reference
+        added = wide_floats(self._losses[span]) - reference
         total = float(added.sum())
         if total <= 0:
             return {}
@@ -65,7 +66,11 @@ class LossHistory:
 
     def snapshot(self) -> list[Any]:
         """The rows kept."""
-        return [self._losses.tolist(), {name: codes.tolist() for name, codes in self._codes.items()}, self._names]
+        return [
+            wide_floats(self._losses).tolist(),
+            {name: codes.tolist() for name, codes in self._codes.items()},
+            self._names,
+        ]
 
     def restore(self, state: list[Any]) -> None:
         """Take them up again."""
@@ -112,7 +117,13 @@ def label_free_error(windows: WindowMonitor | None) -> float | None:
     counts = latest[0][reference.starts[place] : reference.starts[place] + column.count - 1].astype(np.float64)
     if not counts.sum() or not len(column.edges):
         return None
-    edges = np.clip(column.edges, 0.0, 1.0)
+    right = reference.once("right", lambda: _right(column.edges, calibration))
+    return float(1.0 - counts @ right / counts.sum())
+
+
+def _right(edges: Floats, calibration: Sequence[tuple[float, float, int]]) -> Floats:
+    """How often predictions are right in each bin of confidence, by the calibration of the held-out rows."""
+    edges = np.clip(edges, 0.0, 1.0)
     middles = (np.append(edges[0], edges) + np.append(edges, edges[-1])) / 2
     said, right = np.array([bin_[0] for bin_ in calibration]), np.array([bin_[1] for bin_ in calibration])
-    return float(1.0 - counts @ np.interp(middles, said, right) / counts.sum())
+    return np.asarray(np.interp(middles, said, right))

@@ -13,6 +13,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from drift_detection.core.kept.pairs import Pairs
 from driftloop.contracts.model_profiles import CategoricalProfile, NumericProfile
 from driftloop.statistics.columns import ROUNDING
 from driftloop.statistics.distribution import share_at_most
@@ -46,7 +47,7 @@ class ColumnBins:
     kind: Literal["number", "category"]
     shares: Floats
     rows: int
-    inflation: tuple[tuple[int, float], ...]
+    inflation: Sequence[tuple[int, float]]
     edges: Floats
     categories: dict[str, int]
     low: int = -1
@@ -76,11 +77,11 @@ class ColumnBins:
         """Numbers as whole 1/256ths of a standard deviation from the mean, at most 16 of them; NaN is not allowed."""
         return steps_of(values, self.mean, self.deviation)
 
-    def number_codes(self, values: Floats, steps: Codes) -> Codes:
+    def number_codes(self, values: Floats, steps: Codes) -> NDArray[np.integer]:
         """The bin of each number: looked up by its step, and searched for only where an edge falls into the step."""
         if len(values) < TABLE_ROWS or len(self.edges) >= _UNSURE:
-            return np.searchsorted(self.edges, values, side="left").astype(np.int32)
-        codes = self.table.take(steps + FARTHEST, mode="clip").astype(np.int32)
+            return np.searchsorted(self.edges, values, side="left")
+        codes = self.table.take(steps + FARTHEST, mode="clip")
         unsure = np.flatnonzero(codes == _UNSURE)
         if len(unsure):
             codes[unsure] = np.searchsorted(self.edges, values[unsure], side="left")
@@ -158,7 +159,7 @@ def _edged(
         "number",
         np.append(shares * (1 - missing), missing),
         profile.rows,
-        profile.inflation,
+        Pairs(profile.inflation),
         edges,
         {},
         low=0 if watched else -1,
@@ -192,5 +193,5 @@ def categorical_bins(name: str, profile: CategoricalProfile) -> ColumnBins | Non
     shares = np.array([*counts, left, *([] if profile.other else [0]), profile.missing]) / profile.rows
     categories = {category: places.get(category, rare) for category in profile.counts}
     return ColumnBins(
-        name, "category", shares, profile.rows, profile.inflation, np.array([]), categories, rare=rare, new=new
+        name, "category", shares, profile.rows, Pairs(profile.inflation), np.array([]), categories, rare=rare, new=new
     )

@@ -1,6 +1,7 @@
 """Neighbouring bins taken together until the reference expects enough rows in each."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,12 +15,12 @@ Floats = NDArray[np.float64]
 class Groups:
     """Groups of the bins of all columns, side by side."""
 
-    starts: NDArray[np.intp]
+    starts: NDArray[np.int32]
     columns: NDArray[np.intp]
     """Where each column's groups begin."""
     shares: Floats
     degrees: Floats
-    column_of: NDArray[np.intp]
+    column_of: NDArray[np.int32]
 
     @classmethod
     def of(cls, reference: Reference, least: float) -> "Groups":
@@ -31,14 +32,19 @@ class Groups:
             starts.extend(int(start) + place for place in _group_starts(column.shares, least))
         shares = np.add.reduceat(reference.shares, starts)
         sizes = np.diff([*firsts, len(starts)])
-        column_of = np.repeat(np.arange(len(firsts)), sizes)
+        column_of = np.repeat(np.arange(len(firsts), dtype=np.int32), sizes)
         return cls(
-            np.array(starts, dtype=np.intp),
+            np.array(starts, dtype=np.int32),
             np.array(firsts, dtype=np.intp),
             shares,
             (sizes - 1).astype(np.float64),
             column_of,
         )
+
+    @cached_property
+    def known(self) -> Floats:
+        """The shares, none of them 0: to divide by."""
+        return np.maximum(self.shares, 1e-9)
 
     def of_bins(self, shares: Floats) -> Floats:
         """Shares of the groups (windows × groups) from those of the bins."""

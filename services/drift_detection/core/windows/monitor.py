@@ -48,6 +48,7 @@ class WindowMonitor:
             tumbling=tumbling,
             window_seconds=window_seconds,
             first_column=battery.reference.columns[0].count,
+            bins=battery.reference.bins,
         )
         self._alarmed: dict[int, tuple[int, int]] = {}
         """Columns with the level and the block at which they were alarmed."""
@@ -102,6 +103,8 @@ class WindowMonitor:
             place += 1
             if (some_over[place] or self._alarmed) and self._counts(window):
                 shifts.extend(self._judge(window, excess[place], np.flatnonzero(over_limit[place])))
+        if closed:
+            self._again.end()
         return shifts
 
     def _take_reference(self, tally: Counts, rows: int) -> None:

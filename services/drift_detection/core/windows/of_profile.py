@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from drift_detection.core.kept.kept_profile import KeptProfile
 from drift_detection.core.windows.bins import ColumnBins, categorical_bins, column_bins, numeric_bins
 from drift_detection.core.windows.reference import JOINT, Joint, Reference
 from driftloop.contracts.model_profiles import LossProfile, ModelProfile, NumericProfile, SeasonProfile
@@ -17,10 +18,11 @@ from driftloop.statistics.joint import Directions
 from driftloop.statistics.seasons import Season
 
 
-def reference_of(profile: ModelProfile) -> Reference:
+def reference_of(profile: ModelProfile, packed: bytes | None = None) -> Reference:
     """The reference in a profile: features, predictions, confidence and labels under their names in a frame.
 
     Then how the numeric features go together, where the profile tells: `multivariate.distance` and `.residual`.
+    `packed` is the profile as it is kept, where it has been packed already.
     """
     found: dict[str, ColumnBins | None] = {}
     for name, numeric in profile.numeric.items():
@@ -45,10 +47,9 @@ def reference_of(profile: ModelProfile) -> Reference:
         bins for name, true in profile.labels.items() if (bins := column_bins(f"label.{name}", true)) is not None
     )
     embeddings = {f"feature.{name}": Embedding.of(one) for name, one in profile.embeddings.items()}
-    of_labels = Reference(profile.version, labels, profile, beside=len(columns)) if labels else None
-    return Reference(
-        profile.version, columns, profile, of_labels, beside=len(labels), joint=joint, embeddings=embeddings
-    )
+    kept = KeptProfile.of(profile, packed)
+    of_labels = Reference(profile.version, labels, kept, beside=len(columns)) if labels else None
+    return Reference(profile.version, columns, kept, of_labels, beside=len(labels), joint=joint, embeddings=embeddings)
 
 
 def fitting(reference: Reference, spec: ModelSpec, target_since: int) -> Reference:
@@ -65,26 +66,24 @@ def fitting(reference: Reference, spec: ModelSpec, target_since: int) -> Referen
     }
     none: dict[str, Any] = {"predictions": {}, "labels": {}, "confidence": None, "calibration": ()}
     if not _of_target(profile, spec):
-        return reference_of(profile.model_copy(update=no_losses | none))
+        return reference_of(profile.opened().model_copy(update=no_losses | none))
     earlier = profile.spec_version < target_since
     if earlier and spec.forecast is not None:
         ahead = {
             name for name, feature in spec.features.items() if feature_steps(spec, name) and feature.span != "past"
         }
-        numeric = {name: one for name, one in profile.numeric.items() if name not in ahead}
-        none |= {"numeric": numeric} | ({"joint": None} if len(numeric) < len(profile.numeric) else {})
-        return reference_of(profile.model_copy(update=no_losses | none))
+        opened = profile.opened()
+        numeric = {name: one for name, one in opened.numeric.items() if name not in ahead}
+        none |= {"numeric": numeric} | ({"joint": None} if len(numeric) < len(opened.numeric) else {})
+        return reference_of(opened.model_copy(update=no_losses | none))
     if earlier:
-        return reference_of(profile.model_copy(update=no_losses | {"calibration": ()}))
+        return reference_of(profile.opened().model_copy(update=no_losses | {"calibration": ()}))
     return reference
 
 
-def _of_target(profile: ModelProfile, spec: ModelSpec) -> bool:
+def _of_target(profile: KeptProfile, spec: ModelSpec) -> bool:
     """Whether a version predicted what the spec's target is; one that tells of no predictions is believed."""
-    kinds = {
-        name: "number" if isinstance(said, NumericProfile) else "category" for name, said in profile.predictions.items()
-    }
-    return not kinds or kinds == {
+    return not profile.said or profile.said == {
         name: "category" if target.kind == "category" else "number" for name, target in spec.target.items()
     }
 

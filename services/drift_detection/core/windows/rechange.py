@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from drift_detection.core.kept.narrow import narrow_integers
 from drift_detection.core.sliding_windows import Window
 from drift_detection.core.windows.battery import Battery
 from drift_detection.core.windows.shift import Shift, shift_of
@@ -57,6 +58,11 @@ class ChangedAgain:
         rested = self._rested
         self.begin(window.block)
         return [shift_of(after, window, excess, over, again=True)] if rested else []
+
+    def end(self) -> None:
+        """No more windows for now: the last one is kept in as few bytes as hold it."""
+        if self._before is not None:
+            self._before = replace(self._before, tally=narrow_integers(self._before.tally))
 
     def snapshot(self) -> list[Any]:
         """What windows are compared with."""

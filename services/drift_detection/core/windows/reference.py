@@ -1,18 +1,18 @@
 """All the bins of a version's columns in one row of counts, so that windows are compared in one step."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Protocol
+from typing import Protocol, TypeVar, cast
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from drift_detection.core.kept.kept_profile import KeptProfile
 from drift_detection.core.rows import Coded, numbers
 from drift_detection.core.sliding_windows import Counts, Cut
 from drift_detection.core.windows.bins import ColumnBins
-from driftloop.contracts.model_profiles import ModelProfile
 from driftloop.statistics.dependence import inflation_at
 from driftloop.statistics.embeddings import Embedding
 from driftloop.statistics.joint import Directions
@@ -20,6 +20,7 @@ from driftloop.statistics.seasons import hours_of_week
 from driftloop.statistics.steps import scaled_steps, steps_in_one
 
 Floats = NDArray[np.float64]
+T = TypeVar("T")
 Rows = NDArray[np.intp] | slice
 _NO_HOURS = np.empty(0, dtype=np.int64)
 _AT_ONCE = 16
@@ -65,7 +66,7 @@ class Reference:
 
     version: str
     columns: tuple[ColumnBins, ...]
-    profile: ModelProfile
+    profile: KeptProfile
     labels: "Reference | None" = None
     """The same of the labels that the version learnt from; None where there are none."""
     beside: int = 0
@@ -147,6 +148,16 @@ class Reference:
         """Of each column, one over the independent rows of the reference."""
         inflated = [inflation_at(column.inflation, column.rows) / max(column.rows, 1) for column in self.columns]
         return np.array(inflated)
+
+    def once(self, name: Hashable, make: Callable[[], T]) -> T:
+        """What `make` gives, made once: what tests need of a reference is the same at every level."""
+        if name not in self._made:
+            self._made[name] = make()
+        return cast("T", self._made[name])
+
+    @cached_property
+    def _made(self) -> dict[Hashable, object]:
+        return {}
 
     def learned(self, tally: Counts, rows: int) -> "Reference":
         """The same bins with the shares of `rows` rows seen: for a segment, whose rows differ from the model's."""
@@ -244,7 +255,8 @@ class FrameTallies:
         self._steps[which] = steps
         for place, (index, start) in enumerate(zip(which, reference.starts[which].tolist(), strict=True)):
             column = reference.columns[index]
-            np.add(column.number_codes(table[place], steps[place]), start, out=self._codes[index])
+            codes = column.number_codes(table[place], steps[place])
+            np.add(codes, start, out=self._codes[index], dtype=np.int32, casting="same_kind")
             if place in missing:
                 self._codes[index][missing[place]] = start + column.count - 1
                 self._steps[index][missing[place]] = 0

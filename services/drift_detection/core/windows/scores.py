@@ -22,8 +22,9 @@ class _Scored:
     """The mean score of a window's rows × root of the rows: standard normal while nothing changes."""
 
     def __init__(self, basis: Basis, score: Score) -> None:
-        self._starts = basis.reference.starts
-        self._scores = _scores(basis.reference, score, 1 - FEWEST_EXPECTED / basis.smallest_window)
+        reference, most = basis.reference, 1 - FEWEST_EXPECTED / basis.smallest_window
+        self._starts = reference.starts
+        self._scores = reference.once((type(self), most), lambda: _scores(reference, score, most))
         self._limit = float(-ndtri(basis.level / 2))
 
     def excess(self, windows: TalliedWindows) -> Floats:

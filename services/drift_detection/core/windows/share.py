@@ -15,7 +15,7 @@ class Share:
     def __init__(self, basis: Basis) -> None:
         self._groups = basis.groups
         self._degrees = np.maximum(basis.groups.degrees, 1)
-        self._known = np.maximum(basis.groups.shares, 1e-9)
+        self._known = basis.groups.known
         self._limits: Floats = chdtri(self._degrees, basis.level)
 
     def excess(self, windows: TalliedWindows) -> Floats:

@@ -31,17 +31,20 @@ class Basis:
     @cached_property
     def groups(self) -> Groups:
         """Bins taken together so that a window has ten rows in each: for tests that need expected counts."""
-        return Groups.of(self.reference, FEWEST_EXPECTED / self.smallest_window)
+        least = FEWEST_EXPECTED / self.smallest_window
+        return self.reference.once(("groups", least), lambda: Groups.of(self.reference, least))
 
     @cached_property
     def numeric(self) -> Floats:
         """1 for columns of numbers: categories have no order, so no distribution function."""
-        return np.array([float(column.kind == "number") for column in self.reference.columns])
+        columns = self.reference.columns
+        return self.reference.once("numeric", lambda: np.array([float(one.kind == "number") for one in columns]))
 
     @cached_property
     def missing_bins(self) -> NDArray[np.intp]:
         """The bin of each column's missing values."""
-        return np.append(self.reference.starts[1:], self.reference.bins).astype(np.intp) - 1
+        reference = self.reference
+        return reference.once("missing", lambda: np.append(reference.starts[1:], reference.bins).astype(np.intp) - 1)
 
 
 @dataclass(frozen=True, eq=False)

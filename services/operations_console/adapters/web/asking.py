@@ -107,8 +107,8 @@ async def feedback(desk: Desk, call: Call) -> told.LabelTold:
     model_of(desk, call, asked.model_id)
     call.require("operator", asked.model_id)
     label = label_of(asked, desk.clock())
-    await publish(desk, call, [(topics.PREDICTION_LABELS, label.prediction_id, label.to_json())])
-    return told.LabelTold(prediction_id=label.prediction_id, model_id=label.model_id)
+    await publish(desk, call, [(topics.PREDICTION_LABELS, label.key, label.to_json())])
+    return told.LabelTold(prediction_id=label.key, model_id=label.model_id)
 
 
 async def replay(desk: Desk, call: Call) -> told.ReplayTold:

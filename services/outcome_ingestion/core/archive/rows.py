@@ -7,12 +7,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from driftloop.archive.schema import ARCHIVE_SCHEMA, ARCHIVED, CORRECTED
-from driftloop.codec.frames import FEATURE, LABEL, PREDICTION, SEGMENT, Frame
+from driftloop.archive.schema import ARCHIVE_SCHEMA, ARCHIVED, CORRECTED, values_of
+from driftloop.codec.frames import FEATURE, LABEL, PREDICTION, SEGMENT, VALUE, VALUE_AGAIN, Frame, holds_values
 from driftloop.codec.series import texts_of
 
-_APPENDED = pa.array(["outcome", "label", "example"])
-_CORRECTION = pa.array(["correction"])
+_APPENDED = pa.array(["outcome", "label", "example", VALUE])
+_CORRECTION = pa.array(["correction", VALUE_AGAIN])
 _SAME = (*(field.name for field in ARCHIVED), "event", "prediction_id")
 
 
@@ -56,7 +56,7 @@ def _table(placed: PlacedFrame, rows: "np.ndarray[tuple[int], np.dtype[np.intp]]
     known = set(batch.schema.names)  # a frame of an earlier release may lack a column that came since
     columns = {n: batch.column(n) if n in known else pa.nulls(count, ARCHIVE_SCHEMA.field(n).type) for n in _SAME}
     columns |= {
-        "model_id": pa.repeat(frame.header.model_id, count),
+        "model_id": pa.repeat(_kept_under(frame), count),
         "day": batch.column("predicted_at").cast(pa.date32()),
         "frame_partition": pa.repeat(pa.scalar(placed.partition, pa.int32()), count),
         "frame_offset": pa.repeat(pa.scalar(placed.offset, pa.int64()), count),
@@ -70,6 +70,12 @@ def _table(placed: PlacedFrame, rows: "np.ndarray[tuple[int], np.dtype[np.intp]]
         "segments": _map(batch, SEGMENT, pa.string()),
     }
     return pa.table([columns[name] for name in ARCHIVE_SCHEMA.names], schema=ARCHIVE_SCHEMA)
+
+
+def _kept_under(frame: Frame) -> str:
+    """Values of series are kept beside the rows of their model, so that who learns from rows meets no value."""
+    model_id = frame.header.model_id
+    return values_of(model_id) if holds_values(frame.batch) else model_id
 
 
 def _series_as_text(batch: pa.RecordBatch) -> pa.RecordBatch:

@@ -199,7 +199,7 @@ def fitted(values: Sequence[Any], kind: str, what: str, refused: Refused) -> pa.
     """A column of the declared kind; a value that does not fit refuses its row and is null."""
     if kind == "category":
         return pa.array([v if v is None or type(v) is str else category_text(v) for v in values], pa.string())
-    if set(map(type, values)) <= NUMBERS:
+    if kind == "number" and set(map(type, values)) <= NUMBERS:
         return _floats(values)
     return pa.array([_fit(v, kind, what, row, refused) for row, v in enumerate(values)], ARROW_KINDS[kind])
 

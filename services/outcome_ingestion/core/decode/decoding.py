@@ -2,12 +2,13 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import pyarrow as pa
 
 from driftloop.codec.content_types import ARROW, AVRO, COLUMNS, CONFLUENT_AVRO, JSON, content_type
+from driftloop.codec.outcomes import LabelRow
 from driftloop.contracts.topics import PREDICTION_LABELS, PREDICTION_OUTCOMES
 from driftloop.processor import HEADERS, KEY, PARTITION, TOPIC, VALUE, Record
 from outcome_ingestion.core.decode.arrow_records import arrow_blocks
@@ -25,6 +26,7 @@ from outcome_ingestion.core.decode.row_columns import columns_of
 from outcome_ingestion.core.decode.timestamps import LATEST_US
 from outcome_ingestion.core.frames.blocks import ROWS_A_RECORD, Block, Ints, joined
 from outcome_ingestion.core.identity.keys import partitions_of, wrong_keys
+from outcome_ingestion.core.observations.observed_records import Observation, fit_observation, key_refusal, keys_of
 from outcome_ingestion.core.refusal import Refusal, invalid, misplaced, unknown_kind, unknown_model
 from outcome_ingestion.core.rules import IngestRules
 
@@ -46,11 +48,24 @@ class PlacedLabel:
 
 
 @dataclass(slots=True)
+class PlacedObservation:
+    """A value of a series, of whose model, and the partition it came through."""
+
+    partition: int
+    layout: Layout
+    item: Observation
+
+
+Placed = TypeVar("Placed", PlacedLabel, PlacedObservation)
+
+
+@dataclass(slots=True)
 class Decoded:
     """A batch as decoded. `blocks` has one block a model, in the order of first sight."""
 
     blocks: list[Block] = field(default_factory=list)
     labels: list[PlacedLabel] = field(default_factory=list)
+    observations: list[PlacedObservation] = field(default_factory=list)
     dead: dict[int, Refusal] = field(default_factory=dict)
     """Refusals by index of the record."""
     stamps: Ints = field(default_factory=lambda: np.empty(0, dtype=np.int64))
@@ -85,10 +100,12 @@ class BatchDecoder:
         if framed:
             blocks += self._rows(records, AVRO, framed, decoded, self._avro.read_framed)
         partitions = np.fromiter(map(PARTITION, records), np.int64, count=len(records))
-        for block in blocks:
-            self._refuse_misplaced(block, partitions)
+        many: list[Block] = []
         for kind, indices in kinds.items():
-            blocks += self._many(records, kind, self._in_place(records, indices, decoded), decoded)
+            many += self._many(records, kind, self._in_place(records, indices, decoded), decoded)
+        for block in [*blocks, *(one for one in many if one.layout.is_observed)]:
+            self._refuse_misplaced(block, partitions)
+        blocks += many
         for block in blocks:
             block.partitions = partitions[block.places // ROWS_A_RECORD]
             self._check(block, decoded)
@@ -137,10 +154,10 @@ class BatchDecoder:
         """Blocks of the records that have a known shape, and the indices of the others."""
         own = records if len(records) == len(indices) else [records[index] for index in indices]
         blocks, left = self._of_shapes(kind, indices, list(map(VALUE, own)))
-        wrong = invalid("WrongKey", "the record's key is not its prediction_id")
         for block, rows in blocks:
             chosen = own if len(rows) == len(own) else [own[row] for row in rows.tolist()]
-            block.refusals |= dict.fromkeys(wrong_keys(list(map(KEY, chosen)), block.ids), wrong)
+            wrong = wrong_keys(list(map(KEY, chosen)), keys_of(block))
+            block.refusals |= dict.fromkeys(wrong, key_refusal(block.layout.spec))
         return [block for block, _ in blocks], left.tolist()
 
     def _of_shapes(
@@ -186,10 +203,11 @@ class BatchDecoder:
         if texts:
             refused |= repeated_in_rows(texts, rows, columns, reader.layout)
         ids = pa.array(names, pa.string())
-        for row in wrong_keys([records[index].key() for index in indices], ids):
-            refused[row] = invalid("WrongKey", "the record's key is not its prediction_id")
         places = np.array(indices, dtype=np.int64) * ROWS_A_RECORD
-        return Block(reader.layout, ids, places, np.zeros(len(ids), dtype=np.int64), columns, refused)
+        block = Block(reader.layout, ids, places, np.zeros(len(ids), dtype=np.int64), columns, refused)
+        for row in wrong_keys([records[index].key() for index in indices], keys_of(block)):
+            refused[row] = key_refusal(reader.layout.spec)
+        return block
 
     def _many(self, records: Sequence[Record], kind: str, indices: Sequence[int], decoded: Decoded) -> list[Block]:
         values: list[tuple[int, bytes]] = []
@@ -215,10 +233,10 @@ class BatchDecoder:
         return blocks + more
 
     def _refuse_misplaced(self, block: Block, partitions: Ints) -> None:
-        """Rows of records with one row each, whose key is the id: is it where the key belongs?"""
+        """Rows of records with one row each, and rows that observations must meet: are they where their key belongs?"""
         if self.partition_count > 1:
             found = partitions[block.places // ROWS_A_RECORD]
-            right = partitions_of(block.ids, self.partition_count)
+            right = partitions_of(keys_of(block), self.partition_count)
             for row in np.flatnonzero(found != right).tolist():
                 refusal = misplaced(int(found[row]), int(right[row]), self.partition_count)
                 block.refusals.setdefault(row, refusal)
@@ -233,17 +251,24 @@ class BatchDecoder:
         return [index for index in indices if index not in decoded.dead]
 
     def _bury_misplaced_labels(self, decoded: Decoded) -> None:
-        if self.partition_count == 1 or not decoded.labels:
+        if self.partition_count == 1:
             return
-        ids = pa.array([label.item.prediction_id for label in decoded.labels], pa.string())
-        right, labels = partitions_of(ids, self.partition_count).tolist(), decoded.labels
-        decoded.labels = []
-        for label, number in zip(labels, right, strict=True):
-            if label.partition == number:
-                decoded.labels.append(label)
+        decoded.labels = self._where_they_belong(decoded.labels, lambda item: item.prediction_id, decoded)
+        decoded.observations = self._where_they_belong(decoded.observations, lambda item: item.entity, decoded)
+
+    def _where_they_belong(self, placed: list[Placed], key: Callable[[Any], str], decoded: Decoded) -> list[Placed]:
+        """Those in the partition of their key; the others are buried."""
+        if not placed:
+            return placed
+        keys = pa.array([key(one.item) for one in placed], pa.string())
+        kept = []
+        for one, number in zip(placed, partitions_of(keys, self.partition_count).tolist(), strict=True):
+            if one.partition == number:
+                kept.append(one)
             else:
-                refusal = misplaced(label.partition, number, self.partition_count)
-                decoded.dead[label.item.place // ROWS_A_RECORD] = refusal
+                refusal = misplaced(one.partition, number, self.partition_count)
+                decoded.dead[one.item.place // ROWS_A_RECORD] = refusal
+        return kept
 
     def _check(self, block: Block, decoded: Decoded) -> None:
         """Times of the rows, and the dead letters of those that are wrong."""
@@ -256,12 +281,21 @@ class BatchDecoder:
 
     def _take_label(self, index: int, record: Record, decoded: Decoded) -> None:
         try:
-            layout, item = self._read_label(record, index * ROWS_A_RECORD)
-            decoded.labels.append(PlacedLabel(record.partition(), layout, item))
+            row, reader = self._read_label(record)
+            layout, place = reader.layout, index * ROWS_A_RECORD
+            latest = LATEST_US if layout.spec.clock == "event" else record.timestamp()[1] * 1000 + self._future_us
+            if row.observed_at is not None:
+                seen = fit_observation(row, layout, place, latest)
+                _check_key(record, seen.entity, layout)
+                decoded.observations.append(PlacedObservation(record.partition(), layout, seen))
+            else:
+                item = fit_label(row, layout, place, latest)
+                _check_key(record, item.prediction_id, layout)
+                decoded.labels.append(PlacedLabel(record.partition(), layout, item))
         except Refusal as refusal:
             decoded.dead[index] = refusal
 
-    def _read_label(self, record: Record, place: int) -> tuple[Layout, LabelItem]:
+    def _read_label(self, record: Record) -> tuple[LabelRow, RowReader]:
         kind = content_type(record.headers())
         if _looks_framed(record):
             kind = CONFLUENT_AVRO
@@ -272,11 +306,12 @@ class BatchDecoder:
         reader = self._find(row.model_id)
         if reader is None:
             raise unknown_model(row.model_id)
-        if wrong_keys([record.key()], pa.array([row.prediction_id], pa.string())):
-            raise invalid("WrongKey", "the record's key is not its prediction_id")
-        event_time = reader.layout.spec.clock == "event"
-        latest = LATEST_US if event_time else record.timestamp()[1] * 1000 + self._future_us
-        return reader.layout, fit_label(row, reader.layout, place, latest)
+        return row, reader
+
+
+def _check_key(record: Record, key: str, layout: Layout) -> None:
+    if wrong_keys([record.key()], pa.array([key], pa.string())):
+        raise key_refusal(layout.spec)
 
 
 def bury(block: Block, row: int, refusal: Refusal, dead: dict[int, Refusal]) -> None:

@@ -10,7 +10,7 @@ from outcome_ingestion.core.decode.layout import Layout
 from outcome_ingestion.core.decode.lists.series_labels import SeriesSoFar, together, with_horizon
 from outcome_ingestion.core.decode.timestamps import check_moment, microseconds_of
 from outcome_ingestion.core.decode.values import Fitted, fit_truths
-from outcome_ingestion.core.refusal import Refusal, undecodable
+from outcome_ingestion.core.refusal import Refusal, invalid, undecodable
 
 
 class LabelItem(NamedTuple):
@@ -28,6 +28,8 @@ class LabelItem(NamedTuple):
     repeat: bool = False
     times: tuple[int, ...] = ()
     rating: float | None = None
+    observed: bool = False
+    """Whether it was made of values of the series: it says what is known of each step, corrected or not."""
 
     @property
     def is_whole(self) -> bool:
@@ -65,6 +67,14 @@ class LabelItem(NamedTuple):
     def rated_as(self, older: "LabelItem") -> "LabelItem":
         """This label with the rating of an older one where it says none."""
         return self if self.rating is not None else self._replace(rating=older.rating)
+
+    def observed_as(self, other: "LabelItem") -> "LabelItem | None":
+        """This label with the steps that values of the series tell now; None where they are what it has.
+
+        It counts as made later than this one: a correction told at an earlier time than another step was changes it.
+        """
+        values = tuple(together(new, old) for new, old in zip(other.values, self.values, strict=True))
+        return None if values == self.values else other._replace(values=values, at=max(other.at, self.at + 1))
 
     def changed_by(self, other: "LabelItem") -> "LabelItem | None":
         """This label with the newer truths of another, which stands in its place; None where none is newer.
@@ -106,6 +116,16 @@ def decode_label(value: bytes | None) -> LabelRow:
 
 def fit_label(row: LabelRow, layout: Layout, place: int, latest: int) -> LabelItem:
     """The label as the model's spec wants it; raises `Refusal`."""
+    if row.prediction_id is None:
+        raise undecodable(
+            ValueError("Object missing required field `prediction_id` (of an observation: `observed_at`)")
+        )
+    if layout.is_observed:
+        raise invalid(
+            "NotLabelled", "the truth of this model comes as observations, by entity and time: see forecast.truth"
+        )
+    if row.label is None:
+        raise undecodable(ValueError("Object missing required field `label`"))
     values = with_horizon(fit_truths(row.label, layout.target), layout.spec)
     at = microseconds_of(row.labelled_at, "labelled_at")
     check_moment(at, "labelled_at", latest)
@@ -117,7 +137,7 @@ class _Packed(msgspec.Struct, array_like=True, gc=False):
     items: list[LabelItem]
 
 
-_LATER_FIELDS = (("rating", None), ("times", ()))
+_LATER_FIELDS = (("observed", False), ("rating", None), ("times", ()))
 """Fields that earlier releases did not have, the last one first, and what they are where they say nothing."""
 
 

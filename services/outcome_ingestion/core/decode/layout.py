@@ -48,6 +48,11 @@ class Layout:
         return self.spec.forecast is not None
 
     @cached_property
+    def is_observed(self) -> bool:
+        """Whether its truth comes as values of series; its records are keyed by entity then."""
+        return self.spec.forecast is not None and self.spec.forecast.is_observed
+
+    @cached_property
     def widths(self) -> dict[str, int]:
         """Features that are vectors, and how many numbers each has."""
         features = {name: self.spec.features[name] for name in self.raw}

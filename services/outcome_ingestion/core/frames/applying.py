@@ -3,11 +3,13 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import zip_longest
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
 from driftloop.codec.frames import Frame
+from driftloop.spec.forecast import key_feature
 from outcome_ingestion.core.counts import DelayHistogram, IngestCounts
 from outcome_ingestion.core.decode.decoding import Decoded, bury
 from outcome_ingestion.core.decode.label_items import LabelItem
@@ -27,10 +29,12 @@ from outcome_ingestion.core.memory.consolidation import consolidate
 from outcome_ingestion.core.memory.entries import ModelMemory, in_parts
 from outcome_ingestion.core.memory.eviction import expire, make_room
 from outcome_ingestion.core.memory.partition_memory import PartitionMemory
+from outcome_ingestion.core.observations.observed_records import Observation, keys_of
+from outcome_ingestion.core.observations.observing import Kept, Observer
+from outcome_ingestion.core.observations.value_rows import values_piece
 from outcome_ingestion.core.refusal import Refusal
 from outcome_ingestion.core.rules import IngestRules
 
-_PLACE, _AT = LabelItem._fields.index("place"), LabelItem._fields.index("at")
 _AHEAD_US = 60_000_000
 """A time so far after its record's is of a clock that is ahead, and not of one that is a little out."""
 _NO_ROWS = NewRows(pa.array([], pa.string()), *(np.empty(0, dtype=np.int64) for _ in range(4)))
@@ -42,6 +46,7 @@ class Share:
 
     blocks: dict[str, Block] = field(default_factory=dict)
     labels: dict[str, list[LabelItem]] = field(default_factory=dict)
+    observations: dict[str, list[Observation]] = field(default_factory=dict)
     admissions: dict[str, Admission] = field(default_factory=dict)
     places: Ints = field(default_factory=lambda: np.empty(0, dtype=np.int64))
     """Places of the admitted rows of all models, ascending."""
@@ -49,14 +54,30 @@ class Share:
     def before(self, place: int) -> "Share":
         """What came before a place."""
         blocks = {m: b.take(np.flatnonzero(b.places < place)) for m, b in self.blocks.items() if b.places[0] < place}
-        labels = {m: [i for i in items if i.place < place] for m, items in self.labels.items()}
-        return Share(blocks, {m: items for m, items in labels.items() if items})
+        return Share(blocks, *_parted(self, lambda at: at < place))
 
     def since(self, place: int) -> "Share":
         """What came there and later."""
         blocks = {m: b.take(np.flatnonzero(b.places >= place)) for m, b in self.blocks.items() if b.places[-1] >= place}
-        labels = {m: [i for i in items if i.place >= place] for m, items in self.labels.items()}
-        return Share(blocks, {m: items for m, items in labels.items() if items})
+        return Share(blocks, *_parted(self, lambda at: at >= place))
+
+    @property
+    def models(self) -> list[str]:
+        """All that it speaks of."""
+        return list(dict.fromkeys([*self.blocks, *self.labels, *self.observations]))
+
+
+Said = dict[str, list[Any]]
+"""By model: labels, or observations."""
+
+
+def _parted(share: Share, is_in: Callable[[int], bool]) -> tuple[Said, Said]:
+    """Labels and observations of which the place is in."""
+    labels, observations = (
+        {model_id: part for model_id, items in said.items() if (part := [item for item in items if is_in(item.place)])}
+        for said in (share.labels, share.observations)
+    )
+    return labels, observations
 
 
 def apply(
@@ -66,20 +87,28 @@ def apply(
     layouts = {block.layout.model_id: block.layout for block in decoded.blocks}
     for placed in decoded.labels:
         layouts.setdefault(placed.layout.model_id, placed.layout)
+    for seen in decoded.observations:
+        layouts.setdefault(seen.layout.model_id, seen.layout)
+    kept: dict[str, list[Kept]] = {model_id: [] for model_id in layouts}
     pieces: dict[str, list[Piece]] = {model_id: [] for model_id in layouts}
     memories = []
     for partition, share in sorted(_shares(decoded).items()):
         memory = memory_of(partition)
         memories.append(memory)
         for part in _admitted(share, memory, decoded.dead, counts):
-            for model_id in dict.fromkeys([*part.blocks, *part.labels]):
+            for model_id in part.models:
                 _advance(part, memory.of(model_id), layouts[model_id], decoded.stamps, counts)
+                kept[model_id] += _observe(part, memory, layouts[model_id])
                 pieces[model_id] += _apply_model(part, memory, layouts[model_id], counts)
             memory.total += len(part.places)
-        for model_id in {*share.blocks, *share.labels}:
+        for model_id in share.models:
+            model = memory.of(model_id)
+            model.observed.write_down(model_id, model.label_clock.dump(), memory)
             expire(memory, model_id, layouts[model_id].give_up_us)
         make_room(memory)
     frames = [frame for m, found in pieces.items() if found for frame in assemble(layouts[m], found, rules.most)]
+    for model_id, values in kept.items():
+        frames += assemble(layouts[model_id], [values_piece(values, layouts[model_id])], rules.most) if values else []
     return frames, memories
 
 
@@ -93,6 +122,9 @@ def _shares(decoded: Decoded) -> dict[int, Share]:
     for placed in decoded.labels:
         share = shares.setdefault(placed.partition, Share())
         share.labels.setdefault(placed.layout.model_id, []).append(placed.item)
+    for seen in decoded.observations:
+        share = shares.setdefault(seen.partition, Share())
+        share.observations.setdefault(seen.layout.model_id, []).append(seen.item)
     return shares
 
 
@@ -117,7 +149,21 @@ def _label_places(share: Share) -> LabelPlaces:
         of_model = places.setdefault(model_id, {})
         for item in items:
             of_model.setdefault(item.prediction_id, []).append(item.place)
+    for model_id, observations in share.observations.items():
+        block = share.blocks.get(model_id)
+        if block is not None:
+            _add_observations(places.setdefault(model_id, {}), block, observations)
     return places
+
+
+def _add_observations(places: dict[str, list[int]], block: Block, observations: list[Observation]) -> None:
+    """A value of a series may be the last that a forecast of it waits for: it counts as a label of each."""
+    of_entity: dict[str, list[int]] = {}
+    for seen in observations:
+        of_entity.setdefault(seen.entity, []).append(seen.place)
+    for prediction_id, entity in zip(block.ids.to_pylist(), keys_of(block).to_pylist(), strict=True):
+        if entity in of_entity:
+            places[prediction_id] = sorted([*places.get(prediction_id, ()), *of_entity[entity]])
 
 
 def _take_admissions(
@@ -153,13 +199,14 @@ def _advance(share: Share, model: ModelMemory, layout: Layout, stamps: Ints, cou
     time: ahead is what lies further before all others than a label may come late.
     """
     block, admission = share.blocks.get(layout.model_id), share.admissions.get(layout.model_id)
-    items = sorted(share.labels.get(layout.model_id, ()))
+    said = [*share.labels.get(layout.model_id, ()), *share.observations.get(layout.model_id, ())]
+    items = sorted((item.place, item.at) for item in said)
     if block is not None and admission is not None and len(admission.rows):
         times = block.times("predicted_at")[admission.rows]
         log = stamps[block.places[admission.rows] // ROWS_A_RECORD]
         _take(model.row_clock, times, log, layout, counts)
     if items:
-        times, places = (np.array([item[i] for item in items], dtype=np.int64) for i in (_AT, _PLACE))
+        places, times = np.array(items, dtype=np.int64).T
         _take(model.label_clock, times, stamps[places // ROWS_A_RECORD], layout, counts)
 
 
@@ -172,6 +219,19 @@ def _take(clock: EventClock, times: Ints, log: Ints, layout: Layout, counts: Ing
         ahead = int(np.count_nonzero(times > clock.value + layout.give_up_us)) if clock.value else 0
     if ahead:
         counts.ahead[layout.model_id] = counts.ahead.get(layout.model_id, 0) + ahead
+
+
+def _observe(share: Share, memory: PartitionMemory, layout: Layout) -> list[Kept]:
+    """What values of series have to say: labels of forecasts, which join the others, and rows for the archive."""
+    feature = key_feature(layout.spec)
+    if feature is None:
+        return []
+    model_id = layout.model_id
+    _, new = _new_rows(share, model_id)
+    observed = Observer(layout, memory, new, feature).run(share.observations.get(model_id, []))
+    if observed.labels:
+        share.labels.setdefault(model_id, []).extend(observed.labels)
+    return observed.kept
 
 
 def _apply_model(share: Share, memory: PartitionMemory, layout: Layout, counts: IngestCounts) -> list[Piece]:

@@ -17,26 +17,35 @@ from outcome_ingestion.core.labels.joining import Join, with_labels
 
 
 class Piece(NamedTuple):
-    """Rows with their places in the batch. `full`: they are as many as one frame holds."""
+    """Rows with their places in the batch. `full`: they are as many as one frame holds.
+
+    `ranks` order what one record did to several rows, whichever piece each of them is in.
+    """
 
     places: Ints
     rows: pa.RecordBatch
     full: bool = False
+    ranks: Ints | None = None
 
 
 def label_pieces(joins: list[Join], new: pa.RecordBatch | None, layout: Layout) -> list[Piece]:
     """The whole rows that labels go out with; `new` are the rows of this batch."""
-    sources: dict[int, list[Join]] = {}
-    for join in joins:
-        sources.setdefault(-1 if join.chunk is None else join.chunk.seq, []).append(join)
-    return [_label_piece(group, new if seq < 0 else group[0].chunk.batch, layout) for seq, group in sources.items()]  # type: ignore[union-attr]
+    sources: dict[int, list[tuple[int, Join]]] = {}
+    for rank, join in enumerate(joins):
+        sources.setdefault(-1 if join.chunk is None else join.chunk.seq, []).append((rank, join))
+    return [_label_piece(ranked, new, layout) for ranked in sources.values()]
 
 
-def _label_piece(group: list[Join], source: pa.RecordBatch, layout: Layout) -> Piece:
+def _label_piece(ranked: list[tuple[int, Join]], new: pa.RecordBatch | None, layout: Layout) -> Piece:
+    group = [join for _, join in ranked]
+    chunk = group[0].chunk
+    source = new if chunk is None else chunk.batch
+    assert source is not None
     rows = conform(source.take(pa.array([join.row for join in group])), layout.schema)
     labels = {i: (join.item, join.event) for i, join in enumerate(group)}
     labelled = respelled(with_labels(rows, labels, list(layout.target)), layout)
-    return Piece(np.array([join.item.place for join in group], dtype=np.int64), labelled)
+    places, ranks = [join.item.place for join in group], [rank for rank, _ in ranked]
+    return Piece(np.array(places, dtype=np.int64), labelled, ranks=np.array(ranks, dtype=np.int64))
 
 
 def conform(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
@@ -73,8 +82,15 @@ def _in_order(pieces: list[Piece]) -> pa.RecordBatch:
         tables = [pa.Table.from_batches([piece.rows]) for piece in pieces]
         table = pa.concat_tables(tables, promote_options="default").combine_chunks()
         rows = table.to_batches(max_chunksize=len(places))[0]
-    order = np.argsort(places, kind="stable")
+    order = _order(pieces, places)
     return rows if np.array_equal(order, np.arange(len(order))) else rows.take(pa.array(order))
+
+
+def _order(pieces: list[Piece], places: Ints) -> Ints:
+    if all(piece.ranks is None for piece in pieces):
+        return np.argsort(places, kind="stable")
+    ranks = [np.zeros(len(piece.places), dtype=np.int64) if piece.ranks is None else piece.ranks for piece in pieces]
+    return np.lexsort((np.concatenate(ranks), places))
 
 
 def _header(layout: Layout, batch: pa.RecordBatch) -> FrameHeader:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from driftloop.codec.frames import LABEL
+from driftloop.spec.forecast import key_feature
 from outcome_ingestion.core.frames.blocks import Block, Ints
 from outcome_ingestion.core.identity.reuse import Earlier, Fate, fate_of, same_content
 from outcome_ingestion.core.memory.partition_memory import PartitionMemory
@@ -49,8 +50,12 @@ class _Found:
     """Id → places of the rows that are repeated and bring a label, which is joined as one by itself."""
 
     def labels_of(self, name: str, labels: dict[str, list[int]], memory: PartitionMemory) -> list[int]:
-        """Places of the labels with this id; -1 for one that waited and met a row of this batch."""
-        met = name in self.new and name in memory.of(self.block.layout.model_id).early
+        """Places of the labels with this id; -1 for one that waited and met a row of this batch.
+
+        Values of a series may have been the truth of a forecast before it came: whether they were, the observer says.
+        """
+        layout = self.block.layout
+        met = name in self.new and (name in memory.of(layout.model_id).early or key_feature(layout.spec) is not None)
         return [*labels.get(name, ()), *self.told.get(name, ()), *([-1] if met else ())]
 
     def admission(self) -> Admission:
@@ -101,6 +106,8 @@ def _admit_one_by_one(
             break
         one = found[b]
         model_id, name = one.block.layout.model_id, one.ids[row]
+        if name in one.came_again:  # the prediction before the newest is known by its time only once it is remembered
+            return [each.admission() for each in found], place
         earlier = _earlier(one, row, memory, total)
         fate = Fate.NEW if earlier is None else fate_of(earlier, one.times[row], one.block.layout.give_up_us)
         between = one.labels_of(name, labels.get(model_id, {}), memory)
@@ -109,8 +116,6 @@ def _admit_one_by_one(
         if fate is Fate.NEW and earlier is not None:  # a label after it may be one of the prediction before
             stop = min([at for at in between if at > place] + ([] if stop is None else [stop]), default=None)
         if fate is Fate.REPEATED:
-            if one.is_labelled[row] and name in one.came_again:
-                return [each.admission() for each in found], place
             one.repeated.append(row)
             if one.is_labelled[row]:
                 one.told.setdefault(name, []).append(place)

@@ -53,7 +53,11 @@ class Joined:
 
 @dataclass(slots=True)
 class Joiner:
-    """Takes the labels of one model and partition, in the order of arrival."""
+    """Takes the labels of one model and partition, in the order of arrival.
+
+    A row of the batch arrives between them: labels that lie before it wait for it, as where a batch lies between. So
+    what a label does depends on the order of the records alone, and not on how they were batched.
+    """
 
     model_id: str
     memory: PartitionMemory
@@ -64,97 +68,103 @@ class Joiner:
     fields: Sequence[str] = ()
     """The target's fields in the order of the labels' values."""
     result: Joined = field(default_factory=Joined)
-    _first: dict[int, LabelItem] = field(default_factory=dict)
-    """Row → the label that was there before it."""
+    _model: ModelMemory = field(init=False)
+    _coming: dict[str, int] = field(default_factory=dict)
+    """Id → row of the batch that has not arrived yet."""
+    _come: dict[str, int] = field(default_factory=dict)
+    _older: dict[str, int] = field(default_factory=dict)
+    """Id → ordinal of the label's row where it came in an earlier batch, else NOWHERE."""
     _own: dict[int, LabelItem] = field(default_factory=dict)
     """Row → the label that it has got in this batch."""
 
+    def __post_init__(self) -> None:
+        self._model = self.memory.of(self.model_id)
+
     def run(self, items: list[LabelItem]) -> Joined:
         """Join them all. Chunks of earlier batches are marked at once."""
-        rows = dict(zip(self.new.ids.to_pylist(), range(len(self.new.ids)), strict=True))
-        model = self.memory.of(self.model_id)
-        older = self._older(items, model)
-        items = self._whole(items, model, rows, older)
-        self._meet_early(model, rows)
-        ordered = [(item, rows.get(item.prediction_id)) for item in sorted(items)]
-        for item, row in ordered:
-            if row is not None and self.new.places[row] > item.place:
-                self._come_before(row, item)
-        self._settle()
-        for item, row in ordered:
-            if model.earlier and self._is_of_earlier(item, row, model, older):
-                continue
-            if row is None:
-                self._join_older(item, model, older[item.prediction_id])
-            elif self.new.places[row] <= item.place:
-                self._join_new(row, item)
+        self._coming = dict(zip(self.new.ids.to_pylist(), range(len(self.new.ids)), strict=True))
+        ids = [item.prediction_id for item in items]
+        self._older = dict(zip(ids, self._model.ids.find(pa.array(ids, pa.string())).tolist(), strict=True))
+        for item in sorted(items):
+            row = self._coming.get(item.prediction_id)
+            if row is not None and self.new.places[row] <= item.place:
+                self._arrive(item.prediction_id)
+            self._take(item)
+        for prediction_id in sorted(self._coming.keys() & (self._model.early.keys() | self.result.early.keys())):
+            self._arrive(prediction_id)
         return self.result
 
-    def _whole(
-        self, items: list[LabelItem], model: ModelMemory, rows: dict[str, int], older: dict[str, int]
-    ) -> list[LabelItem]:
-        """The labels with every truth. Truths that come one at a time wait, and go on when the last one has come.
+    def _arrive(self, prediction_id: str) -> None:
+        """A row goes out with the label that waited for it, unless its own is newer."""
+        row = self._come[prediction_id] = self._coming.pop(prediction_id)
+        item = self._waiting(prediction_id)
+        own = None if item is None or item.is_whole else self._label_of_new(row)
+        if item is None or not (item.is_whole or own is not None):
+            return  # its other truths are still to come
+        self._forget_waiting(prediction_id)
+        item = item if own is None else item.with_parts(own)
+        changed = self._changed(item, int(self.new.labelled_at[row]), partial(self._label_of_new, row))
+        if changed is None:
+            self._ignore(item, "label_repeated")
+        elif self._too_late(item, int(self.new.predicted_at[row])):
+            self._ignore(item, "label_too_late")
+        else:
+            self.new.labelled_at[row] = changed.at
+            self._own[row] = self.result.before[row] = changed
+
+    def _take(self, item: LabelItem) -> None:
+        """One label: it joins its row, or waits for it or for the truths that it lacks."""
+        prediction_id = item.prediction_id
+        whole = self._completed(item)
+        row, ordinal = self._come.get(prediction_id), self._older[prediction_id]
+        if not whole.is_whole:
+            if row is None and ordinal != NOWHERE and self._model.held.find(ordinal) is None:
+                self._ignore(item, "label_without_row")
+            else:
+                self.result.early[prediction_id] = whole
+        elif self._model.earlier and self._is_of_earlier(whole, row):
+            return
+        elif row is None:
+            self._join_older(whole, ordinal)
+        else:
+            self._join_new(row, whole)
+
+    def _completed(self, item: LabelItem) -> LabelItem:
+        """The label with the truths that came before it, one at a time; it lacks some where they are still to come.
 
         A truth whose row has a whole label already is one at once, with the other truths of that label.
         """
-        if all(item.is_whole for item in items) and not model.parts:
-            return items
-        whole: dict[str, LabelItem] = {}
-        found = []
-        for item in sorted(items):
-            known = self.result.early.pop(item.prediction_id, None) or self._waiting_part(item.prediction_id, model)
-            if known is not None and self._has_met(known, rows.get(item.prediction_id), item.place):
-                known = None
-            together = item if known is None else item.with_parts(known)
-            if not together.is_whole:
-                label = whole.get(item.prediction_id) or self._label_of(item.prediction_id, model, rows, older)
-                together = together if label is None else together.with_parts(label)._replace(rating=together.rating)
-            if together.is_whole:
-                whole[item.prediction_id] = together
-                found.append(together)
-            elif item.prediction_id not in rows and self._has_lost_its_row(item.prediction_id, model, older):
-                self._ignore(item, "label_without_row")
-            else:
-                self.result.early[item.prediction_id] = together
-        return found
+        waiting = self._waiting(item.prediction_id)
+        if waiting is not None and not waiting.is_whole:
+            self._forget_waiting(item.prediction_id)
+            item = item.with_parts(waiting)
+            waiting = None
+        if item.is_whole:
+            return item
+        label = self._label_of(item.prediction_id) if waiting is None else waiting
+        return item if label is None else item.with_parts(label)._replace(rating=item.rating, repeat=item.repeat)
 
-    def _has_met(self, part: LabelItem, row: int | None, place: int) -> bool:
-        """Whether truths that waited meet a row before `place` that came with all of its own: the row has them then.
+    def _waiting(self, prediction_id: str) -> LabelItem | None:
+        """The label that waits, of this batch or an earlier one."""
+        item = self.result.early.get(prediction_id)
+        if item is not None:
+            return item
+        waiting = self._model.early.get(prediction_id)
+        return None if waiting is None else waiting[1]
 
-        Together with a label behind the row they would come to nothing where corrections are no longer taken.
-        """
-        if row is None or self.new.places[row] >= place or (label := self._label_of_new(row)) is None:
-            return False
-        self._come_before(row, part.with_parts(label))
-        return True
+    def _forget_waiting(self, prediction_id: str) -> None:
+        """It waits no longer."""
+        self.result.early.pop(prediction_id, None)
+        if self.memory.waiting.find(self.model_id, prediction_id) is not None:
+            self.result.found.append(prediction_id)
 
-    def _waiting_part(self, prediction_id: str, model: ModelMemory) -> LabelItem | None:
-        """The truths of a prediction that came in earlier batches; they wait no longer."""
-        if prediction_id not in model.parts:
-            return None
-        self.result.found.append(prediction_id)
-        return self.memory.waiting.find(self.model_id, prediction_id)
-
-    def _label_of(
-        self, prediction_id: str, model: ModelMemory, rows: dict[str, int], older: dict[str, int]
-    ) -> LabelItem | None:
-        """The whole label of a row, of this batch or an earlier one, or the one that waits for the row."""
-        row = rows.get(prediction_id)
-        if row is not None and (label := self._label_of_new(row)) is not None:
-            return label
-        waiting = model.early.get(prediction_id)
-        if waiting is not None and waiting[1].is_whole:
-            return waiting[1]
+    def _label_of(self, prediction_id: str) -> LabelItem | None:
+        """The whole label of a row that has come."""
+        row = self._come.get(prediction_id)
         if row is not None:
-            return None
-        place = model.held.find(older[prediction_id])
+            return self._label_of_new(row)
+        place = self._model.held.find(self._older[prediction_id])
         return None if place is None else self._label_of_older(*place)
-
-    @staticmethod
-    def _has_lost_its_row(prediction_id: str, model: ModelMemory, older: dict[str, int]) -> bool:
-        """Whether the prediction came in an earlier batch and is held no longer."""
-        ordinal = older[prediction_id]
-        return ordinal != NOWHERE and model.held.find(ordinal) is None
 
     def _label_of_new(self, row: int) -> LabelItem | None:
         """The label that a row of this batch has by now."""
@@ -168,59 +178,24 @@ class Joiner:
             return None
         return chunk.labels.get(row) or _label_in(chunk.batch, row, int(chunk.labelled_at[row]), self.fields)
 
-    def _is_of_earlier(self, item: LabelItem, row: int | None, model: ModelMemory, older: dict[str, int]) -> bool:
+    def _is_of_earlier(self, item: LabelItem, row: int | None) -> bool:
         """Whether the label was made before the newest prediction with its id, and so is of one before (joined)."""
-        ordinals = model.earlier.get(item.prediction_id)
+        held = self._model.held
+        ordinals = self._model.earlier.get(item.prediction_id)
         if not ordinals:
             return False
-        place = model.held.find(older[item.prediction_id]) if row is None else None
+        place = held.find(self._older[item.prediction_id]) if row is None else None
         made = (
             int(self.new.predicted_at[row]) if row is not None else int(place[0].predicted_at[place[1]]) if place else 0
         )
         if item.at >= made:
             return False
-        held = [
-            ordinal for ordinal in ordinals if (at := model.held.find(ordinal)) and at[0].predicted_at[at[1]] <= item.at
-        ]
-        if held:
-            self._join_older(item, model, held[-1])
+        fitting = [one for one in ordinals if (at := held.find(one)) and at[0].predicted_at[at[1]] <= item.at]
+        if fitting:
+            self._join_older(item, fitting[-1])
         else:
             self._ignore(item, "label_without_row")
         return True
-
-    def _meet_early(self, model: ModelMemory, rows: dict[str, int]) -> None:
-        for prediction_id in sorted(model.early.keys() & rows.keys()):
-            row = rows[prediction_id]
-            label = self._label_of_new(row) if prediction_id in model.parts else None
-            if prediction_id in model.parts and label is None:
-                continue  # its other truths are still to come
-            item = self.memory.waiting.find(self.model_id, prediction_id)
-            assert item is not None
-            self.result.found.append(prediction_id)
-            self._come_before(row, item if label is None else item.with_parts(label))
-
-    def _come_before(self, row: int, item: LabelItem) -> None:
-        """The label was there first; of several the newest waits for the row, as where batches lie between them."""
-        known = self._first.get(row)
-        changed = item if known is None else known.changed_by(item)
-        if changed is None:
-            self._ignore(item, "label_repeated")
-            return
-        if known is not None:
-            self._ignore(item, "label_superseded")
-        self._first[row] = changed
-
-    def _settle(self) -> None:
-        """Rows go out with the label that was there first, unless their own is newer."""
-        for row, item in self._first.items():
-            changed = self._changed(item, int(self.new.labelled_at[row]), partial(self._label_of_new, row))
-            if changed is None:
-                self._ignore(item, "label_repeated")
-            elif self._too_late(item, int(self.new.predicted_at[row])):
-                self._ignore(item, "label_too_late")
-            else:
-                self.new.labelled_at[row] = changed.at
-                self._own[row] = self.result.before[row] = changed
 
     def _join_new(self, row: int, item: LabelItem) -> None:
         new = self.new
@@ -241,20 +216,16 @@ class Joiner:
         """
         label = known() if at and item.has_parts else None
         if label is not None and label.is_whole:
-            return label.changed_by(item)
-        return item if item.at > at else None
+            changed = label.observed_as(item) if item.observed else label.changed_by(item)
+        else:
+            changed = item if item.at > at else None
+        return changed and changed._replace(observed=False)
 
-    @staticmethod
-    def _older(items: list[LabelItem], model: ModelMemory) -> dict[str, int]:
-        """The ordinal of each label's row where it came in an earlier batch, else NOWHERE."""
-        ids = [item.prediction_id for item in items]
-        return dict(zip(ids, model.ids.find(pa.array(ids, pa.string())).tolist(), strict=True))
-
-    def _join_older(self, item: LabelItem, model: ModelMemory, ordinal: int) -> None:
+    def _join_older(self, item: LabelItem, ordinal: int) -> None:
         if ordinal == NOWHERE:
             self._wait(item)
             return
-        place = model.held.find(ordinal)
+        place = self._model.held.find(ordinal)
         if place is None:
             self._ignore(item, "label_without_row")
             return
@@ -291,17 +262,14 @@ class Joiner:
         return item.at - predicted_at > self.give_up_us
 
     def _wait(self, item: LabelItem) -> None:
-        other = self.result.early.get(item.prediction_id)
-        waiting = self.memory.of(self.model_id).early.get(item.prediction_id)
-        known = [kept for kept in (other, waiting and waiting[1]) if kept]
-        newest = max(known, key=lambda kept: kept.at, default=None)
-        changed = self._changed(item, 0 if newest is None else newest.at, lambda: newest)
+        waiting = self._waiting(item.prediction_id)
+        changed = self._changed(item, 0 if waiting is None else waiting.at, lambda: waiting)
         if changed is None:
             self._ignore(item, "label_repeated")
             return
-        if newest is not None:
+        if waiting is not None:
             self._ignore(item, "label_superseded")
-            changed = changed.rated_as(newest)
+            changed = changed.rated_as(waiting)
         self.result.early[item.prediction_id] = changed
 
 

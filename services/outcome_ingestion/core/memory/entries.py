@@ -14,6 +14,8 @@ from outcome_ingestion.core.identity.id_index import IdIndex, Known
 from outcome_ingestion.core.identity.text_hashes import text_parts
 from outcome_ingestion.core.labels.event_clock import EventClock
 from outcome_ingestion.core.labels.held_rows import HeldRows
+from outcome_ingestion.core.observations.forecast_index import ForecastIndex
+from outcome_ingestion.core.observations.observed_values import ObservedValues
 
 Item = TypeVar("Item")
 
@@ -115,6 +117,8 @@ class ModelMemory:
     """A heap of (time of a waiting label, id); those that wait no longer are found out when they are met."""
     earlier: dict[str, list[int]] = field(default_factory=dict)
     """Id → ordinals of the predictions that had it before the newest, oldest first."""
+    observed: ObservedValues = field(default_factory=ObservedValues)
+    forecasts: ForecastIndex = field(default_factory=ForecastIndex)
     recent: list[tuple[int, int]] = field(default_factory=list)
     """(seq, rows) of the newest batches, as far back as they are small."""
 

@@ -5,7 +5,8 @@ counted in ordinals, so that what is a duplicate does not depend on how records 
 
 Each batch writes at most four state entries a model, under one sequence number: `ids` (what was
 seen), `rows` (what may still be labelled or corrected), `early` (labels whose row is not there yet)
-and `marks` (rows that got their label, early labels that found their row). Entries go when nothing
+and `marks` (rows that got their label, early labels that found their row). Values of series are in
+entries of kind `series`, which are written anew when a value comes to them. Entries go when nothing
 needs them any more. One entry a row would cost more than all the rest of ingestion.
 """
 
@@ -126,6 +127,10 @@ class PartitionMemory:
         model.ids.drop(seen.known)
         model.forget_earlier(seen.known)
         self.entries.put("ids", model_id, seq, None)
+
+    def put_values(self, model_id: str, seq: int, value: bytes | None) -> None:
+        """Set or delete an entry of values of series."""
+        self.entries.put("series", model_id, seq, value)
 
     def drop_chunk(self, model_id: str, chunk: Chunk) -> None:
         """Held rows are needed no longer."""

@@ -14,8 +14,9 @@ from outcome_ingestion.core.identity.reuse import stamps_of
 from outcome_ingestion.core.labels.held_rows import Chunk, chunk_of, decode_rows
 from outcome_ingestion.core.memory.entries import Marks, ModelMemory, Seen
 from outcome_ingestion.core.memory.partition_memory import PartitionMemory
+from outcome_ingestion.core.observations.observed_values import written_at
 
-_KINDS = ("ids", "rows", "marks", "early")
+_KINDS = ("ids", "rows", "marks", "early", "series")
 _marks_decoder = msgspec.msgpack.Decoder(Marks)
 
 
@@ -24,11 +25,12 @@ def restore(memory: PartitionMemory, state: Iterable[tuple[str, bytes]]) -> None
     entries = []
     for key, value in state:
         kind, model_id, number = key.split("/")
-        entries.append((int(number), model_id, _KINDS.index(kind), value))
-    steps = (_restore_seen, _restore_rows, _restore_marks, _restore_early)
-    for seq, model_id, kind_index, value in sorted(entries, key=lambda entry: entry[:3]):
+        written = written_at(value) if kind == "series" else int(number)
+        entries.append((written, model_id, _KINDS.index(kind), int(number), value))
+    steps = (_restore_seen, _restore_rows, _restore_marks, _restore_early, _restore_values)
+    for written, model_id, kind_index, seq, value in sorted(entries, key=lambda entry: entry[:4]):
         steps[kind_index](memory, seq, model_id, value)
-        memory.next_seq = seq + 1
+        memory.next_seq = written + 1
     memory.entries.take({})
 
 
@@ -92,6 +94,11 @@ def _place_of(model: ModelMemory, prediction_id: str, ordinal: int, at: int) -> 
         return newest
     held = [place for one in earlier if (place := model.held.find(one)) and place[0].predicted_at[place[1]] <= at]
     return held[-1] if held else None
+
+
+def _restore_values(memory: PartitionMemory, seq: int, model_id: str, value: bytes) -> None:
+    model = memory.of(model_id)
+    model.label_clock.load(model.observed.restore(seq, value))
 
 
 def _restore_early(memory: PartitionMemory, seq: int, model_id: str, value: bytes) -> None:

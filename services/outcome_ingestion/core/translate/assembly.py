@@ -43,4 +43,5 @@ def _message(contract: type[PredictionOutcome] | type[PredictionLabel], topic: s
         place = ".".join(str(part) for part in first["loc"]) or "the row"
         hint = ": give the source `versions`, which map its names to ours" if place == "model_version" else ""
         raise invalid("InvalidRow", f"{place}: {first['msg']}, not {str(first['input'])[:80]!r}{hint}") from error
-    return Outgoing(topic, message.prediction_id, message.model_dump_json(exclude_unset=True).encode())
+    key = message.key if isinstance(message, PredictionLabel) else message.prediction_id
+    return Outgoing(topic, key, message.model_dump_json(exclude_unset=True).encode())

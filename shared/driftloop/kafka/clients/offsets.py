@@ -5,6 +5,7 @@ and `list_consumer_group_offsets` wait in vain when a coordinator is only just c
 the whole process down (an assertion in librdkafka 2.16) when the broker's connection breaks.
 """
 
+import time
 from collections.abc import Callable, Sequence
 
 from confluent_kafka import OFFSET_BEGINNING, OFFSET_END, Consumer, KafkaError, KafkaException, TopicPartition
@@ -16,6 +17,8 @@ from driftloop.kafka.loop.transport import Position
 from driftloop.kafka.settings import KafkaSettings
 
 _ASK_ANEW = frozenset({KafkaError._TIMED_OUT, KafkaError._DESTROY_BROKER})
+_STALE_S = 3.0
+"""A leader that is elected is known sooner; a client that knows of none for longer looks at what it remembers."""
 
 
 class EndOffsets:
@@ -69,12 +72,20 @@ class _Asker:
 
     Why a new one: a client that has lost a broker may wait for it in each call again, until nothing is left of the
     minute. In an outage of a cluster of three, services stood still for it though two brokers would have answered.
+    And a client may go on to say "leader not available" of a partition that has one (librdkafka 2.16: its cache has
+    the leader's number and not the leader): after a broker had been stopped and started, all services stood for 45 s
+    and ended, while every broker answered.
     """
 
     def __init__(
-        self, kafka: KafkaSettings, group: str, opened: Callable[[KafkaSettings, str], Consumer] = offset_reader
+        self,
+        kafka: KafkaSettings,
+        group: str,
+        opened: Callable[[KafkaSettings, str], Consumer] = offset_reader,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._kafka, self._group, self._opened = kafka, group, opened
+        self._kafka, self._group, self._opened, self._clock = kafka, group, opened, clock
+        self._refused_since: float | None = None
         self._consumer = opened(kafka, group)
 
     def ask(self, question: Callable[[Consumer], list[TopicPartition]]) -> dict[Position, int]:
@@ -83,17 +94,31 @@ class _Asker:
 
     def _answer(self, question: Callable[[Consumer], list[TopicPartition]]) -> dict[Position, int]:
         try:
-            found = question(self._consumer)
+            found = _without_errors(question(self._consumer))
         except KafkaException as error:
-            if error.args[0].code() in _ASK_ANEW:
+            if error.args[0].code() in _ASK_ANEW or self._refused_for_long():
                 self.close()
                 self._consumer = self._opened(self._kafka, self._group)
+                self._refused_since = None
             raise
-        for tp in found:
-            if tp.error is not None:
-                raise KafkaException(tp.error)
+        self._refused_since = None
         return {(tp.topic.removeprefix(self._kafka.topic_prefix), tp.partition): max(0, tp.offset) for tp in found}
+
+    def _refused_for_long(self) -> bool:
+        """Whether this client has had no answer, only errors, for too long."""
+        now = self._clock()
+        if self._refused_since is None:
+            self._refused_since = now
+        return now - self._refused_since > _STALE_S
 
     def close(self) -> None:
         """Let the connection go."""
         self._consumer.close()
+
+
+def _without_errors(found: list[TopicPartition]) -> list[TopicPartition]:
+    """The answers; raises the first of their errors."""
+    for tp in found:
+        if tp.error is not None:
+            raise KafkaException(tp.error)
+    return found

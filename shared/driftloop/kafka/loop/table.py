@@ -1,9 +1,11 @@
 """Tables: topics that every replica reads in full, outside the group."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from itertools import groupby
 
-from driftloop.kafka.clients.log_reader import LogReader
+from driftloop.errors import AwayError
+from driftloop.kafka.clients.log_reader import LogReader, OffsetsGoneError
 from driftloop.kafka.settings import KafkaSettings
 from driftloop.processor import Record
 
@@ -21,7 +23,8 @@ class Tables:
         """Rows that came since."""
         if self._reader is None:
             return self.catch_up()
-        return _by_topic(self._reader.poll(0.0))
+        with self._said():
+            return _by_topic(self._reader.poll(0.0))
 
     def catch_up(self) -> Rows:
         """Rows written before this call that were not given yet."""
@@ -29,7 +32,19 @@ class Tables:
             return []
         if self._reader is None:
             self._reader = LogReader(self._kafka, self._topics)
-        return _by_topic(self._reader.read_to(self._reader.ends()))
+        with self._said():
+            return _by_topic(self._reader.read_to(self._reader.ends()))
+
+    @contextmanager
+    def _said(self) -> Iterator[None]:
+        """Rows that went before they were read are said in a sentence: nobody knows what was in them."""
+        try:
+            yield
+        except OffsetsGoneError as error:
+            raise AwayError(
+                f"a table ({', '.join(self._topics)}) was deleted and made anew, or rows of it were deleted, while it "
+                "was read; publish what is missing again (specs: `driftloop models apply`), then start the service"
+            ) from error
 
     def close(self) -> None:
         """Let the connection go."""

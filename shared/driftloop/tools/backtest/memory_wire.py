@@ -50,7 +50,7 @@ class MemoryWire:
         """At once."""
         for label in labels:
             value = label.model_dump_json(exclude_unset=True).encode()
-            self.loop.say(PREDICTION_LABELS, label.prediction_id, value, content_header(JSON))
+            self.loop.say(PREDICTION_LABELS, label.key, value, content_header(JSON))
 
     def control(self, topic: str, message: ControlMessage) -> None:
         """At once."""

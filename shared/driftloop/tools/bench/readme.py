@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ from driftloop.tools.bench.tables import cell, table
 from driftloop.tools.bench.versus import versus_table
 
 RESULTS = Path(__file__).parent / "results"
-"""What `driftloop bench NAME --json` wrote last: one file for each table."""
+"""What `driftloop bench NAME --json` wrote last: one file for each table, or a folder whose files make it together."""
 
 _MARKED = re.compile(r"(<!-- bench (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
@@ -33,9 +33,16 @@ def with_tables(text: str, results: Path = RESULTS) -> str:
 
 def _table(name: str, results: Path) -> str:
     path = results / f"{name}.json"
+    if name in TABLES and (parts := sorted((results / name).glob("*.json"))):
+        return TABLES[name](_joined([json.loads(part.read_text(encoding="utf-8")) for part in parts]))
     if name not in TABLES or not path.is_file():
         raise UserError(f"there is no table {name!r}: it needs a maker and {path.name} in {path.parent.name}/")
     return TABLES[name](json.loads(path.read_text(encoding="utf-8")))
+
+
+def _joined(parts: Sequence[dict[str, Any]]) -> Result:
+    """Results that were measured apart, their cases together."""
+    return {**parts[0], "cases": {name: one for part in parts for name, one in part["cases"].items()}}
 
 
 def detectors(result: Result) -> str:

@@ -30,11 +30,15 @@ _DIFFERS = ("training_seconds", "wall_seconds", "kafka")
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """What one run took: seconds, seconds of CPU of all its processes, and their memory (proportional set size)."""
+    """What one run took: seconds, seconds of CPU of all its processes, and their memory (proportional set size).
 
-    wall_s: float
-    cpu_s: float
+    Of work in memory, the rows of a second of CPU alone. None: not measured.
+    """
+
+    wall_s: float | None
+    cpu_s: float | None
     memory_mb: float | None = None
+    rows_per_cpu_s: float | None = None
 
 
 Run = Callable[[Path], Figures]
@@ -98,6 +102,25 @@ def replay_run(file: Path, target: str, results: dict[str, list[Any]]) -> Run:
     return run
 
 
+_IN_A_ROW = 3
+_TURN = Path(__file__).parent / "cores" / "turn.py"
+
+
+def core_run(module: str, name: str) -> Run:
+    """The best of three runs of a core's case, in a process of its own."""
+
+    def run(command: Path) -> Figures:
+        python = str(command.parent / "python")
+        turn = [python, str(_TURN), module, name, str(_IN_A_ROW)]
+        ended = subprocess.run(turn, capture_output=True, text=True, check=False)
+        if ended.returncode:
+            raise UserError(f"{name} failed with {python}: {ended.stderr.strip()[-300:]}")
+        found = json.loads(ended.stdout)
+        return Figures(None, None, rows_per_cpu_s=round(found["rows"] / found["cpu_s"]))
+
+    return run
+
+
 def up_run(command: Path) -> Figures:
     """`driftloop up` until all services are ready; the memory some seconds later."""
     with tempfile.TemporaryDirectory() as folder:
@@ -129,10 +152,13 @@ def _run(command: Sequence[str]) -> Figures:
     return Figures(round(wall, 3), round(cpu, 3))
 
 
+_UNITS = {"wall_s": "s", "cpu_s": "s of CPU", "memory_mb": "MB", "rows_per_cpu_s": "rows per CPU-second"}
+
+
 def _compared(before: Sequence[Figures], now: Sequence[Figures]) -> dict[str, Any]:
     """Each figure of both builds, and the ratios of the pairs: median, least and largest."""
     compared: dict[str, Any] = {}
-    for name in ("wall_s", "cpu_s", "memory_mb"):
+    for name in _UNITS:
         theirs, ours = ([asdict(one)[name] for one in runs] for runs in (before, now))
         if None in theirs + ours:
             continue
@@ -144,16 +170,13 @@ def _compared(before: Sequence[Figures], now: Sequence[Figures]) -> dict[str, An
     return compared
 
 
-_UNITS = {"wall_s": "s", "cpu_s": "s of CPU", "memory_mb": "MB"}
-
-
 def versus_table(result: Mapping[str, Any]) -> str:
     """Medians of both builds, and the ratio with its spread."""
     rows = [
         [
             f"{case}, {_UNITS[name]}",
-            f"{statistics.median(one['baseline']):.3g}",
-            f"{statistics.median(one['now']):.3g}",
+            _figure(one["baseline"]),
+            _figure(one["now"]),
             f"{one['ratio']:.2f} ({one['least']:.2f}…{one['largest']:.2f})",
         ]
         for case, figures in result["cases"].items()
@@ -161,3 +184,8 @@ def versus_table(result: Mapping[str, Any]) -> str:
         if name in _UNITS
     ]
     return table(["what a user waits for", result["baseline"], "this build", "ratio (spread)"], rows)
+
+
+def _figure(values: Sequence[float]) -> str:
+    middle = statistics.median(values)
+    return f"{middle:,.0f}" if middle >= 1000 else f"{middle:.3g}"

@@ -7,6 +7,7 @@ import numpy as np
 import pyarrow as pa
 from scipy.stats import poisson
 
+from drift_detection.core.kept.kept_profile import KeptProfile
 from drift_detection.core.monitors.budget import Budget
 from drift_detection.core.rows import Coded, codes_of
 from drift_detection.core.windows.battery import Battery
@@ -82,7 +83,9 @@ def _monitor(
     window_rows: int = WINDOW_ROWS,
     minimum_rows: int = MINIMUM_ROWS,
 ) -> WindowMonitor:
-    return against(Reference("1.0.0", tuple(bins), NO_PROFILE), per_million, features, window_rows, minimum_rows)
+    return against(
+        Reference("1.0.0", tuple(bins), KeptProfile.of(NO_PROFILE)), per_million, features, window_rows, minimum_rows
+    )
 
 
 def against(

@@ -158,7 +158,9 @@ def event_time_of(history: History, interval: timedelta | None = None) -> EventT
 
 
 def patient(spec: ModelSpec, time: EventTime, rows: int, delay: int) -> ModelSpec:
-    """A spec that waits for labels as long as they take by the file's own time."""
+    """A spec that waits for labels as long as they take by the file's own time; they are told by id here."""
+    if spec.forecast is not None and spec.forecast.is_observed:
+        spec = spec.model_copy(update={"forecast": spec.forecast.model_copy(update={"truth": "labels"})})
     if not delay or time.moments is None:
         return spec
     late = np.arange(rows) + delay

@@ -111,7 +111,7 @@ class KafkaWire:
 
     def label(self, labels: Sequence[PredictionLabel]) -> None:
         """In one transaction, so that they are cut into frames the same way always."""
-        records = [(label.prediction_id, label.model_dump_json(exclude_unset=True).encode()) for label in labels]
+        records = [(label.key, label.model_dump_json(exclude_unset=True).encode()) for label in labels]
         self._labels.send(PREDICTION_LABELS, records, content_header(JSON))
 
     def control(self, topic: str, message: ControlMessage) -> None:

@@ -52,6 +52,11 @@ class _Comparison:
         self._entered.discard(references)
 
     def _compare_resolved(self, old: Schema, new: Schema, where: str) -> Iterator[str]:
+        if "anyOf" in new and "properties" in new:
+            plain = [{name: part for name, part in one.items() if name != "anyOf"} for one in (old, new)]
+            yield from self._compare_resolved(plain[0], plain[1], where)
+            yield from self._alternatives(old, {"anyOf": new["anyOf"]}, where)
+            return
         if "anyOf" in old or "anyOf" in new:
             yield from self._alternatives(old, new, where)
             return

@@ -160,7 +160,7 @@ def _difference(model: str, topic: str, offset: int | None, then: bytes | None, 
         names = ["message"]
         shown = [_short(_gist(message)) if message else "not there" for message in (before, after)]
         return Difference(model, topic, offset, names[0], *shown)
-    field = next((name for name in before if before[name] != after.get(name)), "bytes")
+    field = next((name for name in {**before, **after} if before.get(name) != after.get(name)), "bytes")
     return Difference(model, topic, offset, field, _short(before.get(field)), _short(after.get(field)))
 
 

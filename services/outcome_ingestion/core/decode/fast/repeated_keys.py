@@ -23,10 +23,11 @@ from outcome_ingestion.core.frames.blocks import present
 from outcome_ingestion.core.refusal import Refusal, invalid, undecodable
 
 _REQUIRED = 3 + sum(field.required for field in OUTCOME_FIELDS)
-"""`prediction_id`, `model_id`, `predicted_at`, `features`; of a label `label` and `labelled_at` instead."""
+"""`prediction_id`, `model_id`, `predicted_at`, `features`; of a label `model_id` and `labelled_at`."""
 _AT_ONCE = 200
 """So many records laid end to end stay in the processor's cache."""
-_REQUIRED_OF_LABEL = 3 + sum(field.of_label and field.kind == "moment" for field in OUTCOME_FIELDS)
+_REQUIRED_OF_LABEL = 1 + sum(field.of_label and field.kind == "moment" for field in OUTCOME_FIELDS)
+_OPTIONAL_OF_LABEL = ("prediction_id", "label", "entity", "observed_at", "weight", "rating")
 _PLAIN = tuple(field.name for field in OUTCOME_FIELDS if not field.required and field.kind != "choice")
 
 
@@ -92,8 +93,7 @@ def repeated_in_label(value: bytes, row: LabelRow) -> str | None:
     """
     known = (
         _REQUIRED_OF_LABEL
-        + (row.weight is not None)
-        + (row.rating is not None)
+        + sum(getattr(row, name) is not None for name in _OPTIONAL_OF_LABEL)
         + (b'"label_source":' in value)
         + keys_of(row.label)
     )

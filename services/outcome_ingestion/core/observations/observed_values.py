@@ -1,0 +1,170 @@
+"""The values of a model's series that a partition remembers, some at a time: a block is a state entry.
+
+Why blocks: an entry a value would cost more than the value, and an entry a series would be written anew, whole, with
+each of its values. The entry of a block is written when a value in it changes. A number in it tells which block was
+touched later, so that a process that takes up the state forgets in the same order.
+"""
+
+from collections import OrderedDict
+from dataclasses import dataclass, field
+from typing import Literal, Protocol
+
+import msgspec
+
+from outcome_ingestion.core.observations.observed_records import Observation
+from outcome_ingestion.core.observations.series import Series, Told
+
+VALUES_A_BLOCK = 32
+Fate = Literal["new", "changed", "repeated", "too_late"]
+
+
+class Desk(Protocol):
+    """What a partition's memory does for the values that it holds."""
+
+    def take_seq(self) -> int:
+        """The next sequence number of state entries."""
+        ...
+
+    def put_values(self, model_id: str, seq: int, value: bytes | None) -> None:
+        """Set or delete a state entry of values."""
+        ...
+
+    def ignore(self, why: str, count: int = 1) -> None:
+        """Count something that was right to drop."""
+        ...
+
+
+class _Entry(msgspec.Struct, array_like=True, gc=False):
+    entity: str
+    written: int
+    """A sequence number of the partition: which of two blocks was touched later."""
+    clock: bytes
+    """Of the model's labels (`EventClock.dump`)."""
+    told: list[tuple[int, Told]]
+
+
+_decoder = msgspec.msgpack.Decoder(_Entry)
+
+
+@dataclass(slots=True)
+class _Block:
+    """Times of one series; `newest` is the latest of them."""
+
+    entity: str
+    times: list[int] = field(default_factory=list)
+
+    @property
+    def newest(self) -> int:
+        return max(self.times)
+
+
+@dataclass(slots=True)
+class _Known:
+    """A series, the block that each of its times is in, and the one that takes the next."""
+
+    series: Series = field(default_factory=Series)
+    where: dict[int, int] = field(default_factory=dict)
+    open: int | None = None
+
+
+class ObservedValues:
+    """The values of all series of one model in one partition. `count` is how many there are."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._known: dict[str, _Known] = {}
+        self._blocks: OrderedDict[int, _Block] = OrderedDict()
+        """By sequence number; those that were touched last stand last."""
+        self._changed: OrderedDict[int, None] = OrderedDict()
+
+    def series(self, entity: str) -> Series:
+        """What is known of a series."""
+        known = self._known.get(entity)
+        return Series() if known is None else known.series
+
+    def take(self, seen: Observation, kept_us: int, desk: Desk) -> Fate:
+        """Remember a value, and say what it was to the series; one that is `kept_us` behind it is too late."""
+        known = self._known.get(seen.entity) or _Known()
+        series, at = known.series, seen.observed_at
+        before = series.told.get(at)
+        if before is None and at < series.reached - kept_us:
+            return "too_late"
+        if before is not None and seen.at <= before.at:
+            return "repeated"
+        self._known[seen.entity] = known
+        series.put(at, Told(seen.value, seen.at, seen.source))
+        self._touch(known.where[at] if before else self._place(known, seen, desk))
+        return "changed" if before else "new"
+
+    def forget(self, model_id: str, entity: str, kept_us: int, most: int, desk: Desk) -> None:
+        """Blocks of a series that no forecast reaches back to, and those that were touched first where there are more
+        than `most` values."""
+        while (known := self._known.get(entity)) is not None:
+            oldest = known.where[known.series.times[0]]
+            if self._blocks[oldest].newest >= known.series.reached - kept_us:
+                break
+            self._drop(model_id, oldest, desk)
+        while self.count > most:
+            seq, block = next(iter(self._blocks.items()))
+            desk.ignore("observation_no_room", len(block.times))
+            self._drop(model_id, seq, desk)
+
+    def write_down(self, model_id: str, clock: bytes, desk: Desk) -> None:
+        """The state entries of what has changed since the last call."""
+        for seq in self._changed:
+            block = self._blocks[seq]
+            series = self._known[block.entity].series
+            entry = _Entry(block.entity, desk.take_seq(), clock, [(at, series.told[at]) for at in block.times])
+            desk.put_values(model_id, seq, msgspec.msgpack.encode(entry))
+        self._changed.clear()
+
+    def restore(self, seq: int, value: bytes) -> bytes:
+        """Take up an entry, and give the clock in it. Entries come in the order in which they were written."""
+        entry = _decoder.decode(value)
+        known = self._known.setdefault(entry.entity, _Known())
+        for at, told in entry.told:
+            known.series.put(at, told)
+            known.where[at] = seq
+        self._blocks[seq] = _Block(entry.entity, [at for at, _ in entry.told])
+        if len(entry.told) < VALUES_A_BLOCK:
+            known.open = seq
+        self.count += len(entry.told)
+        return entry.clock
+
+    def _place(self, known: _Known, seen: Observation, desk: Desk) -> int:
+        """The block that a new time goes into."""
+        seq = known.open
+        if seq is None:
+            seq = known.open = desk.take_seq()
+            self._blocks[seq] = _Block(seen.entity)
+        block = self._blocks[seq]
+        block.times.append(seen.observed_at)
+        known.where[seen.observed_at] = seq
+        self.count += 1
+        if len(block.times) == VALUES_A_BLOCK:
+            known.open = None
+        return seq
+
+    def _touch(self, seq: int) -> None:
+        self._blocks.move_to_end(seq)
+        self._changed[seq] = None
+        self._changed.move_to_end(seq)
+
+    def _drop(self, model_id: str, seq: int, desk: Desk) -> None:
+        block = self._blocks.pop(seq)
+        self._changed.pop(seq, None)
+        known = self._known[block.entity]
+        known.series.forget(block.times)
+        for at in block.times:
+            del known.where[at]
+        if known.open == seq:
+            known.open = None
+        if not known.where:
+            del self._known[block.entity]
+        self.count -= len(block.times)
+        desk.put_values(model_id, seq, None)
+
+
+def written_at(value: bytes) -> int:
+    """When an entry was written, among all of a partition's."""
+    return _decoder.decode(value).written
