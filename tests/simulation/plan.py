@@ -19,7 +19,18 @@ CALLS = {
     "end told early": 0.03,
 }
 """How often a call suffers what, at most."""
-EVENTS = ("kill", "stop", "freeze", "take over", "scale", "broker away", "clock jumps", "compact", "suspend", "coordinator moves")
+EVENTS = (
+    "kill",
+    "stop",
+    "freeze",
+    "take over",
+    "scale",
+    "broker away",
+    "clock jumps",
+    "compact",
+    "suspend",
+    "coordinator moves",
+)
 """What happens to processes and brokers."""
 
 

@@ -34,7 +34,8 @@ _REST_S = 300.0
 
 
 _ASKED = {
-    **{"committed": "group", "send_offsets": "group"},
+    "committed": "group",
+    "send_offsets": "group",
     **dict.fromkeys(("init_transactions", "commit_transaction", "abort_transaction"), "transactions"),
 }
 """Which coordinator a call waits for."""
