@@ -1,11 +1,13 @@
 import os
+import stat
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from driftloop.tools.bench.process_tree import family, taken_by
-from driftloop.tools.bench.versus import Figures, _compared, versus_table
+from driftloop.tools.bench.versus import Figures, _compared, core_run, versus_table
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="/proc is Linux's")
 
@@ -37,3 +39,11 @@ def test_a_process_is_taken_with_all_that_it_started():
         process.communicate(b"\n")
     assert 2 < both.memory_mb < own.memory_mb * 2
     assert both.cpu_s > 0
+
+
+def test_a_build_runs_its_own_code_whatever_our_pythonpath_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    python = tmp_path / "python"
+    python.write_text('#!/bin/sh\n[ -z "$PYTHONPATH" ] && echo \'{"rows": 10, "cpu_s": 2.0}\'\n')
+    python.chmod(python.stat().st_mode | stat.S_IXUSR)
+    monkeypatch.setenv("PYTHONPATH", "services:shared")
+    assert core_run("detection", "any")(tmp_path / "driftloop").rows_per_cpu_s == 5

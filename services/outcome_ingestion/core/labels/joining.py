@@ -256,6 +256,9 @@ class Joiner:
         return "correction"
 
     def _ignore(self, item: LabelItem, why: str) -> None:
+        """Count it. A value of a series names no row, so it does not miss one that may be corrected no longer."""
+        if item.observed and why == "label_without_row":
+            return
         self.memory.ignore("duplicate" if item.repeat else why)
 
     def _too_late(self, item: LabelItem, predicted_at: int) -> bool:

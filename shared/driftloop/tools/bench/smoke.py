@@ -3,7 +3,8 @@
 Each case runs in turns with a peer that no change of ours touches. Their ratio is compared with the recorded one, so
 that neither the machine nor its load is what is measured. Turns are short and many. On a busy machine a ratio still
 strays: it is taken of the best turns and of all turns together; the lower one is recorded, and only if the higher one
-is too small after many more turns is it lost.
+is too small after many more turns is it lost. Where the two lie apart, as with Arrow, a case may get half as slow again
+before it is named.
 """
 
 import json

@@ -76,8 +76,13 @@ def prepared(folder: Path) -> Path:
     return command
 
 
+def _own_code() -> dict[str, str]:
+    """Our environment without PYTHONPATH, by which the earlier build would run this one's code."""
+    return {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+
+
 def _done(*command: str) -> None:
-    ended = subprocess.run(command, capture_output=True, text=True, check=False)
+    ended = subprocess.run(command, capture_output=True, text=True, check=False, env=_own_code())
     if ended.returncode:
         last = (ended.stderr.strip().splitlines() or ["it said nothing"])[-1]
         raise UserError(f"{' '.join(command[:4])} failed: {last}", ExitCode.ERROR)
@@ -112,7 +117,7 @@ def core_run(module: str, name: str) -> Run:
     def run(command: Path) -> Figures:
         python = str(command.parent / "python")
         turn = [python, str(_TURN), module, name, str(_IN_A_ROW)]
-        ended = subprocess.run(turn, capture_output=True, text=True, check=False)
+        ended = subprocess.run(turn, capture_output=True, text=True, check=False, env=_own_code())
         if ended.returncode:
             raise UserError(f"{name} failed with {python}: {ended.stderr.strip()[-300:]}")
         found = json.loads(ended.stdout)
@@ -127,7 +132,7 @@ def up_run(command: Path) -> Figures:
         started = time.monotonic()
         process = subprocess.Popen(
             [str(command), "up", "--home", f"{folder}/home"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-            text=True, env={**os.environ, "PYTHONUNBUFFERED": "1"},
+            text=True, env={**_own_code(), "PYTHONUNBUFFERED": "1"},
         )  # fmt: skip
         try:
             assert process.stdout is not None
@@ -144,7 +149,7 @@ def up_run(command: Path) -> Figures:
 
 def _run(command: Sequence[str]) -> Figures:
     before, started = getrusage(RUSAGE_CHILDREN), time.monotonic()
-    ended = subprocess.run(command, capture_output=True, text=True, check=False)
+    ended = subprocess.run(command, capture_output=True, text=True, check=False, env=_own_code())
     after, wall = getrusage(RUSAGE_CHILDREN), time.monotonic() - started
     if ended.returncode:
         raise UserError(f"{' '.join(command)} failed: {(ended.stdout + ended.stderr).strip()[-300:]}")
