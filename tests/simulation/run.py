@@ -136,4 +136,4 @@ def shrink(plan: Plan, case: str | None = None) -> Plan:
 
 
 def _smaller(plan: Plan, less: Plan, case: str | None) -> Plan:
-    return less if (less.weights or not less.events) and play(less, case).failures else plan
+    return less if (any(less.weights.values()) or not less.events) and play(less, case).failures else plan
