@@ -197,6 +197,9 @@ def _unproven(world: "World") -> Iterator[str]:
     since = [event["from_position"]["offset"] for event in events if event["event"] in ("challenged", "rejected")]
     frames = [one for one in committed(world, topics.OUTCOME_FRAMES) if one.offset() > max(since, default=-1)]
     rows = sum(len(rows_of(frame)) for frame in frames)
+    decisions = [json.loads(one.value() or b"{}") for one in committed(world, topics.RETRAIN_DECISIONS)]
+    if any("taken in without" in one["reason"] for one in decisions):
+        return  # scores were late by more than is waited for, which the coordinator said
     if rows >= ENOUGH_ROWS:
         yield f"no version was promoted, and {rows} rows came since the newest challenge"
 

@@ -257,9 +257,12 @@ class SimulatedConsumer:
         self._serve()
         found = self._next()
         if found is None and timeout > 0:
-            CURRENT.world.listen(timeout * (0.1 + 0.9 * CURRENT.world.random.random()))
-            self._serve()
-            found = self._next()
+            world = CURRENT.world
+            deadline = world.now + timeout * (0.1 + 0.9 * world.random.random())
+            while found is None and world.now < deadline:
+                world.listen(deadline - world.now)
+                self._serve()
+                found = self._next()
         return found
 
     def consume(self, num_messages: int = 1, timeout: float = 0.0) -> list[Message]:
