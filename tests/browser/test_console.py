@@ -191,7 +191,11 @@ def test_a_change_on_its_way_takes_neither_the_text_nor_the_place(serve: Serve, 
     page = open_page(served, "/models/pricing")
     page.wait_for_selector("#live:text-is('Live')")
     held: list[Any] = []
-    page.route("**/models/pricing", lambda route: held.append(route))
+
+    def hold(route: Any) -> None:
+        held.append(route)
+
+    page.route("**/models/pricing", hold)
     with page.expect_request("**/models/pricing"):
         served.say(topics.DRIFT_SIGNALS, signal("pricing", 60))
     page.focus("[aria-label='Reason to approve']")
