@@ -1,10 +1,12 @@
 """Odd but valid: what the console is shown, and what it shows of it."""
 
+import asyncio
 import http.server
 import json
 import socketserver
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, time
 from pathlib import Path
 from typing import Any, ClassVar
@@ -13,10 +15,11 @@ from urllib.parse import quote
 import pytest
 import yaml
 from prometheus_client import CollectorRegistry
-from tests.unit.operations_console.conftest import Served, decision, event, serve, status, story
+from tests.unit.operations_console.conftest import MemoryPort, Served, decision, event, serve, status, story
 
 from driftloop.contracts import topics
 from driftloop.learners.served_calls import Caller
+from driftloop.processor import Outgoing
 from driftloop.rest import Server
 from driftloop.tools.cli.through_console import ConsoleWay
 from operations_console.adapters.deliverer import deliver
@@ -218,7 +221,7 @@ def test_an_empty_secret_is_no_secret(receiver: str, tmp_path: Path):
 
 @pytest.mark.wild(
     area="console",
-    given="quiet hours until 24:00, with quotes or without; quiet hours that end when they begin",
+    given="quiet hours until 24:00, with quotes or without; quiet hours of a whole day",
     right="midnight (24:00 was read as 00:24); the latter are refused",
 )
 @pytest.mark.parametrize("text", ["until: 24:00", "until: '24:00'", "until: '00:00'"])
@@ -226,7 +229,11 @@ def test_24_00_is_midnight(text: str):
     quiet = Quiet.model_validate({**yaml.safe_load("from: 22:00"), **yaml.safe_load(text)})
     assert (quiet.begin, quiet.end) == (time(22), time(0))
     assert quiet.over_at(datetime(2026, 3, 1, 23, tzinfo=UTC)) == datetime(2026, 3, 2, tzinfo=UTC)
-    with pytest.raises(ValueError, match="none, or the whole day"):
+
+
+@pytest.mark.parametrize("text", ["until: 24:00", "until: '24:00'"])
+def test_quiet_hours_of_a_whole_day_never_end(text: str):
+    with pytest.raises(ValueError, match="never end"):
         Quiet.model_validate({"from": "00:00", **yaml.safe_load(text)})
 
 
@@ -244,3 +251,40 @@ def test_a_schedule_of_no_day_is_refused():
         make("0 6 29 2 *")
         with pytest.raises(ValueError, match="there is no such day"):
             make("0 6 31 4 *")
+
+
+class LateView(MemoryPort):
+    """What is published comes into the view a little later, as it does from a broker."""
+
+    async def publish(self, outgoing: Sequence[Outgoing]) -> None:
+        for one in outgoing:
+            self.log.append(one.topic, key=one.key, value=one.value, headers=one.headers)
+        asyncio.get_running_loop().call_later(0.05, self.follow)
+
+
+@pytest.mark.wild(
+    area="console",
+    given="a spec that is applied, changed and put back within a blink",
+    right="three versions, the last one holds; the third was taken for no change, and two were of one number",
+)
+def test_each_spec_is_compared_with_the_one_before(serve: Serve):
+    served = serve([], open_access=True)
+    served.desk.port = LateView(served.port.log, served.desk)
+    spec = {"model_id": "quick", "task": "binary", "features": {"x": {}}, "target": {"y": {"kind": "category"}}}
+    texts = [json.dumps(spec | {"task": task}) for task in ("binary", "multiclass", "binary")]
+    told = [served("POST", "/api/specs", {"text": text}).json for text in texts]
+    assert [(one["spec_version"], one["changed"]) for one in told] == [(1, True), (2, True), (3, True)]
+    kept = [json.loads(one.value()) for one in served.port.log.records(topics.MODEL_SPECS)]
+    assert [(one["spec_version"], one["spec"]["task"]) for one in kept] == [
+        (1, "binary"), (2, "multiclass"), (3, "binary"),
+    ]  # fmt: skip
+
+
+def test_specs_that_are_applied_at_once_have_a_number_each(serve: Serve):
+    served = serve([], open_access=True)
+    served.desk.port = LateView(served.port.log, served.desk)
+    spec = {"model_id": "quick", "task": "binary", "features": {"x": {}}, "target": {"y": {"kind": "category"}}}
+    texts = [json.dumps(spec | {"features": {f"x{n}": {}}}) for n in range(4)]
+    with ThreadPoolExecutor(4) as pool:
+        told = list(pool.map(lambda text: served("POST", "/api/specs", {"text": text}).json, texts))
+    assert sorted(one["spec_version"] for one in told) == [1, 2, 3, 4]

@@ -29,6 +29,9 @@ from operations_console.core.view.fleet import MEANS
 from operations_console.core.view.heads import CommandHead
 from operations_console.core.view.model_view import ModelView
 
+_SEEN_WITHIN_S = 10.0
+"""How long a spec that is on the log is waited for in the view."""
+
 
 async def order(desk: Desk, call: Call) -> told.CommandTold:
     """Put a command on the log, and wait for its decision where that is asked for."""
@@ -158,6 +161,12 @@ async def apply_spec(desk: Desk, call: Call) -> told.SpecAppliedTold:
     if spec is None:
         raise unprocessable(f"The spec makes no sense: {problems[0]}")
     call.require("approver", spec.model_id)
+    async with desk.applying:
+        return await _declare(desk, call, spec)
+
+
+async def _declare(desk: Desk, call: Call, spec: ModelSpec) -> told.SpecAppliedTold:
+    """Put a spec on the log, and wait until the view has it: the next one is compared with this one."""
     known = desk.view.models.get(spec.model_id)
     if known and known.spec and ModelSpec.model_validate_json(known.spec) == spec:
         return told.SpecAppliedTold(model_id=spec.model_id, spec_version=known.spec_version, changed=False)
@@ -169,8 +178,18 @@ async def apply_spec(desk: Desk, call: Call) -> told.SpecAppliedTold:
         spec_version=version,
         spec=spec,
     )
-    await publish(desk, call, [(topics.MODEL_SPECS, spec.model_id, message.to_json())])
+    with desk.hub.follow() as queue:
+        await publish(desk, call, [(topics.MODEL_SPECS, spec.model_id, message.to_json())])
+        if not _has_spec(desk, spec.model_id, version):
+            async for change in changes(queue, _SEEN_WITHIN_S):
+                if change.topic == topics.MODEL_SPECS and _has_spec(desk, spec.model_id, version):
+                    break
     return told.SpecAppliedTold(model_id=spec.model_id, spec_version=version, changed=True)
+
+
+def _has_spec(desk: Desk, model_id: str, version: int) -> bool:
+    known = desk.view.models.get(model_id)
+    return known is not None and known.spec_version >= version
 
 
 def _read(asked: SpecAsked) -> tuple[ModelSpec | None, list[str]]:

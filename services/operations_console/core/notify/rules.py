@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime, time, timedelta
 from fnmatch import fnmatchcase
-from typing import Literal, NamedTuple, Self
+from typing import Any, Literal, NamedTuple, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
@@ -22,6 +22,7 @@ SEVERITY: dict[Kind, Severity] = {
 }
 
 _MINUTES_A_DAY = 24 * 60
+_MIDNIGHT = ("24:00", _MINUTES_A_DAY)
 _INSTANT = timedelta(microseconds=1)
 
 
@@ -75,9 +76,9 @@ class Quiet(Part):
     @classmethod
     def _as_yaml_reads_it(cls, at: object) -> object:
         """YAML reads 22:00 without quotes as the number 1320: that many minutes. 24:00 is midnight."""
-        if isinstance(at, int) and not isinstance(at, bool) and 0 <= at <= _MINUTES_A_DAY:
-            return time(*divmod(at % _MINUTES_A_DAY, 60))
-        return time() if at == "24:00" else at
+        if isinstance(at, int) and not isinstance(at, bool) and 0 <= at < _MINUTES_A_DAY:
+            return time(*divmod(at, 60))
+        return time() if at in _MIDNIGHT else at
 
     @field_validator("begin", "end")
     @classmethod
@@ -86,12 +87,13 @@ class Quiet(Part):
             raise ValueError("quiet hours are in UTC: leave the zone out")
         return at.replace(tzinfo=None)
 
-    @model_validator(mode="after")
-    def _is_a_span(self) -> Self:
-        if self.begin == self.end:
-            raise ValueError(f"quiet hours from {self.begin:%H:%M} until {self.end:%H:%M} are none, or the whole day: "
-                             "leave them out, or mute the rule with muted_until")  # fmt: skip
-        return self
+    @model_validator(mode="before")
+    @classmethod
+    def _ends(cls, given: Any) -> Any:
+        """A whole day has no end that could be waited for."""
+        if isinstance(given, dict) and given.get("until") in _MIDNIGHT and given.get("from") in ("00:00", 0, time()):
+            raise ValueError("quiet hours from 00:00 until 24:00 never end: mute the rule with muted_until instead")
+        return given
 
     def over_at(self, now: datetime) -> datetime:
         """When quiet is over; now, where it is not quiet."""
