@@ -288,3 +288,16 @@ def test_specs_that_are_applied_at_once_have_a_number_each(serve: Serve):
     with ThreadPoolExecutor(4) as pool:
         told = list(pool.map(lambda text: served("POST", "/api/specs", {"text": text}).json, texts))
     assert sorted(one["spec_version"] for one in told) == [1, 2, 3, 4]
+
+
+@pytest.mark.wild(
+    area="console",
+    given="a mute of a model that is not there (a typing error)",
+    right="refused as any call for it; a pattern, and the lifting of a mute, are taken",
+)
+def test_nobody_is_muted_by_a_name_that_no_model_has(serve: Serve):
+    served = serve(open_access=True)
+    asked = {"seconds": 60, "reason": "r"}
+    assert served("POST", "/api/mutes", {**asked, "models": "plnat"}).status == 404
+    assert served("POST", "/api/mutes", {**asked, "models": "pl*"}).status == 202
+    assert served("POST", "/api/mutes", {**asked, "models": "plnat", "seconds": None}).status == 202

@@ -90,3 +90,27 @@ def test_a_policy_that_cannot_be_meant_is_refused(policy: str, sentence: str, tm
     file.write_text(f"{SPEC}policy: {policy}\n")
     with pytest.raises(UserError, match=sentence):
         read_spec(file)
+
+
+@pytest.mark.wild(
+    area="spec",
+    given="a spec or a source that is empty, a list, or a text",
+    right="refused with what it holds",
+)
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [("", "it is empty"), ("- a", "it holds a list"), ("a", "it holds a text"), ("7", "single value")],
+)
+@pytest.mark.parametrize("read", [read_spec, read_source])
+def test_what_holds_no_keys_is_said(read: Callable[[Path], Any], text: str, sentence: str, tmp_path: Path) -> None:
+    file = tmp_path / "file.yaml"
+    file.write_text(text)
+    with pytest.raises(UserError, match=f"{sentence}, and keys with values are wanted"):
+        read(file)
+
+
+def test_a_token_file_names_what_is_wrong(tmp_path: Path) -> None:
+    file = tmp_path / "tokens.yaml"
+    file.write_text("tokens: [{name: a}]")
+    with pytest.raises(UserError, match=r"tokens\.0\.[a-z_0-9]+: Field required"):
+        read_tokens(file)

@@ -4,6 +4,8 @@ from typing import Any
 
 import yaml
 
+_KINDS = {list: "list", str: "text"}
+
 
 class _Once(yaml.SafeLoader):
     """Keys of a mapping are unique, as YAML wants them; merged ones (`<<`) are overridden as ever."""
@@ -27,3 +29,16 @@ def read_yaml(text: str) -> Any:
     {'a': 1, 'b': {'a': 2}}
     """
     return yaml.load(text, _Once)  # noqa: S506  (a safe loader)
+
+
+def read_mapping(text: str) -> dict[str, Any]:
+    """The keys and values in a text; raises `yaml.YAMLError` with what it holds instead.
+
+    >>> read_mapping("a: 1")
+    {'a': 1}
+    """
+    found = read_yaml(text)
+    if isinstance(found, dict):
+        return found
+    held = "is empty" if found is None else f"holds a {_KINDS.get(type(found), 'single value')}"
+    raise yaml.YAMLError(f"it {held}, and keys with values are wanted")

@@ -15,7 +15,7 @@ from driftloop.contracts.notification_mutes import NotificationMute
 from driftloop.processor import Outgoing
 from driftloop.spec.model_spec import ModelSpec
 from driftloop.spec.policy import policy_of
-from driftloop.spec.yaml_text import read_yaml
+from driftloop.spec.yaml_text import read_mapping
 from operations_console.adapters.ports import AwayError
 from operations_console.adapters.web.desk import Call, Desk, model_of
 from operations_console.adapters.web.hub import changes
@@ -94,6 +94,8 @@ async def mute(desk: Desk, call: Call) -> told.MuteTold:
             403, "Not allowed", f"{call.principal.name} sees some models only: name one, or the pattern of the token."
         )
     call.require("operator", None if many else asked.models)
+    if not many and asked.seconds is not None:
+        model_of(desk, call, asked.models)  # a name that no model has would mute nobody
     now = desk.clock()
     until = None if asked.seconds is None else now + timedelta(seconds=asked.seconds)
     message = NotificationMute(
@@ -195,7 +197,7 @@ def _has_spec(desk: Desk, model_id: str, version: int) -> bool:
 def _read(asked: SpecAsked) -> tuple[ModelSpec | None, list[str]]:
     """The spec in a text, or all that is wrong with it."""
     try:
-        spec = ModelSpec.model_validate(read_yaml(asked.text))
+        spec = ModelSpec.model_validate(read_mapping(asked.text))
         if problem := policy_of(spec.policy).problem:
             return None, [problem]
     except ValidationError as error:

@@ -55,8 +55,12 @@ def read_tokens(path: Path) -> TokenFile:
         return TokenFile.model_validate(read_yaml(path.read_text(encoding="utf-8")) or {})
     except FileNotFoundError as error:
         raise UserError(f"{path} is not there: make it with `driftloop tokens create`.", ExitCode.NOT_FOUND) from error
-    except (yaml.YAMLError, ValidationError, UnicodeDecodeError) as error:
-        raise UserError(f"{path} is no file of tokens: {str(error).splitlines()[0]}", ExitCode.USAGE) from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "the file"
+        raise UserError(f"{path} is no file of tokens: {where}: {first['msg']}.", ExitCode.USAGE) from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise UserError(f"{path} is no file of tokens: {str(error).splitlines()[0]}.", ExitCode.USAGE) from error
 
 
 class OpenIdConnect:

@@ -220,12 +220,12 @@ def read_spec(file: Path) -> "ModelSpec":
     from drift_detection.core.presets import check_detection
     from driftloop.spec.model_spec import ModelSpec
     from driftloop.spec.policy import policy_of
-    from driftloop.spec.yaml_text import read_yaml
+    from driftloop.spec.yaml_text import read_mapping
 
     if not file.is_file():
         raise UserError(f"There is no file {file}.", ExitCode.NOT_FOUND)
     try:
-        spec = ModelSpec.model_validate(read_yaml(file.read_text(encoding="utf-8")))
+        spec = ModelSpec.model_validate(read_mapping(file.read_text(encoding="utf-8")))
         check_detection(spec.detection)
     except ValidationError as error:
         first = error.errors()[0]

@@ -109,12 +109,12 @@ def read_source(file: Path) -> "ModelSource":
     from pydantic import ValidationError
 
     from driftloop.spec.model_source import ModelSource
-    from driftloop.spec.yaml_text import read_yaml
+    from driftloop.spec.yaml_text import read_mapping
 
     if not file.is_file():
         raise UserError(f"There is no file {file}.", ExitCode.NOT_FOUND)
     try:
-        return ModelSource.model_validate(read_yaml(file.read_text(encoding="utf-8")))
+        return ModelSource.model_validate(read_mapping(file.read_text(encoding="utf-8")))
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])

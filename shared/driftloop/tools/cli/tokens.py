@@ -120,8 +120,12 @@ def _read(path: Path) -> "TokenFile":
         return TokenFile()
     try:
         return TokenFile.model_validate(read_yaml(path.read_text(encoding="utf-8")) or {})
-    except (yaml.YAMLError, ValidationError, UnicodeDecodeError) as error:
-        raise UserError(f"{path} is no file of tokens: {str(error).splitlines()[0]}", ExitCode.USAGE) from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "the file"
+        raise UserError(f"{path} is no file of tokens: {where}: {first['msg']}.", ExitCode.USAGE) from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise UserError(f"{path} is no file of tokens: {str(error).splitlines()[0]}.", ExitCode.USAGE) from error
 
 
 def _write(path: Path, entries: "tuple[TokenEntry, ...]") -> None:
