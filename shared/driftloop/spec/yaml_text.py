@@ -4,7 +4,7 @@ from typing import Any
 
 import yaml
 
-_KINDS = {list: "list", str: "text"}
+_KINDS: dict[type, str] = {list: "list", str: "text"}
 
 
 class _Once(yaml.SafeLoader):
