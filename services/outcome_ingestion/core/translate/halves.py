@@ -105,7 +105,7 @@ class Exchanges:
 
     def _common(self, document: Document, body: Any, part: Part) -> Fields:
         scope = self.paths.scope(document)
-        fields = {name: value for name, value in self.paths.optional(scope).items() if value}
+        fields = {name: value for name, value in self.paths.optional(scope).items() if value not in ({}, None)}
         if part == "response" and "model_version" not in fields:
             given = body.get("model_version") if isinstance(body, Mapping) else None
             fields["model_version"] = self.paths.version(str(given) if given else None)

@@ -29,7 +29,7 @@ from driftloop.tools.replay.stream import EventTime, row_of
 from driftloop.tools.simulation.documents import FIELDS, NEW_SHARE, Office, documents, macro_f1, turned
 from driftloop.tools.simulation.scenario import Change, Claim
 
-TRAIN_ROWS, CHANGE, PSEUDO_UNTIL, ROWS, BLOCK_ROWS = 1000, 1500, 2500, 14_000, 500
+TRAIN_ROWS, CHANGE, PSEUDO_UNTIL, ROWS, BLOCK_ROWS = 1000, 1500, 2500, 13_900, 500
 NEW_ROWS = 1000
 COMPARED_ROWS, PROBE_ROWS = 450, 500
 POISONED = 0.3
