@@ -36,7 +36,6 @@ from driftloop.tools.registry.erased_rows import ErasedSince, erased_since
 from driftloop.tools.registry.erasing import GoldenRows, golden_rows, write_golden
 from driftloop.tools.registry.lineage import Lineage
 from driftloop.tools.registry.view import RegistryView, VersionInfo
-
 from operations_console.adapters.reports import html
 from operations_console.core.report import Report, markdown, report
 from operations_console.core.view.model_view import ModelView
