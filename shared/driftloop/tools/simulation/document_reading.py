@@ -1,12 +1,14 @@
 """The documents as a scenario: S4's numbers, a live canary, a roll-back, and LoRA beside full fine-tuning."""
 
 import time
+from collections.abc import Sequence
 from datetime import timedelta
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 
+from driftloop.contracts.drift_signals import DriftSignal
 from driftloop.contracts.model_events import ModelEvent
 from driftloop.learners.entry_points import make_learner
 from driftloop.learners.lora_text import LoraTextParameters
@@ -106,6 +108,7 @@ class DocumentsScenario:
             **{f"f1_before_{name}": Claim.at_least(0.9, self._f1(result, name, TRAIN_ROWS, CHANGE)) for name in FIELDS},
             "f1_of_first_model_on_new_suppliers": Claim.at_most(0.85, self._of_model(self.first)),
             "f1_of_new_model_on_new_suppliers": Claim.at_least(0.9, self._of_model(self.second)),
+            **_of_texts(journal.signals),
             "asked_by_accuracy_drop": Claim.at_least(1, asked.count("concept_drift")),
             "pseudo_labels_at_least_0.9_sure": Claim.at_least(100, world.sure),
             "promotions": Claim.at_least(1, len(promoted)),
@@ -161,8 +164,9 @@ class DocumentsScenario:
             (
                 f"From row {CHANGE:,} on, new suppliers write {NEW_SHARE:.0%} of the documents. On such documents the "
                 f"first model has an F1 of {claims['f1_of_first_model_on_new_suppliers'].seen}, the new one of "
-                f"{claims['f1_of_new_model_on_new_suppliers'].seen}. It got a tenth of the traffic and was promoted "
-                "after one look at 1,000 documents of each."
+                f"{claims['f1_of_new_model_on_new_suppliers'].seen}. That their texts differ was seen after "
+                f"{float(claims['rows_until_drift_of_texts'].seen):,.0f} documents, without a label. The new model got "
+                "a tenth of the traffic and was promoted after one look at 1,000 documents of each."
             ),
             (
                 f"LoRA trained {float(claims['trained_share_of_parameters'].seen):.2%} of the parameters in "
@@ -173,6 +177,16 @@ class DocumentsScenario:
                 f"{float(claims['rows_until_roll_back'].seen):,.0f} rows."
             ),
         ]
+
+
+def _of_texts(signals: Sequence[DriftSignal]) -> dict[str, Claim]:
+    """That the texts themselves drift is seen, and not before they do."""
+    rows = [row_of(one.raised.prediction_id) for one in signals if one.kind == "feature"]
+    after = min((row - CHANGE for row in rows if row >= CHANGE), default=ROWS)
+    return {
+        "rows_until_drift_of_texts": Claim.at_most(2000, after),
+        "false_signals_of_texts_before": Claim.at_most(0, sum(row < CHANGE for row in rows)),
+    }
 
 
 def _challenger_rows(promoted: list[ModelEvent]) -> float:
