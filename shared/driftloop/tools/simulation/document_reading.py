@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from driftloop.contracts.drift_signals import DriftSignal
 from driftloop.contracts.model_events import ModelEvent
 from driftloop.learners.entry_points import make_learner
 from driftloop.learners.lora_text import LoraTextParameters
@@ -108,7 +107,7 @@ class DocumentsScenario:
             **{f"f1_before_{name}": Claim.at_least(0.9, self._f1(result, name, TRAIN_ROWS, CHANGE)) for name in FIELDS},
             "f1_of_first_model_on_new_suppliers": Claim.at_most(0.85, self._of_model(self.first)),
             "f1_of_new_model_on_new_suppliers": Claim.at_least(0.9, self._of_model(self.second)),
-            **_of_texts(journal.signals),
+            **drift_of_texts([row_of(s.raised.prediction_id) for s in journal.signals if s.kind == "feature"]),
             "asked_by_accuracy_drop": Claim.at_least(1, asked.count("concept_drift")),
             "pseudo_labels_at_least_0.9_sure": Claim.at_least(100, world.sure),
             "promotions": Claim.at_least(1, len(promoted)),
@@ -179,9 +178,8 @@ class DocumentsScenario:
         ]
 
 
-def _of_texts(signals: Sequence[DriftSignal]) -> dict[str, Claim]:
-    """That the texts themselves drift is seen, and not before they do."""
-    rows = [row_of(one.raised.prediction_id) for one in signals if one.kind == "feature"]
+def drift_of_texts(rows: Sequence[int]) -> dict[str, Claim]:
+    """That the texts themselves drift is seen, and not before they do, by the rows of the signals of features."""
     after = min((row - CHANGE for row in rows if row >= CHANGE), default=ROWS)
     return {
         "rows_until_drift_of_texts": Claim.at_most(2000, after),
