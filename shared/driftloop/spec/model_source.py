@@ -1,5 +1,6 @@
 """A declared source: which topic of somebody else's holds a model's predictions or labels, and how they are read."""
 
+from math import isfinite
 from typing import Annotated, Any, Literal, Self
 
 import jmespath
@@ -65,6 +66,8 @@ class Paths(SpecPart):
     """The weight of the row."""
     latency_ms: Path | None = None
     """How long the answer took."""
+    rating: Path | None = None
+    """How content a person was with the prediction, a number within `rating_range`."""
 
 
 class ModelSource(SpecPart):
@@ -120,6 +123,8 @@ class ModelSource(SpecPart):
     """What a time written as a number counts since 1970."""
     times_without_zone: Literal["refused", "utc"] = "refused"
     """What becomes of a time without a zone."""
+    rating_range: tuple[float, float] = (0.0, 1.0)
+    """The worst and the best rating, as the source counts: for one to five stars `[1, 5]`."""
 
     @model_validator(mode="after")
     def _says_enough(self) -> Self:
@@ -131,6 +136,8 @@ class ModelSource(SpecPart):
             raise ValueError("paths.request and paths.response go together")
         if self.descriptor is not None and self.message is None and self.server == "none":
             raise ValueError("a descriptor needs `message`, the full name of the Protobuf message")
+        if not all(map(isfinite, self.rating_range)) or self.rating_range[0] == self.rating_range[1]:
+            raise ValueError("rating_range is two different numbers: the worst and the best rating")
         return self
 
     def _needed(self) -> tuple[str, ...]:

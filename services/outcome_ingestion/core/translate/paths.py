@@ -1,6 +1,7 @@
 """The paths of a source: a document to the fields of its rows."""
 
 from collections.abc import Callable, Iterator, Mapping
+from math import inf
 from typing import Any
 
 import jmespath
@@ -95,6 +96,8 @@ class Paths:
         for name in _NUMBERS:
             if (path := getattr(paths, name)) is not None and (found := self.at(path, scope)) is not None:
                 fields[name] = scalar_of(found, f"the path '{path}' ({name})")
+        if (path := paths.rating) is not None and (found := self.at(path, scope)) is not None:
+            fields["rating"] = self._rating(scalar_of(found, f"the path '{path}' (rating)"), path)
         for name in ("segment", "attributes"):
             found = {key: self.at(path, scope) for key, path in getattr(paths, name).items()}
             fields[name] = {key: text_of(one, f"{name} '{key}'") for key, one in found.items() if one is not None}
@@ -117,6 +120,21 @@ class Paths:
     def version(self, given: str | None) -> str | None:
         """Our name of a version of the source."""
         return self._source.version if given is None else self._source.versions.get(given, given)
+
+    def _rating(self, given: Any, path: str) -> float | None:
+        """A rating from 0 to 1; raises `Refusal`."""
+        worst, best = self._source.rating_range
+        if isinstance(given, str):
+            try:
+                given = float(given)
+            except ValueError:
+                given = inf
+        if given is None:
+            return None
+        share = (given - worst) / (best - worst)
+        if 0.0 <= share <= 1.0:
+            return float(share)
+        raise invalid("InvalidRow", f"the path '{path}' (rating) gives no number from {worst:g} to {best:g}")
 
     def _fields(self, scope: Mapping[str, Any], document: Document, number: int) -> Fields:
         fields = self.optional(scope)
