@@ -2,8 +2,9 @@
 
     python -m tests.chaos … --keep FOLDER
 
-leaves, where a run is not clean: what was fed (`fed.jsonl`, in its order), every topic with aborted records
-and all (`TOPIC.jsonl`; `committed` says whether a reader of committed records sees it) and the replicas' logs.
+leaves, where a run is not clean, or a process ended by a signal that nobody sent: what was fed (`fed.jsonl`, in its
+order), every topic with aborted records and all (`TOPIC.jsonl`; `committed` says whether a reader of committed records
+sees it) and the replicas' logs, with the stacks of a process that crashed.
 An input that is on its topic and in no output was lost by the service; one that is not on its topic
 was lost before the service could have seen it.
 """

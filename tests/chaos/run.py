@@ -136,7 +136,7 @@ def run(
 def world_of(case: Case, kafka: KafkaSettings, verdict: Verdict, keep_in: Path | None = None) -> Iterator[World]:
     """A prepared world; when the block ends, what came out of it is counted into the verdict.
 
-    Where that is not clean, the evidence is kept in `keep_in`.
+    Where that is not clean, or a process crashed, the evidence is kept in `keep_in`.
     """
     started = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="driftloop-chaos-") as folder:
@@ -148,7 +148,7 @@ def world_of(case: Case, kafka: KafkaSettings, verdict: Verdict, keep_in: Path |
         prefix = kafka.topic_prefix
         verdict.unwritten = _unwritten(world)
         case.check(world, verdict)
-        if keep_in is not None and not verdict.clean:
+        if keep_in is not None and (verdict.crashed or not verdict.clean):
             keep(case, world, keep_in)
         verdict.aborted_records = aborted_records(kafka.bootstrap_servers, [prefix + name for name in case.outputs])
     verdict.rows = len(world.sent)

@@ -1,4 +1,4 @@
-"""New topics are taken as served once one answer shows all of them: the brokers of a cluster learn of them one by one."""
+"""New topics are served once one answer shows all of them: the brokers of a cluster hear of them one by one."""
 
 from types import SimpleNamespace
 
