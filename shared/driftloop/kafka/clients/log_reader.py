@@ -20,7 +20,6 @@ from driftloop.kafka.loop.transport import Position
 from driftloop.kafka.settings import KafkaSettings
 from driftloop.processor import Record
 
-
 GONE = frozenset({KafkaError._AUTO_OFFSET_RESET, KafkaError._LOG_TRUNCATION})
 """What a client says of a position that the log does not have: any more, yet, or for the leader it was read from."""
 
