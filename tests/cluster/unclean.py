@@ -68,7 +68,7 @@ def unclean_election(brokers: Brokers, kafka: KafkaSettings) -> None:
         brokers.kill(_LEADER)
         brokers.start(_FOLLOWER)
         _await(lambda: _seen_of(worlds, lambda partition: partition.leader == _FOLLOWER))
-        _publish(worlds["table"], "instead", "and one more")
+        _publish(worlds["table"], "instead", "one-more")
         for world in worlds.values():
             send(world, PREDICTION_OUTCOMES, map(outcome, _INSTEAD))
         _stops_truncated(lambda: turn_for(one, _SEEN_S))

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from driftloop.kafka.clients.positions import named, positions_of
+from driftloop.kafka.loop.doubts import Doubts
 from driftloop.kafka.loop.epochs import Epochs
 from driftloop.kafka.loop.group_offsets import GroupOffsets
 from driftloop.kafka.loop.transport import Position, Rebalance
@@ -25,7 +26,8 @@ class Membership:
     ) -> None:
         self._prefix, self._incremental = kafka.topic_prefix, kafka.group_protocol == "consumer"
         self.consumer, self._offsets, self._require_known = consumer, offsets, require_known
-        self._epochs = epochs
+        self._epochs, self.doubts = epochs, Doubts()
+        self._begun: dict[Position, int] = {}
 
     def join(self, inputs: Sequence[str], rebalance: Rebalance) -> None:
         """Subscribe; `rebalance` is told of partitions that come and go."""
@@ -42,9 +44,20 @@ class Membership:
 
     def begin_at(self, offsets: Mapping[Position, int]) -> None:
         """Seek and deliver."""
+        self._begun.update(offsets)
+        self.doubts.over(offsets)
         for at in self._epochs.named(offsets):
             self._seek(at)
         self.consumer.resume([named(self._prefix, position) for position in offsets])
+
+    def ask_again(self) -> None:
+        """Seek to where the client stood in each partition of which something is doubted, and that is due."""
+        for position in self.doubts.due():
+            (at,) = self.consumer.position([named(self._prefix, position)])
+            offset = int(at.offset) if at.offset >= 0 else self._begun[position]
+            self._epochs.note([at])
+            for tp in self._epochs.named({position: offset}):
+                self._seek(tp)
 
     def _on_assign(self, rebalance: Rebalance, found: list[TopicPartition]) -> None:
         """Take them over, standing still at the group's offsets.
@@ -73,6 +86,7 @@ class Membership:
         self._let_go(found)
 
     def _let_go(self, found: list[TopicPartition]) -> None:
+        self.doubts.over(positions_of(self._prefix, found))
         if self._incremental:
             self.consumer.incremental_unassign(found)
         else:
