@@ -11,7 +11,8 @@ was lost before the service could have seen it.
 
 import json
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,22 @@ def keep(case: Case, world: World, folder: Path) -> None:
         committed = {(m.partition(), m.offset()) for m in read_all(servers, [prefix + topic])}
         there = read_all(servers, [prefix + topic], committed=False)
         _write(folder / f"{topic}.jsonl", (_line(m, (m.partition(), m.offset()) in committed) for m in there))
+    _copy_logs(world, folder)
+
+
+@contextmanager
+def logs_kept(world: World, folder: Path | None) -> Iterator[None]:
+    """Leave the replicas' logs in a folder where the block raises."""
+    try:
+        yield
+    except BaseException:
+        if folder is not None:
+            folder.mkdir(parents=True, exist_ok=True)
+            _copy_logs(world, folder)
+        raise
+
+
+def _copy_logs(world: World, folder: Path) -> None:
     for log in world.folder.glob("*.log"):
         shutil.copy(log, folder)
 
