@@ -112,10 +112,11 @@ class _Audience:
         commands: Mapping[int, Callable[[], None]],
         report: Report,
         said: Callable[[str], None],
+        worker: ThreadPoolExecutor,
     ) -> None:
         self._services, self._plan, self._commands = services, plan, commands
         self._report, self._said = report, said
-        self._worker, self._under_way = ThreadPoolExecutor(1), list[Future[None]]()
+        self._worker, self._under_way = worker, list[Future[None]]()
 
     def stage(self, sentence: str) -> None:
         self._said(sentence)
@@ -131,7 +132,6 @@ class _Audience:
 
     def finish(self) -> None:
         """Return when all of it is done; raises what went wrong on the way."""
-        self._worker.shutdown()
         for future in self._under_way:
             future.result()
 
@@ -165,10 +165,10 @@ def play(
         first.command("topics", "apply", "--partitions", "1", "--bootstrap-servers", kafka.bootstrap_servers)
         services = Services(home, kafka, {})
         recording = open_recording(_options(write_flip(folder / "flip.csv"), pace))
-        with services.all_of(first):
+        with ThreadPoolExecutor(1) as worker, services.all_of(first):  # a process ends with the thread that started it
             if plan:
                 said(new.command("topics", "apply", "--bootstrap-servers", kafka.bootstrap_servers).strip()[-300:])
-            audience = _Audience(services, plan, _commands(commands, kafka), report, said)
+            audience = _Audience(services, plan, _commands(commands, kafka), report, said, worker)
             report.said = _played(recording, kafka, services, audience, pace, broker)
             new.command(
                 "topics", "apply", "--bootstrap-servers", kafka.bootstrap_servers
