@@ -24,12 +24,14 @@ from tests.cluster.stalls import StallWatch
 from tests.cluster.unclean import unclean_election
 from tests.quiescence import Quiescence
 
-from driftloop.errors import UserError
+from driftloop.errors import ExitCode, UserError
 from driftloop.kafka.admin.topics import apply_topics
 
 LONGEST_STALL_S = 90.0
 UNCLEAN = "unclean-election"
 _BETWEEN_S, _SHORT_BETWEEN_S = 4.0, 1.5
+_AS_SAID = {str(int(code)) for code in (ExitCode.OK, ExitCode.BROKER_AWAY, ExitCode.FENCED, ExitCode.STUCK)}
+"""How a service may end when its brokers suffer, to be started again."""
 _ALONE_S = 120.0
 """How long services are waited for that do not get on, before somebody lends a hand."""
 
@@ -59,6 +61,7 @@ class Report:
     def good(self) -> bool:
         """Whether nothing was lost, doubled, disordered or wrong, and nobody had to help, or to wait for long."""
         wrong = self.lost or self.doubled or self.out_of_order or self.state_errors or self.needed_a_hand
+        wrong = wrong or set(self.exits) - _AS_SAID
         return not wrong and self.longest_stall_seconds <= LONGEST_STALL_S and all(self.cases.values())
 
     def as_json(self) -> dict[str, object]:

@@ -33,7 +33,7 @@ _LONGEST = ("slowest_recovery_seconds", "longest_stall_seconds")
 def table(reports: Sequence[Report]) -> str:
     """The table in Markdown; one row for each line that was measured, and their sum."""
     lines = [
-        "| what | faults | inputs | labelled | in the table | lost | doubled | by hand | slowest recovery | longest stall |",
+        "| what | faults | inputs | labelled | in the table | lost | doubled | by hand | slowest recovery | stall |",
         "|---|---|---|---|---|---|---|---|---|---|",
     ]
     known = [(words, [report for report in reports if report["line"] == line]) for line, words in _LINES.items()]
