@@ -13,8 +13,8 @@ acknowledged. The report:
 Delta table, read by pyarrow. `lost`, `doubled`: of what must come out of each service. A recovery lasts from the end of
 a fault until all that was fed before is processed (not measured in `restarts`). A stall is the time that a partition
 with input was not committed further. `needed_a_hand`: groups that did not get on again by themselves. Ends with 1 where
-anything was lost, doubled, needed a hand, stalled for more than 90 s, where a service ended with a code other than 0, 3,
-6 or 7, or where a case did not end in its sentence; with 2 where the machine cannot hold three brokers.
+anything was lost, doubled, needed a hand, stalled for more than 90 s, where a service ended with another code than 0,
+3, 6 and 7, or where a case did not end in its sentence; with 2 where the machine cannot hold three brokers.
 """
 
 import argparse
