@@ -56,6 +56,16 @@ def test_where_something_came_the_next_doubt_is_a_new_one(time):
     assert not open_.raised(B)
 
 
+def test_records_in_front_of_what_is_doubted_leave_the_doubt(time):
+    open_ = Doubts()
+    open_.raised(A)
+    open_.heard([A, B])
+    time.now += AGAIN_S
+    assert open_.due() == [A], "it is asked for again, or nothing would ever come of it"
+    open_.heard([A])
+    assert not open_
+
+
 @given(st.lists(st.sampled_from([("raised", A), ("raised", B), ("over", A), ("over", B), ("pass", None)]), max_size=40))
 def test_nothing_is_doubted_for_longer_than_it_takes_to_be_sure(steps):
     open_, clock, since = Doubts(), Time(), {}

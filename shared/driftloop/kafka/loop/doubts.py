@@ -6,6 +6,7 @@ than that of the leader that was elected meanwhile, and a client that knows no b
 not lead, and the client asks the right one. Seen on three brokers, one of them cut off for six seconds.
 """
 
+import math
 import time
 from collections.abc import Iterable
 
@@ -14,6 +15,7 @@ from driftloop.kafka.loop.transport import Position
 SURE_AFTER_S = 15.0
 """Longer than a broker that is back takes to hear that it does not lead; what is still said then is taken as true."""
 AGAIN_S = 1.0
+_ASKED = math.inf
 
 
 class Doubts:
@@ -37,10 +39,14 @@ class Doubts:
         now = time.monotonic()
         due = [position for position, (_, at) in self._open.items() if at <= now]
         for position in due:
-            self._open[position] = self._open[position][0], float("inf")
+            self._open[position] = self._open[position][0], _ASKED
         return due
 
+    def heard(self, positions: Iterable[Position]) -> None:
+        """Something came of these: no doubt is left of what was asked for again, unless it was doubted anew behind it."""
+        self.over([position for position in positions if self._open.get(position, (0.0, 0.0))[1] == _ASKED])
+
     def over(self, positions: Iterable[Position]) -> None:
-        """Something came of these, or they are read from elsewhere, or are not ours any more."""
+        """They are read from elsewhere, or are not ours any more."""
         for position in positions:
             self._open.pop(position, None)

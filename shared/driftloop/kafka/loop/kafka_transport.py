@@ -118,7 +118,7 @@ class KafkaTransport:
         self._member.ask_again()
         polled = self._polling.poll(limit, timeout_s)
         if self._member.doubts:
-            self._member.doubts.over(polled.positions())
+            self._member.doubts.heard(polled.positions())
         return polled
 
     def _refuse_gone(self, topic: str, number: int, error: KafkaError) -> None:
