@@ -43,7 +43,7 @@ class Doubts:
         return due
 
     def heard(self, positions: Iterable[Position]) -> None:
-        """Something came of these: no doubt is left of what was asked for again, unless it was doubted anew behind it."""
+        """Something came of these: what was asked for again is not doubted any more, unless anew behind it."""
         self.over([position for position in positions if self._open.get(position, (0.0, 0.0))[1] == _ASKED])
 
     def over(self, positions: Iterable[Position]) -> None:
