@@ -47,7 +47,18 @@ class Client:
         return [TopicPartition("p." + A[0], A[1], *self.at)]
 
     def seek(self, to):
-        self.sought.append((to.topic, to.offset, to.leader_epoch))
+        self.begun = to.offset
+
+    def incremental_unassign(self, given_up):
+        assert [(tp.topic, tp.partition) for tp in given_up] == [("p." + A[0], A[1])]
+
+    def incremental_assign(self, anew):
+        self.sought += [(to.topic, to.offset, to.leader_epoch) for to in anew]
+
+    def assignment(self):
+        return [TopicPartition("p." + A[0], A[1], 40)]
+
+    assign = incremental_assign
 
     def resume(self, positions):
         pass
@@ -61,10 +72,11 @@ def clock(monkeypatch):
     return found
 
 
-def transport_of(client, stands, brokers=3):
+def transport_of(client, stands, brokers=3, protocol="consumer"):
     """A transport in front of a cluster that says these things one after the other."""
     found, said = KafkaTransport(SETTINGS, KAFKA), iter(stands)
-    found._membership = Membership(KAFKA, client, None, Epochs("p."), lambda _: None)
+    kafka = KAFKA.model_copy(update={"group_protocol": protocol})
+    found._membership = Membership(kafka, client, None, Epochs("p."), lambda _: None)
     found._offsets = SimpleNamespace(stands=lambda positions: {A: next(said)})
     found._watch = SimpleNamespace(identity=LogIdentity("c", {A[0]: "t"}, {A[0]: 1}, exact=False), look=lambda: None)
     found._admin = SimpleNamespace(list_topics=lambda timeout: SimpleNamespace(brokers=dict.fromkeys(range(brokers))))
@@ -93,14 +105,15 @@ def test_it_is_asked_again_from_where_the_client_stood_and_believed_after_a_whil
     assert client.sought == [("p." + A[0], 42, 6)] * int(SURE_AFTER_S / AGAIN_S)
 
 
-def test_one_that_was_given_nothing_yet_goes_on_where_it_began(clock):
+@pytest.mark.parametrize("protocol", ["consumer", "classic"])
+def test_one_that_was_given_nothing_yet_goes_on_where_it_began(clock, protocol):
     client = Client((-1001,))
-    transport = transport_of(client, [stand()] * 9)
+    transport = transport_of(client, [stand()] * 9, protocol=protocol)
     transport.begin_at({A: 40})
     transport._refuse_gone(*A, KafkaError(KafkaError._AUTO_OFFSET_RESET, OUT_OF_RANGE))
     clock.now += AGAIN_S
     transport.poll(10, 0.1)
-    assert [offset for _, offset, _ in client.sought] == [40, 40]
+    assert [offset for _, offset, _ in client.sought] == [40]
 
 
 @pytest.mark.parametrize(
@@ -154,3 +167,15 @@ def test_a_reader_of_its_own_is_taken_anew_and_goes_on_behind_what_it_gave(clock
     else:
         assert [record.offset() for record in read] == [10, 11, 12, 13, 14]
         assert began == [10, 12]
+
+
+@pytest.mark.parametrize("protocol", ["consumer", "classic"])
+def test_what_the_client_gave_up_is_begun_anew_without_a_seek(clock, protocol):
+    client = Client((-1001,))
+    transport = transport_of(client, [stand()] * 9, protocol=protocol)
+    transport.begin_at({A: 40})
+    transport._refuse_gone(*A, KafkaError(KafkaError._AUTO_OFFSET_RESET, OUT_OF_RANGE))
+    client.seek = None
+    transport.begin_at({A: 37})
+    assert [offset for _, offset, _ in client.sought] == [37]
+    assert not transport._membership.doubts

@@ -27,6 +27,9 @@ class Doubts:
     def __bool__(self) -> bool:
         return bool(self._open)
 
+    def __contains__(self, position: Position) -> bool:
+        return position in self._open
+
     def raised(self, position: Position) -> bool:
         """Something was said against a position: whether that is still doubted."""
         now = time.monotonic()
