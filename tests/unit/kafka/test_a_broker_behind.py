@@ -94,6 +94,7 @@ def test_it_is_asked_again_from_where_the_client_stood_and_believed_after_a_whil
     client = Client((42,))
     client.position = lambda asked: [TopicPartition("p." + A[0], A[1], 42, leader_epoch=6)]
     transport = transport_of(client, [stand(end)] * 99)
+    transport.begin_at({A: 40})
     error = KafkaError(KafkaError._AUTO_OFFSET_RESET, said)
     for _ in range(int(SURE_AFTER_S / AGAIN_S)):
         transport._refuse_gone(*A, error)
