@@ -137,7 +137,8 @@ class DriftDetection:
             if model_id in self.knowledge.withdrawn:
                 continue
             kept = msgspec.json.decode(_unpacked(packed))
-            spec = self.knowledge.shared(ModelSpec.model_validate(kept["spec"]))
+            texts = {name: msgspec.json.encode(part) for name, part in kept["spec"].items()}
+            spec = self.knowledge.shared(ModelSpec.model_validate(kept["spec"]), texts)
             model = models[model_id] = WatchedModel(spec, kept["model"]["spec_version"])
             model.restore(
                 migrated(kept["model"], self.knowledge.references(model_id)), self.knowledge.references(model_id)
