@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from drift_detection.core.kept.kept_profile import KeptProfile
 from drift_detection.core.rows import Coded, numbers
 from drift_detection.core.sliding_windows import Counts, Cut
-from drift_detection.core.windows.bins import ColumnBins
+from drift_detection.core.windows.bins import TABLE_ROWS, BinOfStep, ColumnBins
 from driftloop.statistics.dependence import inflation_at
 from driftloop.statistics.embeddings import Embedding
 from driftloop.statistics.joint import Directions
@@ -24,7 +24,7 @@ T = TypeVar("T")
 Rows = NDArray[np.intp] | slice
 _NO_HOURS = np.empty(0, dtype=np.int64)
 _AT_ONCE = 16
-"""Columns that are standardised in one pass: so many of a frame stay in the processor's cache."""
+"""Columns that are binned or counted in one pass: so many of a frame stay in the processor's cache."""
 _LENGTHS = 256
 """Lengths of windows of which it is remembered what they are worth: windows of time have any number of rows."""
 
@@ -101,6 +101,11 @@ class Reference:
         """Mean of each column, and steps in one unit of it."""
         means = np.array([column.mean for column in self.columns])
         return means, np.array([steps_in_one(column.deviation) for column in self.columns])
+
+    @cached_property
+    def bin_of_step(self) -> BinOfStep | None:
+        """Tables that bin many rows of numbers at once."""
+        return BinOfStep.of(self.columns)
 
     @cached_property
     def shares(self) -> Floats:
@@ -209,7 +214,7 @@ class FrameTallies:
         count = len(rows.seen)
         which = None if count == len(rows) else pa.array(rows.seen)
         self._all = np.arange(count)
-        self._codes = np.empty((len(reference.columns), count), dtype=np.int32)
+        self._codes = np.empty((len(reference.columns), count), dtype=np.intp)
         self._steps = np.zeros((len(reference.columns), count), dtype=np.int64)
         seasonal = any(column.season is not None for column in reference.columns)
         hours = hours_of_week(rows.predicted_at[rows.seen]) if seasonal else _NO_HOURS
@@ -253,13 +258,21 @@ class FrameTallies:
             table[place][absent] = means[place]
         steps = scaled_steps(table, means, factors)
         self._steps[which] = steps
-        for place, (index, start) in enumerate(zip(which, reference.starts[which].tolist(), strict=True)):
-            column = reference.columns[index]
-            codes = column.number_codes(table[place], steps[place])
-            np.add(codes, start, out=self._codes[index], dtype=np.int32, casting="same_kind")
-            if place in missing:
-                self._codes[index][missing[place]] = start + column.count - 1
-                self._steps[index][missing[place]] = 0
+        tables = reference.bin_of_step if table.shape[1] >= TABLE_ROWS else None
+        if tables is None:
+            bins = np.array([reference.columns[index].number_codes(table[at]) for at, index in enumerate(which)])
+        else:
+            bins = tables.bins(which, table, steps)
+        self._codes[which] = bins + reference.starts[which][:, None]
+        for place, absent in missing.items():
+            index = which[place]
+            self._codes[index][absent] = int(reference.starts[index]) + reference.columns[index].count - 1
+            self._steps[index][absent] = 0
+
+    @cached_property
+    def _squares(self) -> NDArray[np.int64]:
+        """Of the steps."""
+        return self._steps * self._steps
 
     def count(self, which: Rows, cut: Cut) -> Counts:
         """Tallies (blocks × width) of the rows `which`, cut into blocks."""
@@ -276,18 +289,30 @@ class FrameTallies:
 
     def _count(self, which: Rows, places: Counts, blocks: int) -> Counts:
         """Tallies of rows whose blocks' places ascend."""
-        width, columns = self._reference.bins, len(self._reference.columns)
-        codes, steps = (
-            table[:, which] if isinstance(which, slice) else table.take(which, axis=1)
-            for table in (self._codes, self._steps)
-        )
+        bins, columns = self._reference.bins, len(self._reference.columns)
         tallies = np.zeros((blocks, self._reference.width), dtype=np.int64)
         if not len(places):
             return tallies
-        flat = codes + places * width
-        tallies[:, :width] = np.bincount(flat.ravel(), minlength=blocks * width).reshape(blocks, width)
+        self._count_bins(which, places, tallies)
         firsts = np.flatnonzero(np.diff(places, prepend=-1))
         filled = places[firsts]
-        tallies[filled, width : width + columns] = np.add.reduceat(steps, firsts, axis=1).T
-        tallies[filled, width + columns :] = np.add.reduceat(steps * steps, firsts, axis=1).T
+        for begin, table in ((bins, self._steps), (bins + columns, self._squares)):
+            picked = table[:, which] if isinstance(which, slice) else table.take(which, axis=1)
+            tallies[filled, begin : begin + columns] = np.add.reduceat(picked, firsts, axis=1).T
         return tallies
+
+    def _count_bins(self, which: Rows, places: Counts, tallies: Counts) -> None:
+        """Count each row's bins in its block, some columns at once. In whatever order: counts are exact."""
+        blocks, codes = len(tallies), self._codes
+        if not isinstance(which, slice) and 2 * len(places) >= codes.shape[1]:
+            of_row = np.full(codes.shape[1], blocks)
+            of_row[which] = places
+        else:
+            codes, of_row = codes[:, which] if isinstance(which, slice) else codes.take(which, axis=1), places
+        ends = [*self._reference.starts.tolist(), self._reference.bins]
+        for first in range(0, len(codes), _AT_ONCE):
+            some = codes[first : first + _AT_ONCE]
+            begin, end = ends[first], ends[first + len(some)]
+            flat = some + (of_row * (end - begin) - begin)
+            counted = np.bincount(flat.ravel(), minlength=(blocks + 1) * (end - begin))
+            tallies[:, begin:end] = counted.reshape(blocks + 1, end - begin)[:blocks]
