@@ -21,6 +21,7 @@ from driftloop.statistics.steps import scaled_steps, steps_in_one
 
 Floats = NDArray[np.float64]
 T = TypeVar("T")
+Codes = NDArray[np.int32]
 Rows = NDArray[np.intp] | slice
 _NO_HOURS = np.empty(0, dtype=np.int64)
 _AT_ONCE = 16
@@ -214,8 +215,8 @@ class FrameTallies:
         count = len(rows.seen)
         which = None if count == len(rows) else pa.array(rows.seen)
         self._all = np.arange(count)
-        self._codes = np.empty((len(reference.columns), count), dtype=np.intp)
-        self._steps = np.zeros((len(reference.columns), count), dtype=np.int64)
+        self._codes = np.empty((len(reference.columns), count), dtype=np.int32)
+        self._steps = np.zeros((len(reference.columns), count), dtype=np.int32)
         seasonal = any(column.season is not None for column in reference.columns)
         hours = hours_of_week(rows.predicted_at[rows.seen]) if seasonal else _NO_HOURS
         places = list(enumerate(zip(reference.starts.tolist(), reference.columns, strict=True)))
@@ -263,16 +264,11 @@ class FrameTallies:
             bins = np.array([reference.columns[index].number_codes(table[at]) for at, index in enumerate(which)])
         else:
             bins = tables.bins(which, table, steps)
-        self._codes[which] = bins + reference.starts[which][:, None]
+        self._codes[which] = bins + reference.starts[which].astype(np.int32)[:, None]
         for place, absent in missing.items():
             index = which[place]
             self._codes[index][absent] = int(reference.starts[index]) + reference.columns[index].count - 1
             self._steps[index][absent] = 0
-
-    @cached_property
-    def _squares(self) -> NDArray[np.int64]:
-        """Of the steps."""
-        return self._steps * self._steps
 
     def count(self, which: Rows, cut: Cut) -> Counts:
         """Tallies (blocks × width) of the rows `which`, cut into blocks."""
@@ -288,31 +284,47 @@ class FrameTallies:
         return [counted[first:last] for first, last in zip(firsts[:-1].tolist(), firsts[1:].tolist(), strict=True)]
 
     def _count(self, which: Rows, places: Counts, blocks: int) -> Counts:
-        """Tallies of rows whose blocks' places ascend."""
+        """Tallies of rows whose blocks' places ascend, of some columns at once: what is made on the way stays small."""
         bins, columns = self._reference.bins, len(self._reference.columns)
         tallies = np.zeros((blocks, self._reference.width), dtype=np.int64)
         if not len(places):
             return tallies
-        self._count_bins(which, places, tallies)
         firsts = np.flatnonzero(np.diff(places, prepend=-1))
-        filled = places[firsts]
-        for begin, table in ((bins, self._steps), (bins + columns, self._squares)):
-            picked = table[:, which] if isinstance(which, slice) else table.take(which, axis=1)
-            tallies[filled, begin : begin + columns] = np.add.reduceat(picked, firsts, axis=1).T
+        filled = slice(0, blocks) if len(firsts) == blocks else places[firsts]
+        ends = [*self._reference.starts.tolist(), bins]
+        rows = _RowsOfBlocks(which, places, blocks, self._codes.shape[1])
+        for first in range(0, columns, _AT_ONCE):
+            last = min(first + _AT_ONCE, columns)
+            begin, end = ends[first], ends[last]
+            tallies[:, begin:end] = rows.counted(self._codes[first:last], begin, end - begin)
+            steps = rows.picked(self._steps[first:last])
+            tallies[filled, bins + first : bins + last] = np.add.reduceat(steps, firsts, axis=1).T
+            steps *= steps
+            tallies[filled, bins + columns + first : bins + columns + last] = np.add.reduceat(steps, firsts, axis=1).T
         return tallies
 
-    def _count_bins(self, which: Rows, places: Counts, tallies: Counts) -> None:
-        """Count each row's bins in its block, some columns at once. In whatever order: counts are exact."""
-        blocks, codes = len(tallies), self._codes
-        if not isinstance(which, slice) and 2 * len(places) >= codes.shape[1]:
-            of_row = np.full(codes.shape[1], blocks)
-            of_row[which] = places
-        else:
-            codes, of_row = codes[:, which] if isinstance(which, slice) else codes.take(which, axis=1), places
-        ends = [*self._reference.starts.tolist(), self._reference.bins]
-        for first in range(0, len(codes), _AT_ONCE):
-            some = codes[first : first + _AT_ONCE]
-            begin, end = ends[first], ends[first + len(some)]
-            flat = some + (of_row * (end - begin) - begin)
-            counted = np.bincount(flat.ravel(), minlength=(blocks + 1) * (end - begin))
-            tallies[:, begin:end] = counted.reshape(blocks + 1, end - begin)[:blocks]
+
+class _RowsOfBlocks:
+    """Rows of a frame that has `rows` of them, each with the place of its block; places ascend."""
+
+    def __init__(self, which: Rows, places: Counts, blocks: int, rows: int) -> None:
+        self._which, self._places, self._blocks = which, places, blocks
+        self._of_row: Counts | None = None
+        if not isinstance(which, slice) and 2 * len(places) >= rows:
+            # most rows of the frame: they are counted where they stand, since counts are exact in any order
+            self._of_row = np.full(rows, blocks)
+            self._of_row[which] = places
+
+    def _of(self, table: Codes) -> Codes:
+        return table[:, self._which] if isinstance(self._which, slice) else table.take(self._which, axis=1)
+
+    def counted(self, codes: Codes, first: int, width: int) -> Counts:
+        """Counts (blocks × width) of codes (columns × rows) from `first` on."""
+        of_row, codes = (self._places, self._of(codes)) if self._of_row is None else (self._of_row, codes)
+        flat = codes + (of_row * width - first)
+        found = np.bincount(flat.ravel(), minlength=(self._blocks + 1) * width)
+        return found.reshape(self._blocks + 1, width)[: self._blocks]
+
+    def picked(self, table: Codes) -> Counts:
+        """The rows' columns, to be changed at will."""
+        return self._of(table).astype(np.int64)
