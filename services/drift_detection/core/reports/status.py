@@ -141,12 +141,11 @@ def _window_tests(windows: WindowMonitor) -> list[dict[str, Any]]:
     found = windows.findings()
     if found is None:
         return []
-    alarmed, rows = set(windows.alarmed), int(found.rows[0])
-    worst = found.excess[0].argmax(axis=1).tolist()
-    values = found.excess[0].max(axis=1).tolist()
+    alarmed, names = set(windows.alarmed), windows.battery.names
+    columns = zip(windows.battery.reference.columns, found.tests.tolist(), found.excess, strict=True)
     return [
-        _test(windows.battery.names[test], column.name, excess, 1.0, rows, column.name in alarmed)
-        for column, test, excess in zip(windows.battery.reference.columns, worst, values, strict=True)
+        _test(names[test], column.name, excess, 1.0, found.rows, column.name in alarmed)
+        for column, test, excess in columns
     ]
 
 
