@@ -76,6 +76,8 @@ class Reference:
     """How two columns more, the last ones, come from those of the features."""
     embeddings: Mapping[str, Embedding] = field(default_factory=dict)
     """How columns `NAME/FIGURE` come from the column NAME of texts or vectors."""
+    _inflated: dict[int, Floats] = field(default_factory=dict, repr=False, compare=False)
+    """By how much dependence inflates a run of so many rows, by column: the same for what segments have learned."""
 
     @cached_property
     def own(self) -> slice:
@@ -139,10 +141,18 @@ class Reference:
         """Independent rows that a window against the reference is worth, by column."""
         known = self._worth.get(window_rows)
         if known is None:
-            inflated = np.array([inflation_at(column.inflation, window_rows) / window_rows for column in self.columns])
             if len(self._worth) >= _LENGTHS:
                 self._worth.clear()
-            known = self._worth[window_rows] = 1 / (inflated + self._own_worth)
+            known = self._worth[window_rows] = 1 / (self._inflation(window_rows) / window_rows + self._own_worth)
+        return known
+
+    def _inflation(self, rows: int) -> Floats:
+        known = self._inflated.get(rows)
+        if known is None:
+            if len(self._inflated) >= _LENGTHS:
+                self._inflated.clear()
+            known = np.array([inflation_at(column.inflation, rows) for column in self.columns])
+            self._inflated[rows] = known
         return known
 
     @cached_property
@@ -152,6 +162,9 @@ class Reference:
     @cached_property
     def _own_worth(self) -> Floats:
         """Of each column, one over the independent rows of the reference."""
+        rows = self.columns[0].rows
+        if all(column.rows == rows for column in self.columns):
+            return self._inflation(rows) / max(rows, 1)
         inflated = [inflation_at(column.inflation, column.rows) / max(column.rows, 1) for column in self.columns]
         return np.array(inflated)
 
