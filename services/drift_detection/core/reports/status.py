@@ -6,7 +6,6 @@ ours already; a test holds the bytes equal to what the contract would write.
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
 
 import msgspec
 
