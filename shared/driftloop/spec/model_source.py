@@ -78,6 +78,9 @@ class ModelSource(SpecPart):
     """The model that the rows are of."""
     topics: tuple[Topic, ...] = Field(min_length=1)
     """The topics that are read. If there are several, they have the same number of partitions."""
+    where: Path | None = None
+    """Which records are of this source, if the topic holds those of other models too: an expression that is true for
+    them. All others are passed over and counted."""
     gives: Literal["outcomes", "labels"] = "outcomes"
     """What a record becomes: predictions, or labels of predictions."""
     framing: Literal["auto", "none"] = "auto"
@@ -136,6 +139,30 @@ class ModelSource(SpecPart):
 
     def _is_mapped(self) -> bool:
         return all(getattr(self.paths, name) is not None for name in self._needed())
+
+    @property
+    def unread(self) -> tuple[str, ...]:
+        """Keys that are declared and change nothing: what the source gives or its server is not read by them."""
+        paths = [f"paths.{name}" for name in self._unread_paths() if getattr(self.paths, name)]
+        keys = () if self.server != "none" else ("feature_names", "classes", "output", "shadow_outputs")
+        own = [key for key in keys if getattr(self, key)]
+        return (*paths, *own, *(("ids",) if self.in_halves and self.ids == "position" else ()))
+
+    def _unread_paths(self) -> tuple[str, ...]:
+        if self.server != "none":
+            return ("rows", "features", "prediction", "label", "labelled_at")
+        if self.gives == "labels":
+            of_answers = (
+                "features",
+                "prediction",
+                "shadow",
+                "confidence",
+                "predicted_at",
+                "model_version",
+                "latency_ms",
+            )
+            return ("request", "response", *of_answers, "segment", "attributes")
+        return ("request", "response")
 
     @property
     def in_halves(self) -> bool:

@@ -28,6 +28,7 @@ _LONGEST_NAME = 200
 _NAMES_KEPT = 10_000
 _VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:+@=-]{0,119}")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_A_YEAR = 365 * 86_400 * 1_000_000
 _NAMED = ("features", "prediction", "label")
 _SINGLE = ("prediction_id", "model_version", "predicted_at", "labelled_at", "confidence", "weight", "latency_ms")
 _DECODE = msgspec.json.Decoder().decode
@@ -46,6 +47,8 @@ _NOT_PLAIN = NotPlainError()
 def plain_rows(source: ModelSource) -> "PlainRows | None":
     """The short way of a source; None where its declaration needs more than names, numbers and texts."""
     if (source.server, source.encoding, source.envelope, source.ids) != ("none", "json", "none", "given"):
+        return None
+    if source.where is not None:
         return None
     paths = source.paths
     declared = [getattr(paths, name) for name in (*_SINGLE, *_NAMED)]
@@ -172,10 +175,10 @@ class PlainRows:
             return _EPOCH + timedelta(milliseconds=max(0, record.timestamp()[1]))
         if type(found) is str:
             moment = datetime.fromisoformat(found)
-            if moment.tzinfo is None:
+            if moment.tzinfo is None or moment.year <= _EPOCH.year:
                 raise _NOT_PLAIN
             return moment.astimezone(UTC)
-        if type(found) is int and found >= 0 and self._unit is not None:
+        if type(found) is int and self._unit is not None and found * self._unit >= _A_YEAR:
             return _EPOCH + timedelta(microseconds=found * self._unit)
         raise _NOT_PLAIN
 

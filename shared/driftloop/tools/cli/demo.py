@@ -9,13 +9,14 @@ from typing import Annotated, Any
 import typer
 
 from driftloop.tools.cli.connection import DEFAULT_HOME, BootstrapServers
+from driftloop.tools.cli.outputs import JsonFile
 
 
 def demo(
     scenario: Annotated[
         str, typer.Option(help="The world: plant, agents, feedback, documents or server-metrics.")
     ] = "plant",
-    json_file: Annotated[Path | None, typer.Option("--json", help="Write the result here.")] = None,
+    json_file: JsonFile = None,
     home: Annotated[Path, typer.Option(help="The folder of driftloop; the demo gets demo/ in it.")] = DEFAULT_HOME,
     bootstrap_servers: BootstrapServers = None,
 ) -> None:

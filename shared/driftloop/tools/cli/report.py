@@ -7,6 +7,7 @@ import typer
 
 from driftloop.errors import ExitCode, UserError
 from driftloop.tools.cli.connection import DEFAULT_HOME, BootstrapServers, HomeFolder, find_kafka
+from driftloop.tools.cli.outputs import writable
 from driftloop.tools.cli.through_console import model_path, way_for
 
 
@@ -16,7 +17,7 @@ def report(
     since: Annotated[str, typer.Option(help="How far back: 12h, 7d, 4w.")] = "7d",
     form: Annotated[Literal["html", "markdown", "json"], typer.Option("--format", help="What to write.")] = "markdown",
     segments: Annotated[bool, typer.Option("--segments", help="With each model's segments.")] = False,
-    out: Annotated[Path | None, typer.Option(help="Write it there. Default: stdout.")] = None,
+    out: Annotated[Path | None, typer.Option(callback=writable, help="Write it there. Default: stdout.")] = None,
     bootstrap_servers: BootstrapServers = None,
     home: HomeFolder = DEFAULT_HOME,
 ) -> None:
