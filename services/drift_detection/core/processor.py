@@ -15,6 +15,7 @@ from drift_detection.core.reports.status import status_record
 from drift_detection.core.rows import FrameRows
 from drift_detection.core.tables import SpecAndProfileTables
 from drift_detection.core.timestamps import moment
+from drift_detection.core.windows.monitor import say_of_newest
 from driftloop.codec.frames import Frame, decode_frame, holds_values
 from driftloop.contracts.drift_signals import DriftSignal
 from driftloop.contracts.message import FramePosition
@@ -108,9 +109,9 @@ class DriftDetection:
             signals.append(combined_signal(model, *found.combined, position))
         self.signals.update((model_id, signal.kind, signal.harmful) for signal in signals)
         out = [_signal_record(signal) for signal in sorted(signals, key=lambda signal: signal.raised.row)]
-        out += [
-            status_record(model, segment, position) for segment in sorted(found.segments & model.monitors.keys() - {""})
-        ]
+        segments = sorted(found.segments & model.monitors.keys() - {""})
+        say_of_newest(windows for segment in segments if (windows := model.monitors[segment].windows) is not None)
+        out += [status_record(model, segment, position) for segment in segments]
         out.append(status_record(model, "", position, found.blocks, signals=len(signals)))
         model.end()
         return out + self._checkpoint(model, position)
@@ -137,7 +138,8 @@ class DriftDetection:
             if model_id in self.knowledge.withdrawn:
                 continue
             kept = msgspec.json.decode(_unpacked(packed))
-            spec = self.knowledge.shared(ModelSpec.model_validate(kept["spec"]))
+            texts = {name: msgspec.json.encode(part) for name, part in kept["spec"].items()}
+            spec = self.knowledge.shared(ModelSpec.model_validate(kept["spec"]), texts)
             model = models[model_id] = WatchedModel(spec, kept["model"]["spec_version"])
             model.restore(
                 migrated(kept["model"], self.knowledge.references(model_id)), self.knowledge.references(model_id)

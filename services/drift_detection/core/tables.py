@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
+import msgspec
 import pydantic
 
 from drift_detection.core.kept.kept_profile import pack_profile, unpack_profile
@@ -26,6 +27,12 @@ PARTS = 1_024
 """Parts of specs that are remembered so that the specs to come may share them."""
 ABSENT = 64
 """Versions of a model that are remembered to have no profile, the newest by when they were asked for."""
+
+
+class _WithSpec(msgspec.Struct):
+    """The parts of a spec in a message, each as JSON."""
+
+    spec: dict[str, msgspec.Raw]
 
 
 class _References(Mapping[str, Reference | None]):
@@ -63,8 +70,8 @@ class SpecAndProfileTables:
     def __init__(self) -> None:
         self._specs: dict[str, dict[int, ModelSpec]] = {}
         self._newest: dict[str, int] = {}
-        self._parts: dict[str, Any] = {}
-        """Parts of specs by their JSON, that asked for last at the end."""
+        self._parts: dict[tuple[str, bytes], Any] = {}
+        """Parts of specs by their names and JSON, that asked for last at the end."""
         self._profiles: dict[str, dict[str, bytes]] = {}
         self._opened: dict[str, dict[str, Reference | None]] = {}
         self._absent: dict[str, dict[str, None]] = {}
@@ -96,25 +103,28 @@ class SpecAndProfileTables:
             return None
         self.refused_specs.pop(published.model_id, None)
         specs = self._specs.setdefault(published.model_id, {})
-        specs[published.spec_version] = self.shared(published.spec)
+        specs[published.spec_version] = self.shared(published.spec, msgspec.json.decode(value, type=_WithSpec).spec)
         for old in sorted(specs)[:-SPECS]:
             del specs[old]
         return None
 
-    def shared(self, spec: ModelSpec) -> ModelSpec:
-        """The same spec, made of parts that it has in common with others."""
-        parts = {name: self._part(spec, name) for name in sorted(spec.model_fields_set - {"model_id"})}
+    def shared(self, spec: ModelSpec, texts: Mapping[str, bytes]) -> ModelSpec:
+        """The same spec, made of parts that it has in common with others; `texts` has the JSON of its parts."""
+        parts = {
+            name: self._part(name, bytes(texts[name]), getattr(spec, name))
+            for name in sorted((spec.model_fields_set & texts.keys()) - {"model_id"})
+        }
         return spec.model_copy(update=parts)
 
-    def _part(self, spec: ModelSpec, name: str) -> Any:
-        key = spec.model_dump_json(include={name})
-        part = self._parts.pop(key, None)
-        if part is None:
-            part = getattr(spec, name)
-        self._parts[key] = part
+    def _part(self, name: str, text: bytes, part: Any) -> Any:
+        key = name, text
+        known = self._parts.pop(key, None)
+        if known is None or known != part:
+            known = part
+        self._parts[key] = known
         if len(self._parts) > PARTS:
             del self._parts[next(iter(self._parts))]
-        return part
+        return known
 
     def _forget(self, model_id: str) -> str:
         self._specs.pop(model_id, None)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.stats import f, ks_2samp, mannwhitneyu, ttest_ind
 
-from drift_detection.core.losses.metrics_of import health_metrics, shift_metrics, source_scores
+from drift_detection.core.losses.metrics_of import health_metrics, source_scores
 from drift_detection.core.losses.rules import RuleMonitor
 from drift_detection.core.presets import PRESETS
 from drift_detection.core.sliding_windows import Rings
@@ -42,7 +42,7 @@ def window(reference: dict[str, np.ndarray], current: dict[str, np.ndarray]) -> 
     monitor = monitor_of(reference, 1.0, len(reference), window_rows=rows, minimum_rows=rows)
     whole = Rings(4 * rows, 1, 1).cut(rows)
     tallies = FrameTallies(monitor.battery.reference, Rows(current)).count(slice(0, rows), whole)
-    return shift_metrics(monitor.battery.run(tallies[:1], np.array([rows])), slice(None))
+    return monitor.battery.run(tallies[:1], np.array([rows]))[0].figures
 
 
 def test_every_source_has_a_preset_for_detection_and_one_for_the_policy() -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from drift_detection.core.monitors.budget import Budget
 from drift_detection.core.sliding_windows import Rings
-from drift_detection.core.windows.bins import numeric_bins
+from drift_detection.core.windows.bins import BinOfStep, numeric_bins
 from driftloop.spec.model_spec import Detection
 from driftloop.statistics.columns import numeric_profile
 from driftloop.tools.bench.columns import KINDS, SHIFTS, stationary
@@ -23,7 +23,7 @@ def test_bins_looked_up_by_step_are_the_bins_searched_for() -> None:
         bins = numeric_bins("x", numeric_profile(column))
         assert bins is not None
         values = np.r_[column, bins.edges, 1e9, -1e9]
-        found = bins.number_codes(values, bins.steps(values))
+        found = BinOfStep([bins]).bins([0], values[None, :], bins.steps(values)[None, :])[0]
         assert found.tolist() == np.searchsorted(bins.edges, values, side="left").tolist()
         assert bins.shares.sum() == pytest.approx(1)
 

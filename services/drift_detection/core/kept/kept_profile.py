@@ -1,15 +1,20 @@
 """A version's profile as detection keeps it: packed, with the figures at hand that are asked for as rows come.
 
 Why packed: a profile of ten features is 60 kB of objects and 5 kB of packed text, and it is opened again only where
-the target of its model changes.
+the target of its model changes. Why by Zstandard: ten thousand profiles are packed when a process starts, and zlib
+takes ten times as long for the same size.
 """
 
-import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Self
 
+import pyarrow as pa
+
 from driftloop.contracts.model_profiles import LossProfile, ModelProfile, NumericProfile
+
+_PACKING = pa.Codec("zstd")
+_LENGTH = 4
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -40,10 +45,12 @@ class KeptProfile:
 
 
 def pack_profile(text: bytes) -> bytes:
-    """A profile's JSON, packed."""
-    return zlib.compress(text)
+    """A profile's JSON, packed: its length in four bytes, then what Zstandard makes of it."""
+    packed: bytes = _PACKING.compress(text, asbytes=True)
+    return len(text).to_bytes(_LENGTH, "little") + packed
 
 
 def unpack_profile(packed: bytes) -> ModelProfile:
     """The profile in what `pack_profile` packed; raises `pydantic.ValidationError` where it is none."""
-    return ModelProfile.from_json(zlib.decompress(packed))
+    length = int.from_bytes(packed[:_LENGTH], "little")
+    return ModelProfile.from_json(_PACKING.decompress(packed[_LENGTH:], length, asbytes=True))

@@ -26,6 +26,7 @@ from drift_detection.core.losses.measures import (
     remembered,
     remembered_measures,
 )
+from drift_detection.core.losses.performance import Recent, push_each
 from drift_detection.core.losses.turns import Turn, turns
 from drift_detection.core.monitors.error_monitor import Alarm
 from drift_detection.core.monitors.monitor import ModelMonitor
@@ -58,6 +59,8 @@ class LossWatch:
         self._waited: list[tuple[int, int]] = []
         """Of this frame: the first row that had waited for its version to be judged, and the row with which it was."""
         self._keeps_all = False
+        self._measured: list[tuple[Recent, Floats]] = []
+        """What was measured of the rows in hand, for the recent figures of each segment."""
 
     def change_spec(self, changed: Collection[str]) -> None:
         """The roster has another spec than before, in these parts."""
@@ -169,6 +172,8 @@ class LossWatch:
             for value, which in zip(values, places_of(codes, len(values)), strict=True):
                 if len(which):
                     self._push_scope(f"{name}={value}", judged, which, ordinals[place], found)
+        push_each(self._measured)
+        self._measured = []
         self.history.trim()
         self.sharing.count(judged)
         self._remember(judged, ordinals)
@@ -208,7 +213,8 @@ class LossWatch:
         version = self._roster.judged.current or "0.0.0"
         scope = ScopedLosses(judged, which, segment, version)
         ordinals[slice(None) if which is None else which] = monitor.quality.rows + np.arange(len(scope.losses))
-        monitor.take_measures(scope.measures)
+        monitor.labelled_rows += len(scope.losses)
+        self._measured.append((monitor.quality, scope.measures))
         if monitor.errors is None:
             return
         for harm in scope.judge(monitor.errors, monitor.rules, self.sharing.excuser(monitor.errors, segment, judged)):

@@ -15,7 +15,6 @@ from drift_detection.core.losses.performance import (
 )
 from drift_detection.core.monitors.error_monitor import losses_are_binary
 from drift_detection.core.monitors.monitor import ModelMonitor
-from drift_detection.core.windows.battery import Findings
 from driftloop.spec.model_spec import ModelSpec
 from driftloop.statistics.scores import combined_score, health_grade, health_score, trend
 
@@ -146,22 +145,6 @@ def operation_metrics(recent: RecentOperations) -> dict[str, float]:
     return {name: value for name, value in found.items() if value is not None}
 
 
-def shift_metrics(found: Findings, own: slice) -> dict[str, float]:
-    """The shift of the columns on the newest short window: the worst PSI and KS, and the means that S2 scores by.
-
-    Of the columns that rows have of themselves (`own`): S2 and S4 know no others.
-    """
-    return {
-        "psi": float(found.psi[:, own].max()),
-        "ks": float(found.ks[:, own].max()),
-        "missing_share": float(found.missing[:, own].max()),
-        "anomaly_rate": float(found.anomaly_rate[:, own].mean()),
-        "distribution_shift_score": float(found.ks[:, own].mean()),
-        "feature_drift_score": float(np.abs(found.mean_shift[:, own]).mean()),
-        "shifted_share": float((found.excess[:, own].max(axis=2) >= 1).mean()),
-    }
-
-
 def source_scores(metrics: dict[str, float], weights: Mapping[str, float]) -> dict[str, float]:
     """S2's prediction error rate (MAPE; of classes the error rate) and its combined score by these weights."""
     rate = metrics.get("mape", metrics.get("error_rate"))
@@ -184,8 +167,8 @@ def model_metrics(monitor: ModelMonitor) -> dict[str, float]:
         if rows and "accuracy" in metrics and all_right_or_wrong(monitor.spec):
             metrics["accuracy_drop"] = metrics["error_rate"] - reference
     found = monitor.windows.findings() if monitor.windows else None
-    if monitor.windows is not None and found is not None:
-        metrics |= shift_metrics(found, monitor.windows.battery.reference.own)
+    if found is not None:
+        metrics |= found.figures
         metrics |= source_scores(metrics, monitor.combined_weights)
     return metrics
 

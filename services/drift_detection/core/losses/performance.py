@@ -6,6 +6,7 @@ the same however frames cut them. Open rows wait as they are.
 
 import base64
 import zlib
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -46,20 +47,26 @@ class Recent:
 
     def push(self, values: Floats) -> None:
         """Add rows (measures × rows)."""
+        push_each([(self, values)])
+
+    def full_blocks(self, values: Floats) -> Floats:
+        """Add rows; gives the blocks (measures × blocks × rows) that are full with them, to be tallied."""
         self.rows += values.shape[1]
         waiting = self._open.shape[1]
         full = (waiting + values.shape[1]) // BLOCK
         if not full:
             self._open = np.concatenate((self._open, values), axis=1)
-            return
+            return values[:, :0].reshape(len(self.measures), 0, BLOCK)
         passed = max(full - BLOCKS, 0) * BLOCK if self.first is not None else 0
         held = np.concatenate((self._open[:, passed:], values[:, max(passed - waiting, 0) :]), axis=1)
         full -= passed // BLOCK
         self._open = held[:, full * BLOCK :].copy()
-        blocks = np.ascontiguousarray(held[:, : full * BLOCK].reshape(len(self.measures), full, BLOCK))
-        tallies = self._tallies(blocks)
+        return held[:, : full * BLOCK].reshape(len(self.measures), full, BLOCK)
+
+    def take_tallies(self, tallies: Floats) -> None:
+        """Add what was counted of full blocks (blocks × sums and counts)."""
         # in rows, not in columns as a lone transposed table would stay: sums of floats depend on the layout
-        known = np.ascontiguousarray(np.concatenate((self._blocks(), tallies.T)))
+        known = np.ascontiguousarray(np.concatenate((self._blocks(), tallies)))
         if self.first is None and len(known) >= BLOCKS // 2:
             self.first = known[: BLOCKS // 2].sum(axis=0)
         self._keep(known[-BLOCKS:])
@@ -89,7 +96,7 @@ class Recent:
         Their blocks' sums stay what they were and the differences are kept beside them, so what is read does
         not depend on whether a block was full when the correction came. Rows in no block any more change nothing.
         """
-        changes = (self._tallies(now[:, :, None]) - self._tallies(before[:, :, None])).T
+        changes = (self.tallies(now[:, :, None]) - self.tallies(before[:, :, None])).T
         for block, change in zip((places // BLOCK).tolist(), changes, strict=True):
             if block >= self._oldest:
                 self._revised[block] = self._revised.get(block, 0.0) + change
@@ -109,7 +116,7 @@ class Recent:
             blocks[place] += places[place]
         return blocks
 
-    def _tallies(self, blocks: Floats) -> Floats:
+    def tallies(self, blocks: Floats) -> Floats:
         """A column of sums and counts for each of the blocks (measures × blocks × rows)."""
         gaps = np.isnan(blocks)
         filled = np.where(gaps, 0.0, blocks)
@@ -160,6 +167,20 @@ class Recent:
         self._keep(blocks)
         self.rows = state["rows"]
         self._revised = {block: np.array(change) for block, change in state["revised"]}
+
+
+def push_each(parts: Sequence[tuple[Recent, Floats]]) -> None:
+    """Add rows (measures × rows) to several of one kind and the same measures: their blocks are counted in one go."""
+    full = [recent.full_blocks(values) for recent, values in parts]
+    if not any(blocks.shape[1] for blocks in full):
+        return
+    tallies = parts[0][0].tallies(np.ascontiguousarray(np.concatenate(full, axis=1))).T
+    begin = 0
+    for (recent, _), blocks in zip(parts, full, strict=True):
+        end = begin + blocks.shape[1]
+        if end > begin:
+            recent.take_tallies(tallies[begin:end])
+        begin = end
 
 
 def _as_bytes(table: Floats) -> tuple[NDArray[np.uint8], Gaps]:

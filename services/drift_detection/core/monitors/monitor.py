@@ -126,11 +126,6 @@ class ModelMonitor:
             columns = self.windows.battery.reference.sharing(self.segment)
             self.windows.declare(budget.window_level(self.segment, columns, rows_a_look(self.spec.detection)))
 
-    def take_measures(self, measures: Floats) -> None:
-        """Take in what was measured of labelled rows of the version that is judged."""
-        self.labelled_rows += measures.shape[1]
-        self.quality.push(measures)
-
     def revise(self, places: NDArray[np.int64], before: Floats, now: Floats) -> None:
         """Measures of rows (measures × rows) whose labels were corrected, by their places among the version's rows."""
         self.quality.revise(places, before, now)

@@ -92,8 +92,7 @@ def _weights(windows: WindowMonitor) -> Iterator[tuple[str, float]]:
     found = windows.findings() if alarmed else None
     if found is None:
         return
-    worst = found.excess[0].max(axis=1).tolist()
-    for column, excess in zip(windows.battery.reference.columns, worst, strict=True):
+    for column, excess in zip(windows.battery.reference.columns, found.excess, strict=True):
         if column.name in alarmed:
             yield column.name, excess**2
 

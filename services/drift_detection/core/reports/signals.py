@@ -78,7 +78,7 @@ def combined_signal(model: WatchedModel, alarm: CombinedAlarm, raised: Step, pos
     """The signal of a combined score beyond its limit: a warning, which asks for no run by itself."""
     model_id, windows = model.spec.model_id, model.monitors[""].windows
     found = windows.findings() if windows else None
-    rows = int(found.rows[0]) if found is not None else 0
+    rows = found.rows if found is not None else 0
     onset = model.trail.at_or_before(raised.row - rows + 1, raised.row) or raised
     version = model.roster.serving.current or "0.0.0"
     parts = ", ".join(f"{name} {part:.3g}" for name, part in alarm.parts.items())

@@ -1,11 +1,11 @@
 """From monitors to the status that is published after a frame.
 
-Why plain dicts: a status is written after every frame and for every segment, and its fields are
+Why not the contract's own classes: a status is written after every frame and for every segment, and its fields are
 ours already; a test holds the bytes equal to what the contract would write.
 """
 
 from collections.abc import Sequence
-from typing import Any
+from datetime import datetime
 
 import msgspec
 
@@ -22,6 +22,29 @@ from driftloop.contracts.topics import DRIFT_STATUS
 from driftloop.processor import Outgoing
 
 _encode = msgspec.json.Encoder().encode
+
+
+class _Test(msgspec.Struct, gc=False):
+    """`driftloop.contracts.drift_status.TestStatus`: a status of a hundred columns has as many."""
+
+    name: str
+    subject: str
+    statistic: float
+    threshold: float
+    p_value: float | None
+    rows: int
+    alarmed: bool
+
+
+class _Block(msgspec.Struct, gc=False):
+    """`driftloop.contracts.drift_status.LossBlock`."""
+
+    index: int
+    first_row: int
+    rows: int
+    model_version: str
+    loss: float
+    last_at: datetime
 
 
 def status_record(
@@ -79,15 +102,8 @@ def _attribution(model: WatchedModel, monitor: ModelMonitor) -> dict[str, float]
     return parts
 
 
-def _block(block: Block) -> dict[str, Any]:
-    return {
-        "index": block.index,
-        "first_row": block.first_row,
-        "rows": block.rows,
-        "model_version": block.model_version,
-        "loss": block.loss,
-        "last_at": moment(block.last_at),
-    }
+def _block(block: Block) -> _Block:
+    return _Block(block.index, block.first_row, block.rows, block.model_version, block.loss, moment(block.last_at))
 
 
 def _metrics(monitor: ModelMonitor) -> dict[str, float]:
@@ -126,37 +142,25 @@ def _of_the_whole(model: WatchedModel) -> dict[str, float]:
     return counted | model.losses.maturity.metrics() | model.delays.metrics()
 
 
-def _tests(monitor: ModelMonitor) -> list[dict[str, Any]]:
+def _tests(monitor: ModelMonitor) -> list[_Test]:
     tests = []
     if monitor.errors is not None:
         statistic, threshold = monitor.errors.statistic
-        tests.append(_test(monitor.errors.name, "", statistic, threshold, monitor.errors.rows, monitor.errors.alarmed))
+        rows, alarmed = monitor.errors.rows, monitor.errors.alarmed
+        tests.append(_Test(monitor.errors.name, "", statistic, threshold, None, rows, alarmed))
     for windows in monitor.streams:
         tests += _window_tests(windows)
     return tests
 
 
-def _window_tests(windows: WindowMonitor) -> list[dict[str, Any]]:
+def _window_tests(windows: WindowMonitor) -> list[_Test]:
     """The test of each column that stands highest on the newest short window."""
     found = windows.findings()
     if found is None:
         return []
-    alarmed, rows = set(windows.alarmed), int(found.rows[0])
-    worst = found.excess[0].argmax(axis=1).tolist()
-    values = found.excess[0].max(axis=1).tolist()
+    alarmed, names, rows = set(windows.alarmed), windows.battery.names, found.rows
+    columns = zip(windows.battery.reference.columns, found.tests.tolist(), found.excess, strict=True)
     return [
-        _test(windows.battery.names[test], column.name, excess, 1.0, rows, column.name in alarmed)
-        for column, test, excess in zip(windows.battery.reference.columns, worst, values, strict=True)
+        _Test(names[test], column.name, excess, 1.0, None, rows, column.name in alarmed)
+        for column, test, excess in columns
     ]
-
-
-def _test(name: str, subject: str, statistic: float, threshold: float, rows: int, alarmed: bool) -> dict[str, Any]:  # noqa: PLR0917
-    return {
-        "name": name,
-        "subject": subject,
-        "statistic": statistic,
-        "threshold": threshold,
-        "p_value": None,
-        "rows": rows,
-        "alarmed": alarmed,
-    }

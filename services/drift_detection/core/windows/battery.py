@@ -21,22 +21,40 @@ from driftloop.statistics.steps import FRACTION
 Floats = NDArray[np.float64]
 
 
-@dataclass(frozen=True)
-class Findings:
-    """What the battery found, for each window (axis 0) and column (axis 1).
+FIGURES = (
+    "psi",
+    "ks",
+    "missing_share",
+    "anomaly_rate",
+    "distribution_shift_score",
+    "feature_drift_score",
+    "shifted_share",
+)
+"""Of a window: the worst PSI, KS and share of missing values, and the means that S2 scores by."""
 
-    `excess` has the tests on axis 2 as statistic ÷ limit: 1 or more is an alarm.
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """What is said of a window, in few bytes: every monitor keeps that of its newest one.
+
+    `numbers` are the `FIGURES`, then for each column how far the test that stands highest is over its limit (1 or
+    more is an alarm); `tests` says which test that is.
     """
 
-    rows: NDArray[np.int64]
-    ks: Floats
-    psi: Floats
-    mean_shift: Floats
-    """Difference of means in reference standard deviations."""
-    variance_ratio: Floats
-    anomaly_rate: Floats
-    missing: Floats
-    excess: Floats
+    rows: int
+    numbers: Floats
+    tests: NDArray[np.uint16]
+
+    @property
+    def figures(self) -> dict[str, float]:
+        """By their names. Of the columns that rows have of themselves: S2 and S4 know no others."""
+        return dict(zip(FIGURES, self.numbers[: len(FIGURES)].tolist(), strict=True))
+
+    @property
+    def excess(self) -> list[float]:
+        """Of each column."""
+        found: list[float] = self.numbers[len(FIGURES) :].tolist()
+        return found
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,27 +87,43 @@ class Battery:
         """The battery against rows seen instead of the profile's."""
         return self.of(self.reference.learned(tally, rows), self.basis.level, self.basis.smallest_window, self.names)
 
-    def run(self, tallies: Counts, rows: NDArray[np.int64]) -> Findings:
-        """The findings for windows of `rows` rows each."""
-        windows = TalliedWindows(self.basis, tallies, rows)
-        bins, columns = self.reference.bins, len(self.reference.columns)
-        present = np.maximum(1 - windows.missing, 1e-12) * rows[:, None]
-        means = tallies[:, bins : bins + columns] / present / FRACTION
-        squares = tallies[:, bins + columns :] / present / FRACTION**2
-        return Findings(
-            rows,
-            windows.ks,
-            self.basis.groups.psi(windows.grouped, windows.worth),
-            means,
-            np.maximum(squares - means**2, 0.0),
-            windows.outliers,
-            windows.missing,
-            self._excess(windows),
+    def run(self, tallies: Counts, rows: NDArray[np.int64]) -> list[Findings]:
+        """The findings of each of some windows of `rows` rows."""
+        windows = self.tallied(tallies, rows)
+        return self.findings(windows, self.excess(windows))
+
+    def findings(self, windows: TalliedWindows, excess: Floats) -> list[Findings]:
+        """The same of windows whose `excess` is known."""
+        reference = self.reference
+        bins, columns, own = reference.bins, len(reference.columns), reference.own
+        present = np.maximum(1 - windows.missing, 1e-12) * windows.rows[:, None]
+        means = np.abs(windows.tallies[:, bins : bins + columns] / present / FRACTION)[:, own]
+        psi = self.basis.groups.psi(windows.grouped, windows.worth)[:, own]
+        worst, ks = excess.max(axis=2), windows.ks[:, own]
+        figures = (
+            psi.max(axis=1),
+            ks.max(axis=1),
+            windows.missing[:, own].max(axis=1),
+            _means(windows.outliers[:, own]),
+            _means(ks),
+            _means(means),
+            (worst[:, own] >= 1).mean(axis=1),
         )
+        numbers = np.concatenate((np.stack(figures, axis=1), worst), axis=1)
+        tests = excess.argmax(axis=2).astype(np.uint16)
+        each = zip(windows.rows.tolist(), numbers, tests, strict=True)
+        return [Findings(rows, one.copy(), highest.copy()) for rows, one, highest in each]
 
-    def excess(self, tallies: Counts, rows: NDArray[np.int64]) -> Floats:
-        """How far each test is over its limit in each window."""
-        return self._excess(TalliedWindows(self.basis, tallies, rows))
-
-    def _excess(self, windows: TalliedWindows) -> Floats:
+    def excess(self, windows: TalliedWindows) -> Floats:
+        """How far each test is over its limit: windows × columns × tests, as statistic ÷ limit."""
         return np.stack([test.excess(windows) for test in self.tests], axis=2)
+
+    def tallied(self, tallies: Counts, rows: NDArray[np.int64]) -> TalliedWindows:
+        """Windows of `rows` rows, as the tests take them."""
+        return TalliedWindows(self.basis, tallies, rows)
+
+
+def _means(table: Floats) -> Floats:
+    """Of each row. Laid out by rows: sums of floats depend on the layout, and a window is the same among others."""
+    found: Floats = np.ascontiguousarray(table).mean(axis=1)
+    return found

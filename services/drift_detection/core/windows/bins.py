@@ -7,7 +7,6 @@ be read off them. Twenty bins of equal reference share lose less than 1/40 of a 
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Literal
 
 import numpy as np
@@ -25,8 +24,7 @@ Codes = NDArray[np.int32]
 
 BINS = 20
 TABLE_ROWS = 1_000
-"""Values that are binned at once before a table is made for them: it is eight kilobytes a column, which small frames
-of a large fleet are not worth."""
+"""Rows that are binned at once before tables are made for them, which small frames of a large fleet are not worth."""
 _UNSURE = 255
 KEPT_CATEGORIES = 60
 KEPT_SHARE = 0.005
@@ -77,22 +75,40 @@ class ColumnBins:
         """Numbers as whole 1/256ths of a standard deviation from the mean, at most 16 of them; NaN is not allowed."""
         return steps_of(values, self.mean, self.deviation)
 
-    def number_codes(self, values: Floats, steps: Codes) -> NDArray[np.integer]:
-        """The bin of each number: looked up by its step, and searched for only where an edge falls into the step."""
-        if len(values) < TABLE_ROWS or len(self.edges) >= _UNSURE:
-            return np.searchsorted(self.edges, values, side="left")
-        codes = self.table.take(steps + FARTHEST, mode="clip")
-        unsure = np.flatnonzero(codes == _UNSURE)
-        if len(unsure):
-            codes[unsure] = np.searchsorted(self.edges, values[unsure], side="left")
-        return codes
+    def number_codes(self, values: Floats) -> NDArray[np.integer]:
+        """The bin of each number."""
+        return np.searchsorted(self.edges, values, side="left")
 
-    @cached_property
-    def table(self) -> NDArray[np.uint8]:
-        """The bin of every step, 255 where the step holds an edge (8 KB a column)."""
-        edges = self.steps(self.edges)
-        every = np.arange(-FARTHEST, FARTHEST + 1)
-        return np.where(np.isin(every, edges), _UNSURE, np.searchsorted(edges, every)).astype(np.uint8)
+
+class BinOfStep:
+    """The bins of numbers of several columns at once: looked up by their steps, eight kilobytes a column.
+
+    A step that holds an edge tells no bin; of the numbers in it the edges below them are counted.
+    """
+
+    def __init__(self, columns: Sequence[ColumnBins]) -> None:
+        steps = np.arange(-FARTHEST, FARTHEST + 1)
+        self._tables = np.zeros((len(columns), len(steps)), dtype=np.uint8)
+        self._edges = np.full((len(columns), max(len(column.edges) for column in columns)), np.inf)
+        for place, column in enumerate(columns):
+            self._edges[place, : len(column.edges)] = column.edges
+            at = column.steps(column.edges)
+            self._tables[place] = np.where(np.isin(steps, at), _UNSURE, np.searchsorted(at, steps))
+
+    @classmethod
+    def of(cls, columns: Sequence[ColumnBins]) -> "BinOfStep | None":
+        """None where a column has more bins than a byte tells."""
+        return cls(columns) if all(len(column.edges) < _UNSURE for column in columns) else None
+
+    def bins(self, which: Sequence[int], values: Floats, steps: Codes) -> NDArray[np.uint8]:
+        """The bin of each number (columns × rows), by the columns' places and the numbers' steps."""
+        first = (np.array(which, dtype=np.intp) * self._tables.shape[1] + FARTHEST)[:, None]
+        found: NDArray[np.uint8] = self._tables.ravel().take(steps + first, mode="clip")
+        unsure = np.flatnonzero(found == _UNSURE)
+        if len(unsure):
+            edges = self._edges[np.array(which, dtype=np.intp)[unsure // values.shape[1]]]
+            found.ravel()[unsure] = np.count_nonzero(edges < values.ravel()[unsure][:, None], axis=1)
+        return found
 
 
 def column_bins(name: str, profile: NumericProfile | CategoricalProfile) -> ColumnBins | None:

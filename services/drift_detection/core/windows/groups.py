@@ -60,9 +60,14 @@ class Groups:
 def _group_starts(shares: Floats, least: float) -> list[int]:
     """Where groups begin within a column: a group is closed once it has `least`; a thin tail joins the last."""
     starts, held = [0], 0.0
-    for place, share in enumerate(shares.tolist()):
-        if held >= least and float(shares[place:].sum()) >= least:
+    for place, (share, left) in enumerate(zip(shares.tolist(), shares[::-1].cumsum()[::-1].tolist(), strict=True)):
+        if held >= least and _is_enough(shares[place:], left, least):
             starts.append(place)
             held = 0.0
         held += share
     return starts
+
+
+def _is_enough(shares: Floats, about: float, least: float) -> bool:
+    """Whether shares sum to `least`; they are added up only where what they sum to in another order does not tell."""
+    return about > least if abs(about - least) > 1e-9 else float(shares.sum()) >= least

@@ -1,5 +1,6 @@
 """The window monitor of one model and segment: which columns have shifted, said once."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ from drift_detection.core.sliding_windows import Counts, Cut, Rings, Window
 from drift_detection.core.windows.battery import Battery, Findings
 from drift_detection.core.windows.rechange import ChangedAgain
 from drift_detection.core.windows.shift import Shift, shift_of
+from drift_detection.core.windows.tallied import TalliedWindows
 
 Floats = NDArray[np.float64]
 
@@ -53,6 +55,9 @@ class WindowMonitor:
         self._alarmed: dict[int, tuple[int, int]] = {}
         """Columns with the level and the block at which they were alarmed."""
         self._found: tuple[int, Findings] | None = None
+        """What is said of the newest short window, and the block that it closed with."""
+        self._unread: tuple[int, TalliedWindows, Floats] | None = None
+        """The same window where it has been judged, but nothing was asked of it yet."""
         self._last_joined = 0
         self._calm_since = 0
         self._again = ChangedAgain(battery)
@@ -61,7 +66,7 @@ class WindowMonitor:
         """From here on, judge at another false-alarm level."""
         self.battery = self.battery.at_level(level)
         self._again.judge_by(self.battery)
-        self._found = None
+        self._found = self._unread = None
 
     @property
     def alarmed(self) -> list[str]:
@@ -89,7 +94,9 @@ class WindowMonitor:
         windows = [window for window in closed if window.level >= 0]
         if windows:
             lengths = np.array([window.rows for window in windows], dtype=np.int64)
-            excess = self.battery.excess(np.stack([window.tally for window in windows]), lengths)
+            tallied = self.battery.tallied(np.stack([window.tally for window in windows]), lengths)
+            excess = self.battery.excess(tallied)
+            self._keep_newest(windows, tallied, excess)
             over_limit = excess.max(axis=2) >= 1
             some_over = over_limit.any(axis=1).tolist()
         shifts: list[Shift] = []
@@ -107,10 +114,18 @@ class WindowMonitor:
             self._again.end()
         return shifts
 
+    def _keep_newest(self, windows: list[Window], tallied: TalliedWindows, excess: Floats) -> None:
+        """What was judged of the newest short window is likely to be asked for."""
+        short = [place for place, window in enumerate(windows) if window.level == 0]
+        self._unread = None
+        if short:
+            newest = short[-1]
+            self._unread = windows[newest].block, tallied.one(newest), excess[newest : newest + 1]
+
     def _take_reference(self, tally: Counts, rows: int) -> None:
         self._learned = tally, rows
         self.battery = self.battery.learned(tally, rows)
-        self._found = None
+        self._found = self._unread = None
 
     def _counts(self, window: Window) -> bool:
         """A long window that reaches back into a shift that is over says nothing new."""
@@ -147,15 +162,9 @@ class WindowMonitor:
         return [shift_of(self.battery, window, excess, fresh)]
 
     def findings(self) -> Findings | None:
-        """The battery on the newest short window; None before there is one."""
-        if self._found is not None and self._found[0] == self.rings.blocks:
-            return self._found[1]
-        latest = self.rings.latest()
-        if latest is None:
-            return None
-        found = self.battery.run(latest[0][None, :], np.array([latest[1]], dtype=np.int64))
-        self._found = self.rings.blocks, found
-        return found
+        """What is said of the newest short window; None before there is one."""
+        say_of_newest([self])
+        return None if self._found is None or self._found[0] != self.rings.blocks else self._found[1]
 
     def snapshot(self) -> dict[str, Any]:
         """Windows and alarms."""
@@ -176,3 +185,34 @@ class WindowMonitor:
         self._again.restore(state["again"])
         if state["learned"] is not None:
             self._take_reference(np.array(state["learned"][0], dtype=np.int64), state["learned"][1])
+
+    def read_judged(self) -> bool:
+        """Whether it is known what is said of the newest short window; what was judged as it closed is read for it."""
+        block = self.rings.blocks
+        if self._unread is not None:
+            judged_with, tallied, excess = self._unread
+            self._unread = None
+            if judged_with == block:
+                self.keep(self.battery.findings(tallied, excess)[0])
+        return self._found is not None and self._found[0] == block
+
+    def keep(self, found: Findings | None) -> None:
+        """This is said of the newest short window; None: there is none."""
+        self._found = None if found is None else (self.rings.blocks, found)
+
+
+def say_of_newest(monitors: Iterable[WindowMonitor]) -> None:
+    """Work out what is said of the newest short windows, in one go where they are held against the same."""
+    by_battery: dict[int, list[tuple[WindowMonitor, Counts, int]]] = {}
+    for monitor in monitors:
+        if monitor.read_judged():
+            continue
+        latest = monitor.rings.latest()
+        if latest is None:
+            monitor.keep(None)
+        else:
+            by_battery.setdefault(id(monitor.battery), []).append((monitor, *latest))
+    for same in by_battery.values():
+        tallies, rows = np.stack([tally for _, tally, _ in same]), np.array([rows for _, _, rows in same], np.int64)
+        for (monitor, _, _), found in zip(same, same[0][0].battery.run(tallies, rows), strict=True):
+            monitor.keep(found)

@@ -50,7 +50,7 @@ class ChangedAgain:
                 self._rested = False
             return []
         after = self._after[1]
-        excess = after.excess(window.tally[None, :], np.array([window.rows], dtype=np.int64))[0]
+        excess = after.excess(after.tallied(window.tally[None, :], np.array([window.rows], dtype=np.int64)))[0]
         over = np.flatnonzero(excess.max(axis=1) >= 1).tolist()
         if not over:
             self._rested = True

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from drift_detection.core.kept.kept_profile import KeptProfile
 from drift_detection.core.rows import Coded, numbers
 from drift_detection.core.sliding_windows import Counts, Cut
-from drift_detection.core.windows.bins import ColumnBins
+from drift_detection.core.windows.bins import TABLE_ROWS, BinOfStep, ColumnBins
 from driftloop.statistics.dependence import inflation_at
 from driftloop.statistics.embeddings import Embedding
 from driftloop.statistics.joint import Directions
@@ -21,10 +21,11 @@ from driftloop.statistics.steps import scaled_steps, steps_in_one
 
 Floats = NDArray[np.float64]
 T = TypeVar("T")
+Codes = NDArray[np.int32]
 Rows = NDArray[np.intp] | slice
 _NO_HOURS = np.empty(0, dtype=np.int64)
 _AT_ONCE = 16
-"""Columns that are standardised in one pass: so many of a frame stay in the processor's cache."""
+"""Columns that are binned or counted in one pass: so many of a frame stay in the processor's cache."""
 _LENGTHS = 256
 """Lengths of windows of which it is remembered what they are worth: windows of time have any number of rows."""
 
@@ -75,6 +76,8 @@ class Reference:
     """How two columns more, the last ones, come from those of the features."""
     embeddings: Mapping[str, Embedding] = field(default_factory=dict)
     """How columns `NAME/FIGURE` come from the column NAME of texts or vectors."""
+    _inflated: dict[int, Floats] = field(default_factory=dict, repr=False, compare=False)
+    """By how much dependence inflates a run of so many rows, by column: the same for what segments have learned."""
 
     @cached_property
     def own(self) -> slice:
@@ -101,6 +104,11 @@ class Reference:
         """Mean of each column, and steps in one unit of it."""
         means = np.array([column.mean for column in self.columns])
         return means, np.array([steps_in_one(column.deviation) for column in self.columns])
+
+    @cached_property
+    def bin_of_step(self) -> BinOfStep | None:
+        """Tables that bin many rows of numbers at once."""
+        return BinOfStep.of(self.columns)
 
     @cached_property
     def shares(self) -> Floats:
@@ -133,10 +141,18 @@ class Reference:
         """Independent rows that a window against the reference is worth, by column."""
         known = self._worth.get(window_rows)
         if known is None:
-            inflated = np.array([inflation_at(column.inflation, window_rows) / window_rows for column in self.columns])
             if len(self._worth) >= _LENGTHS:
                 self._worth.clear()
-            known = self._worth[window_rows] = 1 / (inflated + self._own_worth)
+            known = self._worth[window_rows] = 1 / (self._inflation(window_rows) / window_rows + self._own_worth)
+        return known
+
+    def _inflation(self, rows: int) -> Floats:
+        known = self._inflated.get(rows)
+        if known is None:
+            if len(self._inflated) >= _LENGTHS:
+                self._inflated.clear()
+            known = np.array([inflation_at(column.inflation, rows) for column in self.columns])
+            self._inflated[rows] = known
         return known
 
     @cached_property
@@ -146,6 +162,9 @@ class Reference:
     @cached_property
     def _own_worth(self) -> Floats:
         """Of each column, one over the independent rows of the reference."""
+        rows = self.columns[0].rows
+        if all(column.rows == rows for column in self.columns):
+            return self._inflation(rows) / max(rows, 1)
         inflated = [inflation_at(column.inflation, column.rows) / max(column.rows, 1) for column in self.columns]
         return np.array(inflated)
 
@@ -210,7 +229,7 @@ class FrameTallies:
         which = None if count == len(rows) else pa.array(rows.seen)
         self._all = np.arange(count)
         self._codes = np.empty((len(reference.columns), count), dtype=np.int32)
-        self._steps = np.zeros((len(reference.columns), count), dtype=np.int64)
+        self._steps = np.zeros((len(reference.columns), count), dtype=np.int32)
         seasonal = any(column.season is not None for column in reference.columns)
         hours = hours_of_week(rows.predicted_at[rows.seen]) if seasonal else _NO_HOURS
         places = list(enumerate(zip(reference.starts.tolist(), reference.columns, strict=True)))
@@ -253,13 +272,16 @@ class FrameTallies:
             table[place][absent] = means[place]
         steps = scaled_steps(table, means, factors)
         self._steps[which] = steps
-        for place, (index, start) in enumerate(zip(which, reference.starts[which].tolist(), strict=True)):
-            column = reference.columns[index]
-            codes = column.number_codes(table[place], steps[place])
-            np.add(codes, start, out=self._codes[index], dtype=np.int32, casting="same_kind")
-            if place in missing:
-                self._codes[index][missing[place]] = start + column.count - 1
-                self._steps[index][missing[place]] = 0
+        tables = reference.bin_of_step if table.shape[1] >= TABLE_ROWS else None
+        if tables is None:
+            bins = np.array([reference.columns[index].number_codes(table[at]) for at, index in enumerate(which)])
+        else:
+            bins = tables.bins(which, table, steps)
+        self._codes[which] = bins + reference.starts[which].astype(np.int32)[:, None]
+        for place, absent in missing.items():
+            index = which[place]
+            self._codes[index][absent] = int(reference.starts[index]) + reference.columns[index].count - 1
+            self._steps[index][absent] = 0
 
     def count(self, which: Rows, cut: Cut) -> Counts:
         """Tallies (blocks × width) of the rows `which`, cut into blocks."""
@@ -275,19 +297,47 @@ class FrameTallies:
         return [counted[first:last] for first, last in zip(firsts[:-1].tolist(), firsts[1:].tolist(), strict=True)]
 
     def _count(self, which: Rows, places: Counts, blocks: int) -> Counts:
-        """Tallies of rows whose blocks' places ascend."""
-        width, columns = self._reference.bins, len(self._reference.columns)
-        codes, steps = (
-            table[:, which] if isinstance(which, slice) else table.take(which, axis=1)
-            for table in (self._codes, self._steps)
-        )
+        """Tallies of rows whose blocks' places ascend, of some columns at once: what is made on the way stays small."""
+        bins, columns = self._reference.bins, len(self._reference.columns)
         tallies = np.zeros((blocks, self._reference.width), dtype=np.int64)
         if not len(places):
             return tallies
-        flat = codes + places * width
-        tallies[:, :width] = np.bincount(flat.ravel(), minlength=blocks * width).reshape(blocks, width)
         firsts = np.flatnonzero(np.diff(places, prepend=-1))
-        filled = places[firsts]
-        tallies[filled, width : width + columns] = np.add.reduceat(steps, firsts, axis=1).T
-        tallies[filled, width + columns :] = np.add.reduceat(steps * steps, firsts, axis=1).T
+        filled = slice(0, blocks) if len(firsts) == blocks else places[firsts]
+        ends = [*self._reference.starts.tolist(), bins]
+        rows = _RowsOfBlocks(which, places, blocks, self._codes.shape[1])
+        for first in range(0, columns, _AT_ONCE):
+            last = min(first + _AT_ONCE, columns)
+            begin, end = ends[first], ends[last]
+            tallies[:, begin:end] = rows.counted(self._codes[first:last], begin, end - begin)
+            steps = rows.picked(self._steps[first:last])
+            tallies[filled, bins + first : bins + last] = np.add.reduceat(steps, firsts, axis=1).T
+            steps *= steps
+            tallies[filled, bins + columns + first : bins + columns + last] = np.add.reduceat(steps, firsts, axis=1).T
         return tallies
+
+
+class _RowsOfBlocks:
+    """Rows of a frame that has `rows` of them, each with the place of its block; places ascend."""
+
+    def __init__(self, which: Rows, places: Counts, blocks: int, rows: int) -> None:
+        self._which, self._places, self._blocks = which, places, blocks
+        self._of_row: Counts | None = None
+        if not isinstance(which, slice) and 2 * len(places) >= rows:
+            # most rows of the frame: they are counted where they stand, since counts are exact in any order
+            self._of_row = np.full(rows, blocks)
+            self._of_row[which] = places
+
+    def _of(self, table: Codes) -> Codes:
+        return table[:, self._which] if isinstance(self._which, slice) else table.take(self._which, axis=1)
+
+    def counted(self, codes: Codes, first: int, width: int) -> Counts:
+        """Counts (blocks × width) of codes (columns × rows) from `first` on."""
+        of_row, codes = (self._places, self._of(codes)) if self._of_row is None else (self._of_row, codes)
+        flat = codes + (of_row * width - first)
+        found = np.bincount(flat.ravel(), minlength=(self._blocks + 1) * width)
+        return found.reshape(self._blocks + 1, width)[: self._blocks]
+
+    def picked(self, table: Codes) -> Counts:
+        """The rows' columns, to be changed at will."""
+        return self._of(table).astype(np.int64)

@@ -58,6 +58,14 @@ class TalliedWindows:
     tallies: Counts
     rows: NDArray[np.int64]
 
+    def one(self, place: int) -> "TalliedWindows":
+        """One of the windows, with all that has been worked out of it."""
+        part = slice(place, place + 1)
+        found = TalliedWindows(self.basis, self.tallies[part], self.rows[part])
+        known = self.__dict__.keys() - found.__dict__.keys()
+        found.__dict__.update({name: self.__dict__[name][part] for name in known})
+        return found
+
     @cached_property
     def shares(self) -> Floats:
         """Share of a window's rows in each bin (windows × bins, columns side by side as in the reference).

@@ -128,7 +128,7 @@ def _shifted(size: float, seed: int) -> Tests:
 def _p_values(battery: Battery, windows: Sequence[Window]) -> Floats:
     """P-values (windows × column after column, all tests of each), from statistics over their limits."""
     tally, rows = np.stack([window.tally for window in windows]), np.array([window.rows for window in windows])
-    excess = battery.excess(tally, rows)
+    excess = battery.excess(battery.tallied(tally, rows))
     found = np.empty_like(excess)
     for place, test in enumerate(battery.tests):
         for column in range(excess.shape[1]):
