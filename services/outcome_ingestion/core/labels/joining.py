@@ -85,7 +85,10 @@ class Joiner:
         self._coming = dict(zip(self.new.ids.to_pylist(), range(len(self.new.ids)), strict=True))
         ids = [item.prediction_id for item in items]
         self._older = dict(zip(ids, self._model.ids.find(pa.array(ids, pa.string())).tolist(), strict=True))
+        surely_known = self.memory.total + len(self.admitted_places) - self.memory.rules.remembered_rows
         for item in sorted(items):
+            if self._older[item.prediction_id] < surely_known:
+                self._forget_unknown(item)
             row = self._coming.get(item.prediction_id)
             if row is not None and self.new.places[row] <= item.place:
                 self._arrive(item.prediction_id)
@@ -93,6 +96,19 @@ class Joiner:
         for prediction_id in sorted(self._coming.keys() & (self._model.early.keys() | self.result.early.keys())):
             self._arrive(prediction_id)
         return self.result
+
+    def _forget_unknown(self, item: LabelItem) -> None:
+        """Where the row of a label counts as known no longer when the label comes, it is as one that never came."""
+        if not self.memory.knows(self.model_id, self._older[item.prediction_id], self._came_before(item)):
+            self._older[item.prediction_id] = NOWHERE
+
+    def _came_before(self, item: LabelItem) -> int:
+        """How many rows had gone on in the partition when a label came."""
+        return self.memory.total + int(np.searchsorted(self.admitted_places, item.place))
+
+    def _held(self, ordinal: int, item: LabelItem) -> tuple[Chunk, int] | None:
+        """Where an earlier row is that may still get a label or a correction when a label comes."""
+        return self.memory.held(self.model_id, ordinal, self._came_before(item))
 
     def _arrive(self, prediction_id: str) -> None:
         """A row goes out with the label that waited for it, unless its own is newer."""
@@ -118,7 +134,7 @@ class Joiner:
         whole = self._completed(item)
         row, ordinal = self._come.get(prediction_id), self._older[prediction_id]
         if not whole.is_whole:
-            if row is None and ordinal != NOWHERE and self._model.held.find(ordinal) is None:
+            if row is None and ordinal != NOWHERE and self._held(ordinal, item) is None:
                 self._ignore(item, "label_without_row")
             else:
                 self.result.early[prediction_id] = whole
@@ -141,7 +157,7 @@ class Joiner:
             waiting = None
         if item.is_whole:
             return item
-        label = self._label_of(item.prediction_id) if waiting is None else waiting
+        label = self._label_of(item) if waiting is None else waiting
         return item if label is None else item.with_parts(label)._replace(rating=item.rating, repeat=item.repeat)
 
     def _waiting(self, prediction_id: str) -> LabelItem | None:
@@ -158,12 +174,12 @@ class Joiner:
         if self.memory.waiting.find(self.model_id, prediction_id) is not None:
             self.result.found.append(prediction_id)
 
-    def _label_of(self, prediction_id: str) -> LabelItem | None:
-        """The whole label of a row that has come."""
-        row = self._come.get(prediction_id)
+    def _label_of(self, item: LabelItem) -> LabelItem | None:
+        """The whole label that the row of another label has, where it has come."""
+        row = self._come.get(item.prediction_id)
         if row is not None:
             return self._label_of_new(row)
-        place = self._model.held.find(self._older[prediction_id])
+        place = self._held(self._older[item.prediction_id], item)
         return None if place is None else self._label_of_older(*place)
 
     def _label_of_new(self, row: int) -> LabelItem | None:
@@ -180,17 +196,14 @@ class Joiner:
 
     def _is_of_earlier(self, item: LabelItem, row: int | None) -> bool:
         """Whether the label was made before the newest prediction with its id, and so is of one before (joined)."""
-        held = self._model.held
-        ordinals = self._model.earlier.get(item.prediction_id)
+        newest = self._older[item.prediction_id]
+        place = self._held(newest, item) if row is None else None
+        if place is None or item.at >= place[0].predicted_at[place[1]]:
+            return False
+        ordinals = self.memory.earlier_of(self.model_id, item.prediction_id, newest, self._came_before(item))
         if not ordinals:
             return False
-        place = held.find(self._older[item.prediction_id]) if row is None else None
-        made = (
-            int(self.new.predicted_at[row]) if row is not None else int(place[0].predicted_at[place[1]]) if place else 0
-        )
-        if item.at >= made:
-            return False
-        fitting = [one for one in ordinals if (at := held.find(one)) and at[0].predicted_at[at[1]] <= item.at]
+        fitting = [one for one in ordinals if (at := self._held(one, item)) and at[0].predicted_at[at[1]] <= item.at]
         if fitting:
             self._join_older(item, fitting[-1])
         else:
@@ -246,8 +259,7 @@ class Joiner:
                 return None
             self.result.delays_us.append(item.at - predicted_at)
             return "label"
-        came_before = self.memory.total + int(np.searchsorted(self.admitted_places, item.place))
-        if ordinal < came_before - self.memory.rules.correctable_rows:
+        if ordinal < self._came_before(item) - self.memory.rules.correctable_rows:
             self._ignore(item, "label_without_row")  # as where the row is held no longer
             return None
         if changed is None:

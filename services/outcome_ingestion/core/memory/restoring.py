@@ -11,7 +11,7 @@ from outcome_ingestion.core.decode.label_items import LabelItem, unpack_labels
 from outcome_ingestion.core.frames.blocks import Ints, microseconds
 from outcome_ingestion.core.identity.id_index import Known
 from outcome_ingestion.core.identity.reuse import stamps_of
-from outcome_ingestion.core.labels.held_rows import Chunk, chunk_of, decode_rows
+from outcome_ingestion.core.labels.held_rows import GONE, Chunk, chunk_of, decode_rows
 from outcome_ingestion.core.memory.entries import Marks, ModelMemory, Seen
 from outcome_ingestion.core.memory.partition_memory import PartitionMemory
 from outcome_ingestion.core.observations.observed_values import written_at
@@ -71,8 +71,13 @@ def _restore_marks(memory: PartitionMemory, seq: int, model_id: str, value: byte
     _restore_labels(memory, model_id, marks.items)
     for prediction_id in marks.found:
         memory.waiting.find(model_id, prediction_id)
+    for ordinal in marks.gone:
+        place = model.held.find(ordinal)
+        if place is not None:
+            memory.label_at(*place, GONE)
     model.marks.append(seq)
     model.label_clock.load(marks.times)
+    model.marked_clock = model.label_clock.dump()
 
 
 def _restore_labels(memory: PartitionMemory, model_id: str, items: list[LabelItem]) -> None:

@@ -39,7 +39,7 @@ class _Entry(msgspec.Struct, array_like=True, gc=False):
     written: int
     """A sequence number of the partition: which of two blocks was touched later."""
     clock: bytes
-    """Of the model's labels (`EventClock.dump`)."""
+    """Of the model's labels (`EventClock.dump`), which marks have now."""
     told: list[tuple[int, Told]]
 
 
@@ -109,12 +109,12 @@ class ObservedValues:
             desk.ignore("observation_no_room", len(block.times))
             self._drop(model_id, seq, desk)
 
-    def write_down(self, model_id: str, clock: bytes, desk: Desk) -> None:
+    def write_down(self, model_id: str, desk: Desk) -> None:
         """The state entries of what has changed since the last call."""
         for seq in self._changed:
             block = self._blocks[seq]
             series = self._known[block.entity].series
-            entry = _Entry(block.entity, desk.take_seq(), clock, [(at, series.told[at]) for at in block.times])
+            entry = _Entry(block.entity, desk.take_seq(), b"", [(at, series.told[at]) for at in block.times])
             desk.put_values(model_id, seq, msgspec.msgpack.encode(entry))
         self._changed.clear()
 
