@@ -25,7 +25,7 @@ from outcome_ingestion.core.labels.due import Arrivals
 from outcome_ingestion.core.labels.event_clock import EventClock
 from outcome_ingestion.core.labels.joining import Joined, Joiner, NewRows, with_labels
 from outcome_ingestion.core.memory.consolidation import consolidate
-from outcome_ingestion.core.memory.entries import ModelMemory, in_parts
+from outcome_ingestion.core.memory.entries import Marks, ModelMemory, in_parts
 from outcome_ingestion.core.memory.eviction import tidy
 from outcome_ingestion.core.memory.partition_memory import PartitionMemory
 from outcome_ingestion.core.observations.observing import Kept, Observer
@@ -186,11 +186,20 @@ def _write_down(memory: PartitionMemory, model_id: str, new: NewRows, joined: Jo
         if join.chunk is None and (place := model.held.find(int(new.ordinals[join.row]))) is not None:
             memory.label(*place, join.item)
     marks = in_parts([(join.item.prediction_id, join.item.at) for join in joined.joins], most)
+    rows = _rows_of(model, new, joined) if model.earlier else []
     parts = zip_longest(marks, in_parts(joined.found, most), in_parts(several, most), fillvalue=())
     for labelled, found, kept in parts:
-        memory.mark(model_id, memory.take_seq(), list(labelled), list(found), items=list(kept))
+        memory.mark(model_id, Marks(list(labelled), list(found), items=list(kept), rows=rows))
     for items in in_parts(list(joined.early.values()), most):
         memory.waiting.keep(model_id, memory.take_seq(), items)
+
+
+def _rows_of(model: ModelMemory, new: NewRows, joined: Joined) -> list[tuple[str, int, int]]:
+    """(Id, time, ordinal) of labels whose id was used again."""
+    before = [(item, int(new.ordinals[row])) for row, item in joined.before.items()]
+    joins = [(join.item, int((new if join.chunk is None else join.chunk).ordinals[join.row])) for join in joined.joins]
+    labelled = [*before, *joins]
+    return [(item.prediction_id, item.at, at) for item, at in labelled if item.prediction_id in model.earlier]
 
 
 def _labels_with_parts(model: ModelMemory, new: NewRows, joined: Joined) -> list[LabelItem]:

@@ -10,7 +10,7 @@ import pyarrow as pa
 from outcome_ingestion.core.decode.timestamps import MOMENT
 from outcome_ingestion.core.identity.id_index import Known
 from outcome_ingestion.core.labels.held_rows import GONE, Chunk, chunk_of
-from outcome_ingestion.core.memory.entries import Seen
+from outcome_ingestion.core.memory.entries import Marks, Seen
 from outcome_ingestion.core.memory.partition_memory import PartitionMemory
 
 _LARGEST = (16, 256)
@@ -61,7 +61,7 @@ def _replace_chunks(memory: PartitionMemory, model_id: str, chunks: list[Chunk],
         memory.settled.append((int(whole.ordinals[-1]), seq))
     memory.entries.put("rows", model_id, seq, whole.batch)
     if whole.labels:
-        memory.mark(model_id, memory.take_seq(), [], [], items=list(whole.labels.values()))
+        memory.mark(model_id, Marks([], [], items=list(whole.labels.values())))
 
 
 def _joined(chunks: list[Chunk], seq: int) -> Chunk | None:

@@ -1,9 +1,8 @@
 """The parts that a partition's memory is made of, and two of its state entries."""
 
 from collections import OrderedDict, deque
-from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 import numpy as np
@@ -87,7 +86,7 @@ class Marks(msgspec.Struct, array_like=True, gc=False):
 
     labelled: list[tuple[str, int]]
     found: list[str]
-    clock: int
+    clock: int = 0
     """Nothing reads it any more."""
     times: bytes = b""
     """The clock of the model's labels."""
@@ -95,20 +94,15 @@ class Marks(msgspec.Struct, array_like=True, gc=False):
     """The labels themselves, of a target with several fields: one of them may be corrected alone."""
     gone: list[int] = msgspec.field(default_factory=list)
     """Ordinals of held rows that were given up."""
+    rows: list[tuple[str, int, int]] = msgspec.field(default_factory=list)
+    """(Id, time of the label, ordinal of its row) where the id was used again: the id alone does not tell the row."""
 
-    @staticmethod
-    def encoded(
-        labelled: list[tuple[str, int]],
-        found: list[str],
-        times: bytes,
-        items: Sequence[LabelItem],
-        gone: Sequence[int] = (),
-    ) -> bytes:
-        """Marks as state has them: what there is none of is left out, as earlier releases wrote and read them."""
-        plain: tuple[object, ...] = (labelled, found, 0, times)
-        if items or gone:
-            plain = (*plain, [plain_item(item) for item in items])
-        return _encode((*plain, list(gone)) if gone else plain)
+    def encoded(self) -> bytes:
+        """Marks as state has them: what there is none of is left out at the end, as earlier releases wrote and read."""
+        later: tuple[list[Any], ...] = ([plain_item(item) for item in self.items], self.gone, self.rows)
+        while later and not later[-1]:
+            later = later[:-1]
+        return _encode((self.labelled, self.found, self.clock, self.times, *later))
 
 
 @dataclass(slots=True)

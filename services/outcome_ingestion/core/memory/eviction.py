@@ -8,7 +8,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from outcome_ingestion.core.labels.held_rows import GONE, Chunk
-from outcome_ingestion.core.memory.entries import in_parts
+from outcome_ingestion.core.memory.entries import Marks, in_parts
 from outcome_ingestion.core.memory.partition_memory import PartitionMemory
 
 
@@ -82,9 +82,9 @@ def _forget(memory: PartitionMemory, model_id: str, gone: Iterable[tuple[Chunk, 
             ordinals += chunk.ordinals[rows].tolist()
     most = memory.rules.frame_bytes // 2
     for part in in_parts(ordinals, most):
-        memory.mark(model_id, memory.take_seq(), [], [], gone=part)
+        memory.mark(model_id, Marks([], [], gone=part))
     for part in in_parts(found, most) if memory.of(model_id).early else ():
-        memory.mark(model_id, memory.take_seq(), [], part)
+        memory.mark(model_id, Marks([], part))
 
 
 def _is_correctable(memory: PartitionMemory, chunk: Chunk) -> bool:

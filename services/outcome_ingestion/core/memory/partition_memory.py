@@ -112,28 +112,19 @@ class PartitionMemory:
         self.add_chunk(model_id, chunk_of(seq, batch, ordinals))
         self.entries.put("rows", model_id, seq, batch)
 
-    def mark(
-        self,
-        model_id: str,
-        seq: int,
-        labelled: list[tuple[str, int]],
-        found: list[str],
-        *,
-        items: Sequence[LabelItem] = (),
-        gone: Sequence[int] = (),
-    ) -> None:
+    def mark(self, model_id: str, marks: Marks) -> None:
         """Write down what the labels of a batch did, and what was given up, for a restore."""
-        model = self.of(model_id)
+        model, seq = self.of(model_id), self.take_seq()
         model.marks.append(seq)
-        model.marked_clock = model.label_clock.dump()
-        self.entries.put("marks", model_id, seq, Marks.encoded(labelled, found, model.marked_clock, items, gone))
+        model.marked_clock = marks.times = model.label_clock.dump()
+        self.entries.put("marks", model_id, seq, marks.encoded())
         self.drop_marks(model_id)
 
     def mark_clock(self, model_id: str) -> None:
         """Write the labels' clock down if no mark has it: labels that changed nothing moved it."""
         model = self.of(model_id)
         if model.label_clock.dump() != model.marked_clock:
-            self.mark(model_id, self.take_seq(), [], [])
+            self.mark(model_id, Marks([], []))
 
     def label(self, chunk: Chunk, row: int, item: LabelItem) -> None:
         """A held row has got a label; it is kept where a part of it may be corrected alone."""
