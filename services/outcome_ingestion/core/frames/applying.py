@@ -55,8 +55,8 @@ def apply(
         memories.append(memory)
         for part in parts_of(share, memory, batch):
             for model_id in part.models:
+                kept[model_id] += _observe(part, memory, layouts[model_id], counts)
                 _advance(memory.of(model_id), part.arrivals[model_id], layouts[model_id], counts)
-                kept[model_id] += _observe(part, memory, layouts[model_id])
                 pieces[model_id] += _apply_model(part, memory, layouts[model_id], counts)
             memory.total += len(part.places)
         for model_id in share.models:
@@ -88,18 +88,28 @@ def _take(clock: EventClock, times: Ints, log: Ints, layout: Layout, counts: Ing
     else:
         clock.take(times, trusted=False)
         ahead = int(np.count_nonzero(times > clock.value + layout.give_up_us)) if clock.value else 0
+    _count_ahead(layout.model_id, ahead, counts)
+
+
+def _count_ahead(model_id: str, ahead: int, counts: IngestCounts) -> None:
     if ahead:
-        counts.ahead[layout.model_id] = counts.ahead.get(layout.model_id, 0) + ahead
+        counts.ahead[model_id] = counts.ahead.get(model_id, 0) + ahead
 
 
-def _observe(share: Share, memory: PartitionMemory, layout: Layout) -> list[Kept]:
+def _observe(share: Share, memory: PartitionMemory, layout: Layout, counts: IngestCounts) -> list[Kept]:
     """What values of series have to say: labels of forecasts, which join the others, and rows for the archive."""
     feature = key_feature(layout.spec)
     if feature is None:
         return []
     model_id = layout.model_id
     _, new = _new_rows(share, model_id)
-    observed = Observer(layout, memory, new, feature).run(share.observations.get(model_id, []))
+    coming, observations = share.arrivals[model_id], share.observations.get(model_id, [])
+    clock: dict[int, int] = {}
+    if observations:
+        said = coming.ahead_labels(memory.of(model_id)).newest_after
+        clock = dict(zip(coming.label_places.tolist(), said.tolist(), strict=True))
+    observed = Observer(layout, memory, new, feature, clock).run(observations)
+    _count_ahead(model_id, observed.ahead, counts)
     if observed.labels:
         share.labels.setdefault(model_id, []).extend(observed.labels)
     return observed.kept

@@ -159,7 +159,7 @@ def _earlier(one: _Found, row: int, memory: PartitionMemory, total: int) -> Earl
         columns, made_at = block.columns, one.times[before]
     else:
         ordinal = one.known[row]
-        if not memory.knows(model_id, ordinal, total):
+        if ordinal < 0 or not (ordinal >= total - memory.rules.remembered_rows or memory.waits(model_id, ordinal)):
             return None
         same = model.ids.was_made(ordinal, at) or _was_made(one, row, memory, ordinal, total)
         place = model.held.find(ordinal)

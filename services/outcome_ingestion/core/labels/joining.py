@@ -87,11 +87,11 @@ class Joiner:
         self._older = dict(zip(ids, self._model.ids.find(pa.array(ids, pa.string())).tolist(), strict=True))
         surely_known = self.memory.total + len(self.admitted_places) - self.memory.rules.remembered_rows
         for item in sorted(items):
-            if self._older[item.prediction_id] < surely_known:
-                self._forget_unknown(item)
             row = self._coming.get(item.prediction_id)
             if row is not None and self.new.places[row] <= item.place:
                 self._arrive(item.prediction_id)
+            if self._older[item.prediction_id] < surely_known:
+                self._forget_unknown(item)
             self._take(item)
         for prediction_id in sorted(self._coming.keys() & (self._model.early.keys() | self.result.early.keys())):
             self._arrive(prediction_id)
@@ -99,8 +99,14 @@ class Joiner:
 
     def _forget_unknown(self, item: LabelItem) -> None:
         """Where the row of a label counts as known no longer when the label comes, it is as one that never came."""
-        if not self.memory.knows(self.model_id, self._older[item.prediction_id], self._came_before(item)):
-            self._older[item.prediction_id] = NOWHERE
+        name, came_before = item.prediction_id, self._came_before(item)
+        if not self.memory.knows(self.model_id, self._older[name], came_before):
+            self._older[name] = NOWHERE
+        row = self._come.get(name)
+        if row is not None and int(self.new.ordinals[row]) < came_before - self.memory.rules.remembered_rows:
+            is_settled = bool(self.new.labelled_at[row])
+            if is_settled and int(self.new.ordinals[row]) < came_before - self.memory.rules.correctable_rows:
+                del self._come[name]
 
     def _came_before(self, item: LabelItem) -> int:
         """How many rows had gone on in the partition when a label came."""
@@ -236,7 +242,8 @@ class Joiner:
 
     def _join_older(self, item: LabelItem, ordinal: int) -> None:
         if ordinal == NOWHERE:
-            self._wait(item)
+            if not item.observed:  # a value of a series waits by itself
+                self._wait(item)
             return
         place = self._model.held.find(ordinal)
         if place is None:
@@ -268,8 +275,8 @@ class Joiner:
         return "correction"
 
     def _ignore(self, item: LabelItem, why: str) -> None:
-        """Count it. A value of a series names no row, so it does not miss one that may be corrected no longer."""
-        if item.observed and why == "label_without_row":
+        """Count it. A value of a series names no row: it neither misses one, nor tells a label twice."""
+        if item.observed and why in {"label_without_row", "label_repeated"}:
             return
         self.memory.ignore("duplicate" if item.repeat else why)
 

@@ -57,6 +57,11 @@ class PartitionMemory:
             return ordinal >= 0
         return self.held(model_id, ordinal, total) is not None
 
+    def waits(self, model_id: str, ordinal: int) -> bool:
+        """Whether a row that went on in an earlier batch has no label yet, and may still get one."""
+        place = self.of(model_id).held.find(ordinal)
+        return place is not None and place[0].labelled_at[place[1]] == 0
+
     def held(self, model_id: str, ordinal: int, total: int) -> tuple[Chunk, int] | None:
         """Where a row is that may get a label or a correction when `total` rows have gone on."""
         place = self.of(model_id).held.find(ordinal) if ordinal >= 0 else None
