@@ -196,7 +196,7 @@ def _write_down(memory: PartitionMemory, model_id: str, new: NewRows, joined: Jo
         if join.chunk is None and (place := model.held.find(int(new.ordinals[join.row]))) is not None:
             memory.label(*place, join.item)
     marks = in_parts([(join.item.prediction_id, join.item.at) for join in joined.joins], most)
-    rows = _rows_of(model, new, joined) if model.earlier else []
+    rows = _rows_of(model, new, joined) if model.earlier or joined.apart else []
     parts = zip_longest(marks, in_parts(joined.found, most), in_parts(several, most), fillvalue=())
     for labelled, found, kept in parts:
         memory.mark(model_id, Marks(list(labelled), list(found), items=list(kept), rows=rows))
@@ -208,8 +208,8 @@ def _rows_of(model: ModelMemory, new: NewRows, joined: Joined) -> list[tuple[str
     """(Id, time, ordinal) of labels whose id was used again."""
     before = [(item, int(new.ordinals[row])) for row, item in joined.before.items()]
     joins = [(join.item, int((new if join.chunk is None else join.chunk).ordinals[join.row])) for join in joined.joins]
-    labelled = [*before, *joins]
-    return [(item.prediction_id, item.at, at) for item, at in labelled if item.prediction_id in model.earlier]
+    again = model.earlier.keys() | joined.apart
+    return [(item.prediction_id, item.at, at) for item, at in (*before, *joins) if item.prediction_id in again]
 
 
 def _labels_with_parts(model: ModelMemory, new: NewRows, joined: Joined) -> list[LabelItem]:

@@ -49,6 +49,8 @@ class Joined:
     early: dict[str, LabelItem] = field(default_factory=dict)
     found: list[str] = field(default_factory=list)
     delays_us: list[int] = field(default_factory=list)
+    apart: set[str] = field(default_factory=set)
+    """Ids of which a row is in the batch, and a label went to one before it."""
 
 
 @dataclass(slots=True)
@@ -254,6 +256,8 @@ class Joiner:
         event = self._event(item, changed, int(chunk.labelled_at[row]), int(chunk.predicted_at[row]), ordinal)
         if event is not None and changed is not None:
             self.memory.label(chunk, row, changed)
+            if item.prediction_id in self._coming or item.prediction_id in self._come:
+                self.result.apart.add(item.prediction_id)
             self.result.joins.append(Join(_sent(changed, event, item), event, chunk, row))
 
     def _event(
