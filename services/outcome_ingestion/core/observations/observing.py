@@ -94,7 +94,7 @@ class Observer:
         values, memory = self._model.observed, self._memory
         before = values.series(seen.entity).reached
         limit = self._clock[seen.place] + self._kept_us
-        self._result.ahead += seen.observed_at > limit
+        self._result.ahead += 0 < self._clock[seen.place] < seen.observed_at - self._kept_us
         fate = values.take(seen, self._kept_us, limit, memory)
         if fate == "repeated":
             memory.ignore("observation_repeated")
