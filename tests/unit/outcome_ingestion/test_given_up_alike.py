@@ -66,12 +66,11 @@ def test_no_batching_and_no_restart_changes_what_is_given_up(story, size, give_u
 def test_a_restart_keeps_the_clock_that_labels_moved_which_changed_nothing(restart):
     out = bench(CHURN | {"label_delay": {"give_up_seconds": 100}})
     out.feed(ENCODINGS["json"]([row(n, prediction="1") for n in range(4)]))
-    out.feed([label(n, "1", 10) for n in range(3)])
-    out.feed([label(0, "1", 9 - n) for n in range(4)] + [label(n, "0", 1_000) for n in range(90, 98)])
+    out.feed([label(0, "1", 80)]).feed([label(0, "1", 80)] * 9)
     out = out.restarted() if restart else out
-    out.feed([label(99, "1", 1_000)])
-    assert out.ignored == {"label_repeated": 4, "prediction_gave_up": 1}
-    assert out.core.rows_waiting == 0
+    out.feed([label(n, "1", 400) for n in (1, 2)])
+    assert out.ignored == {"label_repeated": 9, "label_too_late": 2}
+    assert out.core.rows_waiting == 3, "two labels far ahead of ten give up on nothing"
 
 
 def test_a_label_that_was_given_up_is_not_given_up_again_after_a_restart():
