@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.wild.ingest_bench import CHURN, ENCODINGS, at, bench, label, row
+from tests.wild.test_truths_that_come_apart import NAMES, THREE
 
 SECONDS = st.one_of(st.integers(0, 60), st.integers(0, 400), st.just(90_000))
 ROWS = st.tuples(st.just("row"), st.integers(0, 4), SECONDS, st.booleans())
@@ -83,3 +84,21 @@ def test_a_label_that_was_given_up_is_not_given_up_again_after_a_restart():
     out.feed(ENCODINGS["json"]([row(60, prediction="1", predicted_at=at(125))]))
     assert out.ignored == before
     assert out.core.labels_waiting == 1
+
+
+@pytest.mark.wild(
+    area="ingestion",
+    given="one truth alone, made before the newest prediction with its id, of a row that has its label",
+    right="it corrects the earlier prediction, and takes no truth of the newest",
+)
+@pytest.mark.parametrize("restart", [False, True])
+def test_a_truth_of_an_earlier_prediction_is_not_completed_with_the_label_of_the_newest(restart):
+    out = bench(THREE)
+    for seconds, value in ((0, 1.0), (100, 2.0)):
+        rows = [row(1, prediction=dict.fromkeys(NAMES, value), predicted_at=at(seconds))]
+        out.feed(ENCODINGS["json"](rows)).feed([label(1, dict.fromkeys(NAMES, value), seconds + 10)])
+    out = out.restarted() if restart else out
+    out.feed([label(1, {"b": 9.0}, 50)])
+    last = out.rows()[-1]
+    assert (last["event"], last["predicted_at"].isoformat()[11:19]) == ("correction", "08:00:00")
+    assert [last[f"label.{name}"] for name in NAMES] == [1.0, 9.0, 1.0]

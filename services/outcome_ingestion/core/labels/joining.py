@@ -139,8 +139,10 @@ class Joiner:
     def _take(self, item: LabelItem) -> None:
         """One label: it joins its row, or waits for it or for the truths that it lacks."""
         prediction_id = item.prediction_id
-        whole = self._completed(item)
         row, ordinal = self._come.get(prediction_id), self._older[prediction_id]
+        place = None if item.is_whole or not self._model.earlier else self._earlier_of(item, row)[1]
+        earlier = None if place is None else self._label_of_older(*place)
+        whole = self._completed(item) if earlier is None else item.with_parts(earlier)._replace(rating=item.rating)
         if not whole.is_whole:
             if row is None and ordinal != NOWHERE and self._held(ordinal, item) is None:
                 self._ignore(item, "label_without_row")
@@ -204,19 +206,24 @@ class Joiner:
 
     def _is_of_earlier(self, item: LabelItem, row: int | None) -> bool:
         """Whether the label was made before the newest prediction with its id, and so is of one before (joined)."""
+        is_earlier, place = self._earlier_of(item, row)
+        if not is_earlier:
+            return False
+        if place is None:
+            self._ignore(item, "label_without_row")
+        else:
+            self._join_older(item, int(place[0].ordinals[place[1]]))
+        return True
+
+    def _earlier_of(self, item: LabelItem, row: int | None) -> tuple[bool, tuple[Chunk, int] | None]:
+        """Whether a label is of a prediction before the newest with its id, and where that one is held."""
         newest = self._older[item.prediction_id]
         place = self._held(newest, item) if row is None else None
         if place is None or item.at >= place[0].predicted_at[place[1]]:
-            return False
+            return False, None
         ordinals = self.memory.earlier_of(self.model_id, item.prediction_id, newest, self._came_before(item))
-        if not ordinals:
-            return False
-        fitting = [one for one in ordinals if (at := self._held(one, item)) and at[0].predicted_at[at[1]] <= item.at]
-        if fitting:
-            self._join_older(item, fitting[-1])
-        else:
-            self._ignore(item, "label_without_row")
-        return True
+        held = [at for one in ordinals if (at := self._held(one, item)) and at[0].predicted_at[at[1]] <= item.at]
+        return bool(ordinals), held[-1] if held else None
 
     def _join_new(self, row: int, item: LabelItem) -> None:
         new = self.new
