@@ -297,6 +297,11 @@ VALUES = st.tuples(st.just("v"), st.integers(0, 40), SERVERS, st.integers(0, 9),
 STORIES = st.lists(st.one_of(FORECASTS, VALUES, VALUES), max_size=40)
 CUTS = st.lists(st.tuples(st.integers(0, 40), st.sampled_from(["go on", "restart", "redo"])), max_size=6)
 
+RULES = st.builds(
+    dict, correctable_rows=st.sampled_from([0, 2, 100]), laid_together=st.sampled_from([2, 16]),
+    observed_values=st.sampled_from([40, 10_000]),
+)  # fmt: skip
+
 
 def records_of(story, make):
     for kind, number, server, *more in story:
@@ -311,22 +316,22 @@ def outcome_of(bench):
 
 
 @pytest.mark.slow
-@given(STORIES, CUTS, st.sampled_from([0, 2, 100]), st.sampled_from([2, 16]), st.sampled_from([40, 10_000]))
-def test_any_split_restart_or_redo_gives_the_same(story, cuts, correctable, together, remembered):
-    rules = {"correctable_rows": correctable, "laid_together": together, "observed_values": remembered}
-    (whole, make), (split, _) = bench_of(**rules), bench_of(**rules)
+@given(STORIES, CUTS, RULES, st.sampled_from([100, 300, 604_800]))
+def test_any_split_restart_or_redo_gives_the_same(story, cuts, rules, give_up):
+    spec = LOAD | {"label_delay": {"give_up_seconds": give_up}}
+    (whole, make), (split, _) = bench_of(spec, **rules), bench_of(spec, **rules)
     records = list(records_of(story, make))
     whole.feed(records)
     start = 0
     for end, how in [*sorted(cuts), (len(records), "go on")]:
         batch = records[start : max(start, end)]
         if how == "redo":
-            split.restarted(specs=[LOAD]).feed(batch)
-            split = split.restarted(keep=True, specs=[LOAD])
+            split.restarted(specs=[spec]).feed(batch)
+            split = split.restarted(keep=True, specs=[spec])
         if batch:
             split.feed(batch)
         if how == "restart":
-            split = split.restarted(keep=True, specs=[LOAD])
+            split = split.restarted(keep=True, specs=[spec])
         start = max(start, end)
     assert outcome_of(split) == outcome_of(whole)
 

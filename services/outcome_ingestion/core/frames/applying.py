@@ -1,9 +1,7 @@
 """The stateful half of ingestion: decoded rows and labels to frames, partition by partition."""
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from itertools import zip_longest
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -11,74 +9,32 @@ import pyarrow as pa
 from driftloop.codec.frames import Frame
 from driftloop.spec.forecast import key_feature
 from outcome_ingestion.core.counts import DelayHistogram, IngestCounts
-from outcome_ingestion.core.decode.decoding import Decoded, bury
+from outcome_ingestion.core.decode.decoding import Decoded
 from outcome_ingestion.core.decode.label_items import LabelItem
 from outcome_ingestion.core.decode.layout import Layout
-from outcome_ingestion.core.frames.blocks import ROWS_A_RECORD, Block, Ints, microseconds
+from outcome_ingestion.core.frames.blocks import Ints, microseconds
 from outcome_ingestion.core.frames.completion import complete
 from outcome_ingestion.core.frames.frame_assembly import Piece, assemble, label_pieces
 from outcome_ingestion.core.frames.frame_sizes import cut
-from outcome_ingestion.core.identity.admission import Admission, LabelPlaces, admit
+from outcome_ingestion.core.frames.parting import Batch, parts_of
+from outcome_ingestion.core.frames.shares import Share, shares_of
 from outcome_ingestion.core.identity.id_index import Known
-from outcome_ingestion.core.identity.repeats import labels_of_repeats, parts_of_rows
-from outcome_ingestion.core.identity.reuse import stamps_of, used_again
+from outcome_ingestion.core.identity.reuse import stamps_of
 from outcome_ingestion.core.labels.classes import respelled
+from outcome_ingestion.core.labels.due import Arrivals
 from outcome_ingestion.core.labels.event_clock import EventClock
 from outcome_ingestion.core.labels.joining import Joined, Joiner, NewRows, with_labels
 from outcome_ingestion.core.memory.consolidation import consolidate
-from outcome_ingestion.core.memory.entries import ModelMemory, in_parts
-from outcome_ingestion.core.memory.eviction import expire, make_room
+from outcome_ingestion.core.memory.entries import Marks, ModelMemory, in_parts
+from outcome_ingestion.core.memory.eviction import tidy
 from outcome_ingestion.core.memory.partition_memory import PartitionMemory
-from outcome_ingestion.core.observations.forecast_index import held_entity
-from outcome_ingestion.core.observations.observed_records import Observation, keys_of
 from outcome_ingestion.core.observations.observing import Kept, Observer
 from outcome_ingestion.core.observations.value_rows import values_piece
-from outcome_ingestion.core.refusal import Refusal
 from outcome_ingestion.core.rules import IngestRules
 
 _AHEAD_US = 60_000_000
 """A time so far after its record's is of a clock that is ahead, and not of one that is a little out."""
 _NO_ROWS = NewRows(pa.array([], pa.string()), *(np.empty(0, dtype=np.int64) for _ in range(4)))
-
-
-@dataclass(slots=True)
-class Share:
-    """What of a batch came through one partition: by model, in the order of first sight."""
-
-    blocks: dict[str, Block] = field(default_factory=dict)
-    labels: dict[str, list[LabelItem]] = field(default_factory=dict)
-    observations: dict[str, list[Observation]] = field(default_factory=dict)
-    admissions: dict[str, Admission] = field(default_factory=dict)
-    places: Ints = field(default_factory=lambda: np.empty(0, dtype=np.int64))
-    """Places of the admitted rows of all models, ascending."""
-
-    def before(self, place: int) -> "Share":
-        """What came before a place."""
-        blocks = {m: b.take(np.flatnonzero(b.places < place)) for m, b in self.blocks.items() if b.places[0] < place}
-        return Share(blocks, *_parted(self, lambda at: at < place))
-
-    def since(self, place: int) -> "Share":
-        """What came there and later."""
-        blocks = {m: b.take(np.flatnonzero(b.places >= place)) for m, b in self.blocks.items() if b.places[-1] >= place}
-        return Share(blocks, *_parted(self, lambda at: at >= place))
-
-    @property
-    def models(self) -> list[str]:
-        """All that it speaks of."""
-        return list(dict.fromkeys([*self.blocks, *self.labels, *self.observations]))
-
-
-Said = dict[str, list[Any]]
-"""By model: labels, or observations."""
-
-
-def _parted(share: Share, is_in: Callable[[int], bool]) -> tuple[Said, Said]:
-    """Labels and observations of which the place is in."""
-    labels, observations = (
-        {model_id: part for model_id, items in said.items() if (part := [item for item in items if is_in(item.place)])}
-        for said in (share.labels, share.observations)
-    )
-    return labels, observations
 
 
 def apply(
@@ -93,129 +49,36 @@ def apply(
     kept: dict[str, list[Kept]] = {model_id: [] for model_id in layouts}
     pieces: dict[str, list[Piece]] = {model_id: [] for model_id in layouts}
     memories = []
-    for partition, share in sorted(_shares(decoded).items()):
+    batch = Batch(layouts, decoded, counts)
+    for partition, share in sorted(shares_of(decoded).items()):
         memory = memory_of(partition)
         memories.append(memory)
-        for part in _admitted(share, memory, decoded.dead, counts):
+        for part in parts_of(share, memory, batch):
             for model_id in part.models:
-                _advance(part, memory.of(model_id), layouts[model_id], decoded.stamps, counts)
-                kept[model_id] += _observe(part, memory, layouts[model_id])
+                kept[model_id] += _observe(part, memory, layouts[model_id], counts)
+                _advance(memory.of(model_id), part.arrivals[model_id], layouts[model_id], counts)
                 pieces[model_id] += _apply_model(part, memory, layouts[model_id], counts)
             memory.total += len(part.places)
         for model_id in share.models:
-            model = memory.of(model_id)
-            model.observed.write_down(model_id, model.label_clock.dump(), memory)
-            expire(memory, model_id, layouts[model_id].give_up_us)
-        make_room(memory)
+            memory.of(model_id).observed.write_down(model_id, memory)
+            memory.mark_clock(model_id)
+        tidy(memory)
     frames = [frame for m, found in pieces.items() if found for frame in assemble(layouts[m], found, rules.most)]
     for model_id, values in kept.items():
         frames += assemble(layouts[model_id], [values_piece(values, layouts[model_id])], rules.most) if values else []
     return frames, memories
 
 
-def _shares(decoded: Decoded) -> dict[int, Share]:
-    shares: dict[int, Share] = {}
-    for block in decoded.blocks:
-        for partition in np.unique(block.partitions).tolist():
-            rows = np.flatnonzero(block.partitions == partition)
-            own = block if len(rows) == len(block) else block.take(rows)
-            shares.setdefault(partition, Share()).blocks[block.layout.model_id] = own
-    for placed in decoded.labels:
-        share = shares.setdefault(placed.partition, Share())
-        share.labels.setdefault(placed.layout.model_id, []).append(placed.item)
-    for seen in decoded.observations:
-        share = shares.setdefault(seen.partition, Share())
-        share.observations.setdefault(seen.layout.model_id, []).append(seen.item)
-    return shares
-
-
-def _admitted(share: Share, memory: PartitionMemory, dead: dict[int, Refusal], counts: IngestCounts) -> Iterator[Share]:
-    """The share, admitted; in parts where an id that comes again has a label before it, which is to be joined first."""
-    rest: Share | None = share
-    while rest is not None:
-        part, rest = rest, None
-        blocks = list(part.blocks.values())
-        admissions, stop = admit(blocks, memory, _label_places(part, memory) if blocks else {})
-        if stop is not None:
-            part, rest = part.before(stop), part.since(stop)
-            blocks = list(part.blocks.values())
-            admissions, _ = admit(blocks, memory, {})
-        _take_admissions(part, list(zip(blocks, admissions, strict=True)), memory, dead, counts)
-        yield part
-
-
-def _label_places(share: Share, memory: PartitionMemory) -> LabelPlaces:
-    places: LabelPlaces = {}
-    for model_id, items in share.labels.items():
-        of_model = places.setdefault(model_id, {})
-        for item in items:
-            of_model.setdefault(item.prediction_id, []).append(item.place)
-    for model_id, observations in share.observations.items():
-        block = share.blocks.get(model_id)
-        if block is not None:
-            _add_observations(places.setdefault(model_id, {}), block, observations, memory.of(model_id))
-    return places
-
-
-def _add_observations(
-    places: dict[str, list[int]], block: Block, observations: list[Observation], model: ModelMemory
-) -> None:
-    """A value of a series may be the last that a forecast of it waits for: it counts as a label of each.
-
-    An id that comes again may have been that of another series. Forecasts of one series share one list of places.
-    """
-    of_entity: dict[str, list[int]] = {}
-    for seen in observations:
-        of_entity.setdefault(seen.entity, []).append(seen.place)
-    entities, ordinals = keys_of(block).to_pylist(), model.ids.find(block.ids).tolist()
-    for prediction_id, entity, ordinal in zip(block.ids.to_pylist(), entities, ordinals, strict=True):
-        for one in {entity, held_entity(model.held, ordinal, block.layout)} & of_entity.keys():
-            told, known = of_entity[one], places.get(prediction_id)
-            places[prediction_id] = told if known is None or known is told else sorted({*known, *told})
-
-
-def _take_admissions(
-    share: Share,
-    admitted: Sequence[tuple[Block, Admission]],
-    memory: PartitionMemory,
-    dead: dict[int, Refusal],
-    counts: IngestCounts,
-) -> None:
-    for block, admission in admitted:
-        model_id = block.layout.model_id
-        share.admissions[model_id] = admission
-        if admission.again:
-            counts.reused_ids[model_id] = counts.reused_ids.get(model_id, 0) + len(admission.again)
-        for row in admission.refused:
-            bury(block, row, used_again(block.ids[row].as_py()), dead)
-        labels = labels_of_repeats(block, admission.repeated)
-        partial = parts_of_rows(block, admission.rows)
-        memory.ignore("duplicate", len(admission.repeated) - len(labels))
-        if partial:
-            counts.partly_labelled[model_id] = counts.partly_labelled.get(model_id, 0) + len(partial)
-        if labels or partial:
-            share.labels.setdefault(model_id, []).extend([*labels, *partial])
-    if admitted:
-        places = [block.places[admission.rows] for block, admission in admitted]
-        share.places = np.sort(np.concatenate(places))
-
-
-def _advance(share: Share, model: ModelMemory, layout: Layout, stamps: Ints, counts: IngestCounts) -> None:
+def _advance(model: ModelMemory, coming: Arrivals, layout: Layout, counts: IngestCounts) -> None:
     """Move the clocks of a model's rows and labels, and count times that are ahead.
 
     A model on the wall clock: no record moves its clock past the time of the log. One that goes by event
     time: ahead is what lies further before all others than a label may come late.
     """
-    block, admission = share.blocks.get(layout.model_id), share.admissions.get(layout.model_id)
-    said = [*share.labels.get(layout.model_id, ()), *share.observations.get(layout.model_id, ())]
-    items = sorted((item.place, item.at) for item in said)
-    if block is not None and admission is not None and len(admission.rows):
-        times = block.times("predicted_at")[admission.rows]
-        log = stamps[block.places[admission.rows] // ROWS_A_RECORD]
-        _take(model.row_clock, times, log, layout, counts)
-    if items:
-        places, times = np.array(items, dtype=np.int64).T
-        _take(model.label_clock, times, stamps[places // ROWS_A_RECORD], layout, counts)
+    if len(coming.row_places):
+        _take(model.row_clock, coming.row_times, coming.row_log, layout, counts)
+    if len(coming.label_places):
+        _take(model.label_clock, coming.label_times, coming.label_log, layout, counts)
 
 
 def _take(clock: EventClock, times: Ints, log: Ints, layout: Layout, counts: IngestCounts) -> None:
@@ -225,18 +88,28 @@ def _take(clock: EventClock, times: Ints, log: Ints, layout: Layout, counts: Ing
     else:
         clock.take(times, trusted=False)
         ahead = int(np.count_nonzero(times > clock.value + layout.give_up_us)) if clock.value else 0
+    _count_ahead(layout.model_id, ahead, counts)
+
+
+def _count_ahead(model_id: str, ahead: int, counts: IngestCounts) -> None:
     if ahead:
-        counts.ahead[layout.model_id] = counts.ahead.get(layout.model_id, 0) + ahead
+        counts.ahead[model_id] = counts.ahead.get(model_id, 0) + ahead
 
 
-def _observe(share: Share, memory: PartitionMemory, layout: Layout) -> list[Kept]:
+def _observe(share: Share, memory: PartitionMemory, layout: Layout, counts: IngestCounts) -> list[Kept]:
     """What values of series have to say: labels of forecasts, which join the others, and rows for the archive."""
     feature = key_feature(layout.spec)
     if feature is None:
         return []
     model_id = layout.model_id
     _, new = _new_rows(share, model_id)
-    observed = Observer(layout, memory, new, feature).run(share.observations.get(model_id, []))
+    coming, observations = share.arrivals[model_id], share.observations.get(model_id, [])
+    clock: dict[int, int] = {}
+    if observations:
+        said = coming.ahead_labels(memory.of(model_id)).newest_after
+        clock = dict(zip(coming.label_places.tolist(), said.tolist(), strict=True))
+    observed = Observer(layout, memory, new, feature, clock).run(observations)
+    _count_ahead(model_id, observed.ahead, counts)
     if observed.labels:
         share.labels.setdefault(model_id, []).extend(observed.labels)
     return observed.kept
@@ -323,11 +196,20 @@ def _write_down(memory: PartitionMemory, model_id: str, new: NewRows, joined: Jo
         if join.chunk is None and (place := model.held.find(int(new.ordinals[join.row]))) is not None:
             memory.label(*place, join.item)
     marks = in_parts([(join.item.prediction_id, join.item.at) for join in joined.joins], most)
+    rows = _rows_of(model, new, joined) if model.earlier or joined.apart else []
     parts = zip_longest(marks, in_parts(joined.found, most), in_parts(several, most), fillvalue=())
     for labelled, found, kept in parts:
-        memory.mark(model_id, memory.take_seq(), list(labelled), list(found), list(kept))
+        memory.mark(model_id, Marks(list(labelled), list(found), items=list(kept), rows=rows))
     for items in in_parts(list(joined.early.values()), most):
         memory.waiting.keep(model_id, memory.take_seq(), items)
+
+
+def _rows_of(model: ModelMemory, new: NewRows, joined: Joined) -> list[tuple[str, int, int]]:
+    """(Id, time, ordinal) of labels whose id was used again."""
+    before = [(item, int(new.ordinals[row])) for row, item in joined.before.items()]
+    joins = [(join.item, int((new if join.chunk is None else join.chunk).ordinals[join.row])) for join in joined.joins]
+    again = model.earlier.keys() | joined.apart
+    return [(item.prediction_id, item.at, at) for item, at in (*before, *joins) if item.prediction_id in again]
 
 
 def _labels_with_parts(model: ModelMemory, new: NewRows, joined: Joined) -> list[LabelItem]:

@@ -154,14 +154,14 @@ def _earlier(one: _Found, row: int, memory: PartitionMemory, total: int) -> Earl
     here = one.new.get(one.ids[row])
     if here is not None:
         before, ordinal = here
-        same = one.times[before] == at or model.was_made(one.ids[row], at)
+        same = one.times[before] == at
         settled = all(block.columns[LABEL + name][before].is_valid for name in block.layout.target)
         columns, made_at = block.columns, one.times[before]
     else:
         ordinal = one.known[row]
         if ordinal < 0 or not (ordinal >= total - memory.rules.remembered_rows or memory.waits(model_id, ordinal)):
             return None
-        same = model.ids.was_made(ordinal, at) or model.was_made(one.ids[row], at)
+        same = model.ids.was_made(ordinal, at) or _was_made(one, row, memory, ordinal, total)
         place = model.held.find(ordinal)
         if place is None:
             return Earlier(ordinal, same, None, settled=True, alike=False)
@@ -172,3 +172,12 @@ def _earlier(one: _Found, row: int, memory: PartitionMemory, total: int) -> Earl
         return Earlier(ordinal, same, None, settled=True, alike=False)
     alike = not same and same_content(columns, before, block, row)
     return Earlier(ordinal, same, made_at, settled=settled, alike=alike)
+
+
+def _was_made(one: _Found, row: int, memory: PartitionMemory, newest: int, total: int) -> bool:
+    """Whether a known prediction that had the id before the newest was made at the time of the row."""
+    model = memory.of(one.block.layout.model_id)
+    if not model.earlier:
+        return False
+    earlier = memory.earlier_of(one.block.layout.model_id, one.ids[row], newest, total)
+    return any(model.ids.was_made(ordinal, one.times[row]) for ordinal in earlier)

@@ -7,9 +7,13 @@ to a tenth of the records may carry any time whatever, and what becomes of the o
 Times that stay behind never matter. It costs some hundred records of delay, which is nothing to lose:
 what waits is given up a little later.
 
-A function of the records and their order alone: batches do not show, and neither do restarts, except that a restart
-forgets labels which changed nothing and which no other label followed.
+A function of the records and their order alone: neither batches nor restarts show.
+
+What waits is looked through at *points*: at each of a clock's first records, and then at each that stands apart. So
+when something is given up does not depend on where a batch ends either, and nobody asks the clock at every record.
 """
+
+from typing import NamedTuple
 
 import numpy as np
 
@@ -49,13 +53,14 @@ class EventClock:
         self._apart = np.concatenate([self._apart, seconds[first::_EVERY]])[-_APART:]
         self._newest = np.concatenate([self._newest, seconds[-_NEWEST:]])[-_NEWEST:]
         self._place = (self._place + len(times)) % _EVERY
-        self._set(trusted=trusted)
+        self.value = _said(self._newest, self._apart, trusted=trusted)
 
-    def _set(self, *, trusted: bool) -> None:
-        reached = time_reached(self._newest, trusted=trusted)
-        if len(self._apart) >= _FEW:
-            reached = min(reached, time_reached(self._apart, trusted=trusted))
-        self.value = reached * _SECOND
+    def ahead(self, times: Ints, *, trusted: bool) -> "ClockAhead":
+        """What it will say while these records come; it takes none of them."""
+        seconds, first = times // _SECOND, -self._place % _EVERY
+        newest = np.concatenate([self._newest, seconds]) if len(seconds) else self._newest
+        apart = np.concatenate([self._apart, seconds[first::_EVERY]]) if len(seconds) > first else self._apart
+        return ClockAhead(newest, len(self._newest), apart, len(self._apart), first, trusted=trusted)
 
     def dump(self) -> bytes:
         """What `load` takes up again."""
@@ -70,6 +75,77 @@ class EventClock:
         self._place, newest, seconds = parts[:3].tolist()
         self._newest, self._apart = parts[3 : 3 + newest], parts[3 + newest :]
         self.value = seconds * _SECOND
+
+
+class ClockAhead(NamedTuple):
+    """A clock and the records that are to come: times in seconds, those `before` are in the clock already.
+
+    `first` is the place of the first record that stands apart.
+    """
+
+    newest: Ints
+    before: int
+    apart: Ints
+    apart_before: int
+    first: int
+    trusted: bool
+
+    def after(self, count: int) -> int:
+        """What the clock says when `count` of the records have come, in microseconds.
+
+        >>> EventClock().ahead(np.arange(100) * 1_000_000, trusted=False).after(100) // 1_000_000
+        89
+        """
+        stand = self.apart_before + max(0, -(-(count - self.first) // _EVERY))
+        return _said(self.newest[: self.before + count][-_NEWEST:], self.apart[:stand][-_APART:], trusted=self.trusted)
+
+    @property
+    def most(self) -> int:
+        """A bound of what it says, now and after any of the records, in microseconds."""
+        most = _most(self.newest, min(_NEWEST, self.before))
+        if self.apart_before >= _FEW:
+            most = min(most, _most(self.apart, min(_APART, self.apart_before)))
+        return most * _SECOND
+
+    @property
+    def newest_after(self) -> Ints:
+        """The time that a third of the newest few have reached after each of the records, in microseconds.
+
+        >>> EventClock().ahead(np.arange(40) * 1_000_000, trusted=False).newest_after[[0, 1, 39]] // 1_000_000
+        array([ 0,  0, 29])
+        """
+        early = range(self.before + 1, min(_NEWEST, len(self.newest) + 1))
+        said = [time_reached(self.newest[:end], trusted=self.trusted) for end in early]
+        if len(self.newest) >= _NEWEST:
+            windows = np.lib.stride_tricks.sliding_window_view(self.newest, _NEWEST)
+            at = _NEWEST - 1 - _NEWEST // _SHARE
+            said += np.partition(windows, at, axis=1)[:, at].tolist()
+        return np.array(said, dtype=np.int64)[-self._records :] * _SECOND
+
+    @property
+    def _records(self) -> int:
+        return len(self.newest) - self.before
+
+    @property
+    def points(self) -> list[int]:
+        """After how many of the records what waits is looked through."""
+        records = self._records
+        begin = min(records, max(0, _NEWEST - self.before))
+        later = range(self.first + 1, records + 1, _EVERY)
+        return [*range(1, begin + 1), *(count for count in later if count > begin)]
+
+
+def _most(times: Ints, fewest: int) -> int:
+    """A time that a third of no `fewest` or more of them which follow one another have gone past."""
+    at = len(times) - 1 - fewest // _SHARE
+    return int(np.partition(times, at)[at]) if at >= 0 else 0
+
+
+def _said(newest: Ints, apart: Ints, *, trusted: bool) -> int:
+    reached = time_reached(newest, trusted=trusted)
+    if len(apart) >= _FEW:
+        reached = min(reached, time_reached(apart, trusted=trusted))
+    return reached * _SECOND
 
 
 def time_reached(times: Ints, *, trusted: bool = True) -> int:

@@ -49,6 +49,8 @@ class Joined:
     early: dict[str, LabelItem] = field(default_factory=dict)
     found: list[str] = field(default_factory=list)
     delays_us: list[int] = field(default_factory=list)
+    apart: set[str] = field(default_factory=set)
+    """Ids of which a row is in the batch, and a label went to one before it."""
 
 
 @dataclass(slots=True)
@@ -85,14 +87,36 @@ class Joiner:
         self._coming = dict(zip(self.new.ids.to_pylist(), range(len(self.new.ids)), strict=True))
         ids = [item.prediction_id for item in items]
         self._older = dict(zip(ids, self._model.ids.find(pa.array(ids, pa.string())).tolist(), strict=True))
+        surely_known = self.memory.total + len(self.admitted_places) - self.memory.rules.remembered_rows
         for item in sorted(items):
             row = self._coming.get(item.prediction_id)
             if row is not None and self.new.places[row] <= item.place:
                 self._arrive(item.prediction_id)
+            if self._older[item.prediction_id] < surely_known:
+                self._forget_unknown(item)
             self._take(item)
         for prediction_id in sorted(self._coming.keys() & (self._model.early.keys() | self.result.early.keys())):
             self._arrive(prediction_id)
         return self.result
+
+    def _forget_unknown(self, item: LabelItem) -> None:
+        """Where the row of a label counts as known no longer when the label comes, it is as one that never came."""
+        name, came_before = item.prediction_id, self._came_before(item)
+        if not self.memory.knows(self.model_id, self._older[name], came_before):
+            self._older[name] = NOWHERE
+        row = self._come.get(name)
+        if row is not None and int(self.new.ordinals[row]) < came_before - self.memory.rules.remembered_rows:
+            is_settled = bool(self.new.labelled_at[row])
+            if is_settled and int(self.new.ordinals[row]) < came_before - self.memory.rules.correctable_rows:
+                del self._come[name]
+
+    def _came_before(self, item: LabelItem) -> int:
+        """How many rows had gone on in the partition when a label came."""
+        return self.memory.total + int(np.searchsorted(self.admitted_places, item.place))
+
+    def _held(self, ordinal: int, item: LabelItem) -> tuple[Chunk, int] | None:
+        """Where an earlier row is that may still get a label or a correction when a label comes."""
+        return self.memory.held(self.model_id, ordinal, self._came_before(item))
 
     def _arrive(self, prediction_id: str) -> None:
         """A row goes out with the label that waited for it, unless its own is newer."""
@@ -115,10 +139,12 @@ class Joiner:
     def _take(self, item: LabelItem) -> None:
         """One label: it joins its row, or waits for it or for the truths that it lacks."""
         prediction_id = item.prediction_id
-        whole = self._completed(item)
         row, ordinal = self._come.get(prediction_id), self._older[prediction_id]
+        place = None if item.is_whole or not self._model.earlier else self._earlier_of(item, row)[1]
+        earlier = None if place is None else self._label_of_older(*place)
+        whole = self._completed(item) if earlier is None else item.with_parts(earlier)._replace(rating=item.rating)
         if not whole.is_whole:
-            if row is None and ordinal != NOWHERE and self._model.held.find(ordinal) is None:
+            if row is None and ordinal != NOWHERE and self._held(ordinal, item) is None:
                 self._ignore(item, "label_without_row")
             else:
                 self.result.early[prediction_id] = whole
@@ -141,7 +167,7 @@ class Joiner:
             waiting = None
         if item.is_whole:
             return item
-        label = self._label_of(item.prediction_id) if waiting is None else waiting
+        label = self._label_of(item) if waiting is None else waiting
         return item if label is None else item.with_parts(label)._replace(rating=item.rating, repeat=item.repeat)
 
     def _waiting(self, prediction_id: str) -> LabelItem | None:
@@ -158,12 +184,12 @@ class Joiner:
         if self.memory.waiting.find(self.model_id, prediction_id) is not None:
             self.result.found.append(prediction_id)
 
-    def _label_of(self, prediction_id: str) -> LabelItem | None:
-        """The whole label of a row that has come."""
-        row = self._come.get(prediction_id)
+    def _label_of(self, item: LabelItem) -> LabelItem | None:
+        """The whole label that the row of another label has, where it has come."""
+        row = self._come.get(item.prediction_id)
         if row is not None:
             return self._label_of_new(row)
-        place = self._model.held.find(self._older[prediction_id])
+        place = self._held(self._older[item.prediction_id], item)
         return None if place is None else self._label_of_older(*place)
 
     def _label_of_new(self, row: int) -> LabelItem | None:
@@ -180,22 +206,24 @@ class Joiner:
 
     def _is_of_earlier(self, item: LabelItem, row: int | None) -> bool:
         """Whether the label was made before the newest prediction with its id, and so is of one before (joined)."""
-        held = self._model.held
-        ordinals = self._model.earlier.get(item.prediction_id)
-        if not ordinals:
+        is_earlier, place = self._earlier_of(item, row)
+        if not is_earlier:
             return False
-        place = held.find(self._older[item.prediction_id]) if row is None else None
-        made = (
-            int(self.new.predicted_at[row]) if row is not None else int(place[0].predicted_at[place[1]]) if place else 0
-        )
-        if item.at >= made:
-            return False
-        fitting = [one for one in ordinals if (at := held.find(one)) and at[0].predicted_at[at[1]] <= item.at]
-        if fitting:
-            self._join_older(item, fitting[-1])
-        else:
+        if place is None:
             self._ignore(item, "label_without_row")
+        else:
+            self._join_older(item, int(place[0].ordinals[place[1]]))
         return True
+
+    def _earlier_of(self, item: LabelItem, row: int | None) -> tuple[bool, tuple[Chunk, int] | None]:
+        """Whether a label is of a prediction before the newest with its id, and where that one is held."""
+        newest = self._older[item.prediction_id]
+        place = self._held(newest, item) if row is None else None
+        if place is None or item.at >= place[0].predicted_at[place[1]]:
+            return False, None
+        ordinals = self.memory.earlier_of(self.model_id, item.prediction_id, newest, self._came_before(item))
+        held = [at for one in ordinals if (at := self._held(one, item)) and at[0].predicted_at[at[1]] <= item.at]
+        return bool(ordinals), held[-1] if held else None
 
     def _join_new(self, row: int, item: LabelItem) -> None:
         new = self.new
@@ -223,7 +251,8 @@ class Joiner:
 
     def _join_older(self, item: LabelItem, ordinal: int) -> None:
         if ordinal == NOWHERE:
-            self._wait(item)
+            if not item.observed:  # a value of a series waits by itself
+                self._wait(item)
             return
         place = self._model.held.find(ordinal)
         if place is None:
@@ -234,6 +263,8 @@ class Joiner:
         event = self._event(item, changed, int(chunk.labelled_at[row]), int(chunk.predicted_at[row]), ordinal)
         if event is not None and changed is not None:
             self.memory.label(chunk, row, changed)
+            if item.prediction_id in self._coming or item.prediction_id in self._come:
+                self.result.apart.add(item.prediction_id)
             self.result.joins.append(Join(_sent(changed, event, item), event, chunk, row))
 
     def _event(
@@ -246,8 +277,7 @@ class Joiner:
                 return None
             self.result.delays_us.append(item.at - predicted_at)
             return "label"
-        came_before = self.memory.total + int(np.searchsorted(self.admitted_places, item.place))
-        if ordinal < came_before - self.memory.rules.correctable_rows:
+        if ordinal < self._came_before(item) - self.memory.rules.correctable_rows:
             self._ignore(item, "label_without_row")  # as where the row is held no longer
             return None
         if changed is None:
@@ -256,8 +286,8 @@ class Joiner:
         return "correction"
 
     def _ignore(self, item: LabelItem, why: str) -> None:
-        """Count it. A value of a series names no row, so it does not miss one that may be corrected no longer."""
-        if item.observed and why == "label_without_row":
+        """Count it. A value of a series names no row: it neither misses one, nor tells a label twice."""
+        if item.observed and why in {"label_without_row", "label_repeated"}:
             return
         self.memory.ignore("duplicate" if item.repeat else why)
 

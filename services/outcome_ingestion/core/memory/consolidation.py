@@ -9,8 +9,8 @@ import pyarrow as pa
 
 from outcome_ingestion.core.decode.timestamps import MOMENT
 from outcome_ingestion.core.identity.id_index import Known
-from outcome_ingestion.core.labels.held_rows import Chunk, chunk_of
-from outcome_ingestion.core.memory.entries import Seen
+from outcome_ingestion.core.labels.held_rows import GONE, Chunk, chunk_of
+from outcome_ingestion.core.memory.entries import Marks, Seen
 from outcome_ingestion.core.memory.partition_memory import PartitionMemory
 
 _LARGEST = (16, 256)
@@ -54,16 +54,21 @@ def _replace_chunks(memory: PartitionMemory, model_id: str, chunks: list[Chunk],
     for old in chunks:
         del memory.chunks[old.seq]
         memory.entries.put("rows", model_id, old.seq, None)
+    if whole is None:
+        return
     memory.chunks[seq] = model_id, whole
     if whole.waiting == 0:
         memory.settled.append((int(whole.ordinals[-1]), seq))
     memory.entries.put("rows", model_id, seq, whole.batch)
     if whole.labels:
-        memory.mark(model_id, memory.take_seq(), [], [], list(whole.labels.values()))
+        memory.mark(model_id, Marks([], [], items=list(whole.labels.values())))
 
 
-def _joined(chunks: list[Chunk], seq: int) -> Chunk:
-    """The rows of all, with the time of the label that each has got since."""
+def _joined(chunks: list[Chunk], seq: int) -> Chunk | None:
+    """The rows of all that were not given up, with the time of the label that each has got since."""
+    chunks = [left for chunk in chunks if (left := _not_gone(chunk)) is not None]
+    if not chunks:
+        return None
     table = pa.Table.from_batches([chunk.batch for chunk in chunks]).combine_chunks()
     times = np.concatenate([chunk.labelled_at for chunk in chunks])
     labelled_at = pa.array(times, pa.int64(), mask=times == 0).cast(MOMENT)
@@ -75,3 +80,14 @@ def _joined(chunks: list[Chunk], seq: int) -> Chunk:
         whole.labels |= {start + row: item for row, item in chunk.labels.items()}
         start += len(chunk.ordinals)
     return whole
+
+
+def _not_gone(chunk: Chunk) -> Chunk | None:
+    """The rows of a chunk that were not given up; None where there are none."""
+    rows = np.flatnonzero(chunk.labelled_at != GONE)
+    if len(rows) in (0, len(chunk.ordinals)):
+        return chunk if len(rows) else None
+    place = {row: at for at, row in enumerate(rows.tolist())}
+    labels = {place[row]: item for row, item in chunk.labels.items()}
+    columns = chunk.batch.take(pa.array(rows)), chunk.ordinals[rows], chunk.labelled_at[rows], chunk.predicted_at[rows]
+    return Chunk(chunk.seq, *columns, chunk.waiting, labels)

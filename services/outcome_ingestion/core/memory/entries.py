@@ -1,9 +1,8 @@
 """The parts that a partition's memory is made of, and two of its state entries."""
 
 from collections import OrderedDict, deque
-from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 import numpy as np
@@ -83,22 +82,27 @@ class Seen:
 
 
 class Marks(msgspec.Struct, array_like=True, gc=False):
-    """Rows that got a label in a batch (id, labelled_at), early labels that found their row."""
+    """Rows that got a label in a batch (id, labelled_at), early labels that wait no longer."""
 
     labelled: list[tuple[str, int]]
     found: list[str]
-    clock: int
+    clock: int = 0
     """Nothing reads it any more."""
     times: bytes = b""
     """The clock of the model's labels."""
     items: list[LabelItem] = msgspec.field(default_factory=list)
     """The labels themselves, of a target with several fields: one of them may be corrected alone."""
+    gone: list[int] = msgspec.field(default_factory=list)
+    """Ordinals of held rows that were given up."""
+    rows: list[tuple[str, int, int]] = msgspec.field(default_factory=list)
+    """(Id, time of the label, ordinal of its row) where the id was used again: the id alone does not tell the row."""
 
-    @staticmethod
-    def encoded(labelled: list[tuple[str, int]], found: list[str], times: bytes, items: Sequence[LabelItem]) -> bytes:
-        """Marks as state has them: without `items` where there are none, as earlier releases wrote and read them."""
-        plain = (labelled, found, 0, times)
-        return _encode((*plain, [plain_item(item) for item in items]) if items else plain)
+    def encoded(self) -> bytes:
+        """Marks as state has them: what there is none of is left out at the end, as earlier releases wrote and read."""
+        later: tuple[list[Any], ...] = ([plain_item(item) for item in self.items], self.gone, self.rows)
+        while later and not later[-1]:
+            later = later[:-1]
+        return _encode((self.labelled, self.found, self.clock, self.times, *later))
 
 
 @dataclass(slots=True)
@@ -113,6 +117,8 @@ class ModelMemory:
     marks: deque[int] = field(default_factory=deque)
     row_clock: EventClock = field(default_factory=EventClock)
     label_clock: EventClock = field(default_factory=EventClock)
+    marked_clock: bytes = EventClock().dump()
+    """The labels' clock in the newest mark."""
     early_due: list[tuple[int, str]] = field(default_factory=list)
     """A heap of (time of a waiting label, id); those that wait no longer are found out when they are met."""
     earlier: dict[str, list[int]] = field(default_factory=dict)
@@ -121,11 +127,6 @@ class ModelMemory:
     forecasts: ForecastIndex = field(default_factory=ForecastIndex)
     recent: list[tuple[int, int]] = field(default_factory=list)
     """(seq, rows) of the newest batches, as far back as they are small."""
-
-    def was_made(self, prediction_id: str, at: int) -> bool:
-        """Whether one of the earlier predictions with this id was made at that time."""
-        ordinals = self.earlier.get(prediction_id) if self.earlier else None
-        return any(self.ids.was_made(ordinal, at) for ordinal in ordinals or ())
 
     def forget_earlier(self, known: Known) -> None:
         """Predictions of a batch that is forgotten had no id before another."""

@@ -1,63 +1,105 @@
-"""What a partition's memory may forget, and when."""
+"""What a partition's memory may forget: row by row and label by label, each to be asked for at certain records.
+
+Those records depend on what came before them alone (`due`), and so does what is forgotten there: batches do not show.
+"""
+
+from collections.abc import Iterable
 
 import numpy as np
 
-from outcome_ingestion.core.labels.held_rows import Chunk
+from outcome_ingestion.core.labels.held_rows import GONE, Chunk
+from outcome_ingestion.core.memory.entries import Marks, in_parts
 from outcome_ingestion.core.memory.partition_memory import PartitionMemory
 
 
-def expire(memory: PartitionMemory, model_id: str, give_up_us: int) -> None:
-    """Give up on rows and labels of a model whose other half is not coming.
-
-    Rows count by the labels' clock, and labels by the rows': one topic may run ahead of the
-    other. Where nothing comes on the other topic, twice the time on their own has to do.
-    """
+def give_up(memory: PartitionMemory, model_id: str, rows_before: int, labels_before: int) -> None:
+    """Give up on rows and labels of a model that wait and were made before these times."""
     model = memory.of(model_id)
-    rows_at, labels_at = model.row_clock.value, model.label_clock.value
-    passed = max(labels_at - give_up_us, rows_at - 2 * give_up_us)
-    while (due := model.held.first_due()) is not None and due[0] < passed:
-        _give_up_rows(memory, model_id, due, passed, give_up_us)
-    while (item := memory.waiting.first(model_id)) is not None:
-        latest = item.at + give_up_us
-        if rows_at <= latest and labels_at <= latest + give_up_us:
-            break
+    gone = [
+        (chunk, np.flatnonzero((chunk.labelled_at == 0) & (chunk.predicted_at < rows_before)).tolist())
+        for chunk in model.held.made_before(rows_before)
+    ]
+    memory.ignore("prediction_gave_up", sum(len(rows) for _, rows in gone))
+    found = []
+    while (item := memory.waiting.first(model_id)) is not None and item.at < labels_before:
         memory.waiting.find(model_id, item.prediction_id)
+        found.append(item.prediction_id)
         memory.ignore("label_gave_up" if item.is_whole else "label_part_gave_up")
+    _forget(memory, model_id, gone, found)
 
 
-def _give_up_rows(memory: PartitionMemory, model_id: str, due: tuple[int, Chunk], passed: int, give_up_us: int) -> None:
-    """Give up on a chunk whose rows were made before `passed`; those that lie far after the others wait on."""
-    (time, chunk), held = due, memory.of(model_id).held
-    held.looked_at()
-    waits = chunk.labelled_at == 0
-    near = waits & (chunk.predicted_at <= time + give_up_us)
-    newest = int(chunk.predicted_at[near].max(initial=0))
-    if newest >= passed:
-        held.look_at(chunk, newest)
+def make_room_for_rows(memory: PartitionMemory) -> None:
+    """Give up on the oldest rows that wait, of all models, where there are more than there may be."""
+    excess = memory.waiting_rows - memory.rules.waiting_rows
+    if excess <= 0:
         return
-    memory.ignore("prediction_gave_up", int(np.count_nonzero(near)))
-    far = np.flatnonzero(waits & ~near)
-    if len(far):
-        memory.shrink(model_id, chunk, far)
-    else:
-        memory.drop_chunk(model_id, chunk)
+    waiting = [(model_id, chunk) for model_id, model in memory.models.items() for chunk in model.held.that_wait()]
+    waiting.sort(key=lambda one: int(one[1].ordinals[0]))
+    ordinals = np.concatenate([chunk.ordinals[chunk.labelled_at == 0] for _, chunk in _oldest(waiting, excess)])
+    last = int(np.partition(ordinals, excess - 1)[excess - 1])
+    memory.ignore("prediction_no_room", excess)
+    gone: dict[str, list[tuple[Chunk, list[int]]]] = {}
+    for model_id, chunk in waiting:
+        if int(chunk.ordinals[0]) <= last:
+            rows = np.flatnonzero((chunk.labelled_at == 0) & (chunk.ordinals <= last)).tolist()
+            gone.setdefault(model_id, []).append((chunk, rows))
+    for model_id, chunks in gone.items():
+        _forget(memory, model_id, chunks, [])
 
 
-def make_room(memory: PartitionMemory) -> None:
-    """Forget the oldest of what is over its bound."""
+def _oldest(waiting: list[tuple[str, Chunk]], count: int) -> list[tuple[str, Chunk]]:
+    """The chunks that have the oldest `count` rows that wait; `waiting` ascends by the first ordinal."""
+    total, last = 0, -1
+    for place, (_, chunk) in enumerate(waiting):
+        if total >= count and int(chunk.ordinals[0]) > last:
+            return waiting[:place]
+        total, last = total + chunk.waiting, max(last, int(chunk.ordinals[-1]))
+    return waiting
+
+
+def make_room_for_labels(memory: PartitionMemory) -> None:
+    """Give up on the labels that wait and were made first, of all models, where there are more than there may be."""
+    found: dict[str, list[str]] = {}
+    while memory.waiting.count > memory.rules.early_labels:
+        firsts = ((memory.waiting.first(model_id), model_id) for model_id in memory.models)
+        _, model_id, prediction_id = min((item.at, m, item.prediction_id) for item, m in firsts if item is not None)
+        memory.waiting.find(model_id, prediction_id)
+        memory.ignore("label_no_room")
+        found.setdefault(model_id, []).append(prediction_id)
+    for model_id, ids in found.items():
+        _forget(memory, model_id, [], ids)
+
+
+def _forget(memory: PartitionMemory, model_id: str, gone: Iterable[tuple[Chunk, list[int]]], found: list[str]) -> None:
+    """Rows of chunks are given up, and labels wait no longer; what is left of their entries is marked."""
+    ordinals = []
+    for chunk, rows in gone:
+        for row in rows:
+            memory.label_at(chunk, row, GONE)
+        if chunk.waiting == 0 and not _is_correctable(memory, chunk):
+            memory.drop_chunk(model_id, chunk)
+        else:
+            ordinals += chunk.ordinals[rows].tolist()
+    most = memory.rules.frame_bytes // 2
+    for part in in_parts(ordinals, most):
+        memory.mark(model_id, Marks([], [], gone=part))
+    for part in in_parts(found, most) if memory.of(model_id).early else ():
+        memory.mark(model_id, Marks([], part))
+
+
+def _is_correctable(memory: PartitionMemory, chunk: Chunk) -> bool:
+    """Whether some row has a label that may still be corrected."""
+    ordinals = chunk.ordinals[chunk.labelled_at > 0]
+    return len(ordinals) > 0 and int(ordinals[-1]) >= memory.total - memory.rules.correctable_rows
+
+
+def tidy(memory: PartitionMemory) -> None:
+    """Let go of what counts as forgotten already, by its ordinals: settled rows, and ids."""
     settled_before = memory.total - memory.rules.correctable_rows
     while memory.settled and memory.settled[0][0] < settled_before:
         _, seq = memory.settled.popleft()
         if seq in memory.chunks:
             memory.drop_chunk(*memory.chunks[seq])
-    while memory.waiting_rows > memory.rules.waiting_rows:
-        model_id, chunk = _oldest_waiting(memory)
-        memory.ignore("prediction_no_room", chunk.waiting)
-        memory.drop_chunk(model_id, chunk)
-    while memory.waiting.count > memory.rules.early_labels:
-        model_id = next(name for name, model in memory.models.items() if model.early)
-        memory.waiting.find(model_id, next(iter(memory.models[model_id].early)))
-        memory.ignore("label_no_room")
     seen_before = memory.total - memory.rules.remembered_rows
     while memory.seen:
         seq, (model_id, seen) = next(iter(memory.seen.items()))
@@ -68,9 +110,3 @@ def make_room(memory: PartitionMemory) -> None:
             memory.parked[seq] = seen
         else:
             memory.forget_seen(seq, model_id, seen)
-
-
-def _oldest_waiting(memory: PartitionMemory) -> tuple[str, Chunk]:
-    fronts = ((model.held.oldest_waiting(), model_id) for model_id, model in memory.models.items())
-    chunk, model_id = min(((c, m) for c, m in fronts if c is not None), key=lambda front: front[0].seq)
-    return model_id, chunk

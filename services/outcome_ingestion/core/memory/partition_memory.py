@@ -50,10 +50,35 @@ class PartitionMemory:
             found = self.models[model_id] = ModelMemory()
         return found
 
+    def knows(self, model_id: str, ordinal: int, total: int) -> bool:
+        """Whether the id of a row counts as known when `total` rows have gone on: it is one of the newest, or may still
+        get a label or a correction. Where its batch ends has no part in it, however long that keeps the id in fact."""
+        if ordinal >= total - self.rules.remembered_rows:
+            return ordinal >= 0
+        return self.held(model_id, ordinal, total) is not None
+
     def waits(self, model_id: str, ordinal: int) -> bool:
         """Whether a row that went on in an earlier batch has no label yet, and may still get one."""
         place = self.of(model_id).held.find(ordinal)
         return place is not None and place[0].labelled_at[place[1]] == 0
+
+    def held(self, model_id: str, ordinal: int, total: int) -> tuple[Chunk, int] | None:
+        """Where a row is that may get a label or a correction when `total` rows have gone on."""
+        place = self.of(model_id).held.find(ordinal) if ordinal >= 0 else None
+        if place is None:
+            return None
+        is_open = ordinal >= total - self.rules.correctable_rows or place[0].labelled_at[place[1]] == 0
+        return place if is_open else None
+
+    def earlier_of(self, model_id: str, prediction_id: str, newest: int, total: int) -> list[int]:
+        """Ordinals of the known predictions that had the id before the one of ordinal `newest`, oldest first."""
+        ordinals = self.of(model_id).earlier.get(prediction_id, [])
+        known: list[int] = []
+        for ordinal in reversed(ordinals if self.knows(model_id, newest, total) else []):
+            if not self.knows(model_id, ordinal, total):
+                break
+            known.insert(0, ordinal)
+        return known
 
     def ignore(self, why: str, count: int = 1) -> None:
         """Count something that was right to drop."""
@@ -92,19 +117,19 @@ class PartitionMemory:
         self.add_chunk(model_id, chunk_of(seq, batch, ordinals))
         self.entries.put("rows", model_id, seq, batch)
 
-    def mark(
-        self,
-        model_id: str,
-        seq: int,
-        labelled: list[tuple[str, int]],
-        found: list[str],
-        items: Sequence[LabelItem] = (),
-    ) -> None:
-        """Write down what the labels of a batch did, for a restore."""
-        model = self.of(model_id)
+    def mark(self, model_id: str, marks: Marks) -> None:
+        """Write down what the labels of a batch did, and what was given up, for a restore."""
+        model, seq = self.of(model_id), self.take_seq()
         model.marks.append(seq)
-        self.entries.put("marks", model_id, seq, Marks.encoded(labelled, found, model.label_clock.dump(), items))
+        model.marked_clock = marks.times = model.label_clock.dump()
+        self.entries.put("marks", model_id, seq, marks.encoded())
         self.drop_marks(model_id)
+
+    def mark_clock(self, model_id: str) -> None:
+        """Write the labels' clock down if no mark has it: labels that changed nothing moved it."""
+        model = self.of(model_id)
+        if model.label_clock.dump() != model.marked_clock:
+            self.mark(model_id, Marks([], []))
 
     def label(self, chunk: Chunk, row: int, item: LabelItem) -> None:
         """A held row has got a label; it is kept where a part of it may be corrected alone."""
@@ -144,26 +169,25 @@ class PartitionMemory:
             self.forget_seen(chunk.seq, model_id, parked)
         self.drop_marks(model_id)
 
-    def shrink(self, model_id: str, chunk: Chunk, rows: Ints) -> None:
-        """Only these rows of a chunk, which wait, are held from now on."""
-        self.waiting_rows -= chunk.waiting - len(rows)
-        self.models[model_id].held.shrink(chunk, rows)
-        self.entries.put("rows", model_id, chunk.seq, chunk.batch)
-
     def drop_marks(self, model_id: str) -> None:
-        """Marks are needed while an entry that is older than they are is there."""
+        """Marks are needed while an entry that is older than they are is there; the newest has the labels' clock."""
         model = self.models[model_id]
         oldest = min(
             model.held.chunks[0].seq if model.held.chunks else self.next_seq,
             next(iter(model.early.values()))[0] if model.early else self.next_seq,
         )
-        while model.marks and model.marks[0] < oldest:
+        while len(model.marks) > 1 and model.marks[0] < oldest:
             self.entries.put("marks", model_id, model.marks.popleft(), None)
 
     def add_seen(self, seq: int, model_id: str, seen: Seen) -> None:
         """Take up ids without writing them down."""
         model = self.of(model_id)
         model.ids.add(seen.known)
+        if model.earlier:  # a row that is no other one's successor is the first with its id
+            again = {row for row, _ in seen.again}
+            for row, prediction_id in enumerate(seen.known.ids.to_pylist()):
+                if row not in again:
+                    model.earlier.pop(prediction_id, None)
         for row, ordinal in seen.again:
             model.earlier.setdefault(seen.known.ids[row].as_py(), []).append(ordinal)
         self._list_seen(seq, model_id, seen)

@@ -1,7 +1,7 @@
 """A partition's memory from its state entries."""
 
 import itertools
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import msgspec
 import numpy as np
@@ -11,7 +11,7 @@ from outcome_ingestion.core.decode.label_items import LabelItem, unpack_labels
 from outcome_ingestion.core.frames.blocks import Ints, microseconds
 from outcome_ingestion.core.identity.id_index import Known
 from outcome_ingestion.core.identity.reuse import stamps_of
-from outcome_ingestion.core.labels.held_rows import Chunk, chunk_of, decode_rows
+from outcome_ingestion.core.labels.held_rows import GONE, Chunk, chunk_of, decode_rows
 from outcome_ingestion.core.memory.entries import Marks, ModelMemory, Seen
 from outcome_ingestion.core.memory.partition_memory import PartitionMemory
 from outcome_ingestion.core.observations.observed_values import written_at
@@ -64,31 +64,44 @@ def _ordinals_of(batch: pa.RecordBatch, known: Known) -> Ints:
 def _restore_marks(memory: PartitionMemory, seq: int, model_id: str, value: bytes) -> None:
     marks, model = _marks_decoder.decode(value), memory.of(model_id)
     ordinals = model.ids.find(pa.array([prediction_id for prediction_id, _ in marks.labelled], pa.string()))
+    rows = {(prediction_id, at): ordinal for prediction_id, at, ordinal in marks.rows}
     for (prediction_id, at), ordinal in zip(marks.labelled, ordinals.tolist(), strict=True):
-        place = _place_of(model, prediction_id, ordinal, at)
+        own = rows.get((prediction_id, at))
+        place = _place_of(model, prediction_id, ordinal, at) if own is None else model.held.find(own)
         if place is not None:
             memory.label_at(*place, at)
-    _restore_labels(memory, model_id, marks.items)
+    _restore_labels(memory, model_id, marks.items, rows)
     for prediction_id in marks.found:
         memory.waiting.find(model_id, prediction_id)
+    for ordinal in marks.gone:
+        place = model.held.find(ordinal)
+        if place is not None:
+            memory.label_at(*place, GONE)
     model.marks.append(seq)
     model.label_clock.load(marks.times)
+    model.marked_clock = model.label_clock.dump()
 
 
-def _restore_labels(memory: PartitionMemory, model_id: str, items: list[LabelItem]) -> None:
+def _restore_labels(
+    memory: PartitionMemory, model_id: str, items: list[LabelItem], rows: Mapping[tuple[str, int], int]
+) -> None:
     """What rows with several truths have got."""
     if not items:
         return
     model = memory.of(model_id)
     ordinals = model.ids.find(pa.array([item.prediction_id for item in items], pa.string()))
     for item, ordinal in zip(items, ordinals.tolist(), strict=True):
-        place = _place_of(model, item.prediction_id, ordinal, item.at)
+        own = rows.get((item.prediction_id, item.at))
+        place = _place_of(model, item.prediction_id, ordinal, item.at) if own is None else model.held.find(own)
         if place is not None:
             place[0].labels[place[1]] = item
 
 
 def _place_of(model: ModelMemory, prediction_id: str, ordinal: int, at: int) -> tuple[Chunk, int] | None:
-    """Where the row of a label is, as `Joiner` found it: that of an earlier prediction if the newest was made later."""
+    """Where the row of a label is: that of an earlier prediction if the newest was made later.
+
+    Marks of earlier releases say no more than the id.
+    """
     newest, earlier = model.held.find(ordinal), model.earlier.get(prediction_id)
     if newest is None or not earlier or at >= newest[0].predicted_at[newest[1]]:
         return newest

@@ -5,7 +5,7 @@ then. From there on each value that changes a step of it is a correction, as one
 observations are taken in the order of arrival, so that it does not matter how they were batched.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -34,15 +34,24 @@ class Observed:
 
     labels: list[LabelItem] = field(default_factory=list)
     kept: list[Kept] = field(default_factory=list)
+    ahead: int = 0
+    """Values whose time is so far ahead that it does not say where their series is."""
 
 
 class Observer:
-    """Takes the observations of one model and partition, and the rows that came among them."""
+    """Takes the observations of one model and partition, and the rows that came among them.
 
-    def __init__(self, layout: Layout, memory: PartitionMemory, new: NewRows, feature: str) -> None:
+    A value whose time lies further past most of the newest records than a forecast is waited for does not say where its
+    series is: it is the truth of a forecast of that time, and neither closes one nor makes another value late.
+    """
+
+    def __init__(
+        self, layout: Layout, memory: PartitionMemory, new: NewRows, feature: str, clock: Mapping[int, int]
+    ) -> None:
+        """`clock` has, by place, the time that most of the newest records had reached when a value came."""
         rule = layout.spec.forecast
         assert rule is not None
-        self._layout, self._memory, self._new, self._feature = layout, memory, new, feature
+        self._layout, self._memory, self._new, self._feature, self._clock = layout, memory, new, feature, clock
         self._model = memory.of(layout.model_id)
         self._reach = Reach(rule.horizon, rule.step_us)
         self._kept_us = layout.give_up_us + rule.horizon * rule.step_us
@@ -84,7 +93,9 @@ class Observer:
     def _take_value(self, seen: Observation) -> None:
         values, memory = self._model.observed, self._memory
         before = values.series(seen.entity).reached
-        fate = values.take(seen, self._kept_us, memory)
+        limit = self._clock[seen.place] + self._kept_us
+        self._result.ahead += 0 < self._clock[seen.place] < seen.observed_at - self._kept_us
+        fate = values.take(seen, self._kept_us, limit, memory)
         if fate == "repeated":
             memory.ignore("observation_repeated")
             return

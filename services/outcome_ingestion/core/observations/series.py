@@ -1,6 +1,6 @@
 """The values of one series, and what they say of a forecast. Pure: no batch and no state entry is known here."""
 
-from bisect import bisect_left, insort
+from bisect import bisect_left, bisect_right, insort
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -64,11 +64,22 @@ class Series:
 
     times: list[int] = field(default_factory=list)
     told: dict[int, Told] = field(default_factory=dict)
+    limit: int = 0
+    """The latest time that said where the series is when its last value came."""
 
     @property
     def reached(self) -> int:
-        """The time that two values have reached: one absurd time says nothing of where the series is."""
-        return self.times[-2] if len(self.times) > 1 else 0
+        """Where the series was when its last value came."""
+        return self.reached_by(self.limit)
+
+    def reached_by(self, limit: int) -> int:
+        """The time that two values up to a limit have reached: one absurd time says nothing of where the series is.
+
+        >>> Series([10, 20, 30, 900, 901]).reached_by(500)
+        20
+        """
+        count = bisect_right(self.times, limit)
+        return self.times[count - 2] if count > 1 else 0
 
     def put(self, at: int, told: Told) -> None:
         """What is known of a time from now on."""

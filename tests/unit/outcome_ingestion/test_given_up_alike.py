@@ -1,0 +1,104 @@
+"""What is given up, and what is forgotten, depends on the records alone: not on batches, and not on restarts."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tests.wild.ingest_bench import CHURN, ENCODINGS, at, bench, label, row
+from tests.wild.test_truths_that_come_apart import NAMES, THREE
+
+SECONDS = st.one_of(st.integers(0, 60), st.integers(0, 400), st.just(90_000))
+ROWS = st.tuples(st.just("row"), st.integers(0, 4), SECONDS, st.booleans())
+LABELS = st.tuples(st.just("label"), st.integers(0, 4), SECONDS, st.just(value=False))
+RULES = st.builds(
+    dict, correctable_rows=st.sampled_from([0, 1, 5]), remembered_rows=st.sampled_from([5, 10_000]),
+    laid_together=st.sampled_from([2, 16]), waiting_rows=st.sampled_from([2, 70, 10_000]),
+    early_labels=st.sampled_from([1, 3, 10_000]),
+)  # fmt: skip
+
+
+def records_of(story):
+    """Rows and labels; each is made so many seconds after the start, or as many more as it lies back in the story."""
+    for place, (kind, number, seconds, labelled) in enumerate(story):
+        made = 10 * place + seconds
+        if kind == "label":
+            yield label(number, str(number % 2), made)
+        else:
+            told = {"label": "1", "labelled_at": at(made)} if labelled else {}
+            yield from ENCODINGS["json"]([row(number, prediction="1", predicted_at=at(made), **told)])
+
+
+def came_of(out):
+    rows = sorted((one["prediction_id"], one["event"], str(one["predicted_at"]), str(one["y"])) for one in told(out))
+    dead = [letter.error_class for letter in out.dead]
+    return rows, out.ignored, dead, out.core.rows_waiting, out.core.labels_waiting
+
+
+def told(out):
+    return [one | {"y": one["label.y"]} for one in out.rows()]
+
+
+@pytest.mark.wild(
+    area="ingestion",
+    given="rows and labels that wait longer than the give-up time, or have no room, in any batches and over restarts",
+    right="what is given up, ignored, buried and joined is what it is record by record",
+)
+@settings(max_examples=40, deadline=None)
+@given(
+    st.lists(st.one_of(ROWS, LABELS), max_size=40), st.integers(2, 50), st.sampled_from([5, 20, 100]), RULES,
+    st.booleans(), st.sampled_from(["event", "wall"]),
+)  # fmt: skip
+def test_no_batching_and_no_restart_changes_what_is_given_up(story, size, give_up, rules, restart, clock):
+    spec = CHURN | {"label_delay": {"give_up_seconds": give_up}, "clock": clock}
+    records, apart, together = list(records_of(story)), bench(spec, **rules), bench(spec, **rules)
+    for one in records:
+        apart.feed([one])
+    for first in range(0, len(records), size):
+        together.feed(records[first : first + size])
+        together = together.restarted() if restart else together
+    assert came_of(together) == came_of(apart)
+
+
+@pytest.mark.wild(
+    area="ingestion",
+    given="a label that changes nothing moves the labels' clock, then the process starts again",
+    right="the clock is where it was: what comes next is given up as without the restart",
+)
+@pytest.mark.parametrize("restart", [False, True])
+def test_a_restart_keeps_the_clock_that_labels_moved_which_changed_nothing(restart):
+    out = bench(CHURN | {"label_delay": {"give_up_seconds": 100}})
+    out.feed(ENCODINGS["json"]([row(n, prediction="1") for n in range(4)]))
+    out.feed([label(0, "1", 80)]).feed([label(0, "1", 80)] * 9)
+    out = out.restarted() if restart else out
+    out.feed([label(n, "1", 400) for n in (1, 2)])
+    assert out.ignored == {"label_repeated": 9, "label_too_late": 2}
+    assert out.core.rows_waiting == 3, "two labels far ahead of ten give up on nothing"
+
+
+def test_a_label_that_was_given_up_is_not_given_up_again_after_a_restart():
+    out = bench(CHURN | {"label_delay": {"give_up_seconds": 100}})
+    out.feed([label(n, "1", 10 * n) for n in range(4)])
+    out.feed(ENCODINGS["json"]([row(n, prediction="1", predicted_at=at(125)) for n in range(50, 56)]))
+    before = dict(out.ignored)
+    assert before["label_gave_up"] == 3
+    out = out.restarted()
+    out.feed(ENCODINGS["json"]([row(60, prediction="1", predicted_at=at(125))]))
+    assert out.ignored == before
+    assert out.core.labels_waiting == 1
+
+
+@pytest.mark.wild(
+    area="ingestion",
+    given="one truth alone, made before the newest prediction with its id, of a row that has its label",
+    right="it corrects the earlier prediction, and takes no truth of the newest",
+)
+@pytest.mark.parametrize("restart", [False, True])
+def test_a_truth_of_an_earlier_prediction_is_not_completed_with_the_label_of_the_newest(restart):
+    out = bench(THREE)
+    for seconds, value in ((0, 1.0), (100, 2.0)):
+        rows = [row(1, prediction=dict.fromkeys(NAMES, value), predicted_at=at(seconds))]
+        out.feed(ENCODINGS["json"](rows)).feed([label(1, dict.fromkeys(NAMES, value), seconds + 10)])
+    out = out.restarted() if restart else out
+    out.feed([label(1, {"b": 9.0}, 50)])
+    last = out.rows()[-1]
+    assert (last["event"], last["predicted_at"].isoformat()[11:19]) == ("correction", "08:00:00")
+    assert [last[f"label.{name}"] for name in NAMES] == [1.0, 9.0, 1.0]
