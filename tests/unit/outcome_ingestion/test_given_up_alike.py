@@ -6,6 +6,8 @@ from hypothesis import strategies as st
 from tests.wild.ingest_bench import CHURN, ENCODINGS, at, bench, label, row
 from tests.wild.test_truths_that_come_apart import NAMES, THREE
 
+from outcome_ingestion.core.identity.id_index import IdIndex
+
 SECONDS = st.one_of(st.integers(0, 60), st.integers(0, 400), st.just(90_000))
 ROWS = st.tuples(st.just("row"), st.integers(0, 4), SECONDS, st.booleans())
 LABELS = st.tuples(st.just("label"), st.integers(0, 4), SECONDS, st.just(value=False))
@@ -102,3 +104,48 @@ def test_a_truth_of_an_earlier_prediction_is_not_completed_with_the_label_of_the
     last = out.rows()[-1]
     assert (last["event"], last["predicted_at"].isoformat()[11:19]) == ("correction", "08:00:00")
     assert [last[f"label.{name}"] for name in NAMES] == [1.0, 9.0, 1.0]
+
+
+def test_a_row_whose_waiting_label_is_replaced_by_one_that_is_too_late_is_given_up_in_time():
+    records = [label(1, "1", 150), *ENCODINGS["json"]([row(1, prediction="1", predicted_at=at(0))])]
+    records += [label(50 + n, "1", 250) for n in range(40)] + [label(1, "1", 90)]
+    outs = [bench(CHURN | {"label_delay": {"give_up_seconds": 100}}) for _ in range(2)]
+    for out in outs:
+        out.feed([label(1, "1", 50)])
+    outs[0].feed(records)
+    for one in records:
+        outs[1].feed([one])
+    assert came_of(outs[0]) == came_of(outs[1])
+    assert outs[1].ignored == {
+        "label_superseded": 1, "label_too_late": 1, "prediction_gave_up": 1, "label_without_row": 1,
+    }  # fmt: skip
+
+
+def test_labels_that_change_nothing_leave_one_mark_however_many_they_are():
+    out = bench(CHURN | {"label_delay": {"give_up_seconds": 1_000}})
+    out.feed(ENCODINGS["json"]([row(n, prediction="1") for n in range(4)])).feed([label(0, "1", 10)])
+    for n in range(60):
+        out.feed([label(0, "1", 10 - n % 2)])
+        out = out.restarted() if n % 20 == 0 else out
+    assert sum(key.startswith("marks/") for key in out.state) == 2, "one that labelled a row, one that has the clock"
+
+
+class CountedIds(IdIndex):
+    """Counts the rows that are asked for."""
+
+    asked = 0
+
+    def all_new(self, ids):
+        self.asked += len(ids)
+        return super().all_new(ids)
+
+
+def test_what_expires_at_every_record_costs_no_square_of_the_rows():
+    rows = 3_000
+    out = bench(CHURN | {"label_delay": {"give_up_seconds": 100}})
+    out.feed([label(10**6 + n, "1", 0) for n in range(40)])
+    counted = out.core._memory(0).of("churn").ids = CountedIds()
+    made = [row(n, prediction="1", predicted_at=at(10 * n)) for n in range(rows)]
+    out.feed(ENCODINGS["arrow"](made))
+    assert out.ignored["prediction_gave_up"] > rows / 2
+    assert rows < counted.asked < 20 * rows

@@ -29,6 +29,8 @@ from outcome_ingestion.core.observations.observed_records import Observation, ke
 
 _GRAINS = 64
 """Room for rows is made when so many parts of their bound have come: one by one it would cost more than the rows."""
+_FEW = 64
+"""Rows and records that are judged again and again rather than halved."""
 _NO_TIMES = np.empty(0, dtype=np.int64)
 
 
@@ -61,35 +63,42 @@ class _End:
 
 
 def parts_of(share: Share, memory: PartitionMemory, batch: Batch) -> Iterator[Share]:
-    """The share, part by part; between two of them the memory gives up what is due."""
-    rest = share
-    while rest.models:
-        part, admitted, stop = _admitted(rest, memory)
+    """The share, part by part; between two of them the memory gives up what is due.
+
+    What has to be parted early is halved first: to judge all that is left at each part would cost its square.
+    """
+    rest = [share]
+    while rest:
+        one = rest.pop()
+        part, admitted, stop = _admitted(one, memory)
         arrivals = _arrivals(part, admitted, batch)
         ends = _ends(arrivals, memory, batch)
         place = min((end.place for end in ends), default=None)
         if place is not None and (stop is not None or place < part.last_place):
             stop = place + 1
-            part, admitted = _cut(rest, stop, memory)
+        if stop is not None:
+            middle = one.middle
+            if len(one) > _FEW and stop <= middle:
+                rest += [one.since(middle), one.before(middle)]
+                continue
+            part, admitted = _cut(one, stop, memory)
             arrivals = _arrivals(part, admitted, batch)
+            rest.append(one.since(stop))
         _take_admissions(part, admitted, memory, batch)
         part.arrivals = arrivals
         yield part
         for end in ends:
             if end.place == place:
                 _give_up(end, memory)
-        if stop is None:
-            return
-        rest = rest.since(stop)
 
 
-def _admitted(rest: Share, memory: PartitionMemory) -> tuple[Share, list[_Admitted], int | None]:
+def _admitted(share: Share, memory: PartitionMemory) -> tuple[Share, list[_Admitted], int | None]:
     """As much of a share as can be judged at once, and where the next part begins."""
-    blocks = list(rest.blocks.values())
-    admissions, stop = admit(blocks, memory, _label_places(rest, memory) if blocks else {})
+    blocks = list(share.blocks.values())
+    admissions, stop = admit(blocks, memory, _label_places(share, memory) if blocks else {})
     if stop is not None:
-        return *_cut(rest, stop, memory), stop
-    return rest, _with_labels(blocks, admissions), None
+        return *_cut(share, stop, memory), stop
+    return share, _with_labels(blocks, admissions), None
 
 
 def _cut(share: Share, stop: int, memory: PartitionMemory) -> tuple[Share, list[_Admitted]]:

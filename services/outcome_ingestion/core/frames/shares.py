@@ -43,6 +43,18 @@ class Share:
         said = [items[-1].place for of in (self.labels, self.observations) for items in of.values() if items]
         return max([*said, *(int(block.places[-1]) for block in self.blocks.values())])
 
+    def __len__(self) -> int:
+        """How many rows and records."""
+        said = sum(len(items) for of in (self.labels, self.observations) for items in of.values())
+        return said + sum(map(len, self.blocks.values()))
+
+    @property
+    def middle(self) -> int:
+        """A place that about half of its rows and records lie before."""
+        said = [item.place for of in (self.labels, self.observations) for items in of.values() for item in items]
+        places = np.concatenate([np.array(said, dtype=np.int64), *(block.places for block in self.blocks.values())])
+        return int(np.partition(places, len(places) // 2)[len(places) // 2])
+
     @property
     def models(self) -> list[str]:
         """All that it speaks of."""

@@ -4,8 +4,10 @@ Nothing is looked for where the clocks of a batch cannot reach what waits, which
 found the batch is parted behind it: what comes later meets a memory in which that is forgotten already.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 
 import numpy as np
 import pyarrow as pa
@@ -18,6 +20,7 @@ from outcome_ingestion.core.memory.partition_memory import PartitionMemory
 
 _GRAINS = 64
 """So many times within a give-up time what waits is looked through: the times that it is compared with stand apart."""
+_NONE = np.empty(0, dtype=np.int64)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,54 +70,74 @@ class Waiting:
     def __init__(self, memory: PartitionMemory, model_id: str, coming: Arrivals, give_up_us: int) -> None:
         self._memory, self._model_id = memory, model_id
         self._model, self._coming, self._give_up_us = memory.of(model_id), coming, give_up_us
-        self._rows = self._labels = (np.empty(0, np.int64), np.empty(0, np.int64))
+        self._rows = self._labels = _Earliest(_NONE, _NONE)
 
     def look(self, rows_before: int, labels_before: int) -> bool:
         """Whether anything was made before these times; what is coming is remembered for `is_due`."""
         self._rows, self._labels = self._coming_rows(rows_before), self._coming_labels(labels_before)
-        return bool(len(self._rows[0]) or len(self._labels[0])) or self._is_held(rows_before, labels_before)
+        return bool(len(self._rows.places) or len(self._labels.places)) or self._is_held(rows_before, labels_before)
 
     def is_due(self, due: Due) -> bool:
         """Whether something is to be given up there."""
         return (
             self._is_held(due.rows_before, due.labels_before)
-            or _some(*self._rows, due.place, due.rows_before)
-            or _some(*self._labels, due.place, due.labels_before)
+            or self._rows.is_there(due.place, due.rows_before)
+            or self._labels.is_there(due.place, due.labels_before)
         )
 
     def _is_held(self, rows_before: int, labels_before: int) -> bool:
         first = self._memory.waiting.first(self._model_id)
-        return (first is not None and first.at < labels_before) or bool(self._model.held.made_before(rows_before))
+        return (first is not None and first.at < labels_before) or self._model.held.is_one_before(rows_before)
 
-    def _coming_rows(self, before: int) -> tuple[Ints, Ints]:
-        """(Places, times) of rows that come without a label and meet none."""
+    def _coming_rows(self, before: int) -> "_Earliest":
+        """Rows that come without a label and meet none."""
         coming = self._coming
         rows = coming.waits[coming.row_times[coming.waits] < before]
         if len(rows) and self._model.early:
-            met = map(self._is_met, coming.ids.take(pa.array(rows)).to_pylist(), coming.row_times[rows].tolist())
-            rows = rows[~np.fromiter(met, dtype=np.bool_, count=len(rows))]
-        return coming.row_places[rows], coming.row_times[rows]
+            named = {item.prediction_id for item in coming.labels}
+            ids, times = coming.ids.take(pa.array(rows)).to_pylist(), coming.row_times[rows].tolist()
+            met = [one not in named and self._is_met(one, at) for one, at in zip(ids, times, strict=True)]
+            rows = rows[~np.array(met, dtype=np.bool_)]
+        return _Earliest(coming.row_places[rows], coming.row_times[rows])
 
     def _is_met(self, prediction_id: str, at: int) -> bool:
         waiting = self._model.early.get(prediction_id)
         return waiting is not None and waiting[1].is_whole and waiting[1].at - at <= self._give_up_us
 
-    def _coming_labels(self, before: int) -> tuple[Ints, Ints]:
-        """(Places, times) of labels whose row has not come in an earlier batch, or that lack a truth."""
-        old = [item for item in self._coming.labels if item.at < before]
-        ordinals = self._model.ids.find(pa.array([item.prediction_id for item in old], pa.string())) if old else ()
+    def _coming_labels(self, before: int) -> "_Earliest":
+        """Labels whose row has not come in an earlier batch, or that lack a truth."""
+        old = sorted((item for item in self._coming.labels if item.at < before), key=attrgetter("place"))
+        if not old:
+            return _Earliest(_NONE, _NONE)
+        ordinals = self._model.ids.find(pa.array([item.prediction_id for item in old], pa.string())).tolist()
         total = self._memory.total + len(self._coming.row_places)
+        times = Counter(item.prediction_id for item in self._coming.labels)
         unmet = [
             (item.place, item.at)
             for item, ordinal in zip(old, ordinals, strict=True)
-            if not (item.is_whole and self._memory.knows(self._model_id, int(ordinal), total))
+            if not (item.is_whole and self._meets(ordinal, total, only=times[item.prediction_id] == 1))
         ]
-        places, times = np.array(unmet, dtype=np.int64).reshape(-1, 2).T
-        return places, times
+        places, made = np.array(unmet, dtype=np.int64).reshape(-1, 2).T
+        return _Earliest(places, made)
+
+    def _meets(self, ordinal: int, total: int, *, only: bool) -> bool:
+        """Whether a label surely finds its row. One that is known because it waits may be so no longer for a second."""
+        if ordinal >= total - self._memory.rules.remembered_rows:
+            return ordinal >= 0
+        return only and self._memory.knows(self._model_id, ordinal, total)
 
 
-def _some(places: Ints, times: Ints, place: int, before: int) -> bool:
-    return bool(np.any((places <= place) & (times < before)))
+class _Earliest:
+    """Places, ascending, and the earliest time up to each."""
+
+    def __init__(self, places: Ints, times: Ints) -> None:
+        self.places = places
+        self._earliest = np.minimum.accumulate(times)
+
+    def is_there(self, place: int, before: int) -> bool:
+        """Whether one up to a place was made before a time."""
+        count = int(np.searchsorted(self.places, place, side="right"))
+        return count > 0 and int(self._earliest[count - 1]) < before
 
 
 def first_due(memory: PartitionMemory, model_id: str, coming: Arrivals, give_up_us: int) -> Due | None:

@@ -97,6 +97,11 @@ class Marks(msgspec.Struct, array_like=True, gc=False):
     rows: list[tuple[str, int, int]] = msgspec.field(default_factory=list)
     """(Id, time of the label, ordinal of its row) where the id was used again: the id alone does not tell the row."""
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing but the clock is in it."""
+        return not (self.labelled or self.found or self.items or self.gone or self.rows)
+
     def encoded(self) -> bytes:
         """Marks as state has them: what there is none of is left out at the end, as earlier releases wrote and read."""
         later: tuple[list[Any], ...] = ([plain_item(item) for item in self.items], self.gone, self.rows)
@@ -119,6 +124,8 @@ class ModelMemory:
     label_clock: EventClock = field(default_factory=EventClock)
     marked_clock: bytes = EventClock().dump()
     """The labels' clock in the newest mark."""
+    newest_mark_is_empty: bool = False
+    """Whether that mark has the clock alone: the next one takes its place."""
     early_due: list[tuple[int, str]] = field(default_factory=list)
     """A heap of (time of a waiting label, id); those that wait no longer are found out when they are met."""
     earlier: dict[str, list[int]] = field(default_factory=dict)

@@ -120,6 +120,9 @@ class PartitionMemory:
     def mark(self, model_id: str, marks: Marks) -> None:
         """Write down what the labels of a batch did, and what was given up, for a restore."""
         model, seq = self.of(model_id), self.take_seq()
+        if model.newest_mark_is_empty:  # or one a batch would pile up
+            self.entries.put("marks", model_id, model.marks.pop(), None)
+        model.newest_mark_is_empty = marks.is_empty
         model.marks.append(seq)
         model.marked_clock = marks.times = model.label_clock.dump()
         self.entries.put("marks", model_id, seq, marks.encoded())

@@ -78,6 +78,7 @@ def _restore_marks(memory: PartitionMemory, seq: int, model_id: str, value: byte
         if place is not None:
             memory.label_at(*place, GONE)
     model.marks.append(seq)
+    model.newest_mark_is_empty = marks.is_empty
     model.label_clock.load(marks.times)
     model.marked_clock = model.label_clock.dump()
 
