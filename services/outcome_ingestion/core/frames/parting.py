@@ -30,7 +30,7 @@ from outcome_ingestion.core.observations.observed_records import Observation, ke
 _GRAINS = 64
 """Room for rows is made when so many parts of their bound have come: one by one it would cost more than the rows."""
 _FEW = 64
-"""Rows and records that are judged again and again rather than halved."""
+"""Records by models that are judged again at each part rather than halved."""
 _NO_TIMES = np.empty(0, dtype=np.int64)
 
 
@@ -78,7 +78,7 @@ def parts_of(share: Share, memory: PartitionMemory, batch: Batch) -> Iterator[Sh
             stop = place + 1
         if stop is not None:
             middle = one.middle
-            if len(one) > _FEW and stop <= middle:
+            if stop <= middle and len(one) * len(one.models) > _FEW:
                 rest += [one.since(middle), one.before(middle)]
                 continue
             part, admitted = _cut(one, stop, memory)

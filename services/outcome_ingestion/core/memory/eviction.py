@@ -4,6 +4,7 @@ Those records depend on what came before them alone (`due`), and so does what is
 """
 
 from collections.abc import Iterable
+from heapq import heapify, heappop, heapreplace
 
 import numpy as np
 
@@ -60,12 +61,17 @@ def _oldest(waiting: list[tuple[str, Chunk]], count: int) -> list[tuple[str, Chu
 def make_room_for_labels(memory: PartitionMemory) -> None:
     """Give up on the labels that wait and were made first, of all models, where there are more than there may be."""
     found: dict[str, list[str]] = {}
+    firsts = [(item.at, m, item.prediction_id) for m in memory.models if (item := memory.waiting.first(m))]
+    heapify(firsts)
     while memory.waiting.count > memory.rules.early_labels:
-        firsts = ((memory.waiting.first(model_id), model_id) for model_id in memory.models)
-        _, model_id, prediction_id = min((item.at, m, item.prediction_id) for item, m in firsts if item is not None)
+        _, model_id, prediction_id = firsts[0]
         memory.waiting.find(model_id, prediction_id)
         memory.ignore("label_no_room")
         found.setdefault(model_id, []).append(prediction_id)
+        if (following := memory.waiting.first(model_id)) is None:
+            heappop(firsts)
+        else:
+            heapreplace(firsts, (following.at, model_id, following.prediction_id))
     for model_id, ids in found.items():
         _forget(memory, model_id, [], ids)
 
