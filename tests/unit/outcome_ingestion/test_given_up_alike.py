@@ -130,6 +130,23 @@ def test_labels_that_change_nothing_leave_one_mark_however_many_they_are():
     assert sum(key.startswith("marks/") for key in out.state) == 2, "one that labelled a row, one that has the clock"
 
 
+def test_a_row_that_waits_does_not_take_the_label_of_a_forgotten_one_with_its_id_over_a_restart():
+    out = bench(CHURN | {"label_delay": {"give_up_seconds": 100}}, remembered_rows=5, correctable_rows=1)
+
+    def feed_rows(*numbers, seconds=0):
+        out.feed(ENCODINGS["json"]([row(n, prediction="1", predicted_at=at(seconds)) for n in numbers]))
+
+    out.feed([label(1_000 + n, "1", 0) for n in range(40)])
+    feed_rows(1)
+    for seconds, others in ((1_000, range(10, 17)), (2_000, range(20, 27))):
+        feed_rows(1, seconds=seconds)
+        out.feed([label(1, "1", seconds + 1)])
+        feed_rows(*others)
+    waiting = out.core.rows_waiting
+    assert waiting == 15, "the first with the id, and the others"
+    assert out.restarted().core.rows_waiting == waiting
+
+
 class CountedIds(IdIndex):
     """Counts the rows that are asked for."""
 

@@ -196,7 +196,9 @@ def _write_down(memory: PartitionMemory, model_id: str, new: NewRows, joined: Jo
         if join.chunk is None and (place := model.held.find(int(new.ordinals[join.row]))) is not None:
             memory.label(*place, join.item)
     marks = in_parts([(join.item.prediction_id, join.item.at) for join in joined.joins], most)
-    rows = _rows_of(model, new, joined) if model.earlier or joined.apart else []
+    end = int(new.ordinals[-1]) + 1 if len(new.ordinals) else memory.total
+    every = bool(model.held.firsts) and model.held.firsts[0] < end - memory.rules.remembered_rows
+    rows = _rows_of(model, new, joined, every=every) if every or model.earlier or joined.apart else []
     parts = zip_longest(marks, in_parts(joined.found, most), in_parts(several, most), fillvalue=())
     for labelled, found, kept in parts:
         memory.mark(model_id, Marks(list(labelled), list(found), items=list(kept), rows=rows))
@@ -204,12 +206,13 @@ def _write_down(memory: PartitionMemory, model_id: str, new: NewRows, joined: Jo
         memory.waiting.keep(model_id, memory.take_seq(), items)
 
 
-def _rows_of(model: ModelMemory, new: NewRows, joined: Joined) -> list[tuple[str, int, int]]:
-    """(Id, time, ordinal) of labels whose id was used again."""
+def _rows_of(model: ModelMemory, new: NewRows, joined: Joined, *, every: bool) -> list[tuple[str, int, int]]:
+    """(Id, time, ordinal) of labels whose id was used again; of every one where rows wait that are older than what is
+    remembered: one of them may have the id of a row that is forgotten before it."""
     before = [(item, int(new.ordinals[row])) for row, item in joined.before.items()]
     joins = [(join.item, int((new if join.chunk is None else join.chunk).ordinals[join.row])) for join in joined.joins]
     again = model.earlier.keys() | joined.apart
-    return [(item.prediction_id, item.at, at) for item, at in (*before, *joins) if item.prediction_id in again]
+    return [(item.prediction_id, item.at, at) for item, at in (*before, *joins) if every or item.prediction_id in again]
 
 
 def _labels_with_parts(model: ModelMemory, new: NewRows, joined: Joined) -> list[LabelItem]:
