@@ -27,7 +27,11 @@ class Settings(BaseSettings):
         description="most bytes of a frame: well under max.message.bytes of outcome-frames and the changelog",
     )
     remembered_rows: int = Field(default=1_000_000, ge=10_000, description="ids known, per partition")
-    correctable_rows: int = Field(default=100_000, ge=0, description="labelled rows open to correction, per partition")
+    correctable_rows: int = Field(
+        default=100_000,
+        ge=0,
+        description="labelled rows open to correction, per partition; no more than remembered_rows are",
+    )
     waiting_rows: int = Field(default=1_000_000, ge=1, description="rows without a label kept, per partition")
     early_labels: int = Field(default=200_000, ge=1, description="labels without a row kept, per partition")
     observed_values: int = Field(
@@ -74,7 +78,7 @@ class Settings(BaseSettings):
             frame_rows=self.frame_rows,
             frame_bytes=self.frame_bytes,
             remembered_rows=self.remembered_rows,
-            correctable_rows=self.correctable_rows,
+            correctable_rows=min(self.correctable_rows, self.remembered_rows),
             waiting_rows=self.waiting_rows,
             early_labels=self.early_labels,
             observed_values=self.observed_values,
