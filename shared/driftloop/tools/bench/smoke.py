@@ -3,8 +3,8 @@
 Each case runs in turns with a peer that no change of ours touches. Their ratio is compared with the recorded one, so
 that neither the machine nor its load is what is measured. Turns are short and many. On a busy machine a ratio still
 strays: it is taken of the best turns and of all turns together; the lower one is recorded, and only if the higher one
-is too small after many more turns is it lost. Where the two lie apart, as with Arrow, a case may get half as slow again
-before it is named.
+is too small after twenty turns too is it lost. Where the two lie apart, as with Arrow, a case may take up to half as
+long again before it is named.
 """
 
 import json
@@ -58,7 +58,10 @@ def smoke(say: Callable[[str], None], recorded: Path = RECORDED) -> dict[str, li
 
 
 def measured(case: Case, recorded: float | None, measure: Measure = cpu_seconds) -> Ratio:
-    """The ratio of five turns of both; of up to twenty while it looks lost."""
+    """The ratio of five turns of both, or of twenty if it looks lost after five.
+
+    There are two looks and no more: who looks after every turn ends at the luckiest.
+    """
     ours, peers = _Turns(), _Turns()
     for turn in range(1, MOST_TURNS + 1):
         peers.add(*measure(PEERS[case.peer]()))
@@ -66,7 +69,7 @@ def measured(case: Case, recorded: float | None, measure: Measure = cpu_seconds)
         estimates = (round(one / other, 3) for one, other in zip(ours.speeds, peers.speeds, strict=True))
         lower, higher = sorted(estimates)
         ratio = Ratio(case.name, case.peer, higher, recorded, lower)
-        if turn >= TURNS and not ratio.lost:
+        if turn == TURNS and not ratio.lost:
             break
     return ratio
 
