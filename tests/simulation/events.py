@@ -26,6 +26,8 @@ AMBUSHED = {
 def inflict(world: "World") -> None:
     """One event, drawn by the plan's weights: at once, or when somebody is next inside a certain call."""
     names = [name for name, weight in world.plan.weights.items() if weight]
+    if not names:  # a plan that was made smaller may have none that fits now
+        return
     name = world.random.choices(names, [world.plan.weights[name] for name in names])[0]
     if world.random.random() < world.plan.ambush:
         call = world.random.choices(list(AMBUSHED), list(AMBUSHED.values()))[0]
