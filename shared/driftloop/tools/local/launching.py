@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
-from driftloop.tools.local.programs import SINGLE_THREADED, Program
+from driftloop.tools.local.programs import SAME_HASHES, SINGLE_THREADED, Program
 
 _PR_SET_PDEATHSIG = 1
 _LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
@@ -95,7 +95,7 @@ class Forking:
         with self._log.open("ab") as said:
             server = subprocess.Popen(
                 [sys.executable, "-m", "driftloop.tools.local.fork_server", *self._modules],
-                env={**os.environ, **SINGLE_THREADED},
+                env={**os.environ, **SINGLE_THREADED, **SAME_HASHES},
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=said,
