@@ -20,7 +20,7 @@ from trainer_worker.adapters.cluster.stopping import ON_CLUSTERS, Stopper
 from trainer_worker.adapters.command.folder import let_go
 from trainer_worker.adapters.job import Job
 from trainer_worker.adapters.nursery import as_line
-from trainer_worker.adapters.nursery_process import NurseryProcess, start_nursery
+from trainer_worker.adapters.nursery_process import NurseryProcess, can_fork, start_nursery
 from trainer_worker.adapters.webhooks import Webhooks
 from trainer_worker.core.train.run_report import Failed, Progress, Report, Reused, Run, Succeeded, Told, Waiting
 from trainer_worker.core.train.webhook import Webhook
@@ -125,6 +125,11 @@ class ChildProcesses:
     def nursery_pid(self) -> int | None:
         """The process that forks the children; None before there is one."""
         return None if self._nursery is None else self._nursery.process.pid
+
+    def fork_early(self) -> None:
+        """Start the nursery now, if it can be forked: to be called before there is a client of Kafka."""
+        if can_fork():
+            self._alive_nursery()
 
     def warm_up(self) -> None:
         """Start the nursery now, so that the first run need not wait for it."""

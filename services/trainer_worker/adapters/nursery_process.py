@@ -44,10 +44,11 @@ def start_nursery(master: socket.socket) -> NurseryProcess:
 
     Raises OSError where this machine has no room for one more process.
     """
-    return _fork(master) if _can_fork() else _spawn(master)
+    return _fork(master) if can_fork() else _spawn(master)
 
 
-def _can_fork() -> bool:
+def can_fork() -> bool:
+    """Whether a fork of this process, as it is now, is fit to be a nursery."""
     if sys.platform != "linux" or sys.flags.hash_randomization:
         return False
     return len(list(Path("/proc/self/task").iterdir())) == 1

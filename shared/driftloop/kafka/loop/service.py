@@ -24,7 +24,7 @@ class Service:
     """What `app.build` gives and `__main__` runs.
 
     `metrics_port=None` serves nothing, 0 takes a free port. `before` and `after` are called around
-    the loop (a child process to stop, a connection to close), `before` while there is no other thread. A loop that hangs is ended by a watchdog, with
+    the loop (a child process to stop, a connection to close). A loop that hangs is ended by a watchdog, with
     ExitCode.STUCK, and is to be started again by whoever started it.
     """
 
@@ -51,16 +51,16 @@ class Service:
         """Run until SIGTERM or SIGINT; the exit code. Errors are said in one sentence."""
         log = structlog.get_logger(service=self.loop.metrics.service)
         ProcessCollector(registry=self.registry)
+        self._listen_to_signals()
         watchdog = Watchdog(self._deadlines)
         health = self._health(watchdog)
+        watchdog.start()
         push = None
         try:
-            self._before()  # first of all: what it forks has one thread
-            self._listen_to_signals()
-            watchdog.start()
             push = metrics_push(self.registry, self.loop.metrics.service)
             if self._port is not None:
                 log.info("metrics served", port=health.start(self._host, self._port))
+            self._before()
             self.loop.run()
         except UserError as error:
             log.error("stopped", reason=error.sentence)  # noqa: TRY400  (a sentence is enough)
