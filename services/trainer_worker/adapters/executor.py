@@ -129,7 +129,8 @@ class ChildProcesses:
     def fork_early(self) -> None:
         """Start the nursery now, if it can be forked: to be called before there is a client of Kafka."""
         if can_fork():
-            self._alive_nursery()
+            with contextlib.suppress(OSError):  # no room for it now: `warm_up` tries again
+                self._alive_nursery()
 
     def warm_up(self) -> None:
         """Start the nursery now, so that the first run need not wait for it."""

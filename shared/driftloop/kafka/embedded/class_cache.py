@@ -1,7 +1,8 @@
 """Kafka's classes as the Java runtime keeps them once they are loaded and linked: a start takes half of the work.
 
 Made once on a machine, by a broker that does once what a loop asks of it (JEP 483, "ahead-of-time class loading and
-linking"). A runtime that cannot make it, or finds that it does not fit any more, goes without; so does one on a full disk.
+linking"). A runtime that cannot make it, or finds that it does not fit any more, goes without; so does one on a full
+disk.
 """
 
 import contextlib
