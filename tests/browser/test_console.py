@@ -134,7 +134,7 @@ def test_every_view_fits_a_phone(serve: Serve, open_page: Any, view: str):
 def test_a_change_appears_without_a_reload(serve: Serve, open_page: Any):
     served = serve(fleet_story(), open_access=True)
     page = open_page(served)
-    page.wait_for_function("document.getElementById('live').textContent === 'Live'")
+    page.wait_for_selector("#live:text-is('Live')")
     served.say(topics.DRIFT_STATUS, status("spam", 70, 0.55, active=("error:mixture-cusum",)))
     page.wait_for_selector("#m-spam .health.harmed", timeout=5000)
     assert "0.55" in page.inner_text("#m-spam")
@@ -143,7 +143,7 @@ def test_a_change_appears_without_a_reload(serve: Serve, open_page: Any):
 def test_a_run_is_seen_to_get_on(serve: Serve, open_page: Any):
     served = serve(open_access=True)
     page = open_page(served, "/models/plant")
-    page.wait_for_function("document.getElementById('live').textContent === 'Live'")
+    page.wait_for_selector("#live:text-is('Live')")
     other = RUN.hex[:8]
     run = envelope("plant", "run", 9)["message_id"]
     served.say(
@@ -164,6 +164,8 @@ def test_an_approval_is_given_by_keyboard_and_answered(serve: Serve, open_page: 
     served.port.answer = answered
     page = open_page(served, "/")
     page.click("#m-pricing .ask")
+    page.wait_for_selector("#waits")
+    page.wait_for_load_state()  # a browser that goes to a fragment when the page is loaded takes the focus away
     page.focus("[aria-label='Reason to approve']")
     page.keyboard.type("checked by hand")
     page.keyboard.press("Tab")
@@ -177,11 +179,33 @@ def test_an_approval_is_given_by_keyboard_and_answered(serve: Serve, open_page: 
 def test_what_a_person_types_is_not_lost_to_a_change(serve: Serve, open_page: Any):
     served = serve(open_access=True)
     page = open_page(served, "/models/plant")
-    page.wait_for_function("document.getElementById('live').textContent === 'Live'")
+    page.wait_for_selector("#live:text-is('Live')")
     page.fill("[aria-label='Reason to veto']", "half a sen")
     served.say(topics.DRIFT_SIGNALS, signal("plant", 60))
     page.wait_for_timeout(1200)
     assert page.input_value("[aria-label='Reason to veto']") == "half a sen"
+
+
+def test_a_change_on_its_way_takes_neither_the_text_nor_the_place(serve: Serve, open_page: Any):
+    served = serve(fleet_story(), open_access=True)
+    page = open_page(served, "/models/pricing")
+    page.wait_for_selector("#live:text-is('Live')")
+    held: list[Any] = []
+
+    def hold(route: Any) -> None:
+        held.append(route)
+
+    page.route("**/models/pricing", hold)
+    with page.expect_request("**/models/pricing"):
+        served.say(topics.DRIFT_SIGNALS, signal("pricing", 60))
+    page.focus("[aria-label='Reason to approve']")
+    page.keyboard.type("checked by hand")
+    page.keyboard.press("Tab")  # on the button, nothing is being typed any more
+    signals = page.locator("details[id^='s-']").count()
+    held[0].continue_()
+    page.locator("details[id^='s-']").nth(signals).wait_for(state="attached")
+    assert page.input_value("[aria-label='Reason to approve']") == "checked by hand"
+    assert page.evaluate("document.activeElement.textContent") == "Approve"
 
 
 def test_an_expired_log_in_leads_to_the_way_in_and_back(serve: Serve, open_page: Any):
@@ -208,7 +232,7 @@ def test_a_thousand_models_are_shown_and_filtered_without_a_stutter(serve: Serve
     page = open_page(served)
     assert page.locator("#fleet tbody tr").count() == 1000
     assert time.monotonic() - began < 10
-    page.wait_for_function("document.getElementById('live').textContent === 'Live'")
+    page.wait_for_selector("#live:text-is('Live')")
     page.evaluate("""() => { window.longest = 0; new PerformanceObserver(list => {
         for (const one of list.getEntries()) window.longest = Math.max(window.longest, one.duration);
     }).observe({type: 'longtask'}); }""")

@@ -89,6 +89,11 @@ def _broker_away(world: "World") -> None:
     world.broker_back()
 
 
+def _coordinator_moves(world: "World") -> None:
+    """A group's, or the transactions': the others go on to be answered."""
+    world.coordinators[world.random.choice(("group", "transactions"))] = world.now + world.random.choice((0.3, 2, 15))
+
+
 def _clock_jumps(world: "World") -> None:
     world.skew_s += world.random.choice((-3600, -5, 5, 3600))
 
@@ -100,4 +105,10 @@ def _compact(world: "World") -> None:
 
 
 _OF_A_PROCESS = {"kill": _kill, "stop": _stop, "freeze": _freeze, "take over": _take_over, "suspend": _suspend}
-_OF_ALL = {"scale": _scale, "broker away": _broker_away, "clock jumps": _clock_jumps, "compact": _compact}
+_OF_ALL = {
+    "scale": _scale,
+    "broker away": _broker_away,
+    "clock jumps": _clock_jumps,
+    "compact": _compact,
+    "coordinator moves": _coordinator_moves,
+}

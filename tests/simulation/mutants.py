@@ -11,9 +11,10 @@ from tests.simulation.plan import Plan, plan_of
 
 from drift_detection.core.processor import DriftDetection
 from driftloop.contracts.topics import DEAD_LETTERS
-from driftloop.kafka.loop import assignment, identity, loop, restore, tasks, transactions
+from driftloop.kafka.loop import assignment, identity, loop, polling, restore, tasks, transactions
 from driftloop.kafka.loop.assignment import Assignment
 from driftloop.kafka.loop.attempts import Attempts
+from driftloop.kafka.loop.epochs import Epochs
 from driftloop.kafka.loop.group_offsets import GroupOffsets
 from driftloop.kafka.loop.kafka_transport import KafkaTransport
 from driftloop.kafka.loop.membership import Membership
@@ -398,6 +399,16 @@ MUTANTS: dict[str, Mutant] = {
     "topics not watched": Mutant(
         "topics that were made anew, or have other partitions, are read on",
         lambda: [(TopicWatch, "_check", lambda self, now: None)],
+        case="damaged",
+    ),
+    "epochs forgotten": Mutant(
+        "a leader that lacks what was read is not asked for it (mended 30 November)",
+        lambda: [(Epochs, "_of", lambda self, position, offset: None)],
+        case="damaged",
+    ),
+    "lost records not heard": Mutant(
+        "the client says that records are gone, and nobody listens",
+        lambda: [(polling, "_GONE", frozenset())],
         case="damaged",
     ),
     "moved is a mismatch": Mutant(

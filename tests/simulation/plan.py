@@ -5,6 +5,7 @@ from random import Random
 
 CALLS = {
     "call fails": 0.02,
+    "slow answer": 0.02,
     "answer lost": 0.1,
     "request lost": 0.25,
     "delivery failed": 0.02,
@@ -18,7 +19,18 @@ CALLS = {
     "end told early": 0.03,
 }
 """How often a call suffers what, at most."""
-EVENTS = ("kill", "stop", "freeze", "take over", "scale", "broker away", "clock jumps", "compact", "suspend")
+EVENTS = (
+    "kill",
+    "stop",
+    "freeze",
+    "take over",
+    "scale",
+    "broker away",
+    "clock jumps",
+    "compact",
+    "suspend",
+    "coordinator moves",
+)
 """What happens to processes and brokers."""
 
 

@@ -112,11 +112,13 @@ def _collected_by_hand() -> Iterator[None]:
 
 
 def kill(name: str, most: int, first: int = 0) -> int | None:
-    """The first seed that finds a mutant; None where none of so many does."""
+    """The first seed that finds a mutant, and is clean without it; None where none of so many does."""
     mutant = MUTANTS[name]
-    with simulated(), mutated(mutant):
+    with simulated():
         for seed in range(first, first + most):
-            if play(mutant.plan(seed), mutant.case).failures:
+            with mutated(mutant):
+                found = play(mutant.plan(seed), mutant.case).failures
+            if found and not play(mutant.plan(seed), mutant.case).failures:
                 return seed
     return None
 
@@ -136,4 +138,4 @@ def shrink(plan: Plan, case: str | None = None) -> Plan:
 
 
 def _smaller(plan: Plan, less: Plan, case: str | None) -> Plan:
-    return less if (less.weights or not less.events) and play(less, case).failures else plan
+    return less if (any(less.weights.values()) or not less.events) and play(less, case).failures else plan

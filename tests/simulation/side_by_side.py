@@ -5,6 +5,7 @@ A module of its own, because a process that is spawned cannot import a package's
 
 import time
 from concurrent.futures import ProcessPoolExecutor
+from itertools import islice
 from multiprocessing import get_context
 
 from tests.simulation.mutants import MUTANTS
@@ -24,8 +25,7 @@ def play_side_by_side(first: int, runs: int, workers: int, seconds: float, case:
     with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
         starts = iter(range(first, first + runs, _SHARE))
         going = {
-            pool.submit(_worker, s, min(_SHARE, first + runs - s), case, seconds)
-            for s, _ in zip(starts, "x" * workers * 2, strict=False)
+            pool.submit(_worker, s, min(_SHARE, first + runs - s), case, seconds) for s in islice(starts, workers * 2)
         }
         while going:
             done = next(iter([f for f in going if f.done()]), None)

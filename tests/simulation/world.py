@@ -33,6 +33,14 @@ _REST_S = 300.0
 """Of the world's time, after the last fault, until all must have come to rest."""
 
 
+_ASKED = {
+    "committed": "group",
+    "send_offsets": "group",
+    **dict.fromkeys(("init_transactions", "commit_transaction", "abort_transaction"), "transactions"),
+}
+"""Which coordinator a call waits for."""
+
+
 class Case(Protocol):
     """What runs in a world, what it is fed, and how the end is judged."""
 
@@ -44,6 +52,9 @@ class Case(Protocol):
 
     def groups(self) -> Iterable[tuple[str, tuple[str, ...]]]: ...
     def check(self, world: "World") -> Iterable[str]: ...
+    def check_stopped(self, world: "World", said: str) -> Iterable[str]:
+        """What is wrong where a service stopped and said so."""
+        ...
 
 
 class World:
@@ -65,6 +76,8 @@ class World:
         self.current: Process | None = None
         self.active, self.cruel = True, True
         self.down_until = 0.0
+        self.coordinators: dict[str, float] = {}
+        """Until when a coordinator that moves does not answer."""
         self.ambush: tuple[str, str, int] | None = None
         self.wanted: dict[str, int] = {}
         self._makes: dict[str, Make] = {}
@@ -163,10 +176,12 @@ class World:
         """A request that needs the broker: it may be away, or refuse for a moment."""
         self.point(call)
         deadline = self.now + max(timeout_s, 0.0)
-        while not self.up:
+        while not self.up or self.now < self.coordinators.get(_ASKED.get(call, ""), 0.0):
             if self.now >= deadline:
                 raise timed_out(call)
             self.sleep(min(0.5, max(0.01, deadline - self.now)))
+        if self.draw("slow answer"):
+            self.sleep(self.random.choice((0.3, 2, 8)))
         if self.draw("call fails"):
             raise failure(KafkaError._TRANSPORT, f"{call}: the connection broke", retriable=True)
 
@@ -237,8 +252,8 @@ class World:
     def _judge(self) -> list[str]:
         if not self.failures:
             if self.mismatches:
-                if not getattr(self.case, "must_stop", False):
-                    self.failures.append(f"stopped: {self.mismatches[0]}"[:300])
+                self._write_markers()
+                self.failures.extend(self.case.check_stopped(self, self.mismatches[0]))
             else:
                 self._end_all()
                 self.failures.extend(self.case.check(self))
@@ -351,6 +366,7 @@ class World:
             if process.replica >= self.wanted[process.service]:
                 process.stop()
         self.down_until = min(self.down_until, self.now + 1)
+        self.coordinators = {}
 
     def _at_rest(self) -> bool:
         if self.now - self._rest_asked_at < 0.3:
@@ -373,7 +389,7 @@ class World:
                 return f"{group}: {owned} partitions are somebody's"
             for topic in inputs:
                 for number, log in enumerate(self.cluster.topics[topic]):
-                    if offsets.get((topic, number), (0, ""))[0] != log.end:
+                    if offsets.get((topic, number), (0, "", -1))[0] != log.end:
                         return f"{group} is at {offsets.get((topic, number))} of {log.end} in {topic} {number}"
         return ""
 
@@ -388,5 +404,8 @@ class World:
             self._turn()
         else:
             self.failures.append("SIGTERM does not end a service")
+        self._write_markers()
+
+    def _write_markers(self) -> None:
         while self.cluster.owed:
             self.cluster.write_marker(self.now + _START_S)

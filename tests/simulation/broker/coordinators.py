@@ -7,7 +7,7 @@ from tests.simulation.broker.groups import Group
 from tests.simulation.broker.partition_log import Entry, PartitionLog
 
 Position = tuple[str, int]
-Offsets = dict[Position, tuple[int, str]]
+Offsets = dict[Position, tuple[int, str, int]]
 
 CONCURRENT, FENCED, UNKNOWN_MEMBER, STALE_MEMBER, BAD_STATE = "concurrent", "fenced", "unknown", "stale", "bad state"
 

@@ -26,11 +26,11 @@ class Member:
 
 @dataclass(slots=True)
 class Group:
-    """Members by name, committed offsets with their notes, and those of open transactions by producer."""
+    """Members by name, committed offsets with their notes and epochs, and those of open transactions by producer."""
 
     members: dict[str, Member] = field(default_factory=dict)
-    offsets: dict[Position, tuple[int, str]] = field(default_factory=dict)
-    pending: dict[int, dict[Position, tuple[int, str]]] = field(default_factory=dict)
+    offsets: dict[Position, tuple[int, str, int]] = field(default_factory=dict)
+    pending: dict[int, dict[Position, tuple[int, str, int]]] = field(default_factory=dict)
     epoch: int = 0
     counts: dict[str, int] = field(default_factory=dict)
     moving_since: float | None = None

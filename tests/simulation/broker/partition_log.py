@@ -33,6 +33,8 @@ class PartitionLog:
     entries: list[Entry | None] = field(default_factory=list)
     start: int = 0
     open: dict[int, int] = field(default_factory=dict)
+    epochs: list[int] = field(default_factory=lambda: [0])
+    """The offset at which each leader's epoch began."""
 
     @property
     def end(self) -> int:
@@ -70,6 +72,28 @@ class PartitionLog:
         return [
             (at, e) for at, e in enumerate(self.entries) if e is not None and e.state == "committed" and not e.marker
         ]
+
+    @property
+    def epoch(self) -> int:
+        """The leader's."""
+        return len(self.epochs) - 1
+
+    def epoch_of(self, offset: int) -> int:
+        """Under which leader a record was written."""
+        return next(epoch for epoch in range(self.epoch, -1, -1) if self.epochs[epoch] <= offset)
+
+    def end_of(self, epoch: int) -> int:
+        """Where the log of an epoch ended; what is left of it, since a leader that lost records cuts the epochs too."""
+        return self.epochs[epoch + 1] if epoch < self.epoch else self.end
+
+    def lose(self, end: int) -> list[Entry]:
+        """A leader comes up that has nothing from an offset on; what was there is given back."""
+        lost = [entry for entry in self.entries[end:] if entry is not None]
+        del self.entries[end:]
+        self.open = {owner: first for owner, first in self.open.items() if first < end}
+        self.epochs = [min(start, end) for start in self.epochs] + [end]
+        Stirred.yes = True
+        return lost
 
     def cut(self, start: int) -> None:
         """Retention: forget everything before an offset."""

@@ -141,6 +141,10 @@ class CounterCase:
 
     # -- the independent count ------------------------------------------------------------------------------
 
+    def check_stopped(self, world: "World", said: str) -> Iterator[str]:
+        """It never has to."""
+        yield f"stopped: {said}"[:300]
+
     def check(self, world: "World") -> Iterator[str]:
         """Each good input said once with the next count of its key, each bad one buried once, state as counted."""
         fed = [(t, e) for t in INPUTS for log in world.cluster.topics[t] for _, e in log.committed()]

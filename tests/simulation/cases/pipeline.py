@@ -149,6 +149,10 @@ class PipelineCase:
         self._sent += batch.column("prediction_id").to_pylist()
         _append(world, topics.PREDICTION_OUTCOMES, encode_batch(batch), content_header(ARROW))
 
+    def check_stopped(self, world: "World", said: str) -> Iterator[str]:
+        """It never has to."""
+        yield f"stopped: {said}"[:300]
+
     def check(self, world: "World") -> Iterator[str]:
         """Rows once, one status a frame, ids once, a promotion, and all of it the same when it is made again."""
         rows = [row["prediction_id"] for record in committed(world, topics.OUTCOME_FRAMES) for row in rows_of(record)]
@@ -193,6 +197,9 @@ def _unproven(world: "World") -> Iterator[str]:
     since = [event["from_position"]["offset"] for event in events if event["event"] in ("challenged", "rejected")]
     frames = [one for one in committed(world, topics.OUTCOME_FRAMES) if one.offset() > max(since, default=-1)]
     rows = sum(len(rows_of(frame)) for frame in frames)
+    decisions = [json.loads(one.value() or b"{}") for one in committed(world, topics.RETRAIN_DECISIONS)]
+    if any("taken in without" in one["reason"] for one in decisions):
+        return  # scores were late by more than is waited for, which the coordinator said
     if rows >= ENOUGH_ROWS:
         yield f"no version was promoted, and {rows} rows came since the newest challenge"
 

@@ -18,6 +18,11 @@ from tests.simulation.current import CURRENT, failure, timed_out
 Position = tuple[str, int]
 Callback = Callable[[Any, list[TopicPartition]], None]
 _BEAT_S, _AGAIN_S, _LATE_ANSWER_S = 0.3, 0.05, 0.5
+_TRUNCATED = -3
+
+
+def _epoch(tp: TopicPartition) -> int:
+    return -1 if tp.leader_epoch is None else int(tp.leader_epoch)
 
 
 @dataclass(slots=True)
@@ -31,6 +36,12 @@ class Fetcher:
     end_said: int = -1
     begin_asked_at: float | None = None
     fresh: bool = True
+    epoch: int = -1
+    given_epoch: int = -1
+    under: int = -1
+    """The leader's epoch for which `at` was found to be in the log; `epoch` is of what is before `at`."""
+    told: tuple[int, int] = (-1001, -1)
+    """Behind the last record that was given: its place and its epoch."""
 
 
 class Queued(NamedTuple):
@@ -40,6 +51,7 @@ class Queued(NamedTuple):
     version: int
     message: Message
     after: int
+    epoch: int = -1
 
 
 class SimulatedConsumer:
@@ -182,8 +194,10 @@ class SimulatedConsumer:
         world = CURRENT.world
         for tp in partitions:
             position = tp.topic, tp.partition
-            at = tp.offset
-            fetcher = self._fetchers[position] = Fetcher(at, at, version=self._fresh_version())
+            at, epoch = tp.offset, _epoch(tp)
+            fetcher = self._fetchers[position] = Fetcher(
+                at, at, version=self._fresh_version(), epoch=epoch, given_epoch=epoch, told=(at, epoch)
+            )
             if at == OFFSET_BEGINNING:
                 fetcher.at = fetcher.given = world.cluster.log(position).start
                 if (
@@ -212,7 +226,7 @@ class SimulatedConsumer:
         for tp in partitions:
             fetcher = self._fetchers[tp.topic, tp.partition]
             fetcher.paused, fetcher.version = True, self._fresh_version()
-            fetcher.at, fetcher.end_said = fetcher.given, -1
+            fetcher.at, fetcher.end_said, fetcher.epoch, fetcher.under = fetcher.given, -1, fetcher.given_epoch, -1
 
     def resume(self, partitions: Sequence[TopicPartition]) -> None:
         """Deliver again."""
@@ -232,6 +246,8 @@ class SimulatedConsumer:
             raise failure(KafkaError._STATE, "Erroneous state")
         fetcher.fresh, fetcher.version, fetcher.end_said = False, self._fresh_version(), -1
         fetcher.at = fetcher.given = tp.offset
+        fetcher.epoch = fetcher.given_epoch = _epoch(tp)
+        fetcher.under, fetcher.told = -1, (tp.offset, fetcher.epoch)
 
     # -- reading ----------------------------------------------------------------------------------------
 
@@ -241,9 +257,12 @@ class SimulatedConsumer:
         self._serve()
         found = self._next()
         if found is None and timeout > 0:
-            CURRENT.world.listen(timeout * (0.1 + 0.9 * CURRENT.world.random.random()))
-            self._serve()
-            found = self._next()
+            world = CURRENT.world
+            deadline = world.now + timeout * (0.1 + 0.9 * world.random.random())
+            while found is None and world.now < deadline:
+                world.listen(deadline - world.now)
+                self._serve()
+                found = self._next()
         return found
 
     def consume(self, num_messages: int = 1, timeout: float = 0.0) -> list[Message]:
@@ -265,10 +284,13 @@ class SimulatedConsumer:
         if world.up and (not self._queue or world.draw("fetched ahead")):
             self._fetch()
         while self._queue:
-            position, version, message, after = self._queue.popleft()
+            position, version, message, after, epoch = self._queue.popleft()
             fetcher = self._fetchers.get(position)
             if fetcher is not None and fetcher.version == version:
-                fetcher.given = max(fetcher.given, after)
+                if after > fetcher.given:
+                    fetcher.given, fetcher.given_epoch = after, epoch
+                if message.error() is None:
+                    fetcher.told = after, epoch
                 return message
         return None
 
@@ -289,6 +311,11 @@ class SimulatedConsumer:
         world = CURRENT.world
         stop = log.stable if self._committed_only else log.end
         at = fetcher.at
+        if fetcher.under != log.epoch:
+            if fetcher.epoch >= 0 and (end := log.end_of(fetcher.epoch)) < at:
+                self._say_truncated(position, fetcher, end)
+                return
+            fetcher.under = log.epoch
         if at < log.start or at > log.end:
             if fetcher.end_said != -2:
                 fetcher.end_said = -2
@@ -306,8 +333,9 @@ class SimulatedConsumer:
                 position[0], position[1], at - 1, entry.key, entry.value, list(entry.headers) or None,
                 timestamp=(1, entry.at_ms),
             )  # fmt: skip
-            self._queue.append(Queued(position, fetcher.version, message, at))
-        fetcher.at = max(at, fetcher.at)
+            self._queue.append(Queued(position, fetcher.version, message, at, log.epoch_of(at - 1)))
+        if at > fetcher.at:
+            fetcher.at, fetcher.epoch = at, log.epoch_of(at - 1)
         if fetcher.at >= stop and fetcher.end_said != stop:
             fetcher.end_said = stop
             self._queue.append(self._error(position, fetcher, KafkaError._PARTITION_EOF, stop))
@@ -325,9 +353,27 @@ class SimulatedConsumer:
             return stop
         return fetcher.at
 
+    def _say_truncated(self, position: Position, fetcher: Fetcher, end: int) -> None:
+        if fetcher.end_said == _TRUNCATED:
+            return
+        fetcher.end_said = _TRUNCATED
+        said = f"Partition log truncation detected at offset {fetcher.at}: broker end offset is {end}"
+        message = Message(*position, fetcher.at, error=KafkaError(KafkaError._AUTO_OFFSET_RESET, said))
+        self._queue.append(Queued(position, fetcher.version, message, -1))
+
     def _error(self, position: Position, fetcher: Fetcher, code: int, offset: int) -> Queued:
         message = Message(position[0], position[1], offset, error=KafkaError(code))
-        return Queued(position, fetcher.version, message, offset if code == KafkaError._PARTITION_EOF else -1)
+        after = offset if code == KafkaError._PARTITION_EOF else -1
+        return Queued(position, fetcher.version, message, after, fetcher.epoch)
+
+    def position(self, partitions: Sequence[TopicPartition]) -> list[TopicPartition]:
+        """Behind the last record that was given of each, and under which leader that was written."""
+        found = []
+        for tp in partitions:
+            fetcher = self._fetchers.get((tp.topic, tp.partition))
+            offset, epoch = fetcher.told if fetcher is not None else (-1001, -1)
+            found.append(TopicPartition(tp.topic, tp.partition, offset, leader_epoch=epoch))
+        return found
 
     # -- questions ----------------------------------------------------------------------------------------
 
@@ -342,9 +388,12 @@ class SimulatedConsumer:
             if world.now > deadline:
                 raise timed_out("committed")
             world.sleep(_AGAIN_S)
-        found = [(tp, group.offsets.get((tp.topic, tp.partition), (-1001, ""))) for tp in partitions]
+        found = [(tp, group.offsets.get((tp.topic, tp.partition), (-1001, "", -1))) for tp in partitions]
         world.point("answered")
-        return [TopicPartition(tp.topic, tp.partition, offset, note) for tp, (offset, note) in found]
+        return [
+            TopicPartition(tp.topic, tp.partition, offset, note, leader_epoch=epoch)
+            for tp, (offset, note, epoch) in found
+        ]
 
     def offsets_for_times(self, partitions: Sequence[TopicPartition], timeout: float = -1) -> list[TopicPartition]:
         """Beginnings and ends, open transactions counted in."""

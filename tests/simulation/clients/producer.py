@@ -14,6 +14,10 @@ from driftloop.kafka.clients.partitioner import murmur2
 _AGAIN_S = 0.02
 
 
+def _epoch(tp: TopicPartition) -> int:
+    return -1 if tp.leader_epoch is None else int(tp.leader_epoch)
+
+
 class SimulatedProducer:
     """See `confluent_kafka.Producer`. `_state`: new, ready, open, failed (to be aborted) or fatal."""
 
@@ -57,7 +61,7 @@ class SimulatedProducer:
         self._require("open")
         world = CURRENT.world
         world.request("send_offsets", timeout)
-        named = {(tp.topic, tp.partition): (tp.offset, tp.metadata or "") for tp in offsets}
+        named = {(tp.topic, tp.partition): (tp.offset, tp.metadata or "", _epoch(tp)) for tp in offsets}
         self._ask(
             lambda: world.cluster.add_offsets(str(self._name), self._epoch, member[0], member[1:], named, world.now)
         )

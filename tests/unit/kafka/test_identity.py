@@ -72,7 +72,8 @@ def test_a_service_stops_at_what_does_not_belong_together(name, found, trouble):
 
 
 def test_every_trouble_has_a_case():
-    assert {trouble for *_, trouble in WRONG} == set(Trouble)
+    told_by_the_client = {Trouble.TRUNCATED}  # see test_epochs
+    assert {trouble for *_, trouble in WRONG} == set(Trouble) - told_by_the_client
 
 
 def test_what_retention_took_is_counted_by_topic():

@@ -47,6 +47,33 @@ def test_a_loop_that_aborts_again_and_again_has_a_lag_is_not_ready_and_says_how_
     assert loop.ready
 
 
+class SaysOtherwise(MemoryTransport):
+    """Its third transaction goes through, and nobody is told."""
+
+    tried = 0
+
+    def commit(self, writes, offsets):
+        self.tried += 1
+        if self.tried == 3:
+            super().commit(writes, offsets)
+        if self.tried <= 3:
+            raise AbortedError("no answer")
+        super().commit(writes, offsets)
+
+
+def test_a_commit_that_went_through_unheard_makes_ready_though_no_record_is_left():
+    log = MemoryLog()
+    for _ in range(5):
+        log.append("outcome-frames", key="k", value=b"x")
+    loop = Loop(Counter(), ONE, KafkaSettings(), clock=FakeClock(), transport=SaysOtherwise(ONE, log))
+    loop.start()
+    for _ in range(6):
+        loop.step()
+    assert len(log.records("drift-signals")) == 5
+    assert value(loop, "driftloop_consecutive_aborts") == 0
+    assert loop.ready
+
+
 class HalfAssigned(MemoryTransport):
     """Is given the partition of one input only: the other has none of that number."""
 

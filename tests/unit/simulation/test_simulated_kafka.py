@@ -13,7 +13,7 @@ from tests.simulation.run import play, play_many, shrink
 from tests.simulation.table import PAGE
 from tests.simulation.virtual import simulated
 
-_SECONDS = 45
+_RUNS = 10_000
 
 
 def trace_of(seed):
@@ -57,7 +57,7 @@ def test_a_mutant_is_found_by_the_seed_of_the_docs(name):
 
 @pytest.mark.slow
 def test_a_plan_that_fails_is_made_smaller_and_fails_still():
-    mutant = MUTANTS["restored too short"]
+    mutant = MUTANTS["state written after"]
     whole = mutant.plan(found_by()[mutant.says])
     with mutated(mutant):
         small = shrink(whole, mutant.case)
@@ -69,11 +69,13 @@ def test_a_plan_that_fails_is_made_smaller_and_fails_still():
 
 
 @pytest.mark.slow
-def test_as_many_runs_as_a_while_allows_are_clean(tmp_path):
+@pytest.mark.timeout(900)  # a minute on two cores of its own, several where others use them too
+def test_ten_thousand_runs_are_clean(tmp_path):
+    """About a minute on two cores of their own; a seed that fails ends it."""
     out = tmp_path / "simulation.json"
-    command = ["-m", "tests.simulation", "--runs", "10000", "--seconds", str(_SECONDS), "--out", str(out)]
+    command = ["-m", "tests.simulation", "--runs", str(_RUNS), "--out", str(out)]
     done = subprocess.run(
         [sys.executable, *command], env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}, check=False
     )
     assert done.returncode == 0, json.loads(out.read_text())["failures"]
-    assert json.loads(out.read_text())["runs"] >= 200
+    assert json.loads(out.read_text())["runs"] == _RUNS

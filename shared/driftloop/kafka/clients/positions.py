@@ -7,9 +7,13 @@ from confluent_kafka import OFFSET_INVALID, TopicPartition
 from driftloop.kafka.loop.transport import Position
 
 
-def named(prefix: str, position: Position, offset: int = OFFSET_INVALID, note: str = "") -> TopicPartition:
-    """A position for the client, with an offset and a note beside it if there are any."""
-    return TopicPartition(prefix + position[0], position[1], offset, note)
+def named(
+    prefix: str, position: Position, offset: int = OFFSET_INVALID, note: str = "", epoch: int | None = None
+) -> TopicPartition:
+    """A position for the client, with an offset, a note and the leader's epoch beside it if there are any."""
+    if epoch is None:
+        return TopicPartition(prefix + position[0], position[1], offset, note)
+    return TopicPartition(prefix + position[0], position[1], offset, note, leader_epoch=epoch)
 
 
 def position_of(prefix: str, found: TopicPartition) -> Position:

@@ -89,11 +89,19 @@ class Assignment:
         return {task.number for task in waiting}
 
     def start_over(self) -> None:
-        """Forget what is in memory and go back to the last commit."""
+        """Forget what is in memory and go back to the last commit.
+
+        Where that is further on than was known, the last transaction went through after all, though the client said
+        otherwise: perhaps nothing is left to try again, and nobody would learn that this replica is able to commit.
+        """
+        before = self._tasks.safe()
         for task in self._tasks.ready():
             self._processor.revoke(task.number)
             task.ready = False
         self.restore_waiting()
+        now = self._tasks.safe()
+        if any(at is not None and (now.get(place) or 0) > at for place, at in before.items()):
+            self._aborts.forget()
 
     def left_out(self, gap: Gap) -> bool:
         """Whether the client left records out; a reader of its own is asked. Markers and aborted records are none."""

@@ -9,6 +9,7 @@ from driftloop.kafka.clients.offsets import EndOffsets
 from driftloop.kafka.clients.positions import named, position_of
 from driftloop.kafka.clients.retries import patiently
 from driftloop.kafka.deadlines import Deadlines
+from driftloop.kafka.loop.epochs import Epochs
 from driftloop.kafka.loop.identity import Stand
 from driftloop.kafka.loop.transport import Position
 from driftloop.kafka.settings import KafkaSettings
@@ -19,8 +20,8 @@ _LAG_S = 1.0
 class GroupOffsets:
     """Asks the group's coordinator through `consumer`, and the brokers for the ends of the log."""
 
-    def __init__(self, kafka: KafkaSettings, consumer: Consumer, ends: EndOffsets) -> None:
-        self._prefix, self._consumer, self._ends = kafka.topic_prefix, consumer, ends
+    def __init__(self, kafka: KafkaSettings, consumer: Consumer, ends: EndOffsets, epochs: Epochs) -> None:
+        self._prefix, self._consumer, self._ends, self._epochs = kafka.topic_prefix, consumer, ends, epochs
         self._call_s = Deadlines.of(kafka).call_s
 
     def committed(self, positions: Sequence[Position]) -> dict[Position, int]:
@@ -67,4 +68,5 @@ class GroupOffsets:
         for tp in found:
             if tp.error is not None:
                 raise KafkaException(tp.error)
+        self._epochs.note(found)
         return found

@@ -8,6 +8,7 @@ once.
 """
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -77,6 +78,7 @@ class Trouble(StrEnum):
     TOPIC_ANEW = "a topic was made anew"
     OTHER_PARTITIONS = "the topics had another number of partitions"
     BEYOND_END = "the group is ahead of the log"
+    TRUNCATED = "the log has lost records that were read"
     RETENTION = "the log was cut before it was read"
     REPLAY_GONE = "the input that the state is rebuilt from is gone"
 
@@ -161,13 +163,30 @@ def _judge_edges(facts: Facts) -> Verdict | None:
     return None
 
 
+def truncated(topic: str, said: str) -> Verdict | None:
+    """What the client said, where that is of a leader that lacks what was read under an earlier one.
+
+    >>> truncated("a", "Partition log truncation detected at offset 10 (leader epoch 0): broker end offset is 6").detail
+    'a ends at 6 for the leader that it was read from: what has taken the place of the lost records is unread'
+    """
+    if "truncation" not in said:
+        return None
+    end = re.search(r"broker end offset is (\d+)", said)
+    where = f"{topic} ends at {end[1]}" if end else f"{topic} ends earlier"
+    words = "for the leader that it was read from: what has taken the place of the lost records is unread"
+    return Verdict(Trouble.TRUNCATED, f"{where} {words}")
+
+
 def _differ(then: str | None, now: str | None) -> bool:
     return bool(then and now and then != now)
 
 
 def sentence(service: str, group: str, number: int, verdict: Verdict) -> str:
     """What a service says as it stops."""
-    return (
-        f"{service} stops: {verdict.trouble.value} in partition {number}: {verdict.detail}; "
-        f"see the way on with `driftloop recover {group}` (it changes nothing without --yes)"
-    )
+    way_on = f"see the way on with `driftloop recover {group}` (it changes nothing without --yes)"
+    if verdict.trouble is Trouble.TRUNCATED:  # the log as it is now does not show it
+        way_on = (
+            f"say where to go on with `driftloop recover {group} --from group --yes` (what took their place is left "
+            "out) or `--from earliest` (what is left counts again)"
+        )
+    return f"{service} stops: {verdict.trouble.value} in partition {number}: {verdict.detail}; {way_on}"

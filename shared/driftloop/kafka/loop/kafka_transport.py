@@ -12,10 +12,10 @@ from driftloop.kafka.admin.topics import changelog_config, create_topics
 from driftloop.kafka.clients.clients import admin_client, group_consumer, require_broker
 from driftloop.kafka.clients.log_reader import LogReader, partition_count
 from driftloop.kafka.clients.offsets import EndOffsets
-from driftloop.kafka.clients.positions import named
 from driftloop.kafka.deadlines import Deadlines
+from driftloop.kafka.loop.epochs import Epochs
 from driftloop.kafka.loop.group_offsets import GroupOffsets
-from driftloop.kafka.loop.identity import Facts, Stand, Trouble, Verdict, judge, note_of, sentence
+from driftloop.kafka.loop.identity import Facts, Stand, Trouble, Verdict, judge, note_of, sentence, truncated
 from driftloop.kafka.loop.membership import Membership
 from driftloop.kafka.loop.polling import Polling
 from driftloop.kafka.loop.table import Tables
@@ -58,8 +58,9 @@ class KafkaTransport:
 
     def _consume(self, consumer: Consumer) -> None:
         """Read through this consumer."""
-        self._offsets = GroupOffsets(self._kafka, consumer, self._ends)
-        self._membership = Membership(self._kafka, consumer, self._offsets, self._watch.require_known)
+        self._epochs = Epochs(self._prefix)
+        self._offsets = GroupOffsets(self._kafka, consumer, self._ends, self._epochs)
+        self._membership = Membership(self._kafka, consumer, self._offsets, self._epochs, self._watch.require_known)
         self._polling = Polling(self._kafka, consumer, self._refuse_gone)
 
     @property
@@ -103,10 +104,11 @@ class KafkaTransport:
         return self._polling.poll(limit, timeout_s)
 
     def _refuse_gone(self, topic: str, number: int, error: KafkaError) -> None:
-        """Say how many records went before they were read, and the way on."""
+        """Say how many records went before they were read, or were lost after it, and the way on."""
         stands = {topic: self.stands([(topic, number)])[topic, number]}
         verdict = judge(Facts(replace(self.identity(), exact=False), self._settings.changelog, stands))
-        gone = verdict or Verdict(Trouble.RETENTION, f"{topic} lacks the records after the last commit ({error.str()})")
+        gone = truncated(topic, error.str()) or verdict
+        gone = gone or Verdict(Trouble.RETENTION, f"{topic} lacks the records after the last commit ({error.str()})")
         words = sentence(self._settings.service, self._settings.group, number, gone)
         raise UserError(words, ExitCode.STATE_MISMATCH)
 
@@ -136,8 +138,8 @@ class KafkaTransport:
     def commit(self, writes: Sequence[Write], offsets: Mapping[Position, int]) -> None:
         """Writes and offsets in one transaction; beside the offsets stands which state they belong to."""
         note = note_of(self._watch.identity, self._settings.changelog) if self._settings.state != "none" else ""
-        at = [named(self._prefix, position, offset, note) for position, offset in offsets.items()]
-        self.writer.commit(writes, at, self._member.consumer)
+        self._epochs.read_by(self._member.consumer, offsets)
+        self.writer.commit(writes, self._epochs.named(offsets, note), self._member.consumer)
 
     def close(self) -> None:
         """Leave the group."""

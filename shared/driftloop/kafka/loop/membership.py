@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from driftloop.kafka.clients.positions import named, positions_of
+from driftloop.kafka.loop.epochs import Epochs
 from driftloop.kafka.loop.group_offsets import GroupOffsets
 from driftloop.kafka.loop.transport import Position, Rebalance
 from driftloop.kafka.settings import KafkaSettings
@@ -19,10 +20,12 @@ class Membership:
         kafka: KafkaSettings,
         consumer: Consumer,
         offsets: GroupOffsets,
+        epochs: Epochs,
         require_known: Callable[[Iterable[Position]], None],
     ) -> None:
         self._prefix, self._incremental = kafka.topic_prefix, kafka.group_protocol == "consumer"
         self.consumer, self._offsets, self._require_known = consumer, offsets, require_known
+        self._epochs = epochs
 
     def join(self, inputs: Sequence[str], rebalance: Rebalance) -> None:
         """Subscribe; `rebalance` is told of partitions that come and go."""
@@ -39,8 +42,8 @@ class Membership:
 
     def begin_at(self, offsets: Mapping[Position, int]) -> None:
         """Seek and deliver."""
-        for position, offset in offsets.items():
-            self._seek(named(self._prefix, position, offset))
+        for at in self._epochs.named(offsets):
+            self._seek(at)
         self.consumer.resume([named(self._prefix, position) for position in offsets])
 
     def _on_assign(self, rebalance: Rebalance, found: list[TopicPartition]) -> None:
@@ -52,7 +55,7 @@ class Membership:
         positions = positions_of(self._prefix, found)
         self._require_known(positions)
         places = self._offsets.committed(positions) if found else {}
-        parked = [named(self._prefix, position, offset) for position, offset in places.items()]
+        parked = self._epochs.named(places)
         if self._incremental:
             self.consumer.incremental_assign(parked)
         else:

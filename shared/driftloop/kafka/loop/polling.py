@@ -12,6 +12,7 @@ from driftloop.kafka.loop.transport import Polled
 from driftloop.kafka.settings import KafkaSettings
 
 _ERROR = methodcaller("error")
+_GONE = frozenset({KafkaError._AUTO_OFFSET_RESET, KafkaError._LOG_TRUNCATION})
 _AT_ONCE = 500
 """Records asked for between two looks at how many bytes there are."""
 
@@ -57,7 +58,7 @@ class Polling:
         elif error.code() == KafkaError._PARTITION_EOF:
             topic, partition, end = place_of(message, self._prefix)
             polled.ends[topic, partition] = end
-        elif error.code() == KafkaError._AUTO_OFFSET_RESET:
+        elif error.code() in _GONE:
             self._gone(str(message.topic()).removeprefix(self._prefix), int(message.partition() or 0), error)
         else:
             raise_lasting(message, error, self._prefix)

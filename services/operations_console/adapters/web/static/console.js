@@ -43,16 +43,49 @@ async function refreshRows(names) {
   }
 }
 
+// A form of the fresh page is the same one if it asks the same: the command and the version are in its hidden fields.
+function formOf(field) {
+  const hidden = (name) => (field.form.elements.namedItem(name) || { value: "" }).value;
+  return [field.form.getAttribute("action"), hidden("command"), hidden("version")].join(" ");
+}
+
+function fieldsOf(content) {
+  const found = new Map();
+  for (const form of content.querySelectorAll("form")) {
+    for (const [place, field] of [...form.elements].entries()) found.set(formOf(field) + " " + place, field);
+  }
+  return found;
+}
+
+// What a person typed, and where they are, stays across a change of the page.
+function keepPlace(content) {
+  const focused = document.activeElement;
+  const id = content.contains(focused) ? focused.id : "";
+  const typed = [];
+  let at = null;
+  for (const [name, field] of fieldsOf(content)) {
+    if (field === focused) at = name;
+    if (field instanceof HTMLInputElement && field.type !== "hidden" && field.value !== field.defaultValue) typed.push([name, field.value]);
+  }
+  return () => {
+    const fields = fieldsOf(content);
+    for (const [name, value] of typed) if (fields.has(name)) fields.get(name).value = value;
+    const again = fields.get(at) || (id && document.getElementById(id));
+    if (again) again.focus({ preventScroll: true });
+  };
+}
+
 async function refreshAll() {
   const fresh = await read(location.pathname + location.search);
+  if (isTyping()) { everything = true; schedule(1000); return; }
   const content = document.getElementById("content");
   const opened = [...content.querySelectorAll("details[open]")].map((one) => one.id);
-  const focused = document.activeElement && document.activeElement.id;
   const typed = document.getElementById("filter") && document.getElementById("filter").value;
+  const restore = keepPlace(content);
   content.replaceChildren(...[...fresh.getElementById("content").childNodes].map((node) => document.adoptNode(node)));
   opened.forEach(openDetails);
   if (typed) { document.getElementById("filter").value = typed; filterRows(); }
-  if (focused && document.getElementById(focused)) document.getElementById(focused).focus({ preventScroll: true });
+  restore();
   bind();
 }
 
