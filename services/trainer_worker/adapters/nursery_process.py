@@ -97,7 +97,7 @@ class _Forked:
             ended = os.pidfd_open(self.pid)
             try:
                 if not select.select([ended], [], [], timeout)[0]:
-                    raise subprocess.TimeoutExpired("the nursery", timeout or 0.0)
+                    raise subprocess.TimeoutExpired("the fork server", timeout or 0.0)
             finally:
                 os.close(ended)
             self._code = os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
