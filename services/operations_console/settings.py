@@ -7,7 +7,7 @@ from typing import Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, FilePath, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from driftloop.spec.cron import cron_problem
+from driftloop.spec.cron import cron_problem, never_fires
 from operations_console.core.access import Role as AccessRole
 from operations_console.core.report import span_of
 
@@ -26,7 +26,7 @@ class ReportPlan(BaseModel):
 
     @model_validator(mode="after")
     def _make_sense(self) -> Self:
-        if problem := cron_problem(self.cron):
+        if problem := cron_problem(self.cron) or never_fires(self.cron):
             raise ValueError(problem)
         span_of(self.span)
         return self
@@ -98,7 +98,7 @@ class Settings(BaseSettings):
     @field_validator("probe_schedule")
     @classmethod
     def _is_a_schedule(cls, cron: str | None) -> str | None:
-        if cron is not None and (problem := cron_problem(cron)):
+        if cron is not None and (problem := cron_problem(cron) or never_fires(cron)):
             raise ValueError(problem)
         return cron
 

@@ -149,6 +149,13 @@ class TranslateMetrics(RegistryMetrics):
         records = CounterMetricFamily("driftloop_translate_records", "Foreign records read.", labels=["source"])
         records.add_metric([source], counts.records)
         yield records
+        others = CounterMetricFamily(
+            "driftloop_translate_others_records",
+            "Foreign records that the source's `where` leaves to others.",
+            labels=["source"],
+        )
+        others.add_metric([source], counts.left_to_others)
+        yield others
         messages = CounterMetricFamily(
             "driftloop_translated_messages", "Messages made of foreign records.", labels=["source", "topic"]
         )

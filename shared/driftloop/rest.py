@@ -23,6 +23,24 @@ _LARGEST = 32 << 20
 _NOT_NOW = frozenset({408, 425, 429, 502, 503, 504})
 
 
+class _BodyIsKept(urllib.request.HTTPRedirectHandler):
+    """Follows a redirect where nothing was sent with the request.
+
+    urllib turns a redirected POST into a GET without its body, and whatever page answers that one with 200 has not
+    taken what was sent.
+    """
+
+    def redirect_request(self, req: urllib.request.Request, *more: Any) -> urllib.request.Request | None:
+        """None: the redirect is the answer."""
+        return super().redirect_request(req, *more) if req.get_method() in ("GET", "HEAD") else None
+
+
+def open_url(request: urllib.request.Request, timeout_s: float, tls: ssl.SSLContext | None = None) -> Any:
+    """The answer to a request. Raises as `urllib.request.urlopen` does, and HTTPError where a body is redirected."""
+    secured = [urllib.request.HTTPSHandler(context=tls)] if tls is not None else []
+    return urllib.request.build_opener(_BodyIsKept, *secured).open(request, timeout=timeout_s)
+
+
 class AwayError(errors.AwayError):
     """Nobody answered, or whoever did asks to come again: nothing is known of what was asked for."""
 
@@ -103,7 +121,7 @@ class Server:
         request = urllib.request.Request(url, data=data, method=method, headers=self._headers(content_type))  # noqa: S310
         tls = ssl.create_default_context(cafile=self.ca_file) if url.startswith("https:") else None
         try:
-            stream = urllib.request.urlopen(request, timeout=timeout_s or self.timeout_s, context=tls)  # noqa: S310
+            stream = open_url(request, timeout_s or self.timeout_s, tls)
         except urllib.error.HTTPError as error:
             with error:
                 yield error.code, error

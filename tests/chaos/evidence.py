@@ -2,15 +2,17 @@
 
     python -m tests.chaos … --keep FOLDER
 
-leaves, where a run is not clean: what was fed (`fed.jsonl`, in its order), every topic with aborted records
-and all (`TOPIC.jsonl`; `committed` says whether a reader of committed records sees it) and the replicas' logs.
+leaves, where a run is not clean, or a process ended by a signal that nobody sent: what was fed (`fed.jsonl`, in its
+order), every topic with aborted records and all (`TOPIC.jsonl`; `committed` says whether a reader of committed records
+sees it) and the replicas' logs, with the stacks of a process that crashed.
 An input that is on its topic and in no output was lost by the service; one that is not on its topic
 was lost before the service could have seen it.
 """
 
 import json
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +31,22 @@ def keep(case: Case, world: World, folder: Path) -> None:
         committed = {(m.partition(), m.offset()) for m in read_all(servers, [prefix + topic])}
         there = read_all(servers, [prefix + topic], committed=False)
         _write(folder / f"{topic}.jsonl", (_line(m, (m.partition(), m.offset()) in committed) for m in there))
+    _copy_logs(world, folder)
+
+
+@contextmanager
+def logs_kept(world: World, folder: Path | None) -> Iterator[None]:
+    """Leave the replicas' logs in a folder where the block raises."""
+    try:
+        yield
+    except BaseException:
+        if folder is not None:
+            folder.mkdir(parents=True, exist_ok=True)
+            _copy_logs(world, folder)
+        raise
+
+
+def _copy_logs(world: World, folder: Path) -> None:
     for log in world.folder.glob("*.log"):
         shutil.copy(log, folder)
 

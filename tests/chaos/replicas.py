@@ -27,7 +27,7 @@ class Nest:
 
     def __init__(self, module: str) -> None:
         paths = os.pathsep.join(str(ROOT / part) for part in ("services", "shared", "."))
-        self._environment = {**os.environ, "PYTHONPATH": paths}
+        self._environment = {**os.environ, "PYTHONPATH": paths, "PYTHONFAULTHANDLER": "1"}
         self._zygote = subprocess.Popen(
             [sys.executable, "-m", "tests.chaos.zygote", module],
             env=self._environment,

@@ -13,7 +13,7 @@ from random import Random
 
 from confluent_kafka import KafkaError, Message
 from tests.chaos.case import PARTITIONS, Case, Input, World
-from tests.chaos.evidence import keep
+from tests.chaos.evidence import keep, logs_kept
 from tests.chaos.replicas import Nest, Replica, environment_of, inflict
 from tests.chaos.verdict import Verdict
 from tests.chaos.witness import aborted_records, read_all
@@ -136,19 +136,19 @@ def run(
 def world_of(case: Case, kafka: KafkaSettings, verdict: Verdict, keep_in: Path | None = None) -> Iterator[World]:
     """A prepared world; when the block ends, what came out of it is counted into the verdict.
 
-    Where that is not clean, the evidence is kept in `keep_in`.
+    Where that is not clean, or a process crashed, the evidence is kept in `keep_in`; where the block raises, the logs.
     """
     started = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="driftloop-chaos-") as folder:
         world = World(kafka, Path(folder))
         apply_topics(kafka, partitions=PARTITIONS, replication=1)
         send(kafka, case.prepare(world))
-        with closing(Nest(_command(case, verdict)[0])) as world.nest:
+        with closing(Nest(_command(case, verdict)[0])) as world.nest, logs_kept(world, keep_in):
             yield world
         prefix = kafka.topic_prefix
         verdict.unwritten = _unwritten(world)
         case.check(world, verdict)
-        if keep_in is not None and not verdict.clean:
+        if keep_in is not None and (verdict.crashed or not verdict.clean):
             keep(case, world, keep_in)
         verdict.aborted_records = aborted_records(kafka.bootstrap_servers, [prefix + name for name in case.outputs])
     verdict.rows = len(world.sent)

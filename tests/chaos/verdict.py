@@ -54,6 +54,11 @@ class Verdict:
         return not (self.lost or self.doubled or self.out_of_order or self.state_errors)
 
     @property
+    def crashed(self) -> bool:
+        """Whether a process ended by a signal where nobody sent one."""
+        return any(code < 0 for code in self.exits or ())
+
+    @property
     def proves(self) -> bool:
         """Whether the run says anything: enough aborted records were seen, or the control found doubles."""
         if self.control:

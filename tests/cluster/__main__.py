@@ -2,7 +2,8 @@
 
 `restarts` (the default): two rolling restarts, each broker killed twice, partitions reassigned and leaders elected, all
 under load, and then the cases (`--short`: one broker killed, one rolling restart, no cases). The other lines:
-`--faults` of one kind, for `--seconds` at most. The report:
+`--faults` of one kind, for `--seconds` at most; `unclean-election` is a case alone, of a cluster that loses what it
+acknowledged. The report:
 
     {"line": "restarts", "faults": 10, "acknowledged": 31204, "labelled": 15480, "archived": 15480, "lost": 0,
      "doubled": 0, "slowest_recovery_seconds": 9.0, "longest_stall_seconds": 21.4, "needed_a_hand": 0,
@@ -12,8 +13,8 @@ under load, and then the cases (`--short`: one broker killed, one rolling restar
 Delta table, read by pyarrow. `lost`, `doubled`: of what must come out of each service. A recovery lasts from the end of
 a fault until all that was fed before is processed (not measured in `restarts`). A stall is the time that a partition
 with input was not committed further. `needed_a_hand`: groups that did not get on again by themselves. Ends with 1 where
-anything was lost, doubled, needed a hand, stalled for more than 90 s, or where a case did not end in its sentence; with
-2 where the machine cannot hold three brokers.
+anything was lost, doubled, needed a hand, stalled for more than 90 s, where a service ended with another code than 0,
+3, 6 and 7, or where a case did not end in its sentence; with 2 where the machine cannot hold three brokers.
 """
 
 import argparse
@@ -24,14 +25,14 @@ import tempfile
 from pathlib import Path
 
 from tests.cluster.faults import LINES
-from tests.cluster.run import Wish, run
+from tests.cluster.run import UNCLEAN, Wish, run
 
 from driftloop.errors import ExitCode, UserError
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.cluster", description="faults of a cluster of three")
-    names = ("restarts", *LINES)
+    names = ("restarts", *LINES, UNCLEAN)
     parser.add_argument("line", nargs="?", default="restarts", choices=names, metavar="LINE", help=", ".join(names))
     parser.add_argument("--faults", type=int, default=20, help="of a line other than `restarts`")
     parser.add_argument("--seconds", type=float, default=math.inf, help="no more faults after so long")

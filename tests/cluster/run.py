@@ -5,6 +5,7 @@ import shutil
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from random import Random
@@ -20,13 +21,17 @@ from tests.cluster.case import cases, wrong_with
 from tests.cluster.faults import LINES, Fault, all_faults, few_faults
 from tests.cluster.pipeline import GROUPS, Pipeline
 from tests.cluster.stalls import StallWatch
+from tests.cluster.unclean import unclean_election
 from tests.quiescence import Quiescence
 
-from driftloop.errors import UserError
+from driftloop.errors import ExitCode, UserError
 from driftloop.kafka.admin.topics import apply_topics
 
 LONGEST_STALL_S = 90.0
+UNCLEAN = "unclean-election"
 _BETWEEN_S, _SHORT_BETWEEN_S = 4.0, 1.5
+_AS_SAID = {str(int(code)) for code in (ExitCode.OK, ExitCode.BROKER_AWAY, ExitCode.FENCED, ExitCode.STUCK)}
+"""How a service may end when its brokers suffer, to be started again."""
 _ALONE_S = 120.0
 """How long services are waited for that do not get on, before somebody lends a hand."""
 
@@ -56,6 +61,7 @@ class Report:
     def good(self) -> bool:
         """Whether nothing was lost, doubled, disordered or wrong, and nobody had to help, or to wait for long."""
         wrong = self.lost or self.doubled or self.out_of_order or self.state_errors or self.needed_a_hand
+        wrong = wrong or set(self.exits) - _AS_SAID
         return not wrong and self.longest_stall_seconds <= LONGEST_STALL_S and all(self.cases.values())
 
     def as_json(self) -> dict[str, object]:
@@ -86,6 +92,8 @@ def run(
 ) -> Report:
     """Run it in an empty folder. Raises UserError where the machine cannot hold it or a broker does not come up."""
     report, began = Report(wish.line), time.monotonic()
+    if wish.line == UNCLEAN:
+        return _unclean(folder, report, said)
     with three_brokers(folder.resolve() / "brokers", proxied=wish.line != "restarts") as brokers:
         said(f"three brokers answer after {time.monotonic() - began:.0f} s")
         pipeline = Pipeline(brokers.kafka, folder / "services", short=wish.short)
@@ -101,6 +109,17 @@ def run(
             wrong = wrong_with(case, brokers.kafka, f"{name}.")
             said(f"case {name}: {wrong or 'ends as it must'}")
             report.cases[name] = not wrong
+    report.wall_seconds = round(time.monotonic() - began, 1)
+    return report
+
+
+def _unclean(folder: Path, report: Report, said: Callable[[str], None]) -> Report:
+    """Records are lost here, so nothing is counted: it is the case alone."""
+    began = time.monotonic()
+    with three_brokers(folder.resolve() / "brokers") as brokers:
+        wrong = wrong_with(partial(unclean_election, brokers), brokers.kafka, "unclean.")
+        said(f"case {UNCLEAN}: {wrong or 'ends as it must'}")
+        report.faults, report.cases = 2, {UNCLEAN: not wrong}
     report.wall_seconds = round(time.monotonic() - began, 1)
     return report
 

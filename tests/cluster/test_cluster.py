@@ -52,10 +52,11 @@ def test_a_broker_killed_and_a_rolling_restart_lose_and_double_nothing_and_need_
         {"needed_a_hand": 1},
         {"longest_stall_seconds": 90.1},
         {"cases": {"retention": False}},
+        {"exits": {"0": 5, "1": 1}},
     ],
 )
 def test_a_report_with_anything_wrong_in_it_is_not_good(wrong):
-    assert Report(faults=2, acknowledged=10, cases={"group": True}).good
+    assert Report(faults=2, acknowledged=10, cases={"group": True}, exits={"0": 5, "3": 1, "6": 1, "7": 1}).good
     assert not Report(faults=2, acknowledged=10, **wrong).good
 
 

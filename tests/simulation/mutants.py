@@ -408,7 +408,7 @@ MUTANTS: dict[str, Mutant] = {
     ),
     "lost records not heard": Mutant(
         "the client says that records are gone, and nobody listens",
-        lambda: [(polling, "_GONE", frozenset())],
+        lambda: [(polling, "GONE", frozenset())],
         case="damaged",
     ),
     "moved is a mismatch": Mutant(

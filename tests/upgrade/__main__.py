@@ -5,9 +5,9 @@ tree (`new`), and `rolling`: all begin as the earlier one, each is replaced by t
 one, and replaced again. The report has what was lost and doubled (log and Delta table, each read without driftloop's
 code), what `driftloop verify` of this tree finds on the log, and `as_new`, `as_old`: whether the rolling loop gave the
 signals, decisions, versions and scores of a loop without an upgrade. In lockstep (the default) those are a function of
-the stream; `--pace 200` (rows a second) replaces under load, and then only the log can be asked. `--runs rolling`
-leaves the others out. Ends with 1 where anything was lost, doubled, buried or decided otherwise, with 2 where the
-history has no such commit.
+the stream; `--pace 12` (rows a second) goes on with the stream while a service is replaced, and then only the log can
+be asked. `--runs rolling` leaves the others out. Ends with 1 where anything was lost, doubled, buried or decided
+otherwise, with 2 where the history has no such commit.
 """
 
 import argparse

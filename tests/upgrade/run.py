@@ -4,7 +4,9 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -97,7 +99,11 @@ def rolling(old: Release, new: Release, seed: int) -> Plan:
 
 
 class _Audience:
-    """Replaces services where the plan says so, and sends commands of either release in between."""
+    """Replaces services where the plan says so, and sends commands of either release in between.
+
+    In lockstep the stream waits for each. Otherwise it goes on meanwhile: one after the other, in the plan's order, and
+    perhaps behind it.
+    """
 
     def __init__(
         self,
@@ -106,9 +112,11 @@ class _Audience:
         commands: Mapping[int, Callable[[], None]],
         report: Report,
         said: Callable[[str], None],
+        worker: ThreadPoolExecutor,
     ) -> None:
         self._services, self._plan, self._commands = services, plan, commands
         self._report, self._said = report, said
+        self._worker, self._under_way = worker, list[Future[None]]()
 
     def stage(self, sentence: str) -> None:
         self._said(sentence)
@@ -118,12 +126,25 @@ class _Audience:
 
     def block(self, rows: slice, version: str, loss: float, frozen_loss: float) -> None:
         if rows.stop in self._commands:
-            self._commands[rows.stop]()
+            self._do(self._commands[rows.stop])
         for name, release in self._plan.get(rows.stop, ()):
-            took = self._services.replace(name, release)
-            self._report.replaced += 1
-            self._report.slowest_replacement_seconds = max(self._report.slowest_replacement_seconds, took)
-            self._said(f"row {rows.stop}: {name} is {release.name} after {took} s")
+            self._do(partial(self._replace, rows.stop, name, release))
+
+    def finish(self) -> None:
+        """Return when all of it is done; raises what went wrong on the way."""
+        for future in self._under_way:
+            future.result()
+
+    def _do(self, what: Callable[[], None]) -> None:
+        self._under_way.append(self._worker.submit(what))
+        if self._report.pace == LOCKSTEP:
+            self._under_way[-1].result()
+
+    def _replace(self, row: int, name: str, release: Release) -> None:
+        took = self._services.replace(name, release)
+        self._report.replaced += 1
+        self._report.slowest_replacement_seconds = max(self._report.slowest_replacement_seconds, took)
+        self._said(f"row {row}: {name} is {release.name} after {took} s")
 
 
 def play(
@@ -144,10 +165,10 @@ def play(
         first.command("topics", "apply", "--partitions", "1", "--bootstrap-servers", kafka.bootstrap_servers)
         services = Services(home, kafka, {})
         recording = open_recording(_options(write_flip(folder / "flip.csv"), pace))
-        with services.all_of(first):
+        with ThreadPoolExecutor(1) as worker, services.all_of(first):  # a process ends with the thread that started it
             if plan:
                 said(new.command("topics", "apply", "--bootstrap-servers", kafka.bootstrap_servers).strip()[-300:])
-            audience = _Audience(services, plan, _commands(commands, kafka), report, said)
+            audience = _Audience(services, plan, _commands(commands, kafka), report, said, worker)
             report.said = _played(recording, kafka, services, audience, pace, broker)
             new.command(
                 "topics", "apply", "--bootstrap-servers", kafka.bootstrap_servers
@@ -166,6 +187,8 @@ def _played(
     rate = None if pace in (LOCKSTEP, "max") else float(pace)
     with KafkaWire(recording.spec.model_id, kafka, services.check, audience.message) as wire:
         played = Player(recording, wire, Pace(pace, rate, _LABEL_DELAY), audience).play()
+        audience.finish()
+        wire.settle()
     said = result_json(replay_result(recording, played, broker, time.monotonic() - began))
     return {field: value for field, value in said.items() if field not in _BY_THE_CLOCK}
 

@@ -57,7 +57,7 @@ class Services:
 
     def check(self) -> None:
         """Raise UserError, with its last words, where one has ended."""
-        for name, process in self._running.items():
+        for name, process in list(self._running.items()):  # another thread may be replacing one
             if (code := process.poll()) is not None:
                 raise UserError(f"{name} ({self.releases[name]}) ended with {code}:\n{self.last_words(name)}")
 

@@ -1,24 +1,31 @@
 """Rows that a run is asked to learn from, odd but valid."""
 
+import json
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.unit.trainer_worker.conftest import make_request
 
 from driftloop.archive.rows import ArchivedRows
 from driftloop.archive.schema import ARCHIVE_SCHEMA
 from driftloop.contracts.message import derive_id
 from driftloop.contracts.model_profiles import ModelProfile
 from driftloop.learners.entry_points import make_learner
-from driftloop.learners.protocol import Predictions, Rows
-from driftloop.spec.model_spec import ModelSpec
+from driftloop.learners.protocol import Predictions, Rows, Step
+from driftloop.spec.model_spec import ModelSpec, TargetField
 from driftloop.statistics.profiles import make_profile
 from driftloop.testing.clock import START
+from trainer_worker.adapters.command.folder import RunFolder, _step
 from trainer_worker.adapters.data_set import data_set
 from trainer_worker.core.train.absurd_labels import absurd
+from trainer_worker.core.train.run_report import Progress
+
+__all__ = ["make_request"]
 
 DBL_MAX = float(np.finfo(np.float64).max)
 SPEC = ModelSpec.model_validate(
@@ -131,3 +138,89 @@ def test_a_profile_counts_what_is_beyond_as_missing():
     assert (found.beyond, found.missing) == (10, 10)
     assert found.variance == pytest.approx(1.0, abs=0.1)
     assert profile.joint is not None
+
+
+@pytest.fixture
+def left(tmp_path, make_request):
+    """A run's folder in which a program has left some lines of progress or a table of predictions."""
+    folder = RunFolder(tmp_path, make_request(), "proof")
+    folder.path.mkdir(parents=True)
+
+    def leave(progress: str = "", **predictions) -> RunFolder:
+        (folder.path / "progress.jsonl").write_text(progress)
+        if predictions:
+            pq.write_table(pa.table(predictions), folder.path / "predictions.parquet")
+        return folder
+
+    return leave
+
+
+@pytest.mark.wild(
+    area="training",
+    given="a line of progress with a loss as text, NaN or a list, a step below 0, of 0 steps or beyond the last one",
+    right="what can be read is told, the rest is left out; the run goes on (it failed)",
+)
+@pytest.mark.parametrize(
+    ("line", "step"),
+    [
+        ('{"step": 1, "steps": 2, "training_loss": "0.5"}', Step(1, 2, 0.5, None)),
+        ('{"step": 1, "steps": 2, "training_loss": NaN, "validation_loss": 0.25}', Step(1, 2, None, 0.25)),
+        ('{"step": 1, "steps": 2, "training_loss": [0.5]}', Step(1, 2, None, None)),
+        ('{"step": 5, "steps": 2}', Step(5, 5, None, None)),
+        ('{"step": -1, "steps": 2}', None),
+        ('{"step": 1, "steps": 0}', None),
+        ('{"step": 1e400, "steps": 2}', None),
+        (f'{{"step": {10**30}, "steps": 2}}', None),
+        ('{"loss": 1}', None),
+    ],
+)
+def test_a_line_of_progress_ends_no_run(left, line, step):
+    assert left(line + "\n").steps() == [one for one in [step] if one is not None]
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from(["step", "steps", "training_loss", "validation_loss"]),
+        st.none()
+        | st.booleans()
+        | st.integers()
+        | st.floats()
+        | st.text(max_size=5)
+        | st.lists(st.integers(), max_size=2),
+    )
+)
+@settings(max_examples=200, deadline=None)
+def test_whatever_a_line_says_the_console_can_be_told_of_it(told):
+    step = _step(json.dumps(told).encode())
+    if step is not None:
+        Progress(step=step.step, steps=step.steps, training_loss=step.training_loss)
+        assert step.step <= step.steps
+
+
+def test_progress_that_is_written_anew_is_read_from_its_begin(left):
+    folder = left('{"step": 1, "steps": 9}\n{"step": 2, "steps": 9}\n')
+    assert [one.step for one in folder.steps()] == [1, 2]
+    assert [one.step for one in left('{"step": 3, "steps": 9}\n').steps()] == [3]
+
+
+@pytest.mark.wild(
+    area="training",
+    given="predicted classes with NaN for missing, as bytes or lists",
+    right="refused with a sentence; they became the classes `nan`, `b'yes'` and `['yes']`",
+)
+@pytest.mark.parametrize(
+    ("values", "sentence"),
+    [
+        (pa.array([1.0, float("nan")]), "has rows without a prediction"),
+        (pa.array([b"yes", b"no"]), "of type binary where classes are expected"),
+        (pa.array([["yes"], ["no"]]), "where classes are expected"),
+        (pa.array(["yes", None]), "has rows without a prediction"),
+    ],
+    ids=["NaN", "bytes", "lists", "null"],
+)
+def test_what_is_no_class_is_refused(left, values, sentence):
+    spec = SPEC.model_copy(update={"task": "binary", "target": {"y": TargetField(kind="category")}})
+    with pytest.raises(ValueError, match=sentence):
+        left(y=values).predictions("predictions.parquet", spec, 2)
+    (said,) = left(y=pa.array([1.0, 0.0])).predictions("predictions.parquet", spec, 2).fields.values()
+    assert said.tolist() == ["1", "0"]

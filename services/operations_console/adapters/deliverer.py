@@ -19,6 +19,8 @@ from prometheus_client import CollectorRegistry, Counter
 from pydantic import ValidationError
 
 from driftloop.errors import ExitCode, UserError
+from driftloop.rest import open_url
+from driftloop.spec.yaml_text import read_yaml
 from operations_console.core.notify.rules import Channel, Rules
 from operations_console.core.notify.sending import AT_ONCE, End, PassedOver
 from operations_console.core.notify.wording import Telling, pagerduty_body, slack_body, webhook_body
@@ -26,6 +28,7 @@ from operations_console.core.notify.wording import Telling, pagerduty_body, slac
 PAGERDUTY = "https://events.pagerduty.com/v2/enqueue"
 _TIMEOUT_S = 10.0
 _SMTPS = "465"
+_MOVED = frozenset({301, 302, 303, 307, 308})
 _BETWEEN = frozenset({502, 504})
 """A gateway's words about the server behind it."""
 log = structlog.get_logger()
@@ -34,7 +37,7 @@ log = structlog.get_logger()
 def read_rules(path: Path) -> Rules:
     """The rules in a file. Raises UserError where it is not there or makes no sense."""
     try:
-        return Rules.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")) or {})
+        return Rules.model_validate(read_yaml(path.read_text(encoding="utf-8")) or {})
     except FileNotFoundError as error:
         raise UserError(f"{path} is not there: it says who is told of what.", ExitCode.NOT_FOUND) from error
     except ValidationError as error:
@@ -124,7 +127,10 @@ def _address(channel: Channel) -> str:
 
 
 def _secret(path: str | None) -> str:
-    return Path(path or "").read_text(encoding="utf-8").strip()
+    text = Path(path or "").read_text(encoding="utf-8").strip()
+    if not text:
+        raise ValueError(f"{path} is empty, and a secret is wanted there")
+    return text
 
 
 def _post(url: str, body: bytes, headers: Mapping[str, str]) -> None:
@@ -134,11 +140,14 @@ def _post(url: str, body: bytes, headers: Mapping[str, str]) -> None:
         url, data=body, headers={"Content-Type": "application/json", "User-Agent": "driftloop", **headers}
     )
     try:
-        with urllib.request.urlopen(request, timeout=_TIMEOUT_S) as answer:  # noqa: S310
+        with open_url(request, _TIMEOUT_S) as answer:
             answer.read(10_000)
     except urllib.error.HTTPError as refused:
         if refused.code in _BETWEEN:
             raise UnsureError(f"{refused}: what stands between may have passed it on") from refused
+        if refused.code in _MOVED:
+            why = f"{refused}: nothing was taken there; name the address that it has moved to"
+            raise ValueError(why) from refused
         raise
     except urllib.error.URLError:
         raise  # it was never sent whole

@@ -18,6 +18,7 @@ from prometheus_client import CollectorRegistry, Counter
 
 from driftloop.errors import AwayError
 from driftloop.processor import DeadLetter, Effects, Record
+from driftloop.rest import open_url
 from operations_console.core.lineage import Event, events_of
 
 _TIMEOUT_S = 5.0
@@ -104,5 +105,5 @@ class OpenLineageSender:
         request = urllib.request.Request(  # noqa: S310  (http only: the settings see to it)
             self._url, data=json.dumps(event).encode(), headers={"Content-Type": "application/json"}
         )
-        with urllib.request.urlopen(request, timeout=_TIMEOUT_S) as answer:  # noqa: S310
+        with open_url(request, _TIMEOUT_S) as answer:
             answer.read(10_000)

@@ -56,9 +56,10 @@ class ScheduledReports:
     def _write_once(self, path: Path, text: str) -> bool:
         """Whether it was this call that put the file there, whole."""
         handle, name = tempfile.mkstemp(dir=self._folder, suffix=".new")
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
         try:
+            with os.fdopen(handle, "w", encoding="utf-8") as file:
+                file.write(text)
+            Path(name).chmod(0o644)  # others read it; a temporary file is its owner's alone
             os.link(name, path)
         except FileExistsError:
             return False

@@ -56,6 +56,13 @@ class SegmentReport(ReportPart):
     rating_trend: Trend | None = None
 
 
+class ErasedReport(ReportPart):
+    """Rows that were erased from the archive by one command."""
+
+    at: datetime
+    rows: int
+
+
 class ModelReport(ReportPart):
     """A model over the span."""
 
@@ -87,6 +94,8 @@ class ModelReport(ReportPart):
     """Columns and segments that the drift which stands comes from, with their share of it, the largest first."""
     segments: list[SegmentReport] = []
     """Where they are asked for: those with an alarm first, then by their loss."""
+    erased: list[ErasedReport] = []
+    """Erasures of the span, if the archive was asked; the oldest first."""
 
 
 class Report(ReportPart):
@@ -271,7 +280,7 @@ def markdown(told: Report) -> str:
 
 
 def _model_lines(one: ModelReport) -> list[str]:
-    if not (one.changes or one.recommendations or one.moved or one.segments):
+    if not (one.changes or one.recommendations or one.moved or one.segments or one.erased):
         return []
     lines = ["", f"## {one.model_id}", ""]
     for change in one.changes:
@@ -279,6 +288,11 @@ def _model_lines(one: ModelReport) -> list[str]:
         instead = f" instead of {change.instead_of}" if change.instead_of else ""
         lines.append(f"- {change.at:%Y-%m-%d %H:%M}: {change.version} {change.how}{instead}: {losses}. {change.reason}")
     lines += [f"- To do: `{advice.do}`: {advice.why}." for advice in one.recommendations]
+    lines += [
+        f"- {erased.at:%Y-%m-%d %H:%M}: {erased.rows:,} rows were erased. `driftloop models show {one.model_id}` says "
+        "what the champion learnt from them."
+        for erased in one.erased
+    ]
     if one.moved:
         lines.append("- Moved: " + ", ".join(f"{name} {share:.2f}" for name, share in one.moved.items()) + ".")
     if one.segments:

@@ -12,12 +12,11 @@ import urllib.request
 from collections.abc import Mapping
 from http.client import HTTPException
 from pathlib import Path
-from typing import Any
 from uuid import UUID
 
 import structlog
 
-from driftloop.rest import AwayError
+from driftloop.rest import AwayError, open_url
 from trainer_worker.core.train.run_report import Announced, Failed, Run
 from trainer_worker.core.train.webhook import Webhook
 
@@ -147,7 +146,7 @@ def post(webhook: Webhook, run: Run) -> None:
         headers["Authorization"] = f"Bearer {Path(webhook.token_file).read_text(encoding='utf-8').strip()}"
     request = urllib.request.Request(webhook.url, webhook.filled(run.request), headers, method="POST")  # noqa: S310
     try:
-        with urllib.request.build_opener(_NoRedirects).open(request, timeout=_TIMEOUT_S):
+        with open_url(request, _TIMEOUT_S):
             return
     except urllib.error.HTTPError as error:
         with error:
@@ -158,10 +157,3 @@ def post(webhook: Webhook, run: Run) -> None:
             raise ValueError(f"{error.code} {error.reason}") from error
     except (OSError, HTTPException) as error:
         raise AwayError(str(error) or type(error).__name__) from error
-
-
-class _NoRedirects(urllib.request.HTTPRedirectHandler):
-    """A redirected POST would arrive as a GET: it is an answer that takes nothing."""
-
-    def redirect_request(self, *_: Any) -> None:
-        """Follow none."""

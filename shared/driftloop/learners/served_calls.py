@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from http.client import HTTPException
 from typing import Any
 
+from driftloop.rest import open_url
+
 _LARGEST_ANSWER = 64 << 20
 _PIECE = 1 << 16
 _QUIET_SECONDS = 30.0
@@ -53,7 +55,7 @@ class Caller:
             self.url.rstrip("/") + path, data=data, headers={"Content-Type": "application/json"}
         )
         try:
-            with urllib.request.urlopen(request, timeout=max(0.001, ends - now)) as answer:  # noqa: S310
+            with open_url(request, max(0.001, ends - now)) as answer:
                 return json.loads(self._read(answer, ends))
         except TimeoutError as error:
             self._silent_until = self.clock() + _QUIET_SECONDS

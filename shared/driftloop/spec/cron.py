@@ -10,6 +10,7 @@ from functools import lru_cache
 _LIMITS = ((0, 59), (0, 23), (1, 31), (1, 12), (0, 7))
 _FIELDS = ("minute", "hour", "day", "month", "weekday")
 _YEARS_SEARCHED = 5
+_ANY_LEAP_YEAR = datetime(2024, 1, 1, tzinfo=UTC)
 
 
 def cron_problem(cron: str) -> str | None:
@@ -23,6 +24,15 @@ def cron_problem(cron: str) -> str | None:
     except ValueError as error:
         return f"cron {cron!r}: {error}"
     return None
+
+
+def never_fires(cron: str) -> str | None:
+    """That no moment fits an expression, in a sentence; None if one does.
+
+    >>> never_fires("0 0 29 2 *"), never_fires("0 0 31 4,6 *")
+    (None, "cron '0 0 31 4,6 *': there is no such day")
+    """
+    return None if next_after(cron, _ANY_LEAP_YEAR) else f"cron {cron!r}: there is no such day"
 
 
 def next_after(cron: str, moment: datetime) -> datetime | None:

@@ -1,5 +1,6 @@
 """A declared source: which topic of somebody else's holds a model's predictions or labels, and how they are read."""
 
+from math import isfinite
 from typing import Annotated, Any, Literal, Self
 
 import jmespath
@@ -65,6 +66,8 @@ class Paths(SpecPart):
     """The weight of the row."""
     latency_ms: Path | None = None
     """How long the answer took."""
+    rating: Path | None = None
+    """How content a person was with the prediction, a number within `rating_range`."""
 
 
 class ModelSource(SpecPart):
@@ -78,6 +81,9 @@ class ModelSource(SpecPart):
     """The model that the rows are of."""
     topics: tuple[Topic, ...] = Field(min_length=1)
     """The topics that are read. If there are several, they have the same number of partitions."""
+    where: Path | None = None
+    """Which records are of this source, if the topic holds those of other models too: an expression that is true for
+    them. All others are passed over and counted."""
     gives: Literal["outcomes", "labels"] = "outcomes"
     """What a record becomes: predictions, or labels of predictions."""
     framing: Literal["auto", "none"] = "auto"
@@ -117,6 +123,8 @@ class ModelSource(SpecPart):
     """What a time written as a number counts since 1970."""
     times_without_zone: Literal["refused", "utc"] = "refused"
     """What becomes of a time without a zone."""
+    rating_range: tuple[float, float] = (0.0, 1.0)
+    """The worst and the best rating, as the source counts: for one to five stars `[1, 5]`."""
 
     @model_validator(mode="after")
     def _says_enough(self) -> Self:
@@ -128,6 +136,8 @@ class ModelSource(SpecPart):
             raise ValueError("paths.request and paths.response go together")
         if self.descriptor is not None and self.message is None and self.server == "none":
             raise ValueError("a descriptor needs `message`, the full name of the Protobuf message")
+        if not all(map(isfinite, self.rating_range)) or self.rating_range[0] == self.rating_range[1]:
+            raise ValueError("rating_range is two different numbers: the worst and the best rating")
         return self
 
     def _needed(self) -> tuple[str, ...]:
@@ -136,6 +146,30 @@ class ModelSource(SpecPart):
 
     def _is_mapped(self) -> bool:
         return all(getattr(self.paths, name) is not None for name in self._needed())
+
+    @property
+    def unread(self) -> tuple[str, ...]:
+        """Keys that are declared and change nothing: what the source gives or its server is not read by them."""
+        paths = [f"paths.{name}" for name in self._unread_paths() if getattr(self.paths, name)]
+        keys = () if self.server != "none" else ("feature_names", "classes", "output", "shadow_outputs")
+        own = [key for key in keys if getattr(self, key)]
+        return (*paths, *own, *(("ids",) if self.in_halves and self.ids == "position" else ()))
+
+    def _unread_paths(self) -> tuple[str, ...]:
+        if self.server != "none":
+            return ("rows", "features", "prediction", "label", "labelled_at")
+        if self.gives == "labels":
+            of_answers = (
+                "features",
+                "prediction",
+                "shadow",
+                "confidence",
+                "predicted_at",
+                "model_version",
+                "latency_ms",
+            )
+            return ("request", "response", *of_answers, "segment", "attributes")
+        return ("request", "response")
 
     @property
     def in_halves(self) -> bool:

@@ -11,7 +11,7 @@ from typing import Any, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from driftloop.spec.cron import cron_problem
+from driftloop.spec.cron import cron_problem, never_fires
 from driftloop.spec.model_spec import ChallengeRule
 from driftloop.spec.part import SpecPart
 from driftloop.spec.preset_files import preset_data, preset_names
@@ -192,6 +192,11 @@ class Policy(SpecPart):
     combined_limit: float | None = Field(default=None, gt=0)
     """Above it the metric `combined_score` raises a signal of kind `combined`, once until it has fallen well below
     again. The signal is a warning and asks for no run by itself; it is not under the budget of false alarms."""
+
+    @property
+    def problem(self) -> str | None:
+        """What cannot be meant, though it can be read: a calendar of days that there are not."""
+        return never_fires(self.triggers.schedule.cron) if self.triggers.schedule is not None else None
 
     @field_validator("challenge")
     @classmethod

@@ -15,4 +15,4 @@ def cluster_metadata(topic: str | None, timeout: float) -> Any:
         name: SimpleNamespace(error=None, partitions=dict.fromkeys(range(len(world.cluster.topics[name]))))
         for name in names
     }
-    return SimpleNamespace(topics=found, cluster_id=world.cluster.id)
+    return SimpleNamespace(topics=found, cluster_id=world.cluster.id, brokers={1: None})

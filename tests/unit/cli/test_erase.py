@@ -29,12 +29,16 @@ from driftloop.kafka.admin.dead_letters_topic import BuriedRecord
 from driftloop.kafka.settings import KafkaSettings
 from driftloop.tools.cli import erase
 from driftloop.tools.cli.main import app
+from driftloop.tools.cli.report import with_erasures
 from driftloop.tools.registry import erased_rows
 from driftloop.tools.registry import erasing as registry_erasing
 from driftloop.tools.registry.erased_rows import ErasedSince, erased_since
 from driftloop.tools.registry.erasing import GoldenRows, golden_rows, write_golden
 from driftloop.tools.registry.lineage import Lineage
 from driftloop.tools.registry.view import RegistryView, VersionInfo
+from operations_console.adapters.reports import html
+from operations_console.core.report import Report, markdown, report
+from operations_console.core.view.model_view import ModelView
 
 from .test_archive import row
 
@@ -50,6 +54,29 @@ def archive(tmp_path: Path) -> str:
     uri = str(tmp_path / "lake")
     write_deltalake(uri, pa.Table.from_pylist(rows, schema=ARCHIVE_SCHEMA), partition_by=PARTITION_BY)
     return uri
+
+
+def reported(model_id: str, until: datetime) -> Report:
+    view = ModelView(model_id)
+    return report([view], until - timedelta(days=7), until)
+
+
+@pytest.mark.parametrize(
+    ("later", "rows"), [(timedelta(days=1), [3]), (timedelta(days=8), []), (-timedelta(days=1), [])]
+)
+def test_a_report_says_what_was_erased_in_its_span(archive, later, rows):
+    erase_rows(archive, find_rows(archive, ANA), lambda: AT, safety_hours=0)
+    told = with_erasures(reported("pricing", AT + later), archive)
+    assert [one.rows for one in told.models[0].erased] == rows
+    sentence = "2026-02-01 00:00: 3 rows were erased. `driftloop models show pricing` says"
+    assert (sentence in markdown(told)) is bool(rows)
+    assert ("3 rows were erased" in html(told)) is bool(rows)
+    assert with_erasures(reported("other", AT + later), archive).models[0].erased == []
+
+
+def test_a_report_without_an_archive_is_as_it_was(tmp_path):
+    told = reported("pricing", AT)
+    assert with_erasures(told, str(tmp_path / "nothing")) == told
 
 
 def data(first: int, last: int) -> TrainingData:

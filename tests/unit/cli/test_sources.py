@@ -52,6 +52,12 @@ def test_records_of_kcat_keep_their_headers_and_halves_are_joined(check):
     assert done.exit_code == 0
 
 
+def test_keys_that_change_nothing_are_said(check):
+    done = check(SOURCE | {"classes": ["no", "yes"]}, [JSON_ROW])
+    assert done.exit_code == 0
+    assert "classes changes nothing" in done.stderr
+
+
 def test_a_file_that_makes_no_sense_names_the_field(tmp_path):
     file = tmp_path / "source.yaml"
     file.write_text(json.dumps(SOURCE | {"encoding": "xml"}))

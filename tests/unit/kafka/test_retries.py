@@ -8,7 +8,17 @@ from driftloop.kafka.clients.retries import patiently
 
 @pytest.mark.parametrize(
     "code",
-    [KafkaError.FENCED_LEADER_EPOCH, KafkaError._TRANSPORT, KafkaError.NOT_COORDINATOR, KafkaError._DESTROY_BROKER],
+    [
+        KafkaError.FENCED_LEADER_EPOCH,
+        KafkaError._TRANSPORT,
+        KafkaError.NOT_COORDINATOR,
+        KafkaError._DESTROY_BROKER,
+        KafkaError._TIMED_OUT,
+        KafkaError._TIMED_OUT_QUEUE,
+        KafkaError._OUTDATED,
+        KafkaError._WAIT_CACHE,
+        KafkaError.NETWORK_EXCEPTION,
+    ],
 )
 def test_what_a_broker_says_that_has_just_come_back_is_asked_again(code):
     answers = iter([KafkaException(KafkaError(code)), "there"])

@@ -33,3 +33,14 @@ def test_sigterm_is_heard_within_a_call_that_waits_for_a_minute():
         process.send_signal(signal.SIGTERM)
         assert process.wait(30) == ExitCode.BROKER_AWAY
         assert process.stdout.read() == "told\n"
+
+
+def test_a_process_that_crashes_says_what_its_threads_were_doing():
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen([sys.executable, "-c", WAITING], text=True, **pipes) as process:
+        assert process.stdout.readline() == "now\n"
+        process.send_signal(signal.SIGSEGV)
+        assert process.wait(30) == -signal.SIGSEGV
+        said = process.stderr.read()
+    assert "Fatal Python error: Segmentation fault" in said
+    assert " in run\n" in said

@@ -4,7 +4,7 @@ import pytest
 from confluent_kafka import KafkaError
 
 from driftloop.errors import AwayError
-from driftloop.kafka.clients.log_reader import OffsetsGoneError
+from driftloop.kafka.clients.log_reader import GONE, LogReader, OffsetsGoneError
 from driftloop.kafka.loop.table import Tables
 from driftloop.kafka.settings import KafkaSettings
 
@@ -28,3 +28,21 @@ def test_rows_that_are_gone_are_said_in_a_sentence_that_names_the_way_on(ask):
     tables._reader = _Emptied()
     with pytest.raises(AwayError, match=r"a table \(model-specs\) was deleted and made anew.*`driftloop models apply`"):
         ask(tables)
+
+
+class _Message:
+    """What the client hands over in place of a record."""
+
+    def __init__(self, code: int) -> None:
+        self._code = code
+
+    def error(self) -> KafkaError:
+        return KafkaError(self._code)
+
+
+@pytest.mark.parametrize("code", sorted(GONE))
+def test_a_reader_hears_of_records_that_are_gone_or_lost_whatever_the_client_calls_it(code):
+    reader = LogReader(KafkaSettings())
+    with pytest.raises(OffsetsGoneError):
+        reader._sorted_out([_Message(code)])
+    reader.close()

@@ -6,6 +6,7 @@ parameter never changes; an alias goes with its version; parameters of DELETE ar
 
 import itertools
 import json
+import posixpath
 import re
 import threading
 from collections.abc import Iterator
@@ -119,8 +120,14 @@ class Mlflow:
         }  # fmt: skip
         return {"run": _run(self.runs[run_id])}
 
-    def post_runs_log_batch(self, run_id: str, metrics: Any, params: Any, tags: Any) -> dict[str, Any]:
+    def post_runs_log_batch(self, run_id: str, metrics: Any = (), params: Any = (), tags: Any = ()) -> dict[str, Any]:
         run = self.runs[run_id]
+        if len(params) > 100 or len(metrics) > 1000 or len(tags) > 100:
+            raise RefusedError(400, "INVALID_PARAMETER_VALUE", "A batch logging request can contain at most 100 params")
+        for one in (*metrics, *params):
+            name = posixpath.normpath(one["key"])
+            if name != one["key"] or name == "." or name.startswith(("..", "/")):
+                raise RefusedError(400, "INVALID_PARAMETER_VALUE", "Names may be treated as files")
         for one in params:
             if run["params"].get(one["key"], one["value"]) != one["value"]:
                 raise RefusedError(400, "INVALID_PARAMETER_VALUE", "Changing param values is not allowed.")

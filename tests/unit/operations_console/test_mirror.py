@@ -156,6 +156,18 @@ def test_versions_come_with_figures_tags_and_a_link_to_the_decision(process: Pro
     assert found["aliases"] == {"champion": "1.0.1"}
 
 
+def test_many_parameters_and_names_that_are_no_paths_are_logged(process: Process, mlflow: Mlflow):
+    many = {f"weight_{n}": n for n in range(250)} | {"/data//rows": "a", "../up": "b", ".": "c"}
+    asked = request().model_copy(update={"learner_parameters": many})
+    log = [(topic, asked if topic == topics.TRAINING_REQUESTS else said) for topic, said in LOG]
+    process.read(log, len(log))
+    (run,) = [run for run in mlflow.runs.values() if run["params"]]
+    assert {f"weight_{n}" for n in range(250)} <= run["params"].keys()
+    assert {run["params"][name] for name in ("_data__rows", "__up", "_")} == {"a", "b", "c"}
+    assert run["metrics"]
+    assert "driftloop.filled" in run["tags"]
+
+
 def test_the_challenger_has_its_alias_while_it_is_under_proof(process: Process, mlflow: Mlflow):
     process.read(LOG, 6)
     assert said(mlflow)["aliases"] == {"champion": "1.0.0", "challenger": "1.0.1"}

@@ -90,6 +90,20 @@ def test_the_wishes_of_one_half_change_and_those_of_the_other_do_not():
     assert len(never) > CHANGE
 
 
+@pytest.mark.parametrize(
+    ("rows", "until", "before"),
+    [
+        ((1624, 8374), (124, True), (0, True)),
+        ((1400, 3600), (2100, False), (1, False)),
+        ((), (13_900, False), (0, True)),
+    ],
+)
+def test_the_drift_of_texts_is_to_be_seen_soon_and_not_before_it_comes(rows, until, before):
+    seen = document_reading.drift_of_texts(rows)
+    claims = seen["rows_until_drift_of_texts"], seen["false_signals_of_texts_before"]
+    assert [(claim.seen, claim.holds) for claim in claims] == [until, before]
+
+
 def test_a_claim_says_what_was_wanted_and_what_was_seen():
     assert Claim.between(0.6, 0.7, 0.65).as_json() == {"wanted": "0.6 to 0.7", "seen": 0.65, "holds": True}
     assert not Claim.at_most(0.2, 0.3).holds

@@ -3,6 +3,7 @@
 Nothing there is idempotent: creating twice makes two. So everything is searched for by its tag first.
 """
 
+import posixpath
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -13,6 +14,8 @@ from driftloop.rest import Answer, Server
 _API = "/api/2.0/mlflow"
 _ARTIFACTS = "/api/2.0/mlflow-artifacts/artifacts"
 _PAGE = "1000"
+_AT_ONCE = 100
+"""Parameters, and metrics, that MLflow takes in one call (of metrics it would take more)."""
 LONGEST = 500
 """Characters of a value that MLflow takes everywhere."""
 
@@ -113,8 +116,12 @@ class MlflowClient:
             tags: Mapping[str, str]) -> None:  # fmt: skip
         """Log metrics and parameters: the same once more change nothing."""
         figures = [{"key": named(k), "value": v, "timestamp": at_ms, "step": 0} for k, v in metrics.items()]
-        body = {"run_id": run_id, "metrics": figures, "params": _listed(parameters), "tags": _listed(tags)}
-        self._ask("POST", "runs/log-batch", body)
+        given = _listed(parameters)
+        for first in range(0, max(len(figures), len(given), 1), _AT_ONCE):
+            part = slice(first, first + _AT_ONCE)
+            self._ask("POST", "runs/log-batch", {"run_id": run_id, "metrics": figures[part], "params": given[part]})
+        if tags:  # last: they say that all is there
+            self._ask("POST", "runs/log-batch", {"run_id": run_id, "tags": _listed(tags)})
 
     def end_run(self, run_id: str, end_ms: int) -> None:
         """Say that a run is over."""
@@ -146,12 +153,18 @@ class MlflowClient:
 
 
 def named(key: str) -> str:
-    """A name that MLflow takes.
+    """A name that MLflow takes: no odd letters, and nothing that as a file's path would be another one.
 
-    >>> named("loss@0.9=x")
-    'loss_0.9_x'
+    >>> named("loss@0.9=x"), named("../a"), named("a//b"), named("a/b.c")
+    ('loss_0.9_x', '__a', 'a__b', 'a/b.c')
     """
-    return re.sub(r"[^\w./ :-]", "_", key, flags=re.ASCII)[:250]
+    plain = re.sub(r"[^\w./ :-]", "_", key, flags=re.ASCII)[:250]
+    whole = posixpath.normpath(plain)
+    if plain != whole or plain.startswith(("/", "..")) or plain == ".":
+        plain = plain.replace("/", "_")
+    if plain.startswith("..") or plain in ("", "."):
+        plain = "_" + plain.lstrip(".")
+    return plain
 
 
 def _require(answer: Answer) -> None:

@@ -15,6 +15,7 @@ from driftloop.contracts.notification_mutes import NotificationMute
 from driftloop.processor import Outgoing
 from driftloop.spec.model_spec import ModelSpec
 from driftloop.spec.policy import policy_of
+from driftloop.spec.yaml_text import read_mapping
 from operations_console.adapters.ports import AwayError
 from operations_console.adapters.web.desk import Call, Desk, model_of
 from operations_console.adapters.web.hub import changes
@@ -27,6 +28,9 @@ from operations_console.core.telling import command_told
 from operations_console.core.view.fleet import MEANS
 from operations_console.core.view.heads import CommandHead
 from operations_console.core.view.model_view import ModelView
+
+_SEEN_WITHIN_S = 10.0
+"""How long a spec that is on the log is waited for in the view."""
 
 
 async def order(desk: Desk, call: Call) -> told.CommandTold:
@@ -90,6 +94,8 @@ async def mute(desk: Desk, call: Call) -> told.MuteTold:
             403, "Not allowed", f"{call.principal.name} sees some models only: name one, or the pattern of the token."
         )
     call.require("operator", None if many else asked.models)
+    if not many and asked.seconds is not None:
+        model_of(desk, call, asked.models)  # a name that no model has would mute nobody
     now = desk.clock()
     until = None if asked.seconds is None else now + timedelta(seconds=asked.seconds)
     message = NotificationMute(
@@ -157,6 +163,12 @@ async def apply_spec(desk: Desk, call: Call) -> told.SpecAppliedTold:
     if spec is None:
         raise unprocessable(f"The spec makes no sense: {problems[0]}")
     call.require("approver", spec.model_id)
+    async with desk.applying:
+        return await _declare(desk, call, spec)
+
+
+async def _declare(desk: Desk, call: Call, spec: ModelSpec) -> told.SpecAppliedTold:
+    """Put a spec on the log, and wait until the view has it: the next one is compared with this one."""
     known = desk.view.models.get(spec.model_id)
     if known and known.spec and ModelSpec.model_validate_json(known.spec) == spec:
         return told.SpecAppliedTold(model_id=spec.model_id, spec_version=known.spec_version, changed=False)
@@ -168,15 +180,26 @@ async def apply_spec(desk: Desk, call: Call) -> told.SpecAppliedTold:
         spec_version=version,
         spec=spec,
     )
-    await publish(desk, call, [(topics.MODEL_SPECS, spec.model_id, message.to_json())])
+    with desk.hub.follow() as queue:
+        await publish(desk, call, [(topics.MODEL_SPECS, spec.model_id, message.to_json())])
+        if not _has_spec(desk, spec.model_id, version):
+            async for change in changes(queue, _SEEN_WITHIN_S):
+                if change.topic == topics.MODEL_SPECS and _has_spec(desk, spec.model_id, version):
+                    break
     return told.SpecAppliedTold(model_id=spec.model_id, spec_version=version, changed=True)
+
+
+def _has_spec(desk: Desk, model_id: str, version: int) -> bool:
+    known = desk.view.models.get(model_id)
+    return known is not None and known.spec_version >= version
 
 
 def _read(asked: SpecAsked) -> tuple[ModelSpec | None, list[str]]:
     """The spec in a text, or all that is wrong with it."""
     try:
-        spec = ModelSpec.model_validate(yaml.safe_load(asked.text))
-        policy_of(spec.policy)
+        spec = ModelSpec.model_validate(read_mapping(asked.text))
+        if problem := policy_of(spec.policy).problem:
+            return None, [problem]
     except ValidationError as error:
         return None, [f"{'.'.join(map(str, one['loc'])) or 'the spec'}: {one['msg']}" for one in error.errors()]
     except yaml.YAMLError as error:

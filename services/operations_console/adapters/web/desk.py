@@ -1,5 +1,6 @@
 """What every handler works with: the view, the log, the moment, and the request as it was understood."""
 
+import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -29,6 +30,8 @@ class Desk:
     live: bool = False
     """Whether the tail of the log is being followed."""
     glances: Glances = field(default_factory=Glances)
+    applying: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """Held while a spec is declared: two at once would both be the next version."""
 
 
 @dataclass(frozen=True, slots=True)

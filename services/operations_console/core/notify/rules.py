@@ -2,11 +2,11 @@
 
 from datetime import UTC, datetime, time, timedelta
 from fnmatch import fnmatchcase
-from typing import Literal, NamedTuple, Self
+from typing import Any, Literal, NamedTuple, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from driftloop.spec.cron import cron_problem, next_after
+from driftloop.spec.cron import cron_problem, never_fires, next_after
 
 Kind = Literal["harm", "shift", "approval", "training_failed", "promotion", "roll_back", "frozen"]
 Severity = Literal["page", "ticket", "info"]
@@ -22,6 +22,7 @@ SEVERITY: dict[Kind, Severity] = {
 }
 
 _MINUTES_A_DAY = 24 * 60
+_MIDNIGHT = ("24:00", _MINUTES_A_DAY)
 _INSTANT = timedelta(microseconds=1)
 
 
@@ -74,10 +75,10 @@ class Quiet(Part):
     @field_validator("begin", "end", mode="before")
     @classmethod
     def _as_yaml_reads_it(cls, at: object) -> object:
-        """YAML reads 22:00 without quotes as the number 1320: that many minutes."""
+        """YAML reads 22:00 without quotes as the number 1320: that many minutes. 24:00 is midnight."""
         if isinstance(at, int) and not isinstance(at, bool) and 0 <= at < _MINUTES_A_DAY:
             return time(*divmod(at, 60))
-        return at
+        return time() if at in _MIDNIGHT else at
 
     @field_validator("begin", "end")
     @classmethod
@@ -85,6 +86,14 @@ class Quiet(Part):
         if at.tzinfo is not None and at.utcoffset():
             raise ValueError("quiet hours are in UTC: leave the zone out")
         return at.replace(tzinfo=None)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _ends(cls, given: Any) -> Any:
+        """A whole day has no end that could be waited for."""
+        if isinstance(given, dict) and given.get("until") in _MIDNIGHT and given.get("from") in ("00:00", 0, time()):
+            raise ValueError("quiet hours from 00:00 until 24:00 never end: mute the rule with muted_until instead")
+        return given
 
     def over_at(self, now: datetime) -> datetime:
         """When quiet is over; now, where it is not quiet."""
@@ -116,7 +125,7 @@ class Rule(Part):
     @field_validator("digest")
     @classmethod
     def _is_a_schedule(cls, digest: str | None) -> str | None:
-        if digest is not None and (problem := cron_problem(digest)):
+        if digest is not None and (problem := cron_problem(digest) or never_fires(digest)):
             raise ValueError(problem)
         return digest
 

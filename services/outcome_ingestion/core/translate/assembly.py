@@ -30,7 +30,7 @@ def outcome(fields: dict[str, Any], model_id: str) -> Outgoing:
 def label(fields: dict[str, Any], model_id: str) -> Outgoing:
     """The message of a label; raises `Refusal` that names the field."""
     known: dict[str, Any] = {
-        name: fields[name] for name in ("prediction_id", "label", "labelled_at", "weight") if name in fields
+        name: fields[name] for name in ("prediction_id", "label", "labelled_at", "weight", "rating") if name in fields
     }
     return _message(PredictionLabel, PREDICTION_LABELS, {**known, "model_id": model_id})
 

@@ -24,9 +24,10 @@ from outcome_ingestion.core.translate.inference import (
     with_shadows,
 )
 from outcome_ingestion.core.translate.paths import Fields, Paths
-from outcome_ingestion.core.translate.scalars import moment_of
+from outcome_ingestion.core.translate.scalars import moment_of, text_of
 
 Part = Literal["request", "response"]
+_OF_THE_ANSWER = ("model_version", "confidence")
 _KSERVE = "org.kubeflow.serving.inference."
 
 
@@ -105,7 +106,8 @@ class Exchanges:
 
     def _common(self, document: Document, body: Any, part: Part) -> Fields:
         scope = self.paths.scope(document)
-        fields = {name: value for name, value in self.paths.optional(scope).items() if value}
+        fields = {name: value for name, value in self.paths.optional(scope).items() if value not in (None, {})}
+        self._name(fields, scope)
         if part == "response" and "model_version" not in fields:
             given = body.get("model_version") if isinstance(body, Mapping) else None
             fields["model_version"] = self.paths.version(str(given) if given else None)
@@ -115,6 +117,32 @@ class Exchanges:
                 moment_of(event_time, "the event's time", self.source) if event_time else document.at
             )
         return fields
+
+    def _name(self, fields: Fields, scope: Mapping[str, Any]) -> None:
+        """The id that the source's path gives in this half; None says that it is wanted and is not here."""
+        path = self.source.paths.prediction_id
+        if path is not None and self.source.in_halves:
+            found = self.paths.at(path, scope)
+            fields["prediction_id"] = None if found is None else text_of(found, f"the path '{path}' (prediction_id)")
+
+
+def exchanged(request: Half, response: Half) -> list[Fields]:
+    """The rows of two halves of one exchange; raises `Refusal` if they do not fit, or if no half has the id.
+
+    What both say is taken from the request, the version and the confidence from the response.
+    """
+    common: Fields = {**response.common, **request.common}
+    common |= {name: value for name, value in response.common.items() if name in _OF_THE_ANSWER}
+    for name in ("segment", "attributes"):
+        if name in common:
+            common[name] = {**response.common.get(name, {}), **request.common.get(name, {})}
+    named = [half.common["prediction_id"] for half in (request, response) if "prediction_id" in half.common]
+    exchange = next((one for one in named if one is not None), None if named else request.exchange)
+    if exchange is None:
+        raise invalid(
+            "MissingPath", "the path of prediction_id gives nothing, neither in the request nor in its response"
+        )
+    return numbered(exchange, merged(request.rows, response.rows), common)
 
 
 def merged(request: list[Fields], response: list[Fields]) -> list[Fields]:
@@ -143,5 +171,6 @@ def _id_in(body: Any) -> Any:
 def _needed(exchange: Any) -> Any:
     if exchange in (None, ""):
         raise invalid("MissingPath", "the record has no request id, neither as its key nor in its body: "
-                      "set `paths.prediction_id` or `ids: position`")  # fmt: skip
+                      "have the server log one (if a record holds request and response: set "
+                      "`paths.prediction_id` or `ids: position`)")  # fmt: skip
     return exchange

@@ -4,9 +4,10 @@ from collections.abc import Mapping
 from math import prod
 from typing import Any
 
+from driftloop.codec.scalars import category_text, same_class
 from driftloop.spec.model_source import ModelSource
 from outcome_ingestion.core.refusal import invalid
-from outcome_ingestion.core.translate.scalars import flat, scalar_of
+from outcome_ingestion.core.translate.scalars import flat, named_once, scalar_of
 
 Rows = list[dict[str, Any]]
 _REQUESTS = ("inputs", "instances", "dataframe_records", "dataframe_split")
@@ -49,11 +50,11 @@ def response_rows(body: Any, source: ModelSource) -> Rows:
         raise invalid("NoInference", "the response is no object")
     if "outputs" in body:
         name, values = _chosen(body["outputs"], source)
-        return [_predicted(value, source, f"outputs '{name}'[{n}]") for n, value in enumerate(values)]
+        return [_said(value, source, f"outputs '{name}'[{n}]") for n, value in enumerate(values)]
     if "predictions" not in body:
         raise invalid("NoInference", f"the response has none of {', '.join(_RESPONSES)}")
     values = _list(body["predictions"], "predictions")
-    return [_predicted(value, source, f"predictions[{n}]") for n, value in enumerate(values)]
+    return [_said(value, source, f"predictions[{n}]") for n, value in enumerate(values)]
 
 
 def shadow_tensors(body: Any, source: ModelSource) -> dict[str, list[Any]]:
@@ -97,7 +98,7 @@ def _is_shadow(tensor: Mapping[str, Any], source: ModelSource) -> bool:
 
 def _instance(row: Any, source: ModelSource, path: str) -> dict[str, Any]:
     if isinstance(row, Mapping):
-        return dict(flat(row, path))
+        return named_once(flat(row, path), path)
     return _listed(row if isinstance(row, list) else [row], source.feature_names, path)
 
 
@@ -108,23 +109,25 @@ def _listed(row: Any, names: Any, path: str) -> dict[str, Any]:
             "WrongShape", f"{path} has {len(values)} values without names, and the source's `feature_names` are "
             f"{len(names)}",
         )  # fmt: skip
-    return {name: scalar_of(value, f"{path}[{n}]") for n, (name, value) in enumerate(zip(names, values, strict=True))}
+    pairs = enumerate(zip(names, values, strict=True))
+    return named_once(((name, scalar_of(value, f"{path}[{n}]")) for n, (name, value) in pairs), path)
 
 
 def _tensor_features(inputs: Any, source: ModelSource) -> Rows:
-    columns: dict[str, list[Any]] = {}
+    columns: list[tuple[str, list[Any]]] = []
     for number, tensor in enumerate(_list(inputs, "inputs")):
         path = f"inputs[{number}]"
         name = str(_object(tensor, path).get("name"))
         rows = _rows_of_tensor(tensor, path)
         if all(len(row) == 1 for row in rows):
-            columns[name] = [scalar_of(row[0], f"{path}.data[{n}]") for n, row in enumerate(rows)]
+            columns.append((name, [scalar_of(row[0], f"{path}.data[{n}]") for n, row in enumerate(rows)]))
             continue
         listed = [_listed(row, source.feature_names, f"{path}.data[{n}]") for n, row in enumerate(rows)]
-        columns |= {feature: [row[feature] for row in listed] for feature in source.feature_names}
-    if len({len(values) for values in columns.values()}) > 1:
+        columns += [(feature, [row[feature] for row in listed]) for feature in source.feature_names]
+    named = named_once(columns, "inputs")
+    if len({len(values) for values in named.values()}) > 1:
         raise invalid("WrongShape", "the inputs have different numbers of rows")
-    return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+    return [dict(zip(named, row, strict=True)) for row in zip(*named.values(), strict=True)]
 
 
 def _chosen(outputs: Any, source: ModelSource) -> tuple[str, list[Any]]:
@@ -169,7 +172,7 @@ def _predicted(value: Any, source: ModelSource, path: str) -> dict[str, Any]:
         return {"prediction": _some(scalar_of(value, path), path)}
     if len(value) == 1:
         return _predicted(value[0], source, path)
-    if len(value) != len(source.classes):
+    if not value or len(value) != len(source.classes):
         raise invalid("WrongShape", f"{path} has {len(value)} values, and the source's `classes` are "
                       f"{len(source.classes)}")  # fmt: skip
     chances = [scalar_of(one, path) for one in value]
@@ -182,6 +185,22 @@ def _predicted(value: Any, source: ModelSource, path: str) -> dict[str, Any]:
 
 def _confidence(chance: float) -> dict[str, Any]:
     return {"confidence": chance} if 0 <= chance <= 1 else {}
+
+
+def _said(value: Any, source: ModelSource, path: str) -> dict[str, Any]:
+    return _of_classes(_predicted(value, source, path), source, path)
+
+
+def _of_classes(row: dict[str, Any], source: ModelSource, path: str) -> dict[str, Any]:
+    """The row, if the source names no classes or one of them is predicted: a lone probability is no class."""
+    said = row["prediction"]
+    if not source.classes or isinstance(said, Mapping):
+        return row
+    if any(same_class(category_text(said), one) for one in source.classes):
+        return row
+    raise invalid("NoClass", f"{path} is {str(said)[:60]!r}, and the source's `classes` are "
+                  f"{', '.join(source.classes)[:200]}: log the class, or one probability a class; if the answer is "
+                  "the value itself, leave `classes` out")  # fmt: skip
 
 
 def _some(value: Any, path: str) -> Any:

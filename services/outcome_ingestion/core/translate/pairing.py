@@ -13,7 +13,7 @@ from driftloop.cores.record_fields import partition_of, value_bytes
 from driftloop.processor import DeadLetter, Effects, Record, StateChange
 from outcome_ingestion.core.refusal import Refusal
 from outcome_ingestion.core.translate.assembly import outcome
-from outcome_ingestion.core.translate.halves import Half, merged, numbered
+from outcome_ingestion.core.translate.halves import Half, exchanged
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,9 +120,10 @@ class Pair:
         del waiting[half.key]
         built.change(StateChange(number, half.key, None))
         request, response = (first, half) if first.part == "request" else (half, first)
-        common = response.common | request.common | _said_by(response)
-        rows = numbered(half.exchange, merged(request.rows, response.rows), common)
+        rows = exchanged(request, response)
         built.send(*[outcome(row, half.model_id) for row in rows])
+        if not rows:
+            built.ignore("no_rows")
         self.pairs += 1
 
     def _give_up(self, number: int, newest_ms: int, built: EffectsBuilder) -> None:
@@ -165,8 +166,3 @@ class Pair:
 
     def take_table(self, topic: str, records: Sequence[Record]) -> None:
         """No tables are read."""
-
-
-def _said_by(response: Half) -> dict[str, object]:
-    """What the response knows better than the request."""
-    return {name: value for name, value in response.common.items() if name in ("model_version", "confidence")}

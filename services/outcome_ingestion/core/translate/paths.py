@@ -1,6 +1,7 @@
 """The paths of a source: a document to the fields of its rows."""
 
 from collections.abc import Callable, Iterator, Mapping
+from math import inf
 from typing import Any
 
 import jmespath
@@ -10,7 +11,7 @@ from driftloop.spec.model_source import ModelSource
 from outcome_ingestion.core.refusal import Refusal, invalid
 from outcome_ingestion.core.translate.debezium import PassedOver
 from outcome_ingestion.core.translate.document import Document
-from outcome_ingestion.core.translate.scalars import flat, missing, moment_of, scalar_of, text_of
+from outcome_ingestion.core.translate.scalars import flat, missing, moment_of, named_once, scalar_of, text_of
 
 Fields = dict[str, Any]
 """Fields of an outcome or a label, times as `datetime`."""
@@ -18,6 +19,16 @@ Fields = dict[str, Any]
 _TIMES = ("predicted_at", "labelled_at")
 _NUMBERS = ("confidence", "weight", "latency_ms")
 _MOST_NAMED = 12
+_WITHIN = {
+    "subexpression",
+    "index_expression",
+    "projection",
+    "value_projection",
+    "filter_projection",
+    "flatten",
+    "pipe",
+}
+"""Nodes of JMESPath whose further parts see what the first one gave."""
 
 
 class Paths:
@@ -26,7 +37,8 @@ class Paths:
     def __init__(self, source: ModelSource) -> None:
         self._source, self._paths = source, source.paths
         self._compiled: dict[str, Callable[[Any], Any]] = {}
-        self._sees_kafka = "_kafka" in source.paths.model_dump_json()
+        self._rowed: dict[str, bool] = {}
+        self._sees_kafka = "_kafka" in source.paths.model_dump_json() + (source.where or "")
 
     def rows(self, document: Document) -> Iterator[Fields | Refusal]:
         """The fields of each row, or why it has none; raises `PassedOver` and `Refusal` for the whole record."""
@@ -35,6 +47,16 @@ class Paths:
                 yield self._fields(scope, document, number)
             except Refusal as refusal:
                 yield refusal
+
+    def is_wanted(self, document: Document) -> bool:
+        """Whether the record is of this source; raises `Refusal` where `where` gives no truth value."""
+        path = self._source.where
+        if path is None:
+            return True
+        found = self.at(path, self.scope(document))
+        if found is None or isinstance(found, bool):
+            return found is True
+        raise invalid("WrongType", f"`where` ({path}) gives {str(found)[:60]!r}, and true or false is needed")
 
     def scopes(self, document: Document) -> list[Mapping[str, Any]]:
         """What the paths of each row see."""
@@ -74,6 +96,8 @@ class Paths:
         for name in _NUMBERS:
             if (path := getattr(paths, name)) is not None and (found := self.at(path, scope)) is not None:
                 fields[name] = scalar_of(found, f"the path '{path}' ({name})")
+        if (path := paths.rating) is not None and (found := self.at(path, scope)) is not None:
+            fields["rating"] = self._rating(scalar_of(found, f"the path '{path}' (rating)"), path)
         for name in ("segment", "attributes"):
             found = {key: self.at(path, scope) for key, path in getattr(paths, name).items()}
             fields[name] = {key: text_of(one, f"{name} '{key}'") for key, one in found.items() if one is not None}
@@ -96,6 +120,21 @@ class Paths:
     def version(self, given: str | None) -> str | None:
         """Our name of a version of the source."""
         return self._source.version if given is None else self._source.versions.get(given, given)
+
+    def _rating(self, given: Any, path: str) -> float | None:
+        """A rating from 0 to 1; raises `Refusal`."""
+        worst, best = self._source.rating_range
+        if isinstance(given, str):
+            try:
+                given = float(given)
+            except ValueError:
+                given = inf
+        if given is None:
+            return None
+        share = (given - worst) / (best - worst)
+        if 0.0 <= share <= 1.0:
+            return float(share)
+        raise invalid("InvalidRow", f"the path '{path}' (rating) gives no number from {worst:g} to {best:g}")
 
     def _fields(self, scope: Mapping[str, Any], document: Document, number: int) -> Fields:
         fields = self.optional(scope)
@@ -121,31 +160,43 @@ class Paths:
             return f"{document.place}-{number}" if rowed else document.place
         path = self._paths.prediction_id or ""
         found = text_of(self._required(path, "prediction_id", scope), f"the path '{path}' (prediction_id)")
-        of_row = not rowed or "row" in path
+        of_row = not rowed or self._of_row(path)
         return found if of_row else f"{found}-{number}"
+
+    def _of_row(self, path: str) -> bool:
+        known = self._rowed.get(path)
+        if known is None:
+            known = self._rowed[path] = sees_name(path, "row")
+        return known
 
     def _features(self, scope: Mapping[str, Any]) -> Fields:
         paths = self._paths.features
         if isinstance(paths, str):
-            return dict(flat(self._required(paths, "features", scope), f"the path '{paths}' (features)"))
-        found: Fields = {}
+            said = f"the path '{paths}' (features)"
+            return named_once(flat(self._required(paths, "features", scope), said), said)
+        found: list[tuple[str, Any]] = []
         for name, path in (paths or {}).items():
             value = self.at(path, scope)
             if isinstance(value, Mapping):
-                found |= {f"{name}.{inner}": one for inner, one in flat(value, f"the path '{path}'")}
+                found += [(f"{name}.{inner}", one) for inner, one in flat(value, f"the path '{path}'")]
             else:
-                found[name] = scalar_of(value, f"the path '{path}' (feature '{name}')")
-        return found
+                found.append((name, scalar_of(value, f"the path '{path}' (feature '{name}')")))
+        return named_once(found, "paths.features")
 
     def _value(self, name: str, scope: Mapping[str, Any], *, may_be_null: bool = False) -> Any:
         """A prediction or label, one value or one a field of the target."""
         paths = getattr(self._paths, name)
         if isinstance(paths, str):
-            return _one_or_fields(self._required(paths, name, scope, may_be_null=may_be_null), paths, name)
+            one = _one_or_fields(self._required(paths, name, scope, may_be_null=may_be_null), paths, name)
+            if one is None and may_be_null:
+                raise PassedOver("no_label_yet")  # NaN: missing, as null is
+            return one
         found = {}
         for field, path in paths.items():
             value = self._required(path, f"{name} '{field}'", scope, may_be_null=may_be_null)
             found[field] = scalar_of(value, f"the path '{path}' ({name} '{field}')")
+            if found[field] is None and may_be_null:
+                raise PassedOver("no_label_yet")
         return found
 
     def _optional_label(self, scope: Mapping[str, Any]) -> Any:
@@ -157,11 +208,14 @@ class Paths:
     def _labelled_at(self, document: Document) -> Any:
         if self._source.envelope != "debezium":
             return document.at
-        given = document.content["source"].get("ts_ms")
+        source = document.content["source"]
+        given = source.get("ts_ms")
         if not isinstance(given, int) or isinstance(given, bool) or given <= 0:
             raise missing("the path 'source.ts_ms'", "the change does not say when it was committed (unwrapped: set "
                           "add.fields=source.ts_ms), and without it a resend would look like a correction")  # fmt: skip
-        return moment_of(given, "the path 'source.ts_ms'", self._source.model_copy(update={"time_unit": "ms"}))
+        finer = [(unit, source.get(f"ts_{unit}")) for unit in ("ns", "us")]
+        unit, count = next(((unit, at) for unit, at in finer if type(at) is int and at > 0), ("ms", given))
+        return moment_of(count, f"the path 'source.ts_{unit}'", self._source.model_copy(update={"time_unit": unit}))
 
     def _required(self, path: str, name: str, scope: Mapping[str, Any], *, may_be_null: bool = False) -> Any:
         found = self.at(path, scope)
@@ -189,6 +243,24 @@ def _walk(names: list[str]) -> Callable[[Any], Any]:
         return scope
 
     return search
+
+
+def sees_name(path: str, name: str) -> bool:
+    """Whether a path reads the field `name` of what it is evaluated on, and not only of something within.
+
+    >>> [sees_name(path, "row") for path in ("row.id", "[row.a, b]", "browser_id", "cart.row", "throw.id")]
+    [True, True, False, False, False]
+    """
+    return _reads(jmespath.compile(path).parsed, name)
+
+
+def _reads(node: Any, name: str) -> bool:
+    if not isinstance(node, dict):
+        return False
+    if node["type"] == "field":
+        return bool(node["value"] == name)
+    children = node["children"][:1] if node["type"] in _WITHIN else node["children"]
+    return any(_reads(child, name) for child in children)
 
 
 def _is_there(path: str, scope: Any) -> bool:

@@ -28,8 +28,11 @@ _LONGEST_NAME = 200
 _NAMES_KEPT = 10_000
 _VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:+@=-]{0,119}")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_A_YEAR = 365 * 86_400 * 1_000_000
 _NAMED = ("features", "prediction", "label")
-_SINGLE = ("prediction_id", "model_version", "predicted_at", "labelled_at", "confidence", "weight", "latency_ms")
+_SINGLE = (
+    "prediction_id", "model_version", "predicted_at", "labelled_at", "confidence", "weight", "latency_ms", "rating",
+)  # fmt: skip
 _DECODE = msgspec.json.Decoder().decode
 _ENCODE = msgspec.json.Encoder().encode
 
@@ -46,6 +49,8 @@ _NOT_PLAIN = NotPlainError()
 def plain_rows(source: ModelSource) -> "PlainRows | None":
     """The short way of a source; None where its declaration needs more than names, numbers and texts."""
     if (source.server, source.encoding, source.envelope, source.ids) != ("none", "json", "none", "given"):
+        return None
+    if source.where is not None:
         return None
     paths = source.paths
     declared = [getattr(paths, name) for name in (*_SINGLE, *_NAMED)]
@@ -75,9 +80,10 @@ class PlainRows:
         self._framed = source.framing != "none"
         self._model_id = source.model_id
         self._id = _finder(paths.prediction_id or "_")
-        self._version_at, self._predicted_at, self._known_at, self._sure_at, self._weight_at, self._latency_at = (
-            None if (path := getattr(paths, name)) is None else _finder(path) for name in _SINGLE[1:]
-        )
+        at = {name: _finder(path) for name in _SINGLE[1:] if (path := getattr(paths, name)) is not None}
+        self._version_at, self._predicted_at, self._known_at = map(at.get, _SINGLE[1:4])
+        self._sure_at, self._weight_at, self._latency_at, self._rating_at = map(at.get, _SINGLE[4:])
+        self._ratings = source.rating_range
         self._has_label = paths.label is not None
         self._is_told = self._has_label or self._known_at is not None
         self._features = _finder(paths.features) if isinstance(paths.features, str) else None
@@ -134,6 +140,7 @@ class PlainRows:
         made["segment"] = _texts(self._segment, content) if self._segment else {}
         if self._latency_at is not None and (latency := self._latency_at(content)) is not None:
             made["latency_ms"] = _number(latency)
+        self._add_rating(made, content)
         made["attributes"] = _texts(self._attributes, content) if self._attributes else {}
         return made
 
@@ -153,7 +160,14 @@ class PlainRows:
         }
         if self._weight_at is not None and (weight := self._weight_at(content)) is not None:
             made["weight"] = _number(weight)
+        self._add_rating(made, content)
         return made
+
+    def _add_rating(self, made: dict[str, Any], content: dict[str, Any]) -> None:
+        if self._rating_at is None or (given := self._rating_at(content)) is None:
+            return
+        worst, best = self._ratings
+        made["rating"] = _number((_number(given) - worst) / (best - worst), 1.0)
 
     def _version(self, given: Any) -> str:
         """Our name of a version; what was seen once is known."""
@@ -172,10 +186,10 @@ class PlainRows:
             return _EPOCH + timedelta(milliseconds=max(0, record.timestamp()[1]))
         if type(found) is str:
             moment = datetime.fromisoformat(found)
-            if moment.tzinfo is None:
+            if moment.tzinfo is None or moment.year <= _EPOCH.year:
                 raise _NOT_PLAIN
             return moment.astimezone(UTC)
-        if type(found) is int and found >= 0 and self._unit is not None:
+        if type(found) is int and self._unit is not None and found * self._unit >= _A_YEAR:
             return _EPOCH + timedelta(microseconds=found * self._unit)
         raise _NOT_PLAIN
 

@@ -4,7 +4,8 @@ What has no counterpart is refused with the path that holds it.
 """
 
 import json
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from math import isfinite, isnan
@@ -22,6 +23,10 @@ Scalar = float | int | bool | str
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _A_SECOND = {"s": 1, "ms": 1_000, "us": 1_000_000, "ns": 1_000_000_000}
 _EXACT = 2**53
+_FIRST_YEAR = 1971
+"""Nothing is of 1970: that is a number in another unit, or a time that nobody set."""
+_A_COUNT = re.compile(r"\d{9,}(\.\d+)?", re.ASCII)
+"""A number since 1970, written as a text; eight digits are a date."""
 _MOST_DEPTH = 30
 
 
@@ -73,6 +78,21 @@ def flat(value: Any, path: str) -> Iterator[tuple[str, Scalar | None]]:
     yield from _flat(value, path, "", 0)
 
 
+def named_once(values: Iterable[tuple[str, Any]], path: str) -> dict[str, Any]:
+    """The values by their names; raises `Refusal` if a name comes twice, since one value would be lost.
+
+    >>> named_once([("a", 1), ("b", 2)], "features")
+    {'a': 1, 'b': 2}
+    """
+    given = list(values)
+    found = dict(given)
+    if len(found) == len(given):
+        return found
+    seen: set[str] = set()
+    twice = next(name for name, _ in given if name in seen or seen.add(name))  # type: ignore[func-returns-value]
+    raise invalid("NameTwice", f"{path} gives two values for the name '{twice[:100]}', and one is needed")
+
+
 def _flat(value: Mapping[Any, Any], path: str, prefix: str, depth: int) -> Iterator[tuple[str, Scalar | None]]:
     if depth > _MOST_DEPTH:
         raise invalid("WrongType", f"{path} is nested more than {_MOST_DEPTH} deep")
@@ -88,6 +108,9 @@ def _flat(value: Mapping[Any, Any], path: str, prefix: str, depth: int) -> Itera
 def moment_of(value: Any, path: str, source: ModelSource) -> datetime:
     """A time as the source writes it; raises `Refusal`."""
     found = _moment(value, path, source)
+    if found.year < _FIRST_YEAR:
+        raise invalid("WrongTime", f"{path} is {str(value)[:60]!r}, a time in the year {found.year}: is it set, and do "
+                      f"numbers count {source.time_unit} since 1970 (`time_unit`)?")  # fmt: skip
     if found.tzinfo is not None:
         return found.astimezone(UTC)
     if source.times_without_zone == "utc":
@@ -100,18 +123,23 @@ def _moment(value: Any, path: str, source: ModelSource) -> datetime:
     try:
         if isinstance(value, datetime):
             return value
-        if isinstance(value, str):
+        if isinstance(value, str) and not _A_COUNT.fullmatch(value):
             return datetime.fromisoformat(value)
-        if isinstance(value, int | float | Decimal) and not isinstance(value, bool):
-            units = Decimal(value) if isinstance(value, int) else Decimal(str(value))
+        if isinstance(value, int | float | Decimal | str) and not isinstance(value, bool):
+            units = Decimal(value) if isinstance(value, int | str) else Decimal(str(value))
             return _EPOCH + timedelta(microseconds=int(units * 1_000_000 / _A_SECOND[source.time_unit]))
     except (ArithmeticError, ValueError, OverflowError) as error:
-        raise invalid("WrongTime", f"{path} is no time: {str(value)[:60]!r}") from error
+        unit = (
+            "" if isinstance(value, str) and not _A_COUNT.fullmatch(value) else f" in {source.time_unit} (`time_unit`)"
+        )
+        raise invalid("WrongTime", f"{path} is no time{unit}: {str(value)[:60]!r}") from error
     raise invalid("WrongTime", f"{path} is {_kind(value)}, and a time is needed")
 
 
 def text_of(value: Any, path: str) -> str:
     """An id, a version or a segment as text; raises `Refusal` if there is none."""
+    if type(value) is int:
+        return str(value)  # as it stands, however long
     found = scalar_of(value, path)
     if found is None:
         raise missing(path, "it is null")

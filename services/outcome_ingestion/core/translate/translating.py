@@ -22,6 +22,9 @@ from outcome_ingestion.core.translate.paths import Paths
 from outcome_ingestion.core.translate.plain_rows import plain_rows
 from outcome_ingestion.core.translate.schemas import FindForeign
 
+NOT_OURS = "not where"
+"""Why a record of another model on the same topic is passed over: it is no loss, so it is counted apart."""
+
 
 @dataclass(slots=True)
 class Translated:
@@ -46,7 +49,11 @@ class Translator:
         """The messages of a record. Of several rows the good ones go on, and the first bad one is named."""
         done = Translated()
         try:
-            self._translate(self._reader.read(record), done)
+            document = self._reader.read(record)
+            if self._paths.is_wanted(document):
+                self._translate(document, done)
+            else:
+                done.passed_over = NOT_OURS
         except PassedOver as passed:
             done.passed_over = passed.reason
         except Refusal as refusal:
@@ -60,7 +67,7 @@ class Translator:
             done.messages.append(self._exchanges.half(document).outgoing())
             return
         found = self._paths.rows(document) if self.source.server == "none" else self._exchanges.whole(document)
-        build = label if self.source.gives == "labels" else outcome
+        build, number = label if self.source.gives == "labels" else outcome, -1
         for number, row in enumerate(found):
             try:
                 if isinstance(row, Refusal):
@@ -70,6 +77,8 @@ class Translator:
                 done.refusal = done.refusal or Refusal(
                     refusal.stage, refusal.error_class, f"row {number}: {refusal.sentence}" if number else str(refusal)
                 )
+        if number < 0:
+            done.passed_over = "no_rows"
 
 
 @dataclass(slots=True)
@@ -77,6 +86,8 @@ class TranslateCounts:
     """What the core has done since the start."""
 
     records: int = 0
+    left_to_others: int = 0
+    """Records for which the source's `where` is not true."""
     messages: dict[str, int] = field(default_factory=dict)
     """By topic."""
 
@@ -114,7 +125,9 @@ class Translate:
             if done.refusal is not None:
                 why = done.refusal
                 built.bury(DeadLetter(record, why.stage, why.error_class, why.sentence))
-            if done.passed_over is not None:
+            if done.passed_over == NOT_OURS:
+                self.counts.left_to_others += 1
+            elif done.passed_over is not None:
                 built.ignore(done.passed_over)
         self.counts.records += len(records)
         if short is not None and sent:

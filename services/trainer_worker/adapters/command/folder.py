@@ -10,6 +10,9 @@ result.json          what it made (`ResultFile`); without it the run fails
 
 import json
 import shutil
+from decimal import Decimal
+from math import isfinite, isnan
+from os import SEEK_END
 from pathlib import Path
 from typing import Any, Literal
 
@@ -28,6 +31,7 @@ Phase = Literal["proof", "refit"]
 RUNS_KEPT = 50
 """Folders of runs that stay, for their logs; their rows go when a run has ended."""
 _CHECK_ROWS = 100
+_MOST_STEPS = 2**53
 _LARGEST_FILE = 1 << 30
 LOGS = ("stdout.log", "stderr.log")
 SUBMITTED = "submitted"
@@ -98,7 +102,7 @@ class RunFolder:
         lacking = [name for name in spec.features if name not in table.column_names]
         if lacking:
             raise ValueError(f"check_rows.parquet has no column {', '.join(lacking)}")
-        features = {name: _feature(table[name], feature.kind) for name, feature in spec.features.items()}
+        features = {name: _feature(name, table[name], feature.kind) for name, feature in spec.features.items()}
         return Rows(features)
 
     @property
@@ -126,6 +130,8 @@ class RunFolder:
         """What the program has told of its progress since the last call; lines that are none are left out."""
         try:
             with (self.path / "progress.jsonl").open("rb") as file:
+                if file.seek(0, SEEK_END) < self._read:
+                    self._read = 0  # written anew, and not further
                 file.seek(self._read)
                 told = file.read()
         except FileNotFoundError:
@@ -238,10 +244,23 @@ def _arrow(column: Column) -> pa.Array:
     return pa.array(column.astype(np.float64), from_pandas=True)
 
 
-def _feature(values: pa.ChunkedArray, kind: str) -> Column:
+def _feature(name: str, values: pa.ChunkedArray, kind: str) -> Column:
     if kind == "number":
         return np.asarray(values.cast(pa.float64()).to_numpy(), dtype=np.float64)
-    return np.array([None if value is None else category_text(value) for value in values.to_pylist()], dtype=object)
+    return np.array(_classes(f"check_rows.parquet's {name}", values), dtype=object)
+
+
+def _classes(name: str, values: pa.ChunkedArray) -> list[str | None]:
+    """Categories by their texts, None where one is missing (NaN is, as pandas writes it); raises ValueError."""
+    found: list[str | None] = []
+    for value in values.to_pylist():
+        if value is None or (isinstance(value, float) and isnan(value)):
+            found.append(None)
+        elif isinstance(value, str | int | float | Decimal):
+            found.append(category_text(float(value) if isinstance(value, Decimal) else value))
+        else:
+            raise ValueError(f"{name} holds values of type {values.type} where classes are expected")
+    return found
 
 
 def _column(name: str, values: pa.ChunkedArray, kind: str) -> Column:
@@ -253,12 +272,28 @@ def _column(name: str, values: pa.ChunkedArray, kind: str) -> Column:
         except pa.ArrowException as error:
             raise ValueError(f"{name} holds no numbers: {error}") from error
         return found
-    return np.array([category_text(value) for value in values.to_pylist()], dtype=object)
+    classes = _classes(name, values)
+    if None in classes:
+        raise ValueError(f"{name} has rows without a prediction")
+    return np.array(classes, dtype=object)
 
 
 def _step(line: bytes) -> Step | None:
     try:
         told = json.loads(line)
-        return Step(int(told["step"]), int(told["steps"]), told.get("training_loss"), told.get("validation_loss"))
-    except (ValueError, KeyError, TypeError, AttributeError):
+        step, steps = int(told["step"]), int(told["steps"])
+        losses = _loss(told.get("training_loss")), _loss(told.get("validation_loss"))
+    except (ArithmeticError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
+    if not 0 <= step <= _MOST_STEPS or not 1 <= steps <= _MOST_STEPS:
+        return None
+    return Step(step, max(step, steps), *losses)
+
+
+def _loss(told: Any) -> float | None:
+    """A loss as programs write it, `"0.25"` and NaN included; None where it is no number."""
+    try:
+        found = float(told)
+    except (TypeError, ValueError, OverflowError):
+        return None
+    return found if isfinite(found) else None

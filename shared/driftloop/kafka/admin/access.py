@@ -21,6 +21,7 @@ from driftloop.errors import ExitCode, UserError
 from driftloop.kafka.admin.topics import with_results
 from driftloop.kafka.clients.clients import admin_client
 from driftloop.kafka.settings import KafkaSettings
+from driftloop.spec.yaml_text import read_yaml
 
 _TIMEOUT_S = 30.0
 _READ, _WRITE, _DESCRIBE = AclOperation.READ, AclOperation.WRITE, AclOperation.DESCRIBE
@@ -48,7 +49,7 @@ class Grant(BaseModel):
 def read_grants(file: Path) -> tuple[Grant, ...]:
     """The grants in a file. Raises UserError where it is not there or is not one."""
     try:
-        listed = yaml.safe_load(file.read_text(encoding="utf-8"))["principals"]
+        listed = read_yaml(file.read_text(encoding="utf-8"))["principals"]
         return tuple(Grant(principal=name, **grant) for name, grant in listed.items())
     except FileNotFoundError as error:
         raise UserError(f"{file} is not there", ExitCode.NOT_FOUND) from error

@@ -110,23 +110,28 @@ def create_topics(admin: AdminClient, wanted: Iterable[NewTopic]) -> list[str]:
     return created
 
 
-def _await_visible(admin: AdminClient, created: Iterable[str]) -> None:
-    """The controller answers before the broker serves a new topic: wait until it does."""
+def _await_visible(admin: AdminClient, names: Iterable[str]) -> dict[str, int]:
+    """How many partitions each of these topics has, as soon as a broker shows all of them.
+
+    The controller answers before the brokers serve a new topic, and in a cluster each of them learns of it in its own
+    time: what one has shown, the next one that is asked may not know yet.
+    """
     deadline = time.monotonic() + _TIMEOUT_S
-    missing = set(created)
-    while missing:
-        missing -= {name for name, topic in admin.list_topics(timeout=_TIMEOUT_S).topics.items() if topic.partitions}
-        if missing and time.monotonic() > deadline:
+    wanted = set(names)
+    while True:
+        found = {name: len(t.partitions) for name, t in admin.list_topics(timeout=_TIMEOUT_S).topics.items()}
+        missing = {name for name in wanted if not found.get(name)}
+        if not missing:
+            return {name: found[name] for name in wanted}
+        if time.monotonic() > deadline:
             raise UserError(f"Kafka created {min(missing)} and does not show it", ExitCode.BROKER_AWAY)
 
 
 def _await_served(kafka: KafkaSettings, admin: AdminClient, names: Sequence[str]) -> None:
     """A broker shows a new topic before it leads its partitions, by a second where it is busy: ask each for its end."""
-    there = admin.list_topics(timeout=_TIMEOUT_S).topics
+    there = _await_visible(admin, names)
     with closing(EndOffsets(kafka)) as ends:
-        ends.ask(
-            [(name.removeprefix(kafka.topic_prefix), number) for name in names for number in there[name].partitions]
-        )
+        ends.ask([(name.removeprefix(kafka.topic_prefix), number) for name in names for number in range(there[name])])
 
 
 def _alter(admin: AdminClient, wanted: Mapping[str, Mapping[str, str]]) -> None:

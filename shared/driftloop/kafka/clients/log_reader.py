@@ -20,6 +20,9 @@ from driftloop.kafka.loop.transport import Position
 from driftloop.kafka.settings import KafkaSettings
 from driftloop.processor import Record
 
+GONE = frozenset({KafkaError._AUTO_OFFSET_RESET, KafkaError._LOG_TRUNCATION})
+"""What a client says of a position that the log does not have: any more, yet, or for the leader it was read from."""
+
 
 class OffsetsGoneError(KafkaException):
     """A position to start from is not in the log any more (or not yet)."""
@@ -95,7 +98,7 @@ class LogReader:
             elif error.code() == KafkaError._PARTITION_EOF:
                 topic, partition, end = place_of(message, self._kafka.topic_prefix)
                 self._next[topic, partition] = max(self._next[topic, partition], end)
-            elif error.code() == KafkaError._AUTO_OFFSET_RESET:
+            elif error.code() in GONE:
                 raise OffsetsGoneError(error)
             else:
                 raise_lasting(message, error, self._kafka.topic_prefix)

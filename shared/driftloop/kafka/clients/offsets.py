@@ -16,7 +16,7 @@ from driftloop.kafka.deadlines import DEADLINES
 from driftloop.kafka.loop.transport import Position
 from driftloop.kafka.settings import KafkaSettings
 
-_ASK_ANEW = frozenset({KafkaError._TIMED_OUT, KafkaError._DESTROY_BROKER})
+_ASK_ANEW = frozenset({KafkaError._TIMED_OUT, KafkaError._TIMED_OUT_QUEUE, KafkaError._DESTROY_BROKER})
 _STALE_S = 3.0
 """A leader that is elected is known sooner; a client that knows of none for longer looks at what it remembers."""
 

@@ -15,14 +15,18 @@ _PASSING = frozenset(
     {
         KafkaError._ALL_BROKERS_DOWN,
         KafkaError._DESTROY_BROKER,  # a broker left the metadata with a request of ours in hand
+        KafkaError._OUTDATED,
         KafkaError._TIMED_OUT,
+        KafkaError._TIMED_OUT_QUEUE,  # the same, of a request that was never sent: its broker could not be reached
         KafkaError._TRANSPORT,
         KafkaError._UNKNOWN_PARTITION,
+        KafkaError._WAIT_CACHE,
         KafkaError._WAIT_COORD,
         KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
         KafkaError.COORDINATOR_NOT_AVAILABLE,
         KafkaError.FENCED_LEADER_EPOCH,
         KafkaError.LEADER_NOT_AVAILABLE,
+        KafkaError.NETWORK_EXCEPTION,
         KafkaError.NOT_COORDINATOR,
         KafkaError.NOT_LEADER_FOR_PARTITION,
         KafkaError.OFFSET_NOT_AVAILABLE,

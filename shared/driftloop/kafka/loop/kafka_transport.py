@@ -1,5 +1,6 @@
 """The loop's transport over Kafka: one group member, one transactional producer, table readers."""
 
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
@@ -9,10 +10,12 @@ from confluent_kafka.admin import NewTopic  # type: ignore[attr-defined]
 
 from driftloop.errors import ExitCode, UserError
 from driftloop.kafka.admin.topics import changelog_config, create_topics
-from driftloop.kafka.clients.clients import admin_client, group_consumer, require_broker
-from driftloop.kafka.clients.log_reader import LogReader, partition_count
+from driftloop.kafka.clients.clients import CLIENT_LOG, admin_client, group_consumer, require_broker
+from driftloop.kafka.clients.log_reader import LogReader, OffsetsGoneError, partition_count
 from driftloop.kafka.clients.offsets import EndOffsets
+from driftloop.kafka.clients.retries import patiently
 from driftloop.kafka.deadlines import Deadlines
+from driftloop.kafka.loop.doubts import SURE_AFTER_S
 from driftloop.kafka.loop.epochs import Epochs
 from driftloop.kafka.loop.group_offsets import GroupOffsets
 from driftloop.kafka.loop.identity import Facts, Stand, Trouble, Verdict, judge, note_of, sentence, truncated
@@ -24,6 +27,8 @@ from driftloop.kafka.loop.transport import Polled, Position, Rebalance, Write
 from driftloop.kafka.loop.writer import Writer
 from driftloop.kafka.settings import KafkaSettings, LoopSettings
 from driftloop.processor import LogIdentity, Record
+
+_BEHIND_S = 0.5
 
 
 class KafkaTransport:
@@ -88,11 +93,20 @@ class KafkaTransport:
 
     def stands(self, positions: Sequence[Position]) -> dict[Position, Stand]:
         """Offsets, the notes beside them, and where the logs begin and end."""
-        return self._offsets.stands(positions)
+        found, deadline = self._offsets.stands(positions), time.monotonic() + SURE_AFTER_S
+        while _ahead(found) and self._several() and time.monotonic() < deadline:
+            time.sleep(_BEHIND_S)  # perhaps a broker said where the log ends that is behind the others
+            found = self._offsets.stands(positions)
+        return found
 
     def lag(self, positions: Mapping[Position, int | None]) -> dict[Position, int]:
         """From what the client last heard of each partition's end; one that stands still is asked for."""
         return self._offsets.lag(positions)
+
+    def _several(self) -> bool:
+        """Whether there are several brokers, of which one may be behind."""
+        answer = patiently(lambda: self._admin.list_topics(timeout=self._deadlines.call_s), "asking for the brokers")
+        return len(answer.brokers) > 1
 
     def begin_at(self, offsets: Mapping[Position, int]) -> None:
         """Seek and deliver."""
@@ -101,14 +115,29 @@ class KafkaTransport:
     def poll(self, limit: int, timeout_s: float) -> Polled:
         """Wait for the first record, take what else is there, up to `limit` records or the settings' bytes."""
         self._watch.look()
-        return self._polling.poll(limit, timeout_s)
+        self._member.ask_again()
+        polled = self._polling.poll(limit, timeout_s)
+        if self._member.doubts:
+            self._member.doubts.heard(polled.positions())
+        return polled
 
     def _refuse_gone(self, topic: str, number: int, error: KafkaError) -> None:
-        """Say how many records went before they were read, or were lost after it, and the way on."""
-        stands = {topic: self.stands([(topic, number)])[topic, number]}
+        """Say how many records went before they were read, or were lost after it, and the way on.
+
+        First only a doubt, where a broker that is behind the others would say the same.
+        """
+        stands = {topic: self._offsets.stands([(topic, number)])[topic, number]}
         verdict = judge(Facts(replace(self.identity(), exact=False), self._settings.changelog, stands))
-        gone = truncated(topic, error.str()) or verdict
-        gone = gone or Verdict(Trouble.RETENTION, f"{topic} lacks the records after the last commit ({error.str()})")
+        lost = truncated(topic, error.str())
+        certain = lost or (verdict is not None and verdict.trouble is Trouble.RETENTION)
+        if not certain and self._several() and self._member.doubts.raised((topic, number)):
+            CLIENT_LOG.warning("%s/%d is asked for again, a broker may be behind: %s", topic, number, error.str())
+            return
+        gone = (
+            lost
+            or verdict
+            or Verdict(Trouble.RETENTION, f"{topic} lacks the records after the last commit ({error.str()})")
+        )
         words = sentence(self._settings.service, self._settings.group, number, gone)
         raise UserError(words, ExitCode.STATE_MISMATCH)
 
@@ -118,8 +147,21 @@ class KafkaTransport:
         begin = OFFSET_BEGINNING if start is None else start
         if end == 0 or begin >= end:
             return
-        with closing(LogReader(self._kafka, start={position: begin})) as reader:
-            yield from (record for record in reader.read_to({position: end}) if record.offset() < end)
+        deadline = time.monotonic() + SURE_AFTER_S
+        while True:
+            try:
+                with closing(LogReader(self._kafka, start={position: begin})) as reader:
+                    for record in reader.read_to({position: end}):
+                        begin = record.offset() + 1
+                        if begin <= end:
+                            yield record
+            except OffsetsGoneError as error:  # perhaps of a broker that is behind the others: another client asks
+                if time.monotonic() > deadline or not self._several():
+                    raise
+                CLIENT_LOG.warning("%s/%d is read again, a broker may be behind: %s", *position, error.args[0].str())
+                time.sleep(_BEHIND_S)
+            else:
+                return
 
     def poll_tables(self) -> list[tuple[str, list[Record]]]:
         """New rows; all of them the first time."""
@@ -147,3 +189,8 @@ class KafkaTransport:
             self._membership.leave()
         self._tables.close()
         self._ends.close()
+
+
+def _ahead(stands: Mapping[Position, Stand]) -> bool:
+    """Whether a group is ahead of a log, as far as was said."""
+    return any((stand.committed or 0) > stand.end for stand in stands.values())

@@ -5,7 +5,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
-from driftloop.kafka.clients.positions import named, positions_of
+from driftloop.kafka.clients.positions import named, position_of, positions_of
+from driftloop.kafka.loop.doubts import Doubts
 from driftloop.kafka.loop.epochs import Epochs
 from driftloop.kafka.loop.group_offsets import GroupOffsets
 from driftloop.kafka.loop.transport import Position, Rebalance
@@ -25,7 +26,9 @@ class Membership:
     ) -> None:
         self._prefix, self._incremental = kafka.topic_prefix, kafka.group_protocol == "consumer"
         self.consumer, self._offsets, self._require_known = consumer, offsets, require_known
-        self._epochs = epochs
+        self._epochs, self.doubts = epochs, Doubts()
+        self._parked: dict[Position, int] = {}
+        self._begun: dict[Position, int] = {}
 
     def join(self, inputs: Sequence[str], rebalance: Rebalance) -> None:
         """Subscribe; `rebalance` is told of partitions that come and go."""
@@ -42,9 +45,40 @@ class Membership:
 
     def begin_at(self, offsets: Mapping[Position, int]) -> None:
         """Seek and deliver."""
-        for at in self._epochs.named(offsets):
+        self._begun.update(offsets)
+        given_up = {position: offset for position, offset in offsets.items() if position in self.doubts}
+        if given_up:
+            self._assign_anew(given_up)
+        self.doubts.over(given_up)
+        for at in self._epochs.named({place: at for place, at in offsets.items() if place not in given_up}):
             self._seek(at)
         self.consumer.resume([named(self._prefix, position) for position in offsets])
+
+    def ask_again(self) -> None:
+        """Go on from where the client stood in each partition of which something is doubted, and that is due."""
+        for position in self.doubts.due():
+            self._assign_anew(self._standing([position]))
+
+    def _assign_anew(self, offsets: Mapping[Position, int]) -> None:
+        """In place of a seek: after an error of its position a client has given a partition up, and refuses one."""
+        if self._incremental:
+            touched = dict(offsets)
+            self.consumer.incremental_unassign([named(self._prefix, position) for position in touched])
+            self.consumer.incremental_assign(self._epochs.named(touched))
+        else:
+            touched = {**self._standing(positions_of(self._prefix, self.consumer.assignment())), **offsets}
+            self.consumer.assign(self._epochs.named(touched))
+        parked = [named(self._prefix, position) for position in touched if position not in self._begun]
+        if parked:
+            self.consumer.pause(parked)
+
+    def _standing(self, positions: Sequence[Position]) -> dict[Position, int]:
+        """Where the client stands; if it was given nothing, where it began or would begin."""
+        found = self.consumer.position([named(self._prefix, position) for position in positions])
+        self._epochs.note(found)
+        stood = {position_of(self._prefix, tp): int(tp.offset) for tp in found if tp.offset >= 0}
+        known = {**self._parked, **self._begun, **stood}
+        return {position: known[position] for position in positions}
 
     def _on_assign(self, rebalance: Rebalance, found: list[TopicPartition]) -> None:
         """Take them over, standing still at the group's offsets.
@@ -55,6 +89,7 @@ class Membership:
         positions = positions_of(self._prefix, found)
         self._require_known(positions)
         places = self._offsets.committed(positions) if found else {}
+        self._parked.update(places)
         parked = self._epochs.named(places)
         if self._incremental:
             self.consumer.incremental_assign(parked)
@@ -73,6 +108,9 @@ class Membership:
         self._let_go(found)
 
     def _let_go(self, found: list[TopicPartition]) -> None:
+        for position in positions_of(self._prefix, found):
+            self._begun.pop(position, None)
+            self.doubts.over([position])
         if self._incremental:
             self.consumer.incremental_unassign(found)
         else:

@@ -6,13 +6,13 @@ from operator import methodcaller
 
 from confluent_kafka import Consumer, KafkaError, Message
 
+from driftloop.kafka.clients.log_reader import GONE
 from driftloop.kafka.clients.messages import place_of, record_of
 from driftloop.kafka.loop.consumer_errors import raise_lasting
 from driftloop.kafka.loop.transport import Polled
 from driftloop.kafka.settings import KafkaSettings
 
 _ERROR = methodcaller("error")
-_GONE = frozenset({KafkaError._AUTO_OFFSET_RESET, KafkaError._LOG_TRUNCATION})
 _AT_ONCE = 500
 """Records asked for between two looks at how many bytes there are."""
 
@@ -58,7 +58,7 @@ class Polling:
         elif error.code() == KafkaError._PARTITION_EOF:
             topic, partition, end = place_of(message, self._prefix)
             polled.ends[topic, partition] = end
-        elif error.code() in _GONE:
+        elif error.code() in GONE:
             self._gone(str(message.topic()).removeprefix(self._prefix), int(message.partition() or 0), error)
         else:
             raise_lasting(message, error, self._prefix)

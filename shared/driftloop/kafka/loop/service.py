@@ -1,5 +1,6 @@
 """A loop as a process: signals, the health server, and what its end is called."""
 
+import faulthandler
 import os
 import signal
 import socket
@@ -18,6 +19,8 @@ from driftloop.kafka.loop.watchdog import Watchdog
 from driftloop.telemetry.health import HealthServer
 from driftloop.telemetry.otlp import metrics_push
 from driftloop.waits import HANGS
+
+_STDERR = 2
 
 
 class Service:
@@ -48,7 +51,12 @@ class Service:
         return self.loop.metrics.registry
 
     def run(self) -> int:
-        """Run until SIGTERM or SIGINT; the exit code. Errors are said in one sentence."""
+        """Run until SIGTERM or SIGINT; the exit code. Errors are said in one sentence.
+
+        Native code that crashes leaves the stacks of all threads where the log goes.
+        """
+        if not faulthandler.is_enabled():
+            faulthandler.enable(_STDERR)
         log = structlog.get_logger(service=self.loop.metrics.service)
         ProcessCollector(registry=self.registry)
         self._listen_to_signals()

@@ -42,8 +42,9 @@ class Tables:
             yield
         except OffsetsGoneError as error:
             raise AwayError(
-                f"a table ({', '.join(self._topics)}) was deleted and made anew, or rows of it were deleted, while it "
-                "was read; publish what is missing again (specs: `driftloop models apply`), then start the service"
+                f"a table ({', '.join(self._topics)}) was deleted and made anew, or rows of it were deleted or lost, "
+                "while it was read; publish what is missing again (specs: `driftloop models apply`), then start the "
+                "service"
             ) from error
 
     def close(self) -> None:

@@ -49,6 +49,10 @@ class Polled:
     records: list[Record] = field(default_factory=list)
     ends: dict[Position, int] = field(default_factory=dict)
 
+    def positions(self) -> set[Position]:
+        """The partitions that something came of."""
+        return {(record.topic(), record.partition()) for record in self.records} | self.ends.keys()
+
     def without(self, partitions: Collection[int]) -> "Polled":
         """The same, less what is of these partition numbers."""
         records = [record for record in self.records if record.partition() not in partitions]

@@ -12,6 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
+from driftloop.learners.text.one_thread import one_thread
+
 Single = NDArray[np.float32]
 Tokens = Sequence[int]
 
@@ -105,13 +107,15 @@ class Encoder:
 
     def lower(self, texts: Sequence[Tokens], layers: int) -> list[Single]:
         """The signal (tokens × hidden) of each text after the first `layers` layers."""
-        return _each(texts, lambda ids: self._through(self._embedded(ids), self.layers[:layers]))
+        with one_thread.held():
+            return _each(texts, lambda ids: self._through(self._embedded(ids), self.layers[:layers]))
 
     def upper(self, signals: Sequence[Single], layers: int) -> Single:
         """The pooled vectors of texts (texts × hidden), from their signals after the first `layers` layers."""
         if not len(signals):
             return np.zeros((0, self.words.shape[1]), dtype=np.float32)
-        return np.stack(_each(signals, lambda block: pooled(self._through(block, self.layers[layers:]))))
+        with one_thread.held():
+            return np.stack(_each(signals, lambda block: pooled(self._through(block, self.layers[layers:]))))
 
     def _embedded(self, ids: NDArray[np.int64]) -> Single:
         return self.norm.of(self.words[ids] + self.positions[: ids.shape[1]])

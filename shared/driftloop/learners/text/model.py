@@ -20,10 +20,8 @@ from driftloop.learners.tabular import decide
 from driftloop.learners.text.adapters import Adapters
 from driftloop.learners.text.base import BaseModel, base_model
 from driftloop.learners.text.encoder import Encoder, Single, encoder_of
+from driftloop.learners.text.signals import base_signals
 
-_REMEMBERED = 2048
-"""Texts whose signal below the adapters is kept: versions of one base model share it."""
-_signals: dict[tuple[str, int, tuple[int, ...]], Single] = {}
 _VECTORS = 8192
 """Texts whose vector a version keeps: the same text comes again, and several readers ask for it."""
 
@@ -92,19 +90,8 @@ class Reader:
     def _computed(self, ids: Sequence[tuple[int, ...]]) -> Single:
         if self.reading.method == "full":
             return self.encoder.upper(self.encoder.lower(ids, 0), 0)
-        return self.encoder.upper(shared_signals(self.base, ids, self.adapters.lowest), self.adapters.lowest)
-
-
-def shared_signals(base: BaseModel, ids: Sequence[Sequence[int]], layers: int) -> list[Single]:
-    """The signals of texts after the base model's first `layers` layers; of recent texts they are remembered."""
-    keys = [(base.sha256, layers, tuple(one)) for one in ids]
-    fresh = [key for key in dict.fromkeys(keys) if key not in _signals]
-    computed = dict(zip(fresh, base.encoder.lower([key[2] for key in fresh], layers), strict=True))
-    found = [computed[key] if key in computed else _signals[key] for key in keys]
-    _signals.update(computed)
-    for old in list(_signals)[: max(len(_signals) - _REMEMBERED, 0)]:
-        _signals.pop(old, None)
-    return found
+        lowest = self.adapters.lowest
+        return self.encoder.upper(base_signals.of(self.base, ids, lowest), lowest)
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from torch.nn import functional
 from driftloop.learners.text.adapters import PARTS
 from driftloop.learners.text.base import BaseModel
 from driftloop.learners.text.encoder import Single
+from driftloop.learners.text.signals import base_signals
 
 if TYPE_CHECKING:
     from driftloop.learners.lora_text import LoraTextParameters
@@ -132,7 +133,7 @@ class TorchReader(nn.Module):  # type: ignore[misc]  # torch is not followed
         """The same of some texts, worked out now."""
         if self._whole:
             return [np.array(one, dtype=np.int64) for one in ids]
-        return self.base.encoder.lower(ids, self.lowest)
+        return base_signals.of(self.base, [tuple(one) for one in ids], self.lowest)
 
     @staticmethod
     def padded(signals: Sequence[np.ndarray]) -> tuple[torch.Tensor, torch.Tensor]:

@@ -10,6 +10,7 @@ import typer
 from driftloop.errors import ExitCode, UserError
 from driftloop.tools.cli.connection import DEFAULT_HOME, HomeFolder
 from driftloop.tools.cli.lists import names_of
+from driftloop.tools.cli.outputs import JsonOrStdout, MarkdownFile, ReportFile
 from driftloop.tools.cli.reading import (
     ArchiveUri,
     Categories,
@@ -89,9 +90,9 @@ def backtest(
     since: Since = None,
     archive_uri: ArchiveUri = None,
     home: HomeFolder = DEFAULT_HOME,
-    json_file: Annotated[Path | None, typer.Option("--json", help="Write the result here; - for stdout.")] = None,
-    markdown: Annotated[Path | None, typer.Option(help="Write the main table as Markdown here.")] = None,
-    report: Annotated[Path | None, typer.Option(help="Write a page with pictures here.")] = None,
+    json_file: JsonOrStdout = None,
+    markdown: MarkdownFile = None,
+    report: ReportFile = None,
 ) -> None:
     """Say what each policy would have cost on a recorded stream, before one is trusted.
 

@@ -9,13 +9,14 @@ from typing import Annotated, Any
 import typer
 
 from driftloop.tools.cli.connection import DEFAULT_HOME, BootstrapServers
+from driftloop.tools.cli.outputs import JsonFile
 
 
 def demo(
     scenario: Annotated[
         str, typer.Option(help="The world: plant, agents, feedback, documents or server-metrics.")
     ] = "plant",
-    json_file: Annotated[Path | None, typer.Option("--json", help="Write the result here.")] = None,
+    json_file: JsonFile = None,
     home: Annotated[Path, typer.Option(help="The folder of driftloop; the demo gets demo/ in it.")] = DEFAULT_HOME,
     bootstrap_servers: BootstrapServers = None,
 ) -> None:
@@ -49,10 +50,9 @@ def demo(
             bootstrap_servers=bootstrap_servers,
             recording=recording,
         )
-    seconds = time.monotonic() - started
     report = folder / "report.html"
     write_page(demo_page(result) if scenario == "plant" else scenario_page(world, result), report)
-    said = scenario_json(world, result, seconds)
+    said = scenario_json(world, result, time.monotonic() - started)  # claims train too: they are in the page already
     _tell(console, world.story(result), said, report)
     if json_file:
         json_file.parent.mkdir(parents=True, exist_ok=True)

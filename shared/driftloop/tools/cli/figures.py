@@ -6,7 +6,9 @@ from typing import Annotated, Any
 
 import typer
 
-Json = Annotated[Path | None, typer.Option("--json", help="Write the figures here.")]
+from driftloop.tools.cli.outputs import writable
+
+Json = Annotated[Path | None, typer.Option("--json", callback=writable, help="Write the figures here.")]
 
 
 def finish(result: dict[str, Any], json_file: Path | None, words: str) -> None:

@@ -4,6 +4,7 @@ A group of commands is a module with a Typer `app`; a single command is a module
 its own name. Modules import what is heavy inside their functions: `driftloop --help` answers at once.
 """
 
+import errno
 import signal
 import sys
 from importlib import import_module
@@ -54,6 +55,8 @@ GROUPS = (
 """Modules whose Typer `app` is a group of that name."""
 
 
+_OF_THE_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EISDIR, errno.ENOTDIR}
+"""What a person mends, and no traceback explains better."""
 _WIDEST = 120
 """Columns that help takes where the terminal has them."""
 
@@ -130,11 +133,17 @@ def main() -> None:
             raise
         print(f"driftloop: this needs {error.name}: pip install 'driftloop[{extra}]'", file=sys.stderr)
         sys.exit(int(ExitCode.USAGE))
+    except BrokenPipeError:
+        sys.exit(0)
+    except OSError as error:
+        if error.errno not in _OF_THE_DISK:
+            raise
+        where = f"{error.filename}: " if error.filename else ""
+        print(f"driftloop: {where}{error.strerror}.", file=sys.stderr)
+        sys.exit(int(ExitCode.ERROR))
     except KeyboardInterrupt:
         print("driftloop: stopped.", file=sys.stderr)
         sys.exit(130)
-    except BrokenPipeError:
-        sys.exit(0)
 
 
 def _end(_number: int, _frame: FrameType | None) -> None:

@@ -219,11 +219,13 @@ def read_spec(file: Path) -> "ModelSpec":
 
     from drift_detection.core.presets import check_detection
     from driftloop.spec.model_spec import ModelSpec
+    from driftloop.spec.policy import policy_of
+    from driftloop.spec.yaml_text import read_mapping
 
     if not file.is_file():
         raise UserError(f"There is no file {file}.", ExitCode.NOT_FOUND)
     try:
-        spec = ModelSpec.model_validate(yaml.safe_load(file.read_text(encoding="utf-8")))
+        spec = ModelSpec.model_validate(read_mapping(file.read_text(encoding="utf-8")))
         check_detection(spec.detection)
     except ValidationError as error:
         first = error.errors()[0]
@@ -233,6 +235,12 @@ def read_spec(file: Path) -> "ModelSpec":
         raise UserError(f"{file} is not YAML: {str(error).splitlines()[0]}.", ExitCode.USAGE) from error
     except ValueError as error:
         raise UserError(f"{file}: detection: {error}.", ExitCode.USAGE) from error
+    try:
+        problem = policy_of(spec.policy).problem
+    except ValueError as error:
+        problem = str(error).splitlines()[0]
+    if problem is not None:
+        raise UserError(f"{file}: policy: {problem}.", ExitCode.USAGE)
     return spec
 
 

@@ -3,6 +3,7 @@
 import json
 import re
 from datetime import datetime, timedelta
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -176,6 +177,17 @@ def _mute(
         typer.echo(mute_words(facts) if facts["muted_until"] else f"Not muted: {models}.")
 
 
+def _is_declared(kafka: "KafkaSettings", models: str) -> bool:
+    from driftloop.registry.sources import specs
+
+    try:
+        return any(fnmatchcase(spec.model_id, models) for spec in specs(kafka))
+    except UserError as error:
+        if error.exit_code != ExitCode.NOT_FOUND:
+            raise
+        return False  # not even the topic of specs is there
+
+
 def _publish(kafka: "KafkaSettings", models: str, span: timedelta | None, reason: str) -> dict[str, Any]:
     from pydantic import ValidationError
 
@@ -194,6 +206,8 @@ def _publish(kafka: "KafkaSettings", models: str, span: timedelta | None, reason
     except ValidationError as error:
         first = error.errors()[0]
         raise UserError(f"{first['loc'][0]} {first['input']!r}: {first['msg']}.", ExitCode.USAGE) from error
+    if span is not None and not _is_declared(kafka, models):
+        typer.echo(f"No declared model is named {models}: nobody is muted by it yet.", err=True)
     sender = Sender(kafka)
     sender.send(NOTIFICATION_MUTES, models, message.to_json())
     sender.close()

@@ -12,6 +12,7 @@ import typer
 from driftloop.errors import ExitCode, UserError
 from driftloop.tools.cli.connection import DEFAULT_HOME, BootstrapServers
 from driftloop.tools.cli.lists import names_of
+from driftloop.tools.cli.outputs import JsonFile, ReportFile
 from driftloop.tools.cli.reading import (
     ArchiveUri,
     Categories,
@@ -82,8 +83,8 @@ def replay(
     labels: Labels = None,
     since: Since = None,
     archive_uri: ArchiveUri = None,
-    json_file: Annotated[Path | None, typer.Option("--json", help="Write the result here.")] = None,
-    report: Annotated[Path | None, typer.Option(help="Write a page with pictures here.")] = None,
+    json_file: JsonFile = None,
+    report: ReportFile = None,
     bootstrap_servers: BootstrapServers = None,
     home: Annotated[Path | None, typer.Option(help="Keep everything in this new folder.")] = None,
 ) -> None:

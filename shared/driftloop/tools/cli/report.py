@@ -1,13 +1,17 @@
 """`driftloop report`: what became of a model, or of the fleet, over a span of time."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from driftloop.errors import ExitCode, UserError
 from driftloop.tools.cli.connection import DEFAULT_HOME, BootstrapServers, HomeFolder, find_kafka
+from driftloop.tools.cli.outputs import writable
 from driftloop.tools.cli.through_console import model_path, way_for
+
+if TYPE_CHECKING:
+    from operations_console.core.report import Report
 
 
 def report(
@@ -16,7 +20,10 @@ def report(
     since: Annotated[str, typer.Option(help="How far back: 12h, 7d, 4w.")] = "7d",
     form: Annotated[Literal["html", "markdown", "json"], typer.Option("--format", help="What to write.")] = "markdown",
     segments: Annotated[bool, typer.Option("--segments", help="With each model's segments.")] = False,
-    out: Annotated[Path | None, typer.Option(help="Write it there. Default: stdout.")] = None,
+    out: Annotated[Path | None, typer.Option(callback=writable, help="Write it there. Default: stdout.")] = None,
+    archive_uri: Annotated[
+        str | None, typer.Option("--archive-uri", help="The archive, which knows what was erased; else HOME/lake.")
+    ] = None,
     bootstrap_servers: BootstrapServers = None,
     home: HomeFolder = DEFAULT_HOME,
 ) -> None:
@@ -46,7 +53,24 @@ def report(
         raise UserError(f"There is no model {model}; known are: {names}.", ExitCode.NOT_FOUND)
     chosen = [view.models[model]] if model is not None else list(view.models.values())
     until = system_now()
-    _write(report_text(reported(chosen, until - span, until, segments=segments), form), out)
+    told = reported(chosen, until - span, until, segments=segments)
+    _write(report_text(with_erasures(told, archive_uri or str(home / "lake")), form), out)
+
+
+def with_erasures(told: "Report", archive_uri: str) -> "Report":
+    """The report with what was erased from the archive in its span; as it is where there is no archive to ask."""
+    from driftloop.archive.erasing import erasures
+    from operations_console.core.report import ErasedReport
+
+    models = []
+    for model in told.models:
+        try:
+            known = erasures(archive_uri, model.model_id)
+        except UserError:
+            return told
+        erased = [ErasedReport(at=one.at, rows=one.rows) for one in known if told.since <= one.at <= told.until]
+        models.append(model.model_copy(update={"erased": erased}))
+    return told.model_copy(update={"models": models})
 
 
 def _write(text: str, out: Path | None) -> None:

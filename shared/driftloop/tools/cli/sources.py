@@ -26,6 +26,7 @@ def apply(
     from driftloop.registry.sources import publish_source
 
     source = read_source(file)
+    _say_unread(source)
     changed = publish_source(find_kafka(bootstrap_servers, home), source, system_now())
     if as_json:
         typer.echo(json.dumps({"source": source.name, "model": source.model_id, "changed": changed}))
@@ -78,7 +79,9 @@ def check(
     record cannot be used."""
     from driftloop.tools.cli.source_samples import sample_records, tried
 
-    found = tried(read_source(file), sample_records(sample, limit), schema_registry)
+    source = read_source(file)
+    _say_unread(source)
+    found = tried(source, sample_records(sample, limit), schema_registry)
     if as_json:
         typer.echo(json.dumps([one.facts() for one in found], indent=2))
     else:
@@ -86,6 +89,12 @@ def check(
             typer.echo("\n".join(one.lines()))
     if any(one.reason for one in found):
         raise typer.Exit(1)
+
+
+def _say_unread(source: "ModelSource") -> None:
+    if source.unread:
+        given = f"gives {source.gives}" if source.server == "none" else f"names the server {source.server}"
+        typer.echo(f"{source.name} {given}: {', '.join(source.unread)} changes nothing.", err=True)
 
 
 def read_as(source: "ModelSource") -> str:
@@ -100,11 +109,12 @@ def read_source(file: Path) -> "ModelSource":
     from pydantic import ValidationError
 
     from driftloop.spec.model_source import ModelSource
+    from driftloop.spec.yaml_text import read_mapping
 
     if not file.is_file():
         raise UserError(f"There is no file {file}.", ExitCode.NOT_FOUND)
     try:
-        return ModelSource.model_validate(yaml.safe_load(file.read_text(encoding="utf-8")))
+        return ModelSource.model_validate(read_mapping(file.read_text(encoding="utf-8")))
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])

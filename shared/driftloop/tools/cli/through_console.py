@@ -66,12 +66,14 @@ class ConsoleWay:
         from http.client import HTTPException
         from uuid import uuid4
 
+        from driftloop.rest import open_url
+
         headers = {"Content-Type": "application/json", "Idempotency-Key": uuid4().hex} if body is not None else {}
         if self.token:
             headers["Authorization"] = f"Bearer {self.token}"
         request = urllib.request.Request(self.url.rstrip("/") + path, data=body, headers=headers)  # noqa: S310
         try:
-            with urllib.request.urlopen(request, timeout=timeout_s) as answer:  # noqa: S310  (http only, see console_way)
+            with open_url(request, timeout_s) as answer:
                 return json.load(answer)
         except urllib.error.HTTPError as error:
             code = _CODES.get(error.code, ExitCode.USAGE if error.code < 500 else ExitCode.BROKER_AWAY)
@@ -80,6 +82,10 @@ class ConsoleWay:
             raise UserError(f"The console at {self.url} does not answer: {error}", ExitCode.BROKER_AWAY) from error
 
     def _refusal(self, error: "HTTPError") -> str:
+        if 300 <= error.code < 400:
+            return (
+                f"The console has moved from {self.url} to {error.headers.get('Location')}: set DRIFTLOOP_CONSOLE_URL."
+            )
         if error.code == 401 and not self.token:
             return f"The console at {self.url} wants a token: set {_TOKEN}, or {_TOKEN}_FILE to a file that holds it."
         return f"The console refused: {_detail(error)}"

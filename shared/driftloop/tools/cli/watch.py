@@ -9,6 +9,7 @@ import typer
 from driftloop.errors import ExitCode, UserError
 from driftloop.tools.cli.connection import BootstrapServers
 from driftloop.tools.cli.lists import names_of
+from driftloop.tools.cli.outputs import JsonFile, ReportFile
 from driftloop.tools.cli.stream_options import BaselineRows, Task
 
 if TYPE_CHECKING:
@@ -56,8 +57,8 @@ def watch(
     kafka: Annotated[
         bool, typer.Option("--kafka", help="Through the real services over a real Kafka: slower, same result.")
     ] = False,
-    json_file: Annotated[Path | None, typer.Option("--json", help="Write the result here.")] = None,
-    report: Annotated[Path | None, typer.Option(help="Write a page with pictures here.")] = None,
+    json_file: JsonFile = None,
+    report: ReportFile = None,
     bootstrap_servers: BootstrapServers = None,
 ) -> None:
     """Say what driftloop would have found, and when, in a file that holds predictions and labels already.

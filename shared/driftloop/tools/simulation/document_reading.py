@@ -1,6 +1,7 @@
 """The documents as a scenario: S4's numbers, a live canary, a roll-back, and LoRA beside full fine-tuning."""
 
 import time
+from collections.abc import Sequence
 from datetime import timedelta
 from functools import cached_property
 from typing import Any
@@ -29,7 +30,7 @@ from driftloop.tools.replay.stream import EventTime, row_of
 from driftloop.tools.simulation.documents import FIELDS, NEW_SHARE, Office, documents, macro_f1, turned
 from driftloop.tools.simulation.scenario import Change, Claim
 
-TRAIN_ROWS, CHANGE, PSEUDO_UNTIL, ROWS, BLOCK_ROWS = 1000, 1500, 2500, 15_000, 500
+TRAIN_ROWS, CHANGE, PSEUDO_UNTIL, ROWS, BLOCK_ROWS = 1000, 1500, 2500, 13_900, 500
 NEW_ROWS = 1000
 COMPARED_ROWS, PROBE_ROWS = 450, 500
 POISONED = 0.3
@@ -106,6 +107,7 @@ class DocumentsScenario:
             **{f"f1_before_{name}": Claim.at_least(0.9, self._f1(result, name, TRAIN_ROWS, CHANGE)) for name in FIELDS},
             "f1_of_first_model_on_new_suppliers": Claim.at_most(0.85, self._of_model(self.first)),
             "f1_of_new_model_on_new_suppliers": Claim.at_least(0.9, self._of_model(self.second)),
+            **drift_of_texts([row_of(s.raised.prediction_id) for s in journal.signals if s.kind == "feature"]),
             "asked_by_accuracy_drop": Claim.at_least(1, asked.count("concept_drift")),
             "pseudo_labels_at_least_0.9_sure": Claim.at_least(100, world.sure),
             "promotions": Claim.at_least(1, len(promoted)),
@@ -161,8 +163,9 @@ class DocumentsScenario:
             (
                 f"From row {CHANGE:,} on, new suppliers write {NEW_SHARE:.0%} of the documents. On such documents the "
                 f"first model has an F1 of {claims['f1_of_first_model_on_new_suppliers'].seen}, the new one of "
-                f"{claims['f1_of_new_model_on_new_suppliers'].seen}. It got a tenth of the traffic and was promoted "
-                "after one look at 1,000 documents of each."
+                f"{claims['f1_of_new_model_on_new_suppliers'].seen}. That their texts differ was seen after "
+                f"{float(claims['rows_until_drift_of_texts'].seen):,.0f} documents, without a label. The new model got "
+                "a tenth of the traffic and was promoted after one look at 1,000 documents of each."
             ),
             (
                 f"LoRA trained {float(claims['trained_share_of_parameters'].seen):.2%} of the parameters in "
@@ -173,6 +176,15 @@ class DocumentsScenario:
                 f"{float(claims['rows_until_roll_back'].seen):,.0f} rows."
             ),
         ]
+
+
+def drift_of_texts(rows: Sequence[int]) -> dict[str, Claim]:
+    """That the texts themselves drift is seen, and not before they do, by the rows of the signals of features."""
+    after = min((row - CHANGE for row in rows if row >= CHANGE), default=ROWS)
+    return {
+        "rows_until_drift_of_texts": Claim.at_most(2000, after),
+        "false_signals_of_texts_before": Claim.at_most(0, sum(row < CHANGE for row in rows)),
+    }
 
 
 def _challenger_rows(promoted: list[ModelEvent]) -> float:

@@ -53,7 +53,7 @@ def baseline_profile(table: Table, spec: ModelSpec, spec_version: int, named: Ba
 def _recorded(table: Table, spec: ModelSpec, named: BaselineColumns) -> RecordedOutcomes:
     options = WatchOptions(prediction=named.prediction, label=named.label, time=named.time, confidence=named.confidence)
     moments, data, rows, notes = in_order_of_time(table, options)
-    columns = {"prediction_id": ids_of(data, options, rows), "predicted_at": moments}
+    columns = {"prediction_id": ids_of(data, options, rows, moments)[0], "predicted_at": moments}
     columns |= {FEATURE + name: _column(data, name, feature.kind) for name, feature in spec.features.items()}
     ((target, field),) = spec.target.items()
     columns[PREDICTION + target] = _column(data, named.prediction, field.kind)

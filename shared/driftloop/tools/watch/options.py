@@ -31,6 +31,12 @@ class WatchOptions:
     detection: Mapping[str, Any] = field(default_factory=dict)
 
     @property
+    def roles(self) -> tuple[str, ...]:
+        """The columns that are one thing each."""
+        single = (self.prediction, self.label, self.id, self.time, self.version, self.confidence)
+        return tuple(name for name in single if name is not None)
+
+    @property
     def named(self) -> tuple[str, ...]:
         """The columns that are no features."""
         single = (self.prediction, self.label, self.id, self.time, self.labelled_at, self.version, self.confidence)

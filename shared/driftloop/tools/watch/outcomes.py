@@ -65,9 +65,8 @@ class RecordedOutcomes:
 def in_order_of_time(table: Table, options: WatchOptions) -> tuple[pa.Array, pa.Table, NDArray[np.int64], list[str]]:
     """When each row happened, the table in that order, each row's place in the file, and what was said of it."""
     if options.time is None:
-        time = EventTime()
-        rows = np.arange(len(table), dtype=np.int64)
-        return time.column(0, len(table)), table.data, rows, ["No column tells the time: rows are a minute apart."]
+        time, rows = EventTime(), np.arange(len(table), dtype=np.int64)
+        return time.column(0, len(table)), table.data, rows, [_without_time(table)]
     column = table.data.column(options.time)
     if not pa.types.is_timestamp(column.type):
         raise UserError(f"The column {options.time} holds no times.", ExitCode.USAGE)
@@ -84,6 +83,13 @@ def in_order_of_time(table: Table, options: WatchOptions) -> tuple[pa.Array, pa.
     places = pa.array(order)
     note = f"{behind:,} rows were older than the row before them: rows are sorted by {options.time}."
     return moments.take(places), table.data.take(places), order, [note]
+
+
+def _without_time(table: Table) -> str:
+    there = next((one.name for one in table.data.schema if pa.types.is_timestamp(one.type)), None)
+    if there is None:
+        return "No column tells the time: rows are a minute apart."
+    return f"No --time is named: rows are in the file's order, a minute apart ({there} holds times)."
 
 
 def classes(values: pa.Array) -> pa.Array:
@@ -112,11 +118,31 @@ def numbers(name: str, values: pa.Array) -> pa.Array:
     return values.cast(pa.int8()).cast(pa.float64()) if pa.types.is_boolean(values.type) else values.cast(pa.float64())
 
 
-def ids_of(data: pa.Table, options: WatchOptions, rows: NDArray[np.int64]) -> pa.Array:
-    """The id of each row."""
+def ids_of(
+    data: pa.Table, options: WatchOptions, rows: NDArray[np.int64], moments: pa.Array
+) -> tuple[pa.Array, list[str]]:
+    """The id of each row, and what was said of it.
+
+    An id that comes again at another time is another prediction, and gets its row's number behind it; one that comes
+    again at the same time is a resend. A row without an id is named by its number.
+    """
     if options.id is None:
-        return pa.array([row_id(int(row)) for row in rows])
-    return classes(data.column(options.id).combine_chunks())
+        return pa.array([row_id(int(row)) for row in rows]), []
+    given = classes(data.column(options.id).combine_chunks())
+    if not given.null_count and pc.count_distinct(given).as_py() == len(given):
+        return given, []
+    first: dict[str, object] = {}
+    found, again = [], 0
+    for name, at, row in zip(given.to_pylist(), moments.to_pylist(), rows.tolist(), strict=True):
+        other = name is not None and first.setdefault(name, at) != at
+        again += other
+        found.append(row_id(row) if name is None else f"{name}@{row}" if other else name)
+    said = [f"{given.null_count:,} rows have no {options.id}: their number is their id."] if given.null_count else []
+    if again:
+        said.append(
+            f"{options.id} names {again:,} rows by an id of an earlier row: each counts as a prediction of its own."
+        )
+    return pa.array(found, pa.string()), said
 
 
 def start_of(moments: pa.Array) -> datetime:

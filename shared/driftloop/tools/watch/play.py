@@ -83,8 +83,10 @@ class InMemory:
         ingestion, detection = _cores(recorded, profiles)
         found, frames, done = Found(), 0, 0
         for place, batch in enumerate(recorded.batches(ROWS_A_RECORD)):
+            before = sum(ingestion.counts.rows.values())
             effects = ingestion.process([_record(place, batch)], _LATEST, tables_current=True)
-            _refuse(effects, found)
+            taken = sum(ingestion.counts.rows.values()) - before
+            _refuse(effects, found, batch.num_rows - taken - sum(effects.ignored.values()))
             found.count(effects.ignored)
             for sent in effects.outgoing:
                 frame = FakeRecord(
@@ -122,12 +124,12 @@ def _record(place: int, batch: pa.RecordBatch) -> FakeRecord:
     )
 
 
-def _refuse(effects: Effects, found: Found) -> None:
-    """Say what was refused; if no row was taken at all, stop.
+def _refuse(effects: Effects, found: Found, rows: int) -> None:
+    """Say what was refused, and of how many `rows`; if no row was taken at all, stop.
 
     A letter is about a whole batch and names its first wrong row; the good rows of the batch go on.
     """
     for letter in effects.dead_letters:
         if not effects.outgoing and found.status is None:
             raise UserError(f"the rows cannot be read as outcomes: {letter.message}", ExitCode.USAGE)
-        found.count({letter.message: 1})
+        found.count({letter.message: max(rows, 1)})

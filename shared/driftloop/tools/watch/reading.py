@@ -8,6 +8,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from driftloop.codec.frames import FEATURE, LABEL, PREDICTION, SEGMENT
+from driftloop.codec.scalars import same_class
 from driftloop.errors import ExitCode, UserError
 from driftloop.files.table import Table
 from driftloop.spec.model_spec import Detection, Feature, ModelSpec, TargetField, Task
@@ -22,6 +23,7 @@ from driftloop.tools.watch.outcomes import (
     numbers,
 )
 
+_MOST_SPELLINGS = 1_000
 MOST_CLASSES = 50
 """A column of whole numbers with more different ones is a regression unless `--task` says otherwise."""
 TASKS: dict[str, Task] = {"binary": "binary", "multiclass": "multiclass", "regression": "regression"}
@@ -46,7 +48,8 @@ def recorded_outcomes(table: Table, options: WatchOptions) -> RecordedOutcomes:
     if left := len(table) - len(rows):
         notes = [*notes, f"{left:,} rows have no {options.prediction}: they are left out."]
     draft = _Draft(notes=notes)
-    draft.columns["prediction_id"] = ids_of(data, options, rows)
+    draft.columns["prediction_id"], said = ids_of(data, options, rows, moments)
+    draft.notes.extend(said)
     draft.columns["predicted_at"] = moments
     draft.columns["model_version"] = _versions(data, options)
     task = _task(data, options)
@@ -64,6 +67,9 @@ def _refuse_unknown(table: Table, options: WatchOptions) -> None:
         if name not in table.names:
             there = ", ".join(table.names[:12]) + (", …" if len(table.names) > 12 else "")
             raise UserError(f"{name} is not a column of the file; its columns are {there}.", ExitCode.USAGE)
+    for name in {*options.roles, *options.segments}:
+        if options.roles.count(name) + (name in options.segments) > 1:
+            raise UserError(f"{name} is named for two things: each column is one of them.", ExitCode.USAGE)
     if options.task is not None and options.task not in TASKS:
         raise UserError(f"There is no task {options.task}; choose one of {', '.join(TASKS)}.", ExitCode.USAGE)
 
@@ -107,18 +113,29 @@ def _add_target(data: pa.Table, options: WatchOptions, task: Task, draft: _Draft
         if truth is not None:
             draft.columns[LABEL + target] = numbers(str(options.label), truth)
         return
-    confidence = (
-        numbers(options.confidence, data.column(options.confidence).combine_chunks()) if options.confidence else None
-    )
+    confidence = _confidence(data, options)
     if task == "binary" and _is_probability(said) and truth is not None:
         said, confidence = _decided(said, truth, options, draft)
     draft.columns[PREDICTION + target] = classes(said)
     if truth is not None:
-        draft.columns[LABEL + target] = classes(truth)
+        draft.columns[LABEL + target] = _spelled_as_said(classes(truth), draft.columns[PREDICTION + target])
     if confidence is not None:
         draft.columns["confidence"] = confidence
     if truth is not None:
         _question_classes(draft, target, options)
+
+
+def _confidence(data: pa.Table, options: WatchOptions) -> pa.Array | None:
+    if options.confidence is None:
+        return None
+    found = numbers(options.confidence, data.column(options.confidence).combine_chunks())
+    limits = pc.min_max(found).as_py()
+    if limits["min"] is not None and (limits["min"] < 0 or limits["max"] > 1):
+        raise UserError(
+            f"{options.confidence} has {limits['min']:g} to {limits['max']:g}: a confidence is a number from 0 to 1.",
+            ExitCode.USAGE,
+        )
+    return found
 
 
 def _is_probability(said: pa.Array) -> bool:
@@ -149,6 +166,10 @@ def _decided(said: pa.Array, truth: pa.Array, options: WatchOptions, draft: _Dra
 
 def _question_classes(draft: _Draft, target: str, options: WatchOptions) -> None:
     said, truth = (pc.unique(draft.columns[kind + target]).drop_null() for kind in (PREDICTION, LABEL))
+    known = {text.strip().lower(): text for text in truth.to_pylist()}
+    for text in sorted(set(said.to_pylist()) - set(known.values())):
+        if (like := known.get(text.strip().lower())) is not None:
+            draft.notes.append(f"'{text}' is predicted and the labels say '{like}': each such row counts as wrong.")
     shared = pc.any(pc.is_in(said, value_set=truth)).as_py() if len(said) and len(truth) else True
     if not shared:
         raise UserError(
@@ -156,6 +177,17 @@ def _question_classes(draft: _Draft, target: str, options: WatchOptions) -> None
             "Bring both to the same classes first.",
             ExitCode.USAGE,
         )
+
+
+def _spelled_as_said(truth: pa.Array, said: pa.Array) -> pa.Array:
+    """Labels in the spelling of the predictions, as ingestion writes them: `1`, `1.0` and `true` are one class."""
+    known = [text for text in pc.unique(said).to_pylist() if text is not None]
+    distinct = truth.dictionary_encode()
+    texts = distinct.dictionary.to_pylist()
+    if len(texts) > _MOST_SPELLINGS or len(known) > _MOST_SPELLINGS:
+        return truth
+    like = [text if text in known else next((one for one in known if same_class(text, one)), text) for text in texts]
+    return pa.array(like, pa.string()).take(distinct.indices)
 
 
 def _add_labelled_at(data: pa.Table, options: WatchOptions, moments: pa.Array, draft: _Draft) -> None:

@@ -7,8 +7,9 @@ from driftloop.errors import ExitCode, UserError
 from driftloop.files.opening import open_table
 from driftloop.files.options import FileOptions
 from driftloop.files.table import Table
-from driftloop.tools.watch.baseline import baselines, default_baseline_rows
+from driftloop.tools.watch.baseline import LEAST_ROWS, Baselines, baselines, default_baseline_rows
 from driftloop.tools.watch.options import WatchOptions
+from driftloop.tools.watch.outcomes import RecordedOutcomes
 from driftloop.tools.watch.play import Player, Progress
 from driftloop.tools.watch.reading import recorded_outcomes
 from driftloop.tools.watch.result import WatchResult, losses_of
@@ -31,6 +32,14 @@ def named_columns(table: Table, options: WatchOptions) -> WatchOptions:
     )
 
 
+def _small_versions(recorded: RecordedOutcomes, reference: Baselines) -> list[str]:
+    sizes = recorded.columns["model_version"].value_counts().to_pylist()
+    small = [one["counts"] for one in sizes if one["values"] not in reference.rows]
+    if not small:
+        return []
+    return [f"{sum(small):,} rows are of {len(small):,} versions with fewer than {LEAST_ROWS} rows, without reference."]
+
+
 def watch(address: str, file: FileOptions, options: WatchOptions, player: Player, progress: Progress) -> WatchResult:
     """What would have been found in a file; raises UserError with one sentence where that cannot be told."""
     started = time.monotonic()
@@ -45,6 +54,12 @@ def watch(address: str, file: FileOptions, options: WatchOptions, player: Player
             f"all {len(recorded):,} rows are reference rows, none is left to watch: name fewer with --baseline-rows.",
             ExitCode.USAGE,
         )
+    if not reference.profiles and options.version is not None:
+        raise UserError(
+            f"No version in {options.version} has {LEAST_ROWS} rows, so none has a reference to watch it by.",
+            ExitCode.USAGE,
+        )
+    recorded = replace(recorded, notes=(*recorded.notes, *_small_versions(recorded, reference)))
     found = player.play(recorded.take(reference.judged), reference.profiles, progress)
     losses = losses_of(recorded)
     return WatchResult(table.description, recorded, found, losses, reference.rows, time.monotonic() - started)

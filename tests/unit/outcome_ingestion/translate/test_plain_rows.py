@@ -18,7 +18,7 @@ from outcome_ingestion.core.translate.translating import Translate
 PATHS = {
     "prediction_id": "id", "model_version": "meta.version", "predicted_at": "at", "features": "x", "prediction": "said",
     "confidence": "sure", "label": "truth", "labelled_at": "known", "weight": "w", "latency_ms": "a.b.ms",
-    "segment": {"site": "site"}, "attributes": {"team": "meta.team"},
+    "rating": "stars", "segment": {"site": "site"}, "attributes": {"team": "meta.team"},
 }  # fmt: skip
 FEW = {"prediction_id": "id", "features": {"a": "x.a", "b": "x.b"}, "prediction": {"y": "said", "z": "sure"}}
 
@@ -33,6 +33,8 @@ SOURCES = (
     source(versions={"v1": "2.0.0"}, time_unit="ns"),
     source(gives="labels", paths={"prediction_id": "id", "label": "truth", "labelled_at": "known", "weight": "w"}),
     source(gives="labels", paths={"prediction_id": "id", "label": {"y": "truth"}}, time_unit="s"),
+    source(gives="labels", paths={"prediction_id": "id", "label": "truth", "rating": "stars"}, rating_range=[1, 5]),
+    source(rating_range=[5, 1]),
 )
 CORES = [(Translate(one), Translate(one)) for one in SOURCES]
 for _, long in CORES:
@@ -56,6 +58,7 @@ DOCUMENT = st.fixed_dictionaries(
         "meta": st.fixed_dictionaries({}, optional={"version": VERSION, "team": VALUE}) | VALUE,
         "at": TIME, "known": TIME, "x": INNER | VALUE, "said": VALUE | SEVERAL,
         "sure": st.sampled_from([0, 1, 0.5, 1.5, -0.1, None, "x"]), "truth": VALUE, "w": VALUE,
+        "stars": st.sampled_from([0, 1, 0.5, 3, 5, 5.5, "4", "x", "nan", "1e999", True, UNAVAILABLE, [1]]) | VALUE,
         "a": st.fixed_dictionaries({"b": st.fixed_dictionaries({"ms": VALUE})}) | VALUE, "site": VALUE,
     },
 )  # fmt: skip

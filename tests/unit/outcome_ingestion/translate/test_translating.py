@@ -38,6 +38,38 @@ def test_a_message_is_keyed_by_its_prediction_and_says_no_more_than_the_record()
     }  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    ("given", "bounds", "said"),
+    [
+        (4, [1, 5], 0.75),
+        ("4", [1, 5], 0.75),
+        (1, [5, 1], 1.0),
+        (0, [0, 1], 0.0),
+        (True, [0, 1], 1.0),
+        (-1, [-1, 1], 0.0),
+    ],
+)
+def test_a_rating_is_from_0_to_1_whatever_the_source_counts_in(given, bounds, said):
+    record = {**JSON_ROW, "stars": given}
+    source = SOURCE.model_dump(exclude_unset=True) | {"paths": {**PATHS, "rating": "stars"}, "rating_range": bounds}
+    (sent,) = Translate(ModelSource.model_validate(source)).process([rec(js(record))], START).outgoing
+    assert json.loads(sent.value)["rating"] == said
+
+
+@pytest.mark.parametrize("given", [6, 0.5, "good", "nan"])
+def test_a_rating_out_of_range_is_buried_with_its_path(given):
+    record = {**JSON_ROW, "stars": given}
+    source = SOURCE.model_dump(exclude_unset=True) | {"paths": {**PATHS, "rating": "stars"}, "rating_range": [1, 5]}
+    (letter,) = Translate(ModelSource.model_validate(source)).process([rec(js(record))], START).dead_letters
+    assert letter.message == "the path 'stars' (rating) gives no number from 1 to 5"
+
+
+@pytest.mark.parametrize("bounds", [[1, 1], [0, float("inf")], [float("nan"), 1]])
+def test_a_range_of_ratings_has_a_worst_and_a_best(bounds):
+    with pytest.raises(ValueError, match="rating_range is two different numbers"):
+        ModelSource.model_validate(SOURCE.model_dump(exclude_unset=True) | {"rating_range": bounds})
+
+
 def test_a_changed_declaration_holds_from_the_next_record_on():
     core = Translate(SOURCE)
     core.take_table(MODEL_SOURCES, [declared(SOURCE.model_copy(update={"versions": {"1.0.0": "2.0.0"}}))])

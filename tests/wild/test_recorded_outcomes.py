@@ -1,0 +1,188 @@
+"""Recorded outcomes whose columns are named or written oddly: `driftloop watch` says so, or reads them right."""
+
+import signal
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from typer.testing import CliRunner, Result
+
+from driftloop.errors import ExitCode, UserError
+from driftloop.files.description import FileDescription
+from driftloop.files.table import Table
+from driftloop.tools.cli.main import app, main
+from driftloop.tools.cli.outputs import writable
+from driftloop.tools.watch.options import WatchOptions
+from driftloop.tools.watch.play import InMemory
+from driftloop.tools.watch.reading import _spelled_as_said, recorded_outcomes
+
+ROWS, DRIFT = 1_200, 800
+
+
+@pytest.fixture
+def watched(tmp_path: Path) -> Any:
+    """Runs `watch` on rows whose model fails from row 800 on, with some columns written otherwise."""
+    x = np.random.default_rng(1).random(ROWS)
+    said = (x > 0.5).astype(int)
+    truth = np.where(np.arange(ROWS) < DRIFT, said, 1 - said)
+    plain = {"x": x, "said": said, "truth": truth}
+
+    def run(*options: str, **columns: Any) -> Result:
+        given = plain | {name: made(plain) if callable(made) else made for name, made in columns.items()}
+        file = tmp_path / "rows.csv"
+        lines = [",".join(given), *(",".join(map(str, row)) for row in zip(*given.values(), strict=True))]
+        file.write_text("\n".join(lines))
+        return CliRunner().invoke(app, ["watch", str(file), "--prediction", "said", "--label", "truth", *options])
+
+    return run
+
+
+def sentence(done: Result) -> str:
+    assert isinstance(done.exception, UserError)
+    return done.exception.sentence
+
+
+@pytest.mark.wild(
+    area="recorded outcomes",
+    given="one column named for two things (prediction and label, id and time)",
+    right="refused: an accuracy of 100 % would be said of nothing",
+)
+@pytest.mark.parametrize("options", [("--label", "said"), ("--id", "x", "--confidence", "x"), ("--segment", "truth")])
+def test_a_column_is_one_thing(watched: Any, options: tuple[str, ...]) -> None:
+    assert "is named for two things" in sentence(watched(*options))
+
+
+@pytest.mark.wild(
+    area="recorded outcomes",
+    given="a confidence in per cent",
+    right="refused with the range; its rows were left out before, and no drift was found in what was left",
+)
+def test_a_confidence_in_per_cent_is_refused(watched: Any) -> None:
+    done = watched("--confidence", "sure", sure=lambda plain: 50 + 50 * plain["x"])
+    assert "a confidence is a number from 0 to 1" in sentence(done)
+
+
+@pytest.mark.wild(
+    area="recorded outcomes",
+    given="labels TRUE and FALSE beside predictions 1 and 0",
+    right="one spelling, as ingestion makes it",
+)
+def test_truth_values_are_the_classes_that_they_are(watched: Any) -> None:
+    done = watched(truth=lambda plain: np.where(plain["truth"] == 1, "TRUE", "FALSE"))
+    assert done.exit_code == 0, done.exception
+    assert "66.7 %" in done.stdout
+    assert "Harmful drift would have been found" in done.stdout
+
+
+@pytest.mark.wild(
+    area="recorded outcomes",
+    given="classes that differ by case in some rows only (`Yes` is predicted, `yes` is the label)",
+    right="said: each such row counts as wrong",
+)
+def test_classes_that_differ_by_case_are_said(watched: Any) -> None:
+    done = watched(
+        said=lambda plain: np.where(plain["said"] == 1, "Yes", "no"),
+        truth=lambda plain: np.where(plain["truth"] == 1, "yes", "no"),
+    )
+    assert "'Yes' is predicted and the labels say 'yes'" in done.stdout
+
+
+@pytest.mark.wild(
+    area="recorded outcomes",
+    given="an id that names a customer, who comes in many rows",
+    right="each row counts, signals name the right row, and it is said",
+)
+def test_ids_that_come_again_are_told_apart_by_their_rows(watched: Any) -> None:
+    plain = watched("--time", "at", at=times())
+    done = watched(
+        "--time", "at", "--id", "who", at=times(), who=lambda one: ["ab"[n % 2] for n in range(len(one["x"]))]
+    )
+    assert "who names 1,198 rows by an id of an earlier row" in done.stdout
+    assert signals(done) == signals(plain) != []
+
+
+def times() -> list[str]:
+    return [f"2026-01-{1 + n // 96:02d}T{n // 4 % 24:02d}:{15 * (n % 4):02d}:00Z" for n in range(ROWS)]
+
+
+def signals(done: Result) -> list[str]:
+    return [line for line in done.stdout.splitlines() if "harmful" in line]
+
+
+@pytest.mark.wild(
+    area="recorded outcomes",
+    given="a version that is another one in each row, or in a few",
+    right="refused if no version has a reference; else the rows without one are counted",
+)
+def test_versions_without_a_reference_are_said(watched: Any) -> None:
+    assert "so none has a reference" in sentence(watched("--version", "v", v=[f"v{n}" for n in range(ROWS)]))
+    done = watched("--version", "v", v=["2" if n > ROWS - 40 else "1" for n in range(ROWS)])
+    assert "39 rows are of 1 versions with fewer than 100 rows, without reference." in done.stdout
+
+
+def test_a_column_of_times_that_nobody_named_is_named(watched: Any) -> None:
+    assert (
+        "No --time is named: rows are in the file's order, a minute apart (at holds times)."
+        in watched(at=times()).stdout
+    )
+
+
+@pytest.mark.wild(
+    area="recorded outcomes",
+    given="some rows of a batch that ingestion refuses",
+    right="as many are counted as were not taken",
+)
+def test_rows_that_are_not_taken_are_counted_as_rows() -> None:
+    size = 400
+    said = np.arange(size) % 2
+    data = pa.table({"said": said, "truth": said, "x": np.arange(size) / size})
+    table = Table(data, FileDescription("rows", "csv", None, None, None, None, size, 3, size))
+    recorded = recorded_outcomes(table, WatchOptions(prediction="said", label="truth"))
+    sure = pa.array([7.0 if row < 3 or row >= size - 4 else 0.5 for row in range(size)])
+    found = InMemory().play(
+        replace(recorded, columns={**recorded.columns, "confidence": sure}), (), lambda _done, _rows: None
+    )
+    assert list(found.refused.values()) == [7]
+
+
+@pytest.mark.wild(
+    area="command line",
+    given="a result that cannot be written: a folder that is none, a folder for a file, a device that is full",
+    right="refused before the work begins, or said in a sentence; what is there stays",
+)
+def test_where_nothing_can_be_written_is_said_before_the_work(watched: Any, tmp_path: Path) -> None:
+    blocked = tmp_path / "file"
+    blocked.write_text("kept")
+    for path in (blocked / "result.html", tmp_path):
+        done = watched("--report", str(path))
+        assert "cannot be written" in sentence(done)
+        assert done.stdout == ""
+    writable(blocked)
+    assert blocked.read_text() == "kept"
+    assert writable(tmp_path / "new" / "a.json") == tmp_path / "new" / "a.json"
+    assert list((tmp_path / "new").iterdir()) == []
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_a_full_disk_is_a_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = tmp_path / "rows.csv"
+    rows.write_text("said,truth,x\n" + "".join(f"{n % 2},{n % 2},{n % 7}\n" for n in range(600)))
+    options = ["--prediction", "said", "--label", "truth", "--report", "/dev/full"]
+    monkeypatch.setattr(sys, "argv", ["driftloop", "watch", str(rows), *options])
+    before = signal.getsignal(signal.SIGTERM)
+    with pytest.raises(SystemExit) as ended:
+        main()
+    signal.signal(signal.SIGTERM, before)
+    assert (ended.value.code, capsys.readouterr().err) == (ExitCode.ERROR, "driftloop: No space left on device.\n")
+
+
+def test_a_column_of_no_rows_is_no_class() -> None:
+    nothing = pa.array([None, None], pa.string())
+    assert _spelled_as_said(nothing, pa.array(["1", "0"])).to_pylist() == [None, None]
+    assert _spelled_as_said(pa.array(["true", None, "x"]), pa.array(["1", "0"])).to_pylist() == ["1", None, "x"]
