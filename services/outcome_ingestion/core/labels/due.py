@@ -15,6 +15,7 @@ from outcome_ingestion.core.frames.blocks import Ints
 from outcome_ingestion.core.labels.event_clock import ClockAhead, EventClock
 from outcome_ingestion.core.memory.entries import ModelMemory
 from outcome_ingestion.core.memory.partition_memory import PartitionMemory
+from outcome_ingestion.core.memory.standing import is_known
 
 _GRAINS = 64
 """So many times within a give-up time what waits is looked through: the times that it is compared with stand apart."""
@@ -107,7 +108,7 @@ class Waiting:
         unmet = [
             (item.place, item.at)
             for item, ordinal in zip(old, ordinals, strict=True)
-            if not (item.is_whole and self._memory.knows(self._model_id, int(ordinal), total))
+            if not (item.is_whole and is_known(self._memory, self._model_id, int(ordinal), total))
         ]
         places, times = np.array(unmet, dtype=np.int64).reshape(-1, 2).T
         return places, times
