@@ -40,13 +40,13 @@ class Paths:
         self._rowed: dict[str, bool] = {}
         self._sees_kafka = "_kafka" in source.paths.model_dump_json() + (source.where or "")
 
-    def rows(self, document: Document) -> Iterator[Fields | Refusal]:
-        """The fields of each row, or why it has none; raises `PassedOver` and `Refusal` for the whole record."""
+    def rows(self, document: Document) -> Iterator[Fields | Refusal | PassedOver]:
+        """The fields of each row, or why it has none; raises `Refusal` for the whole record."""
         for number, scope in enumerate(self.scopes(document)):
             try:
                 yield self._fields(scope, document, number)
-            except Refusal as refusal:
-                yield refusal
+            except (Refusal, PassedOver) as why:
+                yield why
 
     def is_wanted(self, document: Document) -> bool:
         """Whether the record is of this source; raises `Refusal` where `where` gives no truth value."""
