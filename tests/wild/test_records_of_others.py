@@ -158,8 +158,8 @@ def test_a_path_is_of_a_row_if_it_reads_the_row(path: str, right: list[str]) -> 
 @pytest.mark.wild(
     area="sources",
     given="times that count in another unit than declared, that nobody set (0, the year 1), or in a text of digits",
-    right="the first two are refused with the year that they would be; digits are the number that they are, unless they "
-    "read as a date with its time (`20260601080000`): that one is refused",
+    right="the first two are refused with the year that they would be; digits are their number, and refused "
+    "if they read as a date with its time (`20260601080000`)",
 )
 @pytest.mark.parametrize(
     ("at", "unit", "right"),

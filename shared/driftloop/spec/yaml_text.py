@@ -13,7 +13,7 @@ class _Once(yaml.SafeLoader):
     They are looked at as they stand in the text: later on, merged keys stand among the others.
     """
 
-    def compose_mapping_node(self, anchor: str | None) -> yaml.MappingNode:
+    def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
         """A mapping; raises `yaml.YAMLError` with the line of a key that is there already."""
         node = super().compose_mapping_node(anchor)
         seen: set[tuple[str, str]] = set()
