@@ -197,9 +197,7 @@ def to_a_model_server(address: str, _: Path) -> None:
 @pytest.mark.parametrize("code", [301, 302, 303, 307, 308])
 @pytest.mark.parametrize("send", [to_webhook, to_slack, to_lineage, to_console, to_a_model_server])
 def test_what_is_sent_is_not_delivered_to_a_redirect(receiver: str, send: Any, code: int, tmp_path: Path):
-    with pytest.raises(
-        Exception, match=f"{code}.*, to another path of {receiver}: nothing is sent|has moved from .* to /login"
-    ):
+    with pytest.raises(Exception, match=f"{code}.*, to another path of {receiver}: nothing is sent"):
         send(f"{receiver}/moved/{code}", tmp_path)
     assert _Answers.came == []
 

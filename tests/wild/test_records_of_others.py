@@ -145,6 +145,7 @@ def test_a_lone_number_is_no_class(classes: list[str], answer: list[Any], right:
         ("throw.id", ["t-0", "t-1"]),
         ("throw.row", ["r-0", "r-1"]),
         ("row.id", ["1", "2"]),
+        ("@.row.id", ["1", "2"]),
         ("join('/', [browser_id, row.id])", ["b/1", "b/2"]),
     ],
 )
