@@ -18,7 +18,7 @@ UNLESS_CHECKED := $(if $(CHECKED), and slow)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check format docs chaos simulate scenarios fuzz bench clean
+.PHONY: help setup demo test check format docs chaos simulate scenarios fuzz bench smoke clean
 
 help: ## show this help
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{split($$1, name, ":"); printf "  make %-8s %s\n", name[1], $$2}'
@@ -102,6 +102,9 @@ bench: $(STAMP) ## measure detectors, windows and speed
 	$(VENV)/bin/driftloop bench detectors
 	$(VENV)/bin/driftloop bench windows
 	$(VENV)/bin/driftloop bench speed
+
+smoke: $(STAMP) ## fail when a speed that was reached is lost by more than a fifth (about ten seconds)
+	OMP_NUM_THREADS=1 $(VENV)/bin/driftloop bench versus --smoke
 
 clean: ## remove what was built and run here (.venv, caches, .driftloop)
 	rm -rf $(VENV) .driftloop site .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis build dist

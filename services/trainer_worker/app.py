@@ -52,6 +52,7 @@ def _build_train(settings: Settings, kafka: KafkaSettings) -> Service:
     shown = TrainMetrics(metrics.registry)
     metrics.registry.register(DiskSpace({"runs": settings.runs_path, "artifacts": settings.artifact_uri}))
     executor = ChildProcesses(places, shown, settings.warm, settings.webhooks)
+    executor.fork_early()
     core = TrainingRuns(_signing(executor, settings), RunLimits(settings.runs_at_once, settings.starts_per_run))
     shown.watch(core, executor.oldest_run_seconds, metrics.registry)
     return Service(

@@ -12,10 +12,10 @@ import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.client import HTTPException, IncompleteRead
+from http.client import HTTPException, HTTPMessage, IncompleteRead
 from pathlib import Path
 from typing import IO, Any
-from urllib.parse import quote, urlencode
+from urllib.parse import quote, urlencode, urlsplit
 
 from driftloop import errors
 
@@ -30,9 +30,26 @@ class _BodyIsKept(urllib.request.HTTPRedirectHandler):
     taken what was sent.
     """
 
-    def redirect_request(self, req: urllib.request.Request, *more: Any) -> urllib.request.Request | None:
-        """None: the redirect is the answer."""
-        return super().redirect_request(req, *more) if req.get_method() in ("GET", "HEAD") else None
+    def redirect_request(  # noqa: PLR0917  (as it is called)
+        self, req: urllib.request.Request, fp: IO[bytes], code: int, msg: str, headers: HTTPMessage, newurl: str
+    ) -> urllib.request.Request | None:
+        """Where to ask instead; raises HTTPError where a body was sent: the redirect is the answer."""
+        if req.get_method() in ("GET", "HEAD"):
+            return super().redirect_request(req, fp, code, msg, headers, newurl)
+        why = f"{msg}, to {_place(newurl, req.full_url)}: nothing is sent there unless that address is named"
+        raise urllib.error.HTTPError(req.full_url, code, why, headers, fp)
+
+
+def _place(url: str, asked: str) -> str:
+    """The server of an address: what follows may be a secret, as of a chat's webhook.
+
+    >>> _place("https://hooks.example:8443/T1/x?key=1", "http://hooks.example/T1/x")
+    'https://hooks.example:8443'
+    >>> _place("http://hooks.example/T1/x/", "http://hooks.example/T1/x")
+    'another path of http://hooks.example'
+    """
+    there, here = (f"{one.scheme}://{one.netloc.rpartition('@')[2]}" for one in map(urlsplit, (url, asked)))
+    return f"another path of {there}" if there == here else there
 
 
 def open_url(request: urllib.request.Request, timeout_s: float, tls: ssl.SSLContext | None = None) -> Any:

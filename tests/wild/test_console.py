@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, time
 from pathlib import Path
 from typing import Any, ClassVar
+from urllib.error import HTTPError
 from urllib.parse import quote
 
 import pytest
@@ -22,7 +23,7 @@ from driftloop.learners.served_calls import Caller
 from driftloop.processor import Outgoing
 from driftloop.rest import Server
 from driftloop.tools.cli.through_console import ConsoleWay
-from operations_console.adapters.deliverer import deliver
+from operations_console.adapters.deliverer import UnsureError, deliver
 from operations_console.adapters.lineage import OpenLineageSender
 from operations_console.core.notify.rules import Channel, Quiet, Rule, Rules
 from operations_console.core.notify.wording import Telling
@@ -141,7 +142,7 @@ class _Answers(http.server.BaseHTTPRequestHandler):
 
     def _answer(self, body: str) -> None:
         if self.path.startswith("/moved/"):
-            self.send_response(int(self.path.rpartition("/")[2]))
+            self.send_response(int(self.path.split("/")[2]))
             self.send_header("Location", "/login")
         else:
             self.came.append((self.command, body))
@@ -196,9 +197,17 @@ def to_a_model_server(address: str, _: Path) -> None:
 @pytest.mark.parametrize("code", [301, 302, 303, 307, 308])
 @pytest.mark.parametrize("send", [to_webhook, to_slack, to_lineage, to_console, to_a_model_server])
 def test_what_is_sent_is_not_delivered_to_a_redirect(receiver: str, send: Any, code: int, tmp_path: Path):
-    with pytest.raises(Exception, match=f"{code}|has moved"):
+    with pytest.raises(Exception, match=f"{code}.*, to another path of {receiver}: nothing is sent"):
         send(f"{receiver}/moved/{code}", tmp_path)
     assert _Answers.came == []
+
+
+@pytest.mark.parametrize(("code", "unsure"), [(301, False), (302, True), (303, True), (307, False), (308, False)])
+def test_a_receiver_that_takes_and_then_leads_elsewhere_is_not_told_for_three_days(
+    receiver: str, code: int, unsure: bool, tmp_path: Path
+):
+    with pytest.raises(UnsureError if unsure else HTTPError):
+        to_webhook(f"{receiver}/moved/{code}", tmp_path)
 
 
 def test_a_question_follows_a_redirect(receiver: str):

@@ -69,8 +69,17 @@ def test_all_else_is_read_as_pyyaml_reads_it(value: Any) -> None:
     assert read_yaml(text) == yaml.safe_load(text)
 
 
-def test_merged_keys_are_overridden() -> None:
-    assert read_yaml("base: &b {a: 1, c: 2}\nmine: {<<: *b, a: 3}")["mine"] == {"a": 3, "c": 2}
+@pytest.mark.parametrize(
+    "text",
+    [
+        "base: &b {a: 1, c: 2}\nmine: {<<: *b, a: 3}",
+        "c: &c {a: 1}\ndefs: {inner: &b {<<: *c, a: 2}}\nmine: {<<: *b}",
+        "c: &c {a: 1}\nb: &b {<<: *c, a: 2}\nmine: [{<<: [*b, *c], a: 3}, *b]",
+    ],
+    ids=["once", "of a merge that stands deeper", "twice"],
+)
+def test_merged_keys_are_overridden(text: str) -> None:
+    assert read_yaml(text) == yaml.safe_load(text)
 
 
 @pytest.mark.wild(

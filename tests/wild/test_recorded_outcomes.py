@@ -56,6 +56,11 @@ def test_a_column_is_one_thing(watched: Any, options: tuple[str, ...]) -> None:
     assert "is named for two things" in sentence(watched(*options))
 
 
+def test_the_version_may_be_a_segment_too(watched: Any) -> None:
+    done = watched("--version", "v", "--segment", "v", v=["1.0.0", "2.0.0"] * (ROWS // 2))
+    assert "harmful error in v=1.0.0" in done.output
+
+
 @pytest.mark.wild(
     area="recorded outcomes",
     given="a confidence in per cent",

@@ -89,8 +89,27 @@ def test_two_values_for_one_feature_are_refused(declared: dict[str, Any], docume
 
 @pytest.mark.wild(
     area="sources",
+    given="one value for a feature that stands twice, as a join of tables writes a column",
+    right="taken: nothing is lost",
+)
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"dataframe_split": {"columns": ["a", "a", "b"], "data": [[1, 1, 2], [3, 3, 4]]}},
+        {"inputs": [tensor("x", [1, 2, 3, 4], [2, 2]), tensor("a", [1, 3], [2])]},
+        {"instances": [{"a": 1, "b": 2}, {"a": 3, "b": 4}]},
+    ],
+    ids=["column", "tensor", "once"],
+)
+def test_the_same_value_twice_is_one(asked: Any) -> None:
+    found = rows(translated(source(**WHOLE), exchange(asked, {"predictions": [1, 0]})))
+    assert [row["features"] for row in found] == [{"a": 1, "b": 2}, {"a": 3, "b": 4}]
+
+
+@pytest.mark.wild(
+    area="sources",
     given="`classes` are declared, and the answer is one probability, an index or nothing at all",
-    right="it is refused, since none of them is a class; a class in another spelling is taken",
+    right="it is refused, since none of them is a class; a class in another spelling is taken, and a text that is new",
 )
 @pytest.mark.parametrize(
     ("classes", "answer", "right"),
@@ -100,10 +119,11 @@ def test_two_values_for_one_feature_are_refused(declared: dict[str, Any], docume
         (["no", "yes"], [[]], "WrongShape"),
         ([], [[]], "WrongShape"),
         (["no", "yes"], ["yes"], "yes"),
+        (["no", "yes"], ["perhaps"], "perhaps"),
         (["0", "1"], [1.0], 1),
         (["no", "yes"], [[0.1, 0.9]], "yes"),
     ],
-    ids=["probability", "index", "nothing", "nothing, no classes", "class", "spelling", "one a class"],
+    ids=["probability", "index", "nothing", "nothing, no classes", "class", "new", "spelling", "one a class"],
 )
 def test_a_lone_number_is_no_class(classes: list[str], answer: list[Any], right: Any) -> None:
     effects = translated(source(**WHOLE, classes=classes), exchange({"instances": [[1, 2]]}, {"predictions": answer}))
@@ -125,6 +145,7 @@ def test_a_lone_number_is_no_class(classes: list[str], answer: list[Any], right:
         ("throw.id", ["t-0", "t-1"]),
         ("throw.row", ["r-0", "r-1"]),
         ("row.id", ["1", "2"]),
+        ("@.row.id", ["1", "2"]),
         ("join('/', [browser_id, row.id])", ["b/1", "b/2"]),
     ],
 )
@@ -138,7 +159,8 @@ def test_a_path_is_of_a_row_if_it_reads_the_row(path: str, right: list[str]) -> 
 @pytest.mark.wild(
     area="sources",
     given="times that count in another unit than declared, that nobody set (0, the year 1), or in a text of digits",
-    right="the first two are refused with the year that they would be; digits are the number that they are",
+    right="the first two are refused with the year that they would be; digits are their number, and refused "
+    "if they read as a date with its time (`20260601080000`)",
 )
 @pytest.mark.parametrize(
     ("at", "unit", "right"),
@@ -151,6 +173,9 @@ def test_a_path_is_of_a_row_if_it_reads_the_row(path: str, right: list[str]) -> 
         ("1780300800", "s", "2026-06-01T08:00:00Z"),
         ("1780300800000", "ms", "2026-06-01T08:00:00Z"),
         ("1701012312345", "ms", "2023-11-26T15:25:12.345000Z"),
+        ("20260601080000", "ms", "is no time: '20260601080000'"),
+        ("202606010800", "s", "is no time: '202606010800'"),
+        ("9999-12-31T23:59:59-05:00", "ms", "is no time"),
         (1_780_300_800, "s", "2026-06-01T08:00:00Z"),
     ],
 )
@@ -172,6 +197,22 @@ def test_ids_keep_their_digits_and_nan_is_no_label() -> None:
     effects = translated(labels, {"id": 1234567890123456789, "y": 1}, b'{"id": 7, "y": NaN}')
     assert [row["prediction_id"] for row in rows(effects)] == ["1234567890123456789"]
     assert effects.ignored == {"no_label_yet": 1}
+
+
+@pytest.mark.wild(
+    area="sources",
+    given="labels of several rows in a record, one of which has none yet (null or NaN)",
+    right="that row is passed over and counted; the rows behind it are taken",
+)
+@pytest.mark.parametrize("nothing", ["null", "NaN"])
+def test_a_row_without_a_label_takes_no_other_with_it(nothing: str) -> None:
+    labels = source(gives="labels", paths={"rows": "items", "prediction_id": "row.id", "label": "row.y"})
+    items = (
+        f'[{{"id": "a", "y": 1}}, {{"id": "b", "y": {nothing}}}, {{"id": "c", "y": 0}}, {{"id": "d", "y": {nothing}}}]'
+    )
+    effects = translated(labels, f'{{"items": {items}}}'.encode())
+    assert [row["prediction_id"] for row in rows(effects)] == ["a", "c"]
+    assert (effects.ignored, effects.dead_letters) == ({"no_label_yet": 2}, ())
 
 
 @pytest.mark.wild(
@@ -222,6 +263,12 @@ def test_both_halves_give_what_they_say(turned: bool) -> None:
     assert row["segment"] == {"region": "eu", "tier": "gold"}
 
 
+def test_an_empty_text_in_a_half_is_nothing() -> None:
+    declared = source(server="mlserver", paths={"model_version": "parameters.v"})
+    (row,) = rows(translated(declared, request(v=""), response(v="") | {"model_version": "4.0.0"}))
+    assert row["model_version"] == "4.0.0"
+
+
 def test_an_id_that_neither_half_has_is_said_and_the_request_id_is_not_taken_for_it() -> None:
     assert "neither in the request nor in its response" in refused(translated(HALVES, request(), response()))
 
@@ -266,16 +313,19 @@ FEATURES = st.recursive(
 ).filter(lambda one: isinstance(one, dict))
 
 
-def leaves(features: Any) -> int:
-    return sum(map(leaves, features.values())) if isinstance(features, dict) else 1
+def leaves(features: Any, name: str = "") -> set[tuple[str, float]]:
+    """The values with their names."""
+    if not isinstance(features, dict):
+        return {(name[1:], features)}
+    return {leaf for key, inner in features.items() for leaf in leaves(inner, f"{name}.{key}")}
 
 
 @given(FEATURES)
 @settings(max_examples=100, deadline=None)
 def test_no_feature_is_lost(features: dict[str, Any]) -> None:
-    """As many values come out as went in, or the record is refused."""
+    """All values come out that went in, or the record is refused."""
     effects = translated(source(paths=PATHS), ROW | {"x": features})
-    assert effects.dead_letters or len(rows(effects)[0]["features"]) == leaves(features)
+    assert effects.dead_letters or set(rows(effects)[0]["features"].items()) == leaves(features)
 
 
 @pytest.mark.parametrize(

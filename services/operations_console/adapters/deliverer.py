@@ -28,7 +28,8 @@ from operations_console.core.notify.wording import Telling, pagerduty_body, slac
 PAGERDUTY = "https://events.pagerduty.com/v2/enqueue"
 _TIMEOUT_S = 10.0
 _SMTPS = "465"
-_MOVED = frozenset({301, 302, 303, 307, 308})
+_SEE_OTHER = frozenset({302, 303})
+"""Some receivers say so of what they have taken, and login pages of what they have not."""
 _BETWEEN = frozenset({502, 504})
 """A gateway's words about the server behind it."""
 log = structlog.get_logger()
@@ -145,9 +146,8 @@ def _post(url: str, body: bytes, headers: Mapping[str, str]) -> None:
     except urllib.error.HTTPError as refused:
         if refused.code in _BETWEEN:
             raise UnsureError(f"{refused}: what stands between may have passed it on") from refused
-        if refused.code in _MOVED:
-            why = f"{refused}: nothing was taken there; name the address that it has moved to"
-            raise ValueError(why) from refused
+        if refused.code in _SEE_OTHER:
+            raise UnsureError(f"{refused}; whether it was taken is not known: name one that answers 2xx") from refused
         raise
     except urllib.error.URLError:
         raise  # it was never sent whole

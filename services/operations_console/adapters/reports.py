@@ -1,10 +1,10 @@
 """Reports as files and pages; one for each slot of a schedule, whoever writes it first."""
 
 import os
-import tempfile
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
+from uuid import uuid4
 
 import structlog
 
@@ -55,14 +55,12 @@ class ScheduledReports:
 
     def _write_once(self, path: Path, text: str) -> bool:
         """Whether it was this call that put the file there, whole."""
-        handle, name = tempfile.mkstemp(dir=self._folder, suffix=".new")
+        draft = self._folder / f"{path.name}.{uuid4().hex}.new"  # `tempfile` would make it its owner's alone
         try:
-            with os.fdopen(handle, "w", encoding="utf-8") as file:
-                file.write(text)
-            Path(name).chmod(0o644)  # others read it; a temporary file is its owner's alone
-            os.link(name, path)
+            draft.write_text(text, encoding="utf-8")
+            os.link(draft, path)
         except FileExistsError:
             return False
         finally:
-            Path(name).unlink()
+            draft.unlink(missing_ok=True)
         return True

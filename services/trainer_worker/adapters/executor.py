@@ -3,10 +3,8 @@
 import contextlib
 import itertools
 import json
-import os
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
@@ -22,6 +20,7 @@ from trainer_worker.adapters.cluster.stopping import ON_CLUSTERS, Stopper
 from trainer_worker.adapters.command.folder import let_go
 from trainer_worker.adapters.job import Job
 from trainer_worker.adapters.nursery import as_line
+from trainer_worker.adapters.nursery_process import NurseryProcess, can_fork, start_nursery
 from trainer_worker.adapters.webhooks import Webhooks
 from trainer_worker.core.train.run_report import Failed, Progress, Report, Reused, Run, Succeeded, Told, Waiting
 from trainer_worker.core.train.webhook import Webhook
@@ -73,8 +72,8 @@ class _Wire:
 
 
 @dataclass(slots=True, eq=False)
-class _NurseryProcess:
-    process: subprocess.Popen[bytes]
+class _Nursery:
+    process: NurseryProcess
     control: _Wire
     taken: set[int] = field(default_factory=set)
     """Tickets of the children that it has set out to fork."""
@@ -84,7 +83,7 @@ class _NurseryProcess:
 
 @dataclass(slots=True)
 class _Child:
-    nursery: _NurseryProcess
+    nursery: _Nursery
     ticket: int
     """Names this child alone: the same run may be started again."""
     wire: _Wire
@@ -117,7 +116,7 @@ class ChildProcesses:
         self._metrics = metrics
         self._warm = warm
         self._runs: dict[UUID, _Running] = {}
-        self._nursery: _NurseryProcess | None = None
+        self._nursery: _Nursery | None = None
         self._tickets = itertools.count(1)
         self._stopper = Stopper(places.runs_path, places.clusters)
         self._webhooks = Webhooks(webhooks or {})
@@ -126,6 +125,12 @@ class ChildProcesses:
     def nursery_pid(self) -> int | None:
         """The process that forks the children; None before there is one."""
         return None if self._nursery is None else self._nursery.process.pid
+
+    def fork_early(self) -> None:
+        """Start the nursery now, if it can be forked: to be called before there is a client of Kafka."""
+        if can_fork():
+            with contextlib.suppress(OSError):  # no room for it now: `warm_up` tries again
+                self._alive_nursery()
 
     def warm_up(self) -> None:
         """Start the nursery now, so that the first run need not wait for it."""
@@ -244,7 +249,7 @@ class ChildProcesses:
             self._nursery.process.wait()
         self._nursery = None
 
-    def _alive_nursery(self) -> _NurseryProcess:
+    def _alive_nursery(self) -> _Nursery:
         if self._nursery is not None:
             _hear_nursery(self._nursery)
             running = {one.child.ticket for one in self._runs.values() if one.end is None}
@@ -330,7 +335,7 @@ def _obituary(running: _Running, closed_at: float) -> Failed | None:
     return Failed(reason=f"the process that trained was ended {how}", again=True)
 
 
-def _hear_nursery(nursery: _NurseryProcess) -> None:
+def _hear_nursery(nursery: _Nursery) -> None:
     """Take in which children have ended, and whether the nursery itself has."""
     for line in nursery.control.lines():
         told = json.loads(line)
@@ -345,13 +350,11 @@ def _kill(running: _Running) -> None:
         running.child.nursery.control.socket.sendall(as_line({"kill": running.child.ticket}))
 
 
-def _start_nursery(warm: tuple[str, ...]) -> _NurseryProcess:
+def _start_nursery(warm: tuple[str, ...]) -> _Nursery:
     ours, theirs = socket.socketpair()
     with theirs:
-        environment = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "PYTHONHASHSEED": "0"}
-        command = [sys.executable, "-m", "trainer_worker.adapters.nursery", str(theirs.fileno())]
-        process = subprocess.Popen(command, pass_fds=[theirs.fileno()], env=environment, stdin=subprocess.DEVNULL)
+        process = start_nursery(theirs)
     for learner in warm:
         ours.sendall(as_line({"warm": learner}))
     ours.settimeout(0)
-    return _NurseryProcess(process, _Wire(ours))
+    return _Nursery(process, _Wire(ours))

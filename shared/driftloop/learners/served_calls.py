@@ -84,6 +84,8 @@ class Caller:
 
 def _words(error: urllib.error.HTTPError) -> str:
     """What a server says about a request that it refuses: its `error`, or the beginning of its text."""
+    if error.code < 400:
+        return str(error.reason)  # a redirect, with where it leads
     try:
         text = error.read(2000).decode("utf-8", "replace")
     except (OSError, HTTPException):

@@ -8,10 +8,14 @@ _KINDS: dict[type, str] = {list: "list", str: "text"}
 
 
 class _Once(yaml.SafeLoader):
-    """Keys of a mapping are unique, as YAML wants them; merged ones (`<<`) are overridden as ever."""
+    """Keys of a mapping are unique, as YAML wants them; merged ones (`<<`) are overridden as ever.
 
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+    They are looked at as they stand in the text: later on, merged keys stand among the others.
+    """
+
+    def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
         """A mapping; raises `yaml.YAMLError` with the line of a key that is there already."""
+        node = super().compose_mapping_node(anchor)
         seen: set[tuple[str, str]] = set()
         for key, _ in node.value:
             if not isinstance(key, yaml.ScalarNode) or key.tag == "tag:yaml.org,2002:merge":
@@ -19,7 +23,7 @@ class _Once(yaml.SafeLoader):
             if (key.tag, key.value) in seen:
                 raise yaml.YAMLError(f"line {key.start_mark.line + 1}: the key '{key.value}' stands there twice")
             seen.add((key.tag, key.value))
-        return super().construct_mapping(node, deep)
+        return node
 
 
 def read_yaml(text: str) -> Any:

@@ -10,9 +10,9 @@ evenly whatever is believed: a variant that nobody asks cannot show that it has 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from hashlib import blake2b
+from importlib import import_module
 
 import numpy as np
-from scipy.special import betaincinv
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +29,7 @@ class Bandit:
             raise ValueError("a bandit needs variants, each named once")
         if not 0 <= self.floor < 1 or self.memory < 10:
             raise ValueError("floor is 0 to below 1, memory at least 10 outcomes")
+        import_module("scipy.special")  # only who has a bandit needs it; its first choice then does not wait
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +77,8 @@ def choose_for_key(bandit: Bandit, beliefs: Beliefs, channel: str, key: str) -> 
     >>> choose_for_key(Bandit(("a", "b"), floor=0.0), told, "web", "customer-17")
     'a'
     """
+    from scipy.special import betaincinv
+
     if _point("floor", channel, key) < bandit.floor:
         return bandit.variants[int(_point("even", channel, key) * len(bandit.variants))]
     known = [beliefs.get((channel, variant), Belief()) for variant in bandit.variants]

@@ -2,6 +2,7 @@
 
 import json
 import os
+import sys
 from datetime import UTC, datetime, timedelta
 from itertools import accumulate
 from pathlib import Path
@@ -23,13 +24,13 @@ from driftloop.archive.schema import ARCHIVE_SCHEMA, PARTITION_BY
 from driftloop.contracts.message import FramePosition
 from driftloop.contracts.training_requests import DataRule, TrainingRequest
 from driftloop.contracts.training_results import TrainingCost, TrainingData, TrainingResult
-from driftloop.errors import AwayError
+from driftloop.errors import AwayError, UserError
 from driftloop.kafka.admin import dead_letters_topic
 from driftloop.kafka.admin.dead_letters_topic import BuriedRecord
 from driftloop.kafka.settings import KafkaSettings
 from driftloop.tools.cli import erase
 from driftloop.tools.cli.main import app
-from driftloop.tools.cli.report import with_erasures
+from driftloop.tools.cli.report import _with_what_is_erased, with_erasures
 from driftloop.tools.registry import erased_rows
 from driftloop.tools.registry import erasing as registry_erasing
 from driftloop.tools.registry.erased_rows import ErasedSince, erased_since
@@ -74,9 +75,17 @@ def test_a_report_says_what_was_erased_in_its_span(archive, later, rows):
     assert with_erasures(reported("other", AT + later), archive).models[0].erased == []
 
 
-def test_a_report_without_an_archive_is_as_it_was(tmp_path):
-    told = reported("pricing", AT)
-    assert with_erasures(told, str(tmp_path / "nothing")) == told
+def test_a_report_without_an_archive_is_as_it_was(tmp_path, monkeypatch, capsys):
+    told, nothing = reported("pricing", AT), tmp_path / "nothing"
+    with pytest.raises(UserError, match="There is no archive at"):
+        _with_what_is_erased(told, str(nothing), nothing)
+    assert _with_what_is_erased(told, None, tmp_path) == told, "a folder that the archive has not begun yet"
+    (tmp_path / "_delta_log").mkdir()
+    (tmp_path / "_delta_log" / "00000000000000000000.json").write_text("{")
+    assert _with_what_is_erased(told, None, tmp_path) == told
+    assert "The report does not say what was erased." in capsys.readouterr().err
+    monkeypatch.setitem(sys.modules, "deltalake", None)  # an installation that reads no archive
+    assert _with_what_is_erased(told, None, nothing) == told
 
 
 def data(first: int, last: int) -> TrainingData:

@@ -170,6 +170,42 @@ def test_a_reader_of_its_own_is_taken_anew_and_goes_on_behind_what_it_gave(clock
         assert began == [10, 12]
 
 
+def reader_that_fails(clock, monkeypatch, said, seconds_a_record):
+    """Readers that are denied each record once; a record takes some time to be worked in."""
+    began = []
+
+    class Reader:
+        def __init__(self, kafka, start):
+            began.append(start[A])
+
+        def read_to(self, ends):
+            clock.now += seconds_a_record
+            if len(began) % 2:
+                raise OffsetsGoneError(KafkaError(KafkaError._AUTO_OFFSET_RESET, said))
+            yield SimpleNamespace(offset=lambda: began[-1])
+            if began[-1] + 1 < ends[A]:
+                raise OffsetsGoneError(KafkaError(KafkaError._AUTO_OFFSET_RESET, said))
+
+        def close(self):
+            pass
+
+    monkeypatch.setattr(kafka_transport, "LogReader", Reader)
+    return began
+
+
+def test_a_long_reading_is_doubted_at_its_end_as_at_its_beginning(clock, monkeypatch):
+    reader_that_fails(clock, monkeypatch, OUT_OF_RANGE, seconds_a_record=SURE_AFTER_S * 0.9)
+    read = transport_of(Client((40,)), []).read(A, 10, 16)
+    assert [record.offset() for record in read] == [10, 11, 12, 13, 14, 15]
+
+
+def test_a_leader_that_has_less_of_its_own_epoch_is_believed_by_a_reader_too(clock, monkeypatch):
+    began = reader_that_fails(clock, monkeypatch, TRUNCATED, seconds_a_record=0.0)
+    with pytest.raises(OffsetsGoneError):
+        list(transport_of(Client((40,)), []).read(A, 10, 16))
+    assert began == [10]
+
+
 @pytest.mark.parametrize("protocol", ["consumer", "classic"])
 def test_what_the_client_gave_up_is_begun_anew_without_a_seek(clock, protocol):
     client = Client((-1001,))

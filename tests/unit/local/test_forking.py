@@ -148,3 +148,17 @@ def test_a_program_that_is_asked_to_end_while_it_is_forked_hears_it(modules, tmp
             one = forking.start(program("stays"), tmp_path / "a.log")
             one.terminate()
             assert one.wait(20) in (-signal.SIGTERM, 0)
+
+
+def test_one_that_has_nothing_to_do_is_closed_while_it_still_imports(modules, tmp_path):
+    (modules / "slow.py").write_text("import time\ntime.sleep(30)\n")
+    began = time.monotonic()
+    Forking(["slow"], None).close()
+    assert time.monotonic() - began < 10
+
+
+def test_hashes_are_the_same_in_whatever_is_forked(modules, tmp_path):
+    (modules / "hashes.py").write_text("import sys\nprint(sys.flags.hash_randomization)\n")
+    with closing(Forking([], tmp_path / "server.log")) as forking:
+        assert forking.start(program("hashes"), tmp_path / "a.log").wait(20) == 0
+    assert said(tmp_path / "a.log") == "0\n"

@@ -71,6 +71,18 @@ def test_stop_ends_every_process(tmp_path):
             os.kill(pid, 0)
 
 
+def test_without_a_grace_no_process_is_asked_first(tmp_path):
+    file = tmp_path / "asked"
+    writes = f"lambda *_: (open({str(file)!r}, 'w').close(), exit(0))"
+    code = f"import signal, time\nsignal.signal(signal.SIGTERM, {writes})\nprint('here', flush=True)\ntime.sleep(60)"
+    with Supervisor([program(code)], tmp_path, grace_seconds=0) as supervisor:
+        until(lambda: (tmp_path / "service.log").is_file() and "here" in (tmp_path / "service.log").read_text())
+        (pid,) = supervisor.pids().values()
+    with pytest.raises(ProcessLookupError):
+        os.kill(pid, 0)
+    assert not file.exists()
+
+
 def test_the_services_of_a_loop_are_still_when_their_own_inputs_are_read():
     from drift_detection import app as detection
     from driftloop.tools.local.programs import BESIDE_INPUTS, GROUP_INPUTS

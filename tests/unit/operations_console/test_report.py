@@ -1,5 +1,6 @@
 """Reports: what they count, what they advise, and one for each slot of a schedule."""
 
+import os
 import threading
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -121,6 +122,19 @@ def test_each_slot_is_served_once_whoever_comes_first(tmp_path: Path):
     assert replicas[0].serve(now + timedelta(days=3)) is None  # a restart in the middle of the week
     assert replicas[0].serve(now + timedelta(days=10)) is not None  # a slot that was missed
     assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_a_report_is_as_open_as_the_umask_says_and_half_of_one_is_not_left_behind(tmp_path: Path):
+    writer = ScheduledReports(tmp_path, "weekly", "0 6 * * 1", timedelta(days=7), lambda _since, _until: None)
+    before = os.umask(0o027)
+    try:
+        assert writer._write_once(tmp_path / "a.html", "a")
+    finally:
+        os.umask(before)
+    assert (tmp_path / "a.html").stat().st_mode & 0o777 == 0o640
+    with pytest.raises(UnicodeEncodeError):
+        writer._write_once(tmp_path / "b.html", "\ud800")
+    assert [path.name for path in tmp_path.iterdir()] == ["a.html"]
 
 
 @pytest.mark.parametrize("cron", ["*/5 * * * *", "0 6 * * 1", "0 0 1 * *", "30 2 29 2 *"])

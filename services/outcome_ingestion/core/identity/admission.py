@@ -10,6 +10,7 @@ from driftloop.spec.forecast import key_feature
 from outcome_ingestion.core.frames.blocks import Block, Ints
 from outcome_ingestion.core.identity.reuse import Earlier, Fate, fate_of, same_content
 from outcome_ingestion.core.memory.partition_memory import PartitionMemory
+from outcome_ingestion.core.memory.standing import known_before
 
 LabelPlaces = dict[str, dict[str, list[int]]]
 """Model → id → places of the labels of the batch, ascending."""
@@ -179,5 +180,5 @@ def _was_made(one: _Found, row: int, memory: PartitionMemory, newest: int, total
     model = memory.of(one.block.layout.model_id)
     if not model.earlier:
         return False
-    earlier = memory.earlier_of(one.block.layout.model_id, one.ids[row], newest, total)
+    earlier = known_before(memory, one.block.layout.model_id, one.ids[row], newest, total)
     return any(model.ids.was_made(ordinal, one.times[row]) for ordinal in earlier)

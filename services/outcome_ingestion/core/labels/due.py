@@ -17,6 +17,7 @@ from outcome_ingestion.core.frames.blocks import Ints
 from outcome_ingestion.core.labels.event_clock import ClockAhead, EventClock
 from outcome_ingestion.core.memory.entries import ModelMemory
 from outcome_ingestion.core.memory.partition_memory import PartitionMemory
+from outcome_ingestion.core.memory.standing import is_known
 
 _GRAINS = 64
 """So many times within a give-up time what waits is looked through: the times that it is compared with stand apart."""
@@ -124,7 +125,7 @@ class Waiting:
         """Whether a label surely finds its row. One that is known because it waits may be so no longer for a second."""
         if ordinal >= total - self._memory.rules.remembered_rows:
             return ordinal >= 0
-        return only and self._memory.knows(self._model_id, ordinal, total)
+        return only and is_known(self._memory, self._model_id, ordinal, total)
 
 
 class _Earliest:

@@ -15,6 +15,7 @@ from outcome_ingestion.core.identity.hash_table import NOWHERE
 from outcome_ingestion.core.labels.held_rows import Chunk
 from outcome_ingestion.core.memory.entries import ModelMemory
 from outcome_ingestion.core.memory.partition_memory import PartitionMemory
+from outcome_ingestion.core.memory.standing import held_at, is_known, known_before
 
 
 class Join(NamedTuple):
@@ -102,7 +103,7 @@ class Joiner:
     def _forget_unknown(self, item: LabelItem) -> None:
         """Where the row of a label counts as known no longer when the label comes, it is as one that never came."""
         name, came_before = item.prediction_id, self._came_before(item)
-        if not self.memory.knows(self.model_id, self._older[name], came_before):
+        if not is_known(self.memory, self.model_id, self._older[name], came_before):
             self._older[name] = NOWHERE
         row = self._come.get(name)
         if row is not None and int(self.new.ordinals[row]) < came_before - self.memory.rules.remembered_rows:
@@ -116,7 +117,7 @@ class Joiner:
 
     def _held(self, ordinal: int, item: LabelItem) -> tuple[Chunk, int] | None:
         """Where an earlier row is that may still get a label or a correction when a label comes."""
-        return self.memory.held(self.model_id, ordinal, self._came_before(item))
+        return held_at(self.memory, self.model_id, ordinal, self._came_before(item))
 
     def _arrive(self, prediction_id: str) -> None:
         """A row goes out with the label that waited for it, unless its own is newer."""
@@ -127,7 +128,7 @@ class Joiner:
             return  # its other truths are still to come
         self._forget_waiting(prediction_id)
         item = item if own is None else item.with_parts(own)
-        changed = self._changed(item, int(self.new.labelled_at[row]), partial(self._label_of_new, row))
+        changed = _changed(item, int(self.new.labelled_at[row]), partial(self._label_of_new, row))
         if changed is None:
             self._ignore(item, "label_repeated")
         elif self._too_late(item, int(self.new.predicted_at[row])):
@@ -141,7 +142,7 @@ class Joiner:
         prediction_id = item.prediction_id
         row, ordinal = self._come.get(prediction_id), self._older[prediction_id]
         place = None if item.is_whole or not self._model.earlier else self._earlier_of(item, row)[1]
-        earlier = None if place is None else self._label_of_older(*place)
+        earlier = None if place is None else _label_held(*place, self.fields)
         whole = self._completed(item) if earlier is None else item.with_parts(earlier)._replace(rating=item.rating)
         if not whole.is_whole:
             if row is None and ordinal != NOWHERE and self._held(ordinal, item) is None:
@@ -190,19 +191,13 @@ class Joiner:
         if row is not None:
             return self._label_of_new(row)
         place = self._held(self._older[item.prediction_id], item)
-        return None if place is None else self._label_of_older(*place)
+        return None if place is None else _label_held(*place, self.fields)
 
     def _label_of_new(self, row: int) -> LabelItem | None:
         """The label that a row of this batch has by now."""
         if not self.new.labelled_at[row]:
             return None
         return self._own.get(row) or _label_in(self.new.batch, row, int(self.new.labelled_at[row]), self.fields)
-
-    def _label_of_older(self, chunk: Chunk, row: int) -> LabelItem | None:
-        """The label that a held row has by now."""
-        if not chunk.labelled_at[row]:
-            return None
-        return chunk.labels.get(row) or _label_in(chunk.batch, row, int(chunk.labelled_at[row]), self.fields)
 
     def _is_of_earlier(self, item: LabelItem, row: int | None) -> bool:
         """Whether the label was made before the newest prediction with its id, and so is of one before (joined)."""
@@ -221,13 +216,13 @@ class Joiner:
         place = self._held(newest, item) if row is None else None
         if place is None or item.at >= place[0].predicted_at[place[1]]:
             return False, None
-        ordinals = self.memory.earlier_of(self.model_id, item.prediction_id, newest, self._came_before(item))
+        ordinals = known_before(self.memory, self.model_id, item.prediction_id, newest, self._came_before(item))
         held = [at for one in ordinals if (at := self._held(one, item)) and at[0].predicted_at[at[1]] <= item.at]
         return bool(ordinals), held[-1] if held else None
 
     def _join_new(self, row: int, item: LabelItem) -> None:
         new = self.new
-        changed = self._changed(item, int(self.new.labelled_at[row]), partial(self._label_of_new, row))
+        changed = _changed(item, int(self.new.labelled_at[row]), partial(self._label_of_new, row))
         event = self._event(
             item, changed, int(new.labelled_at[row]), int(new.predicted_at[row]), int(new.ordinals[row])
         )
@@ -235,19 +230,6 @@ class Joiner:
             new.labelled_at[row] = changed.at
             self._own[row] = changed
             self.result.joins.append(Join(_sent(changed, event, item), event, None, row))
-
-    @staticmethod
-    def _changed(item: LabelItem, at: int, known: Callable[[], LabelItem | None]) -> LabelItem | None:
-        """The label that a row, labelled `at` (0: not yet), gets by another; None where that says nothing new.
-
-        `known` gives the one that it has. It has no truths where an earlier release joined it and did not keep them.
-        """
-        label = known() if at and item.has_parts else None
-        if label is not None and label.is_whole:
-            changed = label.observed_as(item) if item.observed else label.changed_by(item)
-        else:
-            changed = item if item.at > at else None
-        return changed and changed._replace(observed=False)
 
     def _join_older(self, item: LabelItem, ordinal: int) -> None:
         if ordinal == NOWHERE:
@@ -259,7 +241,7 @@ class Joiner:
             self._ignore(item, "label_without_row")
             return
         chunk, row = place
-        changed = self._changed(item, int(chunk.labelled_at[row]), partial(self._label_of_older, chunk, row))
+        changed = _changed(item, int(chunk.labelled_at[row]), partial(_label_held, chunk, row, self.fields))
         event = self._event(item, changed, int(chunk.labelled_at[row]), int(chunk.predicted_at[row]), ordinal)
         if event is not None and changed is not None:
             self.memory.label(chunk, row, changed)
@@ -296,7 +278,7 @@ class Joiner:
 
     def _wait(self, item: LabelItem) -> None:
         waiting = self._waiting(item.prediction_id)
-        changed = self._changed(item, 0 if waiting is None else waiting.at, lambda: waiting)
+        changed = _changed(item, 0 if waiting is None else waiting.at, lambda: waiting)
         if changed is None:
             self._ignore(item, "label_repeated")
             return
@@ -304,6 +286,13 @@ class Joiner:
             self._ignore(item, "label_superseded")
             changed = changed.rated_as(waiting)
         self.result.early[item.prediction_id] = changed
+
+
+def _label_held(chunk: Chunk, row: int, fields: Sequence[str]) -> LabelItem | None:
+    """The label that a held row has by now."""
+    if not chunk.labelled_at[row]:
+        return None
+    return chunk.labels.get(row) or _label_in(chunk.batch, row, int(chunk.labelled_at[row]), fields)
 
 
 def _sent(changed: LabelItem, event: str, item: LabelItem) -> LabelItem:
@@ -356,3 +345,16 @@ def _replaced(column: pa.Array, rows: list[int], values: Sequence[object]) -> pa
     picks = np.arange(len(column))
     picks[rows] = np.arange(len(column), len(column) + len(rows))
     return pa.concat_arrays([column, new]).take(pa.array(picks))
+
+
+def _changed(item: LabelItem, at: int, known: Callable[[], LabelItem | None]) -> LabelItem | None:
+    """The label that a row, labelled `at` (0: not yet), gets by another; None where that says nothing new.
+
+    `known` gives the one that it has. It has no truths where an earlier release joined it and did not keep them.
+    """
+    label = known() if at and item.has_parts else None
+    if label is not None and label.is_whole:
+        changed = label.observed_as(item) if item.observed else label.changed_by(item)
+    else:
+        changed = item if item.at > at else None
+    return changed and changed._replace(observed=False)

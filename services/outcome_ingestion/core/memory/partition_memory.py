@@ -50,35 +50,10 @@ class PartitionMemory:
             found = self.models[model_id] = ModelMemory()
         return found
 
-    def knows(self, model_id: str, ordinal: int, total: int) -> bool:
-        """Whether the id of a row counts as known when `total` rows have gone on: it is one of the newest, or may still
-        get a label or a correction. Where its batch ends has no part in it, however long that keeps the id in fact."""
-        if ordinal >= total - self.rules.remembered_rows:
-            return ordinal >= 0
-        return self.held(model_id, ordinal, total) is not None
-
     def waits(self, model_id: str, ordinal: int) -> bool:
         """Whether a row that went on in an earlier batch has no label yet, and may still get one."""
         place = self.of(model_id).held.find(ordinal)
         return place is not None and place[0].labelled_at[place[1]] == 0
-
-    def held(self, model_id: str, ordinal: int, total: int) -> tuple[Chunk, int] | None:
-        """Where a row is that may get a label or a correction when `total` rows have gone on."""
-        place = self.of(model_id).held.find(ordinal) if ordinal >= 0 else None
-        if place is None:
-            return None
-        is_open = ordinal >= total - self.rules.correctable_rows or place[0].labelled_at[place[1]] == 0
-        return place if is_open else None
-
-    def earlier_of(self, model_id: str, prediction_id: str, newest: int, total: int) -> list[int]:
-        """Ordinals of the known predictions that had the id before the one of ordinal `newest`, oldest first."""
-        ordinals = self.of(model_id).earlier.get(prediction_id, [])
-        known: list[int] = []
-        for ordinal in reversed(ordinals if self.knows(model_id, newest, total) else []):
-            if not self.knows(model_id, ordinal, total):
-                break
-            known.insert(0, ordinal)
-        return known
 
     def ignore(self, why: str, count: int = 1) -> None:
         """Count something that was right to drop."""

@@ -106,7 +106,7 @@ class Exchanges:
 
     def _common(self, document: Document, body: Any, part: Part) -> Fields:
         scope = self.paths.scope(document)
-        fields = {name: value for name, value in self.paths.optional(scope).items() if value not in (None, {})}
+        fields = {name: value for name, value in self.paths.optional(scope).items() if value not in (None, {}, "")}
         self._name(fields, scope)
         if part == "response" and "model_version" not in fields:
             given = body.get("model_version") if isinstance(body, Mapping) else None

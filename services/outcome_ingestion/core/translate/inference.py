@@ -192,9 +192,12 @@ def _said(value: Any, source: ModelSource, path: str) -> dict[str, Any]:
 
 
 def _of_classes(row: dict[str, Any], source: ModelSource, path: str) -> dict[str, Any]:
-    """The row, if the source names no classes or one of them is predicted: a lone probability is no class."""
+    """The row, unless a number is predicted that is none of the source's classes: a lone probability, an index.
+
+    A text is a class by itself, though the source does not name it: a model may have learnt a new one.
+    """
     said = row["prediction"]
-    if not source.classes or isinstance(said, Mapping):
+    if not source.classes or isinstance(said, Mapping | str):
         return row
     if any(same_class(category_text(said), one) for one in source.classes):
         return row

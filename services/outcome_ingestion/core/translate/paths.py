@@ -40,13 +40,13 @@ class Paths:
         self._rowed: dict[str, bool] = {}
         self._sees_kafka = "_kafka" in source.paths.model_dump_json() + (source.where or "")
 
-    def rows(self, document: Document) -> Iterator[Fields | Refusal]:
-        """The fields of each row, or why it has none; raises `PassedOver` and `Refusal` for the whole record."""
+    def rows(self, document: Document) -> Iterator[Fields | Refusal | PassedOver]:
+        """The fields of each row, or why it has none; raises `Refusal` for the whole record."""
         for number, scope in enumerate(self.scopes(document)):
             try:
                 yield self._fields(scope, document, number)
-            except Refusal as refusal:
-                yield refusal
+            except (Refusal, PassedOver) as why:
+                yield why
 
     def is_wanted(self, document: Document) -> bool:
         """Whether the record is of this source; raises `Refusal` where `where` gives no truth value."""
@@ -248,8 +248,8 @@ def _walk(names: list[str]) -> Callable[[Any], Any]:
 def sees_name(path: str, name: str) -> bool:
     """Whether a path reads the field `name` of what it is evaluated on, and not only of something within.
 
-    >>> [sees_name(path, "row") for path in ("row.id", "[row.a, b]", "browser_id", "cart.row", "throw.id")]
-    [True, True, False, False, False]
+    >>> [sees_name(path, "row") for path in ("row.id", "[row.a, b]", "@.row.id", "browser_id", "cart.row", "throw.id")]
+    [True, True, True, False, False, False]
     """
     return _reads(jmespath.compile(path).parsed, name)
 
@@ -259,7 +259,10 @@ def _reads(node: Any, name: str) -> bool:
         return False
     if node["type"] == "field":
         return bool(node["value"] == name)
-    children = node["children"][:1] if node["type"] in _WITHIN else node["children"]
+    children = node["children"]
+    if node["type"] in _WITHIN:
+        of_all = children[0]["type"] in ("current", "identity")  # `@`: the next part sees the same
+        children = children[1:2] if of_all else children[:1]
     return any(_reads(child, name) for child in children)
 
 

@@ -27,6 +27,8 @@ _FIRST_YEAR = 1971
 """Nothing is of 1970: that is a number in another unit, or a time that nobody set."""
 _A_COUNT = re.compile(r"\d{9,}(\.\d+)?", re.ASCII)
 """A number since 1970, written as a text; eight digits are a date."""
+_A_CALENDAR = re.compile(r"(19|20)\d\d(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])([01]\d|2[0-3])[0-5]\d([0-5]\d)?", re.ASCII)
+"""Year to minute or second without a sign between: as a number since 1970 it would be a time of 1976 or 2612."""
 _MOST_DEPTH = 30
 
 
@@ -79,7 +81,7 @@ def flat(value: Any, path: str) -> Iterator[tuple[str, Scalar | None]]:
 
 
 def named_once(values: Iterable[tuple[str, Any]], path: str) -> dict[str, Any]:
-    """The values by their names; raises `Refusal` if a name comes twice, since one value would be lost.
+    """The values by their names; raises `Refusal` if a name has two values, since one would be lost.
 
     >>> named_once([("a", 1), ("b", 2)], "features")
     {'a': 1, 'b': 2}
@@ -88,8 +90,9 @@ def named_once(values: Iterable[tuple[str, Any]], path: str) -> dict[str, Any]:
     found = dict(given)
     if len(found) == len(given):
         return found
-    seen: set[str] = set()
-    twice = next(name for name, _ in given if name in seen or seen.add(name))  # type: ignore[func-returns-value]
+    twice = next((name for name, value in given if found[name] != value), None)
+    if twice is None:  # the same one twice, as a join of tables writes a column
+        return found
     raise invalid("NameTwice", f"{path} gives two values for the name '{twice[:100]}', and one is needed")
 
 
@@ -112,7 +115,10 @@ def moment_of(value: Any, path: str, source: ModelSource) -> datetime:
         raise invalid("WrongTime", f"{path} is {str(value)[:60]!r}, a time in the year {found.year}: is it set, and do "
                       f"numbers count {source.time_unit} since 1970 (`time_unit`)?")  # fmt: skip
     if found.tzinfo is not None:
-        return found.astimezone(UTC)
+        try:
+            return found.astimezone(UTC)
+        except OverflowError as error:  # the last hours of the year 9999
+            raise invalid("WrongTime", f"{path} is no time: {str(value)[:60]!r}") from error
     if source.times_without_zone == "utc":
         return found.replace(tzinfo=UTC)
     raise invalid("TimeWithoutZone", f"{path} is {found.isoformat()}, without a zone: set `times_without_zone: utc` "
@@ -123,17 +129,19 @@ def _moment(value: Any, path: str, source: ModelSource) -> datetime:
     try:
         if isinstance(value, datetime):
             return value
-        if isinstance(value, str) and not _A_COUNT.fullmatch(value):
+        if isinstance(value, str) and not _is_count(value):
             return datetime.fromisoformat(value)
         if isinstance(value, int | float | Decimal | str) and not isinstance(value, bool):
             units = Decimal(value) if isinstance(value, int | str) else Decimal(str(value))
             return _EPOCH + timedelta(microseconds=int(units * 1_000_000 / _A_SECOND[source.time_unit]))
     except (ArithmeticError, ValueError, OverflowError) as error:
-        unit = (
-            "" if isinstance(value, str) and not _A_COUNT.fullmatch(value) else f" in {source.time_unit} (`time_unit`)"
-        )
+        unit = "" if isinstance(value, str) and not _is_count(value) else f" in {source.time_unit} (`time_unit`)"
         raise invalid("WrongTime", f"{path} is no time{unit}: {str(value)[:60]!r}") from error
     raise invalid("WrongTime", f"{path} is {_kind(value)}, and a time is needed")
+
+
+def _is_count(text: str) -> bool:
+    return bool(_A_COUNT.fullmatch(text)) and not _A_CALENDAR.fullmatch(text)
 
 
 def text_of(value: Any, path: str) -> str:

@@ -32,7 +32,8 @@ class Translated:
 
     messages: list[Outgoing] = field(default_factory=list)
     refusal: Refusal | None = None
-    passed_over: str | None = None
+    passed_over: list[str] = field(default_factory=list)
+    """Why the record, or rows of it, are right to drop."""
 
 
 class Translator:
@@ -53,9 +54,9 @@ class Translator:
             if self._paths.is_wanted(document):
                 self._translate(document, done)
             else:
-                done.passed_over = NOT_OURS
+                done.passed_over = [NOT_OURS]
         except PassedOver as passed:
-            done.passed_over = passed.reason
+            done.passed_over = [passed.reason]
         except Refusal as refusal:
             done.refusal = refusal
         except RecursionError:
@@ -70,15 +71,17 @@ class Translator:
         build, number = label if self.source.gives == "labels" else outcome, -1
         for number, row in enumerate(found):
             try:
-                if isinstance(row, Refusal):
+                if isinstance(row, Refusal | PassedOver):
                     raise row
                 done.messages.append(build(row, self.source.model_id))
+            except PassedOver as passed:
+                done.passed_over.append(passed.reason)
             except Refusal as refusal:
                 done.refusal = done.refusal or Refusal(
                     refusal.stage, refusal.error_class, f"row {number}: {refusal.sentence}" if number else str(refusal)
                 )
         if number < 0:
-            done.passed_over = "no_rows"
+            done.passed_over = ["no_rows"]
 
 
 @dataclass(slots=True)
@@ -123,12 +126,13 @@ class Translate:
             for message in done.messages:
                 self.counts.messages[message.topic] = self.counts.messages.get(message.topic, 0) + 1
             if done.refusal is not None:
-                why = done.refusal
-                built.bury(DeadLetter(record, why.stage, why.error_class, why.sentence))
-            if done.passed_over == NOT_OURS:
-                self.counts.left_to_others += 1
-            elif done.passed_over is not None:
-                built.ignore(done.passed_over)
+                refusal = done.refusal
+                built.bury(DeadLetter(record, refusal.stage, refusal.error_class, refusal.sentence))
+            for why in done.passed_over:
+                if why == NOT_OURS:
+                    self.counts.left_to_others += 1
+                else:
+                    built.ignore(why)
         self.counts.records += len(records)
         if short is not None and sent:
             self.counts.messages[short.topic] = self.counts.messages.get(short.topic, 0) + sent

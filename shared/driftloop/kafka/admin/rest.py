@@ -18,9 +18,12 @@ from driftloop.kafka.clients.offsets import EndOffsets, GroupOffsets
 from driftloop.kafka.loop.transport import Position
 from driftloop.kafka.settings import KafkaSettings
 
-_SHORTEST_PAUSE_S, _LONGER = 0.004, 1.4
-"""Each pause is longer than the one before, so that what waits takes little from those that work."""
+_SHORTEST_PAUSE_S = 0.004
 _LONGEST_PAUSE_S = 0.05
+_FIRST_PART = 0.5
+"""The first pause, as a part of how long the group took last time: most questions before that would be in vain."""
+_NEXT_PART = 0.2
+"""Each further one, as a part of what it has taken so far: what waits takes little from those that work."""
 
 
 class Rest:
@@ -41,6 +44,7 @@ class Rest:
         partitions = {topic: [(topic, n) for n in range(partition_count(admin, kafka, topic))] for topic in names}
         self._inputs = {group: [p for topic in topics for p in partitions[topic]] for group, topics in groups.items()}
         self._all = sorted(position for positions in partitions.values() for position in positions)
+        self._took = dict.fromkeys(groups, 0.0)
         self._marked = frozenset(topic for topic in names if topic not in plain)
 
     def close(self) -> None:
@@ -58,13 +62,15 @@ class Rest:
         """
         deadline = time.monotonic() + seconds
         for group, positions in self._inputs.items():
-            ends, pause = self._ends.ask(positions), _SHORTEST_PAUSE_S
+            ends, began = self._ends.ask(positions), time.monotonic()
+            pause = _pause(self._took[group] * _FIRST_PART)
             while (behind := self._behind(group, ends, self._groups[group].ask(positions))) > 0:
                 alive()
                 if time.monotonic() > deadline:
                     raise UserError(f"The loop has not come to rest in {seconds:.0f} s ({group} is {behind} behind).")
                 time.sleep(pause)
-                pause = min(_LONGEST_PAUSE_S, pause * _LONGER)
+                self._took[group] = time.monotonic() - began
+                pause = _pause(self._took[group] * _NEXT_PART)
 
     def ends_at_rest(self) -> dict[Position, int] | None:
         """How far each partition holds records, if nothing was on its way at some moment of this call; else None."""
@@ -83,3 +89,7 @@ class Rest:
     def _last(self, position: Position, end: int) -> int:
         """The offset behind the last record, where no transaction is open."""
         return max(0, end - 1) if position[0] in self._marked else end
+
+
+def _pause(seconds: float) -> float:
+    return min(_LONGEST_PAUSE_S, max(_SHORTEST_PAUSE_S, seconds))

@@ -1,7 +1,8 @@
 """Kafka's classes as the Java runtime keeps them once they are loaded and linked: a start takes half of the work.
 
-Made once on a machine, by a broker that only starts and stops (JEP 483, "ahead-of-time class loading and linking").
-A runtime that cannot make it, or finds that it does not fit any more, goes without; so does one on a full disk.
+Made once on a machine, by a broker that does once what a loop asks of it (JEP 483, "ahead-of-time class loading and
+linking"). A runtime that cannot make it, or finds that it does not fit any more, goes without; so does one on a full
+disk.
 """
 
 import contextlib
@@ -15,9 +16,13 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from confluent_kafka import KafkaException
+
+from driftloop.errors import UserError
 from driftloop.kafka.embedded import guard
 from driftloop.kafka.embedded.broker_files import format_data, write_logging, write_properties
 from driftloop.kafka.embedded.free_port import free_port, listens
+from driftloop.kafka.embedded.rehearsal import rehearse
 from driftloop.kafka.embedded.runtime_jars import KAFKA_VERSION, Progress, cache_folder, java
 
 _SECONDS = 120.0
@@ -36,7 +41,7 @@ def class_cache(class_path: str, options: Sequence[str], progress: Progress) -> 
 
 
 def _class_cache(class_path: str, options: Sequence[str], progress: Progress) -> tuple[str, ...]:
-    file = cache_folder() / f"kafka-{KAFKA_VERSION}-classes-{_fingerprint(class_path)}.aot"
+    file = cache_folder() / f"kafka-{KAFKA_VERSION}-classes-2-{_fingerprint(class_path)}.aot"
     with (cache_folder() / "kafka-classes.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not file.exists():
@@ -75,7 +80,7 @@ def _made(class_path: str, options: Sequence[str]) -> bytes:
 
 
 def _start_and_stop(command: Sequence[str], port: int) -> None:
-    """Let it come up, and end it in order: what it has loaded is written down at the end."""
+    """Let it come up, do what a loop asks for, and end it in order: what it has loaded is written down at the end."""
     kept = [sys.executable, "-S", "-E", guard.__file__, str(os.getpid()), str(_SECONDS), "-", *command]
     deadline = time.monotonic() + _SECONDS
     with subprocess.Popen(
@@ -83,5 +88,7 @@ def _start_and_stop(command: Sequence[str], port: int) -> None:
     ) as process:
         while process.poll() is None and not listens(port) and time.monotonic() < deadline:
             time.sleep(0.05)
+        with contextlib.suppress(UserError, KafkaException):  # what it did not come to is loaded when it is needed
+            rehearse(f"127.0.0.1:{port}")
         assert process.stdin is not None
         process.stdin.close()

@@ -147,7 +147,7 @@ class KafkaTransport:
         begin = OFFSET_BEGINNING if start is None else start
         if end == 0 or begin >= end:
             return
-        deadline = time.monotonic() + SURE_AFTER_S
+        doubted, since = -1, 0.0
         while True:
             try:
                 with closing(LogReader(self._kafka, start={position: begin})) as reader:
@@ -156,9 +156,12 @@ class KafkaTransport:
                         if begin <= end:
                             yield record
             except OffsetsGoneError as error:  # perhaps of a broker that is behind the others: another client asks
-                if time.monotonic() > deadline or not self._several():
+                said, now = error.args[0].str(), time.monotonic()
+                if begin != doubted:  # it was read up to there
+                    doubted, since = begin, now
+                if truncated(position[0], said) or now - since > SURE_AFTER_S or not self._several():
                     raise
-                CLIENT_LOG.warning("%s/%d is read again, a broker may be behind: %s", *position, error.args[0].str())
+                CLIENT_LOG.warning("%s/%d is read again, a broker may be behind: %s", *position, said)
                 time.sleep(_BEHIND_S)
             else:
                 return

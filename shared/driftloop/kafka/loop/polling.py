@@ -20,7 +20,7 @@ Gone = Callable[[str, int, KafkaError], None]
 
 
 class Polling:
-    """`gone` is told of a partition whose next record is not in the log any more, and raises."""
+    """`gone` is told of a partition whose next record is not in the log; it raises unless that is still doubted."""
 
     def __init__(self, kafka: KafkaSettings, consumer: Consumer, gone: Gone) -> None:
         self._prefix, self._consumer, self._gone = kafka.topic_prefix, consumer, gone

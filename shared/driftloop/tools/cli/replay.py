@@ -1,6 +1,8 @@
 """`driftloop replay FILE`: the real loop on a recorded stream."""
 
 import json
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -42,6 +44,7 @@ from driftloop.tools.cli.stream_options import (
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from driftloop.tools.local.launching import Launcher
     from driftloop.tools.replay.options import ReplayOptions
     from driftloop.tools.replay.result import ReplayResult
 
@@ -105,11 +108,27 @@ def replay(
         policy=policy, label_delay_rows=label_delay, pace=pace, block_rows=block, reading=reading,
         interval=None if interval is None else timedelta(seconds=interval),
     )  # fmt: skip
-    result = _played(options, home, bootstrap_servers)
+    with _importing(learner, home) as launcher:
+        result = _played(options, home, bootstrap_servers, launcher)
     _write(result, json_file, report)
 
 
-def _played(options: "ReplayOptions", home: Path | None, bootstrap_servers: str | None) -> "ReplayResult":
+@contextmanager
+def _importing(learner: str, home: Path | None) -> "Iterator[Launcher | None]":
+    """What starts the services, its imports under way while we read the file; a home has a log of it, which comes
+    later."""
+    from driftloop.tools.local.launching import launcher_for
+
+    if home is not None:
+        yield None
+        return
+    with closing(launcher_for(warm=(learner,))) as launcher:
+        yield launcher
+
+
+def _played(
+    options: "ReplayOptions", home: Path | None, bootstrap_servers: str | None, launcher: "Launcher | None"
+) -> "ReplayResult":
     from rich.console import Console
 
     from driftloop.tools.cli.live import LiveAudience
@@ -122,7 +141,9 @@ def _played(options: "ReplayOptions", home: Path | None, bootstrap_servers: str 
         console.print(sentence, highlight=False, markup=False, soft_wrap=True)
     word = "mean absolute error" if recording.spec.task == "regression" else "error rate"
     with LiveAudience(console, len(recording), error_word=word) as audience:
-        result = run_replay(options, audience, home=home, bootstrap_servers=bootstrap_servers, recording=recording)
+        result = run_replay(
+            options, audience, home=home, bootstrap_servers=bootstrap_servers, recording=recording, launcher=launcher
+        )
     _print(console, result)
     return result
 

@@ -42,6 +42,8 @@ def report(
     except ValueError as error:
         raise UserError(f"{error}.", ExitCode.USAGE) from error
     if (way := way_for(bootstrap_servers)) is not None:
+        if archive_uri is not None:
+            raise UserError("A report through a console knows no archive: leave --archive-uri out.", ExitCode.USAGE)
         path = f"{model_path(model)}/report" if model is not None else "/api/report"
         told = Report.model_validate(way.get(path, since=since, segments="true" if segments else None))
         _write(report_text(told, form), out)
@@ -54,20 +56,31 @@ def report(
     chosen = [view.models[model]] if model is not None else list(view.models.values())
     until = system_now()
     told = reported(chosen, until - span, until, segments=segments)
-    _write(report_text(with_erasures(told, archive_uri or str(home / "lake")), form), out)
+    _write(report_text(_with_what_is_erased(told, archive_uri, home / "lake"), form), out)
+
+
+def _with_what_is_erased(told: "Report", archive_uri: str | None, lake: Path) -> "Report":
+    """As `with_erasures`. Where no archive is named, the report comes without that of HOME too."""
+    if archive_uri is not None:
+        return with_erasures(told, archive_uri)
+    if not lake.is_dir():
+        return told
+    try:
+        return with_erasures(told, str(lake))
+    except UserError as error:
+        if error.exit_code != ExitCode.NOT_FOUND:
+            typer.echo(f"{error.sentence} The report does not say what was erased.", err=True)
+        return told
 
 
 def with_erasures(told: "Report", archive_uri: str) -> "Report":
-    """The report with what was erased from the archive in its span; as it is where there is no archive to ask."""
+    """The report with what was erased from the archive in its span; raises UserError where there is no archive."""
     from driftloop.archive.erasing import erasures
     from operations_console.core.report import ErasedReport
 
     models = []
     for model in told.models:
-        try:
-            known = erasures(archive_uri, model.model_id)
-        except UserError:
-            return told
+        known = erasures(archive_uri, model.model_id)
         erased = [ErasedReport(at=one.at, rows=one.rows) for one in known if told.since <= one.at <= told.until]
         models.append(model.model_copy(update={"erased": erased}))
     return told.model_copy(update={"models": models})

@@ -66,7 +66,7 @@ def tried(source: ModelSource, records: Sequence[FakeRecord], registry: str | No
     for number, record in enumerate(records):
         done = translator.translate(record)
         reason = f"{done.refusal.error_class}: {done.refusal.sentence}" if done.refusal else None
-        found.append(Tried(number, done.messages, reason, done.passed_over))
+        found.append(Tried(number, done.messages, reason, ", ".join(dict.fromkeys(done.passed_over)) or None))
     return list(_paired(found)) if source.in_halves else found
 
 
@@ -78,8 +78,10 @@ def _paired(found: list[Tried]) -> Iterator[Tried]:
         halves = [FakeRecord(m.topic, key=m.key, value=m.value, at_offset=one.number) for m in one.messages]
         effects = pair.process(halves, system_now())
         reason = next((letter.message for letter in effects.dead_letters), one.reason)
-        waits = "waits for its other half" if halves and not effects.outgoing and reason is None else one.passed_over
-        yield Tried(one.number, list(effects.outgoing), reason, waits)
+        passed_over = ", ".join(effects.ignored) or one.passed_over
+        if halves and not effects.outgoing and reason is None and passed_over is None:
+            passed_over = "waits for its other half"
+        yield Tried(one.number, list(effects.outgoing), reason, passed_over)
 
 
 def _record(line: bytes, number: int) -> FakeRecord:

@@ -83,9 +83,7 @@ class ConsoleWay:
 
     def _refusal(self, error: "HTTPError") -> str:
         if 300 <= error.code < 400:
-            return (
-                f"The console has moved from {self.url} to {error.headers.get('Location')}: set DRIFTLOOP_CONSOLE_URL."
-            )
+            return f"The console at {self.url} answers {error}. Set DRIFTLOOP_CONSOLE_URL to where it is."
         if error.code == 401 and not self.token:
             return f"The console at {self.url} wants a token: set {_TOKEN}, or {_TOKEN}_FILE to a file that holds it."
         return f"The console refused: {_detail(error)}"

@@ -8,11 +8,11 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
-from driftloop.tools.local.programs import SINGLE_THREADED, Program
+from driftloop.tools.local.programs import SAME_HASHES, SERVICES, SINGLE_THREADED, Program, imports_of
 
 _PR_SET_PDEATHSIG = 1
 _LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
@@ -82,20 +82,21 @@ class Spawning:
 class Forking:
     """A `Launcher` that lets `driftloop.tools.local.fork_server` fork; its imports begin when this is made.
 
-    Programs must be Python modules (`python -m`). They end when this is closed, and with this process.
+    Programs must be Python modules (`python -m`). They end when this is closed, and with this process. What the
+    imports say is added to `log`, if there is one.
     """
 
-    def __init__(self, modules: Sequence[str], log: Path) -> None:
+    def __init__(self, modules: Sequence[str], log: Path | None) -> None:
         self._modules, self._log = modules, log
         self._said = threading.Condition()
         self._started: list[_Forked] = []
         self._server = self._opened()
 
     def _opened(self) -> "subprocess.Popen[bytes]":
-        with self._log.open("ab") as said:
+        with (self._log or Path(os.devnull)).open("ab") as said:
             server = subprocess.Popen(
                 [sys.executable, "-m", "driftloop.tools.local.fork_server", *self._modules],
-                env={**os.environ, **SINGLE_THREADED},
+                env={**os.environ, **SINGLE_THREADED, **SAME_HASHES},
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=said,
@@ -116,8 +117,10 @@ class Forking:
         return forked
 
     def close(self) -> None:
-        """End the server, and all that still runs."""
+        """End the server, and all that still runs; one that has nothing to do yet may still be importing."""
         assert self._server.stdin is not None
+        if not self._started:
+            self._server.kill()
         with contextlib.suppress(BrokenPipeError):  # it has gone, and an order to it was left in the buffer
             self._server.stdin.close()
         try:
@@ -164,6 +167,11 @@ class Forking:
                 forked.known_pid = forked.known_pid or 0
                 forked.code = -signal.SIGKILL if forked.code is None else forked.code
         self._said.notify_all()
+
+
+def launcher_for(names: Iterable[str] = tuple(SERVICES), warm: Sequence[str] = (), log: Path | None = None) -> Launcher:
+    """Processes are forked where that is sound (other systems' libraries do not bear it). The imports begin at once."""
+    return Forking(imports_of(names, warm), log) if sys.platform == "linux" else Spawning()
 
 
 class _Forked:

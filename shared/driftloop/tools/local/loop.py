@@ -1,7 +1,6 @@
 """A running loop on this machine: broker, topics and services, from start to a graceful stop."""
 
 import os
-import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
@@ -15,7 +14,7 @@ from driftloop.kafka.embedded.broker import Broker, embedded_broker
 from driftloop.kafka.settings import KafkaSettings
 from driftloop.telemetry.settings import is_on
 from driftloop.tools.local.home import Home
-from driftloop.tools.local.launching import Forking, Launcher, Spawning
+from driftloop.tools.local.launching import Launcher, launcher_for
 from driftloop.tools.local.programs import (
     CONSOLE,
     LINEAGE,
@@ -23,7 +22,6 @@ from driftloop.tools.local.programs import (
     SERVICES,
     console_port,
     free_ports,
-    imports_of,
     service_programs,
 )
 from driftloop.tools.local.supervisor import Supervisor
@@ -70,6 +68,8 @@ def local_loop(
     warm: tuple[str, ...] = (),
     environment: Mapping[str, str] | None = None,
     console: bool = False,
+    launcher: Launcher | None = None,
+    thrown_away: bool = False,
     progress: Progress = lambda _line: None,
 ) -> Iterator[LocalLoop]:
     """A loop that is ready when the block starts and stopped when it ends.
@@ -77,14 +77,16 @@ def local_loop(
     Without `bootstrap_servers` it runs its own broker with one partition a topic: a total order, so
     that results do not depend on this machine's speed. `console` runs the operations console too, and
     the notifier where the home has its rules. `warm` names
-    learners to make ready at once; `environment` are further settings of the services (`DRIFTLOOP_…`).
+    learners to make ready at once; `environment` are further settings of the services (`DRIFTLOOP_…`). A `launcher`
+    stays the caller's. What is `thrown_away` afterwards is not stopped gracefully: its services are killed.
     Raises UserError where something does not start, with the last words of what failed.
     """
     home = home.make()
     with ExitStack() as stack:
         stack.enter_context(home.locked())
         ports = _ports(home, console=console)
-        launcher = stack.enter_context(closing(_launcher(home, tuple(ports), warm)))
+        if launcher is None:
+            launcher = stack.enter_context(closing(launcher_for(tuple(ports), warm, home.logs / "fork_server.log")))
         broker = stack.enter_context(_broker(home, bootstrap_servers, port, keep_kafka, progress))
         kafka = KafkaSettings(bootstrap_servers=broker.bootstrap_servers, topic_prefix=topic_prefix)
         require_broker(kafka)
@@ -93,7 +95,11 @@ def local_loop(
         programs = service_programs(home, {**_environment(kafka), **(environment or {})}, ports, warm)
         running = _Running(home, broker, topic_prefix, ports)
         stack.callback(home.clear_running)
-        supervisor = stack.enter_context(Supervisor(programs, home.logs, on_start=running.started, launcher=launcher))
+        supervisor = stack.enter_context(
+            Supervisor(
+                programs, home.logs, on_start=running.started, launcher=launcher, grace_seconds=0 if thrown_away else 10
+            )
+        )
         supervisor.wait_ready(READY_SECONDS)
         progress("All services are ready.")
         yield LocalLoop(home, kafka, broker, supervisor, ports)
@@ -105,13 +111,6 @@ def _ports(home: Home, *, console: bool) -> dict[str, int]:
     ports |= {CONSOLE: console_port()} if console else {}
     ports |= {NOTIFY: free_ports(1)[0]} if console and home.notifications.is_file() else {}
     return ports | (dict(zip(LINEAGE, free_ports(1), strict=True)) if console and is_on("openlineage_url") else {})
-
-
-def _launcher(home: Home, names: tuple[str, ...], warm: tuple[str, ...]) -> Launcher:
-    """Processes are forked where that is sound: other systems' libraries do not bear it."""
-    if sys.platform != "linux":
-        return Spawning()
-    return Forking(imports_of(names, warm), home.logs / "fork_server.log")
 
 
 @contextmanager

@@ -81,6 +81,10 @@ GROUP_STATES: Mapping[str, StateKind] = {
 SINGLE_THREADED: Mapping[str, str] = {f"{library}_NUM_THREADS": "1" for library in ("OMP", "OPENBLAS", "MKL")}
 """Several processes share the cores, so none of them takes all of them for one product of matrices."""
 
+SAME_HASHES: Mapping[str, str] = {"PYTHONHASHSEED": "0"}
+"""As the trainer's runs need them, which can then be forked too. Who could collide them on purpose is on this
+machine."""
+
 
 LEARNT_WITH: Mapping[str, tuple[str, ...]] = {
     "random-forest": ("sklearn.ensemble",),

@@ -63,10 +63,11 @@ class Supervisor:
         rule: RestartRule = RestartRule(),
         on_start: Callable[[str, int], None] = lambda _name, _pid: None,
         launcher: Launcher | None = None,
+        grace_seconds: float = 10.0,
     ) -> None:
         self._children = [_Child(program) for program in programs]
         self._logs, self._rule, self._on_start = logs, rule, on_start
-        self._launcher = launcher or Spawning()
+        self._launcher, self._grace_seconds = launcher or Spawning(), grace_seconds
         self._stopping = threading.Event()
         self._failure: UserError | None = None
         self._thread = threading.Thread(target=self._keep_running, name="supervisor", daemon=True)
@@ -109,15 +110,15 @@ class Supervisor:
                 raise UserError(f"{name} is not ready after {seconds:.0f} s: {self._last_words(name)}")
             self._stopping.wait(0.05 if waiting else 0)
 
-    def stop(self, grace_seconds: float = 10.0) -> None:
-        """SIGTERM to all, SIGKILL to those still there after the grace."""
+    def stop(self) -> None:
+        """SIGTERM to all, SIGKILL to those still there after the grace; without a grace SIGKILL at once."""
         self._stopping.set()
         if self._thread.is_alive():
-            self._thread.join(grace_seconds)
+            self._thread.join(max(1.0, self._grace_seconds))
         running = [child.process for child in self._children if child.process]
         for process in running:
-            process.terminate()
-        deadline = time.monotonic() + grace_seconds
+            self._ask_to_end(process)
+        deadline = time.monotonic() + self._grace_seconds
         for process in running:
             try:
                 process.wait(max(0.0, deadline - time.monotonic()))
@@ -133,14 +134,20 @@ class Supervisor:
         # The thread must outlive the children it started: it ends only after they have had SIGTERM.
         for child in self._children:
             if child.process:
-                child.process.terminate()
+                self._ask_to_end(child.process)
         for child in self._children:
             if child.process:
                 self._await_end(child.process)
 
+    def _ask_to_end(self, process: Running) -> None:
+        if self._grace_seconds:
+            process.terminate()
+        else:
+            process.kill()
+
     def _await_end(self, process: Running) -> None:
         try:
-            process.wait(10.0)
+            process.wait(self._grace_seconds)
         except subprocess.TimeoutExpired:
             process.kill()
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from driftloop.errors import UserError
 from driftloop.kafka.admin.removal import remove_prefixed
 from driftloop.tools.local.home import Home
+from driftloop.tools.local.launching import Launcher
 from driftloop.tools.local.loop import LocalLoop, local_loop
 from driftloop.tools.replay.options import ReplayOptions
 from driftloop.tools.replay.player import Audience, Pace, Player
@@ -27,7 +28,11 @@ a run awaits its rows in the archive, which therefore need not commit every bloc
 
 @contextmanager
 def replay_loop(
-    home: Path | None, bootstrap_servers: str | None, progress: Callable[[str], None], learner: str
+    home: Path | None,
+    bootstrap_servers: str | None,
+    progress: Callable[[str], None],
+    learner: str,
+    launcher: Launcher | None = None,
 ) -> Iterator[LocalLoop]:
     """A fresh loop for one replay.
 
@@ -46,6 +51,8 @@ def replay_loop(
             keep_kafka=home is not None,
             warm=(learner,),
             environment=PACE,
+            launcher=launcher,
+            thrown_away=home is None and not bootstrap_servers,  # a cluster would miss members that are killed
             progress=progress,
         )
         with loop as running:
@@ -62,16 +69,18 @@ def replay(
     home: Path | None = None,
     bootstrap_servers: str | None = None,
     recording: Recording | None = None,
+    launcher: Launcher | None = None,
     on_ready: Callable[[LocalLoop], None] = lambda _loop: None,
     on_end: Callable[[LocalLoop], None] = lambda _loop: None,
 ) -> ReplayResult:
     """Play a file through a loop of its own; raises UserError with one sentence where that cannot be.
 
-    `on_ready` is handed the loop before the first row, `on_end` after the last, while it still runs.
+    `launcher` is one whose imports have begun, if there is one. `on_ready` is handed the loop before the first row,
+    `on_end` after the last, while it still runs.
     """
     recording = recording or open_recording(options)
     started = time.monotonic()
-    with replay_loop(home, bootstrap_servers, audience.stage, recording.spec.learner.name) as loop:
+    with replay_loop(home, bootstrap_servers, audience.stage, recording.spec.learner.name, launcher) as loop:
         on_ready(loop)
         delay = options.label_delay_rows or recording.label_delay_rows
         pace = Pace(options.pace, options.rows_per_second(), delay)

@@ -68,7 +68,8 @@ def _refuse_unknown(table: Table, options: WatchOptions) -> None:
             there = ", ".join(table.names[:12]) + (", …" if len(table.names) > 12 else "")
             raise UserError(f"{name} is not a column of the file; its columns are {there}.", ExitCode.USAGE)
     for name in {*options.roles, *options.segments}:
-        if options.roles.count(name) + (name in options.segments) > 1:
+        as_segment = name in options.segments and name != options.version  # each version is watched for itself anyway
+        if options.roles.count(name) + as_segment > 1:
             raise UserError(f"{name} is named for two things: each column is one of them.", ExitCode.USAGE)
     if options.task is not None and options.task not in TASKS:
         raise UserError(f"There is no task {options.task}; choose one of {', '.join(TASKS)}.", ExitCode.USAGE)

@@ -9,7 +9,7 @@ from driftloop.tools.bench.ingest_rows import ROWS_A_RECORD, START, encode, make
 from outcome_ingestion.core.ingest import Ingest
 
 _ROWS, _ROWS_A_BATCH = 10_000, 5_000
-_ROUNDS = {"json": 1, "avro": 1, "columns": 2, "arrow": 4}
+_ROUNDS = {"json": 1, "avro": 1, "columns": 2, "arrow": 8}
 """Cores that take the same rows in, so that each encoding is measured for about as long."""
 _ONE_A_RECORD = ("json", "avro")
 

@@ -1,0 +1,34 @@
+"""Which earlier rows still stand when `total` rows of a partition have gone on; where batches end has no part in it."""
+
+from outcome_ingestion.core.labels.held_rows import Chunk
+from outcome_ingestion.core.memory.partition_memory import PartitionMemory
+
+
+def is_known(memory: PartitionMemory, model_id: str, ordinal: int, total: int) -> bool:
+    """Whether the id of a row counts as known: the row is one of the newest, or may still get a label or a correction.
+
+    However long the batches keep the id in fact.
+    """
+    if ordinal >= total - memory.rules.remembered_rows:
+        return ordinal >= 0
+    return held_at(memory, model_id, ordinal, total) is not None
+
+
+def held_at(memory: PartitionMemory, model_id: str, ordinal: int, total: int) -> tuple[Chunk, int] | None:
+    """Where a row is held that may get a label or a correction."""
+    place = memory.of(model_id).held.find(ordinal) if ordinal >= 0 else None
+    if place is None:
+        return None
+    is_open = ordinal >= total - memory.rules.correctable_rows or place[0].labelled_at[place[1]] == 0
+    return place if is_open else None
+
+
+def known_before(memory: PartitionMemory, model_id: str, prediction_id: str, newest: int, total: int) -> list[int]:
+    """Ordinals of the known predictions that had the id before the one of ordinal `newest`, oldest first."""
+    ordinals = memory.of(model_id).earlier.get(prediction_id, [])
+    known: list[int] = []
+    for ordinal in reversed(ordinals if is_known(memory, model_id, newest, total) else []):
+        if not is_known(memory, model_id, ordinal, total):
+            break
+        known.insert(0, ordinal)
+    return known
