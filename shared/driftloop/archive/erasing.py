@@ -119,9 +119,10 @@ def erase_rows(
     table.vacuum(retention_hours=safety_hours, dry_run=False, enforce_retention_duration=False, full=is_safe)
 
 
-def erasures(uri: str, model_id: str, options: Mapping[str, str] | None = None) -> list[Erasure]:
-    """What was erased of a model, the oldest first."""
-    return [one for one in _read(open_archive(uri, options)).values() if one.model_id == model_id]
+def erasures(uri: str, model_id: str | None = None, options: Mapping[str, str] | None = None) -> list[Erasure]:
+    """What was erased of a model, or of all where none is named; the oldest first."""
+    known = _read(open_archive(uri, options)).values()
+    return [one for one in known if model_id is None or one.model_id == model_id]
 
 
 def ranges_of(places: Mapping[tuple[int, int], int], most: int = MOST_RANGES) -> tuple[Range, ...]:

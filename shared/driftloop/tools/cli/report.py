@@ -78,10 +78,9 @@ def with_erasures(told: "Report", archive_uri: str) -> "Report":
     from driftloop.archive.erasing import erasures
     from operations_console.core.report import ErasedReport
 
-    models = []
+    models, known = [], [one for one in erasures(archive_uri) if told.since <= one.at <= told.until]
     for model in told.models:
-        known = erasures(archive_uri, model.model_id)
-        erased = [ErasedReport(at=one.at, rows=one.rows) for one in known if told.since <= one.at <= told.until]
+        erased = [ErasedReport(at=one.at, rows=one.rows) for one in known if one.model_id == model.model_id]
         models.append(model.model_copy(update={"erased": erased}))
     return told.model_copy(update={"models": models})
 
