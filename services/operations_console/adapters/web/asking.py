@@ -18,7 +18,7 @@ from driftloop.spec.policy import policy_of
 from driftloop.spec.yaml_text import read_mapping
 from operations_console.adapters.ports import AwayError
 from operations_console.adapters.web.desk import Call, Desk, model_of
-from operations_console.adapters.web.hub import changes
+from operations_console.adapters.web.hub import seen
 from operations_console.adapters.web.reading import mute_told, opened
 from operations_console.core import told
 from operations_console.core.asked import APPROVER, CommandAsked, FeedbackAsked, MuteAsked, ReplayAsked, SpecAsked
@@ -53,10 +53,7 @@ async def send_command(desk: Desk, call: Call, model: ModelView, asked: CommandA
     with desk.hub.follow() as queue:
         if known is None:
             await publish(desk, call, [(topics.MODEL_COMMANDS, model.model_id, desk.sign(message).to_json())])
-        if asked.wait_seconds and next(model.answers(head.message_id), None) is None:
-            async for change in changes(queue, asked.wait_seconds):
-                if change.topic == topics.RETRAIN_DECISIONS and next(model.answers(head.message_id), None):
-                    break
+        await seen(queue, topics.RETRAIN_DECISIONS, lambda: any(model.answers(head.message_id)), asked.wait_seconds)
     return command_told(model, head, repeated=known is not None)
 
 
@@ -182,10 +179,7 @@ async def _declare(desk: Desk, call: Call, spec: ModelSpec) -> told.SpecAppliedT
     )
     with desk.hub.follow() as queue:
         await publish(desk, call, [(topics.MODEL_SPECS, spec.model_id, message.to_json())])
-        if not _has_spec(desk, spec.model_id, version):
-            async for change in changes(queue, _SEEN_WITHIN_S):
-                if change.topic == topics.MODEL_SPECS and _has_spec(desk, spec.model_id, version):
-                    break
+        await seen(queue, topics.MODEL_SPECS, lambda: _has_spec(desk, spec.model_id, version), _SEEN_WITHIN_S)
     return told.SpecAppliedTold(model_id=spec.model_id, spec_version=version, changed=True)
 
 

@@ -1,7 +1,7 @@
 """Passes changes on to all that follow them: event streams, and requests that wait for an answer."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
 
 from operations_console.core.view.fleet import Change
@@ -68,3 +68,12 @@ async def changes(queue: "asyncio.Queue[Numbered | None]", seconds: float) -> As
         if numbered is None:
             return
         yield numbered[1]
+
+
+async def seen(queue: "asyncio.Queue[Numbered | None]", topic: str, there: Callable[[], bool], seconds: float) -> None:
+    """Return as soon as something is `there` that a change of this topic brings, or after so many seconds."""
+    if there():
+        return
+    async for change in changes(queue, seconds):
+        if change.topic == topic and there():
+            return
