@@ -1,6 +1,5 @@
 """`driftloop demo`: the closed loop in a made world, in a minute or two."""
 
-import json
 import shutil
 import time
 from pathlib import Path
@@ -9,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from driftloop.tools.cli.connection import DEFAULT_HOME, BootstrapServers
-from driftloop.tools.cli.outputs import JsonFile
+from driftloop.tools.cli.outputs import JsonFile, write_json
 
 
 def demo(
@@ -52,11 +51,10 @@ def demo(
         )
     report = folder / "report.html"
     write_page(demo_page(result) if scenario == "plant" else scenario_page(world, result), report)
-    said = scenario_json(world, result, time.monotonic() - started)  # claims train too: they are in the page already
+    said = scenario_json(world, result, time.monotonic() - started)  # after the page, whose claims train too
     _tell(console, world.story(result), said, report)
     if json_file:
-        json_file.parent.mkdir(parents=True, exist_ok=True)
-        json_file.write_text(json.dumps(said, indent=2) + "\n")
+        write_json(said, json_file)
     if not all(claim["holds"] for name, claim in said["claims"].items() if not name.endswith("_ms")):
         raise typer.Exit(1)
 

@@ -1,12 +1,11 @@
 """How a benchmark gives its figures: JSON in a file where one is asked for, words for a person, progress beside."""
 
-import json
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from driftloop.tools.cli.outputs import writable
+from driftloop.tools.cli.outputs import writable, write_json
 
 Json = Annotated[Path | None, typer.Option("--json", callback=writable, help="Write the figures here.")]
 
@@ -14,8 +13,7 @@ Json = Annotated[Path | None, typer.Option("--json", callback=writable, help="Wr
 def finish(result: dict[str, Any], json_file: Path | None, words: str) -> None:
     """Write the file, its folder made where it is not there, and say the words."""
     if json_file is not None:
-        json_file.parent.mkdir(parents=True, exist_ok=True)
-        json_file.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+        write_json(result, json_file)
     typer.echo(words)
 
 

@@ -1,7 +1,9 @@
 """Files that a command writes at its end: tried before its work begins, so that no hour of work ends in an error."""
 
+import json
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -25,6 +27,12 @@ def writable(path: Path | None) -> Path | None:
     except OSError as error:
         raise UserError(f"{path} cannot be written: {error.strerror or error}.", ExitCode.USAGE) from error
     return path
+
+
+def write_json(result: Mapping[str, Any], path: Path) -> None:
+    """Write what a command found; makes the folder where it is missing."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
 
 
 JsonFile = Annotated[Path | None, typer.Option("--json", callback=writable, help="Write the result here.")]

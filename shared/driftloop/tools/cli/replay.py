@@ -1,6 +1,5 @@
 """`driftloop replay FILE`: the real loop on a recorded stream."""
 
-import json
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from datetime import timedelta
@@ -12,7 +11,7 @@ import typer
 from driftloop.errors import ExitCode, UserError
 from driftloop.tools.cli.connection import DEFAULT_HOME, BootstrapServers
 from driftloop.tools.cli.lists import names_of
-from driftloop.tools.cli.outputs import JsonFile, ReportFile
+from driftloop.tools.cli.outputs import JsonFile, ReportFile, write_json
 from driftloop.tools.cli.reading import (
     ArchiveUri,
     Categories,
@@ -188,7 +187,6 @@ def _write(result: "ReplayResult", json_file: Path | None, report: Path | None) 
     from driftloop.tools.reports.replay_page import replay_page
 
     if json_file:
-        json_file.parent.mkdir(parents=True, exist_ok=True)
-        json_file.write_text(json.dumps(result_json(result), indent=2) + "\n")
+        write_json(result_json(result), json_file)
     if report:
         write_page(replay_page(result), report)

@@ -1,6 +1,5 @@
 """`driftloop watch FILE`: what driftloop would have found in predictions that are recorded already."""
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -9,7 +8,7 @@ import typer
 from driftloop.errors import ExitCode, UserError
 from driftloop.tools.cli.connection import BootstrapServers
 from driftloop.tools.cli.lists import names_of
-from driftloop.tools.cli.outputs import JsonFile, ReportFile
+from driftloop.tools.cli.outputs import JsonFile, ReportFile, write_json
 from driftloop.tools.cli.stream_options import BaselineRows, Task
 
 if TYPE_CHECKING:
@@ -146,7 +145,6 @@ def _write(result: "WatchResult", json_file: Path | None, report: Path | None) -
     from driftloop.tools.watch.result import result_json
 
     if json_file:
-        json_file.parent.mkdir(parents=True, exist_ok=True)
-        json_file.write_text(json.dumps(result_json(result), indent=2) + "\n")
+        write_json(result_json(result), json_file)
     if report:
         write_page(watch_page(result), report)
