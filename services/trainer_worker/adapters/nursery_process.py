@@ -1,8 +1,8 @@
 """How a nursery comes to be: started anew, or forked from a process that has most of its imports done already.
 
-A fork needs what the nursery promises its children: one thread, and hashes that are the same in each process, so that
-what a learner makes of a set is the same. `driftloop up` and `driftloop replay` start the trainer that way; it saves a
-second of CPU, and sixty megabytes that are shared instead.
+A process can be forked if it has what the nursery promises its children: one thread, and hashes that are the same in
+each process, so that a learner always goes through a set in the same order. `driftloop up` and `driftloop replay` start
+the trainer that way; it saves a second of CPU and, since they are shared, sixty megabytes.
 """
 
 import contextlib
