@@ -126,7 +126,7 @@ def signals(done: Result) -> list[str]:
 def test_versions_without_a_reference_are_said(watched: Any) -> None:
     assert "so none has a reference" in sentence(watched("--version", "v", v=[f"v{n}" for n in range(ROWS)]))
     done = watched("--version", "v", v=["2" if n > ROWS - 40 else "1" for n in range(ROWS)])
-    assert "39 rows are of 1 versions with fewer than 100 rows, without reference." in done.stdout
+    assert "39 rows have no reference: each of their versions (1) has fewer than 100 rows." in done.stdout
 
 
 def test_a_column_of_times_that_nobody_named_is_named(watched: Any) -> None:

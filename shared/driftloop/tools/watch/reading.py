@@ -67,7 +67,7 @@ def _refuse_unknown(table: Table, options: WatchOptions) -> None:
         if name not in table.names:
             there = ", ".join(table.names[:12]) + (", …" if len(table.names) > 12 else "")
             raise UserError(f"{name} is not a column of the file; its columns are {there}.", ExitCode.USAGE)
-    for name in {*options.roles, *options.segments}:
+    for name in dict.fromkeys((*options.roles, *options.segments)):
         as_segment = name in options.segments and name != options.version  # each version is watched for itself anyway
         if options.roles.count(name) + as_segment > 1:
             raise UserError(f"{name} is named for two things: each column is one of them.", ExitCode.USAGE)

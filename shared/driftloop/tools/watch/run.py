@@ -37,7 +37,8 @@ def _small_versions(recorded: RecordedOutcomes, reference: Baselines) -> list[st
     small = [one["counts"] for one in sizes if one["values"] not in reference.rows]
     if not small:
         return []
-    return [f"{sum(small):,} rows are of {len(small):,} versions with fewer than {LEAST_ROWS} rows, without reference."]
+    versions = f"each of their versions ({len(small):,}) has fewer than {LEAST_ROWS} rows"
+    return [f"{sum(small):,} rows have no reference: {versions}."]
 
 
 def watch(address: str, file: FileOptions, options: WatchOptions, player: Player, progress: Progress) -> WatchResult:
