@@ -24,6 +24,7 @@ from driftloop.contracts.topics import MODEL_SPECS, OUTCOME_FRAMES, PREDICTION_L
 from driftloop.errors import ExitCode, UserError
 from driftloop.kafka.admin.dead_letters_topic import read_dead_letters, send_again
 from driftloop.kafka.admin.recovery import Recoverer, Recovery
+from driftloop.kafka.admin.recovery_plan import Start
 from driftloop.kafka.admin.topics import apply_topics
 from driftloop.kafka.clients.clients import admin_client, client_config
 from driftloop.kafka.clients.log_reader import LogReader
@@ -75,10 +76,17 @@ def send(kafka: KafkaSettings, topic: str, records: Iterator[tuple[str, bytes]])
 def prepare(kafka: KafkaSettings, partitions: int = PARTITIONS) -> None:
     """Topics, and one model."""
     apply_topics(kafka, partitions=partitions, replication=None)
-    spec = ModelSpecPublished(
-        message_id=derive_id("spec", 1), model_id="plant", occurred_at=NOW, spec_version=1, spec=_SPEC
-    )
-    send(kafka, MODEL_SPECS, iter([("plant", spec.to_json())]))
+    declare(kafka, "plant")
+
+
+def declare(kafka: KafkaSettings, *models: str) -> None:
+    """Models, each with the same spec."""
+    for name in models:
+        spec = _SPEC.model_copy(update={"model_id": name})
+        told = ModelSpecPublished(
+            message_id=derive_id("spec", name), model_id=name, occurred_at=NOW, spec_version=1, spec=spec
+        )
+        send(kafka, MODEL_SPECS, iter([(name, told.to_json())]))
 
 
 @contextmanager
@@ -123,11 +131,11 @@ def stop_of(kafka: KafkaSettings, core: Processor | None = None, settings: LoopS
     return stop.value.sentence
 
 
-def recover(kafka: KafkaSettings, settings: LoopSettings = INGEST) -> Recovery:
-    """What `driftloop recover GROUP --yes` does."""
+def recover(kafka: KafkaSettings, settings: LoopSettings = INGEST, start: Start | None = None) -> Recovery:
+    """What `driftloop recover GROUP --yes` does, with `--from START` if it is named."""
     recoverer = Recoverer(kafka, settings.group, settings.inputs, settings.state)
-    found = recoverer.look()
-    assert recoverer.look() == found, "looking changes nothing"
+    found = recoverer.look(start)
+    assert recoverer.look(start) == found, "looking changes nothing"
     assert found.needed
     recoverer.apply(found)
     assert not recoverer.look().needed

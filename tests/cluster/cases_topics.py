@@ -6,8 +6,7 @@ from collections.abc import Callable, Mapping
 import pytest
 from confluent_kafka.admin import NewPartitions, NewTopic
 from tests.cluster.cases_identity import (
-    _SPEC,
-    NOW,
+    declare,
     delete_topic,
     events,
     expected,
@@ -20,8 +19,6 @@ from tests.cluster.cases_identity import (
     turn_for,
 )
 
-from driftloop.contracts.message import derive_id
-from driftloop.contracts.model_specs import ModelSpecPublished
 from driftloop.contracts.topics import MODEL_SPECS, PREDICTION_LABELS, PREDICTION_OUTCOMES
 from driftloop.errors import AwayError, ExitCode
 from driftloop.kafka.admin.topics import apply_topics
@@ -57,11 +54,7 @@ def table_grows(kafka: KafkaSettings) -> None:
     stop = _stop(kafka, grow)
     assert "its table model-specs has 6 partitions, before it had 2" in stop.sentence
     model = next(f"plant-{number}" for number in range(99) if partition_of(f"plant-{number}", 6) >= 2)
-    spec = _SPEC.model_copy(update={"model_id": model})
-    told = ModelSpecPublished(
-        message_id=derive_id("spec", 2), model_id=model, occurred_at=NOW, spec_version=1, spec=spec
-    )
-    send(kafka, MODEL_SPECS, iter([(model, told.to_json())]))
+    declare(kafka, model)
     rows = (outcome(number) for number in range(20, 30))
     send(kafka, PREDICTION_OUTCOMES, ((key, value.replace(b'"plant"', f'"{model}"'.encode())) for key, value in rows))
     settled(kafka)

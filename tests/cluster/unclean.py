@@ -12,24 +12,22 @@ import pytest
 from confluent_kafka.admin import NewTopic, PartitionMetadata
 from tests.cluster.brokers import Brokers
 from tests.cluster.cases_identity import (
-    _SPEC,
-    NOW,
+    declare,
     events,
     expected,
     outcome,
     prepare,
+    recover,
     running,
     send,
     settle,
     settled,
+    stop_of,
     turn_for,
 )
 
-from driftloop.contracts.message import derive_id
-from driftloop.contracts.model_specs import ModelSpecPublished
 from driftloop.contracts.topics import MODEL_SPECS, PREDICTION_LABELS, PREDICTION_OUTCOMES
 from driftloop.errors import AwayError, ExitCode, UserError
-from driftloop.kafka.admin.recovery import Recoverer
 from driftloop.kafka.admin.recovery_plan import Start
 from driftloop.kafka.admin.topics import create_topics
 from driftloop.kafka.clients.clients import admin_client
@@ -63,12 +61,12 @@ def unclean_election(brokers: Brokers, kafka: KafkaSettings) -> None:
         _count(_KEPT, worlds, at_work)
         brokers.kill(_FOLLOWER)
         _await(lambda: _seen_of(worlds, lambda partition: partition.isrs == [_LEADER]))
-        _publish(worlds["table"], "lost")
+        declare(worlds["table"], "lost")
         _count(_LOST, worlds, at_work)
         brokers.kill(_LEADER)
         brokers.start(_FOLLOWER)
         _await(lambda: _seen_of(worlds, lambda partition: partition.leader == _FOLLOWER))
-        _publish(worlds["table"], "instead", "one-more")
+        declare(worlds["table"], "instead", "one-more")
         for world in worlds.values():
             send(world, PREDICTION_OUTCOMES, map(outcome, _INSTEAD))
         _stops_truncated(lambda: turn_for(one, _SEEN_S))
@@ -100,24 +98,11 @@ def _count(rows: range, worlds: Mapping[str, KafkaSettings], at_work: Mapping[st
             settled(world)
 
 
-def _publish(world: KafkaSettings, *models: str) -> None:
-    """Specs of more models."""
-    specs = {name: _SPEC.model_copy(update={"model_id": name}) for name in models}
-    rows = [
-        ModelSpecPublished(
-            message_id=derive_id("spec", name), model_id=name, occurred_at=NOW, spec_version=1, spec=spec
-        )
-        for name, spec in specs.items()
-    ]
-    send(world, MODEL_SPECS, iter([(row.model_id, row.to_json()) for row in rows]))
-
-
 def _recovered(world: KafkaSettings, start: Start) -> None:
     """A start says what is wrong, and so does the next one; then it goes on from where it was told to."""
     _stops_truncated(lambda: settled(world))
     _stops_truncated(lambda: settled(world))
-    recoverer = Recoverer(world, INGEST.group, INGEST.inputs, INGEST.state)
-    recoverer.apply(recoverer.look(start))
+    recover(world, start=start)
     settled(world)
     unread = 0 if start == "earliest" else len(_LOST)
     counted = (*_KEPT, *_LOST, *_INSTEAD[unread:])
@@ -129,11 +114,8 @@ def _recovered(world: KafkaSettings, start: Start) -> None:
 
 def _state_recovered(world: KafkaSettings) -> None:
     """State that lacks its tail stops too; by default the group goes back to where the state is, and loses nothing."""
-    with pytest.raises(UserError, match="`driftloop recover outcome_ingestion`") as stop:
-        settled(world)
-    assert stop.value.exit_code == ExitCode.STATE_MISMATCH, stop.value.sentence
-    recoverer = Recoverer(world, INGEST.group, INGEST.inputs, INGEST.state)
-    recoverer.apply(recoverer.look())
+    stop_of(world)
+    recover(world)
     settled(world)
     assert {name for name, _ in events(world)} == {f"row-{number}" for number in (*_KEPT, *_LOST, *_INSTEAD)}
 
