@@ -32,11 +32,9 @@ def never_fires(cron: str) -> str | None:
     >>> never_fires("0 0 29 2 *"), never_fires("0 0 31 4,6 *")
     (None, "cron '0 0 31 4,6 *': there is no such day; to do nothing, leave it out")
     """
-    return (
-        None
-        if next_after(cron, _ANY_LEAP_YEAR)
-        else f"cron {cron!r}: there is no such day; to do nothing, leave it out"
-    )
+    if next_after(cron, _ANY_LEAP_YEAR) is not None:
+        return None
+    return f"cron {cron!r}: there is no such day; to do nothing, leave it out"
 
 
 def next_after(cron: str, moment: datetime) -> datetime | None:
