@@ -248,7 +248,7 @@ def test_quiet_hours_of_a_whole_day_never_end(text: str):
 
 @pytest.mark.wild(
     area="console",
-    given="a digest, a report or probes on a day that there is not (31 April)",
+    given="a digest, a report or probes on a day that does not exist (31 April)",
     right="refused; it would never come",
 )
 def test_a_schedule_of_no_day_is_refused():
@@ -273,8 +273,8 @@ class LateView(MemoryPort):
 
 @pytest.mark.wild(
     area="console",
-    given="a spec that is applied, changed and put back within a blink",
-    right="three versions, the last one holds; the third was taken for no change, and two were of one number",
+    given="a spec that is applied, changed and put back in quick succession",
+    right="three versions, of which the last one holds; the third was taken for no change, and two had the same number",
 )
 def test_each_spec_is_compared_with_the_one_before(serve: Serve):
     served = serve([], open_access=True)
@@ -301,8 +301,8 @@ def test_specs_that_are_applied_at_once_have_a_number_each(serve: Serve):
 
 @pytest.mark.wild(
     area="console",
-    given="a mute of a model that is not there (a typing error)",
-    right="refused as any call for it; a pattern, and the lifting of a mute, are taken",
+    given="a mute of a model that does not exist (a typing error)",
+    right="refused like any call that names such a model; a pattern, and the lifting of a mute, are taken",
 )
 def test_nobody_is_muted_by_a_name_that_no_model_has(serve: Serve):
     served = serve(open_access=True)

@@ -49,7 +49,7 @@ def sentence(done: Result) -> str:
 @pytest.mark.wild(
     area="recorded outcomes",
     given="one column named for two things (prediction and label, id and time)",
-    right="refused: an accuracy of 100 % would be said of nothing",
+    right="refused: the accuracy would be 100 % and mean nothing",
 )
 @pytest.mark.parametrize("options", [("--label", "said"), ("--id", "x", "--confidence", "x"), ("--segment", "truth")])
 def test_a_column_is_one_thing(watched: Any, options: tuple[str, ...]) -> None:
@@ -64,7 +64,7 @@ def test_the_version_may_be_a_segment_too(watched: Any) -> None:
 @pytest.mark.wild(
     area="recorded outcomes",
     given="a confidence in per cent",
-    right="refused with the range; its rows were left out before, and no drift was found in what was left",
+    right="refused, with the range that it has; before, its rows were left out, and no drift was found in the rest",
 )
 def test_a_confidence_in_per_cent_is_refused(watched: Any) -> None:
     done = watched("--confidence", "sure", sure=lambda plain: 50 + 50 * plain["x"])
@@ -120,7 +120,7 @@ def signals(done: Result) -> list[str]:
 
 @pytest.mark.wild(
     area="recorded outcomes",
-    given="a version that is another one in each row, or in a few",
+    given="a version that differs in each row, or one that only a few rows have",
     right="refused if no version has a reference; else the rows without one are counted",
 )
 def test_versions_without_a_reference_are_said(watched: Any) -> None:
@@ -139,7 +139,7 @@ def test_a_column_of_times_that_nobody_named_is_named(watched: Any) -> None:
 @pytest.mark.wild(
     area="recorded outcomes",
     given="some rows of a batch that ingestion refuses",
-    right="as many are counted as were not taken",
+    right="exactly the rows that were not taken are counted",
 )
 def test_rows_that_are_not_taken_are_counted_as_rows() -> None:
     size = 400
@@ -156,7 +156,7 @@ def test_rows_that_are_not_taken_are_counted_as_rows() -> None:
 
 @pytest.mark.wild(
     area="command line",
-    given="a result that cannot be written: a folder that is none, a folder for a file, a device that is full",
+    given="a result that cannot be written: its folder is a file, its file is a folder, the device is full",
     right="refused before the work begins, or said in a sentence; what is there stays",
 )
 def test_where_nothing_can_be_written_is_said_before_the_work(watched: Any, tmp_path: Path) -> None:

@@ -135,7 +135,7 @@ def test_a_lone_number_is_no_class(classes: list[str], answer: list[Any], right:
 
 @pytest.mark.wild(
     area="sources",
-    given="a path of the id that has the letters `row` in a name (`browser_id`, `cart.row_id`), with several rows",
+    given="a path to the id with the letters `row` in a name (`browser_id`, `cart.row_id`), and several rows",
     right="each row has an id of its own, as with any other path of the document",
 )
 @pytest.mark.parametrize(
@@ -217,7 +217,7 @@ def test_a_row_without_a_label_takes_no_other_with_it(nothing: str) -> None:
 
 @pytest.mark.wild(
     area="sources",
-    given="a request of no rows",
+    given="a request without rows",
     right="nothing comes of it, and it is counted (`no_rows`)",
 )
 @pytest.mark.parametrize(
