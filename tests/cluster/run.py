@@ -59,7 +59,8 @@ class Report:
 
     @property
     def good(self) -> bool:
-        """Whether nothing was lost, doubled, disordered or wrong, and nobody had to help, or to wait for long."""
+        """Whether nothing was lost, doubled, disordered or wrong, nobody had to help or to wait for long, and each
+        service ended as it may."""
         wrong = self.lost or self.doubled or self.out_of_order or self.state_errors or self.needed_a_hand
         wrong = wrong or set(self.exits) - _AS_SAID
         return not wrong and self.longest_stall_seconds <= LONGEST_STALL_S and all(self.cases.values())

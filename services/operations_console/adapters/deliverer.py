@@ -139,7 +139,9 @@ def _post(url: str, body: bytes, headers: Mapping[str, str]) -> None:
         if refused.code in _BETWEEN:
             raise UnsureError(f"{refused}: what stands between may have passed it on") from refused
         if refused.code in _SEE_OTHER:
-            raise UnsureError(f"{refused}; whether it was taken is not known: name one that answers 2xx") from refused
+            raise UnsureError(
+                f"{refused}; whether it was taken is not known: name an address that answers 2xx"
+            ) from refused
         raise
     except urllib.error.URLError:
         raise  # it was never sent whole

@@ -131,7 +131,7 @@ class RunFolder:
         try:
             with (self.path / "progress.jsonl").open("rb") as file:
                 if file.seek(0, SEEK_END) < self._read:
-                    self._read = 0  # written anew, and not further
+                    self._read = 0  # it was written anew
                 file.seek(self._read)
                 told = file.read()
         except FileNotFoundError:

@@ -1,6 +1,6 @@
 """What one broker says against an offset is doubted for a while: it may be one that lost its leadership unawares.
 
-A broker that is cut off from the others goes on to take itself for the leader of its partitions. Its log is shorter
+A broker that is cut off from the others still takes itself for the leader of its partitions. Its log is shorter
 than that of the leader that was elected meanwhile, and a client that knows no better asks it: "offset out of range", or
 "no epoch found", is then said of records that are all there. As soon as it hears from the others it says that it does
 not lead, and the client asks the right one. Seen on three brokers, one of them cut off for six seconds.

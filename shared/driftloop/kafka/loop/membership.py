@@ -60,7 +60,7 @@ class Membership:
             self._assign_anew(self._standing([position]))
 
     def _assign_anew(self, offsets: Mapping[Position, int]) -> None:
-        """In place of a seek: after an error of its position a client has given a partition up, and refuses one."""
+        """In place of a seek, which a client refuses in a partition that it gave up after an error of its position."""
         if self._incremental:
             touched = dict(offsets)
             self.consumer.incremental_unassign([named(self._prefix, position) for position in touched])

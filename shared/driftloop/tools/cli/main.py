@@ -56,7 +56,7 @@ GROUPS = (
 
 
 _OF_THE_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EISDIR, errno.ENOTDIR}
-"""What a person mends, and no traceback explains better."""
+"""Errors that a person can mend, and that a traceback would not explain better."""
 _WIDEST = 120
 """Columns that help takes where the terminal has them."""
 

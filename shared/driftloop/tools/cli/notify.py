@@ -205,7 +205,7 @@ def _publish(kafka: "KafkaSettings", models: str, span: timedelta | None, reason
         first = error.errors()[0]
         raise UserError(f"{first['loc'][0]} {first['input']!r}: {first['msg']}.", ExitCode.USAGE) from error
     if span is not None and not _is_declared(kafka, models):
-        typer.echo(f"No declared model is named {models}: nobody is muted by it yet.", err=True)
+        typer.echo(f"No declared model is named {models}, so this mutes nobody yet.", err=True)
     sender = Sender(kafka)
     sender.send(NOTIFICATION_MUTES, models, message.to_json())
     sender.close()

@@ -114,8 +114,8 @@ def replay(
 
 @contextmanager
 def _importing(learner: str, home: Path | None) -> "Iterator[Launcher | None]":
-    """What starts the services, its imports under way while we read the file; a home has a log of it, which comes
-    later."""
+    """What starts the services: its imports are under way while the file is read. None if there is a home, which gets
+    a log of the imports once it is made."""
     from driftloop.tools.local.launching import launcher_for
 
     if home is not None:

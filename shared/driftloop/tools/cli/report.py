@@ -43,7 +43,7 @@ def report(
         raise UserError(f"{error}.", ExitCode.USAGE) from error
     if (way := way_for(bootstrap_servers)) is not None:
         if archive_uri is not None:
-            raise UserError("A report through a console knows no archive: leave --archive-uri out.", ExitCode.USAGE)
+            raise UserError("The console has no access to the archive: leave --archive-uri out.", ExitCode.USAGE)
         path = f"{model_path(model)}/report" if model is not None else "/api/report"
         told = Report.model_validate(way.get(path, since=since, segments="true" if segments else None))
         _write(report_text(told, form), out)
@@ -60,7 +60,7 @@ def report(
 
 
 def _with_what_is_erased(told: "Report", archive_uri: str | None, lake: Path) -> "Report":
-    """As `with_erasures`. Where no archive is named, the report comes without that of HOME too."""
+    """As `with_erasures`; where no archive is named, the report comes even if that of HOME cannot be read."""
     if archive_uri is not None:
         return with_erasures(told, archive_uri)
     if not lake.is_dir():

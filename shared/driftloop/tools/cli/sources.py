@@ -94,7 +94,7 @@ def check(
 def _say_unread(source: "ModelSource") -> None:
     if source.unread:
         given = f"gives {source.gives}" if source.server == "none" else f"names the server {source.server}"
-        typer.echo(f"{source.name} {given}: {', '.join(source.unread)} changes nothing.", err=True)
+        typer.echo(f"{source.name} {given}, so this has no effect: {', '.join(source.unread)}.", err=True)
 
 
 def read_as(source: "ModelSource") -> str:

@@ -82,8 +82,8 @@ SINGLE_THREADED: Mapping[str, str] = {f"{library}_NUM_THREADS": "1" for library 
 """Several processes share the cores, so none of them takes all of them for one product of matrices."""
 
 SAME_HASHES: Mapping[str, str] = {"PYTHONHASHSEED": "0"}
-"""As the trainer's runs need them, which can then be forked too. Who could collide them on purpose is on this
-machine."""
+"""As the trainer's runs need them, which can then be forked too. Whoever could make them collide on purpose is on this
+machine already."""
 
 
 LEARNT_WITH: Mapping[str, tuple[str, ...]] = {

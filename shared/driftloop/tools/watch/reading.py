@@ -70,7 +70,7 @@ def _refuse_unknown(table: Table, options: WatchOptions) -> None:
     for name in dict.fromkeys((*options.roles, *options.segments)):
         as_segment = name in options.segments and name != options.version  # each version is watched for itself anyway
         if options.roles.count(name) + as_segment > 1:
-            raise UserError(f"{name} is named for two things: each column is one of them.", ExitCode.USAGE)
+            raise UserError(f"{name} is named for two things: a column can only be one.", ExitCode.USAGE)
     if options.task is not None and options.task not in TASKS:
         raise UserError(f"There is no task {options.task}; choose one of {', '.join(TASKS)}.", ExitCode.USAGE)
 
