@@ -1,5 +1,7 @@
 """Which earlier rows still count when `total` rows of a partition have gone on, wherever its batches end."""
 
+from itertools import takewhile
+
 from outcome_ingestion.core.labels.held_rows import Chunk
 from outcome_ingestion.core.memory.partition_memory import PartitionMemory
 
@@ -30,10 +32,7 @@ def is_correctable(memory: PartitionMemory, ordinal: int, total: int) -> bool:
 
 def known_before(memory: PartitionMemory, model_id: str, prediction_id: str, newest: int, total: int) -> list[int]:
     """Ordinals of the known predictions that had the id before the one of ordinal `newest`, oldest first."""
-    ordinals = memory.of(model_id).earlier.get(prediction_id, [])
-    known: list[int] = []
-    for ordinal in reversed(ordinals if is_known(memory, model_id, newest, total) else []):
-        if not is_known(memory, model_id, ordinal, total):
-            break
-        known.insert(0, ordinal)
-    return known
+    if not is_known(memory, model_id, newest, total):
+        return []
+    ordinals = reversed(memory.of(model_id).earlier.get(prediction_id, []))
+    return [*takewhile(lambda one: is_known(memory, model_id, one, total), ordinals)][::-1]
