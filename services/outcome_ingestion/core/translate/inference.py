@@ -188,18 +188,17 @@ def _confidence(chance: float) -> dict[str, Any]:
 
 
 def _said(value: Any, source: ModelSource, path: str) -> dict[str, Any]:
-    return _of_classes(_predicted(value, source, path), source, path)
+    """What is predicted; raises `Refusal` if it is a number that is none of the source's classes: a lone probability,
+    an index.
 
-
-def _of_classes(row: dict[str, Any], source: ModelSource, path: str) -> dict[str, Any]:
-    """The row, unless a number is predicted that is none of the source's classes: a lone probability, an index.
-
-    A text is a class by itself, though the source does not name it: a model may have learnt a new one.
+    A text is a class by itself, even if the source does not name it: a model may have learnt a new one.
     """
+    row = _predicted(value, source, path)
     said = row["prediction"]
     if not source.classes or isinstance(said, Mapping | str):
         return row
-    if any(same_class(category_text(said), one) for one in source.classes):
+    text = category_text(said)
+    if any(same_class(text, one) for one in source.classes):
         return row
     raise invalid("NoClass", f"{path} is {str(said)[:60]!r}, and the source's `classes` are "
                   f"{', '.join(source.classes)[:200]}: log the class, or one probability a class; if the answer is "
