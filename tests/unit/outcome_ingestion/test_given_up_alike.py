@@ -30,13 +30,11 @@ def records_of(story):
 
 
 def came_of(out):
-    rows = sorted((one["prediction_id"], one["event"], str(one["predicted_at"]), str(one["y"])) for one in told(out))
+    rows = sorted(
+        (one["prediction_id"], one["event"], str(one["predicted_at"]), str(one["label.y"])) for one in out.rows()
+    )
     dead = [letter.error_class for letter in out.dead]
     return rows, out.ignored, dead, out.core.rows_waiting, out.core.labels_waiting
-
-
-def told(out):
-    return [one | {"y": one["label.y"]} for one in out.rows()]
 
 
 @pytest.mark.wild(
