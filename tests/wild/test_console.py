@@ -248,7 +248,7 @@ def test_quiet_hours_of_a_whole_day_never_end(text: str):
 
 @pytest.mark.wild(
     area="console",
-    given="a digest, a report or probes on a day that there is not (31 April)",
+    given="a digest, a report or probes on a day that does not exist (31 April)",
     right="refused; it would never come",
 )
 def test_a_schedule_of_no_day_is_refused():

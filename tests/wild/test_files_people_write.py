@@ -84,7 +84,7 @@ def test_merged_keys_are_overridden(text: str) -> None:
 
 @pytest.mark.wild(
     area="spec",
-    given="a policy's calendar of a day that there is not; a policy that does not exist",
+    given="a policy's calendar on a day that does not exist; a policy that does not exist",
     right="refused when it is declared; a spec on the log is read as before",
 )
 @pytest.mark.parametrize(
