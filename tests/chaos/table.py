@@ -4,18 +4,11 @@ The measured reports are in `docs/measurements/chaos.json`, one a run, as `pytho
 Runs of the same service are added up.
 """
 
-import json
 import sys
-from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
-from typing import Any
+from collections.abc import Iterable, Sequence
 
-ROOT = Path(__file__).parents[2]
-MEASURED = ROOT / "docs" / "measurements" / "chaos.json"
-PAGE = ROOT / "docs" / "reliability.md"
-BEGIN, END = "<!-- chaos: begin (python -m tests.chaos.table) -->\n", "<!-- chaos: end -->\n"
+from tests.kept_reports import KeptReports, Report
 
-Report = Mapping[str, Any]
 _SERVICES = {
     "outcome_ingestion": "outcome_ingestion killed or frozen",
     "outcome_archive": "archive role, likewise",
@@ -55,27 +48,7 @@ def _longest(runs: Iterable[Report]) -> str:
     return f" ({', '.join(found)})" if found else ""
 
 
-def in_page(page: str, reports: Sequence[Report]) -> str:
-    """The page with the table of these reports."""
-    before, _, rest = page.partition(BEGIN)
-    _, _, after = rest.partition(END)
-    return before + BEGIN + table(reports) + END + after
-
-
-def measured() -> list[Report]:
-    """The reports that are kept."""
-    return list(json.loads(MEASURED.read_text())) if MEASURED.exists() else []
-
-
-def main(files: Sequence[str]) -> None:
-    reports = measured()
-    for file in files:
-        found = json.loads(Path(file).read_text())
-        reports += found if isinstance(found, list) else [found]
-    MEASURED.parent.mkdir(parents=True, exist_ok=True)
-    MEASURED.write_text("[\n" + ",\n".join("  " + json.dumps(report) for report in reports) + "\n]\n")
-    PAGE.write_text(in_page(PAGE.read_text(), reports))
-
+KEPT = KeptReports("chaos", table)
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    KEPT.add(sys.argv[1:])

@@ -4,18 +4,11 @@ The measured reports are in `docs/measurements/cluster.json`, one a run, as `pyt
 of the same line are added up.
 """
 
-import json
 import sys
-from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import Any
+from collections.abc import Sequence
 
-ROOT = Path(__file__).parents[2]
-MEASURED = ROOT / "docs" / "measurements" / "cluster.json"
-PAGE = ROOT / "docs" / "reliability.md"
-BEGIN, END = "<!-- cluster: begin (python -m tests.cluster.table) -->\n", "<!-- cluster: end -->\n"
+from tests.kept_reports import KeptReports, Report
 
-Report = Mapping[str, Any]
 _LINES = {
     "restarts": "brokers killed and restarted one by one, partitions moved, leaders elected",
     "split": "a broker cut off from the others, or from all",
@@ -45,23 +38,7 @@ def table(reports: Sequence[Report]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def in_page(page: str, reports: Sequence[Report]) -> str:
-    """The page with the table of these reports."""
-    before, _, rest = page.partition(BEGIN)
-    _, _, after = rest.partition(END)
-    return before + BEGIN + table(reports) + END + after
-
-
-def measured() -> list[Report]:
-    """The reports that are kept."""
-    return list(json.loads(MEASURED.read_text())) if MEASURED.exists() else []
-
-
-def main(files: Sequence[str]) -> None:
-    reports = measured() + [json.loads(Path(file).read_text()) for file in files]
-    MEASURED.write_text("[\n" + ",\n".join("  " + json.dumps(report) for report in reports) + "\n]\n")
-    PAGE.write_text(in_page(PAGE.read_text(), reports))
-
+KEPT = KeptReports("cluster", table)
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    KEPT.add(sys.argv[1:])

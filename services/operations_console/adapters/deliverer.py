@@ -14,13 +14,11 @@ from http.client import HTTPException
 from pathlib import Path
 
 import structlog
-import yaml
 from prometheus_client import CollectorRegistry, Counter
-from pydantic import ValidationError
 
 from driftloop.errors import ExitCode, UserError
 from driftloop.rest import open_url
-from driftloop.spec.yaml_text import read_yaml
+from driftloop.spec.yaml_text import read_file
 from operations_console.core.notify.rules import Channel, Rules
 from operations_console.core.notify.sending import AT_ONCE, End, PassedOver
 from operations_console.core.notify.wording import Telling, pagerduty_body, slack_body, webhook_body
@@ -38,15 +36,9 @@ log = structlog.get_logger()
 def read_rules(path: Path) -> Rules:
     """The rules in a file. Raises UserError where it is not there or makes no sense."""
     try:
-        return Rules.model_validate(read_yaml(path.read_text(encoding="utf-8")) or {})
+        return read_file(path, Rules, "the rules", empty=True)
     except FileNotFoundError as error:
         raise UserError(f"{path} is not there: it says who is told of what.", ExitCode.NOT_FOUND) from error
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"]) or "the rules"
-        raise UserError(f"{path}: {where}: {first['msg']}.", ExitCode.USAGE) from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise UserError(f"{path} is not YAML: {str(error).splitlines()[0]}.", ExitCode.USAGE) from error
 
 
 class UnsureError(Exception):

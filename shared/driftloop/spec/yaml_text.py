@@ -1,9 +1,14 @@
 """YAML as people write it; a key that stands twice is refused, where PyYAML would keep the last one silently."""
 
-from typing import Any
+from pathlib import Path
+from typing import Any, TypeVar
 
 import yaml
+from pydantic import BaseModel, ValidationError
 
+from driftloop.errors import ExitCode, UserError
+
+M = TypeVar("M", bound=BaseModel)
 _KINDS: dict[type, str] = {list: "list", str: "text"}
 
 
@@ -46,3 +51,22 @@ def read_mapping(text: str) -> dict[str, Any]:
         return found
     held = "is empty" if found is None else f"holds a {_KINDS.get(type(found), 'single value')}"
     raise yaml.YAMLError(f"it {held}, and keys with values are wanted")
+
+
+def read_file(path: Path, model: type[M], whole: str, *, empty: bool = False, wrong: str = "") -> M:
+    """What a file says, as a model; raises UserError with the first thing that is wrong with it.
+
+    `whole` is what the sentence calls the file where no field of it is to blame, `wrong` what it says of a file that is
+    none of its kind. One that holds nothing is a model of defaults if it may be `empty`. Raises OSError where the file
+    cannot be read.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+        return model.model_validate(read_yaml(text) or {} if empty else read_mapping(text))
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or whole
+        raise UserError(f"{path}{wrong and ' ' + wrong}: {where}: {first['msg']}.", ExitCode.USAGE) from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        said = str(error).splitlines()[0]
+        raise UserError(f"{path} {wrong or 'is not YAML'}: {said}.", ExitCode.USAGE) from error

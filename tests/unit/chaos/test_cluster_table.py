@@ -2,12 +2,13 @@
 
 from tests.cluster.faults import LINES
 from tests.cluster.run import Report
-from tests.cluster.table import PAGE, in_page, measured, table
+from tests.cluster.table import KEPT, table
+from tests.kept_reports import PAGE
 
 
 def test_the_page_has_the_table_of_the_kept_reports():
     page = PAGE.read_text()
-    assert in_page(page, measured()) == page
+    assert KEPT.in_page(page, KEPT.measured()) == page
 
 
 def test_runs_of_a_line_are_added_up_and_the_longest_of_each_is_told():

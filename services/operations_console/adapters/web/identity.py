@@ -7,11 +7,9 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import jwt
-import yaml
-from pydantic import ValidationError
 
 from driftloop.errors import ExitCode, UserError
-from driftloop.spec.yaml_text import read_yaml
+from driftloop.spec.yaml_text import read_file
 from operations_console.core.access import Principal, Role, TokenEntry, TokenFile, principal_of
 
 _ALGORITHMS = ["RS256", "RS384", "RS512", "PS256", "ES256", "ES384", "EdDSA"]
@@ -52,15 +50,9 @@ class FileTokens:
 def read_tokens(path: Path) -> TokenFile:
     """The tokens in a file. Raises UserError where it is not there or is none."""
     try:
-        return TokenFile.model_validate(read_yaml(path.read_text(encoding="utf-8")) or {})
+        return read_file(path, TokenFile, "the file", empty=True, wrong="is no file of tokens")
     except FileNotFoundError as error:
         raise UserError(f"{path} is not there: make it with `driftloop tokens create`.", ExitCode.NOT_FOUND) from error
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"]) or "the file"
-        raise UserError(f"{path} is no file of tokens: {where}: {first['msg']}.", ExitCode.USAGE) from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise UserError(f"{path} is no file of tokens: {str(error).splitlines()[0]}.", ExitCode.USAGE) from error
 
 
 class OpenIdConnect:

@@ -214,25 +214,16 @@ app.command()(baseline)
 
 def read_spec(file: Path) -> "ModelSpec":
     """The spec in a file; raises UserError with the first thing that is wrong with it."""
-    import yaml
-    from pydantic import ValidationError
-
     from drift_detection.core.presets import check_detection
     from driftloop.spec.model_spec import ModelSpec
     from driftloop.spec.policy import policy_of
-    from driftloop.spec.yaml_text import read_mapping
+    from driftloop.spec.yaml_text import read_file
 
     if not file.is_file():
         raise UserError(f"There is no file {file}.", ExitCode.NOT_FOUND)
+    spec = read_file(file, ModelSpec, "the spec")
     try:
-        spec = ModelSpec.model_validate(read_mapping(file.read_text(encoding="utf-8")))
         check_detection(spec.detection)
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise UserError(f"{file}: {where or 'the spec'}: {first['msg']}.", ExitCode.USAGE) from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise UserError(f"{file} is not YAML: {str(error).splitlines()[0]}.", ExitCode.USAGE) from error
     except ValueError as error:
         raise UserError(f"{file}: detection: {error}.", ExitCode.USAGE) from error
     try:

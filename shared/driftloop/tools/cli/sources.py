@@ -105,19 +105,9 @@ def read_as(source: "ModelSource") -> str:
 
 def read_source(file: Path) -> "ModelSource":
     """The source in a file; raises UserError with the first thing that is wrong with it."""
-    import yaml
-    from pydantic import ValidationError
-
     from driftloop.spec.model_source import ModelSource
-    from driftloop.spec.yaml_text import read_mapping
+    from driftloop.spec.yaml_text import read_file
 
     if not file.is_file():
         raise UserError(f"There is no file {file}.", ExitCode.NOT_FOUND)
-    try:
-        return ModelSource.model_validate(read_mapping(file.read_text(encoding="utf-8")))
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise UserError(f"{file}: {where or 'the source'}: {first['msg']}.", ExitCode.USAGE) from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise UserError(f"{file} is not YAML: {str(error).splitlines()[0]}.", ExitCode.USAGE) from error
+    return read_file(file, ModelSource, "the source")

@@ -110,22 +110,12 @@ def _path(file: Path | None, home: Path) -> Path:
 
 
 def _read(path: Path) -> "TokenFile":
-    import yaml
-    from pydantic import ValidationError
-
-    from driftloop.spec.yaml_text import read_yaml
+    from driftloop.spec.yaml_text import read_file
     from operations_console.core.access import TokenFile
 
     if not path.is_file():
         return TokenFile()
-    try:
-        return TokenFile.model_validate(read_yaml(path.read_text(encoding="utf-8")) or {})
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"]) or "the file"
-        raise UserError(f"{path} is no file of tokens: {where}: {first['msg']}.", ExitCode.USAGE) from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise UserError(f"{path} is no file of tokens: {str(error).splitlines()[0]}.", ExitCode.USAGE) from error
+    return read_file(path, TokenFile, "the file", empty=True, wrong="is no file of tokens")
 
 
 def _write(path: Path, entries: "tuple[TokenEntry, ...]") -> None:
