@@ -30,7 +30,7 @@ class Settings(BaseSettings):
     correctable_rows: int = Field(
         default=100_000,
         ge=0,
-        description="labelled rows open to correction, per partition; no more than remembered_rows are",
+        description="labelled rows open to correction, per partition; at most remembered_rows",
     )
     waiting_rows: int = Field(default=1_000_000, ge=1, description="rows without a label kept, per partition")
     early_labels: int = Field(default=200_000, ge=1, description="labels without a row kept, per partition")

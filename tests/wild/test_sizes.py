@@ -68,6 +68,16 @@ def test_labels_that_wait_are_written_down_in_parts():
     assert not [key for key in again.state if key.startswith("early")]
 
 
+@pytest.mark.parametrize("remembered", [5, 10_000])
+def test_labels_that_meet_their_rows_are_written_down_in_parts(remembered):
+    out = bench(frame_bytes=64 * _KB, remembered_rows=remembered, correctable_rows=2)
+    ids = [f"{n:0200}" for n in range(900)]
+    out.feed(ENCODINGS["json"]([row(0, prediction_id=one, prediction=1) for one in ids]))
+    out.feed([label(n, 1, 60, prediction_id=one) for n, one in enumerate(ids[10:])])
+    assert max(map(len, out.state.values())) <= 64 * _KB
+    assert (out.core.rows_waiting, out.restarted().core.rows_waiting) == (10, 10)
+
+
 @pytest.mark.wild(
     area="ingestion", given="numbers beyond float32's range", right="the same doubles in the frame, to the last bit"
 )

@@ -105,7 +105,7 @@ class ModelSource(SpecPart):
     feature_names: tuple[str, ...] = ()
     """Names of the features, if a server's requests list values without names."""
     classes: tuple[str, ...] = ()
-    """Names of the classes, if a server answers with one probability a class."""
+    """Names of the classes, if a server answers with one probability per class."""
     output: str | None = None
     """The output tensor that is the prediction; none: the first one."""
     shadow_outputs: str | None = Field(default=None, min_length=1)

@@ -30,13 +30,11 @@ def records_of(story):
 
 
 def came_of(out):
-    rows = sorted((one["prediction_id"], one["event"], str(one["predicted_at"]), str(one["y"])) for one in told(out))
+    rows = sorted(
+        (one["prediction_id"], one["event"], str(one["predicted_at"]), str(one["label.y"])) for one in out.rows()
+    )
     dead = [letter.error_class for letter in out.dead]
     return rows, out.ignored, dead, out.core.rows_waiting, out.core.labels_waiting
-
-
-def told(out):
-    return [one | {"y": one["label.y"]} for one in out.rows()]
 
 
 @pytest.mark.wild(
@@ -145,6 +143,16 @@ def test_a_row_that_waits_does_not_take_the_label_of_a_forgotten_one_with_its_id
     waiting = out.core.rows_waiting
     assert waiting == 15, "the first with the id, and the others"
     assert out.restarted().core.rows_waiting == waiting
+
+
+def test_what_is_remembered_of_batches_that_cannot_be_laid_together_goes_with_them():
+    out = bench(CHURN | {"label_delay": {"give_up_seconds": 100}}, remembered_rows=20, correctable_rows=0)
+    for n in range(1, 200):
+        told = {"prediction": "1", "predicted_at": at(1_000 * n), "label": "1", "labelled_at": at(1_000 * n)}
+        out.feed(ENCODINGS["json"]([row(one, **told) for one in (0, n)]))
+    assert out.core.counts.reused_ids["churn"] == 198, "one in each batch"
+    memory = out.core._memory(0)
+    assert len(memory.of("churn").recent) <= len(memory.seen) + 1 <= 20
 
 
 class CountedIds(IdIndex):

@@ -1,5 +1,7 @@
+import gc
+
 from driftloop.codec.arrow import encode_batch
-from outcome_ingestion.core.labels.held_rows import decode_rows
+from outcome_ingestion.core.labels.held_rows import Chunk, decode_rows
 
 DAY = 86_400
 
@@ -82,6 +84,18 @@ def test_held_rows_go_when_they_have_their_label_and_nothing_can_correct_them(be
     bench.feed([make.label(n, 1.0, 60) for n in range(10)])
     assert bench.core.rows_waiting == 0
     assert sorted(key.split("/")[0] for key in bench.state if "ids" not in key) == ["marks"], "the clock of the labels"
+
+
+def test_rows_that_are_held_no_longer_leave_the_memory(bench_with, make, row):
+    bench = bench_with(correctable_rows=0)
+    before = sum(type(one) is Chunk for one in gc.get_objects())
+    for first in range(0, 20 * 300, 300):
+        numbers = range(first, first + 300)
+        bench.feed([make.outcome(row(n)) for n in numbers])
+        bench.feed([make.label(n, 1.0, 60) for n in numbers])
+    assert bench.core.rows_waiting == 0
+    gc.collect()
+    assert sum(type(one) is Chunk for one in gc.get_objects()) <= before
 
 
 def test_a_row_waits_across_a_restart_and_so_does_a_label(bench, make, row):

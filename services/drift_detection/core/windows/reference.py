@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from drift_detection.core.kept.kept_profile import KeptProfile
 from drift_detection.core.rows import Coded, numbers
 from drift_detection.core.sliding_windows import Counts, Cut
-from drift_detection.core.windows.bins import TABLE_ROWS, BinOfStep, ColumnBins
+from drift_detection.core.windows.bins import TABLE_ROWS, BinOfStep, Codes, ColumnBins
 from driftloop.statistics.dependence import inflation_at
 from driftloop.statistics.embeddings import Embedding
 from driftloop.statistics.joint import Directions
@@ -21,7 +21,6 @@ from driftloop.statistics.steps import scaled_steps, steps_in_one
 
 Floats = NDArray[np.float64]
 T = TypeVar("T")
-Codes = NDArray[np.int32]
 Rows = NDArray[np.intp] | slice
 _NO_HOURS = np.empty(0, dtype=np.int64)
 _AT_ONCE = 16

@@ -190,24 +190,27 @@ def _hold(memory: PartitionMemory, model_id: str, seq: int, batch: pa.RecordBatc
 
 def _write_down(memory: PartitionMemory, model_id: str, new: NewRows, joined: Joined) -> None:
     """Marks first: what they say of labels that waited is of those before this batch, and not of its own."""
-    model, most = memory.of(model_id), memory.rules.frame_bytes // 2
+    model, limit = memory.of(model_id), memory.rules.frame_bytes // 2
     several = _labels_with_parts(model, new, joined)
     for join in joined.joins:
         if join.chunk is None and (place := model.held.find(int(new.ordinals[join.row]))) is not None:
             memory.label(*place, join.item)
-    marks = in_parts([(join.item.prediction_id, join.item.at) for join in joined.joins], most)
     end = int(new.ordinals[-1]) + 1 if len(new.ordinals) else memory.total
     every = bool(model.held.firsts) and model.held.firsts[0] < end - memory.rules.remembered_rows
     rows = _rows_of(model, new, joined, every=every) if every or model.earlier or joined.apart else []
+    most = limit // 2 if rows else limit  # a label with its row takes up to twice as much
+    marks = in_parts([(join.item.prediction_id, join.item.at) for join in joined.joins], most)
     parts = zip_longest(marks, in_parts(joined.found, most), in_parts(several, most), fillvalue=())
     for labelled, found, kept in parts:
-        memory.mark(model_id, Marks(list(labelled), list(found), items=list(kept), rows=rows))
-    for items in in_parts(list(joined.early.values()), most):
+        named = {*labelled, *((item.prediction_id, item.at) for item in kept)} if rows else set()
+        own = [one for one in rows if one[:2] in named]
+        memory.mark(model_id, Marks(list(labelled), list(found), items=list(kept), rows=own))
+    for items in in_parts(list(joined.early.values()), limit):
         memory.waiting.keep(model_id, memory.take_seq(), items)
 
 
 def _rows_of(model: ModelMemory, new: NewRows, joined: Joined, *, every: bool) -> list[tuple[str, int, int]]:
-    """(Id, time, ordinal) of labels whose id was used again; of every one where rows wait that are older than what is
+    """(Id, time, ordinal) of labels whose id was used again; of every label, if rows wait that are older than what is
     remembered: one of them may have the id of a row that is forgotten before it."""
     before = [(item, int(new.ordinals[row])) for row, item in joined.before.items()]
     joins = [(join.item, int((new if join.chunk is None else join.chunk).ordinals[join.row])) for join in joined.joins]

@@ -124,7 +124,7 @@ def _arrivals(part: Share, admitted: Sequence[_Admitted], batch: Batch) -> dict[
 
 
 def _arrivals_of(part: Share, model_id: str, one: _Admitted | None, layout: Layout, stamps: Ints) -> Arrivals:
-    """Rows and labels with their times; of a model on the wall clock none is past the time of the log."""
+    """Rows and labels with their times and those of their records."""
     labels, ids, waits = [*part.labels.get(model_id, ())], pa.array([], pa.string()), _NO_TIMES
     row_places = row_times = _NO_TIMES
     if one is not None:

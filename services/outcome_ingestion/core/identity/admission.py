@@ -10,7 +10,7 @@ from driftloop.spec.forecast import key_feature
 from outcome_ingestion.core.frames.blocks import Block, Ints
 from outcome_ingestion.core.identity.reuse import Earlier, Fate, fate_of, same_content
 from outcome_ingestion.core.memory.partition_memory import PartitionMemory
-from outcome_ingestion.core.memory.standing import known_before
+from outcome_ingestion.core.memory.standing import is_correctable, known_before
 
 LabelPlaces = dict[str, dict[str, list[int]]]
 """Model → id → places of the labels of the batch, ascending."""
@@ -134,12 +134,7 @@ def _admit_one_by_one(
 
 def _label_decides(earlier: Earlier, fate: Fate, memory: PartitionMemory, total: int) -> bool:
     """Whether a label that lies between changes what a row is: it settles the one before, which may be out then."""
-    return fate is not Fate.REPEATED or (not earlier.same_time and _is_out(earlier.ordinal, memory, total))
-
-
-def _is_out(ordinal: int, memory: PartitionMemory, total: int) -> bool:
-    """Whether a labelled row counts as held no longer: by its ordinal, however long its batch keeps it in fact."""
-    return ordinal < total - memory.rules.correctable_rows
+    return fate is not Fate.REPEATED or (not earlier.same_time and not is_correctable(memory, earlier.ordinal, total))
 
 
 def _found(block: Block, memory: PartitionMemory) -> _Found:
@@ -169,7 +164,7 @@ def _earlier(one: _Found, row: int, memory: PartitionMemory, total: int) -> Earl
         chunk, before = place
         settled, made_at = bool(chunk.labelled_at[before]), int(chunk.predicted_at[before])
         columns = {name: chunk.batch.column(i) for i, name in enumerate(chunk.batch.schema.names)}
-    if settled and _is_out(ordinal, memory, total):
+    if settled and not is_correctable(memory, ordinal, total):
         return Earlier(ordinal, same, None, settled=True, alike=False)
     alike = not same and same_content(columns, before, block, row)
     return Earlier(ordinal, same, made_at, settled=settled, alike=alike)

@@ -123,9 +123,8 @@ class Waiting:
 
     def _meets(self, ordinal: int, total: int, *, only: bool) -> bool:
         """Whether a label surely finds its row. One that is known because it waits may be so no longer for a second."""
-        if ordinal >= total - self._memory.rules.remembered_rows:
-            return ordinal >= 0
-        return only and is_known(self._memory, self._model_id, ordinal, total)
+        is_new = ordinal >= total - self._memory.rules.remembered_rows
+        return (is_new or only) and is_known(self._memory, self._model_id, ordinal, total)
 
 
 class _Earliest:

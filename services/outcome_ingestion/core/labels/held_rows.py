@@ -4,10 +4,10 @@ Why batches and not rows: a row as Arrow takes a fraction of what Python objects
 one state entry, and a join is one `take`.
 """
 
-from bisect import bisect_right
-from collections import deque
+from bisect import bisect_left, bisect_right
 from dataclasses import dataclass, field
 from heapq import heapify, heappop, heappush
+from operator import attrgetter
 
 import numpy as np
 import pyarrow as pa
@@ -19,7 +19,7 @@ from outcome_ingestion.core.frames.blocks import Ints, microseconds
 GONE = -1
 """In place of the time of a label: the row was given up."""
 _STALE = 100
-"""Chunks of the heap that may be out of date before it is made anew."""
+"""Entries of the heap that may be out of date before it is made anew."""
 
 
 @dataclass(slots=True)
@@ -54,35 +54,26 @@ class HeldRows:
 
     chunks: list[Chunk] = field(default_factory=list)
     firsts: list[int] = field(default_factory=list)
-    waiting: deque[Chunk] = field(default_factory=deque)
-    due: list[tuple[int, int, Chunk]] = field(default_factory=list)
-    """A heap of (time, seq, chunk): no row of the chunk that waits was made before the time. Chunks in which no row
-    waits are found out when they are met."""
+    due: list[tuple[int, int]] = field(default_factory=list)
+    """A heap of (time, seq): no row of the chunk that waits was made before the time. Chunks in which no row waits, or
+    that are held no longer, are found out when they are met; the heap itself keeps none of them in memory."""
 
     def add(self, chunk: Chunk) -> None:
-        """A newer chunk than all that are there."""
+        """A newer chunk, by `seq` and ordinals, than all that are there."""
         self.chunks.append(chunk)
         self.firsts.append(int(chunk.ordinals[0]))
         if chunk.waiting:
-            self.waiting.append(chunk)
             self._look_at(chunk, chunk.earliest)
 
     def replace_newest(self, count: int, chunk: Chunk | None) -> None:
         """One chunk in place of the newest `count`, whose rows it has; None where all of them were given up."""
-        old = self.chunks[-count:]
-        gone = {one.seq for one in old}
-        for one in old:
-            one.waiting = 0
         del self.chunks[-count:], self.firsts[-count:]
-        while self.waiting and self.waiting[-1].seq in gone:
-            self.waiting.pop()
         if chunk is not None:
             self.add(chunk)
 
     def that_wait(self) -> list[Chunk]:
         """Chunks with a row that waits for its label, oldest first."""
-        self.waiting = deque(chunk for chunk in self.waiting if chunk.waiting)
-        return list(self.waiting)
+        return [chunk for chunk in self.chunks if chunk.waiting]
 
     def made_before(self, time: int) -> list[Chunk]:
         """Chunks with a row that waits and was made before `time`.
@@ -91,8 +82,8 @@ class HeldRows:
         """
         found, later = [], []
         while self.due and self.due[0][0] < time:
-            chunk = heappop(self.due)[2]
-            if chunk.waiting:
+            chunk = self._that_waits(heappop(self.due)[1])
+            if chunk is not None:
                 earliest = chunk.earliest
                 later.append((chunk, earliest))
                 if earliest < time:
@@ -104,19 +95,25 @@ class HeldRows:
     def is_one_before(self, time: int) -> bool:
         """Whether `made_before` gives any, at the cost of one comparison as a rule."""
         while self.due and self.due[0][0] < time:
-            chunk = self.due[0][2]
-            earliest = chunk.earliest if chunk.waiting else time
+            chunk = self._that_waits(self.due[0][1])
+            earliest = time if chunk is None else chunk.earliest
             if earliest < time:
                 return True
             heappop(self.due)
-            if chunk.waiting:
+            if chunk is not None:
                 self._look_at(chunk, earliest)
         return False
 
+    def _that_waits(self, seq: int) -> Chunk | None:
+        """The chunk with that number if it is held and a row of it waits."""
+        at = bisect_left(self.chunks, seq, key=attrgetter("seq"))
+        chunk = self.chunks[at] if at < len(self.chunks) else None
+        return chunk if chunk is not None and chunk.seq == seq and chunk.waiting else None
+
     def _look_at(self, chunk: Chunk, time: int) -> None:
-        heappush(self.due, (time, chunk.seq, chunk))
-        if len(self.due) > 2 * len(self.waiting) + _STALE:
-            self.due = [one for one in self.due if one[2].waiting]
+        heappush(self.due, (time, chunk.seq))
+        if len(self.due) > 2 * len(self.chunks) + _STALE:
+            self.due = [one for one in self.due if self._that_waits(one[1]) is not None]
             heapify(self.due)
 
     def find(self, ordinal: int) -> tuple[Chunk, int] | None:
@@ -132,7 +129,6 @@ class HeldRows:
 
     def drop(self, chunk: Chunk) -> None:
         """Forget a chunk; none of its rows waits any longer."""
-        chunk.waiting = 0
         at = bisect_right(self.firsts, int(chunk.ordinals[0])) - 1
         del self.chunks[at], self.firsts[at]
 

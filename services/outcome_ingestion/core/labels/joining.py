@@ -15,7 +15,7 @@ from outcome_ingestion.core.identity.hash_table import NOWHERE
 from outcome_ingestion.core.labels.held_rows import Chunk
 from outcome_ingestion.core.memory.entries import ModelMemory
 from outcome_ingestion.core.memory.partition_memory import PartitionMemory
-from outcome_ingestion.core.memory.standing import held_at, is_known, known_before
+from outcome_ingestion.core.memory.standing import held_at, is_correctable, is_known, known_before
 
 
 class Join(NamedTuple):
@@ -101,15 +101,16 @@ class Joiner:
         return self.result
 
     def _forget_unknown(self, item: LabelItem) -> None:
-        """Where the row of a label counts as known no longer when the label comes, it is as one that never came."""
+        """If the row of a label no longer counts as known when the label comes, it is as one that never came."""
         name, came_before = item.prediction_id, self._came_before(item)
         if not is_known(self.memory, self.model_id, self._older[name], came_before):
             self._older[name] = NOWHERE
         row = self._come.get(name)
-        if row is not None and int(self.new.ordinals[row]) < came_before - self.memory.rules.remembered_rows:
-            is_settled = bool(self.new.labelled_at[row])
-            if is_settled and int(self.new.ordinals[row]) < came_before - self.memory.rules.correctable_rows:
-                del self._come[name]
+        if row is None or not self.new.labelled_at[row]:
+            return
+        ordinal, forgotten = int(self.new.ordinals[row]), came_before - self.memory.rules.remembered_rows
+        if ordinal < forgotten and not is_correctable(self.memory, ordinal, came_before):
+            del self._come[name]
 
     def _came_before(self, item: LabelItem) -> int:
         """How many rows had gone on in the partition when a label came."""
@@ -259,7 +260,7 @@ class Joiner:
                 return None
             self.result.delays_us.append(item.at - predicted_at)
             return "label"
-        if ordinal < self._came_before(item) - self.memory.rules.correctable_rows:
+        if not is_correctable(self.memory, ordinal, self._came_before(item)):
             self._ignore(item, "label_without_row")  # as where the row is held no longer
             return None
         if changed is None:

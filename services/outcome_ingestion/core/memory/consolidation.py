@@ -20,6 +20,8 @@ _LARGEST = (16, 256)
 def consolidate(memory: PartitionMemory, model_id: str) -> None:
     """Lay the newest batches of a model together where there are enough small ones in a row."""
     model, together = memory.of(model_id), memory.rules.laid_together
+    while model.recent and model.recent[0][0] not in memory.seen:
+        del model.recent[0]  # forgotten, so that nothing is laid together with it
     for largest in _LARGEST:
         newest = model.recent[-together:]
         alike = len(newest) == together and all(rows < largest for _, rows in newest)

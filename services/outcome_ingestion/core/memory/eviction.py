@@ -11,6 +11,7 @@ import numpy as np
 from outcome_ingestion.core.labels.held_rows import GONE, Chunk
 from outcome_ingestion.core.memory.entries import Marks, in_parts
 from outcome_ingestion.core.memory.partition_memory import PartitionMemory
+from outcome_ingestion.core.memory.standing import is_correctable
 
 
 def give_up(memory: PartitionMemory, model_id: str, rows_before: int, labels_before: int) -> None:
@@ -36,11 +37,12 @@ def make_room_for_rows(memory: PartitionMemory) -> None:
         return
     waiting = [(model_id, chunk) for model_id, model in memory.models.items() for chunk in model.held.that_wait()]
     waiting.sort(key=lambda one: int(one[1].ordinals[0]))
-    ordinals = np.concatenate([chunk.ordinals[chunk.labelled_at == 0] for _, chunk in _oldest(waiting, excess)])
+    oldest = _oldest(waiting, excess)
+    ordinals = np.concatenate([chunk.ordinals[chunk.labelled_at == 0] for _, chunk in oldest])
     last = int(np.partition(ordinals, excess - 1)[excess - 1])
     memory.ignore("prediction_no_room", excess)
     gone: dict[str, list[tuple[Chunk, list[int]]]] = {}
-    for model_id, chunk in waiting:
+    for model_id, chunk in oldest:
         if int(chunk.ordinals[0]) <= last:
             rows = np.flatnonzero((chunk.labelled_at == 0) & (chunk.ordinals <= last)).tolist()
             gone.setdefault(model_id, []).append((chunk, rows))
@@ -82,7 +84,7 @@ def _forget(memory: PartitionMemory, model_id: str, gone: Iterable[tuple[Chunk, 
     for chunk, rows in gone:
         for row in rows:
             memory.label_at(chunk, row, GONE)
-        if chunk.waiting == 0 and not _is_correctable(memory, chunk):
+        if chunk.waiting == 0 and not _has_correctable(memory, chunk):
             memory.drop_chunk(model_id, chunk)
         else:
             ordinals += chunk.ordinals[rows].tolist()
@@ -93,10 +95,10 @@ def _forget(memory: PartitionMemory, model_id: str, gone: Iterable[tuple[Chunk, 
         memory.mark(model_id, Marks([], part))
 
 
-def _is_correctable(memory: PartitionMemory, chunk: Chunk) -> bool:
+def _has_correctable(memory: PartitionMemory, chunk: Chunk) -> bool:
     """Whether some row has a label that may still be corrected."""
     ordinals = chunk.ordinals[chunk.labelled_at > 0]
-    return len(ordinals) > 0 and int(ordinals[-1]) >= memory.total - memory.rules.correctable_rows
+    return len(ordinals) > 0 and is_correctable(memory, int(ordinals[-1]), memory.total)
 
 
 def tidy(memory: PartitionMemory) -> None:

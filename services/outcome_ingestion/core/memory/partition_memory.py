@@ -3,11 +3,12 @@
 Every row that goes on gets an *ordinal*: how many went on before it in its partition. Windows are
 counted in ordinals, so that what is a duplicate does not depend on how records were batched.
 
-Each batch writes at most four state entries a model, under one sequence number: `ids` (what was
-seen), `rows` (what may still be labelled or corrected), `early` (labels whose row is not there yet)
-and `marks` (rows that got their label, early labels that found their row). Values of series are in
-entries of kind `series`, which are written anew when a value comes to them. Entries go when nothing
-needs them any more. One entry a row would cost more than all the rest of ingestion.
+A batch writes state entries of four kinds for a model, numbered in the order in which they are
+written: `ids` (what was seen), `rows` (what may still be labelled or corrected), `early` (labels
+whose row is not there yet) and `marks` (rows that got their label or were given up, early labels that
+wait no longer, the labels' clock). Values of series are in entries of kind `series`, which are written
+anew when a value comes to them. Entries go when nothing needs them any more. One entry per row would
+cost more than all the rest of ingestion.
 """
 
 from collections import OrderedDict, deque

@@ -18,6 +18,8 @@ from outcome_ingestion.core.observations.observed_values import written_at
 
 _KINDS = ("ids", "rows", "marks", "early", "series")
 _marks_decoder = msgspec.msgpack.Decoder(Marks)
+_OwnRows = Mapping[tuple[str, int], int]
+"""(Id, time of the label) → ordinal of its row, where the id alone does not tell it."""
 
 
 def restore(memory: PartitionMemory, state: Iterable[tuple[str, bytes]]) -> None:
@@ -66,8 +68,7 @@ def _restore_marks(memory: PartitionMemory, seq: int, model_id: str, value: byte
     ordinals = model.ids.find(pa.array([prediction_id for prediction_id, _ in marks.labelled], pa.string()))
     rows = {(prediction_id, at): ordinal for prediction_id, at, ordinal in marks.rows}
     for (prediction_id, at), ordinal in zip(marks.labelled, ordinals.tolist(), strict=True):
-        own = rows.get((prediction_id, at))
-        place = _place_of(model, prediction_id, ordinal, at) if own is None else model.held.find(own)
+        place = _place_of(model, prediction_id, ordinal, at, rows)
         if place is not None:
             memory.label_at(*place, at)
     _restore_labels(memory, model_id, marks.items, rows)
@@ -83,26 +84,28 @@ def _restore_marks(memory: PartitionMemory, seq: int, model_id: str, value: byte
     model.marked_clock = model.label_clock.dump()
 
 
-def _restore_labels(
-    memory: PartitionMemory, model_id: str, items: list[LabelItem], rows: Mapping[tuple[str, int], int]
-) -> None:
+def _restore_labels(memory: PartitionMemory, model_id: str, items: list[LabelItem], rows: _OwnRows) -> None:
     """What rows with several truths have got."""
     if not items:
         return
     model = memory.of(model_id)
     ordinals = model.ids.find(pa.array([item.prediction_id for item in items], pa.string()))
     for item, ordinal in zip(items, ordinals.tolist(), strict=True):
-        own = rows.get((item.prediction_id, item.at))
-        place = _place_of(model, item.prediction_id, ordinal, item.at) if own is None else model.held.find(own)
+        place = _place_of(model, item.prediction_id, ordinal, item.at, rows)
         if place is not None:
             place[0].labels[place[1]] = item
 
 
-def _place_of(model: ModelMemory, prediction_id: str, ordinal: int, at: int) -> tuple[Chunk, int] | None:
-    """Where the row of a label is: that of an earlier prediction if the newest was made later.
+def _place_of(
+    model: ModelMemory, prediction_id: str, ordinal: int, at: int, rows: _OwnRows
+) -> tuple[Chunk, int] | None:
+    """Where the row of a label is: the one that the mark names, or else the newest with the id (`ordinal`).
 
-    Marks of earlier releases say no more than the id.
+    Marks of earlier releases name no rows: if the newest was made after the label, it is of an earlier one.
     """
+    own = rows.get((prediction_id, at))
+    if own is not None:
+        return model.held.find(own)
     newest, earlier = model.held.find(ordinal), model.earlier.get(prediction_id)
     if newest is None or not earlier or at >= newest[0].predicted_at[newest[1]]:
         return newest

@@ -1,4 +1,6 @@
-"""Which earlier rows still stand when `total` rows of a partition have gone on; where batches end has no part in it."""
+"""Which earlier rows still count when `total` rows of a partition have gone on, wherever its batches end."""
+
+from itertools import takewhile
 
 from outcome_ingestion.core.labels.held_rows import Chunk
 from outcome_ingestion.core.memory.partition_memory import PartitionMemory
@@ -7,7 +9,7 @@ from outcome_ingestion.core.memory.partition_memory import PartitionMemory
 def is_known(memory: PartitionMemory, model_id: str, ordinal: int, total: int) -> bool:
     """Whether the id of a row counts as known: the row is one of the newest, or may still get a label or a correction.
 
-    However long the batches keep the id in fact.
+    It does not matter how long its batch keeps the id in fact.
     """
     if ordinal >= total - memory.rules.remembered_rows:
         return ordinal >= 0
@@ -19,16 +21,18 @@ def held_at(memory: PartitionMemory, model_id: str, ordinal: int, total: int) ->
     place = memory.of(model_id).held.find(ordinal) if ordinal >= 0 else None
     if place is None:
         return None
-    is_open = ordinal >= total - memory.rules.correctable_rows or place[0].labelled_at[place[1]] == 0
-    return place if is_open else None
+    waits = place[0].labelled_at[place[1]] == 0
+    return place if waits or is_correctable(memory, ordinal, total) else None
+
+
+def is_correctable(memory: PartitionMemory, ordinal: int, total: int) -> bool:
+    """Whether a row that has its label may get another: by its ordinal, however long its batch keeps it in fact."""
+    return ordinal >= total - memory.rules.correctable_rows
 
 
 def known_before(memory: PartitionMemory, model_id: str, prediction_id: str, newest: int, total: int) -> list[int]:
     """Ordinals of the known predictions that had the id before the one of ordinal `newest`, oldest first."""
-    ordinals = memory.of(model_id).earlier.get(prediction_id, [])
-    known: list[int] = []
-    for ordinal in reversed(ordinals if is_known(memory, model_id, newest, total) else []):
-        if not is_known(memory, model_id, ordinal, total):
-            break
-        known.insert(0, ordinal)
-    return known
+    if not is_known(memory, model_id, newest, total):
+        return []
+    ordinals = reversed(memory.of(model_id).earlier.get(prediction_id, []))
+    return [*takewhile(lambda one: is_known(memory, model_id, one, total), ordinals)][::-1]

@@ -86,7 +86,7 @@ def with_shadows(rows: Rows, said: Mapping[str, Any], source: ModelSource) -> Ro
 
 
 def _says_nothing(value: Any, path: str) -> bool:
-    """Whether it is null or NaN; of one probability a class, whether one of them is."""
+    """Whether it is null or NaN; of one probability per class, whether one of them is."""
     if isinstance(value, list):
         return any(_says_nothing(one, path) for one in value)
     return not isinstance(value, Mapping) and scalar_of(value, path) is None
@@ -178,7 +178,7 @@ def _predicted(value: Any, source: ModelSource, path: str) -> dict[str, Any]:
     chances = [scalar_of(one, path) for one in value]
     numbers = [float(one) for one in chances if isinstance(one, int | float)]
     if len(numbers) != len(chances):
-        raise invalid("WrongType", f"{path} holds something else than one probability a class")
+        raise invalid("WrongType", f"{path} holds something else than one probability per class")
     best = max(range(len(numbers)), key=numbers.__getitem__)
     return {"prediction": source.classes[best]} | _confidence(numbers[best])
 
@@ -188,21 +188,20 @@ def _confidence(chance: float) -> dict[str, Any]:
 
 
 def _said(value: Any, source: ModelSource, path: str) -> dict[str, Any]:
-    return _of_classes(_predicted(value, source, path), source, path)
+    """What is predicted; raises `Refusal` if it is a number that is none of the source's classes: a lone probability,
+    an index.
 
-
-def _of_classes(row: dict[str, Any], source: ModelSource, path: str) -> dict[str, Any]:
-    """The row, unless a number is predicted that is none of the source's classes: a lone probability, an index.
-
-    A text is a class by itself, though the source does not name it: a model may have learnt a new one.
+    A text is a class by itself, even if the source does not name it: a model may have learnt a new one.
     """
+    row = _predicted(value, source, path)
     said = row["prediction"]
     if not source.classes or isinstance(said, Mapping | str):
         return row
-    if any(same_class(category_text(said), one) for one in source.classes):
+    text = category_text(said)
+    if any(same_class(text, one) for one in source.classes):
         return row
     raise invalid("NoClass", f"{path} is {str(said)[:60]!r}, and the source's `classes` are "
-                  f"{', '.join(source.classes)[:200]}: log the class, or one probability a class; if the answer is "
+                  f"{', '.join(source.classes)[:200]}: log the class, or one probability per class; if the answer is "
                   "the value itself, leave `classes` out")  # fmt: skip
 
 

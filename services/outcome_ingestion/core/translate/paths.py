@@ -1,6 +1,7 @@
 """The paths of a source: a document to the fields of its rows."""
 
 from collections.abc import Callable, Iterator, Mapping
+from functools import cached_property
 from math import inf
 from typing import Any
 
@@ -37,7 +38,7 @@ class Paths:
     def __init__(self, source: ModelSource) -> None:
         self._source, self._paths = source, source.paths
         self._compiled: dict[str, Callable[[Any], Any]] = {}
-        self._rowed: dict[str, bool] = {}
+        self._in_unit = {unit: source.model_copy(update={"time_unit": unit}) for unit in ("ns", "us", "ms")}
         self._sees_kafka = "_kafka" in source.paths.model_dump_json() + (source.where or "")
 
     def rows(self, document: Document) -> Iterator[Fields | Refusal | PassedOver]:
@@ -149,8 +150,8 @@ class Paths:
             fields["shadow"] = {name: _one_or_fields(one, name, "shadow") for name, one in shadows.items()}
         fields.setdefault("predicted_at", document.at)
         fields.setdefault("model_version", self._source.version)
-        if self._paths.label is not None and self._optional_label(scope) is not None:
-            fields["label"] = self._optional_label(scope)
+        if self._paths.label is not None and (label := self._optional_label(scope)) is not None:
+            fields["label"] = label
             fields.setdefault("labelled_at", document.at)
         return fields
 
@@ -160,14 +161,12 @@ class Paths:
             return f"{document.place}-{number}" if rowed else document.place
         path = self._paths.prediction_id or ""
         found = text_of(self._required(path, "prediction_id", scope), f"the path '{path}' (prediction_id)")
-        of_row = not rowed or self._of_row(path)
-        return found if of_row else f"{found}-{number}"
+        return found if not rowed or self._id_is_of_row else f"{found}-{number}"
 
-    def _of_row(self, path: str) -> bool:
-        known = self._rowed.get(path)
-        if known is None:
-            known = self._rowed[path] = sees_name(path, "row")
-        return known
+    @cached_property
+    def _id_is_of_row(self) -> bool:
+        """Whether the path of the id reads the row, and so gives each row one of its own."""
+        return sees_name(self._paths.prediction_id or "", "row")
 
     def _features(self, scope: Mapping[str, Any]) -> Fields:
         paths = self._paths.features
@@ -213,9 +212,8 @@ class Paths:
         if not isinstance(given, int) or isinstance(given, bool) or given <= 0:
             raise missing("the path 'source.ts_ms'", "the change does not say when it was committed (unwrapped: set "
                           "add.fields=source.ts_ms), and without it a resend would look like a correction")  # fmt: skip
-        finer = [(unit, source.get(f"ts_{unit}")) for unit in ("ns", "us")]
-        unit, count = next(((unit, at) for unit, at in finer if type(at) is int and at > 0), ("ms", given))
-        return moment_of(count, f"the path 'source.ts_{unit}'", self._source.model_copy(update={"time_unit": unit}))
+        unit = next((unit for unit in ("ns", "us") if type(at := source.get(f"ts_{unit}")) is int and at > 0), "ms")
+        return moment_of(source[f"ts_{unit}"], f"the path 'source.ts_{unit}'", self._in_unit[unit])
 
     def _required(self, path: str, name: str, scope: Mapping[str, Any], *, may_be_null: bool = False) -> Any:
         found = self.at(path, scope)
