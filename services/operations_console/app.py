@@ -11,6 +11,7 @@ from driftloop.kafka.loop.metrics import LoopMetrics
 from driftloop.kafka.loop.service import Service
 from driftloop.kafka.settings import KafkaSettings, LoopSettings
 from driftloop.rest import Server
+from driftloop.secret_files import secret_at_start
 from driftloop.telemetry.settings import TelemetrySettings
 from operations_console.adapters.deliverer import Delivery, read_rules
 from operations_console.adapters.lineage import Lineage, OpenLineageSender
@@ -82,9 +83,7 @@ def _build_mirror(settings: Settings, kafka: KafkaSettings) -> Service:
 
 def _mlflow(settings: Settings) -> Server:
     password = settings.mlflow_password_file
-    credentials = (
-        (settings.mlflow_username or "", password.read_text(encoding="utf-8").strip()) if password is not None else None
-    )
+    credentials = (settings.mlflow_username or "", secret_at_start(password)) if password is not None else None
     address = settings.mlflow_url or ""
     return Server(address, credentials, settings.mlflow_token_file, settings.mlflow_ca_file, timeout_s=30.0)
 

@@ -11,6 +11,7 @@ from driftloop.kafka.loop.metrics import LoopMetrics
 from driftloop.kafka.loop.service import Service
 from driftloop.kafka.settings import KafkaSettings, LoopSettings
 from driftloop.registry.sources import declared_source
+from driftloop.secret_files import secret_at_start
 from driftloop.spec.model_source import ModelSource
 from driftloop.telemetry.disk import DiskSpace
 from outcome_ingestion.adapters.delta import DeltaSink
@@ -116,7 +117,7 @@ def _registry(settings: Settings) -> SchemaRegistry | None:
 
 def _credentials(settings: Settings) -> tuple[str, str] | None:
     file, name = settings.schema_registry_password_file, settings.schema_registry_username
-    return (name or "", file.read_text(encoding="utf-8").strip()) if file else None
+    return (name or "", secret_at_start(file)) if file else None
 
 
 def _archive(settings: Settings, kafka: KafkaSettings | None) -> Service:

@@ -6,6 +6,7 @@ from driftloop.kafka.loop.loop import Loop
 from driftloop.kafka.loop.metrics import LoopMetrics
 from driftloop.kafka.loop.service import Service
 from driftloop.kafka.settings import KafkaSettings, LoopSettings
+from driftloop.secret_files import secret_at_start
 from retrain_coordinator.core.processor import Coordinator
 from retrain_coordinator.metrics import CoordinatorMetrics, Counted, ModelGauges
 from retrain_coordinator.settings import Settings
@@ -37,5 +38,5 @@ def build(settings: Settings, kafka: KafkaSettings | None = None) -> Service:
 
 def _checkpoints(settings: Settings) -> Checkpoints | None:
     file = settings.signing_key_file
-    pem = None if file is None else file.read_text(encoding="utf-8")
+    pem = None if file is None else secret_at_start(file)
     return checkpoint_rule("retrain_coordinator", settings.checkpoint_hours, pem)

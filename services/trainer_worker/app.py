@@ -1,17 +1,22 @@
 """Composition: the two roles of the trainer over the transactional loop."""
 
+import structlog
+
 from driftloop.contracts import topics
 from driftloop.contracts.signing import key_in
 from driftloop.kafka.loop.loop import Loop
 from driftloop.kafka.loop.metrics import LoopMetrics
 from driftloop.kafka.loop.service import Service
 from driftloop.kafka.settings import KafkaSettings, LoopSettings
+from driftloop.secret_files import secret_at_start
 from driftloop.telemetry.disk import DiskSpace
 from trainer_worker.adapters.cluster.ports import Clusters
 from trainer_worker.adapters.executor import ChildProcesses, Places
 from trainer_worker.adapters.frame_log import KafkaFrames
 from trainer_worker.adapters.learnt_rows import ArchivedLearntRows
 from trainer_worker.adapters.model_shelf import LoadedModels
+from trainer_worker.adapters.sandbox.kernel import FILES, NETWORK
+from trainer_worker.adapters.sandbox.plan import Sandbox
 from trainer_worker.adapters.signing import SignedArtifacts
 from trainer_worker.core.score.processor import ChallengeScoring
 from trainer_worker.core.train.processor import RunLimits, TrainingRuns
@@ -19,6 +24,7 @@ from trainer_worker.core.train.run_report import Executor
 from trainer_worker.metrics import RefusedVersions, ScoreMetrics, TrainMetrics
 from trainer_worker.settings import Settings
 
+log = structlog.get_logger(__name__)
 TRAIN = LoopSettings(
     service="trainer_worker",
     group="trainer_worker",
@@ -47,9 +53,10 @@ def _build_train(settings: Settings, kafka: KafkaSettings) -> Service:
     places = Places(
         settings.archive_uri, settings.artifact_uri, settings.archive_wait_seconds, settings.checkpoint_seconds,
         settings.runs_path, settings.commands, Clusters(**settings.model_dump(include=set(Clusters.model_fields))),
-        settings.trusted_keys,
+        settings.trusted_keys, Sandbox(**settings.model_dump(include=set(Sandbox.model_fields))),
     )  # fmt: skip
     shown = TrainMetrics(metrics.registry)
+    _show(places.sandbox, shown)
     metrics.registry.register(DiskSpace({"runs": settings.runs_path, "artifacts": settings.artifact_uri}))
     executor = ChildProcesses(places, shown, settings.warm, settings.webhooks)
     executor.fork_early()
@@ -64,10 +71,19 @@ def _build_train(settings: Settings, kafka: KafkaSettings) -> Service:
     )
 
 
+def _show(sandbox: Sandbox, shown: TrainMetrics) -> None:
+    """Tell once what runs are kept from, and why not from all."""
+    for what, why in sandbox.lacking().items():
+        log.warning("runs are trained without a whole sandbox", not_kept_from=what, why=why)
+    for executor in ("child", "command"):
+        for what in (FILES, NETWORK):
+            shown.sandbox.labels(executor=executor, of=what).set(what in sandbox.keeps_from(executor))
+
+
 def _signing(executor: ChildProcesses, settings: Settings) -> Executor:
     """The executor; where there is a key, what its runs made is signed by this process, which they never see."""
     file = settings.signing_key_file
-    return executor if file is None else SignedArtifacts(executor, key_in(file.read_text(encoding="utf-8")))
+    return executor if file is None else SignedArtifacts(executor, key_in(secret_at_start(file)))
 
 
 def _build_score(settings: Settings, kafka: KafkaSettings) -> Service:

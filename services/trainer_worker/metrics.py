@@ -53,6 +53,12 @@ class TrainMetrics:
             registry=registry,
         )  # fmt: skip
 
+        self.sandbox = Gauge(
+            "driftloop_training_sandbox",
+            "1 where runs of an executor are kept from other files, or from the network, on this machine; else 0.",
+            ["executor", "of"], registry=registry,
+        )  # fmt: skip
+
     def watch(self, core: TrainingRuns, oldest_run_seconds: Callable[[], float], registry: CollectorRegistry) -> None:
         """Show what waits in the core and how long the oldest run has been in progress, whenever it is asked."""
         Gauge(

@@ -10,6 +10,7 @@ from driftloop.contracts.signing import checked_public_key
 from trainer_worker.core.train.webhook import Webhook
 
 Role = Literal["train", "score"]
+SandboxMode = Literal["off", "available", "required"]
 PublicKey = Annotated[str, AfterValidator(checked_public_key)]
 
 
@@ -76,6 +77,16 @@ class Settings(BaseSettings):
     trusted_keys: tuple[PublicKey, ...] = Field(
         default=(), description="public keys; an artifact that none of them has signed is refused. None: not asked for"
     )
+    sandbox: SandboxMode = Field(
+        default="available",
+        description="executor child: keep what trains from other files and from the network: not at all (`off`), as "
+        "far as the machine can (`available`), or fail the run where it cannot (`required`)",
+    )
+    sandbox_commands: SandboxMode = Field(default="off", description="executor command: the same, for the program")
+    sandbox_reads: tuple[str, ...] = Field(
+        default=(), description="further files and folders that may be read in the sandbox, with all in them"
+    )
+    sandbox_gpu: bool = Field(default=True, description="whether what is in the sandbox may use the GPUs")
     models_in_memory: int = Field(default=64, ge=2, description="role score: models kept loaded")
     metrics_port: int | None = Field(default=None, ge=0, le=65_535)
     """Port of `/metrics`, `/livez` and `/readyz`; 0: any free one; none: not served."""

@@ -18,13 +18,16 @@ from typing import IO, Any
 from urllib.parse import quote, urlencode, urlsplit
 
 from driftloop import errors
+from driftloop.secret_files import secret_in
 
 _LARGEST = 32 << 20
+_FOR_ANYBODY = frozenset({"Accept", "User-agent"})
+"""Headers that are sent on to another server, as urllib spells them: tokens and keys are in all kinds of others."""
 _NOT_NOW = frozenset({408, 425, 429, 502, 503, 504})
 
 
 class _BodyIsKept(urllib.request.HTTPRedirectHandler):
-    """Follows a redirect where nothing was sent with the request.
+    """Follows a redirect where nothing was sent with the request; who we are is told to no other server.
 
     urllib turns a redirected POST into a GET without its body, and whatever page answers that one with 200 has not
     taken what was sent.
@@ -35,9 +38,17 @@ class _BodyIsKept(urllib.request.HTTPRedirectHandler):
     ) -> urllib.request.Request | None:
         """Where to ask instead; raises HTTPError where a body was sent: the redirect is the answer."""
         if req.get_method() in ("GET", "HEAD"):
-            return super().redirect_request(req, fp, code, msg, headers, newurl)
+            there = super().redirect_request(req, fp, code, msg, headers, newurl)
+            if there is not None and _server(newurl) != _server(req.full_url):
+                there.headers = {name: value for name, value in there.headers.items() if name in _FOR_ANYBODY}
+            return there
         why = f"{msg}, to {_place(newurl, req.full_url)}: nothing is sent there unless that address is named"
         raise urllib.error.HTTPError(req.full_url, code, why, headers, fp)
+
+
+def _server(url: str) -> str:
+    split = urlsplit(url)
+    return f"{split.scheme}://{split.netloc.rpartition('@')[2]}".lower()
 
 
 def _place(url: str, asked: str) -> str:
@@ -48,7 +59,7 @@ def _place(url: str, asked: str) -> str:
     >>> _place("http://hooks.example/T1/x/", "http://hooks.example/T1/x")
     'another path of http://hooks.example'
     """
-    there, here = (f"{one.scheme}://{one.netloc.rpartition('@')[2]}" for one in map(urlsplit, (url, asked)))
+    there, here = _server(url), _server(asked)
     return f"another path of {there}" if there == here else there
 
 
@@ -149,7 +160,7 @@ class Server:
     def _headers(self, content_type: str) -> dict[str, str]:
         headers = {"Content-Type": content_type, "User-Agent": "driftloop", **self.headers}
         if self.token_file is not None:
-            headers["Authorization"] = f"Bearer {self.token_file.read_text(encoding='utf-8').strip()}"
+            headers["Authorization"] = f"Bearer {secret_in(self.token_file)}"
         elif self.credentials is not None:
             both = base64.b64encode(":".join(self.credentials).encode()).decode()
             headers["Authorization"] = f"Basic {both}"

@@ -18,6 +18,7 @@ from prometheus_client import CollectorRegistry, Counter
 
 from driftloop.errors import ExitCode, UserError
 from driftloop.rest import open_url
+from driftloop.secret_files import secret_in
 from driftloop.spec.yaml_text import read_file
 from operations_console.core.notify.rules import Channel, Rules
 from operations_console.core.notify.sending import AT_ONCE, End, PassedOver
@@ -120,10 +121,7 @@ def _address(channel: Channel) -> str:
 
 
 def _secret(path: str | None) -> str:
-    text = Path(path or "").read_text(encoding="utf-8").strip()
-    if not text:
-        raise ValueError(f"{path} is empty, and a secret is wanted there")
-    return text
+    return secret_in(path or "")
 
 
 def _post(url: str, body: bytes, headers: Mapping[str, str]) -> None:

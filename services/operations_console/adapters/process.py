@@ -26,6 +26,7 @@ from driftloop.errors import ExitCode, UserError
 from driftloop.kafka.admin.handover import begin_group_at, remove_group
 from driftloop.kafka.settings import KafkaSettings
 from driftloop.processor import Record
+from driftloop.secret_files import secret_at_start
 from driftloop.telemetry.disk import DiskSpace
 from driftloop.telemetry.otlp import metrics_push
 from operations_console.adapters.kafka_port import KafkaPort
@@ -57,7 +58,7 @@ def build_console(settings: Settings, kafka: KafkaSettings, clock: Clock) -> "Co
     hub = Hub(History(secrets.token_hex(4)))
     desk = Desk(view, hub, KafkaPort(kafka), clock)
     if settings.signing_key_file is not None:
-        desk.sign = partial(signed, private_key=settings.signing_key_file.read_text(encoding="utf-8"))
+        desk.sign = partial(signed, private_key=secret_at_start(settings.signing_key_file))
     gauges = ViewGauges(
         view, lambda: _waiting(desk),
         lambda: hub.followers, lambda: desk.whole,

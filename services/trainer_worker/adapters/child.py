@@ -14,7 +14,18 @@ from typing import NoReturn
 from driftloop.learners.protocol import Step
 from driftloop.telemetry.memory import memory_mb
 from trainer_worker.adapters.job import Job
-from trainer_worker.core.train.run_report import Failed, OfChild, Progress, Told, Waiting, WaitsFor
+from trainer_worker.adapters.sandbox.kernel import enforce
+from trainer_worker.adapters.sandbox.plan import Confinement, clear, of_child, settle
+from trainer_worker.core.train.run_report import (
+    Failed,
+    OfChild,
+    Progress,
+    Reused,
+    Succeeded,
+    Told,
+    Waiting,
+    WaitsFor,
+)
 
 _PROGRESS_SECONDS = 0.1
 _MEGABYTE = 1024 * 1024
@@ -70,11 +81,12 @@ class Teller:
         )
 
 
-def main(wire: socket.socket, nursery: int, memory_limit_mb: int) -> NoReturn:
-    """Run the job that the wire brings, and end the process whatever happens."""
+def main(wire: socket.socket, nursery: int, memory_limit_mb: int, scratch: str) -> NoReturn:
+    """Run the job that the wire brings, and end the process whatever happens. `scratch` is a folder of its own."""
     _die_with(nursery)
     line = Line(wire)
     job = line.read_job()
+    confined = _confined(job, line, scratch)
     threading.Thread(target=_watch, args=(line, memory_limit_mb, memory_mb()), daemon=True).start()
     threading.Thread(target=_follow, args=(line,), daemon=True).start()
     executor = job.run.spec.training.executor
@@ -82,13 +94,37 @@ def main(wire: socket.socket, nursery: int, memory_limit_mb: int) -> NoReturn:
         _limit_memory(memory_limit_mb)
     code = 0
     try:
-        line.say(_way_of(executor)(job, Teller(line), lambda what: line.say(Waiting(waits_for=what))))
+        made = _way_of(executor)(job, Teller(line), lambda what: line.say(Waiting(waits_for=what)))
+        line.say(_with_record(made, confined) if executor == "child" else made)
     except MemoryError:
         line.say(_over_memory(memory_limit_mb))
     except BaseException as error:  # noqa: BLE001  (whatever a learner raises ends its run and nothing else)
-        line.say(Failed(reason=_sentence(error)))
+        line.say(Failed(reason=_sentence(error) + confined.hint(error)))
         code = 1
+    clear(job, confined)
     os._exit(code)
+
+
+def _confined(job: Job, line: Line, scratch: str) -> Confinement:
+    """Keep this process to what its run needs, before it has a second thread: a thread that is there already is not
+    kept to anything. Ends the process where that is required and cannot be."""
+    try:
+        confinement = of_child(job, scratch)
+        if confinement.rules.keep_from:
+            settle(scratch)
+            enforce(confinement.rules)
+    except (ValueError, OSError) as error:
+        line.say(Failed(reason=str(error) if isinstance(error, ValueError) else f"the sandbox cannot be made: {error}"))
+        os._exit(1)
+    return confinement
+
+
+def _with_record(made: OfChild, confined: Confinement) -> OfChild:
+    """What a run made, with what it was kept from."""
+    if not isinstance(made, Succeeded | Reused):
+        return made
+    told = {"sandbox": confined.rules.keep_from, "remarks": (*made.remarks, *confined.remarks)}
+    return made.model_copy(update=told)
 
 
 def _way_of(executor: str) -> Callable[[Job, Callable[[Step], None], WaitsFor], OfChild]:

@@ -21,6 +21,7 @@ from trainer_worker.adapters.command.folder import let_go
 from trainer_worker.adapters.job import Job
 from trainer_worker.adapters.nursery import as_line
 from trainer_worker.adapters.nursery_process import NurseryProcess, can_fork, start_nursery
+from trainer_worker.adapters.sandbox.plan import Sandbox
 from trainer_worker.adapters.webhooks import Webhooks
 from trainer_worker.core.train.run_report import Failed, Progress, Report, Reused, Run, Succeeded, Told, Waiting
 from trainer_worker.core.train.webhook import Webhook
@@ -47,6 +48,8 @@ class Places:
     """Where the clusters of executors ray and kubernetes-job are."""
     trusted_keys: tuple[str, ...] = ()
     """Public keys, one of which must have signed every artifact that a run loads; none: that is not asked for."""
+    sandbox: Sandbox = field(default_factory=Sandbox)
+    """What trains is kept from."""
 
 
 @dataclass(slots=True)

@@ -3,6 +3,7 @@
 from pydantic import Field
 
 from trainer_worker.adapters.cluster.ports import Clusters
+from trainer_worker.adapters.sandbox.plan import Sandbox
 from trainer_worker.core.train.run_report import Part, Run
 
 
@@ -18,3 +19,4 @@ class Job(Part):
     commands: dict[str, str] = Field(default_factory=dict)
     clusters: Clusters = Clusters()
     trusted_keys: tuple[str, ...] = ()
+    sandbox: Sandbox = Sandbox()

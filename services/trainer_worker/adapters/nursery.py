@@ -19,9 +19,11 @@ import importlib
 import json
 import os
 import selectors
+import shutil
 import signal
 import socket
 import sys
+import tempfile
 from collections.abc import Mapping
 from typing import Any
 
@@ -59,6 +61,7 @@ class Nursery:
     def __init__(self, master: socket.socket) -> None:
         self._master = master
         self._children: dict[int, int] = {}
+        self._scratch: dict[int, str] = {}
         self._received = b""
         self._descriptors: list[int] = []
 
@@ -83,6 +86,7 @@ class Nursery:
             os.kill(pid, signal.SIGKILL)
         for pid in list(self._children):
             os.waitpid(pid, 0)
+            self._clear(pid)
 
     def _listen(self) -> bool:
         """What the master has said; False when there is no master any more."""
@@ -108,9 +112,11 @@ class Nursery:
         _import(WARM.get(message["learner"], ()))
         nursery = os.getpid()
         self._tell({"fork": message["child"]})
+        scratch = _scratch()
         pid = os.fork()
         if pid:
             os.close(descriptor)
+            self._scratch[pid] = scratch
             self._children[pid] = message["child"]
             return
         self._master.close()
@@ -118,7 +124,7 @@ class Nursery:
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         from trainer_worker.adapters.child import main
 
-        main(socket.socket(fileno=descriptor), nursery, message["memory_limit_mb"])
+        main(socket.socket(fileno=descriptor), nursery, message["memory_limit_mb"], scratch)
 
     def _bury(self) -> None:
         while self._children:
@@ -127,11 +133,25 @@ class Nursery:
                 return
             code = os.waitstatus_to_exitcode(status)
             gone = {"gone": self._children.pop(pid), "code": code}
+            self._clear(pid)
             self._tell(gone)
+
+    def _clear(self, pid: int) -> None:
+        """Remove what a child kept for a while."""
+        if scratch := self._scratch.pop(pid, ""):
+            shutil.rmtree(scratch, ignore_errors=True)
 
     def _tell(self, message: dict[str, int]) -> None:
         with contextlib.suppress(OSError):  # the master is gone: so are we, at the next message
             self._master.sendall(as_line(message))
+
+
+def _scratch() -> str:
+    """A folder for what a child keeps for a while; empty where there is no room for one, which its run then tells."""
+    try:
+        return tempfile.mkdtemp(prefix="driftloop-run-")
+    except OSError:
+        return ""
 
 
 def _child_bell() -> socket.socket:

@@ -238,9 +238,18 @@ def _replace(fs: Any, path: str, contents: Mapping[str, bytes]) -> None:
     """What was there goes, its manifest first; what comes is written in the order given."""
     if fs.exists(path):
         _remove_manifest(fs, path)
-        fs.rm(path, recursive=True)
+        _empty(fs, path)
     for name, data in contents.items():
         _put(fs, f"{path}/{name}", data)
+
+
+def _empty(fs: Any, path: str) -> None:
+    """A folder of a file system stays, empty: a training process may have rights in it and not above it."""
+    if not isinstance(fs, LocalFileSystem) or Path(path).is_symlink() or not Path(path).is_dir():
+        fs.rm(path, recursive=True)
+        return
+    for entry in Path(path).iterdir():
+        fs.rm(str(entry), recursive=True)
 
 
 def _remove_manifest(fs: Any, path: str) -> None:

@@ -55,5 +55,7 @@ class TrainingResult(ControlMessage):
     failure: str | None = None
     refitted: bool | None = None
     """Whether the version was fitted once more after its validation; None: as the spec says."""
+    sandbox: tuple[str, ...] | None = None
+    """What the process that trained was kept from: `files` (other than its own), `network`; None: not told."""
     remarks: tuple[str, ...] = ()
     """What the rows were like, sentences for a person: what was left out of them, and what counts as missing."""

@@ -5,6 +5,8 @@ from typing import Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, FilePath, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from driftloop.secret_files import secret_in
+
 StateKind = Literal["none", "keyed", "snapshot"]
 _CHANGELOG = "-changelog"
 
@@ -21,7 +23,9 @@ class KafkaSettings(BaseSettings):
     SecretStr('**********')
     """
 
-    model_config = SettingsConfigDict(env_prefix="DRIFTLOOP_KAFKA_", frozen=True, extra="forbid")
+    model_config = SettingsConfigDict(
+        env_prefix="DRIFTLOOP_KAFKA_", frozen=True, extra="forbid", hide_input_in_errors=True
+    )
 
     bootstrap_servers: str = "localhost:9092"
     """Brokers to start from, as host:port, by comma."""
@@ -95,8 +99,7 @@ class KafkaSettings(BaseSettings):
         for name in ("sasl_password", "ssl_key_password"):
             path = values.get(f"{name}_file")
             if path and not values.get(name):
-                with open(str(path), encoding="utf-8") as file:  # noqa: PTH123  (missing files are FilePath's to report)
-                    values = {**values, name: file.read().strip()}
+                values = {**values, name: secret_in(str(path))}
         return values
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from http.client import HTTPException
 from typing import Any
 
+from driftloop.learners.served_access import access_to
 from driftloop.rest import open_url
 
 _LARGEST_ANSWER = 64 << 20
@@ -51,11 +52,14 @@ class Caller:
             raise ServerAwayError(f"{self.url} did not answer within {self.deadline_seconds:g} s a moment ago")
         ends = min(now + self.deadline_seconds, until if until is not None else float("inf"))
         data = None if body is None else json.dumps(body, allow_nan=False).encode()
-        request = urllib.request.Request(  # noqa: S310  (the scheme was checked)
-            self.url.rstrip("/") + path, data=data, headers={"Content-Type": "application/json"}
-        )
         try:
-            with open_url(request, max(0.001, ends - now)) as answer:
+            access = access_to(self.url)
+            headers, tls = {"Content-Type": "application/json", **access.headers()}, access.tls()
+        except (OSError, ValueError) as error:
+            raise ServerAwayError(f"{self.url} is not asked: {error}") from error
+        request = urllib.request.Request(self.url.rstrip("/") + path, data=data, headers=headers)  # noqa: S310  (checked)
+        try:
+            with open_url(request, max(0.001, ends - now), tls) as answer:
                 return json.loads(self._read(answer, ends))
         except TimeoutError as error:
             self._silent_until = self.clock() + _QUIET_SECONDS

@@ -17,10 +17,13 @@ from driftloop.contracts.message import FramePosition, derive_id
 from driftloop.contracts.training_requests import DataRule, TrainingRequest
 from driftloop.spec.model_spec import Feature, ModelSpec, TargetField, TrainingRule
 from trainer_worker.adapters.executor import ChildProcesses, Places
+from trainer_worker.adapters.sandbox.kernel import why_not
+from trainer_worker.adapters.sandbox.plan import Sandbox
 from trainer_worker.core.train.run_report import Report, Run
 from trainer_worker.metrics import TrainMetrics
 
 ROWS_PER_FRAME = 50
+SANDBOX = Sandbox(sandbox="off" if why_not() else "required")
 START = datetime(2026, 1, 5, tzinfo=UTC)
 
 
@@ -109,7 +112,7 @@ def make_run():
 
 @pytest.fixture(scope="module")
 def processes(archive_uri, bad_learners, tmp_path_factory) -> Iterator[ChildProcesses]:
-    places = Places(archive_uri, str(tmp_path_factory.mktemp("artifacts")), archive_wait_seconds=0.5)
+    places = Places(archive_uri, str(tmp_path_factory.mktemp("artifacts")), archive_wait_seconds=0.5, sandbox=SANDBOX)
     processes = ChildProcesses(places, TrainMetrics(CollectorRegistry()))
     yield processes
     processes.close()
@@ -163,7 +166,7 @@ def bad_learners(tmp_path_factory) -> Iterator[None]:
     info.mkdir(parents=True)
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: bad-learners\nVersion: 1.0\n")
     points = "\n".join(
-        f"{name} = bad_learners:make_{name}" for name in ("hang", "raise", "eat", "nan", "die", "waiting")
+        f"{name} = bad_learners:make_{name}" for name in ("hang", "raise", "eat", "nan", "die", "waiting", "read")
     )
     (info / "entry_points.txt").write_text(f"[driftloop.learners]\nmean = my_module:make\n{points}\n")
     (site / "my_module.py").write_text(readme_learner())

@@ -38,6 +38,7 @@ def worker(kafka, archive_uri, bad_learners, start_service, tmp_path):
         DRIFTLOOP_TRAINER_WORKER_ARCHIVE_URI=archive_uri,
         DRIFTLOOP_TRAINER_WORKER_ARTIFACT_URI=str(tmp_path / "artifacts"),
         DRIFTLOOP_TRAINER_WORKER_WARM=json.dumps(list(warm)),
+        DRIFTLOOP_TRAINER_WORKER_SANDBOX="off",  # learners of these tests are told to go on by files elsewhere
     )
 
 

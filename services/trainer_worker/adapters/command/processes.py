@@ -1,6 +1,7 @@
 """A program with all the processes that it starts: watched, limited, and ended together."""
 
 import os
+import re
 import subprocess
 import sys
 import time
@@ -9,10 +10,16 @@ from pathlib import Path
 
 from driftloop.telemetry.memory import memory_mb
 from trainer_worker.adapters.command import guard
+from trainer_worker.adapters.sandbox.kernel import as_command
+from trainer_worker.adapters.sandbox.plan import NOTHING, Confinement, refused_words
 
 LOOK_SECONDS = 0.05
 _PRIVATE = ("DRIFTLOOP_",)
 """Settings of ours (passwords among them) are none of the program's business."""
+
+
+_REFUSED = re.compile(r"[Pp]ermission denied|EACCES|Operation not permitted")
+_PATH = re.compile(r"['\"`‘](/[^'\"`’]+)")
 
 
 class CommandFailedError(ValueError):
@@ -26,13 +33,16 @@ def run_command(
     *,
     memory_limit_mb: int,
     look: Callable[[], None],
+    confined: Confinement = NOTHING,
 ) -> None:
     """Run `command` in `folder` to its end; `look` is called every 50 ms and once after it.
 
     What it says goes to `stdout.log` and `stderr.log` there. Its processes end with it, and with us. Raises
     `CommandFailedError` where it cannot be started, ends with another code than 0, or holds more resident memory
-    than allowed (all its processes together).
+    than allowed (all its processes together). `confined` says what it is kept from.
     """
+    if confined.rules.keep_from:
+        command, variables = as_command(confined.rules, command), {**variables, "TMPDIR": str(_scratch(folder))}
     environment = {name: value for name, value in os.environ.items() if not name.startswith(_PRIVATE)}
     with (folder / "stdout.log").open("wb") as out, (folder / "stderr.log").open("wb") as err:
         try:
@@ -52,7 +62,13 @@ def run_command(
             watcher.communicate(b"nothing is left\n")
     look()
     if process.returncode:
-        raise CommandFailedError(_ended(process.returncode, folder))
+        raise CommandFailedError(_ended(process.returncode, folder, confined))
+
+
+def _scratch(folder: Path) -> Path:
+    """Where the program puts what it keeps for a while; it goes with its rows."""
+    (folder / "tmp").mkdir(exist_ok=True)
+    return folder / "tmp"
 
 
 def _watch(process: subprocess.Popen[bytes], memory_limit_mb: int, look: Callable[[], None]) -> None:
@@ -83,8 +99,12 @@ def _guard(session: int) -> subprocess.Popen[bytes]:
     return subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True)
 
 
-def _ended(code: int, folder: Path) -> str:
+def _ended(code: int, folder: Path, confined: Confinement) -> str:
     how = f"by signal {-code}" if code < 0 else f"with exit code {code}"
     words = (folder / "stderr.log").read_text(encoding="utf-8", errors="replace").strip().splitlines()
     last = f": {words[-1][:300]}" if words else ""
-    return f"the command ended {how}{last}"
+    refused = next((line for line in reversed(words) if _REFUSED.search(line)), None)
+    if refused is None or not confined.rules.keep_from:
+        return f"the command ended {how}{last}"
+    path = _PATH.search(refused)
+    return f"the command ended {how}{last}{refused_words(path.group(1) if path else None)}"

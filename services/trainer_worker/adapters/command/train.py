@@ -15,6 +15,7 @@ from trainer_worker.adapters.command.logs import keep_logs
 from trainer_worker.adapters.command.processes import run_command
 from trainer_worker.adapters.job import Job
 from trainer_worker.adapters.prepared import prepared
+from trainer_worker.adapters.sandbox.plan import of_command
 from trainer_worker.adapters.version_files import golden_of, profile_of, write_version
 from trainer_worker.core.train.fitting import Fitted, judged
 from trainer_worker.core.train.run_report import Succeeded, WaitsFor
@@ -27,9 +28,12 @@ RunPhase = Callable[[Phase, Rows, Rows], Phased]
 
 def train_by_command(job: Job, progress: Progress, waits: WaitsFor = lambda _what: None) -> Succeeded:
     """Train one version with the command that the spec names. Raises ValueError, with a sentence, where it fails."""
-    return train_by_program(
+    confined = of_command(job, Path(job.runs_path))  # one that is required and cannot be is told before rows are read
+    made = train_by_program(
         job, waits, lambda phase, training, held_out: _run(job, phase, training, held_out, progress)
     )
+    told = {"sandbox": confined.rules.keep_from, "remarks": (*made.remarks, *confined.remarks)}
+    return made.model_copy(update=told)
 
 
 def train_by_program(job: Job, waits: WaitsFor, run: RunPhase) -> Succeeded:
@@ -92,7 +96,10 @@ def _run(job: Job, phase: Phase, training: Rows, held_out: Rows, progress: Progr
     variables = {"RUN_FOLDER": str(folder.path), "RUN_PHASE": phase}
     try:
         command = [sys.executable if word == "{python}" else word for word in shlex.split(command_line(job))]
-        run_command(command, folder.path, variables, memory_limit_mb=spec.training.memory_limit_mb, look=look)
+        run_command(
+            command, folder.path, variables, memory_limit_mb=spec.training.memory_limit_mb, look=look,
+            confined=of_command(job, folder.path),
+        )  # fmt: skip
         result = folder.result()
         return imported_model(folder, result, spec, checked), result, folder
     finally:

@@ -36,7 +36,7 @@ def success_messages(request: TrainingRequest, report: Succeeded) -> tuple[Outgo
         status="succeeded",
         version=version,
         **{name: getattr(report, name) for name in ("artifact", "artifact_sha256", "metrics", "validation")},
-        **{name: getattr(report, name) for name in ("loss_bound", "data", "cost", "remarks", "refitted")},
+        **{name: getattr(report, name) for name in ("loss_bound", "data", "cost", "remarks", "refitted", "sandbox")},
     )
     return (
         Outgoing(MODEL_PROFILES, f"{request.model_id}/{version}", profile.to_json(), partition_by=request.model_id),
@@ -55,7 +55,8 @@ def reuse_message(request: TrainingRequest, report: Reused) -> Outgoing:
         status="succeeded",
         version=request.version,
         reused_version=report.version,
-        **{name: getattr(report, name) for name in ("metrics", "validation", "loss_bound", "data", "cost", "remarks")},
+        **{name: getattr(report, name) for name in ("metrics", "validation", "loss_bound", "data", "cost")},
+        **{name: getattr(report, name) for name in ("remarks", "sandbox")},
     )
     return Outgoing(TRAINING_RESULTS, request.model_id, result.to_json())
 

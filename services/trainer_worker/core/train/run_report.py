@@ -80,6 +80,8 @@ class Succeeded(Part):
     """What the rows were like: sentences for a person."""
     refitted: bool | None = None
     """Whether it was fitted once more after its validation; None: as the spec says."""
+    sandbox: tuple[str, ...] | None = None
+    """What the process that trained was kept from: `files`, `network`; None where no sandbox could be asked for."""
     left_out: int = 0
     """Labelled rows that were not learnt from, because their labels cannot be meant."""
 
@@ -95,6 +97,7 @@ class Reused(Part):
     data: TrainingData
     cost: TrainingCost
     remarks: tuple[str, ...] = ()
+    sandbox: tuple[str, ...] | None = None
 
 
 class Failed(Part):

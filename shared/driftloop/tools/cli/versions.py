@@ -67,12 +67,13 @@ def sign(
     """Sign the artifact of a version: one that was registered, imported, or made before there was a key."""
     from driftloop.artifacts.store import sign_artifact, verify_artifact
     from driftloop.contracts.signing import key_in
+    from driftloop.secret_files import secret_at_start
     from driftloop.tools.cli.models import open_view
 
     info = open_view(bootstrap_servers, home).version(model, version)
     if info is None or info.artifact is None or info.artifact_sha256 is None:
         raise UserError(f"{model} has no version {version} with an artifact.", ExitCode.NOT_FOUND)
-    made = key_in(key.read_text(encoding="utf-8"))
+    made = key_in(secret_at_start(key))
     verify_artifact(info.artifact, info.artifact_sha256)
     sign_artifact(info.artifact, info.artifact_sha256, made)
     typer.echo(f"{model} {version} is signed.")
