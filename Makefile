@@ -18,7 +18,7 @@ UNLESS_CHECKED := $(if $(CHECKED), and slow)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check format docs chaos simulate scenarios fuzz bench smoke clean
+.PHONY: help setup demo test check format docs chaos simulate scenarios fuzz bench smoke sbom audit clean
 
 help: ## show this help
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{split($$1, name, ":"); printf "  make %-8s %s\n", name[1], $$2}'
@@ -106,6 +106,19 @@ bench: $(STAMP) ## measure detectors, windows and speed
 smoke: $(STAMP) ## fail when a speed that was reached is lost by more than a fifth (about ten seconds)
 	OMP_NUM_THREADS=1 $(VENV)/bin/driftloop bench versus --smoke
 
+SBOM_TOOLS := .sbom-tools
+$(SBOM_TOOLS)/.made:
+	@$(PYTHON) -m venv $(SBOM_TOOLS)
+	$(SBOM_TOOLS)/bin/pip install --quiet 'cyclonedx-bom>=7,<8' 'pip-licenses>=5,<6' 'pip-audit>=2.9,<3'
+	@touch $@
+
+sbom: OUT = sbom
+sbom: $(STAMP) $(SBOM_TOOLS)/.made ## write what each image installs (CycloneDX) and its licences: make sbom OUT=FOLDER
+	$(PY) -m tests.sbom write --tools $(SBOM_TOOLS) --out $(OUT)
+
+audit: $(STAMP) $(SBOM_TOOLS)/.made ## hold the pinned versions against known vulnerabilities (3: nobody can be asked)
+	$(PY) -m tests.sbom audit --tools $(SBOM_TOOLS)
+
 clean: ## remove what was built and run here (.venv, caches, .driftloop)
-	rm -rf $(VENV) .driftloop site .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis build dist
+	rm -rf $(VENV) $(SBOM_TOOLS) sbom .driftloop site .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis build dist
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

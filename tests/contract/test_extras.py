@@ -32,7 +32,7 @@ for module in pkgutil.walk_packages(package.__path__, SERVICE + "."):
 """
 
 
-def _brought(extra: str) -> set[str]:
+def brought(extra: str) -> set[str]:
     """Distributions that driftloop[extra] brings, all that they bring among them."""
     found: set[tuple[str, str]] = set()
     waiting = [("driftloop", ""), ("driftloop", extra)]
@@ -55,10 +55,8 @@ def _brought(extra: str) -> set[str]:
 @pytest.mark.slow
 @pytest.mark.parametrize("service", sorted(EXTRAS))
 def test_a_service_imports_nothing_that_its_image_lacks(service):
-    brought, made_by = _brought(EXTRAS[service]), packages_distributions()
-    forbidden = {
-        module for module, names in made_by.items() if not {canonicalize_name(name) for name in names} & brought
-    }
+    there, made_by = brought(EXTRAS[service]), packages_distributions()
+    forbidden = {module for module, names in made_by.items() if not {canonicalize_name(name) for name in names} & there}
     forbidden -= {"driftloop", *EXTRAS}
     assert "torch" in forbidden, "an image of a service must not grow by torch unasked"
     code = f"FORBIDDEN = {sorted(forbidden)!r}\nSERVICE = {service!r}\n{IMPORT_ALL}"

@@ -1,0 +1,1 @@
+"""Floods of made-up values: what they cost the memory of a service, and the models beside."""

@@ -1,0 +1,1 @@
+"""What the images install: bills of material (CycloneDX) and licences."""
