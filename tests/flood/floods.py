@@ -58,7 +58,6 @@ MADE_UP: Mapping[str, Change] = {
     "classes": _class,
     "ids": lambda row, new: row.update(prediction_id=new * 8),
     "texts": lambda row, new: row["features"].update(words=f"{new} " * 12),
-    "producers": lambda row, new: None,
     "models": lambda row, new: row.update(model_id=new),
 }
 """Kind → how a row gets something that no row had before. `models`: names that no spec declares."""

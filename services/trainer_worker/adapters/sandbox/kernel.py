@@ -19,7 +19,7 @@ import struct
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Literal
 
 FILES, NETWORK = "files", "network"
 _PR_SET_NO_NEW_PRIVS, _PR_SET_SECCOMP, _SECCOMP_MODE_FILTER = 38, 22, 2
@@ -170,8 +170,9 @@ def as_command(rules: Rules, command: Sequence[str]) -> list[str]:
 
 def main(rules: str, command: Sequence[str]) -> None:
     """Become the command, under the rules."""
-    told: dict[str, Any] = json.loads(rules)
-    enforce(Rules(**{name: tuple(value) if isinstance(value, list) else value for name, value in told.items()}))
+    told = json.loads(rules)
+    paths = {name: tuple(map(str, told[name])) for name in ("keep_from", "reads", "writes", "tidies")}
+    enforce(Rules(**paths, sockets="unix" if told["sockets"] == "unix" else "none"))
     try:
         os.execvp(command[0], list(command))  # noqa: S606  (the trainer's settings name it)
     except OSError as error:
