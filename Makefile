@@ -109,7 +109,7 @@ smoke: $(STAMP) ## fail when a speed that was reached is lost by more than a fif
 SBOM_TOOLS := .sbom-tools
 $(SBOM_TOOLS)/.made:
 	@$(PYTHON) -m venv $(SBOM_TOOLS)
-	$(SBOM_TOOLS)/bin/pip install --quiet 'cyclonedx-bom>=7,<8' 'pip-licenses>=5,<6' 'pip-audit>=2.9,<3'
+	$(SBOM_TOOLS)/bin/pip install --quiet 'cyclonedx-bom>=7,<8' 'pip-audit>=2.9,<3'
 	@touch $@
 
 sbom: OUT = sbom
