@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from prometheus_client import CollectorRegistry
 
+from driftloop.archive import archived_until
 from driftloop.artifacts.store import verify_artifact
 from driftloop.spec.model_spec import Feature, TrainingRule
 from trainer_worker.adapters.command.logs import read_logs
@@ -198,6 +199,23 @@ def test_a_machine_that_cannot_is_told_or_refused(job, make_run, monkeypatch):
     with pytest.raises(ValueError, match="cannot be kept from other files"):
         of_command(job(by_command, sandbox=REQUIRED), Path("runs"))
     assert of_command(job(by_command), Path("runs")).rules == Rules(keep_from=())
+
+
+def test_an_archive_that_is_not_there_yet_may_still_come(job, tmp_path):
+    lake = tmp_path / "new" / "lake"
+    assert str(lake) in of_child(job(archive_uri=str(lake)), "").rules.reads
+    assert archived_until(str(lake), 0) == 0
+    (lake / "model_id=plant").mkdir()
+    reads = of_child(job(archive_uri=str(lake)), "").rules.reads
+    assert str(lake) not in reads
+    assert str(lake / "model_id=plant") in reads
+
+
+def test_a_file_that_may_be_read_and_cannot_is_not_blamed_on_the_sandbox(job, tmp_path):
+    confined = of_child(job(archive_uri=str(tmp_path / "lake")), "")
+    assert confined.hint(PermissionError(13, "Permission denied", str(tmp_path / "lake" / "part"))) == ""
+    assert "sandbox" in confined.hint(PermissionError(13, "Permission denied", "/etc/shadow"))
+    assert confined.hint(ValueError("no convergence")) == ""
 
 
 def test_data_below_a_folder_of_modules_is_not_opened_with_it(job, monkeypatch, tmp_path):

@@ -85,7 +85,12 @@ class Confinement:
         refused = _refusal(error)
         if refused is None or not self.rules.keep_from:
             return ""
-        return refused_words(refused.filename if isinstance(refused.filename, str) else None)
+        path = refused.filename if isinstance(refused.filename, str) else None
+        return "" if path is not None and self._allows(path) else refused_words(path)
+
+    def _allows(self, path: str) -> bool:
+        """Whether the rules are not to blame: the file is where the run may read or write."""
+        return any(Path(path).is_relative_to(place) for place in (*self.rules.reads, *self.rules.writes) if place)
 
 
 _WORDS = {FILES: "other files", NETWORK: "the network"}
@@ -216,12 +221,15 @@ def _made(path: str) -> str:
 
 
 def _of_archive(job: "Job") -> list[str]:
-    """The table's log and the model's own rows; the whole table while it has none."""
+    """The table's log and the model's own rows; the whole table while it has none.
+
+    A table that is not there yet gets its folder now: what is made later in a folder above would be refused.
+    """
     root = _local(job.archive_uri)
     if root is None:
         return []
     own = Path(root, f"model_id={quote(job.run.request.model_id, safe='')}")
-    return [str(Path(root, "_delta_log")), str(own)] if own.is_dir() else [root]
+    return [str(Path(root, "_delta_log")), str(own)] if own.is_dir() else [_made(root)]
 
 
 def _data_roots(job: "Job") -> list[str]:
