@@ -86,11 +86,7 @@ class Confinement:
         if refused is None or not self.rules.keep_from:
             return ""
         path = refused.filename if isinstance(refused.filename, str) else None
-        return "" if path is not None and self._allows(path) else refused_words(path)
-
-    def _allows(self, path: str) -> bool:
-        """Whether the rules are not to blame: the file is where the run may read or write."""
-        return any(Path(path).is_relative_to(place) for place in (*self.rules.reads, *self.rules.writes) if place)
+        return "" if path is not None and _is_kept_by_its_owner(path) else refused_words(path)
 
 
 _WORDS = {FILES: "other files", NETWORK: "the network"}
@@ -252,6 +248,11 @@ def _software(settings: Sandbox, data: list[str]) -> list[str]:
 def _devices(settings: Sandbox) -> list[str]:
     gpus = [str(path) for name in _GPUS for path in sorted(Path("/dev").glob(name))] if settings.sandbox_gpu else []
     return [*DEVICES, *gpus]
+
+
+def _is_kept_by_its_owner(path: str) -> bool:
+    """Whether the file's own rights refuse us, so that no rule is to blame: these are told as they are in a sandbox."""
+    return os.access(path, os.F_OK, effective_ids=True) and not os.access(path, os.R_OK, effective_ids=True)
 
 
 def _refusal(error: BaseException | None) -> OSError | None:
