@@ -3,6 +3,7 @@
 import signal
 import sys
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -69,6 +70,21 @@ def test_the_version_may_be_a_segment_too(watched: Any) -> None:
 def test_a_confidence_in_per_cent_is_refused(watched: Any) -> None:
     done = watched("--confidence", "sure", sure=lambda plain: 50 + 50 * plain["x"])
     assert "a confidence is a number from 0 to 1" in sentence(done)
+
+
+@pytest.mark.wild(
+    area="recorded outcomes",
+    given="predictions of three weeks without any label",
+    right="columns are watched; no row is called not taken because it waited in vain for its label",
+)
+def test_rows_without_labels_are_taken(tmp_path: Path) -> None:
+    file = tmp_path / "rows.csv"
+    begun = datetime(2026, 1, 1, tzinfo=UTC)
+    rows = (f"{begun + timedelta(minutes=5 * at)},{at % 7},{at % 2}" for at in range(6_000))
+    file.write_text("at,x,said\n" + "\n".join(rows))
+    done = CliRunner().invoke(app, ["watch", str(file), "--prediction", "said", "--time", "at"])
+    assert "No row has a label: only columns were watched." in done.stdout
+    assert "Not taken" not in done.stdout
 
 
 @pytest.mark.wild(

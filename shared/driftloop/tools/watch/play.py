@@ -36,6 +36,8 @@ ROWS_A_RECORD = 5_000
 _LATEST = datetime(2200, 1, 1, tzinfo=UTC)
 """When the records of a file arrive: no recorded time lies in the future."""
 
+_WAITED_IN_VAIN = ("prediction_gave_up", "prediction_no_room")
+
 Progress = Callable[[int, int], None]
 """Told how many rows are done, of how many."""
 
@@ -62,8 +64,10 @@ class Found:
                     self.status = status
 
     def count(self, ignored: dict[str, int]) -> None:
-        """Add what was dropped."""
+        """Add what was dropped. A row that waited in vain for its label was taken: it is none of them."""
         for reason, rows in ignored.items():
+            if reason in _WAITED_IN_VAIN:
+                continue
             self.refused[reason] = self.refused.get(reason, 0) + rows
 
 
