@@ -379,6 +379,16 @@ def test_a_folder_of_parts_is_one_table(tmp_path):
         open_table(tmp_path / "out")
 
 
+@pytest.mark.wild(
+    area="files", given="a folder whose files have other columns", right="refused: which columns, of which file"
+)
+def test_a_folder_of_other_columns_names_them(tmp_path):
+    parquet.write_table(pa.table({"x": [1], "y": [1]}), tmp_path / "a.parquet")
+    parquet.write_table(pa.table({"x": [1], "z": [1]}), tmp_path / "b.parquet")
+    with pytest.raises(UserError, match=r"b.parquet lacks y and has z, unlike a.parquet"):
+        open_table(tmp_path)
+
+
 @pytest.mark.wild(area="files", given="line breaks in quotes over a megabyte", right="read whole")
 def test_line_breaks_in_quotes_of_any_size(tmp_path):
     path = tmp_path / "big.csv"
