@@ -68,12 +68,15 @@ def text_moments(texts: pa.ChunkedArray, connection: "duckdb.DuckDBPyConnection"
         return None
     if _mostly(_CLOCK.match(text) is not None for text in first):
         return _times_of_day(texts, connection)
-    forms = {day: _formats(first, day_first=day) for day in (True, False)}
-    if forms[True] is None or forms[False] is None:
+    day, month = (_formats(first, day_first=reading) for reading in (True, False))
+    if day is None or month is None:
         return None
-    if forms[True] == forms[False]:
-        return _all_forms(texts, connection, forms[True], day_first=day_first)
-    both = {day: _all_forms(texts, connection, chosen, day_first=day) for day, chosen in forms.items() if chosen}
+    if day == month:
+        return _all_forms(texts, connection, day, day_first=day_first)
+    both = {
+        True: _all_forms(texts, connection, day, day_first=True),
+        False: _all_forms(texts, connection, month, day_first=False),
+    }
     return _decided(both, first, day_first)
 
 
