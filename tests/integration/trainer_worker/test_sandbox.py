@@ -14,6 +14,7 @@ from prometheus_client import CollectorRegistry
 from driftloop.archive import archived_until
 from driftloop.artifacts.store import verify_artifact
 from driftloop.spec.model_spec import Feature, TrainingRule
+from trainer_worker import app
 from trainer_worker.adapters.command.logs import read_logs
 from trainer_worker.adapters.executor import ChildProcesses, Places
 from trainer_worker.adapters.job import Job
@@ -199,6 +200,19 @@ def test_a_machine_that_cannot_is_told_or_refused(job, make_run, monkeypatch):
     with pytest.raises(ValueError, match="cannot be kept from other files"):
         of_command(job(by_command, sandbox=REQUIRED), Path("runs"))
     assert of_command(job(by_command), Path("runs")).rules == Rules(keep_from=())
+
+
+def test_a_trainer_shows_what_its_runs_are_kept_from():
+    registry = CollectorRegistry()
+    app._show(Sandbox(), TrainMetrics(registry))
+    shown = {
+        (executor, of): registry.get_sample_value("driftloop_training_sandbox", {"executor": executor, "of": of})
+        for executor in ("child", "command")
+        for of in WHOLE
+    }
+    assert shown == {
+        ("child", "files"): 1.0, ("child", "network"): 1.0, ("command", "files"): 0.0, ("command", "network"): 0.0,
+    }  # fmt: skip
 
 
 def test_an_archive_that_is_not_there_yet_may_still_come(job, tmp_path):
