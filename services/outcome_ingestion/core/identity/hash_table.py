@@ -52,7 +52,7 @@ class HashTable:
 
     def remove(self, hashes: Hashes, ordinals: Ints) -> None:
         """Take out the hashes that have these ordinals; the others stay."""
-        self.used -= remove_hashes(self._hashes, self._ordinals, hashes, ordinals)
+        self.used -= remove_hashes(self._hashes, self._ordinals, hashes, np.ascontiguousarray(ordinals))
 
     def part(self, start: int, stop: int) -> tuple[Hashes, Ints]:
         """Hashes and ordinals in the slots from `start` to `stop`."""
