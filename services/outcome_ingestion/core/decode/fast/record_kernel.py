@@ -22,7 +22,7 @@ Numbers that are no value, and where they stand:
 A number that is null has a 1 in `Outputs.missing`, and no value of its own in `Outputs.numbers`.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numba import types
@@ -60,6 +60,8 @@ _PAIRS, _FOURS, _EIGHTS = np.uint64(0x00FF00FF00FF00FF), np.uint64(0x0000FFFF000
 _TENS = np.array([10**power for power in range(9)], dtype=np.uint64)
 _WORD = 8
 """Bytes that are looked at at once: so many must stand behind the last record."""
+_zeros_below: Any = trailing_zeros
+"""How many bits stand below the lowest that is set; an eighth of that is how many bytes."""
 _DAY_US, _HOUR_US, _MINUTE_US, _SECOND_US = 86_400_000_000, 3_600_000_000, 60_000_000, 1_000_000
 _LONGEST_FRACTION = 6
 
@@ -95,12 +97,12 @@ def _digits(at, end):
     Digits are added in pairs, fours and eights, all of a word at once.
     """
     word = _word(at) ^ _ZEROS
-    count = np.int64(trailing_zeros(((word + _PAST_NINE) | word) & _TOPS) >> np.uint64(3))
+    count = np.int64(_zeros_below(((word + _PAST_NINE) | word) & _TOPS) >> np.uint64(3))
     count = min(count, end - at)
     if count <= 0:
         return 0, np.uint64(0), 0
     word <<= np.uint64(8 * (_WORD - count))
-    significant = _WORD - np.int64(trailing_zeros(word) >> np.uint64(3))
+    significant = _WORD - np.int64(_zeros_below(word) >> np.uint64(3))
     word = (word * np.uint64(10) + (word >> np.uint64(8))) & _PAIRS
     word = (word * np.uint64(100) + (word >> np.uint64(16))) & _FOURS
     return count, (word * np.uint64(10_000) + (word >> np.uint64(32))) & _EIGHTS, significant
@@ -118,7 +120,7 @@ def _text_end(at, end):
         marks = (quotes - _ONES) & ~quotes | (backslashes - _ONES) & ~backslashes | (word - _SPACES) & ~word | word
         marks &= _TOPS
         if marks != 0:
-            at += np.int64(trailing_zeros(marks) >> np.uint64(3))
+            at += np.int64(_zeros_below(marks) >> np.uint64(3))
             return at if at < end and _byte(at) == _QUOTE else _UNFIT
         at += _WORD
     return _UNFIT
@@ -257,7 +259,7 @@ def _moment(at, end):
     if days < 0 or hours > 23 or minutes > 59 or seconds > 59:
         return _UNFIT, 0
     at += 19
-    fraction = 0
+    fraction = np.int64(0)
     if _byte(at) == _POINT:
         count, digits, _ = _digits(at + 1, end)
         if count == 0 or count > _LONGEST_FRACTION:
