@@ -20,6 +20,7 @@ from driftloop.kafka.loop.epochs import Epochs
 from driftloop.kafka.loop.group_offsets import GroupOffsets
 from driftloop.kafka.loop.identity import Facts, Stand, Trouble, Verdict, judge, note_of, sentence, truncated
 from driftloop.kafka.loop.membership import Membership
+from driftloop.kafka.loop.pending_offsets import PendingOffsets
 from driftloop.kafka.loop.polling import Polling
 from driftloop.kafka.loop.table import Tables
 from driftloop.kafka.loop.topic_watch import TopicWatch
@@ -64,7 +65,10 @@ class KafkaTransport:
     def _consume(self, consumer: Consumer) -> None:
         """Read through this consumer."""
         self._epochs = Epochs(self._prefix)
-        self._offsets = GroupOffsets(self._kafka, consumer, self._ends, self._epochs)
+        unsettled = PendingOffsets(
+            self._kafka, self._settings.group, lambda offsets, reader: self.writer.end_pending(offsets, reader)
+        )
+        self._offsets = GroupOffsets(self._kafka, consumer, self._ends, self._epochs, unsettled)
         self._membership = Membership(self._kafka, consumer, self._offsets, self._epochs, self._watch.require_known)
         self._polling = Polling(self._kafka, consumer, self._refuse_gone)
 

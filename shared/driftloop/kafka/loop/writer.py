@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import ClassVar
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
@@ -75,6 +76,20 @@ class Writer:
     def abort(self) -> None:
         """Take back what the open transaction wrote."""
         self.producer.abort_transaction(self._deadlines.call_s)
+
+    def end_pending(self, offsets: list[TopicPartition], reader: Consumer) -> None:
+        """End what this producer left pending in the group of `reader`: offsets that are sent, and taken back.
+
+        No transaction of ours may be open. Raises FencedError; whether it helped the group has to be asked.
+        """
+        try:
+            self.producer.begin_transaction()
+            metadata = reader.consumer_group_metadata()
+            self.producer.send_offsets_to_transaction(offsets, metadata, self._deadlines.ask_s)
+            self.producer.abort_transaction(self._deadlines.ask_s)
+        except KafkaException as error:
+            with suppress(AbortedError):
+                self._give_up(error, 0.0)
 
     def flush(self) -> None:
         """Wait until the broker has the records."""
