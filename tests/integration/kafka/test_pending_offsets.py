@@ -15,7 +15,8 @@ from typer.testing import CliRunner
 from driftloop.contracts.topics import PREDICTION_OUTCOMES
 from driftloop.errors import AwayError, ExitCode
 from driftloop.kafka.admin import recovery
-from driftloop.kafka.clients.clients import admin_client
+from driftloop.kafka.clients.clients import admin_client, transactional_producer
+from driftloop.kafka.clients.log_reader import LogReader
 from driftloop.kafka.clients.offsets import GroupOffsets
 from driftloop.kafka.clients.retries import patiently
 from driftloop.kafka.deadlines import Deadlines
@@ -96,3 +97,20 @@ def test_with_its_guard_on_the_broker_refuses_offsets_of_no_transaction(kafka):
     prepare(kafka, partitions=2)
     group, topic = kafka.topic_prefix + INGEST.group, kafka.topic_prefix + PREDICTION_OUTCOMES
     assert leave_pending(kafka.bootstrap_servers, f"{group}-0", group, topic, 0, 99) == INVALID_TXN_STATE
+
+
+def test_a_changelog_that_an_open_transaction_holds_back_is_named(kafka, group, monkeypatch):
+    monkeypatch.setattr(LogReader.read_to, "__defaults__", (1.0,))
+    other = transactional_producer(kafka, f"{INGEST.group}-1")
+    other.init_transactions(20)
+    other.begin_transaction()
+    for number in (0, 1):
+        other.produce(kafka.topic_prefix + INGEST.changelog, None, b"k", number)
+    assert other.flush(20) == 0
+    with pytest.raises(AwayError) as away:
+        settled(kafka)
+    assert f"{INGEST.changelog}/" in away.value.sentence
+    assert "a transaction is open in it that is not of this replica" in away.value.sentence
+    other.abort_transaction(20)
+    settled(kafka)
+    assert events(kafka) == expected(range(20), "prediction")

@@ -1,6 +1,5 @@
 """Where a group stands: its committed offsets, the notes beside them, and how far the log is ahead."""
 
-import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 
@@ -64,13 +63,11 @@ class GroupOffsets:
         return int(found.offset) if found.offset >= 0 else low
 
     def _found(self, positions: Sequence[Position]) -> dict[Position, TopicPartition]:
-        asked, since = [named(self._prefix, position) for position in positions], time.time()
+        asked = [named(self._prefix, position) for position in positions]
         try:
-            found = patiently(
-                lambda: self._ask(asked), "asking for the group's offsets", self._deadlines.patience_s
-            )
+            found = patiently(lambda: self._ask(asked), "asking for the group's offsets", self._deadlines.patience_s)
         except AwayError as away:
-            found = self._unsettled.settle(asked, since, away)
+            found = self._unsettled.settle(asked, away)
         self._epochs.note(found)
         return {position_of(self._prefix, tp): tp for tp in found}
 
