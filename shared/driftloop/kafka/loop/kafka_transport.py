@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
 
-from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, TopicPartition
 from confluent_kafka.admin import NewTopic  # type: ignore[attr-defined]
 
 from driftloop.errors import AwayError, ExitCode, UserError
@@ -65,7 +65,7 @@ class KafkaTransport:
     def _consume(self, consumer: Consumer) -> None:
         """Read through this consumer."""
         self._epochs = Epochs(self._prefix)
-        unsettled = PendingOffsets(self._kafka, self._settings.group, self.writer.end_pending)
+        unsettled = PendingOffsets(self._kafka, self._settings.group, self._end_pending)
         self._offsets = GroupOffsets(self._kafka, consumer, self._ends, self._epochs, unsettled)
         self._membership = Membership(self._kafka, consumer, self._offsets, self._epochs, self._watch.require_known)
         self._polling = Polling(self._kafka, consumer, self._refuse_gone)
@@ -169,6 +169,10 @@ class KafkaTransport:
                 ended = self._end_open(position, end, away, again=ended)
             else:
                 return
+
+    def _end_pending(self, offsets: list[TopicPartition], reader: Consumer) -> None:
+        """Through the writer that is open then: who only looks has none."""
+        self.writer.end_pending(offsets, reader)
 
     def _end_open(self, position: Position, end: int, away: AwayError, *, again: bool) -> bool:
         """Nothing is delivered: if a transaction is open there, end it as far as it is ours; True."""
