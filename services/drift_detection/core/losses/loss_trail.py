@@ -13,9 +13,10 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 from numpy.typing import NDArray
 
+from drift_detection.core.kept.narrow import short_integers, wide_integers
+from drift_detection.core.kept.texts import KeptTexts
 from drift_detection.core.row_index import Namer, Step, Steps
 
 Floats = NDArray[np.float64]
@@ -50,10 +51,14 @@ class LossTrail:
         self._open = _NO_LOSSES
         self._sums: list[Floats] = [_NO_LOSSES for _ in STRIDES]
         self._closed = [0 for _ in STRIDES]
-        self._places, self._steps = np.zeros(0, np.int64), Steps.of(())
+        self._held_places, self._steps = short_integers(np.zeros(0, np.int64)), Steps.of(())
         """Rows that may be asked for: their places, ascending, and what they are named."""
         self._first = 0
         self._names: Namer = _nameless
+
+    @property
+    def _places(self) -> NDArray[np.int64]:
+        return wide_integers(self._held_places)
 
     def begin(self, names: Namer) -> None:
         """Rows follow that `names` can name, by their places among all rows."""
@@ -111,10 +116,11 @@ class LossTrail:
         """The row at a place, or the nearest before it that is kept; None if none is known."""
         if place >= self._first:
             return self._names([place])[0]
+        places = self._places
         for stride in (1, *STRIDES):
             mark = place // stride * stride
-            at = int(np.searchsorted(self._places, mark))
-            if at < len(self._places) and self._places[at] == mark:
+            at = int(np.searchsorted(places, mark))
+            if at < len(places) and places[at] == mark:
                 return self._steps.step(at)
         return None
 
@@ -127,15 +133,15 @@ class LossTrail:
         if fresh:
             places = sorted(fresh)
             self._steps = self._steps.joined(Steps.of(self._names(places)))
-            self._places = np.concatenate((self._places, np.array(places, np.int64)))
-        if len(self._places) > MOST_STEPS:
+            self._held_places = short_integers(np.concatenate((self._places, np.array(places, np.int64))))
+        if len(self._held_places) > MOST_STEPS:
             kept = self._may_be_asked_for()
-            self._places, self._steps = self._places[kept], self._steps.picked(kept)
+            self._held_places, self._steps = self._held_places[kept], self._steps.picked(kept)
         self._first, self._names = self.rows, _nameless
 
     def _may_be_asked_for(self) -> NDArray[np.bool_]:
-        strides = np.array(STRIDES)[:, None]
-        marks = (self._places % strides == 0) & (self.rows - self._places <= _HELD * strides)
+        strides, places = np.array(STRIDES)[:, None], self._places
+        marks = (places % strides == 0) & (self.rows - places <= _HELD * strides)
         return np.asarray(marks.any(axis=0))
 
     def snapshot(self) -> dict[str, Any]:
@@ -149,7 +155,7 @@ class LossTrail:
             "sums": [sums.tolist() for sums in self._sums],
             "places": self._places[kept].tolist(),
             "numbers": steps.rows.tolist(),
-            "ids": steps.ids.to_pylist(),
+            "ids": steps.ids.to_list(),
             "at": steps.at.tolist(),
         }
 
@@ -159,8 +165,8 @@ class LossTrail:
         self._open = np.array(state["open"], dtype=np.float64)
         self._closed = [*state["closed"]]
         self._sums = [np.array(sums, dtype=np.float64) for sums in state["sums"]]
-        self._places = np.array(state["places"], np.int64)
-        at, ids = np.array(state["at"], np.int64), pa.array(state["ids"], pa.string())
+        self._held_places = short_integers(np.array(state["places"], np.int64))
+        at, ids = np.array(state["at"], np.int64), KeptTexts.of(state["ids"])
         self._steps = Steps(np.array(state["numbers"], np.int64), ids, at)
 
 
