@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from drift_detection.core.kept.narrow import short_integers, wide_integers
+from drift_detection.core.kept.narrow import narrow_floats, short_integers, wide_floats, wide_integers
 from drift_detection.core.kept.texts import KeptTexts
 from drift_detection.core.row_index import Namer, Step, Steps
 
@@ -49,7 +49,7 @@ class LossTrail:
     def __init__(self) -> None:
         self.rows = 0
         self._open = _NO_LOSSES
-        self._sums: list[Floats] = [_NO_LOSSES for _ in STRIDES]
+        self._sums: list[NDArray[Any]] = [_NO_LOSSES for _ in STRIDES]
         self._closed = [0 for _ in STRIDES]
         self._held_places, self._steps = short_integers(np.zeros(0, np.int64)), Steps.of(())
         """Rows that may be asked for: their places, ascending, and what they are named."""
@@ -76,9 +76,9 @@ class LossTrail:
     def _close(self, fresh: Floats) -> None:
         """Add sums of five rows, and the longer ones that they complete."""
         for level in range(len(STRIDES)):
-            held = np.concatenate((self._sums[level], fresh))
+            held = np.concatenate((self._sums[level], fresh), dtype=np.float64)
             self._closed[level] += len(fresh)
-            self._sums[level] = held[-_HELD:].copy()
+            self._sums[level] = narrow_floats(held[-_HELD:])
             if level + 1 == len(STRIDES):
                 return
             known = self._closed[level + 1]
@@ -104,7 +104,7 @@ class LossTrail:
         for one in range(level, -1, -1):
             stride, sums = STRIDES[one], self._sums[one]
             first = place // stride - (self._closed[one] - len(sums))
-            for part in sums[first:].tolist():
+            for part in wide_floats(sums[first:]).tolist():
                 total += part
             place = self._closed[one] * stride
         for loss in self._open.tolist():
@@ -152,7 +152,7 @@ class LossTrail:
             "rows": self.rows,
             "open": self._open.tolist(),
             "closed": self._closed,
-            "sums": [sums.tolist() for sums in self._sums],
+            "sums": [wide_floats(sums).tolist() for sums in self._sums],
             "places": self._places[kept].tolist(),
             "numbers": steps.rows.tolist(),
             "ids": steps.ids.to_list(),
@@ -164,7 +164,7 @@ class LossTrail:
         self.rows = self._first = state["rows"]
         self._open = np.array(state["open"], dtype=np.float64)
         self._closed = [*state["closed"]]
-        self._sums = [np.array(sums, dtype=np.float64) for sums in state["sums"]]
+        self._sums = [narrow_floats(np.array(sums, dtype=np.float64)) for sums in state["sums"]]
         self._held_places = short_integers(np.array(state["places"], np.int64))
         at, ids = np.array(state["at"], np.int64), KeptTexts.of(state["ids"])
         self._steps = Steps(np.array(state["numbers"], np.int64), ids, at)

@@ -1,6 +1,6 @@
 """Which segments carry the added loss, and what the columns' shift means for rows without a label."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -125,9 +125,8 @@ def _place_of(reference: Reference, name: str) -> int | None:
     return next((at for at, column in enumerate(reference.columns) if column.name == name), None)
 
 
-def _right(edges: Floats, calibration: Sequence[tuple[float, float, int]]) -> Floats:
+def _right(edges: Floats, calibration: Floats) -> Floats:
     """How often predictions are right in each bin of confidence, by the calibration of the held-out rows."""
     edges = np.clip(edges, 0.0, 1.0)
     middles = (np.append(edges[0], edges) + np.append(edges, edges[-1])) / 2
-    said, right = np.array([bin_[0] for bin_ in calibration]), np.array([bin_[1] for bin_ in calibration])
-    return np.asarray(np.interp(middles, said, right))
+    return np.asarray(np.interp(middles, calibration[:, 0], calibration[:, 1]))
