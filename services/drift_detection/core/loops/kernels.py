@@ -3,35 +3,29 @@
 Why not from the start: to load numba takes half a second and 60 MB, which a fleet of small frames is not worth.
 """
 
+from functools import cache
 from types import ModuleType
 
 ROWS = 1_000
 """Rows of a frame that is worth it."""
 
 
-class _Loaded:
-    """What has been loaded."""
-
-    kernel: ModuleType | None = None
-    tried = False
+def kernel_for(rows: int) -> ModuleType | None:
+    """`drift_detection.core.loops.frame_kernel` for a frame of so many rows, if it is large; None without numba."""
+    return _kernel() if rows >= ROWS else None
 
 
 def loaded() -> ModuleType | None:
-    """`drift_detection.core.loops.frame_kernel` if a large frame has been met; results are the same without it."""
-    return _Loaded.kernel
+    """The same if a large frame has been met; results do not depend on it."""
+    return _kernel() if _kernel.cache_info().currsize else None
 
 
-def kernel_for(rows: int) -> ModuleType | None:
-    """The same, loaded now for a frame of so many rows if it is large."""
-    if rows < ROWS:
+@cache
+def _kernel() -> ModuleType | None:
+    try:
+        from drift_detection.core.loops import frame_kernel
+    except ModuleNotFoundError as error:
+        if error.name != "numba":
+            raise
         return None
-    if not _Loaded.tried:
-        _Loaded.tried = True
-        try:
-            from drift_detection.core.loops import frame_kernel
-        except ModuleNotFoundError as error:
-            if error.name != "numba":
-                raise
-        else:
-            _Loaded.kernel = frame_kernel
-    return _Loaded.kernel
+    return frame_kernel
