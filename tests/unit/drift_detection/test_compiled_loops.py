@@ -36,6 +36,7 @@ def test_rows_are_binned_and_counted_as_by_numpy(rows: int) -> None:
     columns["normal"][:1] = 1e300
     columns["counts"][-1:] = -1e300
     columns["normal"][1:2] = np.inf
+    columns["constant"][2:3] = np.inf
     plain = FrameTallies(reference, Rows(columns))
     compiled = FrameTallies(reference, Rows(columns), frame_kernel)
     cut = Rings(200, 50, reference.width).cut(rows)

@@ -108,6 +108,8 @@ class BinOfStep:
         """The bin of each number (columns × rows), by the columns' places and the numbers' steps."""
         first = (np.array(which, dtype=np.intp) * self._tables.shape[1] + FARTHEST)[:, None]
         found: NDArray[np.uint8] = self._tables.ravel().take(steps + first, mode="clip")
+        if steps.size and steps.min() < -FARTHEST:
+            found[steps < -FARTHEST] = _UNSURE  # infinite, in a column that does not vary: it has no step
         unsure = np.flatnonzero(found == _UNSURE)
         if len(unsure):
             edges = self._edges[np.array(which, dtype=np.intp)[unsure // values.shape[1]]]
