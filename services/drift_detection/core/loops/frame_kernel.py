@@ -56,9 +56,9 @@ def bin_numbers(
             found = np.int64(bin_of_step[step + FARTHEST])
         else:
             steps[i] = _NO_STEP
-            found = UNSURE
+            found = np.int64(UNSURE)
         if found == UNSURE:
-            found = 0
+            found = np.int64(0)
             for edge in edges:
                 if edge < value:
                     found += 1
