@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from drift_detection.core.series import numbers_of_series, series_of
-from driftloop.codec.frames import LABEL, PREDICTION, SEGMENT, Frame
+from driftloop.codec.frames import LABEL, PREDICTION, RATED_AT, SEGMENT, Frame
 from driftloop.spec.forecast import label_steps, prediction_steps
 from driftloop.spec.model_spec import ModelSpec, TargetField
 from driftloop.statistics.losses import field_losses
@@ -21,6 +21,8 @@ _LABELLED = frozenset({"outcome", "label", "example"})
 _JUDGED = frozenset({"outcome", "label"})
 _SEEN = frozenset({"prediction", "outcome"})
 _CORRECTED = frozenset({"correction"})
+_RATED = frozenset({"rating"})
+_TELLS_NO_LABEL = pa.array(["prediction", "rating"])
 
 Coded = tuple[NDArray[np.int32], list[str]]
 """A text column as codes into its distinct values, −1 for null."""
@@ -163,6 +165,15 @@ class FrameRows:
         return self._is(_CORRECTED)
 
     @cached_property
+    def tells_rating(self) -> NDArray[np.bool_]:
+        """Rows that may tell a rating for the first time: not those whose rating stands in an earlier row."""
+        told = self.labelled | self.is_correction
+        alone = self.column(RATED_AT)
+        if alone is not None:
+            told &= alone.is_null().to_numpy(zero_copy_only=False)
+        return told | self._is(_RATED)
+
+    @cached_property
     def corrected(self) -> Where:
         """Rows whose label was changed later and whose prediction and new label give a loss."""
         if not self.is_correction.any():
@@ -225,11 +236,14 @@ def forecasts_of(rows: FrameRows, name: str) -> tuple[Floats, Floats]:
 
 
 def feedback_rows(batch: pa.RecordBatch) -> int:
-    """Labels that a user gave, corrections among them: what "so much feedback" counts."""
+    """Labels that a user gave, corrections among them: what "so much feedback" counts.
+
+    A rating alone is none: it tells no truth that a run could learn from.
+    """
     sources = batch.column("label_source")
     if sources.null_count == len(sources):
         return 0
-    labelled = pc.not_equal(batch.column("event"), "prediction")
+    labelled = pc.invert(pc.is_in(batch.column("event"), _TELLS_NO_LABEL))
     told = pc.and_(labelled, pc.equal(sources, "user"))
     return int(pc.sum(told).as_py() or 0)
 

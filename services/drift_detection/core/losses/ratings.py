@@ -1,7 +1,8 @@
 """Ratings of predictions by people: of the whole model, and of each value of its segments.
 
-A row counts when it has its label, with the rating that it has then, and again where a correction says another (one
-that says none has none). Segments are the first to come, whether detection watches them or not: what counts must not
+A row counts when it has its label, with the rating that it has then, or when it is rated without one; and again where
+another rating comes with a correction (one that says none has none) or alone. A label that finds its row rated already
+counts no second time. Segments are the first to come, whether detection watches them or not: what counts must not
 depend on how rows were batched.
 """
 
@@ -34,12 +35,12 @@ class Ratings:
         self._by_segment: dict[str, RecentRatings] = {}
 
     def take(self, rows: FrameRows) -> None:
-        """Count the ratings of a frame's labelled and corrected rows."""
+        """Count the ratings of a frame's labelled, corrected and rated rows."""
         column = rows.column("rating")
         if column is None or column.null_count == len(column):
             return
         given = numbers(column)
-        which = np.flatnonzero((rows.labelled | rows.is_correction) & ~np.isnan(given))
+        which = np.flatnonzero(rows.tells_rating & ~np.isnan(given))
         if not len(which):
             return
         self._push("", given[which])

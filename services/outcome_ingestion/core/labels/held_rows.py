@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 
 from driftloop.codec.frames import ROW_COLUMNS
-from outcome_ingestion.core.decode.label_items import LabelItem
+from outcome_ingestion.core.decode.label_items import LabelItem, Rated
 from outcome_ingestion.core.frames.blocks import Ints, microseconds
 
 GONE = -1
@@ -34,6 +34,8 @@ class Chunk:
     waiting: int
     labels: dict[int, LabelItem] = field(default_factory=dict)
     """Row → the label that it has got since, of a target with several fields: one of them may be corrected alone."""
+    ratings: dict[int, Rated] = field(default_factory=dict)
+    """Row → the rating that it has got since."""
 
     @property
     def earliest(self) -> int:
