@@ -200,6 +200,17 @@ def test_a_feedback_is_a_label_on_the_log(serve: Serve):
     assert label.labelled_at == START + timedelta(hours=2)
 
 
+def test_a_feedback_without_a_label_is_a_rating_alone(serve: Serve):
+    served = serve()
+    body = {"prediction_id": "p7", "model_id": "plant", "feedback_score": 0}
+    assert served("POST", "/api/feedback", body, token=OPERATOR).status == 202
+    (record,) = served.port.log.records(topics.PREDICTION_LABELS)
+    label = PredictionLabel.from_json(record.value() or b"")
+    assert (record.key(), label.label, label.rating, label.weight) == (b"p7", None, 0.0, None)
+    del body["feedback_score"]
+    assert served("POST", "/api/feedback", body, token=OPERATOR).status == 422
+
+
 def test_a_dead_letter_is_opened_whole_and_sent_once_more(serve: Serve):
     served = serve()
     whole = served("GET", "/api/dead-letters/0:1", token=OPERATOR).json

@@ -3,7 +3,13 @@
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.ingesting import START, spec_record
 from tests.wild.ingest_bench import CHURN, ENCODINGS, Bench, at, bench, label, row
+
+from drift_detection.core.processor import DriftDetection
+from driftloop.codec.frames import encode_frame
+from driftloop.contracts.topics import MODEL_SPECS, OUTCOME_FRAMES
+from driftloop.testing.records import FakeRecord
 
 THREE = CHURN | {"task": "multi-field", "target": {name: {"kind": "number"} for name in ("a", "b")}}
 
@@ -112,7 +118,10 @@ def test_a_rating_is_of_the_prediction_that_had_the_id_when_it_was_given():
     out = bench().feed(predicted(1, predicted_at=at(0), label="1", labelled_at=at(10)))
     out.feed(predicted(1, predicted_at=at(100), features={"x": 7.0})).feed([rating(1, 0.5, 50), rating(1, 0.75, 150)])
     rated = [one for one in out.rows() if one["event"] == "rating"]
-    assert [(one["predicted_at"].isoformat()[14:19], one["rating"]) for one in rated] == [("00:00", 0.5), ("01:40", 0.75)]
+    assert [(one["predicted_at"].isoformat()[14:19], one["rating"]) for one in rated] == [
+        ("00:00", 0.5),
+        ("01:40", 0.75),
+    ]
 
 
 def test_a_rating_that_met_no_row_is_given_up_in_time():
@@ -274,3 +283,21 @@ def test_no_split_no_restart_and_no_redone_work_changes_what_is_told(story, cuts
         split.feed(batch)
         split = split.restarted() if how == "restart" else split
     assert came_of(split) == came_of(whole)
+
+
+@pytest.mark.parametrize("size", [1, 500])
+def test_detection_counts_each_rating_once_and_no_rating_as_a_labelled_row_or_as_feedback(size):
+    out = bench()
+    records = [one for n in range(60) for one in (*predicted(n), rating(n, n % 2, 60 + n, label_source="user"))]
+    records += [label(n, "1", 200 + n) for n in range(60)] + [rating(n, n % 2, 300) for n in range(60)]
+    for first in range(0, len(records), size):
+        out.feed(records[first : first + size])
+    core = DriftDetection()
+    core.take_table(MODEL_SPECS, [spec_record(CHURN)])
+    sent = [encode_frame(frame) for frame in out.frames]
+    frames = [FakeRecord(OUTCOME_FRAMES, key="churn", value=value, headers=headers, at_offset=place)
+              for place, (value, headers) in enumerate(sent)]  # fmt: skip
+    core.process(frames, START, tables_current=True)
+    ((_, model),) = core.models()
+    assert model.ratings.metrics("") == {"rating": 0.5, "rated_rows": 50.0}, "a block of 50 of the 60"
+    assert (model.labelled_rows, model.feedback_rows, model.corrections) == (60, 0, 0)

@@ -142,16 +142,14 @@ def _rated(batch: ArchiveBatch, ratings: pa.Table, others: pa.Table) -> ArchiveB
     """
     if not ratings.num_rows:
         return batch
-    last: dict[tuple[str, str], float] = {}
-    for key, rating in _said_in_order(pa.concat_tables([ratings, others])):
-        last[key] = rating
+    rated = {key: row for row, key in enumerate(_keys(ratings))}
+    last = dict(_said_in_order(pa.concat_tables([ratings, others])))
     rows = {key: row for row, key in enumerate(_keys(batch.appends))}
-    inside = {row: last[key] for key, row in rows.items() if key in last}
-    own = batch.appends["rating"].to_pylist()
-    appends = _with_ratings(
-        batch.appends, pa.array([inside.get(row, one) for row, one in enumerate(own)], pa.float64())
-    )
-    elsewhere = {key: row for row, key in enumerate(_keys(ratings)) if key not in rows}
+    inside = batch.appends["rating"].to_pylist()
+    for key in rated.keys() & rows.keys():
+        inside[rows[key]] = last[key]
+    appends = _with_ratings(batch.appends, pa.array(inside, pa.float64()))
+    elsewhere = {key: row for key, row in rated.items() if key not in rows}
     merged = ratings.take(pa.array([*elsewhere.values()], pa.int64()))
     merged = _with_ratings(merged, pa.array([last[key] for key in elsewhere], pa.float64()))
     return ArchiveBatch(appends, batch.corrections, batch.until, merged)
