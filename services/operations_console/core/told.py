@@ -102,6 +102,14 @@ class BlockTold(Told):
     last_at: datetime
 
 
+class ErasureTold(Told):
+    """Rows that were erased from the archive."""
+
+    erased_at: datetime
+    rows: int
+    versions: list[str] = Field(description="Versions that learnt from them, or go on from one that did.")
+
+
 class ModelDetailTold(ModelTold):
     """A model in full."""
 
@@ -109,6 +117,7 @@ class ModelDetailTold(ModelTold):
     attribution: dict[str, float | None] = Field(description="What moved, by its share of the shift or of the harm.")
     segments: list[SegmentTold]
     losses: list[BlockTold]
+    erasures: list[ErasureTold] = Field(default=[], description="Rows that left the archive, the newest first.")
 
 
 class VersionTold(Told):
