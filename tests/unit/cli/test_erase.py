@@ -21,7 +21,7 @@ from typer.testing import CliRunner
 from driftloop.archive import erasing
 from driftloop.archive.erasing import Wanted, erase_rows, erasures, find_rows, ranges_of
 from driftloop.archive.reading import newest_rows
-from driftloop.archive.schema import ARCHIVE_SCHEMA, PARTITION_BY
+from driftloop.archive.schema import ARCHIVE_SCHEMA, PARTITION_BY, values_of
 from driftloop.contracts.archive_erasures import RowsErased
 from driftloop.contracts.message import FramePosition
 from driftloop.contracts.topics import ARCHIVE_ERASURES
@@ -443,3 +443,17 @@ def test_who_erases_without_a_kafka_is_told_that_nobody_was_told(archive):
         app, ["archive", "erase", "pricing", "--archive-uri", archive, "--prediction-id", "p5", "--yes"]
     )
     assert "consoles and reports: not told, no Kafka is named" in done.output
+
+
+def test_values_of_a_series_go_with_the_rows_of_their_model(tmp_path):
+    series = values_of("pricing")
+    rows = [row("pricing", 1, 0), row(series, 1, 1), row(series, 2, 2), row(values_of("other"), 1, 3)]
+    for one in rows:
+        one["segments"] = [("customer", "o'ana" if one["frame_offset"] != 2 else "ben")]
+    uri = str(tmp_path / "lake")
+    write_deltalake(uri, pa.Table.from_pylist(rows, schema=ARCHIVE_SCHEMA), partition_by=PARTITION_BY)
+    found = find_rows(uri, ANA)
+    erase_rows(uri, found, lambda: AT, safety_hours=0)
+    left = DeltaTable(uri).to_pyarrow_table(columns=["model_id", "frame_offset"]).to_pylist()
+    assert sorted((one["model_id"], one["frame_offset"]) for one in left) == [("other/observations", 3), (series, 2)]
+    assert [(one.model_id, one.rows) for one in erasures(uri)] == [("pricing", 2)], "told as rows of the model"
