@@ -376,6 +376,14 @@ class StatisticsTold(Told):
     total: int
     by_status: dict[str, int]
     champions: dict[str, str]
+    runs: int = Field(default=0, description="Of the newest 100 of each model, those that made a version.")
+    mean_validation_loss: dict[str, float] = Field(default={}, description="By model, over those runs.")
+    best_validated: dict[str, str] = Field(
+        default={},
+        description="By model, the version of the least validation loss; which one serves is proven, not this.",
+    )
+    first_run_at: datetime | None = None
+    last_run_at: datetime | None = None
 
 
 class EventTold(Told):

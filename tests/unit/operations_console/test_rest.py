@@ -62,6 +62,16 @@ def test_a_viewer_reads_everything(serve: Serve, path: str):
     assert answer.status == 200, answer.text
 
 
+def test_the_statistics_of_the_registry_have_the_losses_of_its_runs(serve: Serve):
+    told = serve()("GET", "/api/registry/statistics", token=VIEWER).json
+    assert (told["runs"], told["mean_validation_loss"], told["best_validated"]) == (
+        1,
+        {"plant": 0.08},
+        {"plant": "1.0.1"},
+    )
+    assert told["first_run_at"] == told["last_run_at"] is not None
+
+
 def test_the_fleet_says_how_a_model_stands_and_what_waits(serve: Serve):
     fleet = serve()("GET", "/api/fleet", token=VIEWER).json
     (model,) = fleet["models"]

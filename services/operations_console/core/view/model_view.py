@@ -110,6 +110,12 @@ class ModelView:
         """The newest status of the whole model."""
         return self.statuses.get("")
 
+    def validated(self) -> list[tuple[float, str, datetime]]:
+        """(Validation loss, version, end) of the runs that made a version, in the order in which they ended."""
+        results = [run.result for run in self.runs.values() if run.result and run.result.status == "succeeded"]
+        found = [(one.metrics["loss"], one.version, one.occurred_at) for one in results if "loss" in one.metrics]
+        return sorted(found, key=lambda one: (one[2], one[1]))
+
     # -- what is read ---------------------------------------------------------------------------
 
     def take_status(self, head: StatusHead, raw: bytes) -> bool:
