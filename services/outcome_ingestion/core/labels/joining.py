@@ -63,12 +63,8 @@ class Joined:
 
 
 @dataclass(slots=True)
-class Joiner:
-    """Takes the labels of one model and partition, in the order of arrival.
-
-    A row of the batch arrives between them: labels that lie before it wait for it, as where a batch lies between. So
-    what a label does depends on the order of the records alone, and not on how they were batched.
-    """
+class _Rater:
+    """What labels and ratings do alike, and what ratings do."""
 
     model_id: str
     memory: PartitionMemory
@@ -93,35 +89,6 @@ class Joiner:
         self._model = self.memory.of(self.model_id)
         self._ratings = Ratings(self.new.batch, self.new.ordinals, self.result.rated)
 
-    def run(self, items: list[LabelItem]) -> Joined:
-        """Join them all. Chunks of earlier batches are marked at once."""
-        self._coming = dict(zip(self.new.ids.to_pylist(), range(len(self.new.ids)), strict=True))
-        ids = [item.prediction_id for item in items]
-        self._older = dict(zip(ids, self._model.ids.find(pa.array(ids, pa.string())).tolist(), strict=True))
-        surely_known = self.memory.total + len(self.admitted_places) - self.memory.rules.remembered_rows
-        for item in sorted(items):
-            row = self._coming.get(item.prediction_id)
-            if row is not None and self.new.places[row] <= item.place:
-                self._arrive(item.prediction_id)
-            if self._older[item.prediction_id] < surely_known:
-                self._forget_unknown(item)
-            self._take(item)
-        for prediction_id in sorted(self._coming.keys() & (self._model.early.keys() | self.result.early.keys())):
-            self._arrive(prediction_id)
-        return self.result
-
-    def _forget_unknown(self, item: LabelItem) -> None:
-        """If the row of a label no longer counts as known when the label comes, it is as one that never came."""
-        name, came_before = item.prediction_id, self._came_before(item)
-        if not is_known(self.memory, self.model_id, self._older[name], came_before):
-            self._older[name] = NOWHERE
-        row = self._come.get(name)
-        if row is None or not self.new.labelled_at[row]:
-            return
-        ordinal, forgotten = int(self.new.ordinals[row]), came_before - self.memory.rules.remembered_rows
-        if ordinal < forgotten and not is_correctable(self.memory, ordinal, came_before):
-            del self._come[name]
-
     def _came_before(self, item: LabelItem) -> int:
         """How many rows had gone on in the partition when a label came."""
         return self.memory.total + int(np.searchsorted(self.admitted_places, item.place))
@@ -129,27 +96,6 @@ class Joiner:
     def _held(self, ordinal: int, item: LabelItem) -> tuple[Chunk, int] | None:
         """Where an earlier row is that may still get a label or a correction when a label comes."""
         return held_at(self.memory, self.model_id, ordinal, self._came_before(item))
-
-    def _arrive(self, prediction_id: str) -> None:
-        """A row goes out with the label that waited for it, unless its own is newer."""
-        row = self._come[prediction_id] = self._coming.pop(prediction_id)
-        item = self._waiting(prediction_id)
-        if item is None:
-            return
-        own = None if item.is_whole or item.is_rating else self._label_of_new(row)
-        if not (item.is_whole or own is not None):
-            self._rate_arrived(row, item)
-            return  # its other truths are still to come
-        self._forget_waiting(prediction_id)
-        item = item if own is None else item.with_parts(own)
-        changed = _changed(item, int(self.new.labelled_at[row]), partial(self._label_of_new, row))
-        if changed is None or self._too_late(item, int(self.new.predicted_at[row])):
-            self._ignore(item, "label_repeated" if changed is None else "label_too_late")
-            self._rate_arrived(row, item)
-            return
-        self.new.labelled_at[row] = changed.at
-        rating = changed.rating if self._ratings.arrived(row, changed.rated) else None
-        self._own[row] = self.result.before[row] = changed._replace(rating=rating, rated_at=0)
 
     def _rate_arrived(self, row: int, item: LabelItem) -> None:
         """A rating alone that waited goes out with its row; truths that waited with it go on waiting."""
@@ -194,6 +140,105 @@ class Joiner:
         else:
             self.memory.ignore("rating_repeated")
 
+    def _waiting(self, prediction_id: str) -> LabelItem | None:
+        """The label that waits, of this batch or an earlier one."""
+        item = self.result.early.get(prediction_id)
+        if item is not None:
+            return item
+        waiting = self._model.early.get(prediction_id)
+        return None if waiting is None else waiting[1]
+
+    def _forget_waiting(self, prediction_id: str) -> None:
+        """It waits no longer."""
+        self.result.early.pop(prediction_id, None)
+        if self.memory.waiting.find(self.model_id, prediction_id) is not None:
+            self.result.found.append(prediction_id)
+
+    def _label_of_new(self, row: int) -> LabelItem | None:
+        """The label that a row of this batch has by now."""
+        if not self.new.labelled_at[row]:
+            return None
+        return self._own.get(row) or _label_in(self.new.batch, row, int(self.new.labelled_at[row]), self.fields)
+
+    def _earlier_of(self, item: LabelItem, row: int | None) -> tuple[bool, tuple[Chunk, int] | None]:
+        """Whether a label is of a prediction before the newest with its id, and where that one is held."""
+        newest = self._older[item.prediction_id]
+        place = self._held(newest, item) if row is None else None
+        if place is None or item.at >= place[0].predicted_at[place[1]]:
+            return False, None
+        ordinals = known_before(self.memory, self.model_id, item.prediction_id, newest, self._came_before(item))
+        held = [at for one in ordinals if (at := self._held(one, item)) and at[0].predicted_at[at[1]] <= item.at]
+        return bool(ordinals), held[-1] if held else None
+
+    def _sent(self, changed: LabelItem, event: str, item: LabelItem, chunk: Chunk | None, row: int) -> LabelItem:
+        said = item.rated if event == "correction" else changed.rated
+        return self._ratings.sent(changed, event, said, (chunk, row))
+
+    def _ignore(self, item: LabelItem, why: str) -> None:
+        """Count it. A value of a series names no row: it neither misses one, nor tells a label twice."""
+        if item.observed and why in {"label_without_row", "label_repeated"}:
+            return
+        self.memory.ignore("duplicate" if item.repeat else why)
+
+
+@dataclass(slots=True)
+class Joiner(_Rater):
+    """Takes the labels of one model and partition, in the order of arrival.
+
+    A row of the batch arrives between them: labels that lie before it wait for it, as where a batch lies between. So
+    what a label does depends on the order of the records alone, and not on how they were batched.
+    """
+
+    def run(self, items: list[LabelItem]) -> Joined:
+        """Join them all. Chunks of earlier batches are marked at once."""
+        self._coming = dict(zip(self.new.ids.to_pylist(), range(len(self.new.ids)), strict=True))
+        ids = [item.prediction_id for item in items]
+        self._older = dict(zip(ids, self._model.ids.find(pa.array(ids, pa.string())).tolist(), strict=True))
+        surely_known = self.memory.total + len(self.admitted_places) - self.memory.rules.remembered_rows
+        for item in sorted(items):
+            row = self._coming.get(item.prediction_id)
+            if row is not None and self.new.places[row] <= item.place:
+                self._arrive(item.prediction_id)
+            if self._older[item.prediction_id] < surely_known:
+                self._forget_unknown(item)
+            self._take(item)
+        for prediction_id in sorted(self._coming.keys() & (self._model.early.keys() | self.result.early.keys())):
+            self._arrive(prediction_id)
+        return self.result
+
+    def _forget_unknown(self, item: LabelItem) -> None:
+        """If the row of a label no longer counts as known when the label comes, it is as one that never came."""
+        name, came_before = item.prediction_id, self._came_before(item)
+        if not is_known(self.memory, self.model_id, self._older[name], came_before):
+            self._older[name] = NOWHERE
+        row = self._come.get(name)
+        if row is None or not self.new.labelled_at[row]:
+            return
+        ordinal, forgotten = int(self.new.ordinals[row]), came_before - self.memory.rules.remembered_rows
+        if ordinal < forgotten and not is_correctable(self.memory, ordinal, came_before):
+            del self._come[name]
+
+    def _arrive(self, prediction_id: str) -> None:
+        """A row goes out with the label that waited for it, unless its own is newer."""
+        row = self._come[prediction_id] = self._coming.pop(prediction_id)
+        item = self._waiting(prediction_id)
+        if item is None:
+            return
+        own = None if item.is_whole or item.is_rating else self._label_of_new(row)
+        if not (item.is_whole or own is not None):
+            self._rate_arrived(row, item)
+            return  # its other truths are still to come
+        self._forget_waiting(prediction_id)
+        item = item if own is None else item.with_parts(own)
+        changed = _changed(item, int(self.new.labelled_at[row]), partial(self._label_of_new, row))
+        if changed is None or self._too_late(item, int(self.new.predicted_at[row])):
+            self._ignore(item, "label_repeated" if changed is None else "label_too_late")
+            self._rate_arrived(row, item)
+            return
+        self.new.labelled_at[row] = changed.at
+        rating = changed.rating if self._ratings.arrived(row, changed.rated) else None
+        self._own[row] = self.result.before[row] = changed._replace(rating=rating, rated_at=0)
+
     def _take(self, item: LabelItem) -> None:
         """One label: it joins its row, or waits for it or for the truths that it lacks."""
         if item.is_rating:
@@ -231,20 +276,6 @@ class Joiner:
         label = self._label_of(item) if waiting is None else waiting
         return item if label is None else item.with_parts(label).told_as(item)._replace(repeat=item.repeat)
 
-    def _waiting(self, prediction_id: str) -> LabelItem | None:
-        """The label that waits, of this batch or an earlier one."""
-        item = self.result.early.get(prediction_id)
-        if item is not None:
-            return item
-        waiting = self._model.early.get(prediction_id)
-        return None if waiting is None else waiting[1]
-
-    def _forget_waiting(self, prediction_id: str) -> None:
-        """It waits no longer."""
-        self.result.early.pop(prediction_id, None)
-        if self.memory.waiting.find(self.model_id, prediction_id) is not None:
-            self.result.found.append(prediction_id)
-
     def _label_of(self, item: LabelItem) -> LabelItem | None:
         """The whole label that the row of another label has, where it has come."""
         row = self._come.get(item.prediction_id)
@@ -252,12 +283,6 @@ class Joiner:
             return self._label_of_new(row)
         place = self._held(self._older[item.prediction_id], item)
         return None if place is None else _label_held(*place, self.fields)
-
-    def _label_of_new(self, row: int) -> LabelItem | None:
-        """The label that a row of this batch has by now."""
-        if not self.new.labelled_at[row]:
-            return None
-        return self._own.get(row) or _label_in(self.new.batch, row, int(self.new.labelled_at[row]), self.fields)
 
     def _is_of_earlier(self, item: LabelItem, row: int | None) -> bool:
         """Whether the label was made before the newest prediction with its id, and so is of one before (joined)."""
@@ -269,16 +294,6 @@ class Joiner:
         else:
             self._join_older(item, int(place[0].ordinals[place[1]]))
         return True
-
-    def _earlier_of(self, item: LabelItem, row: int | None) -> tuple[bool, tuple[Chunk, int] | None]:
-        """Whether a label is of a prediction before the newest with its id, and where that one is held."""
-        newest = self._older[item.prediction_id]
-        place = self._held(newest, item) if row is None else None
-        if place is None or item.at >= place[0].predicted_at[place[1]]:
-            return False, None
-        ordinals = known_before(self.memory, self.model_id, item.prediction_id, newest, self._came_before(item))
-        held = [at for one in ordinals if (at := self._held(one, item)) and at[0].predicted_at[at[1]] <= item.at]
-        return bool(ordinals), held[-1] if held else None
 
     def _join_new(self, row: int, item: LabelItem) -> None:
         new = self.new
@@ -309,10 +324,6 @@ class Joiner:
                 self.result.apart.add(item.prediction_id)
             self.result.joins.append(Join(self._sent(changed, event, item, chunk, row), event, chunk, row))
 
-    def _sent(self, changed: LabelItem, event: str, item: LabelItem, chunk: Chunk | None, row: int) -> LabelItem:
-        said = item.rated if event == "correction" else changed.rated
-        return self._ratings.sent(changed, event, said, (chunk, row))
-
     def _event(
         self, item: LabelItem, changed: LabelItem | None, labelled_at: int, predicted_at: int, ordinal: int
     ) -> str | None:
@@ -330,12 +341,6 @@ class Joiner:
             self._ignore(item, "label_repeated")
             return None
         return "correction"
-
-    def _ignore(self, item: LabelItem, why: str) -> None:
-        """Count it. A value of a series names no row: it neither misses one, nor tells a label twice."""
-        if item.observed and why in {"label_without_row", "label_repeated"}:
-            return
-        self.memory.ignore("duplicate" if item.repeat else why)
 
     def _too_late(self, item: LabelItem, predicted_at: int) -> bool:
         return item.at - predicted_at > self.give_up_us
