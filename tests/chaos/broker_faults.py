@@ -99,6 +99,7 @@ def run_broker_faults(
     verdict = Verdict("broker", faults, control=False)
     random, end = Random(seed), time.monotonic() + seconds
     with cluster(folder) as (found, proxy):
+        verdict.kafka = found.broker.version
         kinds = {"kill": lambda: _kill(found), "reset": proxy.reset, "delay": lambda: _delay(proxy, random)}
         with world_of(case, found.kafka, verdict, keep_in) as world:
             replicas = replicas_of(case, world, verdict)

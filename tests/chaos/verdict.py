@@ -12,8 +12,8 @@ LONGEST_RECOVERY_S, LONGEST_STOP_S = 30.0, 10.0
 class Verdict:
     """The figures of one run; `rows` are inputs, of which the broker acknowledged and then did not have `unwritten`.
 
-    The last three are told where they are measured: the longest recovery from a broker's fault (or
-    until a group had settled), the longest end after SIGTERM, and all exit codes that were seen.
+    The last four are told where they are measured: the longest recovery from a broker's fault (or
+    until a group had settled), the longest end after SIGTERM, all exit codes that were seen, and the broker's version.
     """
 
     service: str
@@ -30,6 +30,7 @@ class Verdict:
     max_seconds: float | None = None
     max_stop_seconds: float | None = None
     exits: list[int] | None = None
+    kafka: str | None = None
 
     def compare(self, expected: Sequence[Hashable], found: Sequence[Hashable]) -> None:
         """Count what is missing and what is there too often."""

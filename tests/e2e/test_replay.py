@@ -1,5 +1,6 @@
 import pytest
 
+from driftloop.kafka.embedded.runtime_jars import KAFKA_VERSION
 from driftloop.tools.verify.comparison import verify
 
 pytestmark = [pytest.mark.broker, pytest.mark.slow]
@@ -10,7 +11,7 @@ def test_the_loop_beats_the_first_model_and_says_why(undisturbed):
     assert undisturbed["accuracy"] > undisturbed["never_retrained"] + 0.12
     assert 1 <= undisturbed["retrains"] <= 4
     assert undisturbed["promotions"] >= 1
-    assert undisturbed["kafka"] == {"version": "4.3.0", "embedded": True}
+    assert undisturbed["kafka"] == {"version": KAFKA_VERSION, "embedded": True}
     assert all(decision["reason"] for decision in undisturbed["decisions"])
 
 

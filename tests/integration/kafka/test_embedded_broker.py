@@ -97,7 +97,7 @@ def test_a_broker_that_does_not_start_says_why():
 
 def test_a_download_that_fails_is_said_in_one_sentence(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    monkeypatch.setattr(runtime_jars, "_ENDPOINT", "org.apache.kafka:no-such-artifact:0.0.0")
+    monkeypatch.setattr(runtime_jars, "_ENDPOINT", "org.apache.kafka:no-such-artifact")
     lines = []
     with pytest.raises(UserError, match="could not be downloaded") as error:
         runtime_jars.class_path(lines.append)

@@ -16,7 +16,7 @@ def java(tmp_path, monkeypatch):
     binary.chmod(0o755)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setattr(module, "java", lambda: binary)
-    monkeypatch.setattr(module, "format_data", lambda _folder, _class_path: None)
+    monkeypatch.setattr(module, "format_data", lambda _folder, _class_path, version: None)
     return binary
 
 

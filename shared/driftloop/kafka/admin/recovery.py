@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, NewPartitions, NewTopic  # type: ignore[attr-defined]
 
-from driftloop.errors import UserError
+from driftloop.errors import AwayError, UserError
 from driftloop.kafka.admin.recovery_plan import Start, Step, plan
 from driftloop.kafka.admin.topics import changelog_config, create_topics, with_results
 from driftloop.kafka.clients.clients import admin_client, group_reader
@@ -15,6 +15,7 @@ from driftloop.kafka.clients.log_reader import LogReader
 from driftloop.kafka.clients.offsets import EndOffsets
 from driftloop.kafka.clients.retries import patiently
 from driftloop.kafka.loop.identity import Facts, Mark, Stand, mark_of, mark_write, note_of
+from driftloop.kafka.loop.pending_offsets import PAGE, pending
 from driftloop.kafka.loop.state import MANIFEST_KEY, latest_values, manifest_write, read_snapshot, take_mark
 from driftloop.kafka.loop.topic_watch import identity_of
 from driftloop.kafka.loop.transport import AbortedError, Position, Write
@@ -23,21 +24,26 @@ from driftloop.kafka.settings import KafkaSettings, StateKind, changelog_of
 from driftloop.processor import LogIdentity
 
 _TIMEOUT_S = 30.0
+_PENDING_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
 class Recovery:
-    """What would be done. `grow`: the topics that get more partitions, and how many they have then."""
+    """What would be done. `grow`: the topics that get more partitions, and how many they have then.
+
+    `pending`: the partitions of which nothing can be said before a transaction that nobody ends is ended.
+    """
 
     group: str
     log: LogIdentity
     grow: Mapping[str, int] = field(default_factory=dict)
     steps: tuple[Step, ...] = ()
+    pending: tuple[Position, ...] = ()
 
     @property
     def needed(self) -> bool:
         """Whether there is anything to do."""
-        return bool(self.grow or self.steps)
+        return bool(self.grow or self.steps or self.pending)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,17 +74,29 @@ class Recoverer:
         most = max(there.partitions.values())
         grow = {topic: most for topic, count in there.partitions.items() if count < most}
         log = replace(there, partitions=dict.fromkeys(topics, most))
-        steps = []
-        for number in range(min(there.partitions.values())):
-            facts = self._facts(log, number)
-            step = plan(number, facts, start, forget=forget, rebuilds=self._rebuilds)
-            if step is not None:
-                steps.append(step)
+        numbers, steps = range(min(there.partitions.values())), []
+        try:
+            for number in numbers:
+                facts = self._facts(log, number)
+                step = plan(number, facts, start, forget=forget, rebuilds=self._rebuilds)
+                if step is not None:
+                    steps.append(step)
+        except AwayError:
+            waiting = self._pending([(topic, number) for topic in self._inputs for number in numbers])
+            if not waiting:
+                raise
+            return Recovery(self._group, log, pending=waiting)
         return Recovery(self._group, log, grow, tuple(steps))
 
     def apply(self, recovery: Recovery) -> None:
-        """Do it: more partitions first, then all else in one transaction. Raises UserError where members still run."""
+        """Do it: more partitions first, then all else in one transaction. Raises UserError where members still run.
+
+        What is pending is ended and no more: then look again.
+        """
         self._require_stopped()
+        if recovery.pending:
+            self._end_pending(recovery.pending, max(recovery.log.partitions.values()))
+            return
         if recovery.grow:
             wanted = [NewPartitions(self._kafka.topic_prefix + topic, count) for topic, count in recovery.grow.items()]
             with_results(self._admin.create_partitions(wanted, operation_timeout=_TIMEOUT_S))
@@ -96,6 +114,25 @@ class Recoverer:
                 Writer(self._kafka, f"{self._group}-{self._kafka.replica}").commit(writes, offsets, consumer)
         except AbortedError as error:
             raise UserError(f"{self._group} was left as it is: {error}") from error
+
+    def _pending(self, positions: Sequence[Position]) -> tuple[Position, ...]:
+        """Those whose offsets wait for the end of a transaction."""
+        named = {place: [TopicPartition(self._kafka.topic_prefix + place[0], place[1])] for place in positions}
+        return tuple(place for place, asked in named.items() if pending(self._kafka, self._group, asked, _PENDING_S))
+
+    def _end_pending(self, positions: Sequence[Position], slots: int) -> None:
+        """Through the producer of each slot in turn, until nothing is pending: any of them may have left it."""
+        topic, number = positions[0]
+        at = [TopicPartition(self._kafka.topic_prefix + topic, number, 0)]
+        with closing(group_reader(self._kafka, self._group)) as consumer:
+            for slot in range(slots):
+                Writer(self._kafka, f"{self._group}-{slot}").end_pending(at, consumer)
+                if not self._pending(positions):
+                    return
+        raise UserError(
+            f"offsets of {self._group} are still pending, in a transaction of none of the slots 0 to {slots - 1}: end "
+            f"it with kafka-transactions.sh, see {PAGE}"
+        )
 
     def _require_stopped(self) -> None:
         """A transaction may move the offsets of a group that is at work: it has to be asked for."""

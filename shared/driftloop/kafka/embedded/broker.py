@@ -21,10 +21,10 @@ from typing import IO
 from driftloop.errors import ExitCode, UserError
 from driftloop.kafka.clients.clients import require_broker
 from driftloop.kafka.embedded import guard
-from driftloop.kafka.embedded.broker_files import format_data, write_logging, write_properties
+from driftloop.kafka.embedded.broker_files import format_data, version_of, write_logging, write_properties
 from driftloop.kafka.embedded.class_cache import class_cache
 from driftloop.kafka.embedded.free_port import free_port, listens
-from driftloop.kafka.embedded.runtime_jars import KAFKA_VERSION, Progress, class_path, java, to_stderr
+from driftloop.kafka.embedded.runtime_jars import Progress, class_path, java, to_stderr
 from driftloop.kafka.settings import KafkaSettings
 
 _JAVA_OPTIONS = (
@@ -89,15 +89,16 @@ def embedded_broker(
 
     Raises UserError: no download, a port or a data folder in use, a broker that does not start.
     """
-    jars = class_path(progress)
-    quick = class_cache(jars, _JAVA_OPTIONS, progress)
     folder = _folder(data_dir)
+    version = version_of(folder)
+    jars = class_path(progress, version)
+    quick = class_cache(jars, _JAVA_OPTIONS, progress, version)
     with contextlib.ExitStack() as stack:
         if data_dir is None:
             stack.callback(shutil.rmtree, folder, ignore_errors=True)
         lock = stack.enter_context((folder / ".lock").open("w"))
         _lock(lock, folder)
-        format_data(folder, jars)
+        format_data(folder, jars, version)
         ports = (_checked_port(port), free_port())
         command = [
             str(java()),
@@ -112,7 +113,7 @@ def embedded_broker(
         stack.callback(_stop, process)
         servers = f"127.0.0.1:{ports[0]}"
         _await_broker(process, servers, folder)
-        yield Broker(servers, embedded=True, version=KAFKA_VERSION, folder=folder, pid=process.pid, process=process)
+        yield Broker(servers, embedded=True, version=version, folder=folder, pid=process.pid, process=process)
 
 
 def _folder(data_dir: Path | None) -> Path:

@@ -39,6 +39,9 @@ _PROPERTIES = {
     "socket.request.max.bytes": "104857600",
 }
 
+_WRITTEN_BY = "kafka-version"
+_BEFORE_IT_WAS_WRITTEN_DOWN = "4.3.0"
+
 _LOGGING = """<?xml version="1.0" encoding="UTF-8"?>
 <Configuration status="ERROR" shutdownHook="disable">
   <Appenders>
@@ -75,7 +78,7 @@ def write_logging(folder: Path) -> Path:
     return file
 
 
-def format_data(folder: Path, class_path: str) -> None:
+def format_data(folder: Path, class_path: str, version: str = KAFKA_VERSION) -> None:
     """Give `folder / "data"` Kafka's storage format unless it has one.
 
     A formatted folder is kept in the cache and copied, which saves a start of the Java runtime.
@@ -83,12 +86,21 @@ def format_data(folder: Path, class_path: str) -> None:
     data = folder / "data"
     if (data / "meta.properties").is_file():
         return
-    template = cache_folder() / f"kafka-{KAFKA_VERSION}-formatted"
+    template = cache_folder() / f"kafka-{version}-formatted"
     with (cache_folder() / "kafka.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not (template / "meta.properties").is_file():
             _format_template(template, class_path)
         shutil.copytree(template, data, dirs_exist_ok=True)
+    (folder / _WRITTEN_BY).write_text(version)
+
+
+def version_of(folder: Path) -> str:
+    """The Kafka that a folder is of: an older one does not read what a newer one wrote."""
+    if not (folder / "data" / "meta.properties").is_file():
+        return KAFKA_VERSION
+    file = folder / _WRITTEN_BY
+    return file.read_text().strip() if file.is_file() else _BEFORE_IT_WAS_WRITTEN_DOWN
 
 
 def _format_template(template: Path, class_path: str) -> None:

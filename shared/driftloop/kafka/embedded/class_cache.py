@@ -28,27 +28,29 @@ from driftloop.kafka.embedded.runtime_jars import KAFKA_VERSION, Progress, cache
 _SECONDS = 120.0
 
 
-def class_cache(class_path: str, options: Sequence[str], progress: Progress) -> tuple[str, ...]:
+def class_cache(
+    class_path: str, options: Sequence[str], progress: Progress, version: str = KAFKA_VERSION
+) -> tuple[str, ...]:
     """The options that make Java use the cache; none where there is none to be had.
 
     `options` are those of the broker that will use it: the collector of garbage must be the same.
     """
     try:
-        return _class_cache(class_path, options, progress)
+        return _class_cache(class_path, options, progress, version)
     except OSError as error:
         progress(f"Kafka's classes cannot be kept ({error}). It starts without them, only slower.")
         return ()
 
 
-def _class_cache(class_path: str, options: Sequence[str], progress: Progress) -> tuple[str, ...]:
-    file = cache_folder() / f"kafka-{KAFKA_VERSION}-classes-2-{_fingerprint(class_path)}.aot"
+def _class_cache(class_path: str, options: Sequence[str], progress: Progress, version: str) -> tuple[str, ...]:
+    file = cache_folder() / f"kafka-{version}-classes-2-{_fingerprint(class_path)}.aot"
     with (cache_folder() / "kafka-classes.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not file.exists():
             progress("Preparing Kafka for quick starts (this once) ...")
             fresh = file.with_suffix(".new")
             try:
-                fresh.write_bytes(_made(class_path, options))
+                fresh.write_bytes(_made(class_path, options, version))
                 fresh.replace(file)
             finally:
                 fresh.unlink(missing_ok=True)  # half of it is of no use, and a full disk needs the room
@@ -62,13 +64,13 @@ def _fingerprint(class_path: str) -> str:
     return hashlib.sha256(f"{of_java}{class_path}".encode()).hexdigest()[:12]
 
 
-def _made(class_path: str, options: Sequence[str]) -> bytes:
+def _made(class_path: str, options: Sequence[str], version: str) -> bytes:
     """The cache; empty where this Java does not make one, which is not tried again."""
     with tempfile.TemporaryDirectory(prefix="driftloop-kafka-") as scratch:
         folder = Path(scratch)
         recorded, made = folder / "recorded", folder / "made"
         command = [str(java()), *options, f"-Dlog4j2.configurationFile={write_logging(folder)}", "-cp", class_path]
-        format_data(folder, class_path)
+        format_data(folder, class_path, version)
         record = ["-XX:AOTMode=record", f"-XX:AOTConfiguration={recorded}", "kafka.Kafka"]
         ports = (free_port(), free_port())
         _start_and_stop([*command, *record, str(write_properties(folder, *ports, {}))], ports[0])

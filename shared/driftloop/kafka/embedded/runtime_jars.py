@@ -9,8 +9,9 @@ from pathlib import Path
 
 from driftloop.errors import ExitCode, UserError
 
-KAFKA_VERSION = "4.3.0"
-_ENDPOINT = f"org.apache.kafka:kafka_2.13:{KAFKA_VERSION}"
+KAFKA_VERSION = "4.2.1"
+"""Of a broker on a new folder. Why not 4.3: 4.3.0 and 4.3.1 may leave the end of a transaction out (KAFKA-20734)."""
+_ENDPOINT = "org.apache.kafka:kafka_2.13"
 _LOG_BINDING = "log4j-slf4j-impl"
 _LOG_ENDPOINT = f"org.apache.logging.log4j:{_LOG_BINDING}:2.25.4"
 """Makes Kafka's log visible. Resolved apart: asked for together, the resolver takes older Kafka clients."""
@@ -41,18 +42,18 @@ def cache_folder() -> Path:
     return folder
 
 
-def class_path(progress: Progress = to_stderr) -> str:
+def class_path(progress: Progress = to_stderr, version: str = KAFKA_VERSION) -> str:
     """Kafka's class path. The first call on a machine downloads 44 MB and says so.
 
     Raises UserError where the download fails.
     """
-    remembered = cache_folder() / f"kafka-{KAFKA_VERSION}-jars.json"
+    remembered = cache_folder() / f"kafka-{version}-jars.json"
     with (cache_folder() / "kafka.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         jars = _remembered_jars(remembered)
         if not jars:
-            progress(f"Getting Apache Kafka {KAFKA_VERSION} (44 MB, this once) ...")
-            jars = _resolve(progress)
+            progress(f"Getting Apache Kafka {version} (44 MB, this once) ...")
+            jars = _resolve(progress, version)
             remembered.write_text(json.dumps(jars))
             progress("Apache Kafka is here.")
     return os.pathsep.join(jars)
@@ -65,7 +66,7 @@ def _remembered_jars(file: Path) -> list[str]:
     return jars if all(Path(jar).is_file() for jar in jars) else []
 
 
-def _resolve(progress: Progress) -> list[str]:
+def _resolve(progress: Progress, version: str) -> list[str]:
     """The jars. A download that breaks off is tried again: what has arrived is kept."""
     try:
         import jgo  # noqa: F401
@@ -73,22 +74,22 @@ def _resolve(progress: Progress) -> list[str]:
         raise UserError("the embedded broker needs its parts: pip install 'driftloop[embedded]'") from error
     for _ in range(_ATTEMPTS - 1):
         try:
-            return _download()
+            return _download(version)
         except UserError as error:
             progress(f"{error}. Once more ...")
-    return _download()
+    return _download(version)
 
 
-def _download() -> list[str]:
+def _download(version: str) -> list[str]:
     import jgo
 
     try:
-        jars = [str(jar) for jar in jgo.build(_ENDPOINT).all_jars]
+        jars = [str(jar) for jar in jgo.build(f"{_ENDPOINT}:{version}").all_jars]
         binding = [str(jar) for jar in jgo.build(_LOG_ENDPOINT).all_jars if jar.name.startswith(_LOG_BINDING)]
     except Exception as error:
         reason = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
         raise UserError(
-            f"Apache Kafka {KAFKA_VERSION} could not be downloaded ({reason}): check the network, "
+            f"Apache Kafka {version} could not be downloaded ({reason}): check the network, "
             "or name a running cluster with --bootstrap-servers",
             ExitCode.BROKER_AWAY,
         ) from error

@@ -5,12 +5,14 @@ from contextlib import suppress
 
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 
+from driftloop.errors import AwayError
 from driftloop.kafka.clients.offsets import EndOffsets
 from driftloop.kafka.clients.positions import named, position_of
 from driftloop.kafka.clients.retries import patiently
 from driftloop.kafka.deadlines import Deadlines
 from driftloop.kafka.loop.epochs import Epochs
 from driftloop.kafka.loop.identity import Stand
+from driftloop.kafka.loop.pending_offsets import PendingOffsets
 from driftloop.kafka.loop.transport import Position
 from driftloop.kafka.settings import KafkaSettings
 
@@ -20,9 +22,12 @@ _LAG_S = 1.0
 class GroupOffsets:
     """Asks the group's coordinator through `consumer`, and the brokers for the ends of the log."""
 
-    def __init__(self, kafka: KafkaSettings, consumer: Consumer, ends: EndOffsets, epochs: Epochs) -> None:
+    def __init__(
+        self, kafka: KafkaSettings, consumer: Consumer, ends: EndOffsets, epochs: Epochs, unsettled: PendingOffsets
+    ) -> None:
         self._prefix, self._consumer, self._ends, self._epochs = kafka.topic_prefix, consumer, ends, epochs
-        self._call_s = Deadlines.of(kafka).call_s
+        self._unsettled = unsettled
+        self._deadlines = Deadlines.of(kafka)
 
     def committed(self, positions: Sequence[Position]) -> dict[Position, int]:
         """The group's next offsets, or the first ones there are."""
@@ -58,15 +63,17 @@ class GroupOffsets:
         return int(found.offset) if found.offset >= 0 else low
 
     def _found(self, positions: Sequence[Position]) -> dict[Position, TopicPartition]:
-        found = patiently(lambda: self._ask(positions), "asking for the group's offsets")
+        asked = [named(self._prefix, position) for position in positions]
+        try:
+            found = patiently(lambda: self._ask(asked), "asking for the group's offsets", self._deadlines.patience_s)
+        except AwayError as away:
+            found = self._unsettled.settle(asked, away)
+        self._epochs.note(found)
         return {position_of(self._prefix, tp): tp for tp in found}
 
-    def _ask(self, positions: Sequence[Position]) -> list[TopicPartition]:
-        found = self._consumer.committed(
-            [named(self._prefix, position) for position in positions], timeout=self._call_s
-        )
+    def _ask(self, asked: Sequence[TopicPartition]) -> list[TopicPartition]:
+        found: list[TopicPartition] = self._consumer.committed(list(asked), timeout=self._deadlines.call_s)
         for tp in found:
             if tp.error is not None:
                 raise KafkaException(tp.error)
-        self._epochs.note(found)
         return found

@@ -5,10 +5,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
 
-from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, TopicPartition
 from confluent_kafka.admin import NewTopic  # type: ignore[attr-defined]
 
-from driftloop.errors import ExitCode, UserError
+from driftloop.errors import AwayError, ExitCode, UserError
 from driftloop.kafka.admin.topics import changelog_config, create_topics
 from driftloop.kafka.clients.clients import CLIENT_LOG, admin_client, group_consumer, require_broker
 from driftloop.kafka.clients.log_reader import LogReader, OffsetsGoneError, partition_count
@@ -20,6 +20,7 @@ from driftloop.kafka.loop.epochs import Epochs
 from driftloop.kafka.loop.group_offsets import GroupOffsets
 from driftloop.kafka.loop.identity import Facts, Stand, Trouble, Verdict, judge, note_of, sentence, truncated
 from driftloop.kafka.loop.membership import Membership
+from driftloop.kafka.loop.pending_offsets import PendingOffsets, held_back, held_back_sentence
 from driftloop.kafka.loop.polling import Polling
 from driftloop.kafka.loop.table import Tables
 from driftloop.kafka.loop.topic_watch import TopicWatch
@@ -64,7 +65,8 @@ class KafkaTransport:
     def _consume(self, consumer: Consumer) -> None:
         """Read through this consumer."""
         self._epochs = Epochs(self._prefix)
-        self._offsets = GroupOffsets(self._kafka, consumer, self._ends, self._epochs)
+        unsettled = PendingOffsets(self._kafka, self._settings.group, self._end_pending)
+        self._offsets = GroupOffsets(self._kafka, consumer, self._ends, self._epochs, unsettled)
         self._membership = Membership(self._kafka, consumer, self._offsets, self._epochs, self._watch.require_known)
         self._polling = Polling(self._kafka, consumer, self._refuse_gone)
 
@@ -147,7 +149,7 @@ class KafkaTransport:
         begin = OFFSET_BEGINNING if start is None else start
         if end == 0 or begin >= end:
             return
-        doubted, since = -1, 0.0
+        doubted, since, ended = -1, 0.0, False
         while True:
             try:
                 with closing(LogReader(self._kafka, start={position: begin})) as reader:
@@ -163,8 +165,24 @@ class KafkaTransport:
                     raise
                 CLIENT_LOG.warning("%s/%d is read again, a broker may be behind: %s", *position, said)
                 time.sleep(_BEHIND_S)
+            except AwayError as away:
+                ended = self._end_open(position, end, away, again=ended)
             else:
                 return
+
+    def _end_pending(self, offsets: list[TopicPartition], reader: Consumer) -> None:
+        """Through the writer that is open then: who only looks has none."""
+        self.writer.end_pending(offsets, reader)
+
+    def _end_open(self, position: Position, end: int, away: AwayError, *, again: bool) -> bool:
+        """Nothing is delivered: if a transaction is open there, end it as far as it is ours; True."""
+        if not held_back(self._kafka, position, end):
+            raise away
+        if again:
+            raise AwayError(held_back_sentence(position), ExitCode.BROKER_AWAY) from away
+        CLIENT_LOG.warning("%s/%d holds an open transaction: ended if it is of this replica", *position)
+        self.writer.end_pending([], logs=[position])
+        return True
 
     def poll_tables(self) -> list[tuple[str, list[Record]]]:
         """New rows; all of them the first time."""

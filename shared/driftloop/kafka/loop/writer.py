@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import ClassVar
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
@@ -10,7 +11,7 @@ from driftloop.kafka.clients.clients import transactional_producer
 from driftloop.kafka.clients.retries import passes, patiently
 from driftloop.kafka.clients.under_way import CALLS
 from driftloop.kafka.deadlines import Deadlines
-from driftloop.kafka.loop.transport import AbortedError, FencedError, TooLargeError, Write
+from driftloop.kafka.loop.transport import AbortedError, FencedError, Position, TooLargeError, Write
 from driftloop.kafka.settings import KafkaSettings
 
 _TOO_LARGE = frozenset({KafkaError.MSG_SIZE_TOO_LARGE, KafkaError.RECORD_LIST_TOO_LARGE})
@@ -75,6 +76,24 @@ class Writer:
     def abort(self) -> None:
         """Take back what the open transaction wrote."""
         self.producer.abort_transaction(self._deadlines.call_s)
+
+    def end_pending(
+        self, offsets: list[TopicPartition], reader: Consumer | None = None, logs: Sequence[Position] = ()
+    ) -> None:
+        """End what this producer left open in the group of `reader` and in `logs`: it is touched again, and taken back.
+
+        No transaction of ours may be under way. Raises FencedError; whether it helped has to be asked.
+        """
+        wait_s = self._deadlines.ask_s
+        try:
+            self.begin([Write(topic, b"", None, (), number) for topic, number in logs])
+            self.producer.flush(wait_s)
+            if reader is not None:
+                self.producer.send_offsets_to_transaction(offsets, reader.consumer_group_metadata(), wait_s)
+            self.producer.abort_transaction(wait_s)
+        except KafkaException as error:
+            with suppress(AbortedError):
+                self._give_up(error, 0.0)
 
     def flush(self) -> None:
         """Wait until the broker has the records."""

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -87,9 +88,12 @@ def _recovered(
 
     recoverer = Recoverer(kafka, group, {**GROUP_INPUTS, **BESIDE_INPUTS}[group], GROUP_STATES[group])
     found = recoverer.look(start, forget=forget)
+    if yes and (ended := found.pending):
+        recoverer.apply(found)
+        found = replace(recoverer.look(start, forget=forget), pending=ended)
     adoption = _adoption(archive, found) if group == ARCHIVE else None
     if yes:
-        recoverer.apply(found)
+        recoverer.apply(replace(found, pending=()))
         if adoption is not None:
             adoption.apply()
     return _facts(found, adoption, done=yes)
@@ -108,6 +112,7 @@ def _facts(found: "Recovery", adoption: "Adoption | None", *, done: bool) -> dic
         "needed": found.needed or adoption is not None,
         "done": done,
         "partitions": dict(found.grow),
+        "pending": [f"{topic}/{number}" for topic, number in found.pending],
         "archive": adoption.words if adoption else None,
         "steps": [
             {
@@ -128,6 +133,11 @@ def _lines(facts: dict[str, Any]) -> Iterator[str]:
         yield f"{group}: state, offsets and log belong together."
         return
     yield f"{group}: {'this was done' if facts['done'] else 'this would be done'}"
+    if facts["pending"]:
+        yield (
+            f"  offsets of a transaction that nobody ends are pending in {', '.join(facts['pending'])}: each slot "
+            "begins one and aborts it, until none are"
+        )
     for topic, count in facts["partitions"].items():
         yield f"  {topic} gets {count} partitions, as many as the others have"
     for step in facts["steps"]:

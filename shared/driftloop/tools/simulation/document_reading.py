@@ -34,6 +34,8 @@ TRAIN_ROWS, CHANGE, PSEUDO_UNTIL, ROWS, BLOCK_ROWS = 1000, 1500, 2500, 13_900, 5
 NEW_ROWS = 1000
 COMPARED_ROWS, PROBE_ROWS = 450, 500
 POISONED = 0.3
+CPU_SHARE = 0.6
+"""Of the CPU time of full fine-tuning, what LoRA may need."""
 REGIME = {"epochs": 3, "incremental_epochs": 2, "tokens": 24, "minimum_steps": 0, "batch_rows": 32}
 FULL = {**REGIME, "method": "full"}
 
@@ -121,23 +123,29 @@ class DocumentsScenario:
         }
 
     @cached_property
-    def fits(self) -> tuple[TextModel, TextModel, float]:
-        """LoRA and full fine-tuning on the same documents, and the CPU time of the one over that of the other."""
+    def fits(self) -> tuple[TextModel, TextModel, float, float]:
+        """LoRA and full fine-tuning on the same documents, and the CPU seconds of both.
+
+        A first fit of a few other documents is not counted: torch loads parts of itself when a process first trains.
+        That takes CPU seconds, up to as many as LoRA needs here, and whoever came first would pay for both.
+        """
+        _fitted(documents(REGIME["batch_rows"], 6, NEW_SHARE).rows(), {**REGIME, "epochs": 1})
         learnt = documents(COMPARED_ROWS, 7, NEW_SHARE).rows()
         lora, lora_cpu = _fitted(learnt, REGIME)
         full, full_cpu = _fitted(learnt, FULL)
-        return lora, full, lora_cpu / full_cpu
+        return lora, full, lora_cpu, full_cpu
 
     @cached_property
     def learning(self) -> dict[str, Claim]:
         """LoRA beside full fine-tuning, and pseudo-labels of which 30 % are wrong."""
-        later, (lora, full, _) = documents(PROBE_ROWS, 8, NEW_SHARE).rows(), self.fits
+        later, (lora, full, lora_cpu, full_cpu) = documents(PROBE_ROWS, 8, NEW_SHARE).rows(), self.fits
         base = base_model(LoraTextParameters().base)
         adapter = 4 * lora.trained_parameters / base.bytes
         return {
             "trained_share_of_parameters": Claim.at_most(0.02, lora.trained_parameters / base.parameters),
             "adapter_share_of_bytes": Claim.at_most(0.02, adapter),
             "f1_behind_full_fine_tuning": Claim.at_most(0.02, _f1(full, later) - _f1(lora, later)),
+            "lora_cpu_ms": Claim.at_most(round(1000 * CPU_SHARE * full_cpu), 1000 * lora_cpu),
             "poisoned_versions_promoted": Claim.at_most(0, _poisoned_promoted(lora)),
         }
 
@@ -169,7 +177,7 @@ class DocumentsScenario:
             ),
             (
                 f"LoRA trained {float(claims['trained_share_of_parameters'].seen):.2%} of the parameters in "
-                f"{self.fits[2]:.0%} of the CPU time of full fine-tuning, as this machine was just now."
+                f"{self.fits[2] / self.fits[3]:.0%} of the CPU time of full fine-tuning, as this machine was just now."
             ),
             (
                 "Then what the new suppliers write came to mean something else. The new version was sent back after "
@@ -197,11 +205,12 @@ def _rows_after(events: list[ModelEvent], row: int, time: EventTime) -> float:
 
 
 def _fitted(rows: Rows, parameters: dict[str, Any], start: Model | None = None) -> tuple[TextModel, float]:
-    began = time.process_time()
+    """A fit and its CPU seconds: those of this thread, which trains, and not those of the client of Kafka beside."""
+    began = time.thread_time()
     learner = make_learner(documents_spec(), "lora-text", parameters)
     model = learner.fit(rows, None, warm_start=start, seed=1, progress=lambda _step: None)
     assert isinstance(model, TextModel)
-    return model, time.process_time() - began
+    return model, time.thread_time() - began
 
 
 def _f1(model: Model, rows: Rows) -> float:

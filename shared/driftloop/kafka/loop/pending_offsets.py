@@ -1,0 +1,97 @@
+"""What waits for a transaction that nobody ends: told apart from a broker that is away, and ended if it is ours.
+
+While a transaction holds offsets of a group, Kafka gives none to readers that require stable ones, and no records
+behind it to readers of committed ones. Its producer ends it, or the broker does after its time-out. Apache Kafka 4.3.0
+and 4.3.1 write no end into partitions that have no leader at that moment (KAFKA-20734), as after a broker was killed:
+what is in them waits for ever, for every replica, or is decided by the same producer's next transaction. One that
+touches the same partitions and is aborted writes the end that is missing; `init_transactions` alone does not, since the
+broker has no transaction to end. If the end that is missing was a commit, state and offsets do not fit together
+afterwards, which a service says when it restores.
+"""
+
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from datetime import datetime, timedelta
+
+from confluent_kafka import Consumer, KafkaException, TopicPartition
+
+from driftloop.clock import system_now
+from driftloop.errors import AwayError, ExitCode
+from driftloop.kafka.clients.clients import CLIENT_LOG, group_reader, offset_reader
+from driftloop.kafka.clients.offsets import EndOffsets
+from driftloop.kafka.clients.retries import passes
+from driftloop.kafka.deadlines import Deadlines
+from driftloop.kafka.loop.transport import Position
+from driftloop.kafka.settings import KafkaSettings
+
+EndPending = Callable[[list[TopicPartition], Consumer], None]
+"""Writes the end of what this replica's producer has pending: `Writer.end_pending`."""
+PAGE = "docs/operations/recovery.md, 'A transaction that nobody ends'"
+
+
+class PendingOffsets:
+    """Looks through clients of its own, which are not members of the group, after a member asked in vain."""
+
+    def __init__(self, kafka: KafkaSettings, group: str, end: EndPending) -> None:
+        self._kafka, self._group, self._end = kafka, group, end
+        self._deadlines = Deadlines.of(kafka)
+
+    def settle(self, asked: Sequence[TopicPartition], away: AwayError) -> list[TopicPartition]:
+        """The committed offsets after all, if a member has just asked in vain for as long as `patience_s`.
+
+        Raises `away` where the broker is; else an AwayError that names what is pending and the way on.
+        """
+        if not pending(self._kafka, self._group, asked, self._deadlines.ask_s):
+            raise away
+        began = system_now() - timedelta(seconds=self._deadlines.patience_s)
+        CLIENT_LOG.warning("offsets of %s are pending since %s: ended as far as they are ours", self._group, began)
+        with closing(group_reader(self._kafka, self._group)) as reader:
+            self._end([TopicPartition(asked[0].topic, asked[0].partition, 0)], reader)
+            found = answer(reader, asked, self._deadlines.ask_s)
+        if found is None:
+            raise AwayError(sentence(self._group, asked, began), ExitCode.BROKER_AWAY)
+        return found
+
+
+def pending(kafka: KafkaSettings, group: str, asked: Sequence[TopicPartition], ask_s: float) -> bool:
+    """Whether the broker tells a group's offsets, but none while a transaction may change them."""
+    with closing(offset_reader(kafka, group)) as any_offsets:
+        if answer(any_offsets, asked, ask_s) is None:
+            return False
+    with closing(group_reader(kafka, group)) as stable_offsets:
+        return answer(stable_offsets, asked, ask_s) is None
+
+
+def answer(consumer: Consumer, asked: Sequence[TopicPartition], timeout_s: float) -> list[TopicPartition] | None:
+    """Committed offsets; None where there are none to be had now."""
+    try:
+        found: list[TopicPartition] = consumer.committed(list(asked), timeout=timeout_s)
+    except KafkaException as error:
+        if error.args[0].fatal() or not passes(error.args[0]):
+            raise
+        return None
+    return None if any(tp.error is not None for tp in found) else found
+
+
+def sentence(group: str, asked: Sequence[TopicPartition], began: datetime) -> str:
+    """What is the matter, and what to do."""
+    places = ", ".join(f"{tp.topic}/{tp.partition}" for tp in asked[:4]) + (" …" if len(asked) > 4 else "")
+    return (
+        f"offsets of {group} in {places} are pending since {began:%Y-%m-%d %H:%M:%S} UTC or longer, in a transaction "
+        "that is not of this replica: if it is open, it ends at the time-out of whoever began it, and the service goes "
+        f"on by itself; if it lasts, see {PAGE}"
+    )
+
+
+def held_back(kafka: KafkaSettings, position: Position, end: int) -> bool:
+    """Whether an open transaction keeps readers of committed records from `end`."""
+    with closing(EndOffsets(kafka, stable=True)) as stable:
+        return stable.ask([position])[position] < end
+
+
+def held_back_sentence(position: Position) -> str:
+    """What is the matter, and what to do."""
+    return (
+        f"{position[0]}/{position[1]} cannot be read: a transaction is open in it that is not of this replica. It ends "
+        f"at the time-out of whoever began it, and the service goes on by itself; if it lasts, see {PAGE}"
+    )
