@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from drift_detection.core.series import numbers_of_series, series_of
-from driftloop.codec.frames import LABEL, PREDICTION, RATED_AT, SEGMENT, Frame
+from driftloop.codec.frames import LABEL, PREDICTION, SEGMENT, Frame
 from driftloop.spec.forecast import label_steps, prediction_steps
 from driftloop.spec.model_spec import ModelSpec, TargetField
 from driftloop.statistics.losses import field_losses
@@ -21,7 +21,6 @@ _LABELLED = frozenset({"outcome", "label", "example"})
 _JUDGED = frozenset({"outcome", "label"})
 _SEEN = frozenset({"prediction", "outcome"})
 _CORRECTED = frozenset({"correction"})
-_RATED = frozenset({"rating"})
 _TELLS_NO_LABEL = pa.array(["prediction", "rating"])
 
 Coded = tuple[NDArray[np.int32], list[str]]
@@ -163,15 +162,6 @@ class FrameRows:
     def is_correction(self) -> NDArray[np.bool_]:
         """Rows whose label was changed later."""
         return self._is(_CORRECTED)
-
-    @cached_property
-    def tells_rating(self) -> NDArray[np.bool_]:
-        """Rows that may tell a rating for the first time: not those whose rating stands in an earlier row."""
-        told = self.labelled | self.is_correction
-        alone = self.column(RATED_AT)
-        if alone is not None:
-            told &= alone.is_null().to_numpy(zero_copy_only=False)
-        return told | self._is(_RATED)
 
     @cached_property
     def corrected(self) -> Where:

@@ -9,13 +9,27 @@ depend on how rows were batched.
 from typing import Any
 
 import numpy as np
+import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from drift_detection.core.losses.performance import Floats, Gaps, Recent
 from drift_detection.core.rows import FrameRows, numbers, places_of
+from driftloop.codec.frames import RATED_AT
 from driftloop.statistics.scores import trend
 
 MOST_SEGMENTS = 50
 """Of each segment field."""
+
+
+def _tells_rating(rows: FrameRows) -> NDArray[np.bool_]:
+    """Rows that may tell a rating for the first time: not those whose rating stands in an earlier row."""
+    told = rows.labelled | rows.is_correction
+    alone = rows.column(RATED_AT)
+    if alone is None:
+        return told
+    is_rating = pc.equal(rows.batch.column("event"), "rating").to_numpy(zero_copy_only=False)
+    found: NDArray[np.bool_] = (told & alone.is_null().to_numpy(zero_copy_only=False)) | is_rating
+    return found
 
 
 class RecentRatings(Recent):
@@ -40,7 +54,7 @@ class Ratings:
         if column is None or column.null_count == len(column):
             return
         given = numbers(column)
-        which = np.flatnonzero(rows.tells_rating & ~np.isnan(given))
+        which = np.flatnonzero(_tells_rating(rows) & ~np.isnan(given))
         if not len(which):
             return
         self._push("", given[which])

@@ -198,7 +198,7 @@ def _write_down(memory: PartitionMemory, model_id: str, new: NewRows, joined: Jo
         if join.chunk is None and (place := model.held.find(int(new.ordinals[join.row]))) is not None:
             memory.label(*place, join.item)
     for ordinal, said in joined.rated.items():
-        memory.rate(model_id, ordinal, said)
+        model.held.rate(ordinal, said)
     end = int(new.ordinals[-1]) + 1 if len(new.ordinals) else memory.total
     every = bool(model.held.firsts) and model.held.firsts[0] < end - memory.rules.remembered_rows
     rows = _rows_of(model, new, joined, every=every) if every or model.earlier or joined.apart else []

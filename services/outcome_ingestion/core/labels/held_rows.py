@@ -129,6 +129,12 @@ class HeldRows:
             return None
         return chunk, row
 
+    def rate(self, ordinal: int, rated: Rated) -> None:
+        """A row, if it is held, has got a rating."""
+        place = self.find(ordinal)
+        if place is not None:
+            place[0].ratings[place[1]] = rated
+
     def drop(self, chunk: Chunk) -> None:
         """Forget a chunk; none of its rows waits any longer."""
         at = bisect_right(self.firsts, int(chunk.ordinals[0])) - 1

@@ -16,7 +16,7 @@ from collections.abc import Sequence
 
 import pyarrow as pa
 
-from outcome_ingestion.core.decode.label_items import LabelItem, Rated
+from outcome_ingestion.core.decode.label_items import LabelItem
 from outcome_ingestion.core.frames.blocks import Ints
 from outcome_ingestion.core.identity.id_index import Known
 from outcome_ingestion.core.labels.held_rows import Chunk, chunk_of
@@ -124,12 +124,6 @@ class PartitionMemory:
             if chunk.waiting == 0:
                 self.settled.append((int(chunk.ordinals[-1]), chunk.seq))
         chunk.labelled_at[row] = at
-
-    def rate(self, model_id: str, ordinal: int, rated: Rated) -> None:
-        """A row, if it is held, has got a rating."""
-        place = self.of(model_id).held.find(ordinal)
-        if place is not None:
-            place[0].ratings[place[1]] = rated
 
     def forget_seen(self, seq: int, model_id: str, seen: Seen) -> None:
         """Ids of a batch are out of the window; those that came again since stay."""

@@ -79,7 +79,7 @@ def _restore_marks(memory: PartitionMemory, seq: int, model_id: str, value: byte
         if place is not None:
             memory.label_at(*place, GONE)
     for ordinal, rating, at in marks.rated:
-        memory.rate(model_id, ordinal, Rated(rating, at))
+        model.held.rate(ordinal, Rated(rating, at))
     model.marks.append(seq)
     model.newest_mark_is_empty = marks.is_empty
     model.label_clock.load(marks.times)
