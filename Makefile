@@ -40,8 +40,8 @@ endef
 endif
 
 define compile
-	@echo "compiling the loops of ingestion, once (some ten seconds)"
-	@$(PY) -c 'import outcome_ingestion.core.ingest'
+	@echo "compiling the loops of ingestion and detection, once (some ten seconds)"
+	@$(PY) -c 'import outcome_ingestion.core.ingest, drift_detection.core.loops.frame_kernel'
 	@touch $@
 endef
 

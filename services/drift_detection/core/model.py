@@ -9,6 +9,7 @@ import pyarrow as pa
 from drift_detection.core.columns import ColumnWatch
 from drift_detection.core.concerns import WORDS, changed_parts
 from drift_detection.core.findings import Findings, References
+from drift_detection.core.kept.texts import KeptTexts
 from drift_detection.core.labels.label_delays import LabelDelays
 from drift_detection.core.losses.loss_watch import LossWatch
 from drift_detection.core.losses.metrics_of import model_metrics
@@ -118,7 +119,8 @@ class WatchedModel:
             held = np.asarray(numbers, dtype=np.int64)
             held = held[held - first < len(labelled)]
             which = labelled[held - first]
-            return Steps(held, rows.batch.column("prediction_id").take(pa.array(which)), rows.known_at[which])
+            ids = rows.batch.column("prediction_id").take(pa.array(which))
+            return Steps(held, KeptTexts.of(ids), rows.known_at[which])
 
         self.trail.begin(first, names)
         self.labelled_rows += len(labelled)

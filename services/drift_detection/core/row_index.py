@@ -4,8 +4,10 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-import pyarrow as pa
 from numpy.typing import NDArray
+
+from drift_detection.core.kept.narrow import short_integers, wide_integers
+from drift_detection.core.kept.texts import KeptTexts
 
 Ints = NDArray[np.int64]
 
@@ -23,12 +25,14 @@ class Step(NamedTuple):
 
 
 class Steps(Sequence[Step]):
-    """Rows as columns: some forty bytes a row, where a list of them takes four hundred."""
+    """Rows as columns: some thirty bytes a row, where a list of them takes four hundred."""
 
-    __slots__ = ("at", "ids", "rows")
+    __slots__ = ("_after", "_earliest", "_rows", "ids")
 
-    def __init__(self, rows: Ints, ids: pa.Array, at: Ints) -> None:
-        self.rows, self.ids, self.at = rows, ids, at
+    def __init__(self, rows: Ints, ids: KeptTexts, at: Ints) -> None:
+        self._rows, self.ids = short_integers(rows), ids
+        self._earliest = int(at.min()) if len(at) else 0
+        self._after = short_integers(at - self._earliest)
 
     @classmethod
     def of(cls, steps: Sequence[Step]) -> "Steps":
@@ -36,31 +40,42 @@ class Steps(Sequence[Step]):
         if isinstance(steps, Steps):
             return steps
         rows, ids, at = zip(*steps, strict=True) if steps else ((), (), ())
-        return cls(np.array(rows, np.int64), pa.array(ids, pa.string()), np.array(at, np.int64))
+        return cls(np.array(rows, np.int64), KeptTexts.of(ids), np.array(at, np.int64))
 
     def __len__(self) -> int:
-        return len(self.rows)
+        return len(self._rows)
 
     def __getitem__(self, index: Any) -> Any:
         return self.step(index)
 
+    @property
+    def rows(self) -> Ints:
+        """Their numbers."""
+        return wide_integers(self._rows)
+
+    @property
+    def at(self) -> Ints:
+        """Their times, in milliseconds."""
+        return wide_integers(self._after) + self._earliest
+
     def step(self, index: int) -> Step:
         """One of the rows."""
-        return Step(int(self.rows[index]), str(self.ids[int(index)].as_py()), int(self.at[index]))
+        return Step(int(self._rows[index]), self.ids.text(int(index)), self._earliest + int(self._after[index]))
 
     def joined(self, other: "Steps") -> "Steps":
         """These rows and `other`'s after them."""
         rows, at = np.concatenate((self.rows, other.rows)), np.concatenate((self.at, other.at))
-        return Steps(rows, pa.concat_arrays([self.ids, other.ids]), at)
+        return Steps(rows, self.ids.joined(other.ids), at)
 
     def since(self, row: int) -> "Steps":
         """Those from this row on; rows must ascend."""
-        first = int(np.searchsorted(self.rows, row))
-        return Steps(self.rows[first:], self.ids.slice(first), self.at[first:])
+        rows = self.rows
+        first = int(np.searchsorted(rows, row))
+        return Steps(rows[first:], self.ids.since(first), self.at[first:])
 
     def picked(self, which: NDArray[np.bool_]) -> "Steps":
         """Those of the rows that are marked."""
-        return Steps(self.rows[which], self.ids.filter(pa.array(which)), self.at[which])
+        return Steps(self.rows[which], self.ids.picked(np.flatnonzero(which)), self.at[which])
 
 
 Namer = Callable[[Sequence[int]], Sequence[Step]]
@@ -116,7 +131,7 @@ class RowIndex:
 
     def snapshot(self) -> list[list[list[Any]]]:
         """The rows kept."""
-        columns = ((steps.rows.tolist(), steps.ids.to_pylist(), steps.at.tolist()) for steps in self._steps)
+        columns = ((steps.rows.tolist(), steps.ids.to_list(), steps.at.tolist()) for steps in self._steps)
         return [[list(step) for step in zip(*of, strict=True)] for of in columns]
 
     def restore(self, state: list[list[list[Any]]]) -> None:

@@ -211,6 +211,14 @@ class Rings:
         rows = self._rows(tally, count)
         return (tally, rows) if rows else None
 
+    def latest_counts(self, bins: slice) -> Counts | None:
+        """Of that tally, some of its counts of bins; None as there."""
+        count, counts = self._lengths[1], self._held[0]
+        if not count or (self._block_ms is not None and not counts[1 : 1 + count, : self._first_column].any()):
+            return None
+        found: Counts = counts[1 : 1 + count, bins].sum(axis=0, dtype=np.int64)
+        return found
+
     def snapshot(self) -> dict[str, Any]:
         """The tallies, compressed, as text."""
         return {

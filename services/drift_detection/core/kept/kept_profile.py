@@ -9,7 +9,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Self
 
+import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from driftloop.contracts.model_profiles import LossProfile, ModelProfile, NumericProfile
 
@@ -24,7 +26,8 @@ class KeptProfile:
     spec_version: int
     loss: LossProfile
     loss_by_prediction: Mapping[str, LossProfile]
-    calibration: tuple[tuple[float, float, int], ...]
+    calibration: NDArray[np.float64]
+    """Confidence, share that was right and rows of each bin (bins × 3)."""
     said: Mapping[str, str]
     """The kind of each target that the version predicted: `number` or `category`."""
     packed: bytes
@@ -37,7 +40,8 @@ class KeptProfile:
             for name, one in profile.predictions.items()
         }
         held = pack_profile(profile.to_json()) if packed is None else packed
-        return cls(profile.spec_version, profile.loss, profile.loss_by_prediction, profile.calibration, kinds, held)
+        calibration = np.array(profile.calibration, dtype=np.float64).reshape(-1, 3)
+        return cls(profile.spec_version, profile.loss, profile.loss_by_prediction, calibration, kinds, held)
 
     def opened(self) -> ModelProfile:
         """The whole profile."""

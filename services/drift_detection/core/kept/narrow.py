@@ -10,6 +10,8 @@ Integers = NDArray[np.int64]
 
 _KINDS = tuple((np.dtype(kind), np.iinfo(kind)) for kind in (np.uint8, np.int16, np.int32))
 
+_SHORT = np.iinfo(np.int32).max
+
 
 def narrow_integers(values: Integers) -> NDArray[Any]:
     """A copy of whole numbers in the narrowest type that holds all of them: one or two bytes, four, or eight.
@@ -24,6 +26,15 @@ def narrow_integers(values: Integers) -> NDArray[Any]:
         if bounds.min <= least and most <= bounds.max:
             return values.astype(kind)
     return values.copy()
+
+
+def short_integers(values: Integers) -> NDArray[Any]:
+    """A copy of whole numbers from 0 on, in four bytes each where these hold all of them.
+
+    >>> short_integers(np.array([0, 70_000])).dtype, short_integers(np.array([1 << 40])).dtype
+    (dtype('int32'), dtype('int64'))
+    """
+    return values.astype(np.int32 if not values.size or int(values.max()) <= _SHORT else np.int64)
 
 
 def narrow_floats(values: Floats) -> NDArray[Any]:

@@ -22,10 +22,10 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
-import pyarrow as pa
 from numpy.typing import NDArray
 
 from drift_detection.core.kept.narrow import narrow_floats, narrow_integers, wide_floats, wide_integers
+from drift_detection.core.kept.texts import KeptTexts
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -112,7 +112,7 @@ class CountedRows:
     >>> seen = CountedRows(segment_fields=0)
     >>> numbers, none = np.arange(2), np.zeros((0, 2))
     >>> rows = Counted(numbers, np.zeros(2, np.int64), np.array([0.0, 1.0]), np.zeros(2), numbers[None, :], none)
-    >>> seen.push(pa.array(["a", "b"]), rows)
+    >>> seen.push(KeptTexts.of(["a", "b"]), rows)
     >>> found = seen.correct(["b", "z"], np.zeros(2), np.ones(2), none, np.array([1, 1]), np.array([9, 9]))
     >>> found.places.tolist(), found.losses.tolist(), found.ordinals.tolist()
     ([0], [1.0], [[1]])
@@ -121,7 +121,7 @@ class CountedRows:
     def __init__(self, segment_fields: int, measures: int = 0) -> None:
         self._scopes, self._measures = segment_fields + 1, measures
         self._hashes = np.zeros(0, np.int64)
-        self._unread: list[pa.Array] = []
+        self._unread: list[KeptTexts] = []
         """Ids of the newest rows that have not been hashed: hardly a frame has a correction in it."""
         none = np.zeros(0, np.int64)
         places, measured = np.zeros((self._scopes, 0), np.int64), np.zeros((measures, 0))
@@ -138,7 +138,7 @@ class CountedRows:
             self._held, self._is_narrow = self._held.widened(), False
         return self._held
 
-    def push(self, ids: pa.Array, rows: Counted) -> None:
+    def push(self, ids: KeptTexts, rows: Counted) -> None:
         """Rows were counted; all of them stay until `trim`."""
         self._unread.append(ids)
         self._held = self._rows.joined(rows)
@@ -164,7 +164,7 @@ class CountedRows:
         while gone > 0:
             oldest = self._unread.pop(0)
             if len(oldest) > gone:
-                self._unread.insert(0, oldest.take(pa.array(np.arange(gone, len(oldest)))))
+                self._unread.insert(0, oldest.since(gone))
             gone -= len(oldest)
 
     def correct(  # noqa: PLR0917 - parallel columns of the corrections
@@ -199,7 +199,7 @@ class CountedRows:
 
     def _read(self) -> Ints:
         """The hashes of all rows."""
-        fresh = [_hashed(ids.to_pylist()) for ids in self._unread]
+        fresh = [_hashed(ids.to_list()) for ids in self._unread]
         self._hashes, self._unread = np.concatenate((self._hashes, *fresh)), []
         return self._hashes
 

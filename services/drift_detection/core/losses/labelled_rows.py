@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from drift_detection.core.kept.texts import KeptTexts
 from drift_detection.core.row_index import Steps
 
 
@@ -73,12 +74,12 @@ class LabelledRows:
     def steps(self, which: NDArray[np.intp]) -> Steps:
         """Some of the rows as they are named in signals."""
         lazy = self.ids.some(which) if isinstance(self.ids, LazyIds) else None
-        ids = pa.array([self.ids[row] for row in which.tolist()], pa.string()) if lazy is None else lazy
+        ids = KeptTexts.of([self.ids[row] for row in which.tolist()]) if lazy is None else lazy
         return Steps(self.rows[which], ids, self.at[which])
 
-    def kept_ids(self, which: slice) -> pa.Array:
+    def kept_ids(self, which: slice) -> KeptTexts:
         """The ids of some of the rows, apart from the frame that they came in."""
-        return self.ids.kept(which) if isinstance(self.ids, LazyIds) else pa.array(self.ids[which], pa.string())
+        return self.ids.kept(which) if isinstance(self.ids, LazyIds) else KeptTexts.of(self.ids[which])
 
     def detached(self) -> Self:
         """The same rows without the frame they came in: segments by name alone, ids as text."""
@@ -167,10 +168,10 @@ class LazyIds(Sequence[str]):
         """Those of some of the rows, to be looked up when asked for."""
         return LazyIds(self._column, self._which[which])
 
-    def some(self, which: NDArray[np.intp]) -> pa.Array:
+    def some(self, which: NDArray[np.intp]) -> KeptTexts:
         """The ids of some of the rows, copied out of the frame."""
-        return self._column.take(pa.array(self._which[which]))
+        return KeptTexts.of(self._column.take(pa.array(self._which[which])))
 
-    def kept(self, which: slice) -> pa.Array:
+    def kept(self, which: slice) -> KeptTexts:
         """Some of the ids, copied out of the frame."""
-        return self._column.take(pa.array(self._which[which]))
+        return KeptTexts.of(self._column.take(pa.array(self._which[which])))

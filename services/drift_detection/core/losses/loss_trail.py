@@ -13,9 +13,10 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 from numpy.typing import NDArray
 
+from drift_detection.core.kept.narrow import narrow_floats, short_integers, wide_floats, wide_integers
+from drift_detection.core.kept.texts import KeptTexts
 from drift_detection.core.row_index import Namer, Step, Steps
 
 Floats = NDArray[np.float64]
@@ -48,12 +49,16 @@ class LossTrail:
     def __init__(self) -> None:
         self.rows = 0
         self._open = _NO_LOSSES
-        self._sums: list[Floats] = [_NO_LOSSES for _ in STRIDES]
+        self._sums: list[NDArray[Any]] = [_NO_LOSSES for _ in STRIDES]
         self._closed = [0 for _ in STRIDES]
-        self._places, self._steps = np.zeros(0, np.int64), Steps.of(())
+        self._held_places, self._steps = short_integers(np.zeros(0, np.int64)), Steps.of(())
         """Rows that may be asked for: their places, ascending, and what they are named."""
         self._first = 0
         self._names: Namer = _nameless
+
+    @property
+    def _places(self) -> NDArray[np.int64]:
+        return wide_integers(self._held_places)
 
     def begin(self, names: Namer) -> None:
         """Rows follow that `names` can name, by their places among all rows."""
@@ -71,9 +76,9 @@ class LossTrail:
     def _close(self, fresh: Floats) -> None:
         """Add sums of five rows, and the longer ones that they complete."""
         for level in range(len(STRIDES)):
-            held = np.concatenate((self._sums[level], fresh))
+            held = np.concatenate((self._sums[level], fresh), dtype=np.float64)
             self._closed[level] += len(fresh)
-            self._sums[level] = held[-_HELD:].copy()
+            self._sums[level] = narrow_floats(held[-_HELD:])
             if level + 1 == len(STRIDES):
                 return
             known = self._closed[level + 1]
@@ -99,7 +104,7 @@ class LossTrail:
         for one in range(level, -1, -1):
             stride, sums = STRIDES[one], self._sums[one]
             first = place // stride - (self._closed[one] - len(sums))
-            for part in sums[first:].tolist():
+            for part in wide_floats(sums[first:]).tolist():
                 total += part
             place = self._closed[one] * stride
         for loss in self._open.tolist():
@@ -111,10 +116,11 @@ class LossTrail:
         """The row at a place, or the nearest before it that is kept; None if none is known."""
         if place >= self._first:
             return self._names([place])[0]
+        places = self._places
         for stride in (1, *STRIDES):
             mark = place // stride * stride
-            at = int(np.searchsorted(self._places, mark))
-            if at < len(self._places) and self._places[at] == mark:
+            at = int(np.searchsorted(places, mark))
+            if at < len(places) and places[at] == mark:
                 return self._steps.step(at)
         return None
 
@@ -127,15 +133,15 @@ class LossTrail:
         if fresh:
             places = sorted(fresh)
             self._steps = self._steps.joined(Steps.of(self._names(places)))
-            self._places = np.concatenate((self._places, np.array(places, np.int64)))
-        if len(self._places) > MOST_STEPS:
+            self._held_places = short_integers(np.concatenate((self._places, np.array(places, np.int64))))
+        if len(self._held_places) > MOST_STEPS:
             kept = self._may_be_asked_for()
-            self._places, self._steps = self._places[kept], self._steps.picked(kept)
+            self._held_places, self._steps = self._held_places[kept], self._steps.picked(kept)
         self._first, self._names = self.rows, _nameless
 
     def _may_be_asked_for(self) -> NDArray[np.bool_]:
-        strides = np.array(STRIDES)[:, None]
-        marks = (self._places % strides == 0) & (self.rows - self._places <= _HELD * strides)
+        strides, places = np.array(STRIDES)[:, None], self._places
+        marks = (places % strides == 0) & (self.rows - places <= _HELD * strides)
         return np.asarray(marks.any(axis=0))
 
     def snapshot(self) -> dict[str, Any]:
@@ -146,10 +152,10 @@ class LossTrail:
             "rows": self.rows,
             "open": self._open.tolist(),
             "closed": self._closed,
-            "sums": [sums.tolist() for sums in self._sums],
+            "sums": [wide_floats(sums).tolist() for sums in self._sums],
             "places": self._places[kept].tolist(),
             "numbers": steps.rows.tolist(),
-            "ids": steps.ids.to_pylist(),
+            "ids": steps.ids.to_list(),
             "at": steps.at.tolist(),
         }
 
@@ -158,9 +164,9 @@ class LossTrail:
         self.rows = self._first = state["rows"]
         self._open = np.array(state["open"], dtype=np.float64)
         self._closed = [*state["closed"]]
-        self._sums = [np.array(sums, dtype=np.float64) for sums in state["sums"]]
-        self._places = np.array(state["places"], np.int64)
-        at, ids = np.array(state["at"], np.int64), pa.array(state["ids"], pa.string())
+        self._sums = [narrow_floats(np.array(sums, dtype=np.float64)) for sums in state["sums"]]
+        self._held_places = short_integers(np.array(state["places"], np.int64))
+        at, ids = np.array(state["at"], np.int64), KeptTexts.of(state["ids"])
         self._steps = Steps(np.array(state["numbers"], np.int64), ids, at)
 
 

@@ -233,7 +233,7 @@ class LossWatch:
     def _correct(self, rows: FrameRows, corrected: Which, newest: NDArray[np.int64], found: Findings) -> None:
         """Count the new labels in place of the old ones, wherever these were counted."""
         measures = quality(rows, corrected, np.zeros(len(corrected), np.int64), self._roster.classes)
-        ids = LazyIds(rows.batch.column("prediction_id"), corrected).kept(slice(None)).to_pylist()
+        ids = LazyIds(rows.batch.column("prediction_id"), corrected).kept(slice(None)).to_list()
         unjudged = np.full(len(newest), np.iinfo(np.int64).max)
         for first, believed in reversed(self._waited):
             unjudged[newest < believed] = first

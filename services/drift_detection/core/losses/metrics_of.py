@@ -1,6 +1,6 @@
 """From recent sums to named metrics, as policies and people read them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,10 @@ from driftloop.spec.model_spec import ModelSpec
 from driftloop.statistics.scores import combined_score, health_grade, health_score, trend
 
 Floats = NDArray[np.float64]
+FEW = 8
+"""Classes that are worked out in one pass from so many on."""
+MOST_NAMED = 10
+"""Classes of a target that each have their own F1, at most."""
 _OF_FORECASTS = ("coverage", "loss_steps:")
 
 
@@ -29,9 +33,10 @@ def quality_metrics(recent: RecentQuality, spec: ModelSpec) -> dict[str, float]:
     Of several targets each has its figures under its name (`mae.weight`), and a figure without a name is their
     mean over the targets that have it: of distances in units of each target's `scale`.
     """
-    total = recent.total()
-    if total is None:
+    blocks = recent.blocks()
+    if blocks is None:
         return {}
+    total: Floats = blocks.sum(axis=0)
     loss = recent.mean("loss", total) or 0.0
     found: dict[str, float | None] = {
         "rolling_loss": loss,
@@ -49,7 +54,7 @@ def quality_metrics(recent: RecentQuality, spec: ModelSpec) -> dict[str, float]:
         found |= {name: value for name, value in _by_class(recent, total).items() if name not in found}
     if recent.calibration:
         found |= _calibration(recent, total)
-    means = recent.block_means("loss")
+    means = recent.block_means("loss", blocks)
     if len(means) >= 3:
         _, slope, error = trend(means, rising_is_good=False)
         found |= {"loss_trend": slope, "loss_trend_error": error}
@@ -100,14 +105,35 @@ def _by_class(recent: RecentQuality, total: Floats, target: str = "") -> dict[st
     occurred = true > 0
     if not occurred.any():
         return {}
+    if np.count_nonzero(occurred) < FEW:
+        return _by_few_classes(both.tolist(), said.tolist(), true.tolist(), names)
     precision = np.divide(both, said, out=np.zeros(classes), where=said > 0)[occurred]
     recall = np.divide(both, true, out=np.zeros(classes), where=true > 0)[occurred]
     size = precision + recall
     scores = np.divide(2 * precision * recall, size, out=np.zeros_like(size), where=size > 0)
     found = {"precision": float(precision.mean()), "recall": float(recall.mean()), "f1": float(scores.mean())}
-    if len(names) <= 10:
+    if len(names) <= MOST_NAMED:
         by_name = np.divide(2 * both, said + true, out=np.zeros(classes), where=said + true > 0)
         found |= {f"f1:{name}": float(by_name[place]) for place, name in enumerate(names) if true[place]}
+    return found
+
+
+def _by_few_classes(
+    both: Sequence[float], said: Sequence[float], true: Sequence[float], names: Sequence[str]
+) -> dict[str, float]:
+    """The same to the bit, without numpy: it adds up fewer than eight numbers one after the other too."""
+    occurred = [place for place, rows in enumerate(true) if rows > 0]
+    precision = [both[place] / said[place] if said[place] > 0 else 0.0 for place in occurred]
+    recall = [both[place] / true[place] for place in occurred]
+    scores = [
+        2 * one * other / (one + other) if one + other > 0 else 0.0
+        for one, other in zip(precision, recall, strict=True)
+    ]
+    size = len(occurred)
+    found = {"precision": sum(precision) / size, "recall": sum(recall) / size, "f1": sum(scores) / size}
+    if len(names) <= MOST_NAMED:
+        named = [(name, both[place], said[place] + true[place]) for place, name in enumerate(names) if true[place]]
+        found |= {f"f1:{name}": 2 * right / rows if rows > 0 else 0.0 for name, right, rows in named}
     return found
 
 

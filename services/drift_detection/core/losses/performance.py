@@ -126,10 +126,14 @@ class Recent:
         """Further counts (extra × blocks) of blocks in which gaps are filled with 0."""
         raise TypeError(f"{type(self).__name__} must say what it counts of {blocks.shape}, gaps {gaps.shape}")
 
+    def blocks(self) -> Floats | None:
+        """The blocks that there are (blocks × sums and counts), corrections in them; None before the first."""
+        return self._read() if self._count else None
+
     def total(self) -> Floats | None:
         """The blocks together; None before the first."""
-        total: Floats = self._read().sum(axis=0)
-        return total if self._count else None
+        blocks = self.blocks()
+        return None if blocks is None else blocks.sum(axis=0)
 
     def mean(self, measure: str, total: Floats) -> float | None:
         """Mean of a measure; None if no row had it."""
@@ -137,10 +141,9 @@ class Recent:
         rows = float(total[place])
         return float(total[len(self.measures) + place]) / rows if rows else None
 
-    def block_means(self, measure: str) -> list[float]:
-        """The measure's mean in each block that has it, oldest first."""
+    def block_means(self, measure: str, blocks: Floats) -> list[float]:
+        """The measure's mean in each of the `blocks` that has it, oldest first."""
         place = self.measures.index(measure)
-        blocks = self._read()
         rows, sums = blocks[:, place], blocks[:, len(self.measures) + place]
         there = rows > 0
         means: list[float] = (sums[there] / rows[there]).tolist()

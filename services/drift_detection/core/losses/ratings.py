@@ -76,11 +76,12 @@ class Ratings:
     def metrics(self, segment: str) -> dict[str, float]:
         """Mean of the last 1,000 ratings, their number, and their trend over ten blocks of 50; {} before 50."""
         recent = self._by_segment.get(segment)
-        total = None if recent is None else recent.total()
-        if recent is None or total is None:
+        blocks = None if recent is None else recent.blocks()
+        if recent is None or blocks is None:
             return {}
+        total = blocks.sum(axis=0)
         found = {"rating": recent.mean("rating", total) or 0.0, "rated_rows": float(total[0])}
-        means = recent.block_means("rating")
+        means = recent.block_means("rating", blocks)
         if len(means) >= 3:
             _, slope, error = trend(means, rising_is_good=True)
             found |= {"rating_trend": slope, "rating_trend_error": error}

@@ -1,6 +1,6 @@
 """Which segments carry the added loss, and what the columns' shift means for rows without a label."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from drift_detection.core.kept.narrow import narrow_floats, narrow_integers, wide_floats
 from drift_detection.core.losses.labelled_rows import LabelledRows
 from drift_detection.core.windows.monitor import WindowMonitor
+from drift_detection.core.windows.reference import Reference
 
 Floats = NDArray[np.float64]
 
@@ -108,21 +109,24 @@ def label_free_error(windows: WindowMonitor | None) -> float | None:
         return None
     reference = windows.battery.reference
     calibration = reference.profile.calibration
-    place = next((at for at, column in enumerate(reference.columns) if column.name == "confidence"), None)
-    latest = windows.rings.latest()
-    if place is None or latest is None or len(calibration) < 2:
+    place = reference.once("confidence", lambda: _place_of(reference, "confidence"))
+    if place is None or len(calibration) < 2:
         return None
-    column = reference.columns[place]
-    counts = latest[0][reference.starts[place] : reference.starts[place] + column.count - 1].astype(np.float64)
-    if not counts.sum() or not len(column.edges):
+    column, start = reference.columns[place], int(reference.starts[place])
+    latest = windows.rings.latest_counts(slice(start, start + column.count - 1))
+    if latest is None or not latest.any() or not len(column.edges):
         return None
+    counts = latest.astype(np.float64)
     right = reference.once("right", lambda: _right(column.edges, calibration))
     return float(1.0 - counts @ right / counts.sum())
 
 
-def _right(edges: Floats, calibration: Sequence[tuple[float, float, int]]) -> Floats:
+def _place_of(reference: Reference, name: str) -> int | None:
+    return next((at for at, column in enumerate(reference.columns) if column.name == name), None)
+
+
+def _right(edges: Floats, calibration: Floats) -> Floats:
     """How often predictions are right in each bin of confidence, by the calibration of the held-out rows."""
     edges = np.clip(edges, 0.0, 1.0)
     middles = (np.append(edges[0], edges) + np.append(edges, edges[-1])) / 2
-    said, right = np.array([bin_[0] for bin_ in calibration]), np.array([bin_[1] for bin_ in calibration])
-    return np.asarray(np.interp(middles, said, right))
+    return np.asarray(np.interp(middles, calibration[:, 0], calibration[:, 1]))

@@ -100,10 +100,16 @@ class BinOfStep:
         """None where a column has more bins than a byte tells."""
         return cls(columns) if all(len(column.edges) < _UNSURE for column in columns) else None
 
+    def of_column(self, place: int) -> tuple[NDArray[np.uint8], Floats]:
+        """A column's bins by step, and its edges."""
+        return self._tables[place], self._edges[place]
+
     def bins(self, which: Sequence[int], values: Floats, steps: Codes) -> NDArray[np.uint8]:
         """The bin of each number (columns × rows), by the columns' places and the numbers' steps."""
         first = (np.array(which, dtype=np.intp) * self._tables.shape[1] + FARTHEST)[:, None]
         found: NDArray[np.uint8] = self._tables.ravel().take(steps + first, mode="clip")
+        if steps.size and steps.min() < -FARTHEST:
+            found[steps < -FARTHEST] = _UNSURE  # infinite, in a column that does not vary: it has no step
         unsure = np.flatnonzero(found == _UNSURE)
         if len(unsure):
             edges = self._edges[np.array(which, dtype=np.intp)[unsure // values.shape[1]]]

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from types import ModuleType
 from typing import Protocol, TypeVar, cast
 
 import numpy as np
@@ -10,6 +11,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from drift_detection.core.kept.kept_profile import KeptProfile
+from drift_detection.core.loops.kernels import kernel_for
 from drift_detection.core.rows import Coded, numbers
 from drift_detection.core.sliding_windows import Counts, Cut
 from drift_detection.core.windows.bins import TABLE_ROWS, BinOfStep, Codes, ColumnBins
@@ -197,7 +199,7 @@ class Reference:
 
     def tallies(self, rows: "BinnedRows") -> "FrameTallies":
         """The bins of the rows that are seen for the first time."""
-        return FrameTallies(self, rows)
+        return FrameTallies(self, rows, kernel_for(len(rows.seen)))
 
 
 @dataclass(frozen=True)
@@ -220,10 +222,10 @@ def _figures_of(reference: Reference, rows: BinnedRows, which: pa.Array | None) 
 
 
 class FrameTallies:
-    """The binned rows of a frame, from which the tallies of any of its rows are counted."""
+    """The binned rows of a frame, from which the tallies of any of its rows are counted; by compiled loops if given."""
 
-    def __init__(self, reference: Reference, rows: BinnedRows) -> None:
-        self._reference = reference
+    def __init__(self, reference: Reference, rows: BinnedRows, kernel: ModuleType | None = None) -> None:
+        self._reference, self._kernel = reference, kernel
         count = len(rows.seen)
         which = None if count == len(rows) else pa.array(rows.seen)
         self._all = np.arange(count)
@@ -262,6 +264,10 @@ class FrameTallies:
     def _take_many(self, columns: Sequence[tuple[int, Floats]]) -> None:
         """Steps and bins of columns of numbers, by their places: what is the same of all is done in one pass."""
         reference = self._reference
+        if self._kernel is not None and reference.bin_of_step is not None:
+            for index, values in columns:
+                self._take_one(index, np.ascontiguousarray(values, dtype=np.float64), reference.bin_of_step)
+            return
         which = [index for index, _ in columns]
         table = np.array([values for _, values in columns])
         means, factors = (of[which][:, None] for of in reference.scales)
@@ -282,6 +288,16 @@ class FrameTallies:
             self._codes[index][absent] = int(reference.starts[index]) + reference.columns[index].count - 1
             self._steps[index][absent] = 0
 
+    def _take_one(self, index: int, values: Floats, tables: BinOfStep) -> None:
+        assert self._kernel is not None
+        reference = self._reference
+        (means, factors), first = reference.scales, int(reference.starts[index])
+        missing = first + reference.columns[index].count - 1
+        codes, steps = self._codes[index], self._steps[index]
+        self._kernel.bin_numbers(
+            values, means[index], factors[index], *tables.of_column(index), first, missing, codes, steps
+        )
+
     def count(self, which: Rows, cut: Cut) -> Counts:
         """Tallies (blocks × width) of the rows `which`, cut into blocks."""
         return self._count(which, cut.places, cut.blocks)
@@ -300,6 +316,9 @@ class FrameTallies:
         bins, columns = self._reference.bins, len(self._reference.columns)
         tallies = np.zeros((blocks, self._reference.width), dtype=np.int64)
         if not len(places):
+            return tallies
+        if self._kernel is not None:
+            self._kernel.count_rows(self._codes, self._steps, self._all[which], places, bins, tallies)
             return tallies
         firsts = np.flatnonzero(np.diff(places, prepend=-1))
         filled = slice(0, blocks) if len(firsts) == blocks else places[firsts]

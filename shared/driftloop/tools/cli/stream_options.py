@@ -29,7 +29,11 @@ TrainRows = Annotated[
     int | None, typer.Option(help="First rows, for the first version. Default: a fifth, 50 to 2,000.")
 ]
 Block = Annotated[
-    int | None, typer.Option(min=1, help="Rows predicted at a time. Default: 25 to 250, by the file's size.")
+    int | None,
+    typer.Option(
+        min=1,
+        help="Rows predicted at a time. Default: 25 to 250, by the file's size; 1/400 of a file of 200,000 or more.",
+    ),
 ]
 BaselineRows = Annotated[
     int | None,

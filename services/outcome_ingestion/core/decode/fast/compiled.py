@@ -1,37 +1,10 @@
-"""Loops over bytes that are compiled to machine code when first imported, and kept for the next start.
+"""What the compiled loops over bytes are made with (`driftloop.cores.compiled`)."""
 
-Why compiled: what numpy does to a batch of texts it does in a dozen passes over all their bytes; one
-loop that looks at each byte once takes a fifth of that. Compiled code is kept beside the sources, or
-where they cannot be written in the user's cache folder (`NUMBA_CACHE_DIR` names another). Where neither
-can be written it is compiled anew at each start, which takes seconds.
-"""
+from numba import types
 
-from collections.abc import Callable
-from typing import Any, TypeVar, cast
+from driftloop.cores.compiled import compiled, part
 
-from numba import njit, types
-
-_OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy"}
-F = TypeVar("F", bound=Callable[..., Any])
+__all__ = ["BYTES", "compiled", "part"]
 
 BYTES = types.Array(types.uint8, 1, "C", readonly=True)
 """The bytes of a text or a record: never written."""
-
-
-def compiled(signature: Any) -> Callable[[F], F]:
-    """Compile a function for arguments of these types, at once. It holds no lock while it runs."""
-
-    def now(function: F) -> F:
-        try:
-            return cast("F", njit(signature, cache=True, **_OPTIONS)(function))
-        except RuntimeError as error:
-            if "no locator" not in str(error):
-                raise
-            return cast("F", njit(signature, **_OPTIONS)(function))
-
-    return now
-
-
-def part(function: F) -> F:
-    """A part of compiled functions of the same file."""
-    return cast("F", njit(**_OPTIONS)(function))
