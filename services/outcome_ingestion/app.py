@@ -4,6 +4,8 @@ import contextlib
 import ctypes
 import gc
 
+import pyarrow as pa
+
 from driftloop.contracts import topics
 from driftloop.errors import ExitCode, UserError
 from driftloop.kafka.loop.loop import Loop
@@ -80,13 +82,14 @@ def _calm_collector() -> None:
 
 
 def _steady_memory() -> None:
-    """Let the C library keep what a batch has used for the next one, where it is glibc that asks.
+    """Let the C library keep what a batch has used for the next one, where it is glibc that asks; Arrow asks it too.
 
     Given back and taken anew after every batch, the pages of large columns cost system time: 0.6 µs a row
-    of Arrow and 1.2 of JSON, of which 0.2 and 0.7 are left.
+    of Arrow and 1.2 of JSON, of which 0.2 and 0.7 are left, and less than half of that with Arrow's own pool left out.
     """
     with contextlib.suppress(OSError, AttributeError):
         library = ctypes.CDLL("libc.so.6")
+        pa.set_memory_pool(pa.system_memory_pool())
         library.mallopt(_M_TRIM_THRESHOLD, 256 << 20)
         library.mallopt(_M_MMAP_THRESHOLD, 32 << 20)
 

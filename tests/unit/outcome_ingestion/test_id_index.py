@@ -58,6 +58,8 @@ def test_a_table_that_has_grown_and_forgotten_still_knows_the_rest(moved_at_leas
     found = index.find(pa.array([f"row-{n}" for n in range(30_000)]))
     assert np.array_equal(found[25_000:], np.arange(25_000, 30_000))
     assert set(found[:25_000].tolist()) == {NOWHERE}
+    assert len(index._table) == 1 << 14, "half full with what is known, however much was forgotten"
+    assert index._table.used == 5_000
 
 
 @pytest.mark.parametrize("texts", [["ab", "cd"], ["a", "bcdefghij", ""], ["x" * 200, "y" * 200], []])

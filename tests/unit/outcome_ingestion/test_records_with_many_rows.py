@@ -1,9 +1,10 @@
 import json
+import struct
 
 import pyarrow as pa
 import pytest
 
-from driftloop.codec.arrow import encode_batch
+from driftloop.codec.arrow import encode_batch, schema_bytes
 from driftloop.codec.content_types import ARROW, COLUMNS
 
 MOMENT = pa.timestamp("us", tz="UTC")
@@ -179,3 +180,24 @@ def test_an_arrow_schema_with_names_that_are_no_text_is_buried_alone(bench, send
     bench.feed([bad, send(arrow(1, prediction_id=pa.array(["p9"])), "p9")])
     assert [d.record for d in bench.dead] == [bad]
     assert [p for p, _ in bench.events()] == ["p9"]
+
+
+def test_a_stream_that_begins_as_the_others_is_looked_at_as_closely_as_the_first(bench, send):
+    def own(first, count=2):
+        return arrow(count, prediction_id=pa.array([f"p{first + n}" for n in range(count)]))
+
+    lying, cut, empty = bytearray(own(10)), own(20)[:-40], own(30, 0)
+    at = lying.index(struct.pack("<3i", 0, 3, 6))
+    lying[at : at + 12] = struct.pack("<3i", 0, 90_000, 6)
+    twice = own(40) + own(42)
+    no_batch = schema_bytes(own(60))
+    bad = [send(bytes(lying), "p10"), send(cut, "p20"), send(empty, "p30"), send(no_batch, "p60")]
+    alone = []
+    for record in bad:
+        bench.feed([record])
+        alone += [(d.error_class, d.message) for d in bench.dead]
+        bench.dead.clear()
+    bench.feed([send(own(0)), *bad, send(twice, "p40"), send(own(50), "p50")])
+    assert [error_class for error_class, _ in alone] == ["Undecodable", "Undecodable", "BadColumns", "BadColumns"]
+    assert sorted((d.error_class, d.message) for d in bench.dead) == sorted(alone)
+    assert [p for p, _ in bench.events()] == ["p0", "p1", "p40", "p41", "p50", "p51"]

@@ -1,11 +1,12 @@
 """Arrow IPC: one record, many rows of one model, columns named as in frames."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from driftloop.codec.arrow import only_batch, schema_bytes
 from driftloop.codec.frames import FEATURE, LABEL, PREDICTION, ROW_COLUMNS, SEGMENT, SHADOW
 from driftloop.contracts.message import LONGEST_ID
 from driftloop.contracts.outcome_fields import LABEL_SOURCES, OUTCOME_FIELDS
@@ -20,6 +21,9 @@ from outcome_ingestion.core.refusal import Refusal, invalid, undecodable, unknow
 from outcome_ingestion.core.versions import BAD_VERSION, VERSION
 
 Refused = dict[int, Refusal]
+Group = list[tuple[int, bytes, pa.Table | pa.RecordBatch]]
+"""Records whose schemas are alike: number, value, and rows (a batch where those are not proven sound yet)."""
+Opened = list[tuple[int, pa.Table]]
 MODEL_ID = b"model_id"
 _SOURCES = pa.array(LABEL_SOURCES)
 _COMPLETE = ("labelled_at", "model_version", "label_source")
@@ -31,20 +35,61 @@ UNREADABLE = (pa.ArrowException, OSError, ValueError, TypeError, OverflowError, 
 
 def arrow_blocks(records: Sequence[tuple[int, bytes]], find: Find) -> tuple[list[Block], Refused]:
     """The rows of all records, one block for those that look alike, and the records that are no such stream."""
-    groups: dict[pa.Schema, list[tuple[int, pa.Table]]] = {}
+    groups: dict[pa.Schema, Group] = {}
     dead: Refused = {}
+    schemas: dict[bytes, tuple[pa.Schema, Group]] = {}
     for index, value in records:
         try:
-            table = _open(value)
-            groups.setdefault(table.schema, []).append((index, table))
+            group, rows = _alike(value, schemas)
+            if rows is None:
+                rows = _open(value)
+                group = groups.setdefault(rows.schema, [])
+                schemas[schema_bytes(value)] = rows.schema, group
+            group.append((index, value, rows))
         except Refusal as refusal:
             dead[index] = refusal
         except UNREADABLE as error:
             dead[index] = undecodable(error)
-    return [block for group in groups.values() for block in _readable(group, find, dead)], dead
+    sound = [_sound(group, dead) for group in groups.values()]
+    return [block for group in sound if group for block in _readable(group, find, dead)], dead
 
 
-def _readable(group: list[tuple[int, pa.Table]], find: Find, dead: Refused) -> list[Block]:
+def _alike(value: bytes, schemas: Mapping[bytes, tuple[pa.Schema, Group]]) -> tuple[Group, pa.RecordBatch | None]:
+    """The rows of a stream that begins as an earlier one of the batch, and those that they go with.
+
+    None where it is not alike or has anything unusual; the rows are not proven sound yet.
+    """
+    schema, group = schemas.get(schema_bytes(value), (None, []))
+    if schema is None:
+        return group, None
+    try:
+        rows = only_batch(value, schema)
+    except UNREADABLE:
+        return group, None
+    return group, rows if rows is not None and 0 < len(rows) < ROWS_A_RECORD else None
+
+
+def _sound(group: Group, dead: Refused) -> Opened:
+    """The rows of a group, proven sound: where one lies the others are looked at one by one."""
+    tables = [(i, pa.Table.from_batches([r]) if isinstance(r, pa.RecordBatch) else r) for i, _, r in group]
+    taken = [r for _, _, r in group if isinstance(r, pa.RecordBatch)]
+    if not taken:
+        return tables
+    try:
+        pa.Table.from_batches(taken).validate(full=True)
+    except UNREADABLE:
+        tables = []
+        for index, value, _ in group:
+            try:
+                tables.append((index, _open(value)))
+            except Refusal as refusal:
+                dead[index] = refusal
+            except UNREADABLE as error:
+                dead[index] = undecodable(error)
+    return tables
+
+
+def _readable(group: Opened, find: Find, dead: Refused) -> list[Block]:
     """One block of all the tables; where that is refused, one of each that is not."""
     try:
         return [_block(group, find)]
@@ -55,7 +100,7 @@ def _readable(group: list[tuple[int, pa.Table]], find: Find, dead: Refused) -> l
     return [block for one in group for block in _readable([one], find, dead)]
 
 
-def _block(group: list[tuple[int, pa.Table]], find: Find) -> Block:
+def _block(group: Opened, find: Find) -> Block:
     tables = [table for _, table in group]
     model_id = tables[0].schema.metadata[MODEL_ID].decode("utf-8", "replace")
     reader = find(model_id)

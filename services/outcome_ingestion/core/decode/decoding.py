@@ -119,11 +119,17 @@ class BatchDecoder:
         if not any(headers) and set(map(TOPIC, records)) == {PREDICTION_OUTCOMES}:
             return {JSON: range(len(records))}
         kinds: dict[str, list[int]] = {}
-        for index, record in enumerate(records):
-            if record.topic() == PREDICTION_LABELS:
-                self._take_label(index, record, decoded)
-            else:
-                kinds.setdefault(content_type(headers[index]), []).append(index)
+        alone: dict[Any, list[int]] = {}
+        for index, (topic, own) in enumerate(zip(map(TOPIC, records), headers, strict=True)):
+            if topic == PREDICTION_LABELS:
+                self._take_label(index, records[index], decoded)
+                continue
+            group = alone.get(own[0]) if own and len(own) == 1 else None
+            if group is None:
+                group = kinds.setdefault(content_type(own), [])
+                if own and len(own) == 1:
+                    alone[own[0]] = group
+            group.append(index)
         return dict(kinds)
 
     def _json(

@@ -3,7 +3,7 @@
 import numpy as np
 
 from outcome_ingestion.core.frames.blocks import Ints
-from outcome_ingestion.core.identity.id_kernel import Hashes, find_hashes, put_hashes
+from outcome_ingestion.core.identity.id_kernel import Hashes, find_hashes, put_hashes, remove_hashes
 
 NOWHERE = -1
 _PAGE_SLOTS = 4096 // 8
@@ -28,8 +28,8 @@ class HashTable:
         return len(self._hashes)
 
     def has_room(self, more: int) -> bool:
-        """Whether half of it stays empty with so many more: fuller tables probe long."""
-        return 2 * (self.used + more) <= len(self._hashes)
+        """Whether three eighths of it stay empty with so many more: fuller tables probe long."""
+        return 8 * (self.used + more) <= 5 * len(self._hashes)
 
     def make_ready(self, slots: int) -> None:
         """Have the system give the memory of the next so many slots now: on the first write to them it would.
@@ -49,6 +49,10 @@ class HashTable:
     def put(self, hashes: Hashes, ordinals: Ints) -> None:
         """Write hashes; one that is there has the new ordinal from now on."""
         self.used += put_hashes(self._hashes, self._ordinals, hashes, ordinals)
+
+    def remove(self, hashes: Hashes, ordinals: Ints) -> None:
+        """Take out the hashes that have these ordinals; the others stay."""
+        self.used -= remove_hashes(self._hashes, self._ordinals, hashes, np.ascontiguousarray(ordinals))
 
     def part(self, start: int, stop: int) -> tuple[Hashes, Ints]:
         """Hashes and ordinals in the slots from `start` to `stop`."""

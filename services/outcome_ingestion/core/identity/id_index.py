@@ -4,9 +4,9 @@ Why no dictionary: a million ids in one take 200 MB, and a look-up for each row 
 ingestion's time. Here a table of hashes is asked for a whole batch by one compiled loop, and the ids
 stay in the Arrow columns that they came in. Answers are exact: where a hash is met, the ids themselves
 are compared, and an id whose hash another one has taken stands in a dictionary. Ids are forgotten by
-batches; what a batch that is gone left in the table is found to be dead when it is met.
+batches, and their hashes are taken out, so that a table stays as large as what is known needs.
 
-A table that is half full is left for a new one: made ready before, and filled with what is alive, a part
+A table that becomes full is left for a new one: made ready before, and filled with what is alive, a part
 with each batch that comes. All at once, the service would stand still for most of a second at a million ids.
 """
 
@@ -151,6 +151,7 @@ class IdIndex:
         """Forget a batch; ids that came again since stay."""
         place = bisect_left(self._starts, batch.first)
         del self._batches[place], self._starts[place]
+        self._table.remove(self._hashes_of(batch.ids), batch.ordinals)  # in one that is being left it is dead
         self._alive_ids -= len(batch.ids)
         self._ranges = None
         if self._clashes:
@@ -197,7 +198,7 @@ class IdIndex:
         return (places >= 0) & (ordinals < ends[places])
 
     def _make_room(self, more: int) -> None:
-        """Keep half of the table empty."""
+        """Keep three eighths of the table empty."""
         self._prepare(more)
         if not self._table.has_room(more):
             self._move(len(self._leaving or ()))
@@ -208,17 +209,17 @@ class IdIndex:
         self._move(max(_MOVED_A_ROW * more, self._moved_at_least))
 
     def _prepare(self, more: int) -> None:
-        """From three eighths on the next table is made ready, in time for a switch an eighth later."""
-        early = len(self._table) // 8
+        """From nine sixteenths on the next table is made ready, in time for a switch a sixteenth later."""
+        early = len(self._table) // 16
         if self._next is None and not self._table.has_room(early + more):
             self._next = HashTable(self._slots_for(early + more))
         if self._next is not None:
             self._next.make_ready(_READIED_A_ROW * more)
 
     def _slots_for(self, more: int) -> int:
-        """Of a table after this one: a quarter full at most with what is alive and `more`."""
+        """Of a table after this one: half full at most with what is alive and `more`."""
         slots = max(len(self._table) // 2, self._smallest)
-        while slots < 4 * (self._alive_ids + more):
+        while slots < 2 * (self._alive_ids + more):
             slots *= 2
         return slots
 

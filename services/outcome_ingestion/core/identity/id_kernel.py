@@ -65,6 +65,29 @@ def put_hashes(table: Hashes, ordinals: Ints, hashes: Hashes, given: Ints) -> in
     return new
 
 
+@compiled(types.int64(_HASHES, _INTS, _GIVEN_HASHES, _GIVEN_INTS))
+def remove_hashes(table: Hashes, ordinals: Ints, hashes: Hashes, given: Ints) -> int:
+    """Take out hashes that have these ordinals; how many there were.
+
+    What lies behind is moved up, so that every search still ends at an empty slot (D. Knuth, The Art of Computer
+    Programming 3, 6.4, algorithm R).
+    """
+    mask, removed = np.uint64(len(table) - 1), 0
+    for i in range(len(hashes)):
+        hole = _slot_of(table, hashes[i])
+        if table[hole] == _EMPTY or ordinals[hole] != given[i]:
+            continue
+        removed += 1
+        at = (hole + _ONE) & mask
+        while table[at] != _EMPTY:
+            if (at - (table[at] & mask)) & mask >= (at - hole) & mask:
+                table[hole], ordinals[hole] = table[at], ordinals[at]
+                hole = at
+            at = (at + _ONE) & mask
+        table[hole] = _EMPTY
+    return removed
+
+
 @compiled(types.boolean(_GIVEN_HASHES))
 def all_differ(hashes: Hashes) -> bool:
     """Whether no hash comes twice."""

@@ -147,9 +147,9 @@ class LoopMetrics:
         for source in sources:
             self._refused.labels(self.service, source).set(1)
 
-    def published(self, topic: str) -> None:
-        """A record went out in a committed transaction."""
-        self._outgoing.labels(self.service, topic).inc()
+    def published(self, topic: str, records: int = 1) -> None:
+        """Records went out in a committed transaction."""
+        self._outgoing.labels(self.service, topic).inc(records)
 
     def transaction(self, end: str) -> None:
         """A transaction ended: "committed", "aborted" or "empty"."""

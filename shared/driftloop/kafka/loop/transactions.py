@@ -1,7 +1,9 @@
 """Puts together what one transaction holds: outputs, state, dead letters, snapshots, input offsets."""
 
 import time
+from collections import Counter
 from collections.abc import Sequence
+from operator import attrgetter
 
 from driftloop.kafka.clients.partitioner import partition_of
 from driftloop.kafka.loop.dead_letter import bury
@@ -13,6 +15,8 @@ from driftloop.kafka.loop.transport import Transport, Write
 from driftloop.kafka.settings import LoopSettings
 from driftloop.processor import DeadLetter, Effects, Outgoing, Processor
 from driftloop.telemetry.tracing import Tracer
+
+_TOPIC = attrgetter("topic")
 
 
 class Transactions:
@@ -101,8 +105,8 @@ class Transactions:
         self._before |= fresh
         for task in snapshot_of:
             task.since_snapshot = 0
-        for write in writes:
-            self._metrics.published(write.topic)
+        for topic, records in Counter(map(_TOPIC, writes)).items():
+            self._metrics.published(topic, records)
 
     def _marks(self, numbers: set[int]) -> list[Write]:
         """What stands beside the state of each partition from now on: of which log it is, and of which offsets."""

@@ -22,13 +22,17 @@ Numbers that are no value, and where they stand:
 A number that is null has a 1 in `Outputs.missing`, and no value of its own in `Outputs.numbers`.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numba import types
+from numba.cpython.unsafe.numbers import trailing_zeros
 from numpy.typing import NDArray
 
 from outcome_ingestion.core.decode.fast.compiled import BYTES, compiled, part
+from outcome_ingestion.core.decode.fast.loads import load_byte as _byte
+from outcome_ingestion.core.decode.fast.loads import load_double as _double
+from outcome_ingestion.core.decode.fast.loads import load_word as _word
 
 Bytes = NDArray[np.uint8]
 Ints = NDArray[np.int64]
@@ -49,125 +53,154 @@ _MOST_DIGITS, _EXACT, _MOST_POWER = 19, np.uint64(1 << 53), 22
 _EXACT_WHOLE = 1 << 53
 _POWERS = np.array([10.0**power for power in range(_MOST_POWER + 1)])
 _FIRST_YEAR, _LAST_YEAR = 1970, 2199
+_ALL, _TOPS, _ONES = np.uint64(0xFFFFFFFFFFFFFFFF), np.uint64(0x8080808080808080), np.uint64(0x0101010101010101)
+_ZEROS, _QUOTES, _BACKSLASHES, _SPACES = (_ONES * np.uint64(byte) for byte in (_ZERO, _QUOTE, _BACKSLASH, _SPACE))
+_PAST_NINE = _ONES * np.uint64(0x80 - 10)
+_PAIRS, _FOURS, _EIGHTS = np.uint64(0x00FF00FF00FF00FF), np.uint64(0x0000FFFF0000FFFF), np.uint64(0xFFFFFFFF)
+_TENS = np.array([10**power for power in range(9)], dtype=np.uint64)
+_WORD = 8
+"""Bytes that are looked at at once: so many must stand behind the last record."""
+_zeros_below: Any = trailing_zeros
+"""How many bits stand below the lowest that is set; an eighth of that is how many bytes."""
 _DAY_US, _HOUR_US, _MINUTE_US, _SECOND_US = 86_400_000_000, 3_600_000_000, 60_000_000, 1_000_000
 _LONGEST_FRACTION = 6
 
 
 @part
-def _same(data, at, other, start, size):
-    """Whether so many bytes agree: all are looked at, which the compiler does many at a time."""
-    differ, mine, theirs = np.uint8(0), np.uint64(at), np.uint64(start)
-    for i in range(np.uint64(size)):
-        differ |= data[mine + i] ^ other[theirs + i]
-    return differ == 0
+def _same(at, other, size):
+    """Whether so many bytes agree: eight at a time, the last eight perhaps twice."""
+    if size < _WORD:
+        differ = np.uint8(0)
+        for i in range(size):
+            differ |= _byte(at + i) ^ _byte(other + i)
+        return differ == 0
+    last = size - _WORD
+    differ_at = _word(at + last) ^ _word(other + last)
+    for i in range(0, last, _WORD):
+        differ_at |= _word(at + i) ^ _word(other + i)
+    return differ_at == 0
 
 
 @part
-def _byte(data, at):
-    """A byte by a place that is not negative: without a look for places from the end all is twice as quick."""
-    return data[np.uint64(at)]
-
-
-@part
-def _digit(data, at, end):
+def _digit(at, end):
     """The digit that stands there, if one does."""
     if at >= end:
         return _NO_DIGIT
-    digit = np.int64(_byte(data, at)) - _ZERO
+    digit = np.int64(_byte(at)) - _ZERO
     return digit if 0 <= digit <= 9 else _NO_DIGIT
 
 
 @part
-def _text_end(data, at, end):
-    """Where the quote behind a plain text is."""
+def _digits(at, end):
+    """(How many digits stand there, up to eight; their value; how many of them are behind leading zeros).
+
+    Digits are added in pairs, fours and eights, all of a word at once.
+    """
+    word = _word(at) ^ _ZEROS
+    count = np.int64(_zeros_below(((word + _PAST_NINE) | word) & _TOPS) >> np.uint64(3))
+    count = min(count, end - at)
+    if count <= 0:
+        return 0, np.uint64(0), 0
+    word <<= np.uint64(8 * (_WORD - count))
+    significant = _WORD - np.int64(_zeros_below(word) >> np.uint64(3))
+    word = (word * np.uint64(10) + (word >> np.uint64(8))) & _PAIRS
+    word = (word * np.uint64(100) + (word >> np.uint64(16))) & _FOURS
+    return count, (word * np.uint64(10_000) + (word >> np.uint64(32))) & _EIGHTS, significant
+
+
+@part
+def _text_end(at, end):
+    """Where the quote behind a plain text is.
+
+    Of the marks that are found in a word the first is a true one; a borrow makes false ones behind it only.
+    """
     while at < end:
-        byte = _byte(data, at)
-        if byte == _QUOTE:
-            return at
-        if byte < _SPACE or byte >= _ASCII_END or byte == _BACKSLASH:
-            return _UNFIT
-        at += 1
+        word = _word(at)
+        quotes, backslashes = word ^ _QUOTES, word ^ _BACKSLASHES
+        marks = (quotes - _ONES) & ~quotes | (backslashes - _ONES) & ~backslashes | (word - _SPACES) & ~word | word
+        marks &= _TOPS
+        if marks != 0:
+            at += np.int64(_zeros_below(marks) >> np.uint64(3))
+            return at if at < end and _byte(at) == _QUOTE else _UNFIT
+        at += _WORD
     return _UNFIT
 
 
 @part
-def _null_at(data, at, end):
+def _null_at(at, end):
     return (
         end - at >= 4
-        and _byte(data, at) == 0x6E
-        and _byte(data, at + 1) == 0x75
-        and _byte(data, at + 2) == 0x6C
-        and _byte(data, at + 3) == 0x6C
+        and _byte(at) == 0x6E
+        and _byte(at + 1) == 0x75
+        and _byte(at + 2) == 0x6C
+        and _byte(at + 3) == 0x6C
     )
 
 
 @part
-def _whole_part(data, at, end):
+def _whole_part(at, end):
     """(Place behind it, its value, its digits) of the digits before the point; a zero stands alone."""
-    digit = _digit(data, at, end)
-    if digit < 0:
+    count, value, _ = _digits(at, end)
+    if count == 0:
         return _UNFIT, np.uint64(0), 0
-    if digit == 0:
-        return (_UNFIT if _digit(data, at + 1, end) >= 0 else at + 1), np.uint64(0), 0
-    value, count = np.uint64(0), 0
-    while digit >= 0:
-        value = value * np.uint64(10) + np.uint64(digit)
-        count += 1
-        at += 1
-        digit = _digit(data, at, end)
-    return at, value, count
+    if _byte(at) == _ZERO:
+        return (_UNFIT if count > 1 else at + 1), np.uint64(0), 0
+    at, total = at + count, count
+    while count == _WORD:
+        count, more, _ = _digits(at, end)
+        value = value * _TENS[count] + more
+        at, total = at + count, total + count
+    return at, value, total
 
 
 @part
-def _fraction(data, at, end, value, count):
+def _fraction(at, end, value, count):
     """(Place behind it, value and digits with those behind the point, how many those are)."""
     first = at + 1
-    at = first
-    digit = _digit(data, at, end)
-    while digit >= 0:
-        value = value * np.uint64(10) + np.uint64(digit)
-        if count > 0 or digit > 0:
-            count += 1
-        at += 1
-        digit = _digit(data, at, end)
+    at, size = first, _WORD
+    while size == _WORD:
+        size, more, significant = _digits(at, end)
+        value = value * _TENS[size] + more
+        count += size if count > 0 else significant
+        at += size
     return (_UNFIT if at == first else at), value, count, at - first
 
 
 @part
-def _exponent(data, at, end):
+def _exponent(at, end):
     """(Place behind it, its value) of what stands behind an e."""
     at += 1
     sign = 1
-    if at < end and (_byte(data, at) == _PLUS or _byte(data, at) == _MINUS):
-        sign = -1 if _byte(data, at) == _MINUS else 1
+    if at < end and (_byte(at) == _PLUS or _byte(at) == _MINUS):
+        sign = -1 if _byte(at) == _MINUS else 1
         at += 1
-    digit, value, first = _digit(data, at, end), 0, at
+    digit, value, first = _digit(at, end), 0, at
     while digit >= 0:
         value = min(value * 10 + digit, 100_000)
         at += 1
-        digit = _digit(data, at, end)
+        digit = _digit(at, end)
     return (_UNFIT if at == first else at), sign * value
 
 
 @part
-def _number(data, at, end):
+def _number(at, end):
     """(Place behind it, its value, whether that is exact) of a number as JSON writes it.
 
     Exact: the digits are a whole number under 2**53 and the power of ten is a double, so that one
     operation rounds once (W. D. Clinger, How to read floating point numbers accurately, 1990). The
     others are for a library to read. `-0` is left out: it is a whole number to some, no zero to others.
     """
-    negative = at < end and _byte(data, at) == _MINUS
+    negative = at < end and _byte(at) == _MINUS
     at += negative
-    at, digits, count = _whole_part(data, at, end)
+    at, digits, count = _whole_part(at, end)
     if at < 0:
         return at, 0.0, True
     power, plain = 0, True
-    if at < end and _byte(data, at) == _POINT:
-        at, digits, count, after = _fraction(data, at, end, digits, count)
+    if at < end and _byte(at) == _POINT:
+        at, digits, count, after = _fraction(at, end, digits, count)
         power, plain = -after, False
-    if at > 0 and at < end and (_byte(data, at) == 0x65 or _byte(data, at) == 0x45):
-        at, shown = _exponent(data, at, end)
+    if at > 0 and at < end and (_byte(at) == 0x65 or _byte(at) == 0x45):
+        at, shown = _exponent(at, end)
         power, plain = power + shown, False
     if at < 0 or (negative and plain and count == 0):
         return _UNFIT, 0.0, True
@@ -179,9 +212,9 @@ def _number(data, at, end):
 
 
 @part
-def _two(data, at):
+def _two(at):
     """The number that two digits are, if they are digits."""
-    tens, ones = np.int64(_byte(data, at)) - _ZERO, np.int64(_byte(data, at + 1)) - _ZERO
+    tens, ones = np.int64(_byte(at)) - _ZERO, np.int64(_byte(at + 1)) - _ZERO
     return tens * 10 + ones if 0 <= tens <= 9 and 0 <= ones <= 9 else _NO_PAIR
 
 
@@ -201,58 +234,48 @@ def _days(year, month, day):
 
 
 @part
-def _zone(data, at, end):
+def _zone(at, end):
     """(Place behind it, microseconds east of Greenwich) of a zone: Z, or hours and minutes."""
-    if at < end and _byte(data, at) == 0x5A:
+    if at < end and _byte(at) == 0x5A:
         return at + 1, 0
-    if end - at < 6 or (_byte(data, at) != _PLUS and _byte(data, at) != _MINUS) or _byte(data, at + 3) != _COLON:
+    if end - at < 6 or (_byte(at) != _PLUS and _byte(at) != _MINUS) or _byte(at + 3) != _COLON:
         return _UNFIT, 0
-    hours, minutes = _two(data, at + 1), _two(data, at + 4)
+    hours, minutes = _two(at + 1), _two(at + 4)
     if hours > 23 or minutes > 59:
         return _UNFIT, 0
     east = hours * _HOUR_US + minutes * _MINUTE_US
-    return at + 6, (-east if _byte(data, at) == _MINUS else east)
+    return at + 6, (-east if _byte(at) == _MINUS else east)
 
 
 @part
-def _moment(data, at, end):
+def _moment(at, end):
     """(Place behind it, microseconds since 1970) of a time as RFC 3339 writes it, to microseconds."""
-    if (
-        end - at < 20
-        or _byte(data, at + 10) != 0x54
-        or _byte(data, at + 13) != _COLON
-        or _byte(data, at + 16) != _COLON
-    ):
+    if end - at < 20 or _byte(at + 10) != 0x54 or _byte(at + 13) != _COLON or _byte(at + 16) != _COLON:
         return _UNFIT, 0
-    if _byte(data, at + 4) != _MINUS or _byte(data, at + 7) != _MINUS:
+    if _byte(at + 4) != _MINUS or _byte(at + 7) != _MINUS:
         return _UNFIT, 0
-    days = _days(_two(data, at) * 100 + _two(data, at + 2), _two(data, at + 5), _two(data, at + 8))
-    hours, minutes, seconds = _two(data, at + 11), _two(data, at + 14), _two(data, at + 17)
+    days = _days(_two(at) * 100 + _two(at + 2), _two(at + 5), _two(at + 8))
+    hours, minutes, seconds = _two(at + 11), _two(at + 14), _two(at + 17)
     if days < 0 or hours > 23 or minutes > 59 or seconds > 59:
         return _UNFIT, 0
     at += 19
-    fraction = 0
-    if _byte(data, at) == _POINT:
-        first, scale = at + 1, _SECOND_US
-        at = first
-        digit = _digit(data, at, end)
-        while digit >= 0 and at - first < _LONGEST_FRACTION:
-            scale //= 10
-            fraction += digit * scale
-            at += 1
-            digit = _digit(data, at, end)
-        if at == first:
+    fraction = np.int64(0)
+    if _byte(at) == _POINT:
+        count, digits, _ = _digits(at + 1, end)
+        if count == 0 or count > _LONGEST_FRACTION:
             return _UNFIT, 0
-    at, east = _zone(data, at, end)
+        fraction = np.int64(digits * _TENS[_LONGEST_FRACTION - count])
+        at += 1 + count
+    at, east = _zone(at, end)
     return at, days * _DAY_US + hours * _HOUR_US + minutes * _MINUTE_US + seconds * _SECOND_US + fraction - east
 
 
 @part
-def _long(data, at, end):
+def _long(at, end):
     """(Place behind it, its value) of a whole number in Avro: seven bits a byte, signs folded in."""
     value, shift = np.uint64(0), np.uint64(0)
     while at < end and shift < 64:
-        byte = np.uint64(_byte(data, at))
+        byte = np.uint64(_byte(at))
         at += 1
         if shift == 63 and byte > 1:
             return _UNFIT, 0
@@ -264,81 +287,83 @@ def _long(data, at, end):
 
 
 @part
-def _avro_text(data, at, end):
+def _avro_text(at, end):
     """(Where a plain text begins, where it ends) behind its length."""
-    at, size = _long(data, at, end)
+    at, size = _long(at, end)
     if at < 0 or size < 0 or size > end - at:
         return _UNFIT, _UNFIT
-    odd = np.uint8(0)
-    for i in range(size):
-        odd |= _byte(data, at + i)
-    return (_UNFIT if odd >= _ASCII_END else at), at + size
+    odd = np.uint64(0)
+    for i in range(0, size - _WORD, _WORD):
+        odd |= _word(at + i)
+    left = size % _WORD if size % _WORD or size == 0 else _WORD
+    odd |= _word(at + size - left) & ((np.uint64(1) << np.uint64(8 * left)) - np.uint64(1) if left < 8 else _ALL)
+    return (_UNFIT if odd & _TOPS else at), at + size
 
 
 @part
-def _json_value(data, at, end, kind, nullable):
+def _json_value(at, end, kind, nullable):
     """(Place behind it, number, moment or where it begins, size, state) of a value without quotes."""
     if kind == TEXT:
-        stop = _text_end(data, at, end)
+        stop = _text_end(at, end)
         return stop, 0.0, at, stop - at, _SOUND
     if kind == MOMENT:
-        at, moment = _moment(data, at, end)
+        at, moment = _moment(at, end)
         return at, 0.0, moment, 0, _SOUND
-    if nullable and _null_at(data, at, end):
+    if nullable and _null_at(at, end):
         return at + _NULL_BYTES, 0.0, 0, 0, _NULL
-    stop, number, exact = _number(data, at, end)
+    stop, number, exact = _number(at, end)
     return stop, number, at, stop - at, (_SOUND if exact else _HARD)
 
 
 @part
-def _listed_value(data, at, end, kind, nullable):
+def _listed_value(at, end, kind, nullable):
     """The same of a value in a list: texts and moments have their quotes, or are null."""
-    at = _behind_spaces(data, at, end)
+    at = _behind_spaces(at, end)
     if kind == NUMBER:
-        return _json_value(data, at, end, kind, nullable)
-    if _null_at(data, at, end):
+        return _json_value(at, end, kind, nullable)
+    if _null_at(at, end):
         return at + _NULL_BYTES, 0.0, 0, 0, _NULL
-    if at >= end or _byte(data, at) != _QUOTE:
+    if at >= end or _byte(at) != _QUOTE:
         return _UNFIT, 0.0, 0, 0, _SOUND
-    at, number, whole, size, state = _json_value(data, at + 1, end, kind, nullable)
-    closed = 0 <= at < end and _byte(data, at) == _QUOTE
+    at, number, whole, size, state = _json_value(at + 1, end, kind, nullable)
+    closed = 0 <= at < end and _byte(at) == _QUOTE
     return (at + 1 if closed else _UNFIT), number, whole, size, state
 
 
 @part
-def _avro_value(data, at, end, kind, nullable):
+def _avro_value(at, end, kind, nullable):
     """The same of a value in Avro; a number that is nullable has its branch before it, the first of two is null."""
     if kind == AVRO_TEXT:
-        first, stop = _avro_text(data, at, end)
+        first, stop = _avro_text(at, end)
         return (stop if first >= 0 else _UNFIT), 0.0, first, stop - first, _SOUND
     if kind == AVRO_MOMENT or kind == AVRO_WHOLE:
-        at, whole = _long(data, at, end)
+        at, whole = _long(at, end)
         exact = whole != NO_MOMENT if kind == AVRO_MOMENT else -_EXACT_WHOLE <= whole <= _EXACT_WHOLE
         return (at if exact else _UNFIT), np.float64(whole), whole, 0, _SOUND
     if nullable:
-        branch = _byte(data, at) if at < end else _UNFIT
+        branch = _byte(at) if at < end else _UNFIT
         if branch == 0:
             return at + 1, 0.0, 0, 0, _NULL
         at = at + 1 if branch == _SECOND_BRANCH else end
     if end - at < _DOUBLE_BYTES:
         return _UNFIT, 0.0, 0, 0, _SOUND
-    number = data[at : at + _DOUBLE_BYTES].view(np.float64)[0]
+    number = _double(at)
     return (at + _DOUBLE_BYTES if np.isfinite(number) else _UNFIT), number, 0, 0, _SOUND
 
 
 @part
-def _behind_spaces(data, at, end):
-    while at < end and _byte(data, at) == _SPACE:
+def _behind_spaces(at, end):
+    while at < end and _byte(at) == _SPACE:
         at += 1
     return at
 
 
 @part
-def _behind_value(data, at, end):
+def _behind_value(at, end):
     """(Place behind it, whether more follow) of what stands behind a value in a list."""
-    if at < end and _byte(data, at) == _COMMA:
+    if at < end and _byte(at) == _COMMA:
         return at + 1, True
-    return (at + 1 if at < end and _byte(data, at) == _CLOSING else _UNFIT), False
+    return (at + 1 if at < end and _byte(at) == _CLOSING else _UNFIT), False
 
 
 class Source(NamedTuple):
@@ -400,43 +425,44 @@ def read_records(source: Source, shape: Shape, outputs: Outputs) -> tuple[int, i
     fixed, fixed_ends, slots = shape
     counts, starts, sizes, numbers, missing, moments, hard = outputs
     done, hards, room = 0, 0, numbers.shape[1]
+    base, common = np.int64(data.ctypes.data), np.int64(fixed.ctypes.data)
     for i in range(len(begins)):
-        at, end, before, own, rows = begins[i], ends[i], 0, hards, 0
+        at, end, before, own, rows = base + begins[i], base + ends[i], 0, hards, 0
         for s in range(len(slots)):
             size = fixed_ends[s] - before
-            if size > end - at or not _same(data, at, fixed, before, size):
+            if size > end - at or not _same(at, common + before, size):
                 at = _UNFIT
                 break
             at, before = at + size, fixed_ends[s]
             kind, nullable, place = slots[s, 0], slots[s, 1] != 0, slots[s, 2]
             row, more = done, True
             if lists:
-                at = at + 1 if at < end and _byte(data, at) == _OPENING else _UNFIT
+                at = at + 1 if at < end and _byte(at) == _OPENING else _UNFIT
             while more and at >= 0 and row < room:
                 if lists:
-                    at, number, whole, length, state = _listed_value(data, at, end, kind, nullable)
+                    at, number, whole, length, state = _listed_value(at, end, kind, nullable)
                 elif kind <= MOMENT:
-                    at, number, whole, length, state = _json_value(data, at, end, kind, nullable)
+                    at, number, whole, length, state = _json_value(at, end, kind, nullable)
                 else:
-                    at, number, whole, length, state = _avro_value(data, at, end, kind, nullable)
+                    at, number, whole, length, state = _avro_value(at, end, kind, nullable)
                 if at >= 0 and place != NO_ROW:
                     if kind == NUMBER or kind == AVRO_NUMBER or kind == AVRO_WHOLE:
                         numbers[place, row], missing[place, row] = number, state == _NULL
                         if state == _HARD:
-                            hard[own, 0], hard[own, 1], hard[own, 2], hard[own, 3] = place, row, whole, length
+                            hard[own, 0], hard[own, 1], hard[own, 2], hard[own, 3] = place, row, whole - base, length
                             own += 1
                     elif kind == MOMENT or kind == AVRO_MOMENT:
                         moments[place, row] = whole if state == _SOUND else NO_MOMENT
                     else:
-                        starts[place, row], sizes[place, row] = whole, (length if state == _SOUND else NO_TEXT)
+                        starts[place, row], sizes[place, row] = whole - base, (length if state == _SOUND else NO_TEXT)
                 row, more = row + 1, False
                 if lists and at >= 0:
-                    at, more = _behind_value(data, at, end)
+                    at, more = _behind_value(at, end)
             if at < 0 or more or (s > 0 and row - done != rows):
                 at = _UNFIT
                 break
             rows = row - done
-        fits = at >= 0 and end - at == len(fixed) - before and _same(data, at, fixed, before, end - at)
+        fits = at >= 0 and end - at == len(fixed) - before and _same(at, common + before, end - at)
         counts[i] = rows if fits else NO_ROWS
         if fits:
             done, hards = done + rows, own

@@ -29,6 +29,8 @@ from outcome_ingestion.core.decode.timestamps import MOMENT
 from outcome_ingestion.core.frames.blocks import Ints
 
 _COMMA = ord(",")
+_BEHIND = bytes(8)
+"""Behind the last record: the compiled loop looks at eight bytes at once."""
 
 
 class Records:
@@ -36,7 +38,7 @@ class Records:
 
     def __init__(self, values: Sequence[bytes], rows: Ints) -> None:
         chosen = values if len(rows) == len(values) else [values[row] for row in rows.tolist()]
-        self.bytes: Bytes = np.frombuffer(b"".join(chosen), dtype=np.uint8)
+        self.bytes: Bytes = np.frombuffer(b"".join([*chosen, _BEHIND]), dtype=np.uint8)
         sizes = np.fromiter(map(len, chosen), np.int64, count=len(chosen))
         self.ends = np.cumsum(sizes)
         self.begins = self.ends - sizes
