@@ -3,14 +3,20 @@
 import json
 import threading
 import time
+from datetime import UTC, datetime
 
+import pyarrow as pa
 import pytest
+from deltalake import write_deltalake
 from tests.rubbish import good
+from tests.unit.cli.test_archive import row
 from typer.testing import CliRunner
 
-from driftloop.archive.erasing import Wanted
+from driftloop.archive.erasing import Wanted, erase_rows, find_rows
+from driftloop.archive.schema import ARCHIVE_SCHEMA, PARTITION_BY
 from driftloop.codec.frames import decode_frame
-from driftloop.contracts.topics import DEAD_LETTERS, MODEL_SPECS, OUTCOME_FRAMES, PREDICTION_OUTCOMES
+from driftloop.contracts.archive_erasures import RowsErased
+from driftloop.contracts.topics import ARCHIVE_ERASURES, DEAD_LETTERS, MODEL_SPECS, OUTCOME_FRAMES, PREDICTION_OUTCOMES
 from driftloop.kafka.admin.dead_letters_topic import erase_dead_letters, read_dead_letters
 from driftloop.kafka.admin.topics import apply_topics
 from driftloop.kafka.clients.sender import Sender
@@ -18,6 +24,8 @@ from driftloop.kafka.clients.tail import Tail
 from driftloop.kafka.loop.loop import Loop
 from driftloop.tools.cli.dlq import app
 from driftloop.tools.registry.erased_letters import look_into
+from driftloop.tools.registry.erasures_told import tell_erasures
+from driftloop.tools.registry.view import RegistryView
 from outcome_ingestion.app import INGEST
 from outcome_ingestion.core.ingest import Ingest
 
@@ -124,3 +132,19 @@ def test_erased_letters_go_and_the_others_before_them_stay_as_they_were(kafka, s
     assert {one.error["class"] for one in after} == {"Undecodable"}
     assert erase_dead_letters(kafka, after, set()) == 0
     assert len(read_dead_letters(kafka)) == 4
+
+
+def test_what_was_erased_is_put_on_the_log_once_and_also_what_was_erased_before(kafka, tmp_path):
+    apply_topics(kafka, partitions=2)
+    uri, at = str(tmp_path / "lake"), datetime(2026, 2, 1, tzinfo=UTC)
+    rows = [row("pricing", 1, number) for number in range(4)]
+    write_deltalake(uri, pa.Table.from_pylist(rows, schema=ARCHIVE_SCHEMA), partition_by=PARTITION_BY)
+    view, told = RegistryView(), []
+    for names in (("p0", "p1"), ("p2",)):
+        erase_rows(uri, find_rows(uri, Wanted("pricing", names)), lambda: at)
+        told += [tell_erasures(kafka, view, uri, "pricing"), tell_erasures(kafka, view, uri, "pricing")]
+    view.close()
+    assert told == [1, 0, 1, 0]
+    with Tail(kafka, [ARCHIVE_ERASURES]) as tail:
+        found = [RowsErased.from_json(record.value) for record in tail.read_to_end()]
+    assert sorted(one.rows for one in found) == [1, 2]

@@ -21,6 +21,7 @@ _LABELLED = frozenset({"outcome", "label", "example"})
 _JUDGED = frozenset({"outcome", "label"})
 _SEEN = frozenset({"prediction", "outcome"})
 _CORRECTED = frozenset({"correction"})
+_TELLS_NO_LABEL = pa.array(["prediction", "rating"])
 
 Coded = tuple[NDArray[np.int32], list[str]]
 """A text column as codes into its distinct values, −1 for null."""
@@ -225,11 +226,14 @@ def forecasts_of(rows: FrameRows, name: str) -> tuple[Floats, Floats]:
 
 
 def feedback_rows(batch: pa.RecordBatch) -> int:
-    """Labels that a user gave, corrections among them: what "so much feedback" counts."""
+    """Labels that a user gave, corrections among them: what "so much feedback" counts.
+
+    A rating alone is none: it tells no truth that a run could learn from.
+    """
     sources = batch.column("label_source")
     if sources.null_count == len(sources):
         return 0
-    labelled = pc.not_equal(batch.column("event"), "prediction")
+    labelled = pc.invert(pc.is_in(batch.column("event"), _TELLS_NO_LABEL))
     told = pc.and_(labelled, pc.equal(sources, "user"))
     return int(pc.sum(told).as_py() or 0)
 

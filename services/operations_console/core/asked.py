@@ -1,8 +1,8 @@
 """What a request may say: the bodies of the REST calls."""
 
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from driftloop.contracts.message import LONGEST_ID, Label, Name, Scalar, Version
 from driftloop.contracts.notification_mutes import ModelPattern
@@ -69,12 +69,20 @@ class FeedbackAsked(Asked):
     """What became known of a prediction. It is written as its label; a later one corrects it.
 
     `feedback_score` is how content the person was, the label's `rating`, and the row's weight in training where no
-    `weight` is given.
+    `weight` is given. Without a label it is a rating alone.
     """
 
     prediction_id: str = Field(min_length=1, max_length=LONGEST_ID)
     model_id: Name
-    label: Scalar | dict[Label, Scalar] = Field(description="The true value, or one for each target field.")
+    label: Scalar | dict[Label, Scalar] | None = Field(
+        default=None, description="The true value, or one for each target field; none: a rating alone."
+    )
     feedback_score: float | None = Field(default=None, ge=0, le=1)
     feedback_details: dict[str, Scalar | None] = Field(default_factory=dict)
     weight: float | None = Field(default=None, ge=0)
+
+    @model_validator(mode="after")
+    def _says_something(self) -> Self:
+        if self.label is None and self.feedback_score is None:
+            raise ValueError("give a label, a feedback_score, or both")
+        return self

@@ -39,13 +39,14 @@ def is_same(known: bytes, wanted: ModelCommand) -> bool:
 
 
 def label_of(asked: FeedbackAsked, now: datetime) -> PredictionLabel:
-    """The label that a feedback says."""
+    """The label that a feedback says, or its rating alone."""
+    weight = asked.feedback_score if asked.weight is None else asked.weight
     return PredictionLabel(
         prediction_id=asked.prediction_id,
         model_id=asked.model_id,
         label=asked.label,
         labelled_at=now,
         label_source="user",
-        weight=asked.feedback_score if asked.weight is None else asked.weight,
+        weight=None if asked.label is None else weight,
         rating=asked.feedback_score,
     )

@@ -61,6 +61,16 @@ class ErasedReport(ReportPart):
 
     at: datetime
     rows: int
+    erasure: str = ""
+    """Names the erasure, and none of its rows."""
+    versions: list[str] = []
+    """Versions that learnt from the rows, or go on from one that did, as far as the log was told."""
+
+    @property
+    def words(self) -> str:
+        """For a person."""
+        who = ", ".join(self.versions)
+        return f"{self.rows:,} rows were erased" + (f", from which {who} had learnt" if who else "")
 
 
 class ModelReport(ReportPart):
@@ -95,7 +105,7 @@ class ModelReport(ReportPart):
     segments: list[SegmentReport] = []
     """Where they are asked for: those with an alarm first, then by their loss."""
     erased: list[ErasedReport] = []
-    """Erasures of the span, if the archive was asked; the oldest first."""
+    """Erasures of the span that the log was told of, or the archive remembers; the oldest first."""
 
 
 class Report(ReportPart):
@@ -161,7 +171,17 @@ def _of_model(model: ModelView, since: datetime, until: datetime) -> ModelReport
         changes=list(_changes(model, since, until)),
         recommendations=list(_advice(model, until)),
         moved=_moved(whole.attribution if whole else {}),
+        erased=_erased(model, since, until),
     )
+
+
+def _erased(model: ModelView, since: datetime, until: datetime) -> list[ErasedReport]:
+    told = sorted(model.erasures.values(), key=lambda one: (one.occurred_at, one.erasure))
+    return [
+        ErasedReport(at=one.occurred_at, rows=one.rows, erasure=one.erasure, versions=list(one.versions))
+        for one in told
+        if since <= one.occurred_at <= until
+    ]
 
 
 def _moved(attribution: Mapping[str, float | None]) -> dict[str, float]:
@@ -289,7 +309,7 @@ def _model_lines(one: ModelReport) -> list[str]:
         lines.append(f"- {change.at:%Y-%m-%d %H:%M}: {change.version} {change.how}{instead}: {losses}. {change.reason}")
     lines += [f"- To do: `{advice.do}`: {advice.why}." for advice in one.recommendations]
     lines += [
-        f"- {erased.at:%Y-%m-%d %H:%M}: {erased.rows:,} rows were erased. `driftloop models show {one.model_id}` says "
+        f"- {erased.at:%Y-%m-%d %H:%M}: {erased.words}. `driftloop models show {one.model_id}` says "
         "what the champion learnt from them."
         for erased in one.erased
     ]

@@ -106,6 +106,10 @@ def detail_told(model: ModelView) -> told.ModelDetailTold:
             )
             for one in model.losses()
         ],
+        erasures=[
+            told.ErasureTold(erased_at=one.occurred_at, rows=one.rows, versions=list(one.versions))
+            for one in sorted(model.erasures.values(), key=lambda one: (one.occurred_at, one.erasure), reverse=True)
+        ],
     )
 
 

@@ -102,6 +102,14 @@ class BlockTold(Told):
     last_at: datetime
 
 
+class ErasureTold(Told):
+    """Rows that were erased from the archive."""
+
+    erased_at: datetime
+    rows: int
+    versions: list[str] = Field(description="Versions that learnt from them, or go on from one that did.")
+
+
 class ModelDetailTold(ModelTold):
     """A model in full."""
 
@@ -109,6 +117,7 @@ class ModelDetailTold(ModelTold):
     attribution: dict[str, float | None] = Field(description="What moved, by its share of the shift or of the harm.")
     segments: list[SegmentTold]
     losses: list[BlockTold]
+    erasures: list[ErasureTold] = Field(default=[], description="Rows that left the archive, the newest first.")
 
 
 class VersionTold(Told):
@@ -367,6 +376,14 @@ class StatisticsTold(Told):
     total: int
     by_status: dict[str, int]
     champions: dict[str, str]
+    runs: int = Field(default=0, description="Of the newest 100 of each model, those that made a version.")
+    mean_validation_loss: dict[str, float] = Field(default={}, description="By model, over those runs.")
+    best_validated: dict[str, str] = Field(
+        default={},
+        description="By model, the version of the least validation loss; which one serves is proven, not this.",
+    )
+    first_run_at: datetime | None = None
+    last_run_at: datetime | None = None
 
 
 class EventTold(Told):

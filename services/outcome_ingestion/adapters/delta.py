@@ -19,6 +19,7 @@ import pyarrow as pa
 import structlog
 from deltalake import CommitProperties, DeltaTable, Schema, Transaction, write_deltalake
 from deltalake.exceptions import DeltaError, TableNotFoundError
+from deltalake.table import TableMerger
 
 from driftloop.archive.owner import hold
 from driftloop.archive.schema import ARCHIVE_SCHEMA, CORRECTED, PARTITION_BY, app_id
@@ -72,12 +73,13 @@ class DeltaSink:
         return self._persistently(lambda: self._fresh().transaction_version(app_id(partition)) or 0)
 
     def write(self, frames: Sequence[PlacedFrame]) -> None:
-        """Of the frames that the table lacks: merge the corrections, then append the rows with their offsets."""
+        """Of the frames that the table lacks: merge corrections and ratings, then append rows with their offsets."""
         started = time.monotonic()
         batch = self._persistently(lambda: self._write_once(frames))
         self._metrics.seconds.observe(time.monotonic() - started)
         self._metrics.rows.labels("appended").inc(batch.appends.num_rows)
         self._metrics.rows.labels("corrected").inc(batch.corrections.num_rows)
+        self._metrics.rows.labels("rated").inc(batch.ratings.num_rows)
         self._metrics.bytes.inc(batch.appends.nbytes)
         self._metrics.commits.inc()
         self._commits += 1
@@ -90,6 +92,9 @@ class DeltaSink:
         batch = archive_batch(_lacking(table, frames))
         if batch.corrections.num_rows:
             _merge(table, _as_the_table(table, batch.corrections))
+        if batch.ratings.num_rows:
+            _merge_ratings(table, _as_the_table(table, batch.ratings))
+        if batch.corrections.num_rows or batch.ratings.num_rows:
             batch = archive_batch(_lacking(table, frames))  # the merge has read what others wrote meanwhile
         if batch.until:
             progress = [Transaction(app_id(partition), until) for partition, until in sorted(batch.until.items())]
@@ -195,16 +200,24 @@ def _lacking(table: DeltaTable, frames: Sequence[PlacedFrame]) -> list[PlacedFra
 
 def _merge(table: DeltaTable, corrections: pa.Table) -> None:
     """Replace labels of rows that are there, by newer ones only; add rows that are not."""
-    models = sorted(set(corrections["model_id"].to_pylist()))
-    days = sorted(set(corrections["day"].to_pylist()))
-    own = ", ".join("'" + model.replace("'", "''") + "'" for model in models)
-    between = f"t.day >= CAST('{days[0]}' AS DATE) AND t.day <= CAST('{days[-1]}' AS DATE)"
-    same = "t.model_id = s.model_id AND t.day = s.day AND t.prediction_id = s.prediction_id"
-    merger = table.merge(
-        corrections, f"t.model_id IN ({own}) AND {between} AND {same}", source_alias="s", target_alias="t"
-    )
+    merger = _merger(table, corrections)
     newer = "s.labelled_at > t.labelled_at"
     changed = {name: f"s.{name}" for name in CORRECTED if name in corrections.column_names}
     if "rating" in changed:
         changed["rating"] = "COALESCE(s.rating, t.rating)"  # none said is none taken back
     merger.when_matched_update(changed, newer).when_not_matched_insert_all().execute()
+
+
+def _merge_ratings(table: DeltaTable, ratings: pa.Table) -> None:
+    """Set the ratings of rows that are there. A row that is not has no label yet, and comes with its rating."""
+    _merger(table, ratings).when_matched_update({"rating": "s.rating"}).execute()
+
+
+def _merger(table: DeltaTable, rows: pa.Table) -> TableMerger:
+    """A merge of rows of the same models, days and ids, which reads the partitions that they are in alone."""
+    models = sorted(set(rows["model_id"].to_pylist()))
+    days = sorted(set(rows["day"].to_pylist()))
+    own = ", ".join("'" + model.replace("'", "''") + "'" for model in models)
+    between = f"t.day >= CAST('{days[0]}' AS DATE) AND t.day <= CAST('{days[-1]}' AS DATE)"
+    same = "t.model_id = s.model_id AND t.day = s.day AND t.prediction_id = s.prediction_id"
+    return table.merge(rows, f"t.model_id IN ({own}) AND {between} AND {same}", source_alias="s", target_alias="t")

@@ -67,6 +67,12 @@ class Erasure:
     done: datetime | None = None
     """When the rows had gone: nobody who asks for them later learns from them. None: it was not seen to its end."""
 
+    @property
+    def name(self) -> str:
+        """The same for the same rows; made of the model and their frames, and of nobody's id or value."""
+        told = json.dumps([self.model_id, [asdict(one) for one in self.ranges]])
+        return hashlib.sha256(told.encode()).hexdigest()[:16]
+
     def rows_of(self, data: TrainingData) -> int:
         """How many of them a version learnt from whose data these are; of a range that is partly inside, all count."""
         inside = [
@@ -234,7 +240,7 @@ def _again(table: "DeltaTable", change: Callable[[], object]) -> None:
 
 def _remember(table: "DeltaTable", erasure: Erasure) -> None:
     """Once for the same rows, since the first time; where they came back and are erased again, done when that is."""
-    known, name = _read(table), _name(erasure)
+    known, name = _read(table), erasure.name
     if (before := known.get(name)) is not None:
         erasure = replace(before, done=erasure.done)
     if erasure == before:
@@ -242,12 +248,6 @@ def _remember(table: "DeltaTable", erasure: Erasure) -> None:
     told = {key: _facts(one) for key, one in {**known, name: erasure}.items()}
     table.alter.set_table_properties({PROPERTY: json.dumps(told)}, raise_if_not_exists=False)
     table.update_incremental()
-
-
-def _name(erasure: Erasure) -> str:
-    """The same for the same rows."""
-    told = json.dumps([erasure.model_id, [asdict(one) for one in erasure.ranges]])
-    return hashlib.sha256(told.encode()).hexdigest()[:16]
 
 
 def _facts(erasure: Erasure) -> dict[str, Any]:

@@ -19,6 +19,10 @@ FEATURE, PREDICTION, LABEL, SEGMENT, SHADOW = "feature.", "prediction.", "label.
 VALUE, VALUE_AGAIN = "observation", "observation_again"
 """Events of rows that are a value of a series: told for the first time, or perhaps told before."""
 
+RATED_AT = "rated_at"
+"""A column that a frame has if a rating was told without a label: when it was given. In a row of event `rating` it is
+that rating's time; in one of event `label` the rating stands in an earlier row of event `rating` already."""
+
 _UNREADABLE = (pa.ArrowException, OSError, TypeError, OverflowError, MemoryError)
 """What pyarrow raises on a damaged stream, beside its kinds of ValueError."""
 

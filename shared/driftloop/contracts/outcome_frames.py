@@ -10,12 +10,13 @@ from pydantic import AwareDatetime, Field
 
 from driftloop.contracts.message import Message, Name
 
-RowEvent = Literal["prediction", "outcome", "label", "correction", "example"]
+RowEvent = Literal["prediction", "outcome", "label", "correction", "example", "rating"]
 """Why a row is in a frame.
 
 prediction: no label yet · outcome: came with its label · label: its label joined later (the whole
 row again) · correction: a label that was changed (the whole row again, with the new label) ·
-example: labelled, without a prediction.
+example: labelled, without a prediction · rating: a person rated it, without a label (the whole row
+as it came, without its label).
 """
 
 

@@ -1,4 +1,4 @@
-"""`prediction-labels`: what became known after a prediction: its label, a correction, or a value of a series.
+"""`prediction-labels`: what became known after a prediction: its label, a correction, a rating, or a value of a series.
 
 Why a value of a series is a record of this topic and not of one of its own: it has to meet the forecasts that it is
 a truth of, in the partition of its key, in one order with all that is said of them.
@@ -22,14 +22,16 @@ def _said(**fields: dict[str, Any]) -> dict[str, Any]:
 _WAYS: list[JsonValue] = [
     _said(prediction_id=_TEXT, label=_TRUTH, observed_at=_NONE),
     _said(observed_at=_TEXT, label=_TRUTH, prediction_id=_NONE),
+    _said(prediction_id=_TEXT, rating={"type": "number"}, label=_NONE, observed_at=_NONE),
 ]
 
 
 class PredictionLabel(Message):
-    """What became known: the label of the prediction `prediction_id`, or a value of a series.
+    """What became known: the label of the prediction `prediction_id`, a rating of it, or a value of a series.
 
     A second label with a later `labelled_at` corrects. Of a series, a list that is shorter than the horizon tells the
-    steps that are known so far. `rating` is how content a person was with the prediction, from 0 to 1.
+    steps that are known so far. `rating` is how content a person was with the prediction, from 0 to 1; without a
+    label it is a rating alone, given at `labelled_at`, and changes no label. Of one prediction the newest counts.
 
     With `observed_at` and no `prediction_id` it is an observation: the value (`label`) that the series of `entity`
     had then, for models whose spec says `forecast.truth: observations`.
@@ -52,7 +54,10 @@ class PredictionLabel(Message):
         if (self.prediction_id is None) == (self.observed_at is None):
             raise ValueError("give prediction_id for a label, or observed_at for a value of a series, and not both")
         if self.label is None:
-            raise ValueError("give the label, or the value of the series in label")
+            if self.observed_at is not None:
+                raise ValueError("give the value of the series in label")
+            if self.rating is None:
+                raise ValueError("give the label, or the rating alone")
         return self
 
     @property

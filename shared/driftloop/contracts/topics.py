@@ -31,6 +31,7 @@ MODEL_PROFILES = "model-profiles"
 MODEL_CHECKPOINTS = "model-checkpoints"
 MODEL_SOURCES = "model-sources"
 NOTIFICATION_MUTES = "notification-mutes"
+ARCHIVE_ERASURES = "archive-erasures"
 PREDICTION_HALVES = "prediction-halves"
 
 

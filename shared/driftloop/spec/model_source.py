@@ -67,7 +67,11 @@ class Paths(SpecPart):
     latency_ms: Path | None = None
     """How long the answer took."""
     rating: Path | None = None
-    """How content a person was with the prediction, a number within `rating_range`."""
+    """How content a person was with the prediction, a number within `rating_range`; it may come without a label."""
+    entity: Path | None = None
+    """Of values of series: whose series it is. None where the model has one series."""
+    observed_at: Path | None = None
+    """Of values of series: when the series had the value that `label` gives."""
 
 
 class ModelSource(SpecPart):
@@ -85,7 +89,7 @@ class ModelSource(SpecPart):
     """Which records are of this source, if the topic holds those of other models too: an expression that is true for
     them. All others are passed over and counted."""
     gives: Literal["outcomes", "labels"] = "outcomes"
-    """What a record becomes: predictions, or labels of predictions."""
+    """What a record becomes: predictions, or labels and ratings of predictions, or values of series."""
     framing: Literal["auto", "none"] = "auto"
     """`auto`: a schema registry's framing is told by the first byte and the headers; `none`: the value has none."""
     registry_ids: Literal["schema", "content", "global"] = "schema"
@@ -132,6 +136,8 @@ class ModelSource(SpecPart):
             raise ValueError(f"{self.gives} need paths: {', '.join(self._needed())}; or name the model server")
         if self.server != "none" and self.gives == "labels":
             raise ValueError("a model server gives outcomes, no labels")
+        if self.paths.observed_at is not None and (self.paths.prediction_id is not None or self.ids == "position"):
+            raise ValueError("a value of a series is of an entity and a time, and of no prediction: leave its id out")
         if (self.paths.request is None) != (self.paths.response is None):
             raise ValueError("paths.request and paths.response go together")
         if self.descriptor is not None and self.message is None and self.server == "none":
@@ -142,10 +148,19 @@ class ModelSource(SpecPart):
 
     def _needed(self) -> tuple[str, ...]:
         own = () if self.ids == "position" else ("prediction_id",)
-        return (*own, "label") if self.gives == "labels" else (*own, "features", "prediction")
+        if self.gives == "outcomes":
+            return (*own, "features", "prediction")
+        if self.gives_values:
+            return ("observed_at", "label")
+        return (*own, "label" if self.paths.rating is None else "rating")
 
     def _is_mapped(self) -> bool:
         return all(getattr(self.paths, name) is not None for name in self._needed())
+
+    @property
+    def gives_values(self) -> bool:
+        """Whether a record becomes a value of a series."""
+        return self.gives == "labels" and self.paths.observed_at is not None
 
     @property
     def unread(self) -> tuple[str, ...]:
@@ -168,8 +183,9 @@ class ModelSource(SpecPart):
                 "model_version",
                 "latency_ms",
             )
-            return ("request", "response", *of_answers, "segment", "attributes")
-        return ("request", "response")
+            of_series = () if self.gives_values else ("entity",)
+            return ("request", "response", *of_answers, "segment", "attributes", *of_series)
+        return ("request", "response", "entity", "observed_at")
 
     @property
     def in_halves(self) -> bool:

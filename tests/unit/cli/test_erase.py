@@ -9,6 +9,7 @@ from pathlib import Path
 from uuid import uuid4
 
 import fsspec
+import msgspec
 import pyarrow as pa
 import pyarrow.parquet
 import pytest
@@ -20,14 +21,17 @@ from typer.testing import CliRunner
 from driftloop.archive import erasing
 from driftloop.archive.erasing import Wanted, erase_rows, erasures, find_rows, ranges_of
 from driftloop.archive.reading import newest_rows
-from driftloop.archive.schema import ARCHIVE_SCHEMA, PARTITION_BY
+from driftloop.archive.schema import ARCHIVE_SCHEMA, PARTITION_BY, values_of
+from driftloop.contracts.archive_erasures import RowsErased
 from driftloop.contracts.message import FramePosition
+from driftloop.contracts.topics import ARCHIVE_ERASURES
 from driftloop.contracts.training_requests import DataRule, TrainingRequest
 from driftloop.contracts.training_results import TrainingCost, TrainingData, TrainingResult
 from driftloop.errors import AwayError, UserError
 from driftloop.kafka.admin import dead_letters_topic
 from driftloop.kafka.admin.dead_letters_topic import BuriedRecord
 from driftloop.kafka.settings import KafkaSettings
+from driftloop.testing.records import FakeRecord
 from driftloop.tools.cli import erase
 from driftloop.tools.cli.main import app
 from driftloop.tools.cli.report import _with_what_is_erased, with_erasures
@@ -35,10 +39,13 @@ from driftloop.tools.registry import erased_rows
 from driftloop.tools.registry import erasing as registry_erasing
 from driftloop.tools.registry.erased_rows import ErasedSince, erased_since
 from driftloop.tools.registry.erasing import GoldenRows, golden_rows, write_golden
+from driftloop.tools.registry.erasures_told import told_of
 from driftloop.tools.registry.lineage import Lineage
 from driftloop.tools.registry.view import RegistryView, VersionInfo
 from operations_console.adapters.reports import html
 from operations_console.core.report import Report, markdown, report
+from operations_console.core.telling import detail_told
+from operations_console.core.view.fleet import FleetView
 from operations_console.core.view.model_view import ModelView
 
 from .test_archive import row
@@ -380,3 +387,73 @@ def test_lineage_says_who_learnt_from_them():
     one = ErasedSince("1.0.1", 3, AT, itself=True)
     assert one.words == "learnt from rows that were erased since: 3 on 2026-02-01"
     assert ErasedSince("1.0.0", 3, AT, itself=False).words.startswith("goes on from 1.0.0, which learnt from rows")
+
+
+def told_as(archive: str, view: RegistryView) -> list[RowsErased]:
+    return [told_of(one, view) for one in erasures(archive, "pricing")]
+
+
+def test_what_the_log_is_told_of_an_erasure_says_nothing_of_a_person_and_has_one_id(archive):
+    view = RegistryView()
+    erase_rows(archive, find_rows(archive, ANA), lambda: AT, safety_hours=0)
+    (first,), (again,) = told_as(archive, view), told_as(archive, view)
+    view.close()
+    assert first == again
+    assert (first.rows, first.began_at, first.occurred_at, first.versions) == (3, AT, AT, ())
+    assert not [word for word in ("ana", "customer", "p3", "p4", "p9") if word in first.to_json().decode()]
+
+
+@pytest.mark.parametrize("before", [{"done"}, set()], ids=["as an earlier release wrote it", "of today"])
+def test_an_erasure_that_an_earlier_release_remembered_is_told_too(archive, before, monkeypatch):
+    erase_rows(archive, find_rows(archive, ANA), lambda: AT)
+    facts = json.loads(DeltaTable(archive).metadata().configuration[erasing.PROPERTY])
+    kept = {name: {key: one[key] for key in one if key not in before} for name, one in facts.items()}
+    DeltaTable(archive).alter.set_table_properties({erasing.PROPERTY: json.dumps(kept)}, raise_if_not_exists=False)
+    view = RegistryView()
+    (told,) = told_as(archive, view)
+    view.close()
+    assert (told.rows, told.began_at) == (3, None if before else AT)
+
+
+def test_a_report_has_each_erasure_once_from_the_log_or_from_the_archive(archive):
+    erase_rows(archive, find_rows(archive, ANA), lambda: AT)
+    view = RegistryView()
+    (told,) = told_as(archive, view)
+    view.close()
+    fleet = FleetView()
+    for number in range(2):
+        record = FakeRecord(ARCHIVE_ERASURES, key="pricing", value=told.to_json(), at_offset=number)
+        line = fleet.take(record)
+        assert (line is None) is bool(number), "told twice, and seen once"
+    erase_rows(archive, find_rows(archive, Wanted("pricing", ("p5",))), lambda: AT + timedelta(hours=1))
+    model = fleet.models["pricing"]
+    model.erasures[told.erasure] = msgspec.structs.replace(model.erasures[told.erasure], versions=("1.0.0", "1.0.1"))
+    until = AT + timedelta(days=1)
+    whole = with_erasures(report([model], AT - timedelta(days=7), until), archive)
+    assert [(one.rows, one.versions) for one in whole.models[0].erased] == [(3, ["1.0.0", "1.0.1"]), (1, [])]
+    sentence = "3 rows were erased, from which 1.0.0, 1.0.1 had learnt. `driftloop models show pricing`"
+    assert sentence in markdown(whole)
+    assert "3 rows were erased, from which 1.0.0, 1.0.1 had learnt" in html(whole)
+    assert [one.rows for one in detail_told(model).erasures] == [3]
+    assert not report([model], AT - timedelta(days=7), AT - timedelta(days=1)).models[0].erased
+
+
+def test_who_erases_without_a_kafka_is_told_that_nobody_was_told(archive):
+    done = CliRunner().invoke(
+        app, ["archive", "erase", "pricing", "--archive-uri", archive, "--prediction-id", "p5", "--yes"]
+    )
+    assert "consoles and reports: not told, no Kafka is named" in done.output
+
+
+def test_values_of_a_series_go_with_the_rows_of_their_model(tmp_path):
+    series = values_of("pricing")
+    rows = [row("pricing", 1, 0), row(series, 1, 1), row(series, 2, 2), row(values_of("other"), 1, 3)]
+    for one in rows:
+        one["segments"] = [("customer", "o'ana" if one["frame_offset"] != 2 else "ben")]
+    uri = str(tmp_path / "lake")
+    write_deltalake(uri, pa.Table.from_pylist(rows, schema=ARCHIVE_SCHEMA), partition_by=PARTITION_BY)
+    found = find_rows(uri, ANA)
+    erase_rows(uri, found, lambda: AT, safety_hours=0)
+    left = DeltaTable(uri).to_pyarrow_table(columns=["model_id", "frame_offset"]).to_pylist()
+    assert sorted((one["model_id"], one["frame_offset"]) for one in left) == [("other/observations", 3), (series, 2)]
+    assert [(one.model_id, one.rows) for one in erasures(uri)] == [("pricing", 2)], "told as rows of the model"

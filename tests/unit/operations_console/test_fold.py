@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from driftloop.contracts import topics
+from driftloop.contracts.archive_erasures import RowsErased
 from driftloop.contracts.challenge_scores import ChallengeScores
 from driftloop.contracts.drift_signals import DriftSignal
 from driftloop.contracts.drift_status import DriftStatus, LossBlock
@@ -203,6 +204,7 @@ def test_the_newest_are_kept_in_whatever_order_they_come(order: list[int], again
         (heads.SignalHead, DriftSignal), (heads.DecisionHead, RetrainDecision), (heads.EventHead, ModelEvent),
         (heads.CommandHead, ModelCommand), (heads.RequestHead, TrainingRequest), (heads.ProgressHead, TrainingProgress),
         (heads.ResultHead, TrainingResult), (heads.StatusHead, DriftStatus), (heads.SpecHead, ModelSpecPublished),
+        (heads.ErasureHead, RowsErased),
         (heads.Block, LossBlock), (heads.ScoresHead, ChallengeScores), (heads.Cost, TrainingCost),
     ],
     ids=lambda kind: kind.__name__,

@@ -62,6 +62,16 @@ def test_a_viewer_reads_everything(serve: Serve, path: str):
     assert answer.status == 200, answer.text
 
 
+def test_the_statistics_of_the_registry_have_the_losses_of_its_runs(serve: Serve):
+    told = serve()("GET", "/api/registry/statistics", token=VIEWER).json
+    assert (told["runs"], told["mean_validation_loss"], told["best_validated"]) == (
+        1,
+        {"plant": 0.08},
+        {"plant": "1.0.1"},
+    )
+    assert told["first_run_at"] == told["last_run_at"] is not None
+
+
 def test_the_fleet_says_how_a_model_stands_and_what_waits(serve: Serve):
     fleet = serve()("GET", "/api/fleet", token=VIEWER).json
     (model,) = fleet["models"]
@@ -198,6 +208,17 @@ def test_a_feedback_is_a_label_on_the_log(serve: Serve):
     assert (record.key(), label.label, label.label_source, label.weight) == (b"p7", "yes", "user", 0.5)
     assert label.rating == 0.5
     assert label.labelled_at == START + timedelta(hours=2)
+
+
+def test_a_feedback_without_a_label_is_a_rating_alone(serve: Serve):
+    served = serve()
+    body = {"prediction_id": "p7", "model_id": "plant", "feedback_score": 0}
+    assert served("POST", "/api/feedback", body, token=OPERATOR).status == 202
+    (record,) = served.port.log.records(topics.PREDICTION_LABELS)
+    label = PredictionLabel.from_json(record.value() or b"")
+    assert (record.key(), label.label, label.rating, label.weight) == (b"p7", None, 0.0, None)
+    del body["feedback_score"]
+    assert served("POST", "/api/feedback", body, token=OPERATOR).status == 422
 
 
 def test_a_dead_letter_is_opened_whole_and_sent_once_more(serve: Serve):

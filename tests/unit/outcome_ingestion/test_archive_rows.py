@@ -116,6 +116,40 @@ def test_a_correction_without_a_rating_leaves_the_one_that_was_given(tmp_path, f
     assert found.label("d50", "number").tolist() == [2.0, 3.0, 1.0]
 
 
+RATED = [
+    ["1", "2", "3"], ["label 1", "rate 1 0.5", "rate 2 0", "rate 3 1"],
+    ["label 2", "rate 1 0.25", "again 1 0.75", "rate 1 0.1", "again 1"],
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("size", [1, 2, 4, 10])
+def test_a_rating_alone_is_set_in_the_row_that_is_there_and_adds_none(tmp_path, frames, make, row, size):
+    def record(step, at):
+        kind, number, value = (*step.split(), None, None)[:3]
+        if kind.isdigit():
+            return make.outcome(row(int(kind)))
+        told = {} if value is None else {"rating": float(value)}
+        return make.label(int(number), None if kind == "rate" else at, at, **told)
+
+    batches, at = [], 100
+    for feed in RATED:
+        for step in feed:
+            at += 1
+            batches += frames.of(record(step, at))
+    archive = Archive(sink_at(tmp_path))
+    for first in range(0, len(batches), size):
+        archive.process(batches[first : first + size], None)
+        archive.process(batches[first : first + size], None)
+        archive = Archive(sink_at(tmp_path))
+    found = read_rows(str(tmp_path), "plant", at_offset(batches), 20)
+    assert dict(zip(found.prediction_ids, found.table["rating"].to_pylist(), strict=True)) == {"p1": 0.1, "p2": 0.0}
+    assert found.label("d50", "number").tolist() == [112.0, 108.0], "a rating changes no label"
+
+
+def at_offset(batches):
+    return at(batches[-1].offset())
+
+
 def test_categories_segments_and_several_targets_are_kept(tmp_path, frames, make):
     archive = Archive(sink_at(tmp_path))
     base = {"model_version": "1.0.0", "predicted_at": "2026-01-05T08:00:00Z", "prediction_id": "r1"}

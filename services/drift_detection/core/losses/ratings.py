@@ -1,20 +1,35 @@
 """Ratings of predictions by people: of the whole model, and of each value of its segments.
 
-A row counts when it has its label, with the rating that it has then, and again where a correction says another (one
-that says none has none). Segments are the first to come, whether detection watches them or not: what counts must not
+A row counts when it has its label, with the rating that it has then, or when it is rated without one; and again where
+another rating comes with a correction (one that says none has none) or alone. A label that finds its row rated already
+counts no second time. Segments are the first to come, whether detection watches them or not: what counts must not
 depend on how rows were batched.
 """
 
 from typing import Any
 
 import numpy as np
+import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from drift_detection.core.losses.performance import Floats, Gaps, Recent
 from drift_detection.core.rows import FrameRows, numbers, places_of
+from driftloop.codec.frames import RATED_AT
 from driftloop.statistics.scores import trend
 
 MOST_SEGMENTS = 50
 """Of each segment field."""
+
+
+def _tells_rating(rows: FrameRows) -> NDArray[np.bool_]:
+    """Rows that may tell a rating for the first time: not those whose rating stands in an earlier row."""
+    told = rows.labelled | rows.is_correction
+    alone = rows.column(RATED_AT)
+    if alone is None:
+        return told
+    is_rating = pc.equal(rows.batch.column("event"), "rating").to_numpy(zero_copy_only=False)
+    found: NDArray[np.bool_] = (told & alone.is_null().to_numpy(zero_copy_only=False)) | is_rating
+    return found
 
 
 class RecentRatings(Recent):
@@ -34,12 +49,12 @@ class Ratings:
         self._by_segment: dict[str, RecentRatings] = {}
 
     def take(self, rows: FrameRows) -> None:
-        """Count the ratings of a frame's labelled and corrected rows."""
+        """Count the ratings of a frame's labelled, corrected and rated rows."""
         column = rows.column("rating")
         if column is None or column.null_count == len(column):
             return
         given = numbers(column)
-        which = np.flatnonzero((rows.labelled | rows.is_correction) & ~np.isnan(given))
+        which = np.flatnonzero(_tells_rating(rows) & ~np.isnan(given))
         if not len(which):
             return
         self._push("", given[which])

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from datetime import datetime
+from statistics import fmean
 from typing import Any
 
 from operations_console.adapters.web.asking import send_command
@@ -119,10 +120,17 @@ async def statistics(desk: Desk, call: Call) -> told.StatisticsTold:
     """Preset document-extraction: `get_statistics`."""
     models = visible(desk, call)
     counts = Counter(version.status for model in models for version in model.versions.values())
+    validated = {model.model_id: found for model in models if (found := model.validated())}
+    ends = [at for found in validated.values() for _, _, at in found]
     return told.StatisticsTold(
         total=sum(counts.values()),
         by_status=dict(counts),
         champions={model.model_id: model.champion for model in models if model.champion},
+        runs=len(ends),
+        mean_validation_loss={name: fmean(loss for loss, *_ in found) for name, found in validated.items()},
+        best_validated={name: min(found)[1] for name, found in validated.items()},
+        first_run_at=min(ends, default=None),
+        last_run_at=max(ends, default=None),
     )
 
 

@@ -183,6 +183,11 @@ _TAKERS: Mapping[str, Taker] = {
         lambda model, head, _raw, _record: take_scores(model.paired, head),
         lambda head: f"{len(head.losses.get(head.champion, ())):,} rows scored",
     ),
+    topics.ARCHIVE_ERASURES: _taker(
+        heads.ErasureHead,
+        lambda model, head, _raw, _record: model.take_erasure(head),
+        lambda head: f"{head.rows:,} rows were erased from the archive",
+    ),
     topics.MODEL_SPECS: _taker(heads.SpecHead, _spec, lambda head: f"spec version {head.spec_version}"),
     topics.TRAINING_REQUESTS: _taker(
         heads.RequestHead,

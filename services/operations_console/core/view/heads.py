@@ -161,6 +161,15 @@ class ScoresHead(Head, frozen=True, gc=False, kw_only=True):
     losses: dict[str, tuple[float, ...]]
 
 
+class ErasureHead(Head, frozen=True, gc=False, kw_only=True):
+    """Of `RowsErased`."""
+
+    erasure: str
+    rows: int
+    began_at: datetime | None = None
+    versions: tuple[str, ...] = ()
+
+
 class SpecHead(Head, frozen=True, gc=False, kw_only=True):
     """Of `ModelSpecPublished`; the spec itself stays as it is on the wire."""
 

@@ -9,6 +9,7 @@ from operations_console.core.view.heads import (
     Block,
     CommandHead,
     DecisionHead,
+    ErasureHead,
     EventHead,
     ProgressHead,
     RequestHead,
@@ -98,6 +99,8 @@ class ModelView:
     """Version → how it does beside the champion."""
     means: dict[str, dict[str, str]] = field(default_factory=dict)
     """Command → by which means and from where it came (headers of its record)."""
+    erasures: dict[str, ErasureHead] = field(default_factory=dict)
+    """What was erased from the archive, by the rows' own name: the newest message counts."""
     changes: int = 0
     """Counts up whenever something is told of the model: what was computed before is out of date."""
     _followed: set[str] = field(default_factory=set)
@@ -106,6 +109,12 @@ class ModelView:
     def whole(self) -> StatusHead | None:
         """The newest status of the whole model."""
         return self.statuses.get("")
+
+    def validated(self) -> list[tuple[float, str, datetime]]:
+        """(Validation loss, version, end) of the runs that made a version, in the order in which they ended."""
+        results = [run.result for run in self.runs.values() if run.result and run.result.status == "succeeded"]
+        found = [(one.metrics["loss"], one.version, one.occurred_at) for one in results if "loss" in one.metrics]
+        return sorted(found, key=lambda one: (one[2], one[1]))
 
     # -- what is read ---------------------------------------------------------------------------
 
@@ -122,6 +131,16 @@ class ModelView:
         """A segment that is not watched any more."""
         self.statuses.pop(segment, None)
         self.raw_statuses.pop(segment, None)
+
+    def take_erasure(self, head: ErasureHead) -> bool:
+        """Rows were erased: the newest of the same rows stands, in whatever order they come."""
+        known = self.erasures.get(head.erasure)
+        if known is not None and (known.occurred_at, known.message_id) >= (head.occurred_at, head.message_id):
+            return False
+        self.erasures[head.erasure] = head
+        while len(self.erasures) > MOST:
+            del self.erasures[min(self.erasures, key=lambda name: (self.erasures[name].occurred_at, name))]
+        return True
 
     def take_event(self, head: EventHead, raw: bytes, offset: int) -> bool:
         """An event in the life of a version; each is followed once, in the order of the log."""

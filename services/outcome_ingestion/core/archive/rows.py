@@ -1,6 +1,6 @@
 """Frames to rows of the archive. Pure: what is written, not how."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -13,6 +13,8 @@ from driftloop.codec.series import texts_of
 
 _APPENDED = pa.array(["outcome", "label", "example", VALUE])
 _CORRECTION = pa.array(["correction", VALUE_AGAIN])
+_RATING = pa.array(["rating"])
+_Key = tuple[str, str, int]
 _SAME = (*(field.name for field in ARCHIVED), "event", "prediction_id")
 
 
@@ -28,25 +30,28 @@ class PlacedFrame:
 @dataclass(slots=True)
 class ArchiveBatch:
     """What a batch of frames changes. `until` is partition → next frame offset, also of frames that
-    have nothing to keep: it tells readers how far the archive has come."""
+    have nothing to keep: it tells readers how far the archive has come. `ratings` has the rows whose rating
+    changes and nothing else; those that the table lacks are no rows of it yet, and come with their rating."""
 
     appends: pa.Table = field(default_factory=ARCHIVE_SCHEMA.empty_table)
     corrections: pa.Table = field(default_factory=ARCHIVE_SCHEMA.empty_table)
     until: dict[int, int] = field(default_factory=dict)
+    ratings: pa.Table = field(default_factory=ARCHIVE_SCHEMA.empty_table)
 
 
 def archive_batch(frames: Sequence[PlacedFrame]) -> ArchiveBatch:
-    """Labelled rows to append; corrections of rows that are in the table, the latest of each."""
-    appends, corrections = [ARCHIVE_SCHEMA.empty_table()], [ARCHIVE_SCHEMA.empty_table()]
+    """Labelled rows to append; corrections and ratings of rows that are in the table, the latest of each."""
+    appends, corrections, ratings = ([ARCHIVE_SCHEMA.empty_table()] for _ in range(3))
     until: dict[int, int] = {}
     for placed in frames:
         until[placed.partition] = max(until.get(placed.partition, 0), placed.offset + 1)
         events = placed.frame.batch.column("event")
-        for kinds, tables in ((_APPENDED, appends), (_CORRECTION, corrections)):
+        for kinds, tables in ((_APPENDED, appends), (_CORRECTION, corrections), (_RATING, ratings)):
             rows = np.flatnonzero(pc.is_in(events, kinds).to_numpy(zero_copy_only=False))
             if len(rows):
                 tables.append(_table(placed, rows))
-    return _corrected(ArchiveBatch(pa.concat_tables(appends), pa.concat_tables(corrections), until))
+    corrected = _corrected(ArchiveBatch(pa.concat_tables(appends), pa.concat_tables(corrections), until))
+    return _rated(corrected, pa.concat_tables(ratings), pa.concat_tables([*appends, *corrections]))
 
 
 def _table(placed: PlacedFrame, rows: "np.ndarray[tuple[int], np.dtype[np.intp]]") -> pa.Table:
@@ -129,6 +134,35 @@ def _corrected(batch: ArchiveBatch) -> ArchiveBatch:
     return ArchiveBatch(appends, latest.take(pa.array(elsewhere, pa.int64())), batch.until)
 
 
+def _rated(batch: ArchiveBatch, ratings: pa.Table, others: pa.Table) -> ArchiveBatch:
+    """Ratings that came alone, each in its place: in a row that is appended in this batch, or to be merged.
+
+    Of a row what the log says last counts, with a label or alone. Why not by time: ingestion tells no rating that is
+    older than one before it.
+    """
+    if not ratings.num_rows:
+        return batch
+    rated = {key: row for row, key in enumerate(_keys(ratings))}
+    last = dict(_said_in_order(pa.concat_tables([ratings, others])))
+    rows = {key: row for row, key in enumerate(_keys(batch.appends))}
+    inside = batch.appends["rating"].to_pylist()
+    for key in rated.keys() & rows.keys():
+        inside[rows[key]] = last[key]
+    appends = _with_ratings(batch.appends, pa.array(inside, pa.float64()))
+    elsewhere = {key: row for key, row in rated.items() if key not in rows}
+    merged = ratings.take(pa.array([*elsewhere.values()], pa.int64()))
+    merged = _with_ratings(merged, pa.array([last[key] for key in elsewhere], pa.float64()))
+    return ArchiveBatch(appends, batch.corrections, batch.until, merged)
+
+
+def _said_in_order(rows: pa.Table) -> Iterator[tuple[_Key, float]]:
+    """(Key, rating) of the rows that say one, in the order of the log."""
+    ordered = rows.sort_by([(name, "ascending") for name in ("frame_partition", "frame_offset", "frame_row")])
+    for key, rating in zip(_keys(ordered), ordered["rating"].to_pylist(), strict=True):
+        if rating is not None:
+            yield key, rating
+
+
 def _latest(corrections: pa.Table) -> pa.Table:
     """The last correction of each row, by the time of its label, with the last rating that was said."""
     ordered = corrections.sort_by([("labelled_at", "ascending"), ("frame_offset", "ascending")])
@@ -145,5 +179,7 @@ def _with_ratings(rows: pa.Table, ratings: pa.Array) -> pa.Table:
     return rows.set_column(rows.column_names.index("rating"), ARCHIVE_SCHEMA.field("rating"), ratings)
 
 
-def _keys(table: pa.Table) -> list[tuple[str, str]]:
-    return list(zip(table["model_id"].to_pylist(), table["prediction_id"].to_pylist(), strict=True))
+def _keys(table: pa.Table) -> list[_Key]:
+    """By the day too, as a merge does: an id may be used again."""
+    day = table["day"].cast(pa.int32())
+    return list(zip(*(column.to_pylist() for column in (table["model_id"], table["prediction_id"], day)), strict=True))

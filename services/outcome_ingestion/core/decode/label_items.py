@@ -1,6 +1,6 @@
 """`prediction-labels`: a record to a label that fits its model's target."""
 
-from typing import NamedTuple
+from typing import NamedTuple, TypedDict
 
 import msgspec
 
@@ -11,6 +11,13 @@ from outcome_ingestion.core.decode.lists.series_labels import SeriesSoFar, toget
 from outcome_ingestion.core.decode.timestamps import check_moment, microseconds_of
 from outcome_ingestion.core.decode.values import Fitted, fit_truths
 from outcome_ingestion.core.refusal import Refusal, invalid, undecodable
+
+
+class Rated(NamedTuple):
+    """A rating from 0 to 1, and when it was given, in microseconds since 1970."""
+
+    rating: float
+    at: int
 
 
 class LabelItem(NamedTuple):
@@ -30,6 +37,23 @@ class LabelItem(NamedTuple):
     rating: float | None = None
     observed: bool = False
     """Whether it was made of values of the series: it says what is known of each step, corrected or not."""
+    rated_at: int = 0
+    """When the rating was given, where that is not `at`: it came alone, or with an older label."""
+
+    @property
+    def is_rating(self) -> bool:
+        """Whether it is a rating alone: no truth is in it."""
+        return self.rated_at != 0 and all(value is None for value in self.values)
+
+    @property
+    def rated(self) -> Rated | None:
+        """Its rating and when that was given."""
+        return None if self.rating is None else Rated(self.rating, self.rated_at or self.at)
+
+    @property
+    def waits_as(self) -> str:
+        """What it is while it waits: a label, a part of one, or a rating."""
+        return "label" if self.is_whole else "rating" if self.is_rating else "label_part"
 
     @property
     def is_whole(self) -> bool:
@@ -52,6 +76,8 @@ class LabelItem(NamedTuple):
         >>> both.values, both.times, both.at
         ((1.0, 5.0), (10, 9), 10)
         """
+        if self.is_rating or other.is_rating:
+            return (other if self.is_rating else self)._replace(place=self.place, **_newer_rating(self, other))
         newer, older = (self, other) if self.at >= other.at else (other, self)
         mine = zip(self.values, self.times or (self.at,) * len(self.values), strict=True)
         theirs = zip(other.values, other.times or (other.at,) * len(other.values), strict=True)
@@ -60,13 +86,17 @@ class LabelItem(NamedTuple):
         return newer._replace(
             place=self.place,
             values=tuple(value for value, _ in pairs),
-            rating=older.rating if newer.rating is None else newer.rating,
             times=() if all(at == newer.at for value, at in pairs if value is not None) else times,
+            **_newer_rating(newer, older),
         )
 
     def rated_as(self, older: "LabelItem") -> "LabelItem":
-        """This label with the rating of an older one where it says none."""
-        return self if self.rating is not None else self._replace(rating=older.rating)
+        """This label with the rating of an older one where it says none, or none that is as new."""
+        return self._replace(**_newer_rating(self, older))
+
+    def told_as(self, other: "LabelItem") -> "LabelItem":
+        """This label with what another says of its rating."""
+        return self._replace(rating=other.rating, rated_at=other.rated_at or (other.rated.at if other.rated else 0))
 
     def observed_as(self, other: "LabelItem") -> "LabelItem | None":
         """This label with the steps that values of the series tell now; None where they are what it has.
@@ -91,6 +121,19 @@ class LabelItem(NamedTuple):
 
 Truth = tuple[Fitted | SeriesSoFar | None, int]
 """A value, None where it is not known, and when it was made."""
+
+
+class _Rating(TypedDict):
+    rating: float | None
+    rated_at: int
+
+
+def _newer_rating(first: LabelItem, second: LabelItem) -> _Rating:
+    """The newer rating of two, of one time the first's. Of the first's own time it says no other."""
+    mine, theirs = first.rated, second.rated
+    if theirs is None or (mine is not None and mine.at >= theirs.at):
+        return {"rating": first.rating, "rated_at": first.rated_at}
+    return {"rating": theirs.rating, "rated_at": theirs.at}
 
 
 def _newer(mine: Truth, theirs: Truth) -> Truth:
@@ -120,16 +163,27 @@ def fit_label(row: LabelRow, layout: Layout, place: int, latest: int) -> LabelIt
         raise undecodable(
             ValueError("Object missing required field `prediction_id` (of an observation: `observed_at`)")
         )
+    at = microseconds_of(row.labelled_at, "labelled_at")
+    if row.label is None and row.rating is not None:
+        return _fit_rating(row, layout, place, at, latest)
     if layout.is_observed:
         raise invalid(
             "NotLabelled", "the truth of this model comes as observations, by entity and time: see forecast.truth"
         )
     if row.label is None:
-        raise undecodable(ValueError("Object missing required field `label`"))
+        raise undecodable(ValueError("Object missing required field `label` (of a rating alone: `rating`)"))
     values = with_horizon(fit_truths(row.label, layout.target), layout.spec)
-    at = microseconds_of(row.labelled_at, "labelled_at")
     check_moment(at, "labelled_at", latest)
     return LabelItem(place, row.prediction_id, values, at, row.label_source, row.weight, rating=row.rating)
+
+
+def _fit_rating(row: LabelRow, layout: Layout, place: int, at: int, latest: int) -> LabelItem:
+    """A rating without a label; raises `Refusal`."""
+    if layout.is_observed:  # its forecasts are keyed by their series: it would not meet them
+        raise invalid("NotRated", "forecasts whose truth comes as observations take no rating by prediction_id")
+    check_moment(at, "labelled_at", latest)
+    none = (None,) * len(layout.target)
+    return LabelItem(place, row.prediction_id or "", none, at, row.label_source, None, rating=row.rating, rated_at=at)
 
 
 class _Packed(msgspec.Struct, array_like=True, gc=False):
@@ -137,7 +191,7 @@ class _Packed(msgspec.Struct, array_like=True, gc=False):
     items: list[LabelItem]
 
 
-_LATER_FIELDS = (("observed", False), ("rating", None), ("times", ()))
+_LATER_FIELDS = (("rated_at", 0), ("observed", False), ("rating", None), ("times", ()))
 """Fields that earlier releases did not have, the last one first, and what they are where they say nothing."""
 
 

@@ -23,7 +23,8 @@ from outcome_ingestion.core.identity.reuse import stamps_of
 from outcome_ingestion.core.labels.classes import respelled
 from outcome_ingestion.core.labels.due import Arrivals
 from outcome_ingestion.core.labels.event_clock import EventClock
-from outcome_ingestion.core.labels.joining import Joined, Joiner, NewRows, with_labels
+from outcome_ingestion.core.labels.joining import Joined, Joiner, NewRows
+from outcome_ingestion.core.labels.labelled_rows import with_labels
 from outcome_ingestion.core.memory.consolidation import consolidate
 from outcome_ingestion.core.memory.entries import Marks, ModelMemory, in_parts
 from outcome_ingestion.core.memory.eviction import tidy
@@ -192,19 +193,23 @@ def _write_down(memory: PartitionMemory, model_id: str, new: NewRows, joined: Jo
     """Marks first: what they say of labels that waited is of those before this batch, and not of its own."""
     model, limit = memory.of(model_id), memory.rules.frame_bytes // 2
     several = _labels_with_parts(model, new, joined)
-    for join in joined.joins:
+    joins = joined.label_joins
+    for join in joins:
         if join.chunk is None and (place := model.held.find(int(new.ordinals[join.row]))) is not None:
             memory.label(*place, join.item)
+    for ordinal, said in joined.rated.items():
+        model.held.rate(ordinal, said)
     end = int(new.ordinals[-1]) + 1 if len(new.ordinals) else memory.total
     every = bool(model.held.firsts) and model.held.firsts[0] < end - memory.rules.remembered_rows
     rows = _rows_of(model, new, joined, every=every) if every or model.earlier or joined.apart else []
     most = limit // 2 if rows else limit  # a label with its row takes up to twice as much
-    marks = in_parts([(join.item.prediction_id, join.item.at) for join in joined.joins], most)
-    parts = zip_longest(marks, in_parts(joined.found, most), in_parts(several, most), fillvalue=())
-    for labelled, found, kept in parts:
+    marks = in_parts([(join.item.prediction_id, join.item.at) for join in joins], most)
+    rated = [(ordinal, *said) for ordinal, said in joined.rated.items()]
+    written = (marks, in_parts(joined.found, most), in_parts(several, most), in_parts(rated, most))
+    for labelled, found, kept, told in zip_longest(*written, fillvalue=()):
         named = {*labelled, *((item.prediction_id, item.at) for item in kept)} if rows else set()
         own = [one for one in rows if one[:2] in named]
-        memory.mark(model_id, Marks(list(labelled), list(found), items=list(kept), rows=own))
+        memory.mark(model_id, Marks(list(labelled), list(found), items=list(kept), rows=own, rated=list(told)))
     for items in in_parts(list(joined.early.values()), limit):
         memory.waiting.keep(model_id, memory.take_seq(), items)
 
@@ -213,7 +218,9 @@ def _rows_of(model: ModelMemory, new: NewRows, joined: Joined, *, every: bool) -
     """(Id, time, ordinal) of labels whose id was used again; of every label, if rows wait that are older than what is
     remembered: one of them may have the id of a row that is forgotten before it."""
     before = [(item, int(new.ordinals[row])) for row, item in joined.before.items()]
-    joins = [(join.item, int((new if join.chunk is None else join.chunk).ordinals[join.row])) for join in joined.joins]
+    joins = [
+        (join.item, int((new if join.chunk is None else join.chunk).ordinals[join.row])) for join in joined.label_joins
+    ]
     again = model.earlier.keys() | joined.apart
     return [(item.prediction_id, item.at, at) for item, at in (*before, *joins) if every or item.prediction_id in again]
 
@@ -229,4 +236,4 @@ def _labels_with_parts(model: ModelMemory, new: NewRows, joined: Joined) -> list
         if place is not None:
             place[0].labels[place[1]] = item
             found.append(item)
-    return [*found, *(join.item for join in joined.joins if join.item.has_parts)]
+    return [*found, *(join.item for join in joined.label_joins if join.item.has_parts)]

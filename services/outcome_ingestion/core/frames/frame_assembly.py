@@ -13,7 +13,8 @@ from outcome_ingestion.core.decode.layout import Layout
 from outcome_ingestion.core.frames.blocks import Ints, nulls_for
 from outcome_ingestion.core.frames.frame_sizes import Most, cut, fits
 from outcome_ingestion.core.labels.classes import respelled
-from outcome_ingestion.core.labels.joining import Join, with_labels
+from outcome_ingestion.core.labels.joining import Join
+from outcome_ingestion.core.labels.labelled_rows import with_labels
 
 
 class Piece(NamedTuple):

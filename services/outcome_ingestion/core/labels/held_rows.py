@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 
 from driftloop.codec.frames import ROW_COLUMNS
-from outcome_ingestion.core.decode.label_items import LabelItem
+from outcome_ingestion.core.decode.label_items import LabelItem, Rated
 from outcome_ingestion.core.frames.blocks import Ints, microseconds
 
 GONE = -1
@@ -34,6 +34,8 @@ class Chunk:
     waiting: int
     labels: dict[int, LabelItem] = field(default_factory=dict)
     """Row → the label that it has got since, of a target with several fields: one of them may be corrected alone."""
+    ratings: dict[int, Rated] = field(default_factory=dict)
+    """Row → the rating that it has got since."""
 
     @property
     def earliest(self) -> int:
@@ -126,6 +128,12 @@ class HeldRows:
         if row == len(chunk.ordinals) or chunk.ordinals[row] != ordinal or chunk.labelled_at[row] == GONE:
             return None
         return chunk, row
+
+    def rate(self, ordinal: int, rated: Rated) -> None:
+        """A row, if it is held, has got a rating."""
+        place = self.find(ordinal)
+        if place is not None:
+            place[0].ratings[place[1]] = rated
 
     def drop(self, chunk: Chunk) -> None:
         """Forget a chunk; none of its rows waits any longer."""

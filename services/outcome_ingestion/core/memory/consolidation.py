@@ -10,7 +10,8 @@ import pyarrow as pa
 from outcome_ingestion.core.decode.timestamps import MOMENT
 from outcome_ingestion.core.identity.id_index import Known
 from outcome_ingestion.core.labels.held_rows import GONE, Chunk, chunk_of
-from outcome_ingestion.core.memory.entries import Marks, Seen
+from outcome_ingestion.core.labels.ratings import merged_ratings
+from outcome_ingestion.core.memory.entries import Marks, Seen, in_parts
 from outcome_ingestion.core.memory.partition_memory import PartitionMemory
 
 _LARGEST = (16, 256)
@@ -64,6 +65,9 @@ def _replace_chunks(memory: PartitionMemory, model_id: str, chunks: list[Chunk],
     memory.entries.put("rows", model_id, seq, whole.batch)
     if whole.labels:
         memory.mark(model_id, Marks([], [], items=list(whole.labels.values())))
+    rated = [(int(whole.ordinals[row]), *one) for row, one in whole.ratings.items()]
+    for part in in_parts(rated, memory.rules.frame_bytes // 2):
+        memory.mark(model_id, Marks([], [], rated=part))
 
 
 def _joined(chunks: list[Chunk], seq: int) -> Chunk | None:
@@ -77,6 +81,7 @@ def _joined(chunks: list[Chunk], seq: int) -> Chunk | None:
     at = table.schema.get_field_index("labelled_at")
     batch = table.set_column(at, table.schema.field(at), labelled_at).to_batches()[0]
     whole = chunk_of(seq, batch, np.concatenate([chunk.ordinals for chunk in chunks]))
+    whole.ratings = merged_ratings(chunks)
     start = 0
     for chunk in chunks:
         whole.labels |= {start + row: item for row, item in chunk.labels.items()}
@@ -91,5 +96,6 @@ def _not_gone(chunk: Chunk) -> Chunk | None:
         return chunk if len(rows) else None
     place = {row: at for at, row in enumerate(rows.tolist())}
     labels = {place[row]: item for row, item in chunk.labels.items()}
+    ratings = {place[row]: rated for row, rated in chunk.ratings.items() if row in place}
     columns = chunk.batch.take(pa.array(rows)), chunk.ordinals[rows], chunk.labelled_at[rows], chunk.predicted_at[rows]
-    return Chunk(chunk.seq, *columns, chunk.waiting, labels)
+    return Chunk(chunk.seq, *columns, chunk.waiting, labels, ratings)

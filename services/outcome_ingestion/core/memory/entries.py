@@ -96,15 +96,18 @@ class Marks(msgspec.Struct, array_like=True, gc=False):
     """Ordinals of held rows that were given up."""
     rows: list[tuple[str, int, int]] = msgspec.field(default_factory=list)
     """(Id, time of the label, ordinal of its row) where the id was used again: the id alone does not tell the row."""
+    rated: list[tuple[int, float, int]] = msgspec.field(default_factory=list)
+    """(Ordinal of a held row, rating, when it was given) of ratings that came after their row."""
 
     @property
     def is_empty(self) -> bool:
         """Whether nothing but the clock is in it."""
-        return not (self.labelled or self.found or self.items or self.gone or self.rows)
+        return not (self.labelled or self.found or self.items or self.gone or self.rows or self.rated)
 
     def encoded(self) -> bytes:
         """Marks as state has them: what there is none of is left out at the end, as earlier releases wrote and read."""
-        later: tuple[list[Any], ...] = ([plain_item(item) for item in self.items], self.gone, self.rows)
+        items = [plain_item(item) for item in self.items]
+        later: tuple[list[Any], ...] = (items, self.gone, self.rows, self.rated)
         while later and not later[-1]:
             later = later[:-1]
         return _encode((self.labelled, self.found, self.clock, self.times, *later))

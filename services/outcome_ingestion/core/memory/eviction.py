@@ -26,7 +26,7 @@ def give_up(memory: PartitionMemory, model_id: str, rows_before: int, labels_bef
     while (item := memory.waiting.first(model_id)) is not None and item.at < labels_before:
         memory.waiting.find(model_id, item.prediction_id)
         found.append(item.prediction_id)
-        memory.ignore("label_gave_up" if item.is_whole else "label_part_gave_up")
+        memory.ignore(f"{item.waits_as}_gave_up")
     _forget(memory, model_id, gone, found)
 
 

@@ -7,7 +7,7 @@ import msgspec
 import numpy as np
 import pyarrow as pa
 
-from outcome_ingestion.core.decode.label_items import LabelItem, unpack_labels
+from outcome_ingestion.core.decode.label_items import LabelItem, Rated, unpack_labels
 from outcome_ingestion.core.frames.blocks import Ints, microseconds
 from outcome_ingestion.core.identity.id_index import Known
 from outcome_ingestion.core.identity.reuse import stamps_of
@@ -78,6 +78,8 @@ def _restore_marks(memory: PartitionMemory, seq: int, model_id: str, value: byte
         place = model.held.find(ordinal)
         if place is not None:
             memory.label_at(*place, GONE)
+    for ordinal, rating, at in marks.rated:
+        model.held.rate(ordinal, Rated(rating, at))
     model.marks.append(seq)
     model.newest_mark_is_empty = marks.is_empty
     model.label_clock.load(marks.times)

@@ -11,6 +11,8 @@ from driftloop.contracts.topics import PREDICTION_LABELS, PREDICTION_OUTCOMES
 from driftloop.processor import Outgoing
 from outcome_ingestion.core.refusal import invalid
 
+_OF_LABELS = ("prediction_id", "entity", "observed_at", "label", "labelled_at", "weight", "rating")
+
 
 def outcome(fields: dict[str, Any], model_id: str) -> Outgoing:
     """The message of a prediction; raises `Refusal` that names the field."""
@@ -29,9 +31,7 @@ def outcome(fields: dict[str, Any], model_id: str) -> Outgoing:
 
 def label(fields: dict[str, Any], model_id: str) -> Outgoing:
     """The message of a label; raises `Refusal` that names the field."""
-    known: dict[str, Any] = {
-        name: fields[name] for name in ("prediction_id", "label", "labelled_at", "weight", "rating") if name in fields
-    }
+    known: dict[str, Any] = {name: fields[name] for name in _OF_LABELS if name in fields}
     return _message(PredictionLabel, PREDICTION_LABELS, {**known, "model_id": model_id})
 
 

@@ -139,11 +139,11 @@ class Paths:
 
     def _fields(self, scope: Mapping[str, Any], document: Document, number: int) -> Fields:
         fields = self.optional(scope)
-        fields["prediction_id"] = self._id(scope, document, number)
         if self._source.gives == "labels":
-            fields["label"] = self._value("label", scope, may_be_null=True)
+            fields |= self._said(fields, scope, document, number)
             fields.setdefault("labelled_at", self._labelled_at(document))
             return fields
+        fields["prediction_id"] = self._id(scope, document, number)
         fields["features"] = self._features(scope)
         fields["prediction"] = self._value("prediction", scope)
         if shadows := self.shadows(scope):
@@ -154,6 +154,24 @@ class Paths:
             fields["label"] = label
             fields.setdefault("labelled_at", document.at)
         return fields
+
+    def _said(self, fields: Fields, scope: Mapping[str, Any], document: Document, number: int) -> Fields:
+        """What a label is of, and what it says: a truth, a rating alone, or a value of a series."""
+        paths = self._paths
+        if paths.observed_at is not None:
+            at = self._required(paths.observed_at, "observed_at", scope)
+            said: Fields = {"observed_at": moment_of(at, f"the path '{paths.observed_at}' (observed_at)", self._source)}
+            if paths.entity is not None:
+                entity = self._required(paths.entity, "entity", scope)
+                said["entity"] = text_of(entity, f"the path '{paths.entity}' (entity)")
+            return said | {"label": self._value("label", scope, may_be_null=True)}
+        said = {"prediction_id": self._id(scope, document, number)}
+        label = None if paths.label is None else self._optional_label(scope)
+        if label is not None:
+            return said | {"label": label}
+        if "rating" not in fields:
+            raise PassedOver("no_rating_yet" if paths.label is None else "no_label_yet")
+        return said
 
     def _id(self, scope: Mapping[str, Any], document: Document, number: int) -> str:
         rowed = self._paths.rows is not None

@@ -50,9 +50,11 @@ def plain_rows(source: ModelSource) -> "PlainRows | None":
     """The short way of a source; None where its declaration needs more than names, numbers and texts."""
     if (source.server, source.encoding, source.envelope, source.ids) != ("none", "json", "none", "given"):
         return None
-    if source.where is not None:
-        return None
     paths = source.paths
+    if source.where is not None or paths.observed_at is not None or paths.entity is not None:
+        return None
+    if source.gives == "labels" and paths.label is None:  # ratings alone are few
+        return None
     declared = [getattr(paths, name) for name in (*_SINGLE, *_NAMED)]
     texts = [one for one in declared if isinstance(one, str)]
     tables = [one for one in (*declared, paths.segment, paths.attributes) if isinstance(one, Mapping)]

@@ -41,6 +41,7 @@ def erase(
     plan = _Plan(archive_uri or str(home / "lake"), wanted, _kafka(bootstrap_servers, home), home, bootstrap_servers)
     if yes:
         plan.carry_out(system_now, safety_hours)
+        plan.tell(home, bootstrap_servers)
     facts = plan.facts() | {"done": yes}
     if as_json:
         typer.echo(json.dumps(facts, indent=2))
@@ -81,6 +82,7 @@ class _Plan:
         from driftloop.tools.registry.erased_letters import look_into
 
         self._uri, self._kafka = uri, kafka
+        self._told: int | str | None = None
         self.found = find_rows(uri, wanted)
         ids = {*self.found.prediction_ids, *wanted.prediction_ids}
         self._letters = [] if kafka is None else read_dead_letters(kafka)
@@ -99,6 +101,19 @@ class _Plan:
             write_golden(self.golden)
         erase_rows(self._uri, self.found, now, safety_hours=safety_hours)
 
+    def tell(self, home: Path, servers: str | None) -> None:
+        """Tell the log what the archive remembers of erasures. The rows are gone, whether that succeeds or not."""
+        from driftloop.tools.cli.models import open_view
+        from driftloop.tools.registry.erasures_told import tell_erasures
+
+        if self._kafka is None:
+            return
+        try:
+            view = open_view(servers, home)
+            self._told = tell_erasures(self._kafka, view, self._uri, self.found.wanted.model_id)
+        except UserError as error:
+            self._told = error.sentence
+
     def facts(self) -> dict[str, Any]:
         """For a script."""
         golden = self.golden
@@ -110,6 +125,7 @@ class _Plan:
             "golden_set": None
             if golden is None
             else {"uri": golden.uri, "rows": golden.rows, "why_not": golden.why_not},
+            "told": self._told,
             "stays": _retention(),
         }
 
@@ -129,12 +145,22 @@ class _Plan:
         if golden is not None:
             said = f"not touched, {golden.why_not}" if golden.why_not else f"{golden.rows:,} rows {word}"
             told.append(f"golden set {golden.uri}: {said}")
+        told += self._said_of_telling(done=done)
         told.append(
             "folders of training runs: not looked at; rows leave them when a run ends (runs_path of the trainer)"
         )
         kept = ", ".join(f"{name} {days:g} days" for name, days in _retention().items() if days)
         told.append(f"Kafka forgets by itself, oldest records first: {kept}; a label or a repeat brings a row again")
         return told if done else [*told, "Nothing was changed; with --yes it is."]
+
+    def _said_of_telling(self, *, done: bool) -> list[str]:
+        if not done:
+            return []
+        if isinstance(self._told, str):
+            return [f"consoles and reports: not told ({self._told}); run the command again"]
+        if self._told is None:
+            return ["consoles and reports: not told, no Kafka is named and none runs here; run it again with one"]
+        return [f"consoles and reports: told of {self._told:,} erasures, without ids and values"]
 
     def _unread(self) -> str:
         places = sorted(self.looked.unread)

@@ -74,14 +74,19 @@ def _with_what_is_erased(told: "Report", archive_uri: str | None, lake: Path) ->
 
 
 def with_erasures(told: "Report", archive_uri: str) -> "Report":
-    """The report with what was erased from the archive in its span; raises UserError where there is no archive."""
+    """The report with what the archive remembers of its span beside the log; raises UserError without an archive."""
     from driftloop.archive.erasing import erasures
     from operations_console.core.report import ErasedReport
 
-    models, known = [], [one for one in erasures(archive_uri) if told.since <= one.at <= told.until]
+    models, known = [], [one for one in erasures(archive_uri) if told.since <= (one.done or one.at) <= told.until]
     for model in told.models:
-        erased = [ErasedReport(at=one.at, rows=one.rows) for one in known if one.model_id == model.model_id]
-        models.append(model.model_copy(update={"erased": erased}))
+        on_log = {one.erasure for one in model.erased}
+        erased = model.erased + [
+            ErasedReport(at=one.done or one.at, rows=one.rows, erasure=one.name)
+            for one in known
+            if one.model_id == model.model_id and one.name not in on_log
+        ]
+        models.append(model.model_copy(update={"erased": sorted(erased, key=lambda one: one.at)}))
     return told.model_copy(update={"models": models})
 
 

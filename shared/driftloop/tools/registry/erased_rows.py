@@ -1,5 +1,6 @@
 """Which versions learnt from rows that were erased since, themselves or by the version that they go on from."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -34,6 +35,11 @@ def erased_since(view: RegistryView, story: Lineage, archive_uri: str) -> list[E
         known = erasures(archive_uri, story.version.model_id)
     except UserError:
         return []
+    return since_erased(view, story, known)
+
+
+def since_erased(view: RegistryView, story: Lineage, known: Sequence[Erasure]) -> list[ErasedSince]:
+    """The same of erasures of the version's model that are known already."""
     found: list[ErasedSince] = []
     one: Lineage | None = story
     for _ in range(_MOST_BASES):
