@@ -6,8 +6,10 @@ import subprocess
 import sys
 import time
 import urllib.request
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 pytestmark = pytest.mark.broker
@@ -136,3 +138,24 @@ def test_a_port_in_use_is_one_sentence(tmp_path):
         done = driftloop("up", "--home", tmp_path / "home", "--port", port)
     assert done.returncode == 1
     assert done.stderr.strip().splitlines()[-1].startswith(f"driftloop: port {port} is in use")
+
+
+def test_watch_finds_the_same_in_memory_and_through_the_real_loop(tmp_path):
+    file, results = tmp_path / "rows.csv", []
+    begun, day = datetime(2026, 1, 1, tzinfo=UTC), timedelta(days=1)
+    said = np.random.default_rng(4).integers(0, 2, 2_500)
+    rows = [
+        f"{begun + timedelta(minutes=at)},{at % 7},{'ab'[at % 2]},{said[at]},{said[at] ^ (at >= 1_500)},"
+        f"{begun + timedelta(minutes=at) + day * (at % 3)}"
+        for at in range(2_500)
+    ]
+    file.write_text("at,x,c,said,truth,known\n" + "\n".join(rows))
+    named = ["--prediction", "said", "--label", "truth", "--time", "at", "--labelled-at", "known", "--segment", "c"]
+    for how in ([], ["--kafka"]):
+        done = driftloop("watch", file, *named, *how, "--json", tmp_path / "found.json", seconds=240)
+        assert done.returncode == 0, done.stderr
+        found = json.loads((tmp_path / "found.json").read_text())
+        del found["wall_seconds"]
+        results.append(found)
+    assert any(signal["harmful"] for signal in results[0]["signals"])
+    assert results[0] == results[1]

@@ -189,6 +189,8 @@ DATES = {
     "202403%02d": "2024-03-02 00:00", "202403%02dT101112": "2024-03-02 10:11",
     "2024-03-%02d-10.11.12.123456": "2024-03-02 10:11", "17000000%02d": "2023-11-14 22:13",
     "17000000%02d000": "2023-11-14 22:13", "17000000%02d.5": "2023-11-14 22:13",
+    "2024-03-%02d 10:00:00.123456789": "2024-03-02 10:00", "2024-03-%02dT10:00:00.893606512Z": "2024-03-02 10:00",
+    "2024-03-%02d 10:00:00.123456700+02:00": "2024-03-02 08:00",
 }  # fmt: skip
 
 
@@ -204,6 +206,28 @@ def test_dates_are_times_in_all_usual_forms(tmp_path, form, second):
     path.write_text(lines(lambda i: f"{form % (1 + i % 28)};{i}", "when;y"))
     column = open_table(path).data["when"]
     assert column[1].as_py().strftime("%Y-%m-%d %H:%M") == second
+
+
+@pytest.mark.wild(
+    area="files",
+    given="times whose fraction is left out where it is zero, first in row 1,000",
+    right="read in both forms, none is missing",
+)
+@pytest.mark.parametrize(
+    ("form", "rare"),
+    [
+        ("2024-03-01 10:{:02d}:{:02d}.250", "2024-03-01 11:00:00"),
+        ("2024-03-01T10:{:02d}:{:02d}.123456789Z", "2024-03-01T11:00:00Z"),
+        ("13/03/2024 10:{:02d}:{:02d}.5", "13/03/2024 11:00"),
+    ],
+)
+def test_a_form_that_comes_late_is_read(tmp_path, form, rare):
+    path = tmp_path / "rows.csv"
+    written = [form.format(i // 60, i % 60) for i in range(1_000)] + [rare] * 2
+    path.write_text("when;y\n" + "".join(f"{text};{i}\n" for i, text in enumerate(written)))
+    found = open_table(path)
+    assert found.data["when"].null_count == 0
+    assert found.data["when"][-1].as_py() == datetime(2024, 3, 13 if "/" in form else 1, 11, tzinfo=UTC)
 
 
 def history(tmp_path, text, target="y", name="rows.csv", **choices):
@@ -353,6 +377,16 @@ def test_a_folder_of_parts_is_one_table(tmp_path):
     (tmp_path / "out" / "z.csv").write_text("other\n1\n")
     with pytest.raises(UserError, match="not one table"):
         open_table(tmp_path / "out")
+
+
+@pytest.mark.wild(
+    area="files", given="a folder whose files have other columns", right="refused: which columns, of which file"
+)
+def test_a_folder_of_other_columns_names_them(tmp_path):
+    parquet.write_table(pa.table({"x": [1], "y": [1]}), tmp_path / "a.parquet")
+    parquet.write_table(pa.table({"x": [1], "z": [1]}), tmp_path / "b.parquet")
+    with pytest.raises(UserError, match=r"b.parquet lacks y and has z, unlike a.parquet"):
+        open_table(tmp_path)
 
 
 @pytest.mark.wild(area="files", given="line breaks in quotes over a megabyte", right="read whole")

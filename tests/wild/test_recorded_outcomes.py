@@ -1,24 +1,31 @@
 """Recorded outcomes whose columns are named or written oddly: `driftloop watch` says so, or reads them right."""
 
+import json
 import signal
 import sys
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from typer.testing import CliRunner, Result
 
 from driftloop.errors import ExitCode, UserError
 from driftloop.files.description import FileDescription
 from driftloop.files.table import Table
+from driftloop.spec.model_spec import Feature, ModelSpec, TargetField
 from driftloop.tools.cli.main import app, main
 from driftloop.tools.cli.outputs import writable
 from driftloop.tools.watch.options import WatchOptions
+from driftloop.tools.watch.outcomes import RecordedOutcomes
 from driftloop.tools.watch.play import InMemory
 from driftloop.tools.watch.reading import _spelled_as_said, recorded_outcomes
+from driftloop.tools.watch.telling import tellings
 
 ROWS, DRIFT = 1_200, 800
 
@@ -69,6 +76,108 @@ def test_the_version_may_be_a_segment_too(watched: Any) -> None:
 def test_a_confidence_in_per_cent_is_refused(watched: Any) -> None:
     done = watched("--confidence", "sure", sure=lambda plain: 50 + 50 * plain["x"])
     assert "a confidence is a number from 0 to 1" in sentence(done)
+
+
+@pytest.mark.wild(
+    area="recorded outcomes",
+    given="predictions of three weeks without any label",
+    right="columns are watched; no row is called not taken because it waited in vain for its label",
+)
+def test_rows_without_labels_are_taken(tmp_path: Path) -> None:
+    file = tmp_path / "rows.csv"
+    begun = datetime(2026, 1, 1, tzinfo=UTC)
+    rows = (f"{begun + timedelta(minutes=5 * at)},{at % 7},{at % 2}" for at in range(6_000))
+    file.write_text("at,x,said\n" + "\n".join(rows))
+    done = CliRunner().invoke(app, ["watch", str(file), "--prediction", "said", "--time", "at"])
+    assert "No row has a label: only columns were watched." in done.stdout
+    assert "Not taken" not in done.stdout
+
+
+@pytest.mark.wild(
+    area="recorded outcomes",
+    given="counts as labels, predicted as numbers with a fraction",
+    right="a regression; before, refused for want of a common class",
+)
+def test_counts_predicted_by_numbers_with_a_fraction_are_a_regression(watched: Any) -> None:
+    done = watched(said=lambda plain: 3 + plain["x"], truth=lambda plain: (6 * plain["x"]).astype(int))
+    assert done.exit_code == 0, done.exception
+    assert "a mean absolute error of" in done.stdout
+
+
+@pytest.mark.wild(
+    area="recorded outcomes",
+    given="an id that comes again at the same time, with another label",
+    right="a resend: the first counts, in the accuracy too, and it is said",
+)
+def test_a_resend_counts_once(watched: Any) -> None:
+    half = np.arange(ROWS) // 2
+    wrong = np.arange(ROWS) % 2 == 1
+    done = watched(
+        "--id", "n", "--time", "at", n=half, at=[f"2026-01-01 {i // 60:02d}:{i % 60:02d}:00" for i in half],
+        truth=lambda plain: np.where(wrong, 1 - plain["said"], plain["said"]),
+    )  # fmt: skip
+    assert done.exit_code == 0, done.exception
+    assert "600 rows tell a prediction again (n, same time): the first of each counts." in done.stdout
+    assert "an accuracy of 100.0 % on 600 labelled rows" in done.stdout
+
+
+@pytest.mark.wild(
+    area="recorded outcomes",
+    given="labels that became known a day after their predictions, and some of them later",
+    right="losses count in the order in which labels became known, and a signal has the time at which it could be",
+)
+def test_late_labels_count_when_they_became_known(tmp_path: Path) -> None:
+    begun, day = datetime(2026, 1, 1, tzinfo=UTC), timedelta(days=1)
+    file = tmp_path / "rows.csv"
+    said = np.random.default_rng(4).integers(0, 2, 4_000)
+    rows = [
+        f"{begun + timedelta(minutes=at)},{at % 7},{said[at]},{said[at] ^ (at >= 2_000)},"
+        f"{begun + timedelta(minutes=at, microseconds=at) + day * (1 + at % 2)}"
+        for at in range(4_000)
+    ]
+    file.write_text("at,x,said,truth,known\n" + "\n".join(rows))
+    results = {}
+    for late in (False, True):
+        out, known = tmp_path / f"{late}.json", ["--labelled-at", "known"] if late else ["--without", "known"]
+        command = ["watch", str(file), "--prediction", "said", "--label", "truth", "--time", "at", "--json", str(out)]
+        done = CliRunner().invoke(app, [*command, *known])
+        assert done.exit_code == 0, done.exception
+        results[late] = next(one for one in json.loads(out.read_text())["signals"] if one["harmful"])
+    at_once, later = (datetime.fromisoformat(results[late]["time"]) for late in (False, True))
+    assert timedelta(days=1) < later - at_once < timedelta(days=1, hours=3)
+    assert results[True]["row"] % 2 == 0  # whose labels took one day
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.lists(st.one_of(st.none(), st.integers(0, 40)), min_size=1, max_size=40), st.integers(1, 9))
+def test_late_labels_are_told_once_behind_their_row_and_in_their_order(delays: list[int | None], size: int) -> None:
+    begun = datetime(2026, 1, 1, tzinfo=UTC)
+    at = [begun + timedelta(minutes=place) for place in range(len(delays))]
+    known = [None if late is None else one + timedelta(minutes=late) for one, late in zip(at, delays, strict=True)]
+    moment = pa.timestamp("us", tz="UTC")
+    columns = {
+        "prediction_id": pa.array([str(place) for place in range(len(delays))]),
+        "predicted_at": pa.array(at, moment),
+        "labelled_at": pa.array(known, moment),
+        "prediction.y": pa.array(["a"] * len(delays)),
+        "label.y": pa.array([None if late is None else "a" for late in delays], pa.string()),
+    }
+    spec = ModelSpec(model_id="m", task="binary", features={"x": Feature()}, target={"y": TargetField(kind="category")})
+    recorded = RecordedOutcomes(spec, columns, np.arange(len(delays)))
+    told, labelled, late = set(), set(), []
+    for telling in tellings(recorded, size):
+        assert 0 < telling.rows <= size
+        if telling.batch is not None:
+            told |= set(telling.batch.column("prediction_id").to_pylist())
+            there = telling.batch.filter(telling.batch.column("label.y").is_valid())
+            labelled |= set(there.column("prediction_id").to_pylist())
+        for label in telling.labels:
+            assert label.prediction_id in told - labelled
+            labelled.add(label.prediction_id)
+            late.append(label.labelled_at)
+    assert told == set(columns["prediction_id"].to_pylist())
+    assert labelled == {str(place) for place, one in enumerate(delays) if one is not None}
+    assert late == sorted(late)
 
 
 @pytest.mark.wild(

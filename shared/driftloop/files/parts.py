@@ -48,8 +48,9 @@ def together(parts: Sequence[Part], sources: Sequence[Source], name: str) -> pa.
     first = parts[0].data.column_names
     for part, source in zip(parts, sources, strict=False):
         if set(part.data.column_names) != set(first) or part.format != parts[0].format:
+            what = _difference(part.data.column_names, first) or f"is {part.format} and not {parts[0].format}"
             raise UserError(
-                f"{source.name} has other columns than {sources[0].name}: the files of {name} are not one table.",
+                f"{source.name} {what}, unlike {sources[0].name}: the files of {name} are not one table.",
                 ExitCode.USAGE,
             )
     if len(parts) == 1:
@@ -95,3 +96,10 @@ def _partitioned(part: Part, source: Source) -> Part:
         if name not in data.column_names:
             data = data.append_column(name, pa.array([value] * data.num_rows, pa.string()))
     return replace(part, data=data)
+
+
+def _difference(names: Sequence[str], first: Sequence[str]) -> str:
+    """How columns differ, in words that follow the file's name; empty where they do not."""
+    lacks, more = ([name for name in these if name not in those] for these, those in ((first, names), (names, first)))
+    said = [f"{verb} {', '.join(found[:5])}" for verb, found in (("lacks", lacks), ("has", more)) if found]
+    return " and ".join(said)

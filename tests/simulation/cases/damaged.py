@@ -18,6 +18,8 @@ DAMAGES = (
     "transactions forgotten",
 )
 """The last six are a broker that comes back without what it had acknowledged."""
+LOOKS = 6
+"""An answer of before the damage, a pause, a question, its answer: each is a turn, and turns can be seconds apart."""
 _AT_WORK = ("input made anew", "partitions added", "read tail lost", "transactions forgotten")
 _HARMLESS = ("none", "unread tail lost", "transactions forgotten")
 
@@ -37,7 +39,7 @@ class DamagedCase(CounterCase):
         self._later, self._left = self._left // 2, self._left - self._left // 2
         self._stage, self._replicas = "before", 0
         self._noticed_at = 0.0
-        """What is made anew under a service at work is seen with its next look at the topics, not before."""
+        """What is made anew under a service at work is seen with its next look at the topics."""
 
     @property
     def must_stop(self) -> bool:
@@ -56,7 +58,7 @@ class DamagedCase(CounterCase):
         elif self._stage == "stopping" and not self._busy(world):
             self._stage, self._left = "after", self._later
             self._do_damage(world)
-            self._noticed_at = world.now + (2 * LOOK_EVERY_S if self._at_work else 0.0)
+            self._noticed_at = world.now + (LOOKS * LOOK_EVERY_S if self._at_work else 0.0)
             world.wanted["counter"] = self._replicas
         return self._stage != "after" or bool(self._left) or world.now < self._noticed_at
 

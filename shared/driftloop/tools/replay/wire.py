@@ -68,6 +68,11 @@ class Wire(Protocol):
         ...
 
 
+def label_value(label: PredictionLabel) -> bytes:
+    """A label as it is sent."""
+    return label.model_dump_json(exclude_unset=True).encode()
+
+
 class KafkaWire:
     """A `Wire` over a running loop on Kafka; a context manager.
 
@@ -111,7 +116,7 @@ class KafkaWire:
 
     def label(self, labels: Sequence[PredictionLabel]) -> None:
         """In one transaction, so that they are cut into frames the same way always."""
-        records = [(label.key, label.model_dump_json(exclude_unset=True).encode()) for label in labels]
+        records = [(label.key, label_value(label)) for label in labels]
         self._labels.send(PREDICTION_LABELS, records, content_header(JSON))
 
     def control(self, topic: str, message: ControlMessage) -> None:

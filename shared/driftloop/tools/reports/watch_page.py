@@ -40,12 +40,14 @@ def sentence(result: WatchResult) -> str:
     harmful = [signal for signal in result.found.signals if signal.harmful]
     score = result.score(result.losses)
     if score is None:
-        return f"No row has a label: only columns were watched. {len(result.found.signals)} signals were raised."
+        count = len(result.found.signals)
+        raised = "One signal was raised." if count == 1 else f"{count:,} signals were raised."
+        return f"No row has a label: only columns were watched. {raised}"
     word = "an accuracy" if result.measure == "accuracy" else "a mean absolute error"
     found = (
         "No harmful drift would have been found."
         if not harmful
-        else f"Harmful drift would have been found {len(harmful)} times."
+        else f"Harmful drift would have been found {'once' if len(harmful) == 1 else f'{len(harmful):,} times'}."
     )
     return f"The model had {word} of {figure(result, score)} on {result.labelled:,} labelled rows. {found}"
 

@@ -11,6 +11,7 @@ from driftloop.tools.replay.run import replay_loop
 from driftloop.tools.replay.wire import KafkaWire
 from driftloop.tools.watch.outcomes import RecordedOutcomes, start_of
 from driftloop.tools.watch.play import ROWS_A_RECORD, Found, Progress
+from driftloop.tools.watch.telling import tellings
 
 
 class OverKafka:
@@ -32,11 +33,15 @@ class OverKafka:
                 sender.send(MODEL_PROFILES, f"{spec.model_id}/{profile.version}", profile.to_json())
             sender.close()
             done = 0
-            for batch in recorded.batches(ROWS_A_RECORD):
-                wire.publish(batch.column("prediction_id")[0].as_py(), batch)
-                wire.flush()
+            for telling in tellings(recorded, ROWS_A_RECORD):
+                batch = telling.batch
+                if batch is None:
+                    wire.label(telling.labels)
+                else:
+                    wire.publish(batch.column("prediction_id")[0].as_py(), batch)
+                    wire.flush()
+                    done += batch.num_rows
                 wire.settle()
-                done += batch.num_rows
                 progress(done, len(recorded))
             found.signals = list(wire.journal.signals)
         return found

@@ -47,6 +47,10 @@ class RecordedOutcomes:
         places = pa.array(which)
         return replace(self, columns={n: c.take(places) for n, c in self.columns.items()}, rows=self.rows[which])
 
+    def with_columns(self, columns: Mapping[str, pa.Array]) -> "RecordedOutcomes":
+        """The same rows, some columns of which are others."""
+        return replace(self, columns={**self.columns, **columns})
+
     def batches(self, size: int) -> Iterator[pa.RecordBatch]:
         """All rows as record batches for `prediction-outcomes`, at most `size` in one."""
         whole = pa.RecordBatch.from_pydict(dict(self.columns))
@@ -143,6 +147,17 @@ def ids_of(
             f"{options.id} names {again:,} rows by an id of an earlier row: each counts as a prediction of its own."
         )
     return pa.array(found, pa.string()), said
+
+
+def told_first(ids: pa.Array, options: WatchOptions) -> tuple[NDArray[np.int64], list[str]]:
+    """The rows without the resends, and what is said of those: the first telling counts, as it does on the log."""
+    rows = np.arange(len(ids), dtype=np.int64)
+    if options.id is None or pc.count_distinct(ids).as_py() == len(ids):
+        return rows, []
+    codes = ids.dictionary_encode().indices.to_numpy()
+    first = np.sort(np.unique(codes, return_index=True)[1]).astype(np.int64)
+    again = len(ids) - len(first)
+    return first, [f"{again:,} rows tell a prediction again ({options.id}, same time): the first of each counts."]
 
 
 def start_of(moments: pa.Array) -> datetime:

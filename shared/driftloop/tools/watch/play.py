@@ -9,8 +9,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Protocol
 
-import pyarrow as pa
-
 from drift_detection.core.processor import DriftDetection
 from driftloop.codec.arrow import encode_batch
 from driftloop.codec.content_types import ARROW, content_header
@@ -23,14 +21,18 @@ from driftloop.contracts.topics import (
     MODEL_PROFILES,
     MODEL_SPECS,
     OUTCOME_FRAMES,
+    PREDICTION_LABELS,
     PREDICTION_OUTCOMES,
 )
 from driftloop.errors import ExitCode, UserError
 from driftloop.processor import Effects, Outgoing, Record
 from driftloop.testing.records import FakeRecord
 from driftloop.tools.registry.declaring import spec_message
+from driftloop.tools.replay.wire import label_value
 from driftloop.tools.watch.outcomes import RecordedOutcomes, start_of
+from driftloop.tools.watch.telling import Telling, tellings
 from outcome_ingestion.core.ingest import Ingest
+from outcome_ingestion.core.rules import IngestRules
 
 ROWS_A_RECORD = 5_000
 _LATEST = datetime(2200, 1, 1, tzinfo=UTC)
@@ -62,8 +64,10 @@ class Found:
                     self.status = status
 
     def count(self, ignored: dict[str, int]) -> None:
-        """Add what was dropped."""
+        """Add what was dropped. A row that waited in vain for its label was taken: it is none of them."""
         for reason, rows in ignored.items():
+            if reason == "prediction_gave_up":
+                continue
             self.refused[reason] = self.refused.get(reason, 0) + rows
 
 
@@ -82,11 +86,11 @@ class InMemory:
         """All rows in their order; raises UserError if a batch is refused whole."""
         ingestion, detection = _cores(recorded, profiles)
         found, frames, done = Found(), 0, 0
-        for place, batch in enumerate(recorded.batches(ROWS_A_RECORD)):
+        for place, telling in enumerate(tellings(recorded, ROWS_A_RECORD)):
             before = sum(ingestion.counts.rows.values())
-            effects = ingestion.process([_record(place, batch)], _LATEST, tables_current=True)
+            effects = ingestion.process(_records(place, telling), _LATEST, tables_current=True)
             taken = sum(ingestion.counts.rows.values()) - before
-            _refuse(effects, found, batch.num_rows - taken - sum(effects.ignored.values()))
+            _refuse(effects, found, telling.rows - taken - sum(effects.ignored.values()))
             found.count(effects.ignored)
             for sent in effects.outgoing:
                 frame = FakeRecord(
@@ -94,13 +98,14 @@ class InMemory:
                 )
                 found.take(detection.process([frame], _LATEST, tables_current=True).outgoing)
                 frames += 1
-            done += batch.num_rows
+            done += telling.rows if telling.batch is not None else 0
             progress(done, len(recorded))
         return found
 
 
 def _cores(recorded: RecordedOutcomes, profiles: Sequence[ModelProfile]) -> tuple[Ingest, DriftDetection]:
-    ingestion, detection = Ingest(), DriftDetection()
+    rows = max(len(recorded), IngestRules().remembered_rows)
+    ingestion, detection = Ingest(IngestRules(remembered_rows=rows, waiting_rows=rows)), DriftDetection()
     model_id = recorded.spec.model_id
     published = spec_message(recorded.spec, start_of(recorded.columns["predicted_at"])).to_json()
     declared: list[Record] = [FakeRecord(MODEL_SPECS, key=model_id, value=published)]
@@ -113,15 +118,16 @@ def _cores(recorded: RecordedOutcomes, profiles: Sequence[ModelProfile]) -> tupl
     return ingestion, detection
 
 
-def _record(place: int, batch: pa.RecordBatch) -> FakeRecord:
-    return FakeRecord(
-        PREDICTION_OUTCOMES,
-        key=batch.column("prediction_id")[0].as_py(),
-        value=encode_batch(batch),
-        headers=content_header(ARROW),
-        at_offset=place,
-        at_ms=int(_LATEST.timestamp() * 1000),
-    )
+def _records(place: int, telling: Telling) -> list[FakeRecord]:
+    batch, at_ms = telling.batch, int(_LATEST.timestamp() * 1000)
+    if batch is None:
+        return [
+            FakeRecord(PREDICTION_LABELS, key=one.key, value=label_value(one), at_offset=place, at_ms=at_ms)
+            for one in telling.labels
+        ]
+    key, headers = batch.column("prediction_id")[0].as_py(), content_header(ARROW)
+    value = encode_batch(batch)
+    return [FakeRecord(PREDICTION_OUTCOMES, key=key, value=value, headers=headers, at_offset=place, at_ms=at_ms)]
 
 
 def _refuse(effects: Effects, found: Found, rows: int) -> None:

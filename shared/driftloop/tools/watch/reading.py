@@ -11,7 +11,7 @@ from driftloop.codec.frames import FEATURE, LABEL, PREDICTION, SEGMENT
 from driftloop.codec.scalars import same_class
 from driftloop.errors import ExitCode, UserError
 from driftloop.files.table import Table
-from driftloop.spec.model_spec import Detection, Feature, ModelSpec, TargetField, Task
+from driftloop.spec.model_spec import Detection, Feature, LabelDelay, ModelSpec, TargetField, Task
 from driftloop.tools.watch.options import WatchOptions
 from driftloop.tools.watch.outcomes import (
     MOMENT,
@@ -21,6 +21,7 @@ from driftloop.tools.watch.outcomes import (
     ids_of,
     in_order_of_time,
     numbers,
+    told_first,
 )
 
 _MOST_SPELLINGS = 1_000
@@ -48,8 +49,13 @@ def recorded_outcomes(table: Table, options: WatchOptions) -> RecordedOutcomes:
     if left := len(table) - len(rows):
         notes = [*notes, f"{left:,} rows have no {options.prediction}: they are left out."]
     draft = _Draft(notes=notes)
-    draft.columns["prediction_id"], said = ids_of(data, options, rows, moments)
-    draft.notes.extend(said)
+    ids, said = ids_of(data, options, rows, moments)
+    firsts, repeated = told_first(ids, options)
+    if repeated:
+        places = pa.array(firsts)
+        ids, moments, data, rows = ids.take(places), moments.take(places), data.take(places), rows[firsts]
+    draft.columns["prediction_id"] = ids
+    draft.notes.extend([*said, *repeated])
     draft.columns["predicted_at"] = moments
     draft.columns["model_version"] = _versions(data, options)
     task = _task(data, options)
@@ -99,10 +105,18 @@ def _task(data: pa.Table, options: WatchOptions) -> Task:
     distinct = pc.count_distinct(column).as_py()
     if not (pa.types.is_integer(column.type) or pa.types.is_floating(column.type)):
         return "binary" if distinct <= 2 else "multiclass"
-    whole = bool(pc.all(pc.equal(column.cast(pa.float64()), pc.floor(column.cast(pa.float64())))).as_py())
+    said = data.column(options.prediction).combine_chunks()
+    whole = _is_whole(column) and (_is_whole(said) or _is_probability(said))
     if whole and distinct <= min(MOST_CLASSES, max(2, len(column) // 20)):
         return "binary" if distinct <= 2 else "multiclass"
     return "regression"
+
+
+def _is_whole(column: pa.Array) -> bool:
+    """Whether no value has a fraction; texts have none."""
+    if not pa.types.is_floating(column.type):
+        return True
+    return bool(pc.all(pc.equal(column, pc.floor(column))).as_py())
 
 
 def _add_target(data: pa.Table, options: WatchOptions, task: Task, draft: _Draft) -> None:
@@ -173,9 +187,11 @@ def _question_classes(draft: _Draft, target: str, options: WatchOptions) -> None
             draft.notes.append(f"'{text}' is predicted and the labels say '{like}': each such row counts as wrong.")
     shared = pc.any(pc.is_in(said, value_set=truth)).as_py() if len(said) and len(truth) else True
     if not shared:
+        example, other = said[0].as_py(), truth[0].as_py()
         raise UserError(
-            f"{options.prediction} and {options.label} have no class in common: each prediction would be wrong. "
-            "Bring both to the same classes first.",
+            f"{options.prediction} (as {example!r}) and {options.label} (as {other!r}) have no class in common: each "
+            "prediction would be wrong. Bring both to the same classes first, or say --task regression if they are "
+            "numbers.",
             ExitCode.USAGE,
         )
 
@@ -200,7 +216,8 @@ def _add_labelled_at(data: pa.Table, options: WatchOptions, moments: pa.Array, d
         column = data.column(options.labelled_at).combine_chunks()
         if not pa.types.is_timestamp(column.type):
             raise UserError(f"The column {options.labelled_at} holds no times.", ExitCode.USAGE)
-        known = pc.max_element_wise(column.cast(MOMENT), moments)
+        told = column.cast(MOMENT)
+        known = pc.if_else(pc.fill_null(pc.greater(told, moments), False), told, moments)  # noqa: FBT003
     there = pc.is_valid(labels[0])
     draft.columns["labelled_at"] = pc.if_else(there, known, pa.scalar(None, MOMENT))
 
@@ -238,6 +255,15 @@ def _no_feature(column: pa.Array) -> str | None:
     return None
 
 
+def _longest_delay(draft: _Draft) -> float:
+    """Seconds from a prediction to its label, at most; so long nothing is given up."""
+    known = draft.columns.get("labelled_at")
+    if known is None:
+        return 0.0
+    longest = pc.max(pc.subtract(known.cast(pa.int64()), draft.columns["predicted_at"].cast(pa.int64()))).as_py()
+    return (longest or 0) / 1e6
+
+
 def _spec(options: WatchOptions, task: Task, draft: _Draft) -> ModelSpec:
     target = options.label or options.prediction
     return ModelSpec(
@@ -247,5 +273,6 @@ def _spec(options: WatchOptions, task: Task, draft: _Draft) -> ModelSpec:
         target={target: TargetField(kind="number" if task == "regression" else "category")},
         segments=tuple(options.segments),
         clock="event",
+        label_delay=LabelDelay(give_up_seconds=max(LabelDelay().give_up_seconds, 2 * _longest_delay(draft))),
         detection=Detection.model_validate(dict(options.detection)),
     )
