@@ -16,6 +16,8 @@ QUICK := OMP_NUM_THREADS=1 $(PY) -m pytest -n 2 --dist loadfile tests/unit tests
 # `make test CHECKED=yes` leaves out what `make check` has just run on the same tree.
 UNLESS_CHECKED := $(if $(CHECKED), and slow)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
+# Hundreds of processes would each compile the same modules: a third of what starting them costs.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test check format docs chaos simulate scenarios fuzz bench smoke sbom audit clean

@@ -1,13 +1,12 @@
 """A real MLflow server (3.17.2), in an environment of its own: it wants another pyarrow than we do.
 
-Off unless DRIFTLOOP_MLFLOW is set: `1` has the server installed once (0.9 GB, minutes) under the user's cache, a path
-names the Python of an environment that has it, and an address a server that runs and is empty.
+Off unless DRIFTLOOP_MLFLOW is set, as CI sets it: `1` has the server installed once (0.9 GB) under the user's cache, a
+path names the Python of an environment that has it, and an address a server that runs and is empty.
 """
 
 import os
 import socket
 import subprocess
-import sys
 import time
 import urllib.error
 import urllib.request
@@ -16,26 +15,19 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-
-from driftloop.kafka.embedded.runtime_jars import cache_folder
+from tests.environments import NotInstalledError, environment
 
 ASKED = os.environ.get("DRIFTLOOP_MLFLOW", "")
-VERSION = "3.17.2"
+QUIET = {"MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "true", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+"""Without jobs: eight processes for evaluations that nobody asks for, 30 s of a core before the first answer."""
 
 
-def environment() -> Path:
+def python() -> Path:
     """The Python of an environment with the server."""
-    if ASKED != "1":
-        return Path(ASKED)
-    folder = cache_folder() / f"mlflow-{VERSION}"
-    python = folder / "bin" / "python"
-    if not (folder / "bin" / "mlflow").is_file():
-        subprocess.run([sys.executable, "-m", "venv", folder], check=True)
-        command = [python, "-m", "pip", "install", "--quiet", f"mlflow=={VERSION}"]
-        done = subprocess.run(command, check=False, capture_output=True, text=True)
-        if done.returncode:
-            pytest.skip(f"MLflow {VERSION} cannot be installed: {done.stderr.strip().splitlines()[-1]}")
-    return python
+    try:
+        return environment("mlflow") / "bin" / "python" if ASKED == "1" else Path(ASKED)
+    except NotInstalledError as error:
+        pytest.skip(f"MLflow cannot be installed: {error}")
 
 
 @contextmanager
@@ -48,13 +40,13 @@ def real_mlflow(folder: Path) -> Iterator[str]:
         one.bind(("127.0.0.1", 0))
         port = one.getsockname()[1]
     command = [
-        environment(), "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1",
+        python(), "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1",
         "--backend-store-uri", f"sqlite:///{folder}/mlflow.db", "--artifacts-destination", str(folder),
     ]  # fmt: skip
     with (folder / "log").open("wb") as log:
         server = subprocess.Popen(
             command, cwd=folder, stdout=log, stderr=log, start_new_session=True,
-            env={**os.environ, "MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "true"},
+            env={**os.environ, **QUIET},
         )  # fmt: skip
     url = f"http://127.0.0.1:{port}"
     try:

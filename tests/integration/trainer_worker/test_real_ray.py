@@ -1,8 +1,8 @@
 """Executor `ray` on a real Ray cluster (2.60) of this machine: its programs killed, and ours.
 
-Off unless DRIFTLOOP_RAY is set: `1` has Ray installed once (0.5 GB, minutes) under the user's cache, a path names the
-folder of an environment that has it, and an address a cluster of this machine that runs. A cluster takes 10 to 60 s to
-start and 0.8 GB of memory.
+Off unless DRIFTLOOP_RAY is set: `1` has Ray installed once (0.3 GB) under the user's cache, `short` does so too and
+runs the kills only, as CI does; a path names the folder of an environment that has it, and an address a cluster of
+this machine that runs. A cluster takes 10 to 60 s to start and 0.8 GB of memory.
 """
 
 import json
@@ -18,32 +18,26 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.environments import NotInstalledError, environment
 from tests.integration.trainer_worker.test_executors import GOOD, WAITS, Bench
 
-from driftloop.kafka.embedded.runtime_jars import cache_folder
 from driftloop.spec.model_spec import Feature, TrainingRule
 
 ASKED = os.environ.get("DRIFTLOOP_RAY", "")
-VERSION = "2.60.0"
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.timeout(900),
     pytest.mark.skipif(not ASKED, reason="DRIFTLOOP_RAY=1 installs a cluster and runs"),
 ]
+whole = pytest.mark.skipif(ASKED == "short", reason="DRIFTLOOP_RAY=1 runs this too")
 
 
-def environment() -> Path:
-    """The folder of an environment with Ray."""
-    if ASKED != "1":
-        return Path(ASKED)
-    folder = cache_folder() / f"ray-{VERSION}"
-    if not (folder / "bin" / "ray").is_file():
-        subprocess.run([sys.executable, "-m", "venv", folder], check=True)
-        command = [folder / "bin" / "python", "-m", "pip", "install", "--quiet", f"ray[default]=={VERSION}"]
-        done = subprocess.run(command, check=False, capture_output=True, text=True)
-        if done.returncode:
-            pytest.skip(f"Ray {VERSION} cannot be installed: {done.stderr.strip().splitlines()[-1]}")
-    return folder
+def program() -> Path:
+    """The command `ray` of an environment."""
+    try:
+        return (environment("ray") if ASKED in ("1", "short") else Path(ASKED)) / "bin" / "ray"
+    except NotInstalledError as error:
+        pytest.skip(f"Ray cannot be installed: {error}")
 
 
 def free_ports(count: int) -> list[int]:
@@ -65,7 +59,7 @@ def dashboard(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     port, shown, agent = free_ports(3)
     temp = Path("/tmp") / f"dl-ray-{os.getpid()}"  # sockets below it must have short names
     command = [
-        environment() / "bin" / "ray", "start", "--head", "--block", "--disable-usage-stats", "--num-cpus", "4",
+        program(), "start", "--head", "--block", "--disable-usage-stats", "--num-cpus", "4",
         "--node-ip-address", "127.0.0.1", "--port", str(port), "--dashboard-host", "127.0.0.1",
         "--dashboard-port", str(shown), "--dashboard-agent-listen-port", str(agent), "--temp-dir", str(temp),
         "--object-store-memory", str(100 << 20),
@@ -92,7 +86,7 @@ def dashboard(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     finally:
         os.killpg(process.pid, signal.SIGTERM)
         try:
-            process.wait(30)
+            process.wait(10)
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()
@@ -138,6 +132,7 @@ def pid_of(bench: Bench, run: Any) -> int:
     return 0
 
 
+@whole
 def test_a_program_trains_on_ray(bench: Bench, asked: Any, until: Any, dashboard: str):
     bench.program(GOOD)
     began = time.monotonic()
@@ -203,6 +198,7 @@ def supervisors(run_id: str) -> list[int]:
     return named or [pid for _, pid in found]
 
 
+@whole
 def test_a_cancelled_run_ends_on_ray(bench: Bench, asked: Any, until: Any, dashboard: str):
     bench.program(WAITS)
     bench.executor.start(asked)
