@@ -112,7 +112,7 @@ def _confined(job: Job, line: Line, scratch: str) -> Confinement:
         confinement = of_child(job, scratch)
         if confinement.rules.keep_from:
             settle(scratch)
-            enforce(confinement.rules)
+            confinement = confinement.without(enforce(confinement.rules))
     except (ValueError, OSError) as error:
         line.say(Failed(reason=str(error) if isinstance(error, ValueError) else f"the sandbox cannot be made: {error}"))
         os._exit(1)

@@ -52,8 +52,12 @@ class Rules:
     """Folders in which anything may be done, and devices."""
     tidies: tuple[str, ...] = ()
     """Folders in which empty folders may be removed."""
+    lists: tuple[str, ...] = ()
+    """Folders in which names may be seen, and nothing more."""
     sockets: Literal["none", "unix"] = "none"
     """With `network`: which sockets may be opened all the same; `unix`: those of this machine."""
+    is_required: bool = True
+    """Whether what cannot be enforced is an error."""
 
 
 def why_not() -> dict[str, str]:
@@ -73,16 +77,22 @@ def why_not() -> dict[str, str]:
     return lacking
 
 
-def enforce(rules: Rules) -> None:
-    """Keep this thread, and all that it starts, to the rules. Raises OSError where the kernel does not take them."""
-    if not rules.keep_from:
-        return
-    _checked(_libc().prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
-    if FILES in rules.keep_from:
-        _shed_capabilities()
-        _enforce_files(rules)
-    if NETWORK in rules.keep_from:
-        _enforce_network(allow_unix=rules.sockets == "unix")
+def enforce(rules: Rules) -> dict[str, str]:
+    """Keep this thread, and all that it starts, to the rules.
+
+    What the kernel did not take after all (a container may forbid a call that `why_not` does not make), and why, is
+    the answer; if the rules are required it raises OSError instead.
+    """
+    lacking = {}
+    for what in rules.keep_from:
+        try:
+            _checked(_libc().prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
+            _enforce_files(rules) if what == FILES else _enforce_network(allow_unix=rules.sockets == "unix")
+        except OSError as error:
+            if rules.is_required:
+                raise
+            lacking[what] = f"the kernel refused a call that this needs ({error.strerror})"
+    return lacking
 
 
 def _libc() -> ctypes.CDLL:
@@ -101,6 +111,7 @@ def _landlock() -> int:
 
 
 def _enforce_files(rules: Rules) -> None:
+    _shed_capabilities()
     version, libc = _landlock(), _libc()
     handled = (1 << _RIGHTS.get(version, 16)) - 1
     scopes = _SCOPES if version >= _SCOPED_SINCE else 0
@@ -110,6 +121,7 @@ def _enforce_files(rules: Rules) -> None:
         reads = _EXECUTE | _READ_FILE | _READ_DIR
         for paths, rights in (
             (rules.reads, reads), (rules.writes, handled & ~(_MAKE_CHAR | _MAKE_BLOCK)), (rules.tidies, _REMOVE_DIR),
+            (rules.lists, _READ_DIR),
         ):  # fmt: skip
             for path in paths:
                 _allow(libc, ruleset, path, rights & handled)
@@ -171,8 +183,11 @@ def as_command(rules: Rules, command: Sequence[str]) -> list[str]:
 def main(rules: str, command: Sequence[str]) -> None:
     """Become the command, under the rules."""
     told = json.loads(rules)
-    paths = {name: tuple(map(str, told[name])) for name in ("keep_from", "reads", "writes", "tidies")}
-    enforce(Rules(**paths, sockets="unix" if told["sockets"] == "unix" else "none"))
+    paths = {name: tuple(map(str, told[name])) for name in ("keep_from", "reads", "writes", "tidies", "lists")}
+    sockets: Literal["none", "unix"] = "unix" if told["sockets"] == "unix" else "none"
+    lacking = enforce(Rules(**paths, sockets=sockets, is_required=bool(told["is_required"])))
+    for what, why in lacking.items():
+        sys.stderr.write(f"driftloop: this program is not kept from {what}: {why}\n")
     try:
         os.execvp(command[0], list(command))  # noqa: S606  (the trainer's settings name it)
     except OSError as error:

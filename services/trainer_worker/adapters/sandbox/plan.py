@@ -3,13 +3,11 @@
 import errno
 import os
 import shlex
-import site
 import sys
-import sysconfig
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 from urllib.parse import quote
@@ -21,23 +19,16 @@ from pydantic import BaseModel, ConfigDict
 from driftloop.artifacts.manifest import Manifest
 from driftloop.artifacts.store import MANIFEST, artifact_uri
 from driftloop.contracts.reading import read_message
-from driftloop.contracts.topics import schemas_root
 from driftloop.learners.served_access import files_of_access
-from driftloop.learners.text.base import FOLDERS
 from trainer_worker.adapters.sandbox.kernel import FILES, NETWORK, Rules, why_not
+from trainer_worker.adapters.sandbox.readable import of_modules, of_network, of_software
 
 if TYPE_CHECKING:
     from trainer_worker.adapters.job import Job
 
 Mode = Literal["off", "available", "required"]
-SYSTEM = (
-    "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/usr", "/opt/rocm", "/proc", "/sys", "/etc/alternatives",
-    "/etc/fonts", "/etc/group", "/etc/ld.so.cache", "/etc/ld.so.conf", "/etc/ld.so.conf.d", "/etc/localtime",
-    "/etc/mime.types", "/etc/nsswitch.conf", "/etc/OpenCL", "/etc/os-release", "/etc/passwd", "/etc/timezone",
-    "/etc/vulkan",
-)  # fmt: skip
-"""What programs and libraries read; nothing of it is secret. The rest of /etc is not read: keys lie there."""
 DEVICES = ("/dev/full", "/dev/null", "/dev/random", "/dev/shm", "/dev/urandom", "/dev/zero")  # noqa: S108
+_REFUSED = (errno.EACCES, errno.EPERM)
 _GPUS = ("nvidia*", "kfd", "dri", "dxg")
 _SETTING = "DRIFTLOOP_TRAINER_WORKER_SANDBOX"
 
@@ -80,13 +71,22 @@ class Confinement:
         """Sentences for the run's record."""
         return tuple(f"the run was not kept from {_WORDS[what]}: {why}" for what, why in self.open.items())
 
+    def without(self, lacking: Mapping[str, str]) -> "Confinement":
+        """The same where the kernel did not enforce all of it."""
+        kept = tuple(what for what in self.rules.keep_from if what not in lacking)
+        return Confinement(replace(self.rules, keep_from=kept), {**self.open, **lacking})
+
     def hint(self, error: BaseException) -> str:
         """What to add to an error that a rule may have caused; empty where none did."""
-        refused = _refusal(error)
-        if refused is None or not self.rules.keep_from:
+        if not self.rules.keep_from:
             return ""
-        path = refused.filename if isinstance(refused.filename, str) else None
-        return "" if path is not None and _is_kept_by_its_owner(path) else refused_words(path)
+        causes = list(_causes(error))
+        refused = next((one for one in causes if isinstance(one, OSError) and one.errno in _REFUSED), None)
+        if refused is not None:
+            path = refused.filename if isinstance(refused.filename, str) else None
+            return "" if path is not None and _is_kept_by_its_owner(path) else refused_words(path)
+        module = next((one for one in causes if isinstance(one, ImportError)), None)
+        return "" if module is None or FILES not in self.rules.keep_from else _not_imported(module)
 
 
 _WORDS = {FILES: "other files", NETWORK: "the network"}
@@ -117,16 +117,18 @@ def of_child(job: "Job", scratch: str) -> Confinement:
     version = _local(artifact_uri(job.artifact_uri, request.model_id, request.version))
     kept = _local(f"{job.artifact_uri.rstrip('/')}/.checkpoints/{request.model_id}")
     others = [_local(one) for one in _artifacts(job)]
-    mine = [_made(path) for path in (version, kept) if path is not None]
+    mine = [made for path in (version, kept) if path is not None and (made := _made(path))]
+    software, mixed = _software(job.sandbox, _data_roots(job))
     rules = Rules(
         tuple(what for what in (FILES, NETWORK) if what not in open_for),
         reads=(
-            *_software(job.sandbox, _data_roots(job)), *_of_archive(job),
-            *(files_of_access() if network else ()), *(path for path in others if path),
+            *software, *_of_archive(job), *(_of_network(job) if network else ()), *(path for path in others if path),
             *([golden] if spec.training.golden_set and (golden := _local(spec.training.golden_set)) else ()),
         ),
         writes=(scratch, *mine, *_devices(job.sandbox)),
         tidies=tuple(str(Path(path).parent) for path in mine),
+        lists=mixed,
+        is_required=job.sandbox.sandbox == "required",
     )  # fmt: skip
     return Confinement(rules, open_for)
 
@@ -141,15 +143,16 @@ def of_command(job: "Job", folder: Path) -> Confinement:
     words = shlex.split(job.commands.get(job.run.spec.training.entry or "", ""))
     given = [path for word in words if (path := Path(word)).is_absolute() and path.exists()]
     scripts = [str(path.parent) for path in given if path.suffix == ".py"]
-    return Confinement(
-        Rules(
-            tuple(what for what in (FILES, NETWORK) if what not in open_for),
-            reads=(*_software(job.sandbox, _data_roots(job)), *map(str, given), *scripts),
-            writes=(str(folder), *_devices(job.sandbox)),
-            sockets="unix",
-        ),
-        open_for,
+    software, mixed = _software(job.sandbox, _data_roots(job))
+    rules = Rules(
+        tuple(what for what in (FILES, NETWORK) if what not in open_for),
+        reads=(*software, *map(str, given), *scripts),
+        writes=(str(folder), *_devices(job.sandbox)),
+        lists=mixed,
+        sockets="unix",
+        is_required=job.sandbox.sandbox_commands == "required",
     )
+    return Confinement(rules, open_for)
 
 
 def settle(scratch: str) -> None:
@@ -157,7 +160,11 @@ def settle(scratch: str) -> None:
     if not scratch:
         return
     tempfile.tempdir = scratch
-    for name in ("TMPDIR", "XDG_CACHE_HOME", "NUMBA_CACHE_DIR", "TORCHINDUCTOR_CACHE_DIR", "TRITON_CACHE_DIR"):
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    os.environ.setdefault("HF_HOME", str(cache / "huggingface"))  # downloads that the settings may name stay found
+    os.environ.setdefault("TORCH_HOME", str(cache / "torch"))
+    for name in ("TMPDIR", "XDG_CACHE_HOME", "NUMBA_CACHE_DIR", "TORCHINDUCTOR_CACHE_DIR", "TRITON_CACHE_DIR",
+                 "MPLCONFIGDIR"):  # fmt: skip
         os.environ[name] = scratch
 
 
@@ -177,13 +184,21 @@ def _require(mode: Mode, open_for: Mapping[str, str]) -> None:
 
 def _needs_network(job: "Job") -> str:
     """Why the run cannot do without; empty where it can."""
-    places = (job.archive_uri, job.artifact_uri, job.run.spec.training.golden_set or "", *_artifacts(job))
-    for place in places:
-        if place and _local(place) is None:
-            return f"{place} is not on this machine"
+    for place in _far(job):
+        return f"{place} is not on this machine"
     served = ["the run's own model"] if job.run.request.learner == "open-inference" else []
     served += [uri for uri in _artifacts(job) if _learner_of(uri) == "open-inference"]
     return f"a server is asked about {served[0]}" if served else ""
+
+
+def _far(job: "Job") -> list[str]:
+    """What of a run's data is not on this machine."""
+    places = (job.archive_uri, job.artifact_uri, job.run.spec.training.golden_set or "", *_artifacts(job))
+    return [place for place in places if place and _local(place) is None]
+
+
+def _of_network(job: "Job") -> list[str]:
+    return [*of_network(storage=bool(_far(job))), *files_of_access()]
 
 
 def _learner_of(uri: str) -> str | None:
@@ -209,11 +224,12 @@ def _local(uri: str) -> str | None:
     return os.path.realpath(path) if isinstance(fs, LocalFileSystem) else None
 
 
-def _made(path: str) -> str:
-    """The folder, which is there from now on; where it cannot be made now, the nearest above it that is there."""
+def _made(path: str) -> str | None:
+    """The folder, which is there from now on; None where it cannot be made: no folder above it is opened for it."""
     with suppress(OSError):
         Path(path).mkdir(parents=True, exist_ok=True)
-    return str(next(folder for folder in (Path(path), *Path(path).parents) if folder.is_dir()))
+        return path
+    return None
 
 
 def _of_archive(job: "Job") -> list[str]:
@@ -225,24 +241,17 @@ def _of_archive(job: "Job") -> list[str]:
     if root is None:
         return []
     own = Path(root, f"model_id={quote(job.run.request.model_id, safe='')}")
-    return [str(Path(root, "_delta_log")), str(own)] if own.is_dir() else [_made(root)]
+    return [str(Path(root, "_delta_log")), str(own)] if own.is_dir() else [_made(root) or root]
 
 
 def _data_roots(job: "Job") -> list[str]:
     return [root for uri in (job.archive_uri, job.artifact_uri, job.runs_path) if (root := _local(uri))]
 
 
-def _software(settings: Sandbox, data: list[str]) -> list[str]:
-    """The interpreter, the libraries, what they read, and what the settings name.
-
-    A place where modules are found that holds data as well (the folder in which the trainer was started) is left
-    out: only the settings can name that.
-    """
-    prefixes = {sys.prefix, sys.base_prefix, sys.exec_prefix, *sysconfig.get_paths().values(), *site.getsitepackages()}
-    modules = {os.path.realpath(entry or ".") for entry in sys.path}
-    found = {path for path in prefixes | modules if not any(Path(root).is_relative_to(path) for root in data)}
-    bases = [folder for folder in os.environ.get(FOLDERS, "").split(os.pathsep) if folder]
-    return [*SYSTEM, *sorted(found), str(schemas_root()), *bases, *settings.sandbox_reads]
+def _software(settings: Sandbox, data: list[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """What software reads, with what the settings name; and of which folders it sees names alone."""
+    modules, mixed = of_modules(data)
+    return (*of_software(), *modules, *settings.sandbox_reads), tuple(mixed)
 
 
 def _devices(settings: Sandbox) -> list[str]:
@@ -255,12 +264,32 @@ def _is_kept_by_its_owner(path: str) -> bool:
     return os.access(path, os.F_OK, effective_ids=True) and not os.access(path, os.R_OK, effective_ids=True)
 
 
-def _refusal(error: BaseException | None) -> OSError | None:
-    """The refusal that an error comes from, however deep."""
+def _not_imported(error: ImportError) -> str:
+    """What to add where a module, or a library that it needs, was refused: the import system takes both for missing.
+    Whether a file is there may be asked in the sandbox."""
+    if not isinstance(error, ModuleNotFoundError):
+        refused = f" (the sandbox of runs refuses a library: name its folder in {_SETTING}_READS)"
+        return refused if "Permission denied" in str(error) else ""
+    inside = (error.name or "").replace(".", os.sep)
+    places = [Path(entry or ".", inside + end) for entry in sys.path for end in ("", ".py")]
+    refused_path = next((str(path) for path in places if inside and path.exists() and _is_refused(path)), None)
+    return "" if refused_path is None else refused_words(refused_path)
+
+
+def _is_refused(path: Path) -> bool:
+    try:
+        os.close(os.open(path, os.O_RDONLY))
+    except PermissionError:
+        return not _is_kept_by_its_owner(str(path))
+    except OSError:
+        return False
+    return False
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    """An error and those that it comes from, however deep."""
     seen: set[int] = set()
     while error is not None and id(error) not in seen:
         seen.add(id(error))
-        if isinstance(error, OSError) and error.errno in (errno.EACCES, errno.EPERM):
-            return error
+        yield error
         error = error.__cause__ or error.__context__
-    return None
