@@ -18,7 +18,7 @@ from typing import IO, Any
 from urllib.parse import quote, urlencode, urlsplit
 
 from driftloop import errors
-from driftloop.secret_files import secret_in
+from driftloop.secret_files import header_secret_in
 
 _LARGEST = 32 << 20
 _FOR_ANYBODY = frozenset({"Accept", "User-agent"})
@@ -160,7 +160,7 @@ class Server:
     def _headers(self, content_type: str) -> dict[str, str]:
         headers = {"Content-Type": content_type, "User-Agent": "driftloop", **self.headers}
         if self.token_file is not None:
-            headers["Authorization"] = f"Bearer {secret_in(self.token_file)}"
+            headers["Authorization"] = f"Bearer {header_secret_in(self.token_file)}"
         elif self.credentials is not None:
             both = base64.b64encode(":".join(self.credentials).encode()).decode()
             headers["Authorization"] = f"Basic {both}"

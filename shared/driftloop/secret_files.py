@@ -40,6 +40,19 @@ def secret_in(path: str | Path) -> str:
     return text
 
 
+def header_secret_in(path: str | Path) -> str:
+    """The same where it is sent in a header of HTTP: one line of ASCII.
+
+    Else the HTTP library refuses it, with the secret in its error. Raises `SecretFileError`.
+    """
+    text = secret_in(path)
+    if not text.isprintable():
+        raise SecretFileError(f"the file {path} holds a key in PEM, and a secret of one line is wanted there")
+    if not text.isascii():
+        raise SecretFileError(f"the file {path} holds characters that no header of HTTP can carry: ASCII is wanted")
+    return text
+
+
 def secret_at_start(path: str | Path) -> str:
     """The same, where a process begins with it; raises UserError."""
     try:

@@ -10,6 +10,7 @@ import retrain_coordinator.app
 import trainer_worker.app
 from driftloop.errors import UserError
 from driftloop.kafka.settings import KafkaSettings
+from driftloop.learners.served_access import ServerAccess
 from driftloop.rest import AwayError, Server
 from driftloop.secret_files import SecretFileError, secret_in
 from operations_console.adapters import deliverer
@@ -106,6 +107,26 @@ def test_nobody_is_told_with_a_secret_that_is_none(unusable, make_told):
         deliverer._secret(path)
     with pytest.raises(AwayError, match=why):
         Server("http://127.0.0.1:9", token_file=path).ask("GET", "/")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("held", "why"),
+    [
+        ("-----BEGIN PRIVATE KEY-----\nMC4=\n-----END PRIVATE KEY-----\n", "holds a key in PEM"),
+        ("zażółć", "characters that no header of HTTP can carry"),
+    ],
+    ids=["pem", "not-ascii"],
+)
+def test_what_no_header_can_carry_is_refused_and_not_shown(tmp_path, make_told, held, why):
+    file = tmp_path / "secret"
+    file.write_text(held, encoding="utf-8")
+    with pytest.raises(ValueError, match=why) as posted:
+        webhooks.post(Webhook(url="http://127.0.0.1:9", token_file=str(file)), make_told)
+    with pytest.raises(AwayError, match=why) as asked:
+        Server("http://127.0.0.1:9", token_file=file).ask("GET", "/")
+    with pytest.raises(SecretFileError, match=why) as sent:
+        ServerAccess(token_file=file).headers()
+    assert not [text for text in ("MC4=", "ż") if text in f"{posted.value}{asked.value}{sent.value}"]
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from uuid import UUID
 import structlog
 
 from driftloop.rest import AwayError, open_url
-from driftloop.secret_files import secret_in
+from driftloop.secret_files import header_secret_in
 from trainer_worker.core.train.run_report import Announced, Failed, Run
 from trainer_worker.core.train.webhook import Webhook
 
@@ -143,7 +143,7 @@ def post(webhook: Webhook, run: Run) -> None:
         **webhook.headers,
     }  # fmt: skip
     if webhook.token_file is not None:
-        headers["Authorization"] = f"Bearer {secret_in(webhook.token_file)}"
+        headers["Authorization"] = f"Bearer {header_secret_in(webhook.token_file)}"
     request = urllib.request.Request(webhook.url, webhook.filled(run.request), headers, method="POST")  # noqa: S310
     try:
         with open_url(request, _TIMEOUT_S):

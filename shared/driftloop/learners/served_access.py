@@ -16,6 +16,7 @@ anew for each call, so that a secret is exchanged without a restart.
 """
 
 import os
+import re
 import ssl
 from functools import lru_cache
 from pathlib import Path
@@ -23,9 +24,9 @@ from typing import Self
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
-from yaml import YAMLError
+from yaml import MarkedYAMLError, YAMLError
 
-from driftloop.secret_files import secret_in
+from driftloop.secret_files import header_secret_in
 from driftloop.spec.yaml_text import read_yaml
 
 FILE = "DRIFTLOOP_MODEL_SERVERS"
@@ -56,9 +57,9 @@ class ServerAccess(BaseModel):
 
     def headers(self) -> dict[str, str]:
         """What to send with a call. Raises `SecretFileError`."""
-        sent = {} if self.token_file is None else {"Authorization": f"Bearer {secret_in(self.token_file)}"}
+        sent = {} if self.token_file is None else {"Authorization": f"Bearer {header_secret_in(self.token_file)}"}
         if self.header is not None and self.header_file is not None:
-            sent[self.header] = secret_in(self.header_file)
+            sent[self.header] = header_secret_in(self.header_file)
         return sent
 
     def tls(self) -> ssl.SSLContext | None:
@@ -114,13 +115,35 @@ def _entries() -> dict[str, ServerAccess]:
         listed = _ENTRIES.validate_python(read_yaml(Path(named).read_text(encoding="utf-8")) or {})
     except ValidationError as error:
         first = error.errors()[0]
-        where = " › ".join(map(str, first["loc"]))
+        where = " › ".join(_without_user(str(one)) for one in first["loc"])
         raise ValueError(f"{named} ({FILE}) cannot be used: {where}: {first['msg']}") from None
     except (OSError, ValueError, YAMLError) as error:
-        raise ValueError(f"{named} ({FILE}) cannot be used: {getattr(error, 'strerror', None) or error}") from error
-    if odd := [url for url in listed if urlsplit(url).path.strip("/") or not server_of(url).startswith("http")]:
-        raise ValueError(f"{named} ({FILE}) cannot be used: {odd[0]} is no https://host:port")
+        raise ValueError(f"{named} ({FILE}) cannot be used: {_why(error)}") from None
+    if odd := [url for url in listed if not _is_server(url)]:
+        raise ValueError(f"{named} ({FILE}) cannot be used: {_without_user(odd[0])} is no https://host:port")
     return {server_of(url): entry for url, entry in listed.items()}
+
+
+def _is_server(url: str) -> bool:
+    try:
+        return server_of(url).startswith(("http://", "https://")) and not urlsplit(url).path.strip("/")
+    except ValueError:  # its port
+        return False
+
+
+def _without_user(url: str) -> str:
+    """An address as errors show it: people write passwords into it."""
+    return re.sub(r"//.*@", "//", url)
+
+
+def _why(error: Exception) -> str:
+    """What is wrong with a file, and where, but nothing of what it says: it may be a secret that was named here."""
+    if isinstance(error, MarkedYAMLError):
+        line = "" if error.problem_mark is None else f" in line {error.problem_mark.line + 1}"
+        return f"it is not YAML{line}"
+    if isinstance(error, UnicodeDecodeError):
+        return "it is no text in UTF-8"
+    return str(getattr(error, "strerror", None) or error)
 
 
 @lru_cache(maxsize=16)

@@ -54,9 +54,10 @@ class Caller:
         data = None if body is None else json.dumps(body, allow_nan=False).encode()
         try:
             access = access_to(self.url)
-            headers, tls = {"Content-Type": "application/json", **access.headers()}, access.tls()
+            secrets, tls = access.headers(), access.tls()
         except (OSError, ValueError) as error:
             raise ServerAwayError(f"{self.url} is not asked: {error}") from error
+        headers = {"Content-Type": "application/json", **secrets}
         request = urllib.request.Request(self.url.rstrip("/") + path, data=data, headers=headers)  # noqa: S310  (checked)
         try:
             with open_url(request, max(0.001, ends - now), tls) as answer:
@@ -65,7 +66,9 @@ class Caller:
             self._silent_until = self.clock() + _QUIET_SECONDS
             raise ServerAwayError(f"{self.url} did not answer within {self.deadline_seconds:g} s") from error
         except urllib.error.HTTPError as error:
-            raise ServerAwayError(f"{self.url}{path} answers {error.code}: {_words(error)}") from error
+            raise ServerAwayError(
+                f"{self.url}{path} answers {error.code}: {_hidden(_words(error), secrets)}"
+            ) from error
         except urllib.error.URLError as error:
             if isinstance(error.reason, TimeoutError):
                 self._silent_until = self.clock() + _QUIET_SECONDS
@@ -84,6 +87,13 @@ class Caller:
             if self.clock() > ends:
                 raise TimeoutError
         return b"".join(pieces)
+
+
+def _hidden(text: str, secrets: Mapping[str, str]) -> str:
+    """What a server says, without what it was sent: some repeat the key that they refuse."""
+    for secret in secrets.values():
+        text = text.replace(secret.removeprefix("Bearer "), "***")
+    return text
 
 
 def _words(error: urllib.error.HTTPError) -> str:

@@ -19,15 +19,16 @@ from driftloop.learners.served_calls import Caller, ServerAwayError
 class Guarded:
     """A server that remembers the headers of each call; over TLS if it is given a context."""
 
-    def __init__(self, tls: ssl.SSLContext | None = None, redirect: str = "") -> None:
+    def __init__(self, tls: ssl.SSLContext | None = None, redirect: str = "", *, repeats: bool = False) -> None:
         self.seen: list[dict[str, str]] = []
         guarded = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
                 guarded.seen.append({name.lower(): value for name, value in self.headers.items()})
-                body = json.dumps({"ok": True}).encode()
-                self.send_response(302 if redirect else 200)
+                said = {"error": f"no such key: {self.headers['Authorization']}"} if repeats else {"ok": True}
+                body = json.dumps(said).encode()
+                self.send_response(302 if redirect else 401 if repeats else 200)
                 if redirect:
                     self.send_header("Location", redirect)
                 self.send_header("Content-Length", str(len(body)))
@@ -153,16 +154,29 @@ def test_what_cannot_be_used_is_said_and_nothing_is_sent(started, declared, tmp_
 @pytest.mark.parametrize(
     ("text", "why"),
     [
-        ("a: [", "while parsing"),
+        ("a: [", "it is not YAML in line 1"),
         ("- 1", "dictionary"),
         ("https://m/path: {}", "https://m/path is no https://host:port"),
+        ("https://m:s3cret: {}", "is no https://host:port"),
+        ("https://me:s3cret@m/path: {}", "https://m/path is no https://host:port"),
+        ("https://me:s3cret@m: {token: 1}", "https://m › token: Extra inputs"),
+        ("@s3cret", "it is not YAML in line 1"),
     ],
-    ids=["damaged", "a-list", "a-path"],
+    ids=["damaged", "a-list", "a-path", "a-port", "a-user", "a-field", "a-secret"],
 )
-def test_a_file_that_is_no_list_of_servers_is_named(declared, text, why):
+def test_a_file_that_is_no_list_of_servers_is_named_and_not_shown(declared, text, why):
     declared(text)
-    with pytest.raises(ValueError, match=rf"servers.yaml \({FILE}\) cannot be used: .*{why}"):
+    with pytest.raises(ValueError, match=rf"servers.yaml \({FILE}\) cannot be used: .*{why}") as refused:
         access_to("https://m")
+    assert "s3cret" not in str(refused.value).replace("https://m:s3cret is", "")
+
+
+def test_a_key_that_a_server_repeats_is_not_told_on(started, declared, tmp_path):
+    server, token = started(repeats=True), tmp_path / "token"
+    token.write_text("s3cret")
+    declared({server.url: {"token_file": str(token)}})
+    with pytest.raises(ServerAwayError, match=r"answers 401: no such key: Bearer \*\*\*"):
+        Caller(server.url, 5.0).ask("/v2")
 
 
 def test_the_files_that_calls_read_are_known(declared, tmp_path):
