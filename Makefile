@@ -28,7 +28,7 @@ help: ## show this help
 # $(call install,EXTRA): this project and what that extra needs, into .venv.
 ifdef UV
 define install
-	@test -x $(PY) || uv venv --quiet --seed $(VENV)
+	@test -x $(PY) || uv venv --quiet --seed $(if $(filter file,$(origin PYTHON)),,--python $(PYTHON)) $(VENV)
 	@echo "installing driftloop[$(1)] into $(VENV) with uv (minutes the first time)"
 	uv pip install --quiet --python $(PY) -c constraints.txt -e '.[$(1)]'
 endef
