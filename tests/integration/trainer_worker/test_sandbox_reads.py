@@ -2,6 +2,7 @@
 
 import ctypes
 import importlib
+import importlib.util
 import os
 import platform
 import socket
@@ -127,9 +128,17 @@ def test_a_project_that_is_installed_from_its_own_folder_is_read(job, tmp_path, 
     finder = ModuleType("__editable___plug_finder")
     finder.MAPPING = {"plug_finder": str(tmp_path / "finder/plug_finder")}
     monkeypatch.setitem(sys.modules, finder.__name__, finder)
-    (tmp_path / "site").mkdir()
-    (tmp_path / "site/plug_linked").symlink_to(tmp_path / "linked/plug_linked")
-    monkeypatch.syspath_prepend(str(tmp_path / "site"))
+
+    class Finder:
+        """As other builders of packages install one."""
+
+        @staticmethod
+        def find_spec(name, *_):
+            if name == "plug_linked":
+                return importlib.util.spec_from_file_location(name, tmp_path / "linked/plug_linked/__init__.py")
+            return None
+
+    monkeypatch.setattr(sys, "meta_path", [*sys.meta_path, Finder()])
     learners = [EntryPoint("mine", f"{top}:make", readable.GROUP) for top in ("plug_linked.deep", "gone", "1 + 1")]
     monkeypatch.setattr(readable, "entry_points", lambda **_: EntryPoints(learners))
     reads = of_child(job(), "").rules.reads

@@ -73,16 +73,26 @@ def of_modules(data: Sequence[str]) -> tuple[list[str], list[str]]:
 
 def _installed_elsewhere() -> Iterator[str]:
     """Packages whose folder stands in no path: of a project that is installed from its own folder (`pip install -e`),
-    and of learners, however their loader finds them."""
+    and of learners if there are other finders of modules than Python's and setuptools' (asking takes 10 ms)."""
     for name, module in list(sys.modules.items()):
         if name.startswith("__editable__"):
             yield from map(os.path.realpath, getattr(module, "MAPPING", {}).values())
-    for entry in entry_points(group=GROUP):
-        top = re.split(r"[.:]", entry.value)[0].strip()
+    if not [finder for finder in sys.meta_path if _home_of(finder) not in _KNOWN_FINDERS]:
+        return
+    for top in sorted({re.split(r"[.:]", entry.value)[0].strip() for entry in entry_points(group=GROUP)}):
         with suppress(ImportError, ValueError):  # what cannot be found is told where its learner is asked for
             spec = find_spec(top)
             places = [] if spec is None else spec.submodule_search_locations or [spec.origin or ""]
             yield from (os.path.realpath(place) for place in places if place)
+
+
+_KNOWN_FINDERS = ("_distutils_hack", "_frozen_importlib", "_frozen_importlib_external", "setuptools", "six")
+
+
+def _home_of(finder: object) -> str:
+    """The top of the module that a finder is from; of all that setuptools makes, its own."""
+    told = str(getattr(finder, "__module__", None) or type(finder).__module__)
+    return "setuptools" if told.startswith("__editable__") else told.partition(".")[0]
 
 
 def _holds(place: str, data: Sequence[str]) -> bool:
