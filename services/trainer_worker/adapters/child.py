@@ -95,14 +95,16 @@ def main(wire: socket.socket, nursery: int, memory_limit_mb: int, scratch: str) 
     code = 0
     try:
         made = _way_of(executor)(job, Teller(line), lambda what: line.say(Waiting(waits_for=what)))
-        line.say(_with_record(made, confined) if executor == "child" else made)
+        told: Told = _with_record(made, confined) if executor == "child" else made
     except MemoryError:
-        line.say(_over_memory(memory_limit_mb))
+        told = _over_memory(memory_limit_mb)
     except BaseException as error:  # noqa: BLE001  (whatever a learner raises ends its run and nothing else)
-        line.say(Failed(reason=_sentence(error) + confined.hint(error)))
-        code = 1
-    clear(job, confined)
-    os._exit(code)
+        told, code = Failed(reason=_sentence(error) + confined.hint(error)), 1
+    try:
+        clear(job, confined)  # before it is told: the model's next run may be given a folder that would go
+        line.say(told)
+    finally:
+        os._exit(code)
 
 
 def _confined(job: Job, line: Line, scratch: str) -> Confinement:

@@ -75,6 +75,8 @@ def listening():
 def test_a_run_says_what_it_was_kept_from_and_leaves_nothing_but_its_version(end_in, make_run, place):
     end = end_in(make_run(31))
     assert (end.kind, end.sandbox, end.remarks) == ("succeeded", WHOLE, ())
+    kept = place / "artifacts" / ".checkpoints" / "plant"
+    assert not kept.exists(), "the next run may have been given it by now"
     assert [path.name for path in (place / "artifacts" / "plant").iterdir()] == ["1.0.31"]
     assert verify_artifact(end.artifact, end.artifact_sha256).sha256 == end.artifact_sha256
 
