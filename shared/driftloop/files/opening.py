@@ -52,7 +52,7 @@ def open_table(source: str | Path, options: FileOptions = _DEFAULT) -> Table:
 
 def _open_named(address: str, form: Named, options: FileOptions) -> Table:
     """The log of a model server as a table with a row a prediction."""
-    log = read_named(address, form, options.labels)
+    log = read_named(address, form, options.labels, lambda labels: open_table(labels).data)
     written = log.data if options.rows is None else log.data.slice(0, options.rows)
     data = _sampled(written, options.sample)
     description = FileDescription(

@@ -88,6 +88,28 @@ def test_labels_of_no_prediction_are_counted(tmp_path: Path) -> None:
     assert any("a record without label, among the labels" in note for note in table.description.notes)
 
 
+_TOLD = [{"id": f"r{row}", "label": row % 2, "labelled_at": f"2026-06-0{2 + row}T10:00:00Z"} for row in range(3)]
+_NANOS = [f"{one['id']},{one['label']},{one['labelled_at'][:-1]}.123456789Z" for one in _TOLD]
+_GERMAN = [f"r{row};{row % 2};0{2 + row}.06.2026 10:00" for row in range(3)]
+LABELS_BESIDE = {
+    "csv": "\n".join(["id,label,labelled_at", *_NANOS]),
+    "semicolons": "\n".join(["\ufeffid;label;labelled_at", *_GERMAN]),
+    "jsonl": lines(*_TOLD),
+    "json": json.dumps(_TOLD),
+}
+
+
+@pytest.mark.parametrize("form", LABELS_BESIDE)
+def test_labels_beside_a_log_are_any_table_with_the_time_at_which_they_became_known(form: str, tmp_path: Path) -> None:
+    records = [brick(f"r{row}", {"inputs": [[1.0]]}, {"predictions": [1]}) for row in range(3)]
+    (tmp_path / "log.jsonl").write_text(lines(*records))
+    (tmp_path / "labels").write_text(LABELS_BESIDE[form])
+    table = open_table(tmp_path / "log.jsonl", file_options("databricks", labels=str(tmp_path / "labels")))
+    rows = sorted(table.data.to_pylist(), key=lambda row: row["prediction_id"])
+    assert [row["label"] for row in rows] == [0, 1, 0]
+    assert [(row["labelled_at"].day, row["labelled_at"].hour) for row in rows] == [(2, 10), (3, 10), (4, 10)]
+
+
 @pytest.mark.parametrize("form", ["sagemaker", "azureml", "databricks", "vertex"])
 def test_a_log_of_something_else_is_refused_with_a_sentence(form: str, tmp_path: Path) -> None:
     (tmp_path / "log.jsonl").write_text(lines({"x": 1}, {"x": 2}))

@@ -1,14 +1,18 @@
 """Reads a log that is known by its name, and the labels that lie beside it."""
 
+import codecs
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import pyarrow as pa
 
 from driftloop.errors import ExitCode, UserError
+from driftloop.files.columnar import columnar_format
 from driftloop.files.named.formats import ENDS, FORMATS, sagemaker
-from driftloop.files.named.joining import Joined
+from driftloop.files.named.joining import Joined, moment_of
 from driftloop.files.named.records import Record, records_of
 from driftloop.files.sources import find_sources
+from driftloop.files.spool import head_of
 
 _IDS = (
     "prediction_id",
@@ -21,6 +25,10 @@ _IDS = (
 )
 
 
+ReadTable = Callable[[str], pa.Table]
+"""From an address to a table with typed columns."""
+
+
 @dataclass(frozen=True, slots=True)
 class NamedLog:
     """A row a prediction, the columns `OWN` among them, and sentences about what was left out."""
@@ -30,9 +38,10 @@ class NamedLog:
     notes: tuple[str, ...]
 
 
-def read_named(address: str, form: str, labels: str | None) -> NamedLog:
+def read_named(address: str, form: str, labels: str | None, read_table: ReadTable) -> NamedLog:
     """The log at an address; `labels` is where its labels lie, where they do not lie in it.
 
+    Labels are records (JSON lines) or any table, which `read_table` reads.
     Raises `UserError`, in one sentence, where nothing of the format is there.
     """
     joined, take = Joined(), FORMATS[form]
@@ -48,7 +57,7 @@ def read_named(address: str, form: str, labels: str | None) -> NamedLog:
         except ValueError as error:
             raise UserError(f"{address} cannot be read as {form}: {error}.", ExitCode.USAGE) from error
     if labels is not None:
-        _add_labels(joined, labels)
+        _add_labels(joined, labels, read_table)
     data, notes = joined.table()
     if not data.num_rows:
         told = f" {notes[0]}" if notes else ""
@@ -65,8 +74,8 @@ def _why(error: Exception) -> str:
     return "a damaged record"
 
 
-def _add_labels(joined: Joined, address: str) -> None:
-    for where, record in records_of(find_sources(address, all_files=True), joined):
+def _add_labels(joined: Joined, address: str, read_table: ReadTable) -> None:
+    for where, record in _labels_at(joined, address, read_table):
         try:
             if "groundTruthData" in record:
                 sagemaker(joined, where, record)
@@ -76,6 +85,16 @@ def _add_labels(joined: Joined, address: str) -> None:
             joined.fault(f"{_why(error)}, among the labels", where)
 
 
+def _labels_at(joined: Joined, address: str, read_table: ReadTable) -> Iterator[tuple[str, Record]]:
+    sources = find_sources(address, all_files=True)
+    head = next((head for head, _ in map(head_of, sources) if head.strip()), b"")
+    if head.removeprefix(codecs.BOM_UTF8).lstrip()[:1] == b"{" or columnar_format(head) is not None:
+        yield from records_of(sources, joined)
+        return
+    for number, row in enumerate(read_table(address).to_pylist(), 1):
+        yield f"{address.rsplit('/', 1)[-1]}, row {number}", row
+
+
 def _add_label(joined: Joined, record: Record) -> None:
     name = next((name for name in _IDS if record.get(name) is not None), None)
     if name is None:
@@ -83,4 +102,8 @@ def _add_label(joined: Joined, record: Record) -> None:
     if "label" not in record:
         raise KeyError("label")
     if record["label"] is not None:
-        joined.label(str(record[name]), [record["label"]])
+        known = record.get("labelled_at")
+        at = None if known is None else moment_of(known, joined)
+        if known is not None and at is None:
+            raise ValueError("its labelled_at is no time")
+        joined.label(str(record[name]), [record["label"]], at)
