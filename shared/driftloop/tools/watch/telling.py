@@ -17,7 +17,6 @@ from driftloop.contracts.message import LONGEST_ID
 from driftloop.contracts.prediction_labels import PredictionLabel
 from driftloop.tools.watch.outcomes import RecordedOutcomes
 
-
 _LATEST = datetime.max.replace(tzinfo=UTC)
 
 
