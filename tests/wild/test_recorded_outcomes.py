@@ -1,6 +1,7 @@
 """Recorded outcomes whose columns are named or written oddly: `driftloop watch` says so, or reads them right."""
 
 import json
+import re
 import signal
 import sys
 from dataclasses import replace
@@ -10,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -146,6 +148,30 @@ def test_late_labels_count_when_they_became_known(tmp_path: Path) -> None:
     at_once, later = (datetime.fromisoformat(results[late]["time"]) for late in (False, True))
     assert timedelta(days=1) < later - at_once < timedelta(days=1, hours=3)
     assert results[True]["row"] % 2 == 0  # whose labels took one day
+
+
+@pytest.mark.wild(
+    area="recorded outcomes",
+    given="late labels, some behind the year 2100 or behind the calendar, and one of an id with 201 characters",
+    right="each is counted once as not taken, and the other rows are watched; before, 49 for seven, or a stack trace",
+)
+def test_late_labels_that_cannot_be_taken_are_counted_once(tmp_path: Path) -> None:
+    begun, rows = datetime(2026, 1, 1, tzinfo=UTC), 4_000
+    at = [begun + timedelta(minutes=place) for place in range(rows)]
+    known = [one + timedelta(days=1) for one in at]
+    known[3_003:3_010] = [datetime(2300, 1, 1, tzinfo=UTC)] * 7
+    micros = pa.array(known, pa.timestamp("us", tz="UTC")).cast(pa.int64()).to_pylist()
+    micros[3_020] = 10**18  # in the year 33658
+    ids = [f"p{place}" for place in range(rows)]
+    ids[3_030] = "a" * 201
+    said = np.random.default_rng(4).integers(0, 2, rows)
+    file, moment = tmp_path / "rows.parquet", pa.timestamp("us", tz="UTC")
+    columns = {"id": ids, "at": pa.array(at, moment), "known": pa.array(micros, pa.int64()).cast(moment)}
+    pq.write_table(pa.table({**columns, "x": np.arange(rows) % 7, "said": said, "truth": said}), file)
+    named = ("--prediction", "said", "--label", "truth", "--time", "at", "--id", "id", "--labelled-at", "known")
+    done = CliRunner().invoke(app, ["watch", str(file), *named])
+    assert done.exit_code == 0, done.exception
+    assert sorted(re.findall(r"Not taken \((\d+) ×\)", done.stdout)) == ["2", "7"], "rows of one record, and labels"
 
 
 @settings(max_examples=50, deadline=None)

@@ -1,7 +1,7 @@
 """What is said, and done, where committed offsets are not to be had."""
 
 import pytest
-from confluent_kafka import KafkaError, KafkaException, TopicPartition
+from confluent_kafka import OFFSET_INVALID, KafkaError, KafkaException, TopicPartition
 
 from driftloop.errors import AwayError, ExitCode
 from driftloop.kafka.loop import pending_offsets
@@ -19,8 +19,12 @@ class Coordinator:
     def __init__(self, *, there=True, pending_of=None):
         self.there, self.pending_of = there, pending_of
 
-    def end(self, slot):
-        """An empty transaction of a slot was aborted."""
+    def heard(self, offsets):
+        """What a transaction said before it was aborted."""
+
+    def end(self, slot, offsets):
+        """A transaction of a slot was aborted."""
+        self.heard(offsets)
         if slot == self.pending_of:
             self.pending_of = None
 
@@ -29,13 +33,15 @@ class Coordinator:
 
 
 class Reader:
+    offset = 7
+
     def __init__(self, coordinator, stable):
         self._coordinator, self._stable = coordinator, stable
 
     def committed(self, asked, timeout):
         if not self._coordinator.there or (self._stable and self._coordinator.pending_of is not None):
             raise KafkaException(KafkaError(KafkaError._TIMED_OUT))
-        return [TopicPartition(tp.topic, tp.partition, 7) for tp in asked]
+        return [TopicPartition(tp.topic, tp.partition, self.offset, "a note") for tp in asked]
 
     def close(self):
         pass
@@ -48,13 +54,24 @@ def settle(monkeypatch):
     def settle(coordinator):
         monkeypatch.setattr(pending_offsets, "offset_reader", lambda *_: coordinator.reader(stable=False))
         monkeypatch.setattr(pending_offsets, "group_reader", lambda *_: coordinator.reader(stable=True))
-        return PendingOffsets(KAFKA, "archive", lambda offsets, reader: coordinator.end(0)).settle(ASKED, AWAY)
+        return PendingOffsets(KAFKA, "archive", lambda offsets, reader: coordinator.end(0, offsets)).settle(ASKED, AWAY)
 
     return settle
 
 
 def test_what_is_pending_of_this_replica_is_ended_and_the_offsets_are_there(settle):
     assert [tp.offset for tp in settle(Coordinator(pending_of=0))] == [7] * len(ASKED)
+
+
+@pytest.mark.parametrize(("offset", "touched"), [(7, 7), (OFFSET_INVALID, 0)], ids=["committed", "none yet"])
+def test_the_transaction_that_ends_it_says_what_the_group_has_already(settle, monkeypatch, offset, touched):
+    coordinator, said = Coordinator(pending_of=0), []
+    monkeypatch.setattr(Reader, "offset", offset)
+    monkeypatch.setattr(coordinator, "heard", said.extend)
+    settle(coordinator)
+    assert [(tp.topic, tp.partition, tp.offset, tp.metadata) for tp in said] == [
+        ("outcome-frames", 0, touched, "a note")
+    ]
 
 
 @pytest.mark.parametrize("coordinator", [Coordinator(there=False), Coordinator()], ids=["away", "answers others"])

@@ -1,5 +1,7 @@
 """A broker's folder stays with the Kafka that wrote it: an older one does not read it."""
 
+import shutil
+
 import pytest
 
 from driftloop.kafka.embedded import broker_files
@@ -33,6 +35,17 @@ def test_a_folder_keeps_the_version_that_formatted_it(formatted):
     assert version_of(folder) == "9.9.9"
     format_data(folder, "a.jar")
     assert version_of(folder) == "9.9.9"
+
+
+def test_a_folder_that_was_formatted_by_half_has_its_version_all_the_same(formatted, tmp_path):
+    formatted("9.9.9")
+    (tmp_path / "kafka-9.9.9-formatted" / "log").symlink_to("nowhere")
+    half = tmp_path / "half"
+    half.mkdir()
+    with pytest.raises(shutil.Error):
+        format_data(half, "a.jar", "9.9.9")
+    assert (half / "data" / "meta.properties").is_file()
+    assert version_of(half) == "9.9.9"
 
 
 def test_a_folder_from_before_the_version_was_written_down_is_of_kafka_4_3_0(formatted):

@@ -182,6 +182,18 @@ def test_an_arrow_schema_with_names_that_are_no_text_is_buried_alone(bench, send
     assert [p for p, _ in bench.events()] == ["p9"]
 
 
+@pytest.mark.parametrize(
+    ("behind", "rows"),
+    [(b"\0" * 4, 0), (b"\0" * 8, 0), (b"\xff\xff\xff\xff\0\0\0\0?", 0), (b"\xff" * 8, None), (b"?", None)],
+    ids=["earlier end", "two of them", "more behind the end", "no size", "a byte"],
+)
+def test_a_stream_that_ends_behind_its_schema_is_buried_alone_however_it_ends(bench, send, behind, rows):
+    bad = send(schema_bytes(arrow()) + behind, "p5")
+    bench.feed([send(arrow(1), "p0"), bad, send(arrow(1, prediction_id=pa.array(["p9"])), "p9")])
+    assert [(d.record, d.error_class) for d in bench.dead] == [(bad, "Undecodable" if rows is None else "BadColumns")]
+    assert [p for p, _ in bench.events()] == ["p0", "p9"]
+
+
 def test_a_stream_that_begins_as_the_others_is_looked_at_as_closely_as_the_first(bench, send):
     def own(first, count=2):
         return arrow(count, prediction_id=pa.array([f"p{first + n}" for n in range(count)]))

@@ -15,7 +15,7 @@ from driftloop.kafka.clients.log_reader import LogReader
 from driftloop.kafka.clients.offsets import EndOffsets
 from driftloop.kafka.clients.retries import patiently
 from driftloop.kafka.loop.identity import Facts, Mark, Stand, mark_of, mark_write, note_of
-from driftloop.kafka.loop.pending_offsets import PAGE, pending
+from driftloop.kafka.loop.pending_offsets import PAGE, as_it_is, pending
 from driftloop.kafka.loop.state import MANIFEST_KEY, latest_values, manifest_write, read_snapshot, take_mark
 from driftloop.kafka.loop.topic_watch import identity_of
 from driftloop.kafka.loop.transport import AbortedError, Position, Write
@@ -117,16 +117,22 @@ class Recoverer:
 
     def _pending(self, positions: Sequence[Position]) -> tuple[Position, ...]:
         """Those whose offsets wait for the end of a transaction."""
-        named = {place: [TopicPartition(self._kafka.topic_prefix + place[0], place[1])] for place in positions}
-        return tuple(place for place, asked in named.items() if pending(self._kafka, self._group, asked, _PENDING_S))
+        return tuple(place for place in positions if self._settled(place) is not None)
+
+    def _settled(self, place: Position) -> TopicPartition | None:
+        """What is settled of an offset that waits for the end of a transaction; None if it does not wait."""
+        asked = [TopicPartition(self._kafka.topic_prefix + place[0], place[1])]
+        found = pending(self._kafka, self._group, asked, _PENDING_S)
+        return None if found is None else found[0]
 
     def _end_pending(self, positions: Sequence[Position], slots: int) -> None:
         """Through the producer of each slot in turn, until nothing is pending: any of them may have left it."""
-        topic, number = positions[0]
-        at = [TopicPartition(self._kafka.topic_prefix + topic, number, 0)]
+        settled = self._settled(positions[0])
+        if settled is None:
+            return
         with closing(group_reader(self._kafka, self._group)) as consumer:
             for slot in range(slots):
-                Writer(self._kafka, f"{self._group}-{slot}").end_pending(at, consumer)
+                Writer(self._kafka, f"{self._group}-{slot}").end_pending([as_it_is(settled)], consumer)
                 if not self._pending(positions):
                     return
         raise UserError(

@@ -91,8 +91,8 @@ def format_data(folder: Path, class_path: str, version: str = KAFKA_VERSION) -> 
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not (template / "meta.properties").is_file():
             _format_template(template, class_path)
+        (folder / _WRITTEN_BY).write_text(version)  # first: half a copy without it would count as an older one
         shutil.copytree(template, data, dirs_exist_ok=True)
-    (folder / _WRITTEN_BY).write_text(version)
 
 
 def version_of(folder: Path) -> str:

@@ -41,25 +41,37 @@ class PendingOffsets:
 
         Raises `away` where the broker is; else an AwayError that names what is pending and the way on.
         """
-        if not pending(self._kafka, self._group, asked, self._deadlines.ask_s):
+        settled = pending(self._kafka, self._group, asked, self._deadlines.ask_s)
+        if settled is None:
             raise away
         began = system_now() - timedelta(seconds=self._deadlines.patience_s)
         CLIENT_LOG.warning("offsets of %s are pending since %s: ended as far as they are ours", self._group, began)
         with closing(group_reader(self._kafka, self._group)) as reader:
-            self._end([TopicPartition(asked[0].topic, asked[0].partition, 0)], reader)
+            self._end([as_it_is(settled[0])], reader)
             found = answer(reader, asked, self._deadlines.ask_s)
         if found is None:
             raise AwayError(sentence(self._group, asked, began), ExitCode.BROKER_AWAY)
         return found
 
 
-def pending(kafka: KafkaSettings, group: str, asked: Sequence[TopicPartition], ask_s: float) -> bool:
-    """Whether the broker tells a group's offsets, but none while a transaction may change them."""
+def pending(
+    kafka: KafkaSettings, group: str, asked: Sequence[TopicPartition], ask_s: float
+) -> list[TopicPartition] | None:
+    """The settled offsets of a group, if the broker tells them, but none while a transaction may change them."""
     with closing(offset_reader(kafka, group)) as any_offsets:
-        if answer(any_offsets, asked, ask_s) is None:
-            return False
+        settled = answer(any_offsets, asked, ask_s)
+    if settled is None:
+        return None
     with closing(group_reader(kafka, group)) as stable_offsets:
-        return answer(stable_offsets, asked, ask_s) is None
+        return settled if answer(stable_offsets, asked, ask_s) is None else None
+
+
+def as_it_is(settled: TopicPartition) -> TopicPartition:
+    """An offset for a transaction that is taken back: the one that the group has, with the note beside it.
+
+    Why not any: where the broker leaves out the end of that transaction too, the next one commits it.
+    """
+    return TopicPartition(settled.topic, settled.partition, max(int(settled.offset), 0), settled.metadata)
 
 
 def answer(consumer: Consumer, asked: Sequence[TopicPartition], timeout_s: float) -> list[TopicPartition] | None:

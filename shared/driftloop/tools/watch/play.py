@@ -4,7 +4,8 @@ Why no log in between: a file of a million rows would stand in memory three time
 so handing one's frames to the other gives what Kafka would have carried.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Protocol
@@ -63,7 +64,7 @@ class Found:
                 else:
                     self.status = status
 
-    def count(self, ignored: dict[str, int]) -> None:
+    def count(self, ignored: Mapping[str, int]) -> None:
         """Add what was dropped. A row that waited in vain for its label was taken: it is none of them."""
         for reason, rows in ignored.items():
             if reason == "prediction_gave_up":
@@ -90,7 +91,10 @@ class InMemory:
             before = sum(ingestion.counts.rows.values())
             effects = ingestion.process(_records(place, telling), _LATEST, tables_current=True)
             taken = sum(ingestion.counts.rows.values()) - before
-            _refuse(effects, found, telling.rows - taken - sum(effects.ignored.values()))
+            if telling.batch is None:
+                found.count(Counter(letter.message for letter in effects.dead_letters))
+            else:
+                _refuse(effects, found, telling.rows - taken - sum(effects.ignored.values()))
             found.count(effects.ignored)
             for sent in effects.outgoing:
                 frame = FakeRecord(

@@ -5,6 +5,7 @@ Why not each row with its label: what a label that came three days later shows w
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 import numpy as np
 import pyarrow as pa
@@ -12,8 +13,11 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from driftloop.codec.frames import LABEL
+from driftloop.contracts.message import LONGEST_ID
 from driftloop.contracts.prediction_labels import PredictionLabel
 from driftloop.tools.watch.outcomes import RecordedOutcomes
+
+_LATEST = datetime.max.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +56,17 @@ def tellings(recorded: RecordedOutcomes, size: int) -> Iterator[Telling]:
 
 
 def late_rows(recorded: RecordedOutcomes) -> NDArray[np.intp]:
-    """The rows whose label became known after their prediction."""
+    """The rows whose label became known after their prediction.
+
+    Not those of which no label can be told, by an id that is too long or a time behind the calendar: ingestion refuses
+    such a row as it is.
+    """
     if "labelled_at" not in recorded.columns:
         return np.zeros(0, dtype=np.intp)
-    later = pc.greater(recorded.columns["labelled_at"], recorded.columns["predicted_at"])
-    return np.flatnonzero(pc.fill_null(later, False).to_numpy(zero_copy_only=False))  # noqa: FBT003
+    known, sizes = recorded.columns["labelled_at"], pc.utf8_length(recorded.columns["prediction_id"])
+    later = pc.and_(pc.greater(known, recorded.columns["predicted_at"]), pc.less_equal(known, _LATEST))
+    told = pc.and_(later, pc.and_(pc.greater(sizes, 0), pc.less_equal(sizes, LONGEST_ID)))
+    return np.flatnonzero(pc.fill_null(told, False).to_numpy(zero_copy_only=False))  # noqa: FBT003
 
 
 def _micros(moments: pa.Array) -> NDArray[np.int64]:
