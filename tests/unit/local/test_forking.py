@@ -124,7 +124,8 @@ def test_what_cannot_be_imported_disturbs_only_the_one_who_needs_it(modules, tmp
         until(lambda: said(tmp_path / "a.log") == "here\n")
         assert one.poll() is None
     assert "it was built for another release" in said(tmp_path / "unfit.log")
-    assert [line.split()[0] for line in said(server_log).splitlines()] == ["unfit", "not_installed"]
+    heard = said(server_log)
+    assert [line.partition(" ")[0] for line in heard.splitlines()] == ["unfit", "not_installed"], heard
 
 
 def test_a_start_whose_server_has_just_gone_is_heard_to_have_failed_and_all_is_closed_well(

@@ -59,6 +59,7 @@ class ForkServer:
                 *lines, received = (received + new).split(b"\n")
                 for line in lines:
                     self._obey(json.loads(line))
+        signal.set_wakeup_fd(-1)  # nobody hears the bell any more: their end would be rung into a closed socket
         for pid in self._children:
             os.kill(pid, signal.SIGKILL)
 
