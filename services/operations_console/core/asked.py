@@ -2,7 +2,7 @@
 
 from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
 
 from driftloop.contracts.message import LONGEST_ID, Label, Name, Scalar, Version
 from driftloop.contracts.notification_mutes import ModelPattern
@@ -65,12 +65,18 @@ class ReasonAsked(Asked):
     reason: str = Field(default="asked for by the API", min_length=1, max_length=2000)
 
 
+def _told(name: str) -> JsonValue:
+    return {"required": [name], "properties": {name: {"not": {"type": "null"}}}}
+
+
 class FeedbackAsked(Asked):
     """What became known of a prediction. It is written as its label; a later one corrects it.
 
     `feedback_score` is how content the person was, the label's `rating`, and the row's weight in training where no
     `weight` is given. Without a label it is a rating alone.
     """
+
+    model_config = ConfigDict(json_schema_extra={"anyOf": [_told("label"), _told("feedback_score")]})
 
     prediction_id: str = Field(min_length=1, max_length=LONGEST_ID)
     model_id: Name
