@@ -110,6 +110,11 @@ def label_message(model_id: str, time: EventTime, row: int, label: Mapping[str, 
     )
 
 
+def label_value(label: PredictionLabel) -> bytes:
+    """A label as it is sent."""
+    return label.model_dump_json(exclude_unset=True).encode()
+
+
 def _array(column: Column) -> pa.Array:
     if column.ndim == 2:
         return column_of(column)

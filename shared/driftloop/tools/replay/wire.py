@@ -20,6 +20,7 @@ from driftloop.serving.publisher import OutcomePublisher
 from driftloop.serving.version import Champion
 from driftloop.tools.replay.journal import Journal
 from driftloop.tools.replay.settling import Settling
+from driftloop.tools.replay.stream import label_value
 
 
 class Wire(Protocol):
@@ -66,11 +67,6 @@ class Wire(Protocol):
     def wait_for_champion(self, seconds: float) -> Champion:
         """The champion as soon as there is one; raises UserError where there is none."""
         ...
-
-
-def label_value(label: PredictionLabel) -> bytes:
-    """A label as it is sent."""
-    return label.model_dump_json(exclude_unset=True).encode()
 
 
 class KafkaWire:

@@ -29,7 +29,7 @@ from driftloop.errors import ExitCode, UserError
 from driftloop.processor import Effects, Outgoing, Record
 from driftloop.testing.records import FakeRecord
 from driftloop.tools.registry.declaring import spec_message
-from driftloop.tools.replay.wire import label_value
+from driftloop.tools.replay.stream import label_value
 from driftloop.tools.watch.outcomes import RecordedOutcomes, start_of
 from driftloop.tools.watch.telling import Telling, tellings
 from outcome_ingestion.core.ingest import Ingest
@@ -95,6 +95,7 @@ class InMemory:
                 found.count(Counter(letter.message for letter in effects.dead_letters))
             else:
                 _refuse(effects, found, telling.rows - taken - sum(effects.ignored.values()))
+                done += telling.rows
             found.count(effects.ignored)
             for sent in effects.outgoing:
                 frame = FakeRecord(
@@ -102,7 +103,6 @@ class InMemory:
                 )
                 found.take(detection.process([frame], _LATEST, tables_current=True).outgoing)
                 frames += 1
-            done += telling.rows if telling.batch is not None else 0
             progress(done, len(recorded))
         return found
 
