@@ -174,6 +174,28 @@ def test_late_labels_that_cannot_be_taken_are_counted_once(tmp_path: Path) -> No
     assert sorted(re.findall(r"Not taken \((\d+) ×\)", done.stdout)) == ["2", "7"], "rows of one record, and labels"
 
 
+@pytest.mark.wild(
+    area="recorded outcomes",
+    given="the time of each label, and no time of the predictions",
+    right="refused: beside made-up times of predictions the labels would be years late, or none",
+)
+def test_the_time_of_labels_needs_that_of_predictions(watched: Any) -> None:
+    assert "--labelled-at needs --time" in sentence(watched("--labelled-at", "known", known=["2027-01-01"] * ROWS))
+
+
+@pytest.mark.wild(
+    area="recorded outcomes",
+    given="labels without a time, and labels that are older than their predictions",
+    right="they count at once, and both are said",
+)
+def test_labels_without_a_time_and_before_their_prediction_are_said(watched: Any) -> None:
+    at = [f"2026-01-01 {i // 60:02d}:{i % 60:02d}:00" for i in range(ROWS)]
+    known = ["", *(["2025-12-31 00:00:00"] * 2), *at[3:]]
+    done = watched("--time", "at", "--labelled-at", "known", at=at, known=known)
+    assert "1 rows have no known: their labels count at once." in done.stdout
+    assert "2 rows were labelled before they were predicted: their labels count at once." in done.stdout
+
+
 @settings(max_examples=50, deadline=None)
 @given(st.lists(st.one_of(st.none(), st.integers(0, 40)), min_size=1, max_size=40), st.integers(1, 9))
 def test_late_labels_are_told_once_behind_their_row_and_in_their_order(delays: list[int | None], size: int) -> None:

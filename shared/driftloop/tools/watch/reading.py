@@ -77,6 +77,10 @@ def _refuse_unknown(table: Table, options: WatchOptions) -> None:
         as_segment = name in options.segments and name != options.version  # each version is watched for itself anyway
         if options.roles.count(name) + as_segment > 1:
             raise UserError(f"{name} is named for two things: a column can only be one.", ExitCode.USAGE)
+    if options.labelled_at is not None and options.time is None:
+        raise UserError(
+            "--labelled-at needs --time: how late a label came is the time between the two.", ExitCode.USAGE
+        )
     if options.task is not None and options.task not in TASKS:
         raise UserError(f"There is no task {options.task}; choose one of {', '.join(TASKS)}.", ExitCode.USAGE)
 
@@ -211,14 +215,19 @@ def _add_labelled_at(data: pa.Table, options: WatchOptions, moments: pa.Array, d
     labels = [column for name, column in draft.columns.items() if name.startswith(LABEL)]
     if not labels:
         return
-    known = moments
+    there, known = pc.is_valid(labels[0]), moments
     if options.labelled_at is not None:
         column = data.column(options.labelled_at).combine_chunks()
         if not pa.types.is_timestamp(column.type):
             raise UserError(f"The column {options.labelled_at} holds no times.", ExitCode.USAGE)
         told = column.cast(MOMENT)
         known = pc.if_else(pc.fill_null(pc.greater(told, moments), False), told, moments)  # noqa: FBT003
-    there = pc.is_valid(labels[0])
+        for what, rows in (
+            (f"have no {options.labelled_at}", pc.is_null(told)),
+            ("were labelled before they were predicted", pc.less(told, moments)),
+        ):
+            if count := pc.sum(pc.and_(there, rows)).as_py():
+                draft.notes.append(f"{count:,} rows {what}: their labels count at once.")
     draft.columns["labelled_at"] = pc.if_else(there, known, pa.scalar(None, MOMENT))
 
 

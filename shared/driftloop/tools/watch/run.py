@@ -21,12 +21,13 @@ def named_columns(table: Table, options: WatchOptions) -> WatchOptions:
     def named(chosen: str | None, column: str) -> str | None:
         return chosen or (column if column in table.names else None)
 
+    predicted_at = named(options.time, "predicted_at")
     return replace(
         options,
         label=named(options.label, "label"),
         id=named(options.id, "prediction_id"),
-        time=named(options.time, "predicted_at"),
-        labelled_at=named(options.labelled_at, "labelled_at"),
+        time=predicted_at,
+        labelled_at=options.labelled_at if predicted_at is None else named(options.labelled_at, "labelled_at"),
         version=named(options.version, "model_version"),
         confidence=named(options.confidence, "confidence"),
     )
