@@ -25,7 +25,11 @@ from driftloop.spec.model_spec import ModelSpec
 
 class TftParameters(Parameters):
     """The regime. `incremental_epochs` is the number of passes of a warm start; `forget` the share of rows of which
-    a step of training is not told the entity."""
+    a step of training is not told the entity.
+
+    A step of a warm start takes `incremental_batch_rows`, or `batch_rows` if that is less. What five passes can
+    learn is limited by the number of their steps: with half of the rows in a step there are twice as many.
+    """
 
     hidden: int = Field(default=16, ge=4, le=512)
     heads: int = Field(default=2, ge=1, le=16)
@@ -35,6 +39,7 @@ class TftParameters(Parameters):
     batch_rows: int = Field(default=32, ge=1)
     epochs: int = Field(default=24, ge=1)
     incremental_epochs: int = Field(default=5, ge=1)
+    incremental_batch_rows: int = Field(default=16, ge=1)
     patience: int = Field(default=8, ge=1)
     clip: float = Field(default=1.0, gt=0)
     forget: float = Field(default=0.05, ge=0, lt=1)

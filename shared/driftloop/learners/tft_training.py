@@ -39,6 +39,7 @@ class _Fit:
     data: Batch
     check: Batch | None
     epochs: int
+    batch_rows: int
 
 
 def train_tft(
@@ -71,6 +72,7 @@ def train_tft(
             _batch(spec, coder, rows, device),
             _batch(spec, coder, held_out, device) if held_out is not None and len(held_out) else None,
             parameters.epochs if start is None else parameters.incremental_epochs,
+            parameters.batch_rows if start is None else min(parameters.batch_rows, parameters.incremental_batch_rows),
         )
         best = _run(fit, seed, progress, checkpoint)
         arrays = {name: tensor.cpu().numpy().astype(np.float32) for name, tensor in best.items()}
@@ -168,7 +170,7 @@ def _epoch(fit: _Fit, optimizer: torch.optim.Optimizer, order: torch.Generator) 
     device = fit.data[0].device
     shuffled = torch.randperm(len(fit.data[0]), generator=order).to(device)
     total = 0.0
-    for which in torch.split(shuffled, fit.parameters.batch_rows):
+    for which in torch.split(shuffled, fit.batch_rows):
         past, future, static, entities, truths, weights = (part[which] for part in fit.data)
         if fit.parameters.forget:
             known = torch.rand(entities.shape, generator=order).to(device) >= fit.parameters.forget
