@@ -7,20 +7,23 @@ a row is of now and then.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import Field
 
 from driftloop.learners.parameters import Parameters, read_parameters
-from driftloop.learners.protocol import KeepsCheckpoints, Model, Rows, Step
+from driftloop.learners.protocol import Checkpoint, KeepsCheckpoints, Model, Rows, Step
 from driftloop.learners.series_coder import SeriesCoder
 from driftloop.learners.targets import check_rows
 from driftloop.learners.tft_model import TftModel, load_tft
+from driftloop.learners.tft_width import misses, newest_apart, widened
 from driftloop.plugins import require
 from driftloop.spec.model_spec import ModelSpec
+
+Floats = NDArray[np.float64]
 
 
 class TftParameters(Parameters):
@@ -56,7 +59,7 @@ class TemporalFusion(KeepsCheckpoints):
     def __init__(self, spec: ModelSpec, parameters: TftParameters) -> None:
         self._spec = spec
         self._parameters = parameters
-        self._widen: float | None = None
+        self._missed: Floats = np.empty(0)
 
     def fit(
         self,
@@ -69,24 +72,41 @@ class TemporalFusion(KeepsCheckpoints):
     ) -> Model:
         """The network of the best epoch by loss on `held_out` (training loss without it).
 
-        With `held_out` rows the intervals are drawn so wide that they cover as many of their truths as declared. A fit
-        without any (the refit of a run) keeps the width that this learner's last fit with some has found.
+        With `held_out` rows the intervals are drawn so wide that they cover as many of their truths as declared. A
+        fit without any after one with some is the refit of a run: its width is what its newest rows ask of a second
+        fit, that has not learnt them. If those are too few, it keeps the width of the fit before.
         """
         require("torch", "torch", "learner tft")
-        from driftloop.learners.tft_training import train_tft
-
         check_rows(rows, self._spec.target)
         base = self._base(warm_start)
+        model = self._trained(rows, held_out, base, seed=seed, progress=progress, checkpoint=self._checkpoint)
+        if held_out is not None:
+            self._missed = misses(model, held_out)
+        apart = newest_apart(self._spec, rows) if held_out is None and len(self._missed) else None
+        if apart is None:
+            return widened(model, self._missed)
+        before, newest = apart
+        return widened(model, misses(self._trained(before, None, base, seed=seed, progress=progress), newest))
+
+    def _trained(
+        self,
+        rows: Rows,
+        held_out: Rows | None,
+        base: TftModel | None,
+        *,
+        seed: int,
+        progress: Callable[[Step], None],
+        checkpoint: Checkpoint | None = None,
+    ) -> TftModel:
+        from driftloop.learners.tft_training import train_tft
+
         name = next(iter(self._spec.target))
         coder = base.coder if base else SeriesCoder.fit(self._spec, rows, np.asarray(rows.labels[name]))
         coder = coder.with_entities(rows)
-        model = train_tft(
+        return train_tft(
             self._parameters, self._spec, coder, rows, held_out=held_out, start=base, seed=seed, progress=progress,
-            checkpoint=self._checkpoint,
+            checkpoint=checkpoint,
         )  # fmt: skip
-        if held_out is not None:
-            self._widen = model.widen
-        return model if self._widen is None else replace(model, widen=self._widen)
 
     def _base(self, model: Model | None) -> TftModel | None:
         if model is None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from copy import deepcopy
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
@@ -25,8 +25,6 @@ Tensor: TypeAlias = torch.Tensor
 Batch = tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]
 """Past, future, static, entities, truths in standard units (NaN in a gap), weights."""
 _BLOCK_ROWS = 256
-_WIDEST = 3.0
-_FEWEST_TO_WIDEN = 20
 
 
 @dataclass(slots=True)
@@ -76,8 +74,7 @@ def train_tft(
         )
         best = _run(fit, seed, progress, checkpoint)
         arrays = {name: tensor.cpu().numpy().astype(np.float32) for name, tensor in best.items()}
-        model = TftModel(spec, coder, rule.quantiles, sizes, arrays, 1.0 if start is None else start.widen)
-        return model if held_out is None else _widened(model, held_out)
+        return TftModel(spec, coder, rule.quantiles, sizes, arrays, 1.0 if start is None else start.widen)
 
 
 def network_of(
@@ -215,21 +212,3 @@ def _batch(spec: ModelSpec, coder: SeriesCoder, rows: Rows, device: torch.device
     floats = (encoded.past, encoded.future, encoded.static, truths, weights)
     past, future, static, true, mass = (torch.tensor(part, dtype=torch.float32, device=device) for part in floats)
     return past, future, static, torch.tensor(encoded.entities, device=device), true, mass
-
-
-def _widened(model: TftModel, held_out: Rows) -> TftModel:
-    """The model with intervals so wide that they cover the declared share of the truths of rows it has not learnt."""
-    if len(model.quantiles) < 2 or len(held_out) < _FEWEST_TO_WIDEN:
-        return model
-    rule, name = model.spec.forecast, next(iter(model.spec.target))
-    assert rule is not None
-    said = replace(model, widen=1.0).predict(held_out).fields[name].reshape(len(held_out), rule.horizon, -1)
-    middle = said[:, :, rule.middle]
-    gap = np.asarray(held_out.labels[name], dtype=np.float64) - middle
-    side = np.where(gap > 0, said[:, :, -1] - middle, middle - said[:, :, 0])
-    known = ~np.isnan(gap) & (side > 1e-9)
-    if not known.any():
-        return model
-    share = model.quantiles[-1] - model.quantiles[0]
-    factor = float(np.quantile(np.abs(gap[known]) / side[known], share))
-    return replace(model, widen=round(float(np.clip(factor, 1 / _WIDEST, _WIDEST)), 6))

@@ -40,6 +40,9 @@ class ForecastRule(SpecPart):
     lags: dict[str, Lag] = Field(default_factory=dict)
     """Feature of kind series with span `horizon` → so many steps before each step of the horizon the target had the
     value that it holds: `{cpu_a_day_ago: 2880}`. At least `horizon`, or the value is not known yet."""
+    beat_lags: bool = False
+    """A run fails if a lag alone has a lower mean absolute error on the held-out rows than the new version's medians.
+    Without it the run only says so."""
     truth: Literal["labels", "observations"] = "labels"
     """How the truth comes: as labels by prediction id, or as values of the series by entity and time. With
     `observations`, forecasts are keyed by their entity (by the model's id where there is one series)."""
@@ -105,6 +108,8 @@ def _lag_problem(spec: "ModelSpec", rule: ForecastRule, series: list[str]) -> st
     wrong = [name for name in rule.lags if name not in series or spec.features[name].span != "horizon"]
     if wrong:
         return f"forecast.lags names {wrong[0]}, which is no feature of kind series with span horizon"
+    if rule.beat_lags and not rule.lags:
+        return "forecast.beat_lags compares with what forecast.lags names, and it names nothing"
     return None
 
 

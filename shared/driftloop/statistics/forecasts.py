@@ -100,6 +100,24 @@ def parts_of(rule: ForecastRule) -> list[tuple[str, slice]]:
     return [(f"{at + 1}-{min(at + size, rule.horizon)}", slice(at, min(at + size, rule.horizon))) for at in starts]
 
 
+def errors_beside_lag(
+    rule: ForecastRule, said: NDArray[np.generic], lag: NDArray[np.generic], true: NDArray[np.generic]
+) -> tuple[float, float] | None:
+    """Mean absolute errors of the medians, and of what a lag says, on the steps where lag and truth are known; None
+    where there are none.
+
+    >>> rule = ForecastRule(horizon=2, step_seconds=1)
+    >>> errors_beside_lag(rule, np.array([[1.0, 9.0]]), np.array([[2.0, np.nan]]), np.array([[4.0, 4.0]]))
+    (3.0, 2.0)
+    """
+    truth, before = np.asarray(true, dtype=np.float64), np.asarray(lag, dtype=np.float64)
+    known = ~np.isnan(truth) & ~np.isnan(before)
+    if not known.any():
+        return None
+    ours, theirs = (np.abs(one - truth)[known].mean() for one in (medians(rule, said), before))
+    return float(ours), float(theirs)
+
+
 def forecast_metrics(rule: ForecastRule, said: Floats, true: Floats) -> dict[str, float]:
     """What is told of forecasts beside their mean loss: by part of the horizon, coverage, and errors of the median."""
     losses = step_losses(rule.quantiles, said, true)

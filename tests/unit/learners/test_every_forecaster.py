@@ -104,17 +104,40 @@ def test_it_learns_what_is_planned_and_whose_series_it_is(name, fitted):
     assert loss(fitted[name], later) < 0.3 * naive
 
 
-@every
-def test_a_refit_without_rows_to_watch_keeps_the_width_of_the_fit_before_it(name):
-    """A run fits twice with one learner: watched, for the proof, and then on all rows."""
-    rows, watched = rows_of(120), rows_of(40, seed=8)
-    watched.labels["cpu"] = 40.0 + 6.0 * (watched.labels["cpu"] - 40.0)  # far from all that was learnt
+def widths_of_a_run(name, rows, watched, everything):
+    """Mean widths of a fit alone, and of the two of a run: watched, for the proof, and then on all rows."""
     learner, width = make_learner(SPEC, name, {**PARAMETERS.get(name, {}), "epochs": 3}), {}
-    for fitted, held_out in (("alone", None), ("proof", watched), ("refit", None)):
-        model = learner.fit(rows, held_out, warm_start=None, seed=3, progress=lambda _step: None)
+    for fitted, learnt, held_out in (("alone", rows, None), ("proof", rows, watched), ("refit", everything, None)):
+        model = learner.fit(learnt, held_out, warm_start=None, seed=3, progress=lambda _step: None)
         said = model.predict(rows).fields["cpu"].reshape(len(rows), HORIZON, 3)
         width[fitted] = float(np.mean(said[:, :, 2] - said[:, :, 0]))
+    return width
+
+
+def far_from_all(rows):
+    """The rows with labels that no fit of others has learnt."""
+    rows.labels["cpu"] = 40.0 + 6.0 * (rows.labels["cpu"] - 40.0)
+    return rows
+
+
+@every
+def test_a_refit_of_too_few_rows_to_measure_a_width_keeps_that_of_the_fit_before_it(name):
+    rows, watched = rows_of(90), far_from_all(rows_of(40, seed=8))
+    width = widths_of_a_run(name, rows, watched, rows)
     assert width["refit"] > 1.5 * width["alone"]
+
+
+@every
+@pytest.mark.parametrize(("newest_are_far", "wide"), [(True, True), (False, False)], ids=["far", "near"])
+def test_a_refit_is_as_wide_as_its_newest_rows_ask(name, newest_are_far, wide):
+    """Both proofs watch rows that are far from all that was learnt. Only in one run the rows that follow are, too."""
+    rows, watched = rows_of(120), far_from_all(rows_of(40, seed=8))
+    everything = rows_of(160, seed=5)
+    if newest_are_far:
+        everything.labels["cpu"][120:] = watched.labels["cpu"]
+    width = widths_of_a_run(name, rows, watched, everything)
+    assert width["proof"] > 1.5 * width["alone"]
+    assert (width["refit"] > 1.5 * width["alone"]) is wide
 
 
 @every

@@ -123,6 +123,46 @@ def test_a_run_tells_losses_by_step_coverage_and_rows_of_servers_that_it_did_not
     assert len(fitted.losses) == 8, "one loss a forecast"
 
 
+def with_lag(**rule):
+    features = SPEC.features | {"a_day_ago": {"kind": "series", "span": "horizon"}}
+    forecast = {**SPEC.forecast.model_dump(), "lags": {"a_day_ago": 3}, **rule}
+    return ModelSpec.model_validate({**SPEC.model_dump(), "features": features, "forecast": forecast})
+
+
+def beside_a_lag(spec, off, gap=False):
+    """A run whose rows have a lag that is `off` beside the truth."""
+    sent, *_ = frame()
+    rows = data_set(ArchivedRows("load", 0, archive_batch([PlacedFrame(0, 7, sent)]).appends), SPEC).rows
+    lag = np.full_like(rows.labels["cpu"], np.nan) if gap else rows.labels["cpu"] + off
+    rows = Rows({**rows.features, "a_day_ago": lag}, rows.labels, at=rows.at)
+    split = split_rows(rule(), np.zeros(COUNT, dtype=bool), at=rows.at, horizon_ms=3 * MINUTE)
+    return fit_and_validate(Naive(), spec, rows, split, base=None, champion=None, seed=1, progress=lambda _step: None)
+
+
+def test_a_run_says_where_a_lag_alone_forecasts_better():
+    fitted = beside_a_lag(with_lag(), off=2.0)
+    assert fitted.metrics["lag_mae.a_day_ago"] == 2.0
+    assert fitted.metrics["skill.a_day_ago"] == pytest.approx(1 - fitted.metrics["mae.cpu"] / 2.0)
+    assert fitted.remarks[0].startswith("a_day_ago alone forecasts better than the new version: its mean absolute")
+
+
+@pytest.mark.parametrize(("off", "gap"), [(500.0, False), (2.0, True)], ids=["a worse lag", "a lag that is not known"])
+def test_of_a_lag_that_forecasts_no_better_nothing_is_said(off, gap):
+    fitted = beside_a_lag(with_lag(beat_lags=True), off, gap)
+    assert fitted.remarks == ()
+    assert ("skill.a_day_ago" in fitted.metrics) is not gap
+
+
+def test_a_version_that_a_lag_beats_is_refused_where_the_spec_says_so():
+    with pytest.raises(ValueError, match=r"forecast\.beat_lags refuses it"):
+        beside_a_lag(with_lag(beat_lags=True), off=2.0)
+
+
+def test_a_spec_that_beats_no_lag_says_so():
+    with pytest.raises(ValueError, match="it names nothing"):
+        with_lag(beat_lags=True, lags={})
+
+
 def test_figures_of_forecasts_leave_gaps_out():
     said = np.array([[0.0, 1.0, 2.0, 0.0, 1.0, 2.0, 0.0, 1.0, 2.0]])
     told = forecast_metrics(SPEC.forecast, said, np.array([[1.0, np.nan, 5.0]]))

@@ -41,7 +41,9 @@ def import_answer(job: Job, progress: Progress, waits: WaitsFor = lambda _what: 
         raise ValueError("the answer brought no model")
     said = model.predict(data.rows.take(split.held_out))
     verdict = judged(spec, data.rows, split, said, champion)
-    fitted = Fitted(model, verdict.validation, verdict.losses, verdict.loss_bound, verdict.metrics, said)
+    fitted = Fitted(
+        model, verdict.validation, verdict.losses, verdict.loss_bound, verdict.metrics, said, verdict.remarks
+    )
     golden = golden_of(spec, model, champion)
     environment = {f"answer {name}": text for name, text in result.environment.items()}
     artifact = write_version(job, data, fitted, golden, waits, made_by="onnx", libraries=environment)
@@ -54,7 +56,7 @@ def import_answer(job: Job, progress: Progress, waits: WaitsFor = lambda _what: 
         data=data.described,
         cost=answer.cost or cost_since(began),
         profile=profile_of(request, spec, data, split, fitted),
-        remarks=(*store.remarks, *data.quality.remarks()),
+        remarks=(*store.remarks, *data.quality.remarks(), *fitted.remarks),
         left_out=data.quality.left_out,
         refitted=False,
     )

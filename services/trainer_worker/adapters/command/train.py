@@ -50,7 +50,9 @@ def train_by_program(job: Job, waits: WaitsFor, run: RunPhase) -> Succeeded:
     if result.refits and spec.training.refit:
         model, result, _ = run("refit", data.rows.take(split.everything), held_out)
         refitted = True
-    fitted = Fitted(model, verdict.validation, verdict.losses, verdict.loss_bound, verdict.metrics, said)
+    fitted = Fitted(
+        model, verdict.validation, verdict.losses, verdict.loss_bound, verdict.metrics, said, verdict.remarks
+    )
     golden = golden_of(spec, model, champion)
     artifact = None
     if model is not None:
@@ -65,7 +67,7 @@ def train_by_program(job: Job, waits: WaitsFor, run: RunPhase) -> Succeeded:
         data=data.described,
         cost=cost_since(began),
         profile=profile_of(request, spec, data, split, fitted),
-        remarks=(*store.remarks, *data.quality.remarks()),
+        remarks=(*store.remarks, *data.quality.remarks(), *fitted.remarks),
         left_out=data.quality.left_out,
         refitted=refitted,
     )

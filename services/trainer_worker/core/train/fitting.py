@@ -12,6 +12,7 @@ from driftloop.spec.model_spec import ModelSpec, TargetField
 from driftloop.statistics.forecasts import forecast_metrics, rows_a_horizon
 from driftloop.statistics.losses import row_losses
 from driftloop.statistics.two_samples import ks_distance
+from trainer_worker.core.train.beside_lags import BesideLags
 from trainer_worker.core.train.split import Split, apart
 
 Floats = NDArray[np.float64]
@@ -80,14 +81,15 @@ def fit_and_validate(
     model = _fit(learner, rows.take(split.training), base, seed=seed, progress=progress, horizon_ms=horizon_ms)
     said = model.predict(held_out)
     verdict = judged(spec, rows, split, said, champion)
-    remarks: tuple[str, ...] = ()
+    remarks = verdict.remarks
     if spec.training.refit:
         _keep_at(learner, checkpoint, "refit")
         model = learner.fit(rows.take(split.everything), None, warm_start=base, seed=seed, progress=progress)
         now = model.predict(held_out)
         losses_of(spec, now, held_out)
-        remarks = _of_confidence(learner, said, now)
-        said = Predictions(said.fields) if remarks else said
+        otherwise_sure = _of_confidence(learner, said, now)
+        said = Predictions(said.fields) if otherwise_sure else said
+        remarks += otherwise_sure
     metrics = verdict.metrics | {"training_rows": float(len(split.training))}
     if spec.forecast is not None and rows.at is not None:
         metrics["rows_a_horizon"] = float(rows_a_horizon(spec.forecast, rows.at))
@@ -124,18 +126,25 @@ class Judged:
     losses: Floats
     loss_bound: float
     metrics: dict[str, float]
+    remarks: tuple[str, ...] = ()
 
 
 def judged(spec: ModelSpec, rows: Rows, split: Split, said: Predictions, champion: Champion | None) -> Judged:
     """Hold a version's predictions of the held-out rows against the labels, and against the champion.
 
-    Raises ValueError where a prediction is not a number.
+    Raises ValueError where a prediction is not a number, or where a lag forecasts better and the spec minds.
     """
     held_out = rows.take(split.held_out)
     losses = losses_of(spec, said, held_out)
+    beside = BesideLags.of(spec, said, held_out)
+    remark = beside.remark()
+    if remark is not None and spec.forecast is not None and spec.forecast.beat_lags:
+        raise ValueError(f"{remark}. forecast.beat_lags refuses it: give it more rows, or other features")
     validation, champion_losses = _validate(spec, rows, split, losses, champion)
     bound = loss_bound(spec.target, champion_losses if len(champion_losses) else losses)
-    return Judged(validation, losses, bound, _metrics(spec, said, held_out, losses, champion_losses))
+    metrics = _metrics(spec, said, held_out, losses, champion_losses)
+    metrics |= {name: _rounded(value) for name, value in beside.metrics().items()}
+    return Judged(validation, losses, bound, metrics, () if remark is None else (remark,))
 
 
 def loss_bound(target: Mapping[str, TargetField], losses: Floats) -> float:

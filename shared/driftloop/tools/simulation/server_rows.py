@@ -57,8 +57,6 @@ def servers_spec() -> ModelSpec:
     What is watched beside the losses is how far the load is over yesterday's: the load itself is another one at every
     hour, and windows of a few hours would differ for that alone. Readings come with the blocks of the recording here,
     every two hours of event time; the preset wants them within 15 minutes.
-
-    Why no refit: the loss would be lower, but intervals would be too wide after the release (docs/forecasts.md).
     """
     quiet = [
         {"reading": "cpu_percent", "below": 60, "maximum_age_seconds": 4 * 3600},
@@ -89,7 +87,7 @@ def servers_spec() -> ModelSpec:
             "label_delay": {"expected_seconds": HORIZON * STEP_SECONDS},
             "detection": {"window_rows": 360, "minimum_rows": 180},
             "learner": {"name": "tft", "parameters": {"learning_rate": 0.01}},
-            "training": {"maximum_rows": 480, "minimum_rows": 200, "refit": False},
+            "training": {"maximum_rows": 480, "minimum_rows": 200},
             "policy": {"preset": "metrics-forecast", "safeguards": {"quiet": quiet}},
         }
     )

@@ -1,0 +1,74 @@
+"""Widths of intervals: the newest rows that are put aside, and the width that covers what was missed."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from driftloop.learners.protocol import Rows
+from driftloop.learners.tft_model import TftModel
+from driftloop.learners.tft_width import newest_apart, widened
+from driftloop.spec.model_spec import ModelSpec
+
+STEP_MS = 60_000
+
+
+def spec_of(horizon=3, share=0.2, quantiles=(0.1, 0.5, 0.9)):
+    return ModelSpec.model_validate(
+        {
+            "model_id": "load", "task": "forecast", "features": {"past": {"kind": "series"}},
+            "target": {"cpu": {"kind": "series"}},
+            "forecast": {"horizon": horizon, "step_seconds": 60, "quantiles": quantiles},
+            "training": {"validation_share": share},
+        }
+    )  # fmt: skip
+
+
+def rows_of(steps):
+    at = np.asarray(steps, dtype=np.int64) * STEP_MS
+    return Rows({"past": np.arange(len(at), dtype=np.float64)[:, None]}, at=at)
+
+
+@given(
+    gaps=st.lists(st.integers(0, 4), min_size=1, max_size=200),
+    horizon=st.integers(1, 20),
+    share=st.floats(0.05, 0.6),
+)
+def test_no_row_that_is_learnt_shares_a_truth_with_one_that_is_measured(gaps, horizon, share):
+    rows = rows_of(np.cumsum(gaps))
+    found = newest_apart(spec_of(horizon, share), rows)
+    if found is None:
+        held = round(share * len(rows))
+        first = rows.at[len(rows) - held] if held else np.inf
+        assert held < 20 or (rows.at[: len(rows) - held] + horizon * STEP_MS > first).all()
+        return
+    before, newest = found
+    assert len(newest) == round(share * len(rows))
+    assert newest.at.tolist() == rows.at[-len(newest) :].tolist()
+    ends = rows.at + horizon * STEP_MS
+    assert before.at.tolist() == rows.at[: -len(newest)][ends[: -len(newest)] <= newest.at.min()].tolist()
+
+
+def test_without_an_interval_nothing_is_put_aside():
+    assert newest_apart(spec_of(quantiles=()), rows_of(range(200))) is None
+    assert newest_apart(spec_of(), rows_of(range(200))) is not None
+
+
+def test_rows_without_a_time_are_put_aside_by_their_order():
+    rows = Rows({"past": np.arange(200.0)[:, None]})
+    before, newest = newest_apart(spec_of(), rows)
+    assert (len(before), len(newest)) == (160, 40)
+
+
+@pytest.mark.parametrize(
+    ("missed", "width"),
+    [
+        pytest.param(np.linspace(0, 2, 1001), 1.6, id="a share of .8 of the truths"),
+        pytest.param(np.full(50, 40.0), 3.0, id="three times as wide at most"),
+        pytest.param(np.full(50, 0.01), 1 / 3, id="a third at least"),
+        pytest.param(np.empty(0), 1.7, id="as it is where nothing was measured"),
+    ],
+)
+def test_a_width_covers_the_declared_share_of_what_was_missed(missed, width):
+    model = TftModel(spec_of(), coder=None, quantiles=(0.1, 0.5, 0.9), sizes={}, arrays={}, widen=1.7)
+    assert widened(model, missed).widen == pytest.approx(width, abs=1e-5)
