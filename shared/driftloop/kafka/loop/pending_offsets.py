@@ -18,7 +18,7 @@ from confluent_kafka import Consumer, KafkaException, TopicPartition
 from driftloop.clock import system_now
 from driftloop.errors import AwayError, ExitCode
 from driftloop.kafka.clients.clients import CLIENT_LOG, group_reader, offset_reader
-from driftloop.kafka.clients.offsets import EndOffsets
+from driftloop.kafka.clients.offsets import EndOffsets, without_errors
 from driftloop.kafka.clients.retries import passes
 from driftloop.kafka.deadlines import Deadlines
 from driftloop.kafka.loop.transport import Position
@@ -77,12 +77,11 @@ def as_it_is(settled: TopicPartition) -> TopicPartition:
 def answer(consumer: Consumer, asked: Sequence[TopicPartition], timeout_s: float) -> list[TopicPartition] | None:
     """Committed offsets; None where there are none to be had now."""
     try:
-        found: list[TopicPartition] = consumer.committed(list(asked), timeout=timeout_s)
+        return without_errors(consumer.committed(list(asked), timeout=timeout_s))
     except KafkaException as error:
         if error.args[0].fatal() or not passes(error.args[0]):
             raise
         return None
-    return None if any(tp.error is not None for tp in found) else found
 
 
 def sentence(group: str, asked: Sequence[TopicPartition], began: datetime) -> str:
