@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -159,6 +160,7 @@ def live(story, policy, moves, clock):
     return life
 
 
+@pytest.mark.slow
 @settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(policy=st.sampled_from(sorted(POLICIES)), moves=histories, clock=st.sampled_from(("event", "wall")))
 def test_a_model_is_never_stuck_and_every_harmful_signal_has_an_answer(story, policy, moves, clock):
