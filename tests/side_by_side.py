@@ -1,7 +1,8 @@
 """Which tests pytest-xdist gives to one process.
 
-Why not its `--dist loadgroup`: it writes the group into a field of the test that pytest 9.2 does not read any more,
-and spreads every test by itself without a word (findings/pytest-xdist-groups-are-not-kept.sh). `_split_scope` is what its documentation offers for this.
+Why not its `--dist loadgroup`: it writes the group into a field of the test that pytest 9.2 does not read any more, and
+spreads every test by itself without a word (findings/pytest-xdist-groups-are-not-kept.sh). `_split_scope` is what its
+documentation offers for this.
 """
 
 from tests.groups import group_of
