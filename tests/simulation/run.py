@@ -9,6 +9,7 @@ from typing import Any
 
 from tests.simulation.cases.counter import CounterCase
 from tests.simulation.cases.damaged import DamagedCase
+from tests.simulation.cases.leaderless import LeaderlessCase
 from tests.simulation.mutants import MUTANTS, mutated
 from tests.simulation.plan import CALLS, EVENTS, Plan, plan_of
 from tests.simulation.report import Report
@@ -31,6 +32,7 @@ def _pipeline(plan: Plan) -> Any:
 CASES: dict[str, Callable[[Plan], Any]] = {
     "counter": lambda plan: CounterCase(plan.seed, plan.inputs, plan.spread),
     "damaged": lambda plan: DamagedCase(plan.seed, plan.inputs, plan.spread),
+    "leaderless": lambda plan: LeaderlessCase(plan.seed, plan.inputs, plan.spread),
     "ingestion": _ingestion,
     "pipeline": _pipeline,
 }
@@ -57,6 +59,9 @@ def play(plan: Plan, case: str | None = None, *, trace: bool = False) -> World:
     """One run, within `simulated()`."""
     case = case or case_of(plan.seed)
     plan = replace(plan, events=0, chances={}) if case == "damaged" else plan
+    if case == "leaderless":
+        # a slot that is gone, or that a partition never comes to, ends nothing there: that takes `driftloop recover`
+        plan = replace(plan.without("scale"), replicas=min(plan.replicas, 2))
     if case == "pipeline":
         plan = replace(plan, most_steps=PIPELINE_STEPS, replicas=min(plan.replicas, 2))
     world = World(plan, CASES[case](plan), trace=trace)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 
 @dataclass(slots=True, eq=False)
@@ -23,7 +24,7 @@ class Entry:
 class Stirred:
     """Whether any log of the world changed since somebody looked: whoever waits for records is woken then."""
 
-    yes = False
+    yes: ClassVar[bool] = False
 
 
 @dataclass(slots=True)

@@ -400,13 +400,14 @@ class SimulatedConsumer:
         ]
 
     def offsets_for_times(self, partitions: Sequence[TopicPartition], timeout: float = -1) -> list[TopicPartition]:
-        """Beginnings and ends, open transactions counted in."""
+        """Beginnings and ends; open transactions are counted in unless only committed records are read."""
         world = CURRENT.world
         world.request("offsets_for_times", timeout)
         found = []
         for tp in partitions:
             log = world.cluster.log((tp.topic, tp.partition))
-            found.append(TopicPartition(tp.topic, tp.partition, log.end if tp.offset == OFFSET_END else log.start))
+            end = log.stable if self._committed_only else log.end
+            found.append(TopicPartition(tp.topic, tp.partition, end if tp.offset == OFFSET_END else log.start))
         world.point("answered")
         return found
 
