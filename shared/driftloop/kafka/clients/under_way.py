@@ -86,15 +86,13 @@ def seen(call: str | None) -> Callable[[Callable[P, R]], Callable[P, R]]:
     """Let a function be seen as this call, or as OWN_CODE, while it is under way."""
 
     def of(function: Callable[P, R]) -> Callable[P, R]:
-        enter = CALLS.enter
-
         @wraps(function)
         def watched_call(*args: P.args, **named: P.kwargs) -> R:
-            before = enter(call)  # no `with`: a loop at rest does little else than to make these calls
+            before = CALLS.enter(call)  # no `with`: a loop at rest does little else than to make these calls
             try:
                 return function(*args, **named)
             finally:
-                enter(before)
+                CALLS.enter(before)
 
         return watched_call
 
