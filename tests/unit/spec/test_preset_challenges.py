@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from driftloop.spec.model_spec import ChallengeRule, ModelSpec
+from driftloop.spec.challenge import ChallengeRule
+from driftloop.spec.model_spec import ModelSpec
 from driftloop.spec.policy import combined_weights, policy_of
 
 

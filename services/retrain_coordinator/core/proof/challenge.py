@@ -12,7 +12,7 @@ import numpy as np
 
 from driftloop.contracts.message import FramePosition, Version
 from driftloop.contracts.training_results import TrainingResult
-from driftloop.spec.model_spec import ChallengeRule
+from driftloop.spec.challenge import ChallengeRule
 from retrain_coordinator.core.proof.canary import one_look
 from retrain_coordinator.core.proof.fixed_look import fixed_look
 from retrain_coordinator.core.proof.paired_losses import capped_sum, differences

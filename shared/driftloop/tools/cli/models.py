@@ -215,6 +215,7 @@ app.command()(baseline)
 def read_spec(file: Path) -> "ModelSpec":
     """The spec in a file; raises UserError with the first thing that is wrong with it."""
     from drift_detection.core.presets import check_detection
+    from driftloop.learners.entry_points import recency_problem
     from driftloop.spec.model_spec import ModelSpec
     from driftloop.spec.policy import policy_of
     from driftloop.spec.yaml_text import read_file
@@ -232,6 +233,8 @@ def read_spec(file: Path) -> "ModelSpec":
         problem = str(error).splitlines()[0]
     if problem is not None:
         raise UserError(f"{file}: policy: {problem}.", ExitCode.USAGE)
+    if (problem := recency_problem(spec)) is not None:
+        raise UserError(f"{file}: training: {problem}.", ExitCode.USAGE)
     return spec
 
 
