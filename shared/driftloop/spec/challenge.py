@@ -1,6 +1,7 @@
 """How a new version is proven, as a spec declares it."""
 
-from typing import Literal
+from collections.abc import Mapping
+from typing import Any, Literal
 
 from pydantic import Field
 
@@ -35,7 +36,26 @@ class ChallengeRule(SpecPart):
     segment_tolerance: float | None = Field(default=0.02, ge=0)
     """A challenger proven worse by more than this on a segment is rejected whatever it gains elsewhere; None: not
     looked at."""
+    critical_errors: float | None = Field(default=None, ge=0, lt=1, exclude_if=lambda share: share is None)
+    """Most of the rows that a challenger answers that may fail, as a share: rows that it served with a `status` that is
+    no success, and rows that it could not be run on. With more it is rejected, whatever it gains. None: not looked
+    at. Mode `none` looks at no rows."""
     challengers: int = Field(default=1, ge=1, le=8)
     """How many may be under proof at once; they share the risk."""
     probation_rows: int = Field(default=5000, ge=0)
     """Rows after a promotion on which the predecessor is scored too, ready to come back."""
+
+
+_ALWAYS_PUBLISHED = frozenset(name for name, field in ChallengeRule.model_fields.items() if field.exclude_if is None)
+
+
+def is_published(told: Mapping[str, Any]) -> bool:
+    """Whether this is a rule as it stands on the log: every field is said that was there from the beginning.
+
+    A later field that is not said there is unset, and no preset sets it: a preset that learns a new rule changes no
+    spec that was applied before.
+
+    >>> is_published({"risk": 0.01}), is_published(ChallengeRule().model_dump())
+    (False, True)
+    """
+    return told.keys() >= _ALWAYS_PUBLISHED

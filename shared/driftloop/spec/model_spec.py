@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import ConfigDict, Field, StringConstraints, model_validator
 
-from driftloop.spec.challenge import ChallengeRule
+from driftloop.spec.challenge import ChallengeRule, is_published
 from driftloop.spec.forecast import ForecastRule, Quantile, forecast_problem
 from driftloop.spec.part import SpecPart
 from driftloop.spec.preset_files import challenge_defaults
@@ -337,7 +337,9 @@ class ModelSpec(SpecPart):
             return data
         if isinstance(told, ChallengeRule):
             told = told.model_dump(exclude_unset=True)
-        return {**data, "challenge": {**defaults, **told}} if isinstance(told, dict) else data
+        if not isinstance(told, dict) or is_published(told):
+            return data
+        return {**data, "challenge": {**defaults, **told}}
 
     @model_validator(mode="after")
     def _fields_fit_the_task(self) -> Self:
