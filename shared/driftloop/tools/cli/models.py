@@ -9,6 +9,7 @@ import typer
 from driftloop.errors import ExitCode, UserError
 from driftloop.tools.cli.baseline import baseline
 from driftloop.tools.cli.connection import DEFAULT_HOME, AsJson, BootstrapServers, HomeFolder, find_kafka
+from driftloop.tools.cli.storage import storage
 from driftloop.tools.cli.through_console import ConsoleWay, model_path, way_for
 
 if TYPE_CHECKING:
@@ -210,6 +211,7 @@ def rebuild(
 
 
 app.command()(baseline)
+app.command()(storage)
 
 
 def read_spec(file: Path) -> "ModelSpec":
