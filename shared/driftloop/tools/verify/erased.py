@@ -27,7 +27,7 @@ def newest_told(records: Iterable[Record]) -> tuple[RowsErased, ...]:
     """Of each erasure the newest message, by model and time; what cannot be read is no message."""
     found: dict[tuple[str, str], RowsErased] = {}
     for record in records:
-        told = readable(RowsErased, record.value())
+        told = readable(RowsErased, record.value() or b"")
         if told is not None:
             found[told.model_id, told.erasure] = told
     return tuple(sorted(found.values(), key=lambda one: (one.model_id, one.occurred_at, one.erasure)))
