@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from driftloop.contracts import topics
 from driftloop.contracts.challenge_scores import RefusedVersion
-from driftloop.spec.model_spec import Automation, ChallengeRule, TargetField
+from driftloop.spec.challenge import ChallengeRule
+from driftloop.spec.model_spec import Automation, TargetField
 from driftloop.testing.records import FakeRecord
 from driftloop.waits import COORDINATOR
 from retrain_coordinator.core.intake import payoff_word
