@@ -64,9 +64,7 @@ class DriftDetection:
         outgoing += self._statuses.due(now)
         ignored |= {"unknown_model": unknown}
         told = {why: count for why, count in ignored.items() if count}
-        return Effects(
-            tuple(outgoing), dead_letters=decoded.dead, ignored=told, wake_at=self._statuses.wake_at
-        )
+        return Effects(tuple(outgoing), dead_letters=decoded.dead, ignored=told, wake_at=self._statuses.wake_at)
 
     def _require(self, frames: Sequence[tuple[Record, Frame]]) -> None:
         """Raise while a frame speaks of a spec or a version that has not been read."""
