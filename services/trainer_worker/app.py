@@ -76,8 +76,9 @@ def _show(sandbox: Sandbox, shown: TrainMetrics) -> None:
     for what, why in sandbox.lacking().items():
         log.warning("runs are trained without a whole sandbox", not_kept_from=what, why=why)
     for executor in ("child", "command"):
+        kept_from = sandbox.keeps_from(executor)
         for what in (FILES, NETWORK):
-            shown.sandbox.labels(executor=executor, of=what).set(what in sandbox.keeps_from(executor))
+            shown.sandbox.labels(executor=executor, of=what).set(what in kept_from)
 
 
 def _signing(executor: ChildProcesses, settings: Settings) -> Executor:

@@ -7,10 +7,10 @@ from pydantic import AfterValidator, Field, FilePath
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from driftloop.contracts.signing import checked_public_key
+from trainer_worker.core.train.run_report import SandboxMode
 from trainer_worker.core.train.webhook import Webhook
 
 Role = Literal["train", "score"]
-SandboxMode = Literal["off", "available", "required"]
 PublicKey = Annotated[str, AfterValidator(checked_public_key)]
 
 

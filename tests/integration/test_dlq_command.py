@@ -23,6 +23,7 @@ from driftloop.kafka.clients.sender import Sender
 from driftloop.kafka.clients.tail import Tail
 from driftloop.kafka.loop.loop import Loop
 from driftloop.tools.cli.dlq import app
+from driftloop.tools.cli.main import app as whole_app
 from driftloop.tools.registry.erased_letters import look_into
 from driftloop.tools.registry.erasures_told import tell_erasures
 from driftloop.tools.registry.view import RegistryView
@@ -148,3 +149,17 @@ def test_what_was_erased_is_put_on_the_log_once_and_also_what_was_erased_before(
     with Tail(kafka, [ARCHIVE_ERASURES]) as tail:
         found = [RowsErased.from_json(record.value) for record in tail.read_to_end()]
     assert sorted(one.rows for one in found) == [1, 2]
+
+
+def test_the_command_that_erases_tells_the_log_itself(kafka, tmp_path, monkeypatch):
+    apply_topics(kafka, partitions=2)
+    uri = str(tmp_path / "lake")
+    rows = [row("pricing", 1, number) for number in range(4)]
+    write_deltalake(uri, pa.Table.from_pylist(rows, schema=ARCHIVE_SCHEMA), partition_by=PARTITION_BY)
+    monkeypatch.setenv("DRIFTLOOP_KAFKA_BOOTSTRAP_SERVERS", kafka.bootstrap_servers)
+    monkeypatch.setenv("DRIFTLOOP_KAFKA_TOPIC_PREFIX", kafka.topic_prefix)
+    named = ["--archive-uri", uri, "--home", str(tmp_path / "home"), "--prediction-id", "p1", "--yes", "--json"]
+    done = CliRunner().invoke(whole_app, ["archive", "erase", "pricing", *named], catch_exceptions=False)
+    assert json.loads(done.output)["told"] == 1
+    with Tail(kafka, [ARCHIVE_ERASURES]) as tail:
+        assert [RowsErased.from_json(record.value).rows for record in tail.read_to_end()] == [1]

@@ -1,5 +1,7 @@
 """A secret is what its file says, without the line's end; a file that says nothing is refused wherever it is named."""
 
+from pathlib import Path
+
 import pytest
 from pydantic import ValidationError
 
@@ -9,10 +11,12 @@ import outcome_ingestion.app
 import retrain_coordinator.app
 import trainer_worker.app
 from driftloop.errors import UserError
+from driftloop.kafka.clients.rotation import Passwords, current_password
 from driftloop.kafka.settings import KafkaSettings
 from driftloop.learners.served_access import ServerAccess
 from driftloop.rest import AwayError, Server
 from driftloop.secret_files import SecretFileError, secret_in
+from driftloop.tools.cli.through_console import console_way
 from operations_console.adapters import deliverer
 from trainer_worker.adapters import webhooks
 from trainer_worker.core.train.webhook import Webhook
@@ -50,6 +54,8 @@ def test_what_stands_around_a_secret_is_left_out(tmp_path, held, meant):
     file = tmp_path / "secret"
     file.write_bytes(held)
     assert secret_in(file) == meant
+    kafka = KafkaSettings(sasl_password="before").model_copy(update={"sasl_password_file": file})
+    assert (current_password(kafka), Passwords()._read(file)) == (meant, meant)
 
 
 def test_a_key_may_have_lines(tmp_path):
@@ -97,6 +103,26 @@ def test_the_password_of_kafka_is_not_an_empty_one(tmp_path):
     with pytest.raises(ValidationError, match="is empty, and a secret is wanted there") as refused:
         KafkaSettings(sasl_password_file=file, ssl_key_password="k3y")
     assert "k3y" not in str(refused.value)
+
+
+def test_a_password_of_kafka_that_is_exchanged_for_none_stays_and_that_is_said_once(unusable, caplog):
+    path, why = unusable
+    kafka = KafkaSettings(sasl_password="before").model_copy(update={"sasl_password_file": Path(path)})
+    assert current_password(kafka) == "before"
+    passwords = Passwords()
+    assert [passwords._read(Path(path)) for _ in range(2)] == ["", ""]
+    (said,) = caplog.messages
+    assert "the old password stays" in said
+    assert why in said
+
+
+def test_no_console_is_asked_with_a_token_that_is_none(unusable, monkeypatch):
+    path, why = unusable
+    monkeypatch.setenv("DRIFTLOOP_CONSOLE_URL", "http://127.0.0.1:9")
+    monkeypatch.setenv("DRIFTLOOP_CONSOLE_TOKEN_FILE", path)
+    monkeypatch.delenv("DRIFTLOOP_CONSOLE_TOKEN", raising=False)
+    with pytest.raises(UserError, match=why):
+        console_way()
 
 
 def test_nobody_is_told_with_a_secret_that_is_none(unusable, make_told):

@@ -176,10 +176,9 @@ def _of_model(model: ModelView, since: datetime, until: datetime) -> ModelReport
 
 
 def _erased(model: ModelView, since: datetime, until: datetime) -> list[ErasedReport]:
-    told = sorted(model.erasures.values(), key=lambda one: (one.occurred_at, one.erasure))
     return [
         ErasedReport(at=one.occurred_at, rows=one.rows, erasure=one.erasure, versions=list(one.versions))
-        for one in told
+        for one in model.erased()
         if since <= one.occurred_at <= until
     ]
 

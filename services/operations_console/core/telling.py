@@ -108,7 +108,7 @@ def detail_told(model: ModelView) -> told.ModelDetailTold:
         ],
         erasures=[
             told.ErasureTold(erased_at=one.occurred_at, rows=one.rows, versions=list(one.versions))
-            for one in sorted(model.erasures.values(), key=lambda one: (one.occurred_at, one.erasure), reverse=True)
+            for one in reversed(model.erased())
         ],
     )
 

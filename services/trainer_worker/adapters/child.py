@@ -94,14 +94,15 @@ def main(wire: socket.socket, nursery: int, memory_limit_mb: int, scratch: str) 
         _limit_memory(memory_limit_mb)
     code = 0
     try:
-        made = _way_of(executor)(job, Teller(line), lambda what: line.say(Waiting(waits_for=what)))
-        told: Told = _with_record(made, confined) if executor == "child" else made
+        told: Told = _way_of(executor)(job, Teller(line), lambda what: line.say(Waiting(waits_for=what)))
+        if executor == "child" and isinstance(told, Succeeded | Reused):
+            told = told.model_copy(update=confined.record(told.remarks))
     except MemoryError:
         told = _over_memory(memory_limit_mb)
     except BaseException as error:  # noqa: BLE001  (whatever a learner raises ends its run and nothing else)
         told, code = Failed(reason=_sentence(error) + confined.hint(error)), 1
     try:
-        clear(job, confined)  # before it is told: the model's next run may be given a folder that would go
+        clear(confined)  # before it is told: the model's next run may be given a folder that would go
         line.say(told)
     finally:
         os._exit(code)
@@ -119,14 +120,6 @@ def _confined(job: Job, line: Line, scratch: str) -> Confinement:
         line.say(Failed(reason=str(error) if isinstance(error, ValueError) else f"the sandbox cannot be made: {error}"))
         os._exit(1)
     return confinement
-
-
-def _with_record(made: OfChild, confined: Confinement) -> OfChild:
-    """What a run made, with what it was kept from."""
-    if not isinstance(made, Succeeded | Reused):
-        return made
-    told = {"sandbox": confined.rules.keep_from, "remarks": (*made.remarks, *confined.remarks)}
-    return made.model_copy(update=told)
 
 
 def _way_of(executor: str) -> Callable[[Job, Callable[[Step], None], WaitsFor], OfChild]:

@@ -27,16 +27,18 @@ from driftloop.contracts.message import FramePosition
 from driftloop.contracts.topics import ARCHIVE_ERASURES
 from driftloop.contracts.training_requests import DataRule, TrainingRequest
 from driftloop.contracts.training_results import TrainingCost, TrainingData, TrainingResult
-from driftloop.errors import AwayError, UserError
+from driftloop.errors import AwayError, ExitCode, UserError
 from driftloop.kafka.admin import dead_letters_topic
 from driftloop.kafka.admin.dead_letters_topic import BuriedRecord
 from driftloop.kafka.settings import KafkaSettings
 from driftloop.testing.records import FakeRecord
 from driftloop.tools.cli import erase
+from driftloop.tools.cli import models as cli_models
 from driftloop.tools.cli.main import app
 from driftloop.tools.cli.report import _with_what_is_erased, with_erasures
 from driftloop.tools.registry import erased_rows
 from driftloop.tools.registry import erasing as registry_erasing
+from driftloop.tools.registry import sync as registry_sync
 from driftloop.tools.registry.erased_rows import ErasedSince, erased_since
 from driftloop.tools.registry.erasing import GoldenRows, golden_rows, write_golden
 from driftloop.tools.registry.erasures_told import told_of
@@ -214,6 +216,9 @@ def test_an_erasure_that_dies_anywhere_finds_all_copies_again(archive, tmp_path,
     golden = str(tmp_path / "golden.parquet")
     pyarrow.parquet.write_table(pa.table({"prediction_id": ["p3", "p1"]}), golden)
 
+    def no_broker(*_):
+        raise AwayError("no broker answers", ExitCode.BROKER_AWAY)
+
     def erase_letters(_kafka, _all, places):
         letters[:] = [one for one in letters if (one.partition, one.offset) not in places]
 
@@ -221,6 +226,8 @@ def test_an_erasure_that_dies_anywhere_finds_all_copies_again(archive, tmp_path,
     monkeypatch.setattr(dead_letters_topic, "erase_dead_letters", erase_letters)
     monkeypatch.setattr(erase, "_golden", lambda wanted, ids, *_: golden_rows(golden, wanted, ids))
     monkeypatch.setattr(erase, "_kafka", lambda *_: KafkaSettings())
+    monkeypatch.setattr(cli_models, "view_of", lambda *_: RegistryView())
+    monkeypatch.setattr(registry_sync, "sync", no_broker)
 
     def run() -> None:
         done = CliRunner().invoke(

@@ -73,9 +73,9 @@ class LabelledRows:
 
     def steps(self, which: NDArray[np.intp]) -> Steps:
         """Some of the rows as they are named in signals."""
-        lazy = self.ids.some(which) if isinstance(self.ids, LazyIds) else None
-        ids = KeptTexts.of([self.ids[row] for row in which.tolist()]) if lazy is None else lazy
-        return Steps(self.rows[which], ids, self.at[which])
+        ids = self.ids
+        kept = ids.kept(which) if isinstance(ids, LazyIds) else KeptTexts.of([ids[row] for row in which.tolist()])
+        return Steps(self.rows[which], kept, self.at[which])
 
     def kept_ids(self, which: slice) -> KeptTexts:
         """The ids of some of the rows, apart from the frame that they came in."""
@@ -168,10 +168,6 @@ class LazyIds(Sequence[str]):
         """Those of some of the rows, to be looked up when asked for."""
         return LazyIds(self._column, self._which[which])
 
-    def some(self, which: NDArray[np.intp]) -> KeptTexts:
-        """The ids of some of the rows, copied out of the frame."""
-        return KeptTexts.of(self._column.take(pa.array(self._which[which])))
-
-    def kept(self, which: slice) -> KeptTexts:
+    def kept(self, which: slice | NDArray[np.intp]) -> KeptTexts:
         """Some of the ids, copied out of the frame."""
         return KeptTexts.of(self._column.take(pa.array(self._which[which])))

@@ -1,6 +1,8 @@
 """From recent sums to named metrics, as policies and people read them."""
 
 from collections.abc import Mapping, Sequence
+from functools import reduce
+from operator import add
 
 import numpy as np
 from numpy.typing import NDArray
@@ -121,7 +123,7 @@ def _by_class(recent: RecentQuality, total: Floats, target: str = "") -> dict[st
 def _by_few_classes(
     both: Sequence[float], said: Sequence[float], true: Sequence[float], names: Sequence[str]
 ) -> dict[str, float]:
-    """The same to the bit, without numpy: it adds up fewer than eight numbers one after the other too."""
+    """The same to the bit, without numpy."""
     occurred = [place for place, rows in enumerate(true) if rows > 0]
     precision = [both[place] / said[place] if said[place] > 0 else 0.0 for place in occurred]
     recall = [both[place] / true[place] for place in occurred]
@@ -129,12 +131,19 @@ def _by_few_classes(
         2 * one * other / (one + other) if one + other > 0 else 0.0
         for one, other in zip(precision, recall, strict=True)
     ]
-    size = len(occurred)
-    found = {"precision": sum(precision) / size, "recall": sum(recall) / size, "f1": sum(scores) / size}
+    found = {"precision": _mean(precision), "recall": _mean(recall), "f1": _mean(scores)}
     if len(names) <= MOST_NAMED:
         named = [(name, both[place], said[place] + true[place]) for place, name in enumerate(names) if true[place]]
         found |= {f"f1:{name}": 2 * right / rows if rows > 0 else 0.0 for name, right, rows in named}
     return found
+
+
+def _mean(values: Sequence[float]) -> float:
+    """The mean as numpy has it: it adds up fewer than eight numbers one after the other.
+
+    Why not `sum`: from Python 3.12 on it makes up for what rounding loses, and may end in another last bit.
+    """
+    return reduce(add, values) / len(values)
 
 
 def _calibration(recent: RecentQuality, total: Floats) -> dict[str, float | None]:

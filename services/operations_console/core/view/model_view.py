@@ -116,6 +116,10 @@ class ModelView:
         found = [(one.metrics["loss"], one.version, one.occurred_at) for one in results if "loss" in one.metrics]
         return sorted(found, key=lambda one: (one[2], one[1]))
 
+    def erased(self) -> list[ErasureHead]:
+        """What was erased from the archive, the oldest first."""
+        return sorted(self.erasures.values(), key=lambda one: (one.occurred_at, one.erasure))
+
     # -- what is read ---------------------------------------------------------------------------
 
     def take_status(self, head: StatusHead, raw: bytes) -> bool:
@@ -139,7 +143,7 @@ class ModelView:
             return False
         self.erasures[head.erasure] = head
         while len(self.erasures) > MOST:
-            del self.erasures[min(self.erasures, key=lambda name: (self.erasures[name].occurred_at, name))]
+            del self.erasures[self.erased()[0].erasure]
         return True
 
     def take_event(self, head: EventHead, raw: bytes, offset: int) -> bool:

@@ -124,11 +124,12 @@ class BatchDecoder:
             if topic == PREDICTION_LABELS:
                 self._take_label(index, records[index], decoded)
                 continue
-            group = alone.get(own[0]) if own and len(own) == 1 else None
+            only = own[0] if own and len(own) == 1 else None
+            group = alone.get(only)
             if group is None:
                 group = kinds.setdefault(content_type(own), [])
-                if own and len(own) == 1:
-                    alone[own[0]] = group
+                if only is not None:
+                    alone[only] = group
             group.append(index)
         return dict(kinds)
 

@@ -1,6 +1,6 @@
 """`prediction-labels`: a record to a label that fits its model's target."""
 
-from typing import NamedTuple, TypedDict
+from typing import NamedTuple
 
 import msgspec
 
@@ -77,26 +77,28 @@ class LabelItem(NamedTuple):
         ((1.0, 5.0), (10, 9), 10)
         """
         if self.is_rating or other.is_rating:
-            return (other if self.is_rating else self)._replace(place=self.place, **_newer_rating(self, other))
+            rated = self.rated_as(other)
+            return other.told_as(rated)._replace(place=self.place) if self.is_rating else rated
         newer, older = (self, other) if self.at >= other.at else (other, self)
         mine = zip(self.values, self.times or (self.at,) * len(self.values), strict=True)
         theirs = zip(other.values, other.times or (other.at,) * len(other.values), strict=True)
         pairs = [_newer(one, two) for one, two in zip(mine, theirs, strict=True)]
         times = tuple(at for _, at in pairs)
-        return newer._replace(
+        return newer.rated_as(older)._replace(
             place=self.place,
             values=tuple(value for value, _ in pairs),
             times=() if all(at == newer.at for value, at in pairs if value is not None) else times,
-            **_newer_rating(newer, older),
         )
 
     def rated_as(self, older: "LabelItem") -> "LabelItem":
         """This label with the rating of an older one where it says none, or none that is as new."""
-        return self._replace(**_newer_rating(self, older))
+        mine, theirs = self.rated, older.rated
+        is_newest = theirs is None or (mine is not None and mine.at >= theirs.at)
+        return self if is_newest else self.told_as(older)
 
     def told_as(self, other: "LabelItem") -> "LabelItem":
         """This label with what another says of its rating."""
-        return self._replace(rating=other.rating, rated_at=other.rated_at or (other.rated.at if other.rated else 0))
+        return self._replace(rating=other.rating, rated_at=0 if other.rated is None else other.rated.at)
 
     def observed_as(self, other: "LabelItem") -> "LabelItem | None":
         """This label with the steps that values of the series tell now; None where they are what it has.
@@ -121,19 +123,6 @@ class LabelItem(NamedTuple):
 
 Truth = tuple[Fitted | SeriesSoFar | None, int]
 """A value, None where it is not known, and when it was made."""
-
-
-class _Rating(TypedDict):
-    rating: float | None
-    rated_at: int
-
-
-def _newer_rating(first: LabelItem, second: LabelItem) -> _Rating:
-    """The newer rating of two, of one time the first's. Of the first's own time it says no other."""
-    mine, theirs = first.rated, second.rated
-    if theirs is None or (mine is not None and mine.at >= theirs.at):
-        return {"rating": first.rating, "rated_at": first.rated_at}
-    return {"rating": theirs.rating, "rated_at": theirs.at}
 
 
 def _newer(mine: Truth, theirs: Truth) -> Truth:

@@ -4,7 +4,6 @@ A rating comes with its row, with a label, or alone. What a row came with stands
 kept beside the held rows by ordinal, with its time, so that neither a restart nor an older rating changes it.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import pyarrow as pa
@@ -95,13 +94,3 @@ def rating_item(item: LabelItem, said: Rated) -> LabelItem:
         values=(None,) * len(item.values), at=said.at, times=(), weight=None,
         rating=said.rating, rated_at=said.at, observed=False,
     )  # fmt: skip
-
-
-def merged_ratings(chunks: Sequence[Chunk]) -> dict[int, Rated]:
-    """Those of several chunks that are laid together, by the row of the whole."""
-    found: dict[int, Rated] = {}
-    start = 0
-    for chunk in chunks:
-        found |= {start + row: rated for row, rated in ratings_of(chunk).items()}
-        start += len(chunk.ordinals)
-    return found

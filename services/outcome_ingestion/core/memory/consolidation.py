@@ -10,7 +10,7 @@ import pyarrow as pa
 from outcome_ingestion.core.decode.timestamps import MOMENT
 from outcome_ingestion.core.identity.id_index import Known
 from outcome_ingestion.core.labels.held_rows import GONE, Chunk, chunk_of
-from outcome_ingestion.core.labels.ratings import merged_ratings
+from outcome_ingestion.core.labels.ratings import ratings_of
 from outcome_ingestion.core.memory.entries import Marks, Seen, in_parts
 from outcome_ingestion.core.memory.partition_memory import PartitionMemory
 
@@ -81,10 +81,10 @@ def _joined(chunks: list[Chunk], seq: int) -> Chunk | None:
     at = table.schema.get_field_index("labelled_at")
     batch = table.set_column(at, table.schema.field(at), labelled_at).to_batches()[0]
     whole = chunk_of(seq, batch, np.concatenate([chunk.ordinals for chunk in chunks]))
-    whole.ratings = merged_ratings(chunks)
     start = 0
     for chunk in chunks:
         whole.labels |= {start + row: item for row, item in chunk.labels.items()}
+        whole.ratings |= {start + row: rated for row, rated in ratings_of(chunk).items()}
         start += len(chunk.ordinals)
     return whole
 

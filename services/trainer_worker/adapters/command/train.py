@@ -32,8 +32,7 @@ def train_by_command(job: Job, progress: Progress, waits: WaitsFor = lambda _wha
     made = train_by_program(
         job, waits, lambda phase, training, held_out: _run(job, phase, training, held_out, progress)
     )
-    told = {"sandbox": confined.rules.keep_from, "remarks": (*made.remarks, *confined.remarks)}
-    return made.model_copy(update=told)
+    return made.model_copy(update=confined.record(made.remarks))
 
 
 def train_by_program(job: Job, waits: WaitsFor, run: RunPhase) -> Succeeded:

@@ -182,10 +182,7 @@ def as_command(rules: Rules, command: Sequence[str]) -> list[str]:
 
 def main(rules: str, command: Sequence[str]) -> None:
     """Become the command, under the rules."""
-    told = json.loads(rules)
-    paths = {name: tuple(map(str, told[name])) for name in ("keep_from", "reads", "writes", "tidies", "lists")}
-    sockets: Literal["none", "unix"] = "unix" if told["sockets"] == "unix" else "none"
-    lacking = enforce(Rules(**paths, sockets=sockets, is_required=bool(told["is_required"])))
+    lacking = enforce(Rules(**json.loads(rules)))
     for what, why in lacking.items():
         sys.stderr.write(f"driftloop: this program is not kept from {what}: {why}\n")
     try:

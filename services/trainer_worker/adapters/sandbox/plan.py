@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 import fsspec
@@ -22,11 +22,11 @@ from driftloop.contracts.reading import read_message
 from driftloop.learners.served_access import files_of_access
 from trainer_worker.adapters.sandbox.kernel import FILES, NETWORK, Rules, why_not
 from trainer_worker.adapters.sandbox.readable import of_modules, of_network, of_software
+from trainer_worker.core.train.run_report import SandboxMode
 
 if TYPE_CHECKING:
     from trainer_worker.adapters.job import Job
 
-Mode = Literal["off", "available", "required"]
 DEVICES = ("/dev/full", "/dev/null", "/dev/random", "/dev/shm", "/dev/urandom", "/dev/zero")  # noqa: S108
 _REFUSED = (errno.EACCES, errno.EPERM)
 _GPUS = ("nvidia*", "kfd", "dri", "dxg")
@@ -38,9 +38,9 @@ class Sandbox(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    sandbox: Mode = "available"
+    sandbox: SandboxMode = "available"
     """Of executor child."""
-    sandbox_commands: Mode = "off"
+    sandbox_commands: SandboxMode = "off"
     """Of executor command."""
     sandbox_reads: tuple[str, ...] = ()
     """Further files and folders that may be read."""
@@ -54,8 +54,7 @@ class Sandbox(BaseModel):
     def keeps_from(self, executor: str) -> tuple[str, ...]:
         """What the runs of an executor are kept from on this machine: `files`, `network`."""
         mode = {"child": self.sandbox, "command": self.sandbox_commands}.get(executor, "off")
-        lacking = why_not()
-        return () if mode == "off" else tuple(what for what in (FILES, NETWORK) if what not in lacking)
+        return () if mode == "off" else _kept_from(why_not())
 
 
 @dataclass(frozen=True)
@@ -70,6 +69,10 @@ class Confinement:
     def remarks(self) -> tuple[str, ...]:
         """Sentences for the run's record."""
         return tuple(f"the run was not kept from {_WORDS[what]}: {why}" for what, why in self.open.items())
+
+    def record(self, remarks: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
+        """What the run's report says of it: what it was kept from, and why not from the rest, after other remarks."""
+        return {"sandbox": self.rules.keep_from, "remarks": (*remarks, *self.remarks)}
 
     def without(self, lacking: Mapping[str, str]) -> "Confinement":
         """The same where the kernel did not enforce all of it."""
@@ -120,7 +123,7 @@ def of_child(job: "Job", scratch: str) -> Confinement:
     mine = [made for path in (version, kept) if path is not None and (made := _made(path))]
     software, mixed = _software(job.sandbox, _data_roots(job))
     rules = Rules(
-        tuple(what for what in (FILES, NETWORK) if what not in open_for),
+        _kept_from(open_for),
         reads=(
             *software, *_of_archive(job), *(_of_network(job) if network else ()), *(path for path in others if path),
             *([golden] if spec.training.golden_set and (golden := _local(spec.training.golden_set)) else ()),
@@ -145,7 +148,7 @@ def of_command(job: "Job", folder: Path) -> Confinement:
     scripts = [str(path.parent) for path in given if path.suffix == ".py"]
     software, mixed = _software(job.sandbox, _data_roots(job))
     rules = Rules(
-        tuple(what for what in (FILES, NETWORK) if what not in open_for),
+        _kept_from(open_for),
         reads=(*software, *map(str, given), *scripts),
         writes=(str(folder), *_devices(job.sandbox)),
         lists=mixed,
@@ -168,15 +171,19 @@ def settle(scratch: str) -> None:
         os.environ[name] = scratch
 
 
-def clear(job: "Job", confinement: Confinement) -> None:
+def clear(confinement: Confinement) -> None:
     """Remove the folders that were made for a run and have stayed empty."""
-    for path in confinement.rules.writes if job.run.spec.training.executor == "child" else ():
+    for path in confinement.rules.writes:
         if str(Path(path).parent) in confinement.rules.tidies:
             with suppress(OSError):
                 Path(path).rmdir()
 
 
-def _require(mode: Mode, open_for: Mapping[str, str]) -> None:
+def _kept_from(open_for: Mapping[str, str]) -> tuple[str, ...]:
+    return tuple(what for what in (FILES, NETWORK) if what not in open_for)
+
+
+def _require(mode: SandboxMode, open_for: Mapping[str, str]) -> None:
     if mode == "required" and open_for:
         what = "; ".join(f"it cannot be kept from {_WORDS[name]}: {why}" for name, why in open_for.items())
         raise ValueError(f"the settings ask for a sandbox, so the run is not trained: {what}")

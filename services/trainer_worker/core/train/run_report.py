@@ -14,6 +14,7 @@ from driftloop.contracts.training_results import TrainingCost, TrainingData, Tra
 from driftloop.spec.model_spec import ModelSpec
 
 WaitsOn = Literal["archive", "store", "cluster", ""]
+SandboxMode = Literal["off", "available", "required"]
 
 
 class Part(BaseModel):

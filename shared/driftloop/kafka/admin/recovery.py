@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, NewPartitions, NewTopic  # type: ignore[attr-defined]
 
 from driftloop.errors import AwayError, UserError
@@ -12,10 +12,11 @@ from driftloop.kafka.admin.recovery_plan import Start, Step, plan
 from driftloop.kafka.admin.topics import changelog_config, create_topics, with_results
 from driftloop.kafka.clients.clients import admin_client, group_reader
 from driftloop.kafka.clients.log_reader import LogReader
-from driftloop.kafka.clients.offsets import EndOffsets
+from driftloop.kafka.clients.offsets import EndOffsets, without_errors
+from driftloop.kafka.clients.positions import named
 from driftloop.kafka.clients.retries import patiently
 from driftloop.kafka.loop.identity import Facts, Mark, Stand, mark_of, mark_write, note_of
-from driftloop.kafka.loop.pending_offsets import PAGE, as_it_is, pending
+from driftloop.kafka.loop.pending_offsets import PAGE, answer, as_it_is, pending
 from driftloop.kafka.loop.state import MANIFEST_KEY, latest_values, manifest_write, read_snapshot, take_mark
 from driftloop.kafka.loop.topic_watch import identity_of
 from driftloop.kafka.loop.transport import AbortedError, Position, Write
@@ -117,23 +118,22 @@ class Recoverer:
 
     def _pending(self, positions: Sequence[Position]) -> tuple[Position, ...]:
         """Those whose offsets wait for the end of a transaction."""
-        return tuple(place for place in positions if self._settled(place) is not None)
-
-    def _settled(self, place: Position) -> TopicPartition | None:
-        """What is settled of an offset that waits for the end of a transaction; None if it does not wait."""
-        asked = [TopicPartition(self._kafka.topic_prefix + place[0], place[1])]
-        found = pending(self._kafka, self._group, asked, _PENDING_S)
-        return None if found is None else found[0]
+        return tuple(
+            position
+            for position in positions
+            if pending(self._kafka, self._group, [named(self._kafka.topic_prefix, position)], _PENDING_S) is not None
+        )
 
     def _end_pending(self, positions: Sequence[Position], slots: int) -> None:
         """Through the producer of each slot in turn, until nothing is pending: any of them may have left it."""
-        settled = self._settled(positions[0])
+        asked = [named(self._kafka.topic_prefix, position) for position in positions]
+        settled = pending(self._kafka, self._group, asked, _PENDING_S)
         if settled is None:
             return
         with closing(group_reader(self._kafka, self._group)) as consumer:
             for slot in range(slots):
-                Writer(self._kafka, f"{self._group}-{slot}").end_pending([as_it_is(settled)], consumer)
-                if not self._pending(positions):
+                Writer(self._kafka, f"{self._group}-{slot}").end_pending([as_it_is(settled[0])], consumer)
+                if answer(consumer, asked, _PENDING_S) is not None:
                     return
         raise UserError(
             f"offsets of {self._group} are still pending, in a transaction of none of the slots 0 to {slots - 1}: end "
@@ -175,8 +175,10 @@ class Recoverer:
     def _stands(self, positions: Sequence[Position]) -> dict[str, Stand]:
         prefix = self._kafka.topic_prefix
         with closing(group_reader(self._kafka, self._group)) as consumer, closing(EndOffsets(self._kafka)) as edges:
-            asked = [TopicPartition(prefix + topic, number) for topic, number in positions]
-            found = patiently(lambda: _committed(consumer, asked), "asking for the group's offsets")
+            asked = [named(prefix, position) for position in positions]
+            found = patiently(
+                lambda: without_errors(consumer.committed(asked, timeout=_TIMEOUT_S)), "asking for the group's offsets"
+            )
             starts, ends = edges.starts(positions), edges.ask(positions)
         by_topic = {tp.topic.removeprefix(prefix): tp for tp in found}
         return {
@@ -214,11 +216,3 @@ class Recoverer:
         elif step.snapshot_offsets is not None:
             writes.append(manifest_write(self._changelog, number, kept.generation, kept.entries, step.snapshot_offsets))
         return writes
-
-
-def _committed(consumer: Consumer, asked: list[TopicPartition]) -> list[TopicPartition]:
-    found: list[TopicPartition] = consumer.committed(asked, timeout=_TIMEOUT_S)
-    for tp in found:
-        if tp.error is not None:
-            raise KafkaException(tp.error)
-    return found

@@ -94,7 +94,7 @@ class _Asker:
 
     def _answer(self, question: Callable[[Consumer], list[TopicPartition]]) -> dict[Position, int]:
         try:
-            found = _without_errors(question(self._consumer))
+            found = without_errors(question(self._consumer))
         except KafkaException as error:
             if error.args[0].code() in _ASK_ANEW or self._refused_for_long():
                 self.close()
@@ -116,8 +116,8 @@ class _Asker:
         self._consumer.close()
 
 
-def _without_errors(found: list[TopicPartition]) -> list[TopicPartition]:
-    """The answers; raises the first of their errors."""
+def without_errors(found: list[TopicPartition]) -> list[TopicPartition]:
+    """The answers; raises the first of their errors, each of which is of one partition, as a KafkaException."""
     for tp in found:
         if tp.error is not None:
             raise KafkaException(tp.error)

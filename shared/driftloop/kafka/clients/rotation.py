@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from driftloop.kafka.settings import KafkaSettings
+from driftloop.secret_files import SecretFileError, secret_in
 
 _EVERY_SECONDS = 5.0
 _LOG = logging.getLogger("driftloop.kafka.client.passwords")
@@ -20,7 +21,7 @@ _LOG = logging.getLogger("driftloop.kafka.client.passwords")
 
 
 def current_password(kafka: KafkaSettings) -> str:
-    """What the password file says now; what the settings took from it at the start where it cannot be read.
+    """What the password file says now; what the settings took from it at the start where it cannot be used.
 
     Clients are made at any time (each restore makes one), by settings that were read when the process began.
 
@@ -31,8 +32,8 @@ def current_password(kafka: KafkaSettings) -> str:
     if kafka.sasl_password_file is None:
         return held
     try:
-        return kafka.sasl_password_file.read_text(encoding="utf-8").strip() or held
-    except (OSError, UnicodeDecodeError):
+        return secret_in(kafka.sasl_password_file)
+    except SecretFileError:
         return held  # said by `Passwords`, which looks at the file again and again
 
 
@@ -75,7 +76,7 @@ class Passwords:
         return client
 
     def look(self) -> None:
-        """Tell every client whose file says something new. A file that is away or empty changes nothing."""
+        """Tell every client whose file says something new. One that cannot be used changes nothing."""
         for file, clients in self._living().items():
             password = self._read(file)
             if not password or password == self._seen.get(file):
@@ -96,12 +97,12 @@ class Passwords:
         return found
 
     def _read(self, file: Path) -> str:
-        """What the file says; empty where it cannot be read, which is said once until it can be read again."""
+        """What the file says; empty where it cannot be used, which is said once until it can be used again."""
         try:
-            password = file.read_text(encoding="utf-8").strip()
-        except (OSError, UnicodeDecodeError) as error:
+            password = secret_in(file)
+        except SecretFileError as error:
             if file not in self._away:
-                _LOG.warning("the password file cannot be read, the old password stays: %s", error)
+                _LOG.warning("the old password stays: %s", error)
             self._away.add(file)
             return ""
         self._away.discard(file)

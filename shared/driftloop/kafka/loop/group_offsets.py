@@ -6,7 +6,7 @@ from contextlib import suppress
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 
 from driftloop.errors import AwayError
-from driftloop.kafka.clients.offsets import EndOffsets
+from driftloop.kafka.clients.offsets import EndOffsets, without_errors
 from driftloop.kafka.clients.positions import named, position_of
 from driftloop.kafka.clients.retries import patiently
 from driftloop.kafka.deadlines import Deadlines
@@ -72,8 +72,4 @@ class GroupOffsets:
         return {position_of(self._prefix, tp): tp for tp in found}
 
     def _ask(self, asked: Sequence[TopicPartition]) -> list[TopicPartition]:
-        found: list[TopicPartition] = self._consumer.committed(list(asked), timeout=self._deadlines.call_s)
-        for tp in found:
-            if tp.error is not None:
-                raise KafkaException(tp.error)
-        return found
+        return without_errors(self._consumer.committed(list(asked), timeout=self._deadlines.call_s))

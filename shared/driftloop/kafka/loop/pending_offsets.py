@@ -18,7 +18,7 @@ from confluent_kafka import Consumer, KafkaException, TopicPartition
 from driftloop.clock import system_now
 from driftloop.errors import AwayError, ExitCode
 from driftloop.kafka.clients.clients import CLIENT_LOG, group_reader, offset_reader
-from driftloop.kafka.clients.offsets import EndOffsets
+from driftloop.kafka.clients.offsets import EndOffsets, without_errors
 from driftloop.kafka.clients.retries import passes
 from driftloop.kafka.deadlines import Deadlines
 from driftloop.kafka.loop.transport import Position
@@ -39,11 +39,16 @@ class PendingOffsets:
     def settle(self, asked: Sequence[TopicPartition], away: AwayError) -> list[TopicPartition]:
         """The committed offsets after all, if a member has just asked in vain for as long as `patience_s`.
 
-        Raises `away` where the broker is; else an AwayError that names what is pending and the way on.
+        If they wait for nothing, a new client's answer is as good as the member's own: a commit says which member it is
+        of, and the broker refuses one of a member that was put out. Raises `away` where the broker is away; else an
+        AwayError that names what is pending and the way on.
         """
-        settled = pending(self._kafka, self._group, asked, self._deadlines.ask_s)
+        settled, stable = _told(self._kafka, self._group, asked, self._deadlines.ask_s)
         if settled is None:
             raise away
+        if stable is not None:
+            CLIENT_LOG.warning("a new client was told the offsets of %s, the member was not: %s", self._group, away)
+            return stable
         began = system_now() - timedelta(seconds=self._deadlines.patience_s)
         CLIENT_LOG.warning("offsets of %s are pending since %s: ended as far as they are ours", self._group, began)
         with closing(group_reader(self._kafka, self._group)) as reader:
@@ -58,12 +63,20 @@ def pending(
     kafka: KafkaSettings, group: str, asked: Sequence[TopicPartition], ask_s: float
 ) -> list[TopicPartition] | None:
     """The settled offsets of a group, if the broker tells them, but none while a transaction may change them."""
+    settled, stable = _told(kafka, group, asked, ask_s)
+    return settled if stable is None else None
+
+
+def _told(
+    kafka: KafkaSettings, group: str, asked: Sequence[TopicPartition], ask_s: float
+) -> tuple[list[TopicPartition] | None, list[TopicPartition] | None]:
+    """What new clients are told of a group's offsets: as they are settled, and once no transaction may change them."""
     with closing(offset_reader(kafka, group)) as any_offsets:
         settled = answer(any_offsets, asked, ask_s)
     if settled is None:
-        return None
+        return None, None
     with closing(group_reader(kafka, group)) as stable_offsets:
-        return settled if answer(stable_offsets, asked, ask_s) is None else None
+        return settled, answer(stable_offsets, asked, ask_s)
 
 
 def as_it_is(settled: TopicPartition) -> TopicPartition:
@@ -77,12 +90,11 @@ def as_it_is(settled: TopicPartition) -> TopicPartition:
 def answer(consumer: Consumer, asked: Sequence[TopicPartition], timeout_s: float) -> list[TopicPartition] | None:
     """Committed offsets; None where there are none to be had now."""
     try:
-        found: list[TopicPartition] = consumer.committed(list(asked), timeout=timeout_s)
+        return without_errors(consumer.committed(list(asked), timeout=timeout_s))
     except KafkaException as error:
         if error.args[0].fatal() or not passes(error.args[0]):
             raise
         return None
-    return None if any(tp.error is not None for tp in found) else found
 
 
 def sentence(group: str, asked: Sequence[TopicPartition], began: datetime) -> str:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from driftloop.clock import Clock
     from driftloop.kafka.settings import KafkaSettings
     from driftloop.tools.registry.erasing import GoldenRows
+    from driftloop.tools.registry.view import RegistryView
 
 _TOPICS = ("prediction-outcomes", "prediction-labels", "outcome-frames")
 _PLACES_TOLD = 5
@@ -38,10 +39,10 @@ def erase(
     from driftloop.clock import system_now
 
     wanted = _wanted(model_id, prediction_id or [], where)
-    plan = _Plan(archive_uri or str(home / "lake"), wanted, _kafka(bootstrap_servers, home), home, bootstrap_servers)
+    plan = _Plan(archive_uri or str(home / "lake"), wanted, _kafka(bootstrap_servers, home), home)
     if yes:
         plan.carry_out(system_now, safety_hours)
-        plan.tell(home, bootstrap_servers)
+        plan.tell()
     facts = plan.facts() | {"done": yes}
     if as_json:
         typer.echo(json.dumps(facts, indent=2))
@@ -74,11 +75,10 @@ def _kafka(bootstrap_servers: str | None, home: Path) -> "KafkaSettings | None":
 class _Plan:
     """What is found, and what is done about it."""
 
-    def __init__(
-        self, uri: str, wanted: "Wanted", kafka: "KafkaSettings | None", home: Path, servers: str | None
-    ) -> None:
+    def __init__(self, uri: str, wanted: "Wanted", kafka: "KafkaSettings | None", home: Path) -> None:
         from driftloop.archive.erasing import find_rows
         from driftloop.kafka.admin.dead_letters_topic import read_dead_letters
+        from driftloop.tools.cli.models import view_of
         from driftloop.tools.registry.erased_letters import look_into
 
         self._uri, self._kafka = uri, kafka
@@ -87,7 +87,8 @@ class _Plan:
         ids = {*self.found.prediction_ids, *wanted.prediction_ids}
         self._letters = [] if kafka is None else read_dead_letters(kafka)
         self.looked = look_into(self._letters, wanted, ids)
-        self.golden = None if kafka is None else _golden(wanted, ids, home, servers)
+        self._view = None if kafka is None else view_of(kafka, home)
+        self.golden = None if self._view is None else _golden(wanted, ids, self._view)
 
     def carry_out(self, now: "Clock", safety_hours: int) -> None:
         """Erase all that was found, the archive last: it alone knows the ids if this has to be done again."""
@@ -101,16 +102,16 @@ class _Plan:
             write_golden(self.golden)
         erase_rows(self._uri, self.found, now, safety_hours=safety_hours)
 
-    def tell(self, home: Path, servers: str | None) -> None:
+    def tell(self) -> None:
         """Tell the log what the archive remembers of erasures. The rows are gone, whether that succeeds or not."""
-        from driftloop.tools.cli.models import open_view
         from driftloop.tools.registry.erasures_told import tell_erasures
+        from driftloop.tools.registry.sync import sync
 
-        if self._kafka is None:
+        if self._kafka is None or self._view is None:
             return
         try:
-            view = open_view(servers, home)
-            self._told = tell_erasures(self._kafka, view, self._uri, self.found.wanted.model_id)
+            sync(self._view, self._kafka)  # to erase takes a while: versions may have been made
+            self._told = tell_erasures(self._kafka, self._view, self._uri, self.found.wanted.model_id)
         except UserError as error:
             self._told = error.sentence
 
@@ -170,11 +171,10 @@ class _Plan:
         return said if places else ""
 
 
-def _golden(wanted: "Wanted", ids: set[str], home: Path, servers: str | None) -> "GoldenRows | None":
-    from driftloop.tools.cli.models import open_view
+def _golden(wanted: "Wanted", ids: set[str], view: "RegistryView") -> "GoldenRows | None":
     from driftloop.tools.registry.erasing import golden_rows
 
-    model = open_view(servers, home).model(wanted.model_id)
+    model = view.model(wanted.model_id)
     uri = None if model is None else model.spec.training.golden_set
     return None if uri is None else golden_rows(uri, wanted, ids)
 

@@ -8,11 +8,11 @@ signature.
 import json
 import os
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
 
 from driftloop.errors import ExitCode, UserError
+from driftloop.secret_files import SecretFileError, header_secret_in
 
 if TYPE_CHECKING:
     from urllib.error import HTTPError
@@ -114,9 +114,9 @@ def _token_in_file() -> str | None:
     if not path:
         return None
     try:
-        return Path(path).read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"{_TOKEN}_FILE: {path} cannot be read: {error}.", ExitCode.NOT_FOUND) from error
+        return header_secret_in(path)
+    except SecretFileError as error:
+        raise UserError(f"{_TOKEN}_FILE: {error}.", ExitCode.NOT_FOUND) from error
 
 
 def _detail(error: "HTTPError") -> str:

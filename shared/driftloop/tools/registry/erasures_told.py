@@ -1,6 +1,7 @@
 """What the archive remembers of erasures, as messages on the log: consoles have no access to the archive."""
 
 from collections.abc import Iterable, Sequence
+from uuid import UUID
 
 from driftloop.archive.erasing import Erasure, erasures
 from driftloop.contracts.archive_erasures import RowsErased
@@ -17,16 +18,19 @@ from driftloop.tools.registry.view import RegistryView
 
 def told_of(erasure: Erasure, view: RegistryView) -> RowsErased:
     """The message of an erasure; of the same one it has the same id."""
-    end = erasure.at if erasure.done is None else erasure.done
     return RowsErased(
-        message_id=derive_id("rows-erased", erasure.model_id, erasure.name, end.isoformat()),
+        message_id=_id_of(erasure),
         model_id=erasure.model_id,
-        occurred_at=end,
+        occurred_at=erasure.done or erasure.at,
         erasure=erasure.name,
         rows=erasure.rows,
         began_at=None if erasure.done is None else erasure.at,
         versions=tuple(_versions(erasure, view)),
     )
+
+
+def _id_of(erasure: Erasure) -> UUID:
+    return derive_id("rows-erased", erasure.model_id, erasure.name, (erasure.done or erasure.at).isoformat())
 
 
 def _versions(erasure: Erasure, view: RegistryView) -> Iterable[str]:
@@ -42,18 +46,18 @@ def tell_erasures(kafka: KafkaSettings, view: RegistryView, uri: str, model_id: 
 
     Raises UserError where the topic is not there or cannot be written.
     """
-    messages = [told_of(one, view) for one in erasures(uri, model_id)]
-    lacking = _lacking(kafka, messages) if messages else []
-    if lacking:
+    known = erasures(uri, model_id)
+    messages = [told_of(one, view) for one in _lacking(kafka, known)] if known else []
+    if messages:
         sender = Sender(kafka)
-        for message in lacking:
+        for message in messages:
             sender.send(ARCHIVE_ERASURES, message.model_id, message.to_json())
         sender.close()
-    return len(lacking)
+    return len(messages)
 
 
-def _lacking(kafka: KafkaSettings, messages: Sequence[RowsErased]) -> list[RowsErased]:
+def _lacking(kafka: KafkaSettings, known: Sequence[Erasure]) -> list[Erasure]:
     with Tail(kafka, [ARCHIVE_ERASURES]) as tail:
         found = [readable(RowsErased, record.value) for record in tail.read_to_end() if record.value]
-    known = {one.message_id for one in found if one is not None}
-    return [message for message in messages if message.message_id not in known]
+    told = {one.message_id for one in found if one is not None}
+    return [one for one in known if _id_of(one) not in told]

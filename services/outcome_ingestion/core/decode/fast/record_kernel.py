@@ -53,7 +53,7 @@ _MOST_DIGITS, _EXACT, _MOST_POWER = 19, np.uint64(1 << 53), 22
 _EXACT_WHOLE = 1 << 53
 _POWERS = np.array([10.0**power for power in range(_MOST_POWER + 1)])
 _FIRST_YEAR, _LAST_YEAR = 1970, 2199
-_ALL, _TOPS, _ONES = np.uint64(0xFFFFFFFFFFFFFFFF), np.uint64(0x8080808080808080), np.uint64(0x0101010101010101)
+_TOPS, _ONES = np.uint64(0x8080808080808080), np.uint64(0x0101010101010101)
 _ZEROS, _QUOTES, _BACKSLASHES, _SPACES = (_ONES * np.uint64(byte) for byte in (_ZERO, _QUOTE, _BACKSLASH, _SPACE))
 _PAST_NINE = _ONES * np.uint64(0x80 - 10)
 _PAIRS, _FOURS, _EIGHTS = np.uint64(0x00FF00FF00FF00FF), np.uint64(0x0000FFFF0000FFFF), np.uint64(0xFFFFFFFF)
@@ -293,10 +293,10 @@ def _avro_text(at, end):
     if at < 0 or size < 0 or size > end - at:
         return _UNFIT, _UNFIT
     odd = np.uint64(0)
-    for i in range(0, size - _WORD, _WORD):
+    for i in range(0, size - _WORD + 1, _WORD):
         odd |= _word(at + i)
-    left = size % _WORD if size % _WORD or size == 0 else _WORD
-    odd |= _word(at + size - left) & ((np.uint64(1) << np.uint64(8 * left)) - np.uint64(1) if left < 8 else _ALL)
+    left = size % _WORD
+    odd |= _word(at + size - left) & ((np.uint64(1) << np.uint64(8 * left)) - np.uint64(1))
     return (_UNFIT if odd & _TOPS else at), at + size
 
 
