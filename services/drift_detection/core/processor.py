@@ -125,7 +125,7 @@ class DriftDetection:
         self.signals.update((model_id, signal.kind, signal.harmful) for signal in signals)
         out = [_signal_record(signal) for signal in sorted(signals, key=lambda signal: signal.raised.row)]
         segments, raised = found.segments & model.monitors.keys() - {""}, {signal.segment for signal in signals}
-        out += self._statuses.of_frame((position.partition, model_id), model, position, segments, raised, now)
+        out += self._statuses.of_frame(model, position, segments, raised, now)
         out.append(status_record(model, "", position, found.blocks, signals=len(signals)))
         model.end()
         return out + self._checkpoint(model, position)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -126,7 +127,7 @@ def test_a_segment_has_a_status_a_second_while_nothing_of_it_changes(detection: 
     for first in range(0, 1200, 20):
         both.take(rows.frame(first, first + 20), after=0.1)
     north = [at for at, one in both.said if one.segment == "site=north"]
-    gaps = [later - at for at, later in zip(north, north[1:], strict=False)]
+    gaps = [later - at for at, later in pairwise(north)]
     assert max(gaps) <= 1.1 * SECOND
     assert 6 <= len(north) <= 8, "of six seconds"
 

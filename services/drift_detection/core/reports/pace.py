@@ -61,7 +61,6 @@ class SegmentStatuses:
 
     def of_frame(
         self,
-        place: Place,
         model: WatchedModel,
         position: FramePosition,
         segments: Collection[str],
@@ -71,6 +70,7 @@ class SegmentStatuses:
         """A frame with rows of `segments` was taken in, and signals about those in `raised` were found."""
         if not self._every:
             return _made(model, segments, position)
+        place = position.partition, model.spec.model_id
         known = self._models.get(place)
         if known is None or known.model is not model:
             known = self._models[place] = _Model(model, position, now)
