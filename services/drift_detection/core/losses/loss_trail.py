@@ -127,7 +127,7 @@ class LossTrail:
     def end(self) -> None:
         """Keep the names of those of the rows since `begin` that may be asked for later."""
         places = self.fresh()
-        self.keep(places, Steps.of(self._names(places)) if len(places) else Steps.of(()))
+        self.keep(places, Steps.of(self._names(places.tolist())) if len(places) else Steps.of(()))
 
     def fresh(self) -> NDArray[np.int64]:
         """The places of those of the rows since `begin` that may be asked for later."""
