@@ -134,7 +134,7 @@ def _stand(model: WatchedModel, segment: str) -> _Stand:
 
 def _with_rows(rows: FrameRows) -> set[str]:
     """The segments of which a frame has rows that are a prediction's first sight: it will have their statuses."""
-    found = set()
+    found: set[str] = set()
     for name, codes, values in rows.segments():
         counts = np.bincount(codes[rows.seen] + 1, minlength=len(values) + 1)[1:]
         found.update(f"{name}={values[code]}" for code in np.flatnonzero(counts).tolist())
