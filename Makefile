@@ -12,7 +12,8 @@ SECONDS ?= 60
 RUNS ?= 10000
 SEED ?= 0
 # Tests without a broker run side by side; a thread of numerics each, so that they do not wait for one another's.
-QUICK := OMP_NUM_THREADS=1 $(PY) -m pytest -n 2 --dist loadfile tests/unit tests/contract tests/wild services shared
+QUICK := OMP_NUM_THREADS=1 $(PY) -m pytest -n 2 --no-loadscope-reorder tests/unit tests/contract tests/wild services shared
+# Tests on a broker wait for half of their time: three processes keep two cores busy.
 # `make test CHECKED=yes` leaves out what `make check` has just run on the same tree.
 UNLESS_CHECKED := $(if $(CHECKED), and slow)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
@@ -68,9 +69,9 @@ demo: $(or $(wildcard $(STAMP)),$(SMALL)) ## watch the closed loop on a simulate
 
 test: $(STAMP) ## run all tests, on a real Kafka broker that they start themselves
 	$(QUICK) -m 'not broker$(UNLESS_CHECKED)'
-	$(PY) -m pytest -n 2 --dist loadgroup --no-loadscope-reorder tests/cluster tests/upgrade tests/e2e tests/integration tests/contract/loop tests/browser
+	$(PY) -m pytest -n 3 --no-loadscope-reorder tests/cluster tests/upgrade tests/e2e tests/integration tests/contract/loop tests/browser
 
-check: $(STAMP) ## format, lint, types, import contracts, schemas, unit tests (under two minutes)
+check: $(STAMP) ## format, lint, types, import contracts, schemas, quick unit tests (about three minutes)
 	$(PY) -m ruff format --check .
 	$(PY) -m ruff check .
 	$(PY) -m mypy --num-workers 2

@@ -1,9 +1,14 @@
-"""Examples in docstrings are tests. A file that holds none of the tests that are asked for need not be imported."""
+"""Examples in docstrings are tests. A file that holds none of the tests that are asked for need not be imported.
+
+Where tests run side by side (`-n 2`), those that share what they start stay with one process.
+"""
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
+from tests.groups import SECONDS, group_of
 
 _SOURCE = ("services", "shared")
 
@@ -22,7 +27,21 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
     return True if _slow_only(config) and not _names_the_mark(text) else None
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Groups of tests, each for one process."""
+    from tests.side_by_side import Groups
+
+    return Groups(config, log)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Put the groups that take longest first: none is begun when the other processes have nothing left to do."""
+    items.sort(key=lambda item: -SECONDS.get(group_of(item.path.relative_to(config.rootpath).as_posix()), 0))
+    _hold_to_their_word(items)
+
+
+def _hold_to_their_word(items: list[pytest.Item]) -> None:
     """Hold what is passed over to what the files say, wherever all of them are read, as in `make check`.
 
     A test may get the mark from elsewhere (an imported name, a base class, a hook): it would be passed over in silence.

@@ -19,13 +19,6 @@ hypothesis.settings.register_profile("driftloop", deadline=None)  # a busy machi
 hypothesis.settings.load_profile("driftloop")
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Where tests run side by side a file stays with one process, and so does a folder whose tests share a loop."""
-    for item in items:
-        folder = item.path.parent
-        item.add_marker(pytest.mark.xdist_group(str(folder if folder.name == "loop" else item.path)))
-
-
 @pytest.fixture(scope="session")
 def broker() -> Iterator[Broker]:
     """The real Kafka, started once. Sessions time out quickly, so that a killed member is missed soon."""

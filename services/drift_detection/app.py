@@ -23,7 +23,7 @@ LOOP = LoopSettings(
 def build(settings: Settings, kafka: KafkaSettings | None = None) -> Service:
     """Detection as a service, ready to run."""
     metrics = LoopMetrics(LOOP.service)
-    core = DriftDetection(_checkpoints(settings))
+    core = DriftDetection(_checkpoints(settings), status_seconds=settings.segment_status_seconds)
     metrics.registry.register(DetectionMetrics(core))
     loop = Loop(core, LOOP.model_copy(update={"snapshot_every": settings.snapshot_every}), kafka, metrics=metrics)
     return Service(loop, metrics_port=settings.metrics_port, metrics_host=settings.metrics_host)

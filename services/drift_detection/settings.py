@@ -3,6 +3,8 @@
 from pydantic import Field, FilePath
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from drift_detection.core.reports.pace import STATUS_SECONDS
+
 
 class Settings(BaseSettings):
     """What a deployment may choose. How a model is watched is no setting: it stands in its spec."""
@@ -12,6 +14,12 @@ class Settings(BaseSettings):
     snapshot_every: int = Field(default=200, ge=1, description="commits between two snapshots of a partition's models")
     checkpoint_hours: float = Field(
         default=24.0, ge=0, description="hours of event time between two checkpoints of a model; 0: none are written"
+    )
+    segment_status_seconds: float = Field(
+        default=STATUS_SECONDS,
+        ge=0,
+        le=60,
+        description="seconds between two statuses of a segment of which nothing changed; 0: one with each frame",
     )
     signing_key_file: FilePath | None = Field(
         default=None,

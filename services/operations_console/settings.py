@@ -51,6 +51,9 @@ class Settings(BaseSettings):
     metrics_host: str = Field(default="127.0.0.1", description="the address that the page listens at")
     data_folder: Path = Field(default=Path(".driftloop/console"), description="what Faust keeps; may be thrown away")
     tokens_file: Path | None = Field(default=None, description="made by `driftloop tokens create`")
+    artifact_uri: str | None = Field(
+        default=None, description="where versions are written: then the statistics tell how much room they take"
+    )
     hosts: tuple[str, ...] = Field(default=(), description="names besides loopback's under which open access is served")
     proxies: int = Field(
         default=0, ge=0, description="proxies of yours before the console: so many of X-Forwarded-For are believed"

@@ -103,6 +103,8 @@ class Effects:
     `ignored` counts records that were right to drop (duplicates, unknown ids), by reason.
     `unknown_fields` counts fields of a newer release that were left out of what was read.
     `wake_at` asks for `wake(now)` no earlier than that moment; None leaves an earlier wish.
+    `only_tells`: what `wake` gave has changed nothing that the records do not tell, so state need not be written
+    down with it.
     """
 
     outgoing: tuple[Outgoing, ...] = ()
@@ -111,6 +113,7 @@ class Effects:
     ignored: dict[str, int] = field(default_factory=dict)
     wake_at: datetime | None = None
     unknown_fields: int = 0
+    only_tells: bool = False
 
     def __add__(self, other: "Effects") -> "Effects":
         wishes = [wish for wish in (self.wake_at, other.wake_at) if wish is not None]
@@ -122,6 +125,7 @@ class Effects:
             {why: self.ignored.get(why, 0) + other.ignored.get(why, 0) for why in reasons},
             min(wishes, default=None),
             self.unknown_fields + other.unknown_fields,
+            self.only_tells and other.only_tells,
         )
 
 

@@ -70,6 +70,7 @@ class Pipeline:
             "DRIFTLOOP_KAFKA_BOOTSTRAP_SERVERS": self.world.kafka.bootstrap_servers,
             "DRIFTLOOP_OUTCOME_INGESTION_ARCHIVE_URI": str(self.world.folder / "lake"),
             "DRIFTLOOP_DRIFT_DETECTION_SNAPSHOT_EVERY": "20",
+            "DRIFTLOOP_DRIFT_DETECTION_SEGMENT_STATUS_SECONDS": "0",
         }
 
     def prepare(self) -> Iterator[Input]:

@@ -21,20 +21,32 @@ def played(name: str, audience) -> dict:
     return json.loads(json.dumps(scenario_json(world, result, result.wall_seconds)))
 
 
-@pytest.mark.parametrize("name", WHOLE or ["agents"])
-def test_every_claim_of_a_scenario_holds(name, spectator):
-    said = played(name, spectator())
-    assert said["scenario"] == name
-    failed = {claim: told for claim, told in said["claims"].items() if not told["holds"] and not claim.endswith("_ms")}
-    assert failed == {}
+def by_the_clock(claim: str) -> bool:
+    """Whether a claim is measured by a clock: it may differ between two runs, and fail on a busy machine."""
+    return claim.endswith("_ms")
+
+
+def failed(said: dict) -> dict:
+    return {claim: told for claim, told in said["claims"].items() if not told["holds"] and not by_the_clock(claim)}
+
+
+def repeatable(said: dict) -> dict:
+    """All that must be the same each time: claims, counts, signals, and decisions with their reasons."""
+    claims = {claim: told for claim, told in said["claims"].items() if not by_the_clock(claim)}
+    return {**said, "claims": claims, "wall_seconds": None}
+
+
+@pytest.mark.skipif(bool(WHOLE), reason="make scenarios plays each twice")
+def test_every_claim_of_a_scenario_holds(spectator):
+    said = played("agents", spectator())
+    assert said["scenario"] == "agents"
+    assert failed(said) == {}
     assert said["wall_seconds"] > 0
 
 
 @pytest.mark.skipif(not WHOLE, reason="make scenarios plays each twice")
 @pytest.mark.parametrize("name", WHOLE)
-def test_a_scenario_played_twice_says_the_same(name, spectator):
+def test_a_scenario_played_twice_holds_its_claims_and_says_the_same(name, spectator):
     one, other = played(name, spectator()), played(name, spectator())
-    for said in (one, other):
-        del said["wall_seconds"]
-        said["claims"] = {claim: told for claim, told in said["claims"].items() if not claim.endswith("_ms")}
-    assert one == other
+    assert (failed(one), failed(other)) == ({}, {})
+    assert repeatable(one) == repeatable(other)

@@ -27,6 +27,7 @@ from driftloop.tools.cli.main import app as whole_app
 from driftloop.tools.registry.erased_letters import look_into
 from driftloop.tools.registry.erasures_told import tell_erasures
 from driftloop.tools.registry.view import RegistryView
+from driftloop.tools.verify.erased import read_erasures
 from outcome_ingestion.app import INGEST
 from outcome_ingestion.core.ingest import Ingest
 
@@ -149,6 +150,7 @@ def test_what_was_erased_is_put_on_the_log_once_and_also_what_was_erased_before(
     with Tail(kafka, [ARCHIVE_ERASURES]) as tail:
         found = [RowsErased.from_json(record.value) for record in tail.read_to_end()]
     assert sorted(one.rows for one in found) == [1, 2]
+    assert sorted(one.rows for one in read_erasures(kafka)) == [1, 2]
 
 
 def test_the_command_that_erases_tells_the_log_itself(kafka, tmp_path, monkeypatch):

@@ -4,14 +4,15 @@ A seed repeats its run: `--seed N --runs 1` prints every step, and a plan that f
 """
 
 import argparse
-import json
 import os
 import sys
+from functools import partial
 from pathlib import Path
 
 from tests.simulation import table
 from tests.simulation.mutants import MUTANTS
 from tests.simulation.plan import plan_of
+from tests.simulation.report import OtherCodeError, Report, code_of, taken_up
 from tests.simulation.run import CASES, play, shrink
 from tests.simulation.side_by_side import play_side_by_side, seeds_of_mutants
 from tests.simulation.virtual import simulated
@@ -30,8 +31,7 @@ def _say(*lines: object) -> None:
     sys.stdout.writelines(f"{line}\n" for line in lines)
 
 
-def main() -> int:
-    """0 where every run is clean and every mutant is found."""
+def _asked() -> argparse.Namespace:
     asked = argparse.ArgumentParser(prog="python -m tests.simulation")
     asked.add_argument("--runs", type=int, default=1_000)
     asked.add_argument("--seed", type=int, default=0, help="the first seed")
@@ -39,11 +39,33 @@ def main() -> int:
     asked.add_argument("--workers", type=int, default=os.cpu_count() or 1)
     asked.add_argument("--case", choices=tuple(CASES))
     asked.add_argument("--mutants", action="store_true", help="find every mutant, and write the table of the docs")
-    asked.add_argument("--out", type=Path)
+    asked.add_argument("--out", type=Path, help="the report: written every few seconds, at the end, and on SIGTERM")
+    asked.add_argument("--tell-every", type=float, default=10.0, help="seconds between two writes of the report")
+    asked.add_argument("--resume", action="store_true", help="play the seeds only that the report does not hold yet")
+    asked.add_argument("--nice", type=int, default=0, help="how much lower the priority is than that of others")
     given = asked.parse_args()
+    if given.resume and not given.out:
+        asked.error("--resume goes on with a report: name it with --out")
+    return given
+
+
+def main() -> int:
+    """0 where every run is clean and every mutant is found."""
+    given = _asked()
+    os.nice(given.nice)
     if given.runs == 1 and not given.mutants:
         return _one(given.seed, given.case)
-    report = play_side_by_side(given.seed, given.runs, given.workers, given.seconds, given.case)
+    code = code_of()
+    try:
+        report = taken_up(given.out, code) if given.resume else Report()
+    except OtherCodeError as error:
+        _say(error)
+        return 2
+    seeds = range(given.seed, given.seed + given.runs)
+    tell = partial(Report.write, path=given.out, code=code) if given.out else lambda report: None
+    left = list(report.left(seeds))
+    play_side_by_side(left, report, given.workers, given.seconds, given.case, tell, given.tell_every)
+    tell(report)
     killed: dict[str, int | None] = {}
     if given.mutants:
         killed = seeds_of_mutants(given.workers)
@@ -55,8 +77,7 @@ def main() -> int:
         *(f"mutant {name}: {'not found' if seed is None else f'found by seed {seed}'}" for name, seed in killed.items())
     )
     if given.out:
-        found = {"runs": report.runs, "steps": report.steps, "cpu_seconds": round(report.cpu_seconds)}
-        given.out.write_text(json.dumps({**found, "failures": report.failures, "mutants": killed}, indent=1) + "\n")
+        report.write(given.out, code, killed)
     missed = [name for name, seed in killed.items() if (seed is None) != bool(MUTANTS[name].no_effect)]
     return 1 if report.failures or missed else 0
 

@@ -11,6 +11,7 @@ from tests.simulation.plan import Plan, plan_of
 
 from drift_detection.core.processor import DriftDetection
 from driftloop.contracts.topics import DEAD_LETTERS
+from driftloop.errors import AwayError
 from driftloop.kafka.loop import assignment, identity, loop, polling, restore, tasks, transactions
 from driftloop.kafka.loop.assignment import Assignment
 from driftloop.kafka.loop.attempts import Attempts
@@ -18,6 +19,7 @@ from driftloop.kafka.loop.epochs import Epochs
 from driftloop.kafka.loop.group_offsets import GroupOffsets
 from driftloop.kafka.loop.kafka_transport import KafkaTransport
 from driftloop.kafka.loop.membership import Membership
+from driftloop.kafka.loop.pending_offsets import PendingOffsets
 from driftloop.kafka.loop.poison_isolation import PoisonIsolation
 from driftloop.kafka.loop.tasks import Accepted, Tasks
 from driftloop.kafka.loop.topic_watch import TopicWatch
@@ -356,6 +358,13 @@ def _not_caught_up() -> list[Patch]:
     return [(ChallengeScoring, "_catch_up", lambda self, event, before, after: Effects())]
 
 
+def _pending_is_away() -> list[Patch]:
+    def settle(self: Any, asked: Any, away: AwayError) -> Any:
+        raise away
+
+    return [(PendingOffsets, "settle", settle), (Writer, "end_pending", lambda self, offsets, *_, **__: None)]
+
+
 MUTANTS: dict[str, Mutant] = {
     "offsets committed early": Mutant("input offsets are committed before what they led to", _offsets_early),
     "outputs committed early": Mutant("outputs and state are committed before their offsets", _outputs_early),
@@ -410,6 +419,11 @@ MUTANTS: dict[str, Mutant] = {
         "the client says that records are gone, and nobody listens",
         lambda: [(polling, "GONE", frozenset())],
         case="damaged",
+    ),
+    "pending offsets not ended": Mutant(
+        "what a transaction without an end holds back is waited for (mended 30 November)",
+        _pending_is_away,
+        case="leaderless",
     ),
     "moved is a mismatch": Mutant(
         "a replica that was put out while it restored stops for a person (mended 29 November)", _moved_is_mismatch

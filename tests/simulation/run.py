@@ -4,13 +4,15 @@ import gc
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
 from tests.simulation.cases.counter import CounterCase
 from tests.simulation.cases.damaged import DamagedCase
+from tests.simulation.cases.leaderless import LeaderlessCase
 from tests.simulation.mutants import MUTANTS, mutated
 from tests.simulation.plan import CALLS, EVENTS, Plan, plan_of
+from tests.simulation.report import Report
 from tests.simulation.virtual import simulated
 from tests.simulation.world import World
 
@@ -30,6 +32,7 @@ def _pipeline(plan: Plan) -> Any:
 CASES: dict[str, Callable[[Plan], Any]] = {
     "counter": lambda plan: CounterCase(plan.seed, plan.inputs, plan.spread),
     "damaged": lambda plan: DamagedCase(plan.seed, plan.inputs, plan.spread),
+    "leaderless": lambda plan: LeaderlessCase(plan.seed, plan.inputs, plan.spread),
     "ingestion": _ingestion,
     "pipeline": _pipeline,
 }
@@ -41,23 +44,6 @@ PIPELINE_EVERY = 1_000
 """The whole pipeline: five services, hundreds of rows, as long as a hundred counters."""
 PIPELINE_STEPS = 600_000
 _COLLECT_EVERY = 200
-
-
-@dataclass(slots=True)
-class Report:
-    """Of many runs; `failures` say their seed and what went wrong first."""
-
-    runs: int = 0
-    steps: int = 0
-    cpu_seconds: float = 0.0
-    failures: list[dict[str, Any]] = field(default_factory=list)
-
-    def add(self, other: "Report") -> None:
-        """Count another worker's runs in."""
-        self.runs += other.runs
-        self.steps += other.steps
-        self.cpu_seconds += other.cpu_seconds
-        self.failures += other.failures
 
 
 def case_of(seed: int) -> str:
@@ -73,6 +59,9 @@ def play(plan: Plan, case: str | None = None, *, trace: bool = False) -> World:
     """One run, within `simulated()`."""
     case = case or case_of(plan.seed)
     plan = replace(plan, events=0, chances={}) if case == "damaged" else plan
+    if case == "leaderless":
+        # a slot that is gone, or that a partition never comes to, ends nothing there: that takes `driftloop recover`
+        plan = replace(plan.without("scale"), replicas=min(plan.replicas, 2))
     if case == "pipeline":
         plan = replace(plan, most_steps=PIPELINE_STEPS, replicas=min(plan.replicas, 2))
     world = World(plan, CASES[case](plan), trace=trace)
@@ -80,12 +69,15 @@ def play(plan: Plan, case: str | None = None, *, trace: bool = False) -> World:
     return world
 
 
-def play_many(seeds: range, case: str | None = None, *, most_failures: int = 10, seconds: float = 1e9) -> Report:
-    """Runs of these seeds, or of as many as can be begun in the time."""
+def play_many(
+    seeds: range, case: str | None = None, *, most_failures: int = 10, seconds: float = 1e9,
+    ended: Callable[[], bool] = lambda: False,
+) -> Report:  # fmt: skip
+    """Runs of these seeds, or of as many as can be begun in the time and before it is `ended`."""
     report, started, began = Report(), time.process_time(), time.monotonic()
     with simulated(), _collected_by_hand():
         for seed in seeds:
-            if time.monotonic() - began > seconds:
+            if time.monotonic() - began > seconds or ended():
                 break
             world = play(plan_of(seed), case)
             report.runs += 1
@@ -97,6 +89,7 @@ def play_many(seeds: range, case: str | None = None, *, most_failures: int = 10,
             if report.runs % _COLLECT_EVERY == 0:
                 gc.collect()
     report.cpu_seconds = time.process_time() - started
+    report.played = [(seeds.start, seeds.start + report.runs)]
     return report
 
 

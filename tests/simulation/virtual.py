@@ -20,6 +20,7 @@ from tests.simulation.current import CURRENT
 import driftloop.kafka.clients.clients as client_classes
 import driftloop.kafka.loop.loop  # noqa: F401  (what it imports is exchanged too)
 import driftloop.kafka.loop.topic_watch as topic_watch
+from driftloop.kafka.clients.under_way import CALLS
 
 _CLASSES = {"Consumer": SimulatedConsumer, "Producer": SimulatedProducer, "AdminClient": SimulatedAdmin}
 
@@ -69,6 +70,10 @@ class VirtualThreading:
         return getattr(threading, name)
 
 
+def _unseen(call: str | None) -> None:
+    """No watchdog looks at the calls that are under way: to note them takes a twentieth of a run."""
+
+
 @contextmanager
 def simulated() -> Iterator[None]:
     """While the block runs, `driftloop.kafka` talks to the simulated Kafka, silently."""
@@ -85,6 +90,7 @@ def simulated() -> Iterator[None]:
             exchange(module, "time", VirtualTime())
         if getattr(module, "threading", None) is threading and not module.__name__.endswith(("under_way", "watchdog")):
             exchange(module, "threading", VirtualThreading())
+    exchange(CALLS, "enter", _unseen)
     defaults = dict(topic_watch.TopicWatch.__init__.__kwdefaults__ or {})
     topic_watch.TopicWatch.__init__.__kwdefaults__ = {**defaults, "clock": lambda: CURRENT.world.now}
     said = structlog.get_config()

@@ -64,6 +64,8 @@ class World:
         CURRENT.world = self
         self.plan, self.case = plan, case
         self.random = Random(f"world {plan.seed}")
+        self.chance = self.random.random
+        self._chances, self._switch = plan.chances, plan.switch
         self.cluster = Cluster(Random(f"broker {plan.seed}"), plan.partitions)
         self.main = getcurrent()
         self.now, self.skew_s = 0.0, 0.0
@@ -104,8 +106,8 @@ class World:
 
     def draw(self, fault: str) -> bool:
         """Whether a call suffers this fault now."""
-        chance = self.plan.chances.get(fault, 0.0)
-        return self.active and self.current is not None and chance > 0 and self.random.random() < chance
+        chance = self._chances.get(fault)
+        return bool(chance and self.active and self.current is not None and self.chance() < chance)
 
     def point(self, call: str) -> None:
         """A call into the client: a place where others may go on, or this process may end."""
@@ -119,8 +121,10 @@ class World:
             self.trace.append(f"{self.now:9.3f} {process.name} {call}")
         if self.ambush is not None and self.ambush[1] == call:
             self._spring(process)
-        elif self.random.random() < self.plan.switch:
-            self._yield(process)
+        elif self.chance() < self._switch:
+            self.main.switch()
+            if process.dead:
+                raise KilledError
 
     def _spring(self, process: Process) -> None:
         assert self.ambush is not None
@@ -139,7 +143,9 @@ class World:
         if process.dead:
             raise KilledError
         process.wake_at = self.now + seconds
-        self._yield(process)
+        self.main.switch()
+        if process.dead:
+            raise KilledError
 
     def listen(self, seconds: float) -> None:
         """Sleep, until something is written to any log: the client sees it a moment later."""
@@ -156,7 +162,7 @@ class World:
         Stirred.yes = False
         for process in self.processes:
             if process.listens:
-                process.wake_at = min(process.wake_at, self.now + self.random.random() * _HEARD_S)
+                process.wake_at = min(process.wake_at, self.now + self.chance() * _HEARD_S)
 
     def _pass(self, seconds: float) -> None:
         """Time passes for a client that is no process's."""
@@ -229,13 +235,14 @@ class World:
         for service, make in self.case.services():
             self.wanted[service], self._makes[service] = self.plan.replicas, make
         left, feeding, idle = self.plan.events, True, False
-        draw = self.random.random
+        draw, feed, rate = self.chance, self.plan.feed, self.plan.event_rate
+        idle_feed = max(_IDLE_FEED, feed)
         while (feeding or left or self.ambush) and not self._over():
-            if feeding and draw() < (max(_IDLE_FEED, self.plan.feed) if idle else self.plan.feed):
+            if feeding and draw() < (idle_feed if idle else feed):
                 feeding = self.case.feed(self)
             if self.ambush and not feeding and draw() < 0.01:
                 self.ambush = None
-            if left and not self.ambush and draw() < self.plan.event_rate:
+            if left and not self.ambush and draw() < rate:
                 left -= 1
                 inflict(self)
             idle = self._turn()
@@ -272,26 +279,40 @@ class World:
 
     def _turn(self) -> bool:
         """One step of somebody; True where all sleep, and time moved on."""
-        self.now = now = self.now + self.random.random() * _TURN_S
+        self.now = now = self.now + self.chance() * _TURN_S
         if now >= self._look_at:
             self._look_at = now + _LOOK_S
             if now >= self.down_until:
                 self._keep_groups()
             self._supervise()
-        if self.cluster.owed and now >= self.down_until and self.random.random() < 0.6:
+        if self.cluster.owed and now >= self.down_until and self.chance() < 0.6:
             self.cluster.write_marker(now + _START_S)
         if Stirred.yes:
             self._wake_listeners()
-        awake = [p for p in self.processes if p.wake_at <= now and p.frozen_until <= now]
-        if not awake:
-            moments = [max(p.wake_at, p.frozen_until) for p in self.processes]
-            self.now = max(now, min(*moments, self._look_at) if moments else self._look_at)
+        if (process := self._awake(now)) is None:
             return True
-        process = awake[0] if len(awake) == 1 else awake[int(self.random.random() * len(awake))]
-        self.enter(process, process.coroutine.switch)
-        if process.coroutine.dead:
+        self.current, coroutine = process, process.coroutine
+        try:
+            coroutine.switch()
+        finally:
+            self.current = None
+        if coroutine.dead:
             self._gone(process)
         return False
+
+    def _awake(self, now: float) -> Process | None:
+        """Who goes on; where all sleep nobody, and time moves to when the first wakes."""
+        awake, wakes_at = [], self._look_at
+        for process in self.processes:
+            moment = process.wake_at if process.wake_at > process.frozen_until else process.frozen_until
+            if moment <= now:
+                awake.append(process)
+            elif moment < wakes_at:
+                wakes_at = moment
+        if not awake:
+            self.now = max(now, wakes_at)
+            return None
+        return awake[0] if len(awake) == 1 else awake[int(self.chance() * len(awake))]
 
     def enter(self, process: Process, step: Callable[[], Any]) -> None:
         """Let a process go on."""

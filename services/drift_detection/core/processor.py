@@ -10,12 +10,12 @@ import msgspec
 
 from drift_detection.core.migrations import LAYOUT, migrated
 from drift_detection.core.model import WatchedModel
+from drift_detection.core.reports.pace import SegmentStatuses
 from drift_detection.core.reports.signals import change_signal, combined_signal, harm_signal
 from drift_detection.core.reports.status import status_record
 from drift_detection.core.rows import FrameRows
 from drift_detection.core.tables import SpecAndProfileTables
 from drift_detection.core.timestamps import moment
-from drift_detection.core.windows.monitor import say_of_newest
 from driftloop.codec.frames import Frame, decode_frame, holds_values
 from driftloop.contracts.drift_signals import DriftSignal
 from driftloop.contracts.message import FramePosition
@@ -31,11 +31,13 @@ class DriftDetection:
 
     Specs and profiles are tables: a frame that names one not yet read makes the loop catch up. A
     version whose profile is not there then is watched without one, for as long as it serves.
-    `checkpoints` says when a model's state is published; None: never.
+    `checkpoints` says when a model's state is published; None: never. `status_seconds` lie between two statuses of
+    a segment of which nothing changed; 0: each frame has one of each segment with rows in it.
     """
 
-    def __init__(self, checkpoints: Checkpoints | None = None) -> None:
+    def __init__(self, checkpoints: Checkpoints | None = None, *, status_seconds: float = 0.0) -> None:
         self._checkpoints = checkpoints
+        self._statuses = SegmentStatuses(status_seconds)
         self.knowledge = SpecAndProfileTables()
         self._models: dict[int, dict[str, WatchedModel]] = {}
         self.signals: Counter[tuple[str, str, bool]] = Counter()
@@ -45,7 +47,7 @@ class DriftDetection:
         """The models of all partitions, by id."""
         return [entry for models in list(self._models.values()) for entry in list(models.items())]
 
-    def process(self, records: Sequence[Record], now: datetime, *, tables_current: bool = False) -> Effects:  # noqa: ARG002
+    def process(self, records: Sequence[Record], now: datetime, *, tables_current: bool = False) -> Effects:
         decoded = decode_each(records, lambda record: decode_frame(record.value() or b"", record.headers()))
         frames = [one for one in decoded.messages if not holds_values(one[1].batch)]
         ignored = {"observations": len(decoded.messages) - len(frames)}
@@ -54,14 +56,15 @@ class DriftDetection:
         outgoing: list[Outgoing] = []
         unknown = 0
         for record, frame in frames:
-            model = self._model(record, frame)
-            if model is None:
+            said = self._take_frame(record, frame, now)
+            if said is None:
                 unknown += 1
-                continue
-            outgoing.extend(self._take(model, frame, record))
+            else:
+                outgoing += said
+        outgoing += self._statuses.due(now)
         ignored |= {"unknown_model": unknown}
         told = {why: count for why, count in ignored.items() if count}
-        return Effects(tuple(outgoing), dead_letters=decoded.dead, ignored=told)
+        return Effects(tuple(outgoing), dead_letters=decoded.dead, ignored=told, wake_at=self._statuses.wake_at)
 
     def _require(self, frames: Sequence[tuple[Record, Frame]]) -> None:
         """Raise while a frame speaks of a spec or a version that has not been read."""
@@ -98,20 +101,31 @@ class DriftDetection:
             known.change_spec(spec, version)
         return models[model_id]
 
-    def _take(self, model: WatchedModel, frame: Frame, record: Record) -> list[Outgoing]:
-        """The frame's signals by row, then a status for each segment with rows in it and, last, the whole model's."""
-        position = FramePosition(partition=record.partition(), offset=record.offset())
+    def _take_frame(self, record: Record, frame: Frame, now: datetime) -> list[Outgoing] | None:
+        """All that is said with a frame; None of a model that nobody has declared."""
+        place, version = (record.partition(), frame.header.model_id), frame.header.spec_version
+        known = self._models.get(place[0], {}).get(place[1])
+        rows = None if known is None else FrameRows(frame, known.spec)
+        before = [] if rows is None else self._statuses.overtaken(place, rows, version)
+        model = self._model(record, frame)
+        if model is None:
+            return None
+        if rows is None or rows.spec is not model.spec:
+            rows = FrameRows(frame, model.spec)
+        return before + self._take(model, rows, FramePosition(partition=place[0], offset=record.offset()), now)
+
+    def _take(self, model: WatchedModel, rows: FrameRows, position: FramePosition, now: datetime) -> list[Outgoing]:
+        """The frame's signals by row, then statuses of segments with rows in it and, last, the whole model's."""
         model_id = model.spec.model_id
-        found = model.take(FrameRows(frame, model.spec), self.knowledge.references(model_id))
+        found = model.take(rows, self.knowledge.references(model_id))
         signals = [harm_signal(model, harm, position) for harm in found.harms]
         signals += [change_signal(model, change, position) for change in found.changes]
         if found.combined is not None:
             signals.append(combined_signal(model, *found.combined, position))
         self.signals.update((model_id, signal.kind, signal.harmful) for signal in signals)
         out = [_signal_record(signal) for signal in sorted(signals, key=lambda signal: signal.raised.row)]
-        segments = sorted(found.segments & model.monitors.keys() - {""})
-        say_of_newest(windows for segment in segments if (windows := model.monitors[segment].windows) is not None)
-        out += [status_record(model, segment, position) for segment in segments]
+        segments, raised = found.segments & model.monitors.keys() - {""}, {signal.segment for signal in signals}
+        out += self._statuses.of_frame(model, position, segments, raised, now)
         out.append(status_record(model, "", position, found.blocks, signals=len(signals)))
         model.end()
         return out + self._checkpoint(model, position)
@@ -129,10 +143,13 @@ class DriftDetection:
         out, model.newest_checkpoint = made
         return [out]
 
-    def wake(self, now: datetime) -> Effects:  # noqa: ARG002 - detection has no timers
-        return Effects()
+    def wake(self, now: datetime) -> Effects:
+        """The statuses of segments that have waited for long enough: they change nothing that is kept."""
+        found = self._statuses.due(now)
+        return Effects(tuple(found), wake_at=self._statuses.wake_at, only_tells=True)
 
     def restore(self, partition: int, state: Iterable[tuple[str, bytes]]) -> None:
+        self._statuses.forget(partition)
         models = self._models[partition] = {}
         for model_id, packed in state:
             if model_id in self.knowledge.withdrawn:
@@ -155,11 +172,15 @@ class DriftDetection:
 
     def revoke(self, partition: int) -> None:
         self._models.pop(partition, None)
+        self._statuses.forget(partition)
 
     def _forget(self, model_id: str | None) -> None:
-        """A spec was withdrawn: its model is watched no longer."""
+        """A spec was withdrawn: its model is watched no longer. None: none was."""
+        if model_id is None:
+            return
         for models in self._models.values():
-            models.pop(model_id or "", None)
+            models.pop(model_id, None)
+        self._statuses.forget(model_id=model_id)
 
     def take_table(self, topic: str, records: Sequence[Record]) -> None:
         for record in records:

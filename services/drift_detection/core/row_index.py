@@ -67,6 +67,11 @@ class Steps(Sequence[Step]):
         rows, at = np.concatenate((self.rows, other.rows)), np.concatenate((self.at, other.at))
         return Steps(rows, self.ids.joined(other.ids), at)
 
+    def part(self, first: int, last: int) -> "Steps":
+        """Those at the places from `first` on and before `last`."""
+        at = wide_integers(self._after[first:last]) + self._earliest
+        return Steps(self._rows[first:last], self.ids.part(first, last), at)
+
     def since(self, row: int) -> "Steps":
         """Those from this row on; rows must ascend."""
         rows = self.rows

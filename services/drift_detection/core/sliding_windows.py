@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from functools import reduce
 from typing import Any
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -28,8 +29,7 @@ _HELD = np.zeros(0, dtype=np.int64)
 """Stands for the open block while tallies are held packed."""
 
 
-@dataclass(frozen=True, slots=True)
-class Window:
+class Window(msgspec.Struct, frozen=True, eq=False):
     """A window that has just closed: with which block of the stream, at which level, over how many rows."""
 
     block: int

@@ -33,6 +33,7 @@ from operations_console.adapters.kafka_port import KafkaPort
 from operations_console.adapters.loading import load
 from operations_console.adapters.probing import probe
 from operations_console.adapters.reports import ScheduledReports
+from operations_console.adapters.storage import StorageLook
 from operations_console.adapters.tail import add_schedule, tail_app
 from operations_console.adapters.web.desk import Desk
 from operations_console.adapters.web.door import Door, Sessions
@@ -59,6 +60,8 @@ def build_console(settings: Settings, kafka: KafkaSettings, clock: Clock) -> "Co
     desk = Desk(view, hub, KafkaPort(kafka), clock)
     if settings.signing_key_file is not None:
         desk.sign = partial(signed, private_key=secret_at_start(settings.signing_key_file))
+    if settings.artifact_uri is not None:
+        desk.storage = StorageLook(settings.artifact_uri, clock)
     gauges = ViewGauges(
         view, lambda: _waiting(desk),
         lambda: hub.followers, lambda: desk.whole,

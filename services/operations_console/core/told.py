@@ -384,6 +384,13 @@ class StatisticsTold(Told):
     )
     first_run_at: datetime | None = None
     last_run_at: datetime | None = None
+    storage_bytes: dict[str, int] | None = Field(
+        default=None, description="By model, the bytes of its versions' artifacts, at most a minute old."
+    )
+    version_bytes: dict[str, dict[str, int]] | None = Field(default=None, description="The same by model and version.")
+    storage_problem: str | None = Field(
+        default=None, description="Why the bytes are not known; none too where the console has no artifact_uri."
+    )
 
 
 class EventTold(Told):

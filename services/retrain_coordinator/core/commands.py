@@ -4,13 +4,14 @@ from collections.abc import Callable
 
 from driftloop.contracts.message import Version
 from driftloop.contracts.model_commands import ModelCommand
+from driftloop.cores.version_order import age_order, is_numbered
 from retrain_coordinator.core import intake
 from retrain_coordinator.core.decide import decide
 from retrain_coordinator.core.deciding.evidence import Command, evidence_of, history_of
 from retrain_coordinator.core.lifecycle import runs
 from retrain_coordinator.core.lifecycle import transitions as lifecycle
 from retrain_coordinator.core.lifecycle.target import obstacle
-from retrain_coordinator.core.lifecycle.versions import is_numbered, next_version, parts, signature
+from retrain_coordinator.core.lifecycle.versions import next_version, parts, signature
 from retrain_coordinator.core.state import Reading
 from retrain_coordinator.core.state.life import refusal
 from retrain_coordinator.core.step import Step
@@ -200,7 +201,7 @@ def _deprecate(step: Step, command: ModelCommand) -> None:
 
 
 def _newest_challenger(step: Step) -> Version | None:
-    return max(step.state.challenges, key=parts, default=None)
+    return max(reversed(step.state.challenges), key=age_order, default=None)  # of equal ones the one that came last
 
 
 def _predecessor(step: Step) -> Version | None:

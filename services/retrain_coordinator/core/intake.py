@@ -16,7 +16,7 @@ from retrain_coordinator.core.lifecycle.target import obstacle, opponent
 from retrain_coordinator.core.merge import FrameEvidence
 from retrain_coordinator.core.payoff import feed as payoff_feed
 from retrain_coordinator.core.payoff import rule as payoff
-from retrain_coordinator.core.proof import canary, challenge, corrections, probation
+from retrain_coordinator.core.proof import canary, challenge, corrections, critical_errors, probation
 from retrain_coordinator.core.proof.segments import by_segment
 from retrain_coordinator.core.specs import Declared
 from retrain_coordinator.core.state import Asked, ModelState
@@ -143,7 +143,9 @@ def _refuse(step: Step, decision: Decision, *, answered: bool) -> None:
 
 def _take_scores(step: Step, frame: FrameEvidence) -> None:
     state, tolerance = step.state, step.spec.challenge.segment_tolerance
-    for version, entry in tuple(state.challenges.items()):
+    for version, known in tuple(state.challenges.items()):
+        entry = critical_errors.after(known, frame.answered)
+        state.hold_challenge(entry)
         pair = frame.losses.get(entry.champion, ()), frame.losses.get(version, ())
         if pair[0] and len(pair[0]) == len(pair[1]):
             scored = challenge.after(entry, pair[0], pair[1])

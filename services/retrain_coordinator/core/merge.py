@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from driftloop.contracts.challenge_scores import ChallengeScores, CorrectedRow, RefusedVersion
+from driftloop.contracts.challenge_scores import AnsweredRows, ChallengeScores, CorrectedRow, RefusedVersion
 from driftloop.contracts.drift_signals import DriftSignal
 from driftloop.contracts.drift_status import DriftStatus
 from driftloop.contracts.message import FramePosition, Version
@@ -54,6 +54,7 @@ class FrameEvidence:
     refused: Mapping[Version, RefusedVersion]
     missing: frozenset[Version]
     expected: frozenset[Version]
+    answered: Mapping[Version, AnsweredRows]
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +153,7 @@ def next_complete(
     return FrameEvidence(
         status.position, losses, dict(longest.segments) if longest else {},
         dict(longest.served) if longest else {}, corrected_of(scores), scores, tuple(signals), status,
-        found.at, refused, found.missing, found.expected,
+        found.at, refused, found.missing, found.expected, _answered(scores),
     )  # fmt: skip
 
 
@@ -182,6 +183,15 @@ def _united(scores: Sequence[ChallengeScores]) -> dict[Version, tuple[float, ...
         for version, values in message.losses.items():
             losses[version] = max(losses.get(version, ()), values, key=len)
     return losses
+
+
+def _answered(scores: Sequence[ChallengeScores]) -> dict[Version, AnsweredRows]:
+    """The rows that each version answered; of a frame that is told twice, those of one telling."""
+    found: dict[Version, AnsweredRows] = {}
+    for message in scores:
+        for version, told in message.answered.items():
+            found[version] = max(found.get(version, told), told, key=lambda one: (one.rows, one.failed))
+    return found
 
 
 def _longest(scores: Sequence[ChallengeScores]) -> ChallengeScores | None:

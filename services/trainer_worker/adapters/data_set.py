@@ -91,7 +91,7 @@ def data_set(found: ArchivedRows, spec: ModelSpec, rule: DataRule | None = None)
     }
     labels = {name: found.label(name, field.kind, label_steps(spec)) for name, field in spec.target.items()}
     weights = label_weights(found.label_sources, found.weights, spec.training.label_weights)
-    rows = Rows(features, labels, weights, None if spec.forecast is None else found.predicted_at)
+    rows = Rows(features, labels, weights, found.predicted_at if _goes_by_time(spec) else None)
     unsure = doubtful(found.label_sources, found.confidences, spec.training.pseudo_confidence)
     labelled = np.flatnonzero(known_labels(rows, spec.target) & ~unsure)
     if not len(labelled):
@@ -119,6 +119,12 @@ def data_set(found: ArchivedRows, spec: ModelSpec, rule: DataRule | None = None)
         said_by = np.array(found.model_versions, dtype=object)[whole]
     pseudo = found.label_sources[whole] == "pseudo"
     return DataSet(rows, found.predicted_at[whole], pseudo, offsets, described, quality, said, said_by)
+
+
+def _goes_by_time(spec: ModelSpec) -> bool:
+    """Whether what is learnt depends on when rows were predicted."""
+    recency = spec.training.recency
+    return spec.forecast is not None or (recency is not None and recency.half_life_days is not None)
 
 
 def hash_rows(rows: Rows, offsets: NDArray[np.int64]) -> str:

@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 from driftloop.contracts.training_requests import TrainingRequest
 from driftloop.contracts.training_results import TrainingCost
-from driftloop.learners.entry_points import make_learner
-from driftloop.learners.protocol import Model, Step
+from driftloop.learners.entry_points import make_learner, refuse_unweighed, weighs_rows
+from driftloop.learners.protocol import Learner, Model, Rows, Step
 from trainer_worker.adapters.candidates import reuse
 from trainer_worker.adapters.checkpoints import RunCheckpoints
 from trainer_worker.adapters.job import Job
@@ -27,17 +27,19 @@ def train(job: Job, progress: Callable[[Step], None], waits: WaitsFor = lambda _
     """
     wall, cpu = time.perf_counter(), _cpu_seconds()
     request, spec = job.run.request, job.run.spec
+    learner = make_learner(spec, request.learner, request.learner_parameters)
+    refuse_unweighed(spec, learner, request.learner)
     ready = prepared(job, waits)
     data, store, champion = ready.data, ready.store, ready.champion
     reused = reuse(store, request, spec, data, champion) if champion and champion.model else None
-    remarks = (*store.remarks, *data.quality.remarks())
+    remarks = (*store.remarks, *data.quality.remarks(), *_of_weights(learner, request.learner, data.rows))
     if reused is not None:
         return reused.model_copy(update={"cost": _cost(wall, cpu), "remarks": remarks})
     split = ready.split()
     checkpoints = RunCheckpoints(job.artifact_uri, request, job.checkpoint_seconds)
     checkpoints.begin()
     fitted = fit_and_validate(
-        make_learner(spec, request.learner, request.learner_parameters),
+        learner,
         spec,
         data.rows,
         split,
@@ -62,6 +64,13 @@ def train(job: Job, progress: Callable[[Step], None], waits: WaitsFor = lambda _
         remarks=(*remarks, *fitted.remarks),
         left_out=data.quality.left_out,
     )
+
+
+def _of_weights(learner: Learner, name: str, rows: Rows) -> tuple[str, ...]:
+    """What a person is told where labels have weights and the learner may not look at them."""
+    if rows.weights is None or weighs_rows(learner):
+        return ()
+    return (f"learner {name} does not say that it weighs rows: the weights of labels may count for nothing",)
 
 
 def _base(store: Store, request: TrainingRequest) -> Model | None:

@@ -72,7 +72,7 @@ def write_artifact(uri: str, manifest: Manifest, model: Model, extras: Mapping[s
     that a reader sees a whole artifact or none. The same model and manifest give the same hash.
     Raises `UnwritableError` where the store refuses (a full disk, a read-only folder).
     """
-    fs, path = _filesystem(uri)
+    fs, path = filesystem_of(uri)
     with tempfile.TemporaryDirectory(prefix="driftloop-artifact-") as scratch:
         folder = Path(scratch)
         model.save(folder)
@@ -93,7 +93,7 @@ def sign_artifact(uri: str, sha256: str, key: "SigningKey") -> None:
 
     Raises `ArtifactError` where the manifest is another one, `UnwritableError` where the store refuses.
     """
-    fs, path = _filesystem(uri)
+    fs, path = filesystem_of(uri)
     _manifest(fs, path, uri, sha256)
     signature = signature_of(_read(fs, f"{path}/{MANIFEST}") or b"", key)
     if _read(fs, f"{path}/{SIGNATURE}") == signature:
@@ -118,9 +118,9 @@ def check_artifact(uri: str, sha256: str | None = None, keys: Sequence[str] = ()
 
     The files are not read: `verify_artifact` does that.
     """
-    fs, path = _filesystem(uri)
+    fs, path = filesystem_of(uri)
     for name in _manifest(fs, path, uri, sha256, keys).manifest.files:
-        if not _asked(uri, partial(fs.exists, f"{path}/{name}")):
+        if not asked(uri, partial(fs.exists, f"{path}/{name}")):
             raise ArtifactError(f"the artifact {uri} is damaged: the file {name} is missing")
 
 
@@ -153,14 +153,14 @@ def open_artifact(
 
 def delete_artifact(uri: str) -> None:
     """Remove an artifact, its manifest first; one that is not there is no error."""
-    fs, path = _filesystem(uri)
+    fs, path = filesystem_of(uri)
     if fs.exists(path):
         _remove_manifest(fs, path)
         fs.rm(path, recursive=True)
 
 
 def _verified(uri: str, sha256: str | None, keys: Sequence[str]) -> tuple[Artifact, dict[str, bytes]]:
-    fs, path = _filesystem(uri)
+    fs, path = filesystem_of(uri)
     artifact = _manifest(fs, path, uri, sha256, keys)
     return artifact, _contents(fs, path, uri, artifact.manifest)
 
@@ -200,7 +200,8 @@ def _intact(fs: Any, path: str, manifest: Manifest) -> bool:
     return all(data is not None and _sha256(data) == expected for data, expected in found)
 
 
-def _filesystem(uri: str) -> tuple[Any, str]:
+def filesystem_of(uri: str) -> tuple[Any, str]:
+    """The store of an address, and the place in it; raises `ArtifactError` where it cannot be used."""
     try:
         fs, path = fsspec.core.url_to_fs(uri)
     except (ImportError, ValueError) as error:
@@ -210,12 +211,12 @@ def _filesystem(uri: str) -> tuple[Any, str]:
 
 def _read(fs: Any, path: str) -> bytes | None:
     try:
-        return _asked(path, lambda: bytes(fs.cat_file(path)))
+        return asked(path, lambda: bytes(fs.cat_file(path)))
     except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
         return None
 
 
-def _asked(place: str, ask: Callable[[], T]) -> T:
+def asked(place: str, ask: Callable[[], T]) -> T:
     """The store's answer; raises `StoreAwayError` for whatever is no answer: each kind of store has its own errors."""
     try:
         return ask()

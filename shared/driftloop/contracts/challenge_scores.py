@@ -29,6 +29,13 @@ class RefusedVersion(Message):
     unusable: bool = False
 
 
+class AnsweredRows(Message):
+    """Rows of a frame that a version answered, or was to answer, and how many of those failed."""
+
+    rows: int = Field(ge=0)
+    failed: int = Field(ge=0)
+
+
 class ChallengeScores(ControlMessage):
     """Paired losses: entry i of every list is the same row.
 
@@ -60,3 +67,6 @@ class ChallengeScores(ControlMessage):
     """Rows of earlier frames (or of this one) whose labels this frame corrects."""
     refused: dict[Version, RefusedVersion] = Field(default_factory=dict)
     """Version → why it was not scored on this frame."""
+    answered: dict[Version, AnsweredRows] = Field(default_factory=dict, exclude_if=lambda answered: not answered)
+    """Version → the rows that it answered in production, labelled or not, and which of them failed; where the spec
+    bounds them (`challenge.critical_errors`)."""

@@ -1,7 +1,10 @@
 """`drift-status`: every metric of a model as of a frame.
 
-Detection publishes one for each segment of a frame and, last, one for the whole model (segment
-empty): that one says that detection is done with the frame, and the coordinator counts on it.
+Detection publishes one for the whole model (segment empty) with each frame, after all else: it says that detection is
+done with the frame, and the coordinator counts on it. Of a segment there is one a second at most (detection's setting
+`segment_status_seconds`): as of the newest frame with rows of it, a second after the one before. Where an alarm of the
+segment begins or ends, or the version or spec is another, its status comes with that frame. Which frames have one
+depends on the pace; what stands in it does not.
 """
 
 from pydantic import AwareDatetime, Field
@@ -44,7 +47,8 @@ class LossBlock(Message):
 
 
 class DriftStatus(ControlMessage):
-    """What detection knows about one model and segment after a frame."""
+    """What detection knows about one model and segment after a frame: of the whole model after each one, of a segment
+    at most once a second and where something of it changes."""
 
     segment: str = ""
     model_version: Version | None = None

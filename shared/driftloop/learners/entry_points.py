@@ -38,6 +38,43 @@ def make_learner(spec: ModelSpec, name: str | None = None, parameters: Mapping[s
     return learner
 
 
+def weighs_rows(learner: Learner) -> bool:
+    """Whether a learner says that it counts each row by its weight."""
+    return bool(getattr(learner, "weighs_rows", False))
+
+
+def refuse_unweighed(spec: ModelSpec, learner: Learner, name: str | None = None) -> None:
+    """Raises ValueError, with a sentence, where the spec weighs rows by age and the learner cannot, or need not."""
+    if spec.training.recency is None:
+        return
+    who = f"learner {name or spec.learner.name}"
+    if getattr(learner, "learns_in_order", False):
+        raise ValueError(
+            f"{who} takes rows one after another, the newest last, and so forgets older ones by itself: with "
+            "training.recency it would learn next to nothing, leave that out"
+        )
+    if not weighs_rows(learner):
+        raise ValueError(
+            f"{who} does not say that it weighs rows (weighs_rows = True), and the spec has training.recency: choose "
+            "another learner, or leave recency out and bound training.maximum_rows"
+        )
+
+
+def recency_problem(spec: ModelSpec) -> str | None:
+    """Why rows cannot be weighed by age as the spec says, as far as can be told here: its learner may be elsewhere."""
+    if spec.training.recency is None or spec.training.executor != "child":
+        return None
+    try:
+        learner = make_learner(spec)
+    except ValueError:
+        return None  # not installed here, or told of by whoever trains
+    try:
+        refuse_unweighed(spec, learner)
+    except ValueError as error:
+        return str(error)
+    return None
+
+
 def _factory(name: str) -> LearnerFactory:
     try:
         return cast("LearnerFactory", load(GROUP, name))

@@ -63,6 +63,7 @@ class EstimatorLearner:
         self._classifier, self._regressor = kinds
         self._settings = settings
         self._trusted = list(trusted)
+        self.weighs_rows = all(_weighs(one) for one in kinds if one is not None)
 
     def fit(
         self,
@@ -87,7 +88,8 @@ class EstimatorLearner:
             one_class = classes is not None and len(classes) == 1
             fitted = None if one_class else self._new(classes is not None, seed, quantile_of(target))
             if fitted is not None:
-                fitted.fit(matrix, wanted, **({} if rows.weights is None else {"sample_weight": rows.weights}))
+                weighed = self.weighs_rows and rows.weights is not None
+                fitted.fit(matrix, wanted, **({"sample_weight": rows.weights} if weighed else {}))
             fields[name] = (fitted, classes)
             progress(Step(done, len(self._spec.target)))
         return EstimatorModel(coder, fields)
@@ -143,6 +145,13 @@ def estimator_learner(
         return EstimatorLearner(spec, (classifier, regressor), settings, trusted)
 
     return make
+
+
+def _weighs(estimator: Any) -> bool:
+    """Whether the estimator's `fit` takes weights: a pipeline, neighbours and many networks do not."""
+    from sklearn.utils.validation import has_fit_parameter
+
+    return bool(has_fit_parameter(estimator, "sample_weight"))
 
 
 def _scores(fitted: Any, classes: tuple[str, ...] | None, matrix: Matrix) -> Matrix:

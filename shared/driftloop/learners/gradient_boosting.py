@@ -38,6 +38,8 @@ class BoostingParameters(Parameters):
 class GradientBoosting:
     """The learner."""
 
+    weighs_rows = True
+
     def __init__(self, spec: ModelSpec, parameters: BoostingParameters) -> None:
         self._spec = spec
         self._parameters = parameters

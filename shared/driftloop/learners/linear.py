@@ -33,6 +33,8 @@ class LinearParameters(Parameters):
 class Linear:
     """The learner. An incremental fit keeps the old standardisation and is drawn towards the old weights."""
 
+    weighs_rows = True
+
     def __init__(self, spec: ModelSpec, parameters: LinearParameters) -> None:
         self._spec = spec
         self._parameters = parameters

@@ -79,6 +79,7 @@ class LoraText(KeepsCheckpoints):
     """The learner. `stops_early` tells the trainer to give it later rows to watch, and to be calibrated by."""
 
     stops_early = True
+    weighs_rows = True
 
     def __init__(self, spec: ModelSpec, parameters: LoraTextParameters) -> None:
         self._spec = spec

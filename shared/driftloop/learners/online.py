@@ -34,6 +34,9 @@ class OnlineParameters(Parameters):
 class Online:
     """The learner."""
 
+    weighs_rows = True
+    learns_in_order = True
+
     def __init__(self, spec: ModelSpec, parameters: OnlineParameters) -> None:
         self._spec = spec
         self._parameters = parameters

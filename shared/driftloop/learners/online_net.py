@@ -42,6 +42,8 @@ class OnlineNetParameters(Parameters):
 class OnlineNet:
     """The learner."""
 
+    weighs_rows = True
+
     def __init__(self, spec: ModelSpec, parameters: OnlineNetParameters) -> None:
         self._spec = spec
         self._parameters = parameters

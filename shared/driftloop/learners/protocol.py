@@ -75,7 +75,9 @@ class Learner(Protocol):
 
     A learner with an attribute `stops_early = True` is given later rows as `held_out` to watch
     while it fits (a part of the training rows, never those that the version is validated on).
-    One with `forecasts = True` learns series, and no other is asked to.
+    One with `forecasts = True` learns series, and no other is asked to. One with `weighs_rows = True`
+    counts each row by its weight; of no other is it known, so that a spec with `training.recency` refuses it.
+    It refuses one with `learns_in_order = True` too, which takes rows one after another and so forgets older ones.
     """
 
     def fit(

@@ -35,6 +35,8 @@ class ForestParameters(Parameters):
 class RandomForest:
     """The learner."""
 
+    weighs_rows = True
+
     def __init__(self, spec: ModelSpec, parameters: ForestParameters) -> None:
         self._spec = spec
         self._parameters = parameters

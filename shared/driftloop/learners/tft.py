@@ -54,6 +54,7 @@ class TemporalFusion(KeepsCheckpoints):
     """The learner. `stops_early` tells the trainer to give it later rows to watch."""
 
     stops_early = True
+    weighs_rows = True
     forecasts = True
 
     def __init__(self, spec: ModelSpec, parameters: TftParameters) -> None:

@@ -45,6 +45,7 @@ class TorchMlp(KeepsCheckpoints):
     """The learner. `stops_early` tells the trainer to give it later rows to watch."""
 
     stops_early = True
+    weighs_rows = True
 
     def __init__(self, spec: ModelSpec, parameters: MlpParameters) -> None:
         self._spec = spec

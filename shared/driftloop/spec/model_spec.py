@@ -4,9 +4,11 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import ConfigDict, Field, StringConstraints, model_validator
 
+from driftloop.spec.challenge import ChallengeRule, is_published
 from driftloop.spec.forecast import ForecastRule, Quantile, forecast_problem
 from driftloop.spec.part import SpecPart
 from driftloop.spec.preset_files import challenge_defaults
+from driftloop.spec.recency import RecencyRule
 from driftloop.spec.variants import VariantRule
 
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,119}$")]
@@ -178,6 +180,8 @@ class TrainingRule(SpecPart):
         default={"user": 1.0, "system": 1.0, "pseudo": 0.5}
     )
     """What a label counts for, by who gave it (1 where a source is not named); a row's own weight multiplies it."""
+    recency: RecencyRule | None = Field(default=None, exclude_if=lambda rule: rule is None)
+    """Where given, the older a row is, the less it counts. None: all rows count alike."""
     pseudo_confidence: float = Field(default=0.9, ge=0, le=1)
     """Pseudo-labels of models that were less sure than this are not learnt from."""
     pseudo_share: float = Field(default=0.3, ge=0, lt=1)
@@ -212,46 +216,21 @@ class TrainingRule(SpecPart):
         return self
 
     @model_validator(mode="after")
+    def _who_trains_weighs(self) -> Self:
+        if self.recency is not None and self.executor == "external":
+            raise ValueError(
+                "training.recency weighs the rows of runs that driftloop trains, and with executor external another "
+                "system reads them and weighs them itself: leave recency out"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _the_least_is_no_more_than_the_most(self) -> Self:
         if self.minimum_rows > self.maximum_rows:
             raise ValueError(
                 f"a run needs {self.minimum_rows:,} rows and gets {self.maximum_rows:,} at most: none would ever start"
             )
         return self
-
-
-class ChallengeRule(SpecPart):
-    """How a new version is proven, and how long it is watched after.
-
-    `minimum_effect` is the least gain that a promotion needs, in shares of the loss bound (points of
-    accuracy, where a loss is 0 or 1). `risk` bounds the chance of promoting a version that has not
-    got it. `maximum_rows` ends a proof that comes to nothing; `look_rows` is where mode z-test looks
-    once (on the same rows) and mode canary too (on so many rows that each version served in production,
-    the challenger `traffic_share` of all: see `ChampionWatcher.route`); for `probation_rows` after a
-    promotion the predecessor is scored on, ready to come back.
-    """
-
-    mode: Literal["e-process", "z-test", "canary", "none"] = "e-process"
-    """`e-process`: proof on logged rows; `z-test`: one look; `canary`: live traffic; `none`: promoted unproven."""
-    minimum_effect: float = Field(default=0.0, ge=0)
-    """Least gain that a promotion needs, in shares of the loss bound."""
-    risk: float = Field(default=0.05, gt=0, lt=1)
-    """Chance of promoting a version that lacks it."""
-    maximum_rows: int = Field(default=20_000, ge=1)
-    """A proof ends undecided after so many rows."""
-    look_rows: int = Field(default=1000, ge=30)
-    """Rows after which mode z-test or canary looks, once."""
-    traffic_share: float = Field(default=0.1, gt=0, lt=1)
-    """The challenger's share of traffic in mode canary."""
-    non_inferiority: float | None = Field(default=None, ge=0)
-    """Where given, a promotion needs no gain, only the proof that the loss is not worse by as much as this."""
-    segment_tolerance: float | None = Field(default=0.02, ge=0)
-    """A challenger proven worse by more than this on a segment is rejected whatever it gains elsewhere; None: not
-    looked at."""
-    challengers: int = Field(default=1, ge=1, le=8)
-    """How many may be under proof at once; they share the risk."""
-    probation_rows: int = Field(default=5000, ge=0)
-    """Rows after a promotion on which the predecessor is scored too, ready to come back."""
 
 
 class Automation(SpecPart):
@@ -358,7 +337,9 @@ class ModelSpec(SpecPart):
             return data
         if isinstance(told, ChallengeRule):
             told = told.model_dump(exclude_unset=True)
-        return {**data, "challenge": {**defaults, **told}} if isinstance(told, dict) else data
+        if not isinstance(told, dict) or is_published(told):
+            return data
+        return {**data, "challenge": {**defaults, **told}}
 
     @model_validator(mode="after")
     def _fields_fit_the_task(self) -> Self:

@@ -11,8 +11,8 @@ from typing import Any, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
+from driftloop.spec.challenge import ChallengeRule
 from driftloop.spec.cron import cron_problem, never_fires
-from driftloop.spec.model_spec import ChallengeRule
 from driftloop.spec.part import SpecPart
 from driftloop.spec.preset_files import preset_data, preset_names
 

@@ -27,7 +27,9 @@ class DetectionCase:
     groups: Mapping[str, tuple[str, ...]] = {"drift_detection": (OUTCOME_FRAMES,)}
 
     def environment(self, world: World) -> Mapping[str, str]:
-        return {"DRIFTLOOP_DRIFT_DETECTION_SNAPSHOT_EVERY": "20"}
+        """With a status of each segment for each frame, so that all bytes can be compared."""
+        every = {"DRIFTLOOP_DRIFT_DETECTION_SEGMENT_STATUS_SECONDS": "0"}
+        return {"DRIFTLOOP_DRIFT_DETECTION_SNAPSHOT_EVERY": "20", **every}
 
     def prepare(self, world: World) -> Iterator[Input]:
         for model_id in MODELS:

@@ -56,7 +56,7 @@ class Clients:
         self._open.append(made)
         return made
 
-    def until(self, ask: Callable[[], Any], seconds: float = 20.0) -> Any:
+    def until(self, ask: Callable[[], Any], seconds: float = 120.0) -> Any:
         end = self._now() + seconds
         while not (found := ask()):
             assert self._now() < end, "it never came"

@@ -52,13 +52,14 @@ def test_nothing_behind_an_open_transaction_is_delivered_and_the_end_is_told_bef
     assert world.heard(reader, 2)[0] == [b"1", b"2"]
 
 
-def test_an_end_that_is_asked_for_counts_open_transactions_in(world):
+@pytest.mark.parametrize(("stable", "end"), [(False, 2), (True, 0)], ids=["any-records", "committed-records"])
+def test_an_end_that_is_asked_for_counts_open_transactions_in_unless_committed_records_are_read(world, stable, end):
     producer = world.producer("a")
     producer.begin_transaction()
     produce(world, producer, [b"1", b"2"])
     producer.flush(15)
-    (found,) = world.asker("g", stable=False).offsets_for_times([world.named(TOPIC, OFFSET_END)], timeout=10)
-    assert found.offset == 2
+    (found,) = world.asker("g", stable=stable).offsets_for_times([world.named(TOPIC, OFFSET_END)], timeout=10)
+    assert found.offset == end
     producer.abort_transaction(15)
 
 

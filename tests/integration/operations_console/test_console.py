@@ -134,7 +134,7 @@ def test_the_view_is_whole_then_live_and_a_command_is_there_once(kafka, start_co
     assert sent[2]["repeated"]
 
     console.process.send_signal(signal.SIGTERM)
-    assert console.process.wait(10) == 0
+    assert console.process.wait(60) == 0
     groups = admin_client(kafka).list_consumer_groups().result().valid
     assert [one.group_id for one in groups if one.group_id.startswith(f"{kafka.topic_prefix}operations_console")] == []
 

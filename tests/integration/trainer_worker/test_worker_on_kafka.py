@@ -134,7 +134,7 @@ def test_a_run_is_cancelled_by_a_persons_command_and_its_process_goes(
     assert (result.status, result.failure) == ("cancelled", "cancelled by ada: wrong spec")
     until(lambda: gone(int(mark.name.removeprefix("pid-"))))
     process.terminate()
-    assert process.wait(20) == 0
+    assert process.wait(120) == 0
 
 
 def test_an_incremental_update_in_a_warm_worker_is_quick_from_request_to_result(

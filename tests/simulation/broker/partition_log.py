@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 
 @dataclass(slots=True, eq=False)
@@ -23,7 +24,7 @@ class Entry:
 class Stirred:
     """Whether any log of the world changed since somebody looked: whoever waits for records is woken then."""
 
-    yes = False
+    yes: ClassVar[bool] = False
 
 
 @dataclass(slots=True)
@@ -80,7 +81,10 @@ class PartitionLog:
 
     def epoch_of(self, offset: int) -> int:
         """Under which leader a record was written."""
-        return next(epoch for epoch in range(self.epoch, -1, -1) if self.epochs[epoch] <= offset)
+        epoch = len(self.epochs) - 1
+        while self.epochs[epoch] > offset:
+            epoch -= 1
+        return epoch
 
     def end_of(self, epoch: int) -> int:
         """Where the log of an epoch ended; what is left of it, since a leader that lost records cuts the epochs too."""

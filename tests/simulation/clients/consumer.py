@@ -300,16 +300,20 @@ class SimulatedConsumer:
         places = [(p, f) for p, f in self._fetchers.items() if not f.paused]
         if len(places) > 1:
             world.random.shuffle(places)
+        topics = world.cluster.topics
         for position, fetcher in places:
-            log = world.cluster.log(position)
+            log = topics[position[0]][position[1]]
             if fetcher.begin_asked_at is not None and world.now >= fetcher.begin_asked_at:
                 fetcher.begin_asked_at, fetcher.at = None, log.start
                 world.taken_back(position)
-            self._fetch_one(position, fetcher, log)
+            stop = min(log.open.values()) if self._committed_only and log.open else len(log.entries)
+            if fetcher.at == stop == fetcher.end_said and fetcher.under == len(log.epochs) - 1 and log.start <= stop:
+                world.chance()  # nothing is new; what would be drawn for a record is drawn
+            else:
+                self._fetch_one(position, fetcher, log, stop)
 
-    def _fetch_one(self, position: Position, fetcher: Fetcher, log: PartitionLog) -> None:
+    def _fetch_one(self, position: Position, fetcher: Fetcher, log: PartitionLog, stop: int) -> None:
         world = CURRENT.world
-        stop = log.stable if self._committed_only else log.end
         at = fetcher.at
         if fetcher.under != log.epoch:
             if fetcher.epoch >= 0 and (end := log.end_of(fetcher.epoch)) < at:
@@ -323,7 +327,7 @@ class SimulatedConsumer:
             return
         if at < stop and self._topics and world.cruel:
             at = self._played_false(position, fetcher, log, stop)
-        last = min(stop, at + 1 + int(world.random.random() * world.chunk))
+        last = min(stop, at + 1 + int(world.chance() * world.chunk))
         while at < last:
             entry = log.entries[at]
             at += 1
@@ -396,13 +400,14 @@ class SimulatedConsumer:
         ]
 
     def offsets_for_times(self, partitions: Sequence[TopicPartition], timeout: float = -1) -> list[TopicPartition]:
-        """Beginnings and ends, open transactions counted in."""
+        """Beginnings and ends; open transactions are counted in unless only committed records are read."""
         world = CURRENT.world
         world.request("offsets_for_times", timeout)
         found = []
         for tp in partitions:
             log = world.cluster.log((tp.topic, tp.partition))
-            found.append(TopicPartition(tp.topic, tp.partition, log.end if tp.offset == OFFSET_END else log.start))
+            end = log.stable if self._committed_only else log.end
+            found.append(TopicPartition(tp.topic, tp.partition, end if tp.offset == OFFSET_END else log.start))
         world.point("answered")
         return found
 

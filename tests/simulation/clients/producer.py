@@ -1,6 +1,7 @@
 """The producer, as the library behaves: which error asks for what, and what a time-out leaves behind."""
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 from zlib import crc32
 
@@ -166,13 +167,14 @@ class SimulatedProducer:
             if world.draw("delivery failed"):
                 self._state = "failed"
                 raise failure(KafkaError._MSG_TIMED_OUT, "a record was not delivered", txn_requires_abort=True)
-            self._ask(
-                lambda t=topic, p=partition, e=entry: world.cluster.produce(
-                    str(self._name), self._epoch, (t, p), e, world.now
-                )
-            )
+            position = topic, partition
+            self._ask(partial(self._produce, position, entry))
             if world.draw("pause between records"):
                 world.point("produce")
+
+    def _produce(self, position: tuple[str, int], entry: Entry) -> None:
+        world = CURRENT.world
+        world.cluster.produce(str(self._name), self._epoch, position, entry, world.now)
 
     # -- errors -----------------------------------------------------------------------------------------
 

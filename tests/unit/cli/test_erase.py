@@ -181,7 +181,7 @@ def test_a_row_of_another_with_the_same_id_stays(tmp_path):
     assert sorted(DeltaTable(uri).to_pyarrow_table()["frame_offset"].to_pylist()) == [1, 2]
 
 
-@pytest.mark.parametrize("rows_a_frame", [1, 12_000])
+@pytest.mark.parametrize("rows_a_frame", [1, pytest.param(12_000, marks=pytest.mark.slow)])
 def test_many_rows_go_in_one_commit_and_are_told_once_after_a_crash(tmp_path, monkeypatch, rows_a_frame):
     table = pa.Table.from_pylist([row("pricing", 1, 0)], schema=ARCHIVE_SCHEMA).take([0] * 12_000)
     for name, value in (
@@ -271,7 +271,7 @@ def test_a_golden_set_is_replaced_whole_behind_its_link_with_its_mode(tmp_path, 
     assert fsspec.open("memory://sets/golden.csv").open().read() == b"x"
 
 
-@pytest.mark.parametrize("rows_a_frame", [1, 100_000])
+@pytest.mark.parametrize("rows_a_frame", [1, pytest.param(100_000, marks=pytest.mark.slow)])
 def test_the_condition_of_many_rows_is_neither_deep_nor_long(rows_a_frame):
     condition = erasing._at(
         "pricing", [(0, number // rows_a_frame, number % rows_a_frame) for number in range(100_000)]

@@ -101,6 +101,7 @@ def test_a_label_that_is_corrected_twice_counts_as_it_was_last(detection: Any, s
     assert figures(twice)["accuracy"] == pytest.approx(figures(ideal)["accuracy"])
 
 
+@pytest.mark.slow
 @settings(max_examples=10, deadline=None)
 @given(cuts=st.lists(st.integers(1, 2499), max_size=6, unique=True).map(sorted))
 def test_corrections_count_the_same_however_rows_are_cut_into_frames(

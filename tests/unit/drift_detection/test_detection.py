@@ -82,6 +82,7 @@ def test_missing_values_and_new_categories_are_shifts(detection: Any, stream: An
     assert ("kind", "outliers") in found or ("kind", "share") in found
 
 
+@pytest.mark.slow
 @settings(max_examples=12, deadline=None)
 @given(cuts=st.lists(st.integers(1, 4999), max_size=8, unique=True).map(sorted))
 def test_signals_are_the_same_however_rows_are_cut_into_frames(cuts: list[int], detection: Any, stream: Any) -> None:

@@ -5,6 +5,7 @@ import tracemalloc
 
 import numpy as np
 import pyarrow as pa
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
@@ -59,6 +60,7 @@ def test_equal_parts_of_specs_are_held_once_and_specs_stay_what_they_are():
     assert other == one.model_copy(update={"model_id": "model-1"})
 
 
+@pytest.mark.slow
 def test_a_small_model_keeps_little():
     make_detection().process([make_frame(0, rows=500)], START)
     frames = [make_frame(0, f"model-{number}", rows=500) for number in range(MODELS)]

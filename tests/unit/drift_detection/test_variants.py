@@ -52,6 +52,7 @@ def test_without_variants_a_status_is_what_it_was(detection: Any, stream: Any) -
     assert not any(b"channels" in value for _, value in watched.raw)
 
 
+@pytest.mark.slow
 @settings(max_examples=5, deadline=None)
 @given(cuts=st.lists(st.integers(1, 1199), min_size=1, max_size=6, unique=True).map(sorted), at=st.integers(0, 5))
 def test_counts_do_not_depend_on_frames_or_restarts(

@@ -50,7 +50,7 @@ def test_columns_without_drift_stay_within_the_budget(kind: str) -> None:
     assert alarms <= 9, "4 were declared"
 
 
-@pytest.mark.parametrize("rows", [1, 37, 999])
+@pytest.mark.parametrize("rows", [pytest.param(1, marks=pytest.mark.slow), 37, 999])
 def test_windows_are_the_same_however_rows_come(rows: int) -> None:
     tallies = np.arange(40_000, dtype=np.int64)
     whole, parts = Rings(400, 200, 1), Rings(400, 200, 1)

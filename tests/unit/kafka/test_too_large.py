@@ -71,6 +71,7 @@ def settled(log, transport, core, most_steps=2_000):
     raise AssertionError("abort and start over, without end")
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(sizes=st.lists(st.integers(1, 150), min_size=1, max_size=40), limit=st.integers(50, 120))
 def test_whatever_can_be_written_is_and_only_what_never_can_is_buried(sizes, limit):

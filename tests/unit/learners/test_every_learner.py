@@ -1,6 +1,7 @@
 """One suite for every learner that is installed: what `driftloop.learners.protocol` promises."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -20,15 +21,38 @@ NAMES = [
     if name not in {"onnx", "open-inference", "skops", "tft"}
 ]
 pytestmark = pytest.mark.parametrize("name", NAMES)
+SHORT = {"online-net": {"steps": 150}}
+"""A fit of its 1500 steps takes seconds; tests that ask nothing of how well it learns make a tenth of them."""
 
 
-def fit(name, spec, rows, *, warm_start=None, seed=3, steps=None) -> Model:
+def fit(name, spec, rows, *, warm_start=None, seed=3, steps=None, parameters=None) -> Model:
     told = steps if steps is not None else []
     held_out = rows.take(slice(len(rows) * 4 // 5, len(rows)))
     training = rows.take(slice(0, len(rows) * 4 // 5)) if len(rows) > 20 else rows
-    return make_learner(spec, name, {}).fit(
+    return make_learner(spec, name, parameters or {}).fit(
         training, held_out if len(rows) > 20 else None, warm_start=warm_start, seed=seed, progress=told.append
     )
+
+
+def short_fit(name, spec, rows) -> Model:
+    return fit(name, spec, rows, parameters=SHORT.get(name))
+
+
+@pytest.fixture(scope="module")
+def fitted() -> dict[tuple[str, str], Model]:
+    return {}
+
+
+@pytest.fixture
+def learnt(name, fitted, make_spec, make_rows) -> Callable[[str], Model]:
+    """The model of `make_rows()` for a task, learnt once for all tests that only look at it."""
+
+    def model(task: str) -> Model:
+        if (name, task) not in fitted:
+            fitted[name, task] = fit(name, make_spec(task), make_rows())
+        return fitted[name, task]
+
+    return model
 
 
 def same(one: Predictions, other: Predictions) -> bool:
@@ -46,21 +70,21 @@ def stored(model: Model, folder: Path) -> dict[str, bytes]:
 
 @pytest.mark.parametrize("task", TASKS)
 def test_the_same_rows_and_seed_give_the_same_files(name, task, make_spec, make_rows, tmp_path):
-    one = stored(fit(name, make_spec(task), make_rows()), tmp_path / "one")
-    other = stored(fit(name, make_spec(task), make_rows()), tmp_path / "other")
+    one = stored(short_fit(name, make_spec(task), make_rows()), tmp_path / "one")
+    other = stored(short_fit(name, make_spec(task), make_rows()), tmp_path / "other")
     assert one == other
 
 
 @pytest.mark.parametrize("task", TASKS)
-def test_a_loaded_model_predicts_what_the_saved_one_does(name, task, make_spec, make_rows, tmp_path):
+def test_a_loaded_model_predicts_what_the_saved_one_does(name, task, learnt, make_spec, make_rows, tmp_path):
     spec, rows = make_spec(task), make_rows()
-    model = fit(name, spec, rows)
+    model = learnt(task)
     stored(model, tmp_path)
     assert same(model.predict(rows), make_learner(spec, name, {}).load(tmp_path).predict(rows))
 
 
-def test_the_files_are_json_and_arrays_and_no_pickle(name, make_spec, make_rows, tmp_path):
-    files = stored(fit(name, make_spec("multiclass"), make_rows()), tmp_path)
+def test_the_files_are_json_and_arrays_and_no_pickle(name, learnt, tmp_path):
+    files = stored(learnt("multiclass"), tmp_path)
     assert {Path(file).suffix for file in files} <= {".json", ".safetensors", ".skops"}
     for file, content in files.items():
         if file.endswith(".json"):
@@ -81,10 +105,10 @@ def test_it_learns_better_than_the_no_information_predictor(name, task, make_spe
 
 @pytest.mark.parametrize("task", TASKS)
 def test_a_warm_start_goes_on_from_a_copy_and_leaves_the_old_model_as_it_was(
-    name, task, make_spec, make_rows, tmp_path
+    name, task, learnt, make_spec, make_rows, tmp_path
 ):
     spec, rows = make_spec(task), make_rows()
-    old = fit(name, spec, rows)
+    old = learnt(task)
     before, said = stored(old, tmp_path / "before"), old.predict(rows)
     new = fit(name, spec, make_rows(100, seed=5), warm_start=old)
     assert stored(old, tmp_path / "after") == before
@@ -92,18 +116,18 @@ def test_a_warm_start_goes_on_from_a_copy_and_leaves_the_old_model_as_it_was(
     assert not same(new.predict(rows), said)
 
 
-def test_a_warm_start_can_learn_a_class_that_is_new(name, make_spec, make_rows):
-    spec, rows = make_spec("multiclass"), make_rows()
+def test_a_warm_start_can_learn_a_class_that_is_new(name, learnt, make_spec, make_rows):
+    spec = make_spec("multiclass")
     new = make_rows(200, seed=5)
     new.labels["kind"][:] = np.where(new.features["x"] > 0, "huge", "small")
-    model = fit(name, spec, new, warm_start=fit(name, spec, rows))
+    model = fit(name, spec, new, warm_start=learnt("multiclass"))
     assert set(model.predict(new).fields["kind"]) <= {"big", "small", "odd", "huge"}
 
 
-def test_predictions_do_not_depend_on_the_size_of_a_block(name, make_spec, make_rows):
+def test_predictions_do_not_depend_on_the_size_of_a_block(name, learnt, make_rows):
     for task in TASKS:
         rows = make_rows()
-        model = fit(name, make_spec(task), rows)
+        model = learnt(task)
         whole = model.predict(rows)
         blocks = [model.predict(rows.take(slice(at, at + 7))) for at in range(0, len(rows), 7)]
         for field, column in whole.fields.items():
@@ -114,9 +138,9 @@ def test_predictions_do_not_depend_on_the_size_of_a_block(name, make_spec, make_
                 np.testing.assert_allclose(joined, column, rtol=1e-12, atol=1e-12)
 
 
-def test_missing_columns_and_unknown_categories_count_as_missing_values(name, make_spec, make_rows):
+def test_missing_columns_and_unknown_categories_count_as_missing_values(name, learnt, make_rows):
     rows = make_rows()
-    model = fit(name, make_spec("regression"), rows)
+    model = learnt("regression")
     strange = Rows({**rows.features, "colour": np.full(len(rows), "mauve", dtype=object)})
     missing = Rows({**rows.features, "colour": np.full(len(rows), None, dtype=object)})
     absent = Rows({key: column for key, column in rows.features.items() if key != "colour"})
@@ -127,7 +151,7 @@ def test_missing_columns_and_unknown_categories_count_as_missing_values(name, ma
 def test_infinite_values_count_as_missing(name, make_spec, make_rows):
     rows = make_rows()
     rows.features["x"][3] = np.inf
-    predictions = fit(name, make_spec("regression"), rows).predict(rows)
+    predictions = short_fit(name, make_spec("regression"), rows).predict(rows)
     assert np.isfinite(predictions.fields["size"]).all()
 
 
@@ -175,7 +199,7 @@ def test_any_finite_number_in_a_cell_leaves_fit_and_the_other_rows_alone(name, t
     for place, value in enumerate(WILD):
         rows.features["x"][20 + place] = value
         rows.features["gap"][220 + place] = value
-    model = fit(name, spec, rows)
+    model = short_fit(name, spec, rows)
     said = model.predict(rows)
     plain = make_rows()
     for field, column in model.predict(plain).fields.items():
@@ -184,8 +208,8 @@ def test_any_finite_number_in_a_cell_leaves_fit_and_the_other_rows_alone(name, t
         assert column.dtype == object or np.isfinite(said.fields[field].astype(float)).all()
 
 
-def test_a_number_beyond_float32_is_predicted_as_a_missing_one(name, make_spec, make_rows):
-    model = fit(name, make_spec("regression"), make_rows())
+def test_a_number_beyond_float32_is_predicted_as_a_missing_one(name, learnt, make_rows):
+    model = learnt("regression")
     beyond, missing = make_rows(), make_rows()
     beyond.features["x"][5], missing.features["x"][5] = 1e39, np.nan
     assert same(model.predict(beyond), model.predict(missing))
@@ -199,9 +223,8 @@ def test_one_sentinel_among_the_rows_costs_no_accuracy(name, make_spec, make_row
     assert odd < plain + 0.05
 
 
-def test_labels_are_text_and_confidence_lies_between_0_and_1(name, make_spec, make_rows):
-    rows = make_rows()
-    predictions = fit(name, make_spec("multiclass"), rows).predict(rows)
+def test_labels_are_text_and_confidence_lies_between_0_and_1(name, learnt, make_rows):
+    predictions = learnt("multiclass").predict(make_rows())
     assert all(isinstance(value, str) for value in predictions.fields["kind"])
     assert predictions.confidence is not None
     assert ((predictions.confidence >= 0) & (predictions.confidence <= 1)).all()
@@ -220,10 +243,9 @@ def test_constant_numbers_are_learnt_as_that_number(name, make_spec, make_rows):
     np.testing.assert_allclose(fit(name, make_spec("regression"), rows).predict(rows).fields["size"], 4.0, atol=0.5)
 
 
-def test_no_rows_give_no_predictions(name, make_spec, make_rows):
-    rows = make_rows()
+def test_no_rows_give_no_predictions(name, learnt, make_rows):
     for task in TASKS:
-        predictions = fit(name, make_spec(task), rows).predict(rows.take(slice(0, 0)))
+        predictions = learnt(task).predict(make_rows().take(slice(0, 0)))
         assert all(len(column) == 0 for column in predictions.fields.values())
 
 
@@ -255,9 +277,9 @@ def test_a_parameter_that_is_not_known_is_refused_with_those_that_are(name, make
         make_learner(make_spec("regression"), name, {"nonsense": 1})
 
 
-def test_a_base_of_other_features_is_refused_with_a_sentence(name, make_spec, make_rows):
+def test_a_base_of_other_features_is_refused_with_a_sentence(name, learnt, make_spec, make_rows):
     spec = make_spec("regression")
-    base = fit(name, spec, make_rows())
+    base = learnt("regression")
     fewer = spec.model_copy(update={"features": {"x": spec.features["x"]}})
     with pytest.raises(ValueError, match="train in full"):
         fit(name, fewer, make_rows(), warm_start=base)
@@ -265,15 +287,15 @@ def test_a_base_of_other_features_is_refused_with_a_sentence(name, make_spec, ma
 
 def test_progress_is_told_step_by_step(name, make_spec, make_rows):
     steps: list[Step] = []
-    fit(name, make_spec("multi-field"), make_rows(), steps=steps)
+    fit(name, make_spec("multi-field"), make_rows(), steps=steps, parameters=SHORT.get(name))
     assert steps
     assert all(1 <= step.step <= step.steps for step in steps)
     assert [step.step for step in steps] == sorted({step.step for step in steps})
 
 
-def test_damaged_files_are_refused_with_a_sentence(name, make_spec, make_rows, tmp_path):
+def test_damaged_files_are_refused_with_a_sentence(name, learnt, make_spec, tmp_path):
     spec = make_spec("regression")
-    stored(fit(name, spec, make_rows()), tmp_path)
+    stored(learnt("regression"), tmp_path)
     (tmp_path / "model.json").write_text('{"something": "else"}')
     with pytest.raises(ValueError, match="the model in"):
         make_learner(spec, name, {}).load(tmp_path)

@@ -18,7 +18,7 @@ def program(code, name="service"):
     return Program(name, (sys.executable, "-c", code), dict(os.environ), 0)
 
 
-def until(condition, seconds=20):
+def until(condition, seconds=120):
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "it did not come true in time"

@@ -192,6 +192,7 @@ def test_a_run_that_fails_leaves_nothing(process: Process, mlflow: Mlflow):
     assert (process.state, mlflow.models, mlflow.runs) == ({}, {}, {})
 
 
+@pytest.mark.slow
 @settings(max_examples=25, deadline=None)
 @given(st.integers(0, 10**6))
 def test_batches_kills_and_absences_change_nothing(seed: int):

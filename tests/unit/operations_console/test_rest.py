@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from driftloop.artifacts.storage import Storage
 from driftloop.contracts import topics
 from driftloop.contracts.model_commands import ModelCommand
 from driftloop.contracts.prediction_labels import PredictionLabel
@@ -70,6 +71,17 @@ def test_the_statistics_of_the_registry_have_the_losses_of_its_runs(serve: Serve
         {"plant": "1.0.1"},
     )
     assert told["first_run_at"] == told["last_run_at"] is not None
+
+
+def test_the_statistics_have_the_room_that_versions_take_of_models_that_are_seen(serve: Serve):
+    served = serve()
+    assert served("GET", "/api/registry/statistics", token=VIEWER).json["storage_bytes"] is None
+    served.desk.storage = lambda: Storage({"plant": {"1.0.0": 40, "1.0.1": 2}, "secret": {"1.0.0": 9}}, 5)
+    told = served("GET", "/api/registry/statistics", token=VIEWER).json
+    assert (told["storage_bytes"], told["version_bytes"]) == ({"plant": 42}, {"plant": {"1.0.0": 40, "1.0.1": 2}})
+    served.desk.storage = lambda: "The store does not answer."
+    told = served("GET", "/api/registry/statistics", token=VIEWER).json
+    assert (told["storage_bytes"], told["storage_problem"]) == (None, "The store does not answer.")
 
 
 def test_the_fleet_says_how_a_model_stands_and_what_waits(serve: Serve):

@@ -37,6 +37,7 @@ def came_of(out):
     return rows, out.ignored, dead, out.core.rows_waiting, out.core.labels_waiting
 
 
+@pytest.mark.slow
 @pytest.mark.wild(
     area="ingestion",
     given="rows and labels that wait longer than the give-up time, or have no room, in any batches and over restarts",

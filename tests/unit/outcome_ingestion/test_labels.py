@@ -1,5 +1,7 @@
 import gc
 
+import pytest
+
 from driftloop.codec.arrow import encode_batch
 from outcome_ingestion.core.labels.held_rows import Chunk, decode_rows
 
@@ -86,6 +88,7 @@ def test_held_rows_go_when_they_have_their_label_and_nothing_can_correct_them(be
     assert sorted(key.split("/")[0] for key in bench.state if "ids" not in key) == ["marks"], "the clock of the labels"
 
 
+@pytest.mark.slow
 def test_rows_that_are_held_no_longer_leave_the_memory(bench_with, make, row):
     bench = bench_with(correctable_rows=0)
     before = sum(type(one) is Chunk for one in gc.get_objects())

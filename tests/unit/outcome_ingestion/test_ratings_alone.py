@@ -242,6 +242,7 @@ def counted(out):
             yield int(one["prediction_id"][1:]), one["rating"]
 
 
+@pytest.mark.slow
 @settings(deadline=None)
 @given(STORIES)
 def test_each_new_rating_is_told_once_as_an_oracle_says(story):
@@ -265,6 +266,7 @@ RULES = st.builds(
 )  # fmt: skip
 
 
+@pytest.mark.slow
 @settings(deadline=None)
 @given(
     STORIES, st.lists(st.tuples(st.integers(0, 25), st.sampled_from(["go on", "restart", "redo"])), max_size=6), RULES,

@@ -7,6 +7,7 @@ from datetime import UTC, timedelta, timezone
 
 import fastavro
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -132,6 +133,7 @@ MOMENTS = st.one_of(
 )
 
 
+@pytest.mark.slow
 @given(st.lists(MOMENTS, min_size=1, max_size=5))
 def test_times_are_read_as_the_usual_way_reads_them(fresh_bench, moments):
     stories = [[("predicted_at", json.dumps(moment))] for moment in moments]
@@ -178,6 +180,7 @@ def in_avro(row):
     return written.getvalue()
 
 
+@pytest.mark.slow
 @settings(max_examples=80)
 @given(
     st.lists(
@@ -233,6 +236,7 @@ def columnar(number, changes):
     return f"{{{inside}}}".encode()
 
 
+@pytest.mark.slow
 @settings(max_examples=80)
 @given(
     st.lists(

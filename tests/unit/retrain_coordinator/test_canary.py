@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from driftloop.spec.model_spec import ChallengeRule
+from driftloop.spec.challenge import ChallengeRule
 from retrain_coordinator.core.proof import canary
 from retrain_coordinator.core.proof.challenge import unproven, verdict
 

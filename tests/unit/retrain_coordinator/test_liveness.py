@@ -2,12 +2,14 @@
 
 from datetime import timedelta
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from driftloop.contracts import topics
 from driftloop.contracts.challenge_scores import RefusedVersion
-from driftloop.spec.model_spec import Automation, ChallengeRule, TargetField
+from driftloop.spec.challenge import ChallengeRule
+from driftloop.spec.model_spec import Automation, TargetField
 from driftloop.testing.records import FakeRecord
 from driftloop.waits import COORDINATOR
 from retrain_coordinator.core.intake import payoff_word
@@ -159,6 +161,7 @@ def live(story, policy, moves, clock):
     return life
 
 
+@pytest.mark.slow
 @settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(policy=st.sampled_from(sorted(POLICIES)), moves=histories, clock=st.sampled_from(("event", "wall")))
 def test_a_model_is_never_stuck_and_every_harmful_signal_has_an_answer(story, policy, moves, clock):

@@ -1,5 +1,6 @@
 """However the topics of evidence interleave, the decisions are the same, byte for byte."""
 
+import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
@@ -54,6 +55,7 @@ def stories(story, frames, order):
         yield told
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(frames=frames_of, order=st.lists(st.integers(0, 2), max_size=30))
 @example(

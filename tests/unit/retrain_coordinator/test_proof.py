@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from scipy.signal import lfilter
 from scipy.stats import norm
 
-from driftloop.spec.model_spec import ChallengeRule
+from driftloop.spec.challenge import ChallengeRule
 from retrain_coordinator.core.proof import challenge, probation
 from retrain_coordinator.core.proof.paired_losses import differences
 from retrain_coordinator.core.proof.paired_test import PairedTest

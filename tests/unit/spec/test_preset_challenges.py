@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from driftloop.spec.model_spec import ChallengeRule, ModelSpec
+from driftloop.spec.challenge import ChallengeRule
+from driftloop.spec.model_spec import ModelSpec
 from driftloop.spec.policy import combined_weights, policy_of
 
 
@@ -13,7 +14,14 @@ def spec(**parts) -> ModelSpec:
     return ModelSpec.model_validate({**plain, **parts})
 
 
-DOCUMENTS = {"mode": "canary", "traffic_share": 0.1, "look_rows": 1000, "risk": 0.05, "minimum_effect": 0.02}
+DOCUMENTS = {
+    "mode": "canary",
+    "traffic_share": 0.1,
+    "look_rows": 1000,
+    "risk": 0.05,
+    "minimum_effect": 0.02,
+    "critical_errors": 0,
+}
 
 
 def test_the_documents_preset_carries_its_proof_of_two_percent_after_1000_rows_on_a_tenth_of_the_traffic():
@@ -37,6 +45,20 @@ def test_a_policy_with_differences_may_differ_in_the_proof_too():
 def test_a_published_spec_is_read_as_it_was_applied_whatever_the_preset_says_now():
     old = spec().model_copy(update={"policy": "document-extraction"})
     assert ModelSpec.model_validate_json(old.model_dump_json()).challenge == ChallengeRule()
+
+
+def test_a_spec_that_was_applied_before_the_preset_asked_for_more_is_not_asked_for_more():
+    applied = spec(policy="document-extraction").model_dump(mode="json")
+    del applied["challenge"]["critical_errors"]
+    read = ModelSpec.model_validate(applied)
+    assert read.challenge.critical_errors is None
+    assert ModelSpec.model_validate_json(read.model_dump_json()) == read
+
+
+def test_what_a_preset_asks_for_can_be_switched_off():
+    off = spec(policy="document-extraction", challenge={"critical_errors": None})
+    assert off.challenge.critical_errors is None
+    assert ModelSpec.model_validate_json(off.model_dump_json()) == off
 
 
 @pytest.mark.parametrize("policy", ["default", "agent-outcomes", "nowhere"])

@@ -1,6 +1,7 @@
 """The checks that plug-ins get: everything that is installed passes them, and what breaks a promise is named."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,8 +11,10 @@ from drift_detection.core.detectors.always import EveryKRows
 from drift_detection.core.detectors.protocol import DetectorDefaults, completed, detectors
 from drift_detection.core.windows.protocol import window_test, window_tests
 from driftloop.learners.entry_points import make_learner
+from driftloop.learners.linear import Linear
 from driftloop.testing.conformance import DETECTOR_CHECKS, LEARNER_CHECKS, MONITOR_CHECKS
 from driftloop.testing.conformance.detectors import batches_make_no_difference, what_is_no_number_is_refused
+from driftloop.testing.conformance.learners import rows_count_by_their_weights
 
 PAGE = Path(__file__).parents[3] / "docs" / "extending.md"
 PATIENT = {"kswin", "hddm-a", "hddm-w"}
@@ -52,7 +55,7 @@ def test_the_example_of_the_docs_runs_and_passes():
     for block in blocks:
         if "def make(" in block or "def streak(" in block or "DETECTOR_CHECKS" in block:
             exec(compile(block, "extending.md", "exec"), names)
-    for test, count in (("detector", 8), ("monitor", 6), ("learner", 6)):
+    for test, count in (("detector", 8), ("monitor", 6), ("learner", 7)):
         checks = {"detector": DETECTOR_CHECKS, "monitor": MONITOR_CHECKS, "learner": LEARNER_CHECKS}[test]
         assert len(checks) == count
         for check in checks:
@@ -92,3 +95,13 @@ def test_a_detector_of_the_protocol_before_gets_the_defaults():
     found.declare(1e-6)
     assert found.update_many(np.zeros(3)) == 0
     assert isinstance(completed(EveryKRows()), DetectorDefaults)
+
+
+def test_a_learner_that_says_it_weighs_rows_and_does_not_is_told():
+    def unweighed(spec, parameters):
+        made = make_learner(spec, "linear", parameters)
+        made.fit = lambda rows, *rest, **told: Linear.fit(made, replace(rows, weights=None), *rest, **told)
+        return made
+
+    with pytest.raises(AssertionError, match="weights change nothing"):
+        rows_count_by_their_weights(unweighed)

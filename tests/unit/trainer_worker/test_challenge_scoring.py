@@ -54,13 +54,14 @@ class NoLearntRows:
         return None
 
 
-def frame_record(offset, rows, model="plant", ids=None, sources=None) -> FakeRecord:
+def frame_record(offset, rows, model="plant", ids=None, sources=None, statuses=None) -> FakeRecord:
     """Rows are (event, version, prediction, label, line); `ids` where they are rows of another frame."""
     columns = {name: [None] * len(rows) for name in ROW_COLUMNS}
     columns["event"] = [row[0] for row in rows]
     columns["prediction_id"] = ids or [f"{offset}-{place}" for place in range(len(rows))]
     columns["model_version"] = [row[1] for row in rows]
     columns["label_source"] = sources or columns["label_source"]
+    columns["status"] = statuses or columns["status"]
     arrays = [pa.array(values, ROW_COLUMNS[name]) for name, values in columns.items()]
     extra = {
         "feature.x": pa.array([1.0] * len(rows)),

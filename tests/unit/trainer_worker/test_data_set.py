@@ -55,3 +55,17 @@ def test_what_is_described_and_hashed_is_the_mix_that_is_learnt(archived: Archiv
     assert mixed.described.rows == 15
     assert mixed.described.sha256 != whole.described.sha256
     assert mixed.predicted_at[-10:].tolist() == whole.predicted_at[-10:].tolist()
+
+
+def test_times_are_learnt_from_and_hashed_only_where_rows_are_weighed_by_days(archived: ArchivedRows) -> None:
+    told = {"model_id": "gate", "task": "binary", "features": {"load": {}}, "target": {"ok": {}}}
+    plain, by_rows, by_days = (
+        data_set(archived, ModelSpec.model_validate({**told, "training": {"recency": recency}}))
+        for recency in (None, {"half_life_rows": 5}, {"half_life_days": 5})
+    )
+    assert plain.rows.at is None
+    assert by_rows.rows.at is None
+    assert by_days.rows.at is not None
+    assert by_days.rows.at.tolist() == by_days.predicted_at.tolist()
+    assert plain.described == by_rows.described
+    assert plain.described.sha256 != by_days.described.sha256

@@ -8,6 +8,7 @@ from driftloop.contracts.training_requests import DataRule
 from driftloop.learners.entry_points import make_learner
 from driftloop.learners.protocol import Predictions, Rows
 from driftloop.spec.model_spec import Feature, ModelSpec, TargetField, TrainingRule
+from driftloop.spec.recency import RecencyRule
 from trainer_worker.core.train.fitting import Champion, fit_and_validate, loss_bound
 from trainer_worker.core.train.split import split_rows
 
@@ -160,3 +161,44 @@ def test_a_week_of_flipped_labels_leaves_the_version_as_good_on_true_ones():
         return float(np.mean(model.predict(later).fields["y"] == true[2000:]))
 
     assert accuracy(told) > accuracy(true) - 0.02
+
+
+class Weights(Recorder):
+    """Remembers the weights of what it was given to learn."""
+
+    def fit(self, rows, held_out, *, warm_start, seed, progress):
+        self.fits.append((rows.weights, None if held_out is None else held_out.weights))
+        return Constant(self.value)
+
+
+def weighed(learner, recency, data):
+    training = TrainingRule(recency=recency)
+    split = split_rows(RULE, np.zeros(len(data), dtype=bool))
+    return fit_and_validate(
+        learner, spec().model_copy(update={"training": training}), data, split,
+        base=None, champion=None, seed=1, progress=lambda step: None,
+    )  # fmt: skip
+
+
+def test_of_each_fit_the_newest_row_that_is_learnt_counts_in_full_and_older_ones_less():
+    learner = Weights()
+    fitted = weighed(learner, RecencyRule(half_life_rows=10), rows())
+    (proof, _), (refit, _) = learner.fits
+    assert proof.tolist() == pytest.approx([2 ** (-(79 - row) / 10) for row in range(80)])
+    assert refit.tolist() == pytest.approx([2 ** (-(99 - row) / 10) for row in range(100)])
+    assert fitted.metrics["training_rows"] == 80
+    assert fitted.metrics["effective_training_rows"] == pytest.approx(proof.sum() ** 2 / (proof**2).sum())
+
+
+def test_rows_that_are_watched_to_stop_early_count_by_their_labels_alone():
+    learner, own = Weights(stops_early=True), np.linspace(0.5, 1, 100)
+    weighed(learner, RecencyRule(half_life_rows=10), Rows(rows().features, rows().labels, own))
+    learnt, watched = learner.fits[0]
+    assert learnt.tolist() == pytest.approx([own[row] * 2 ** (-(67 - row) / 10) for row in range(68)])
+    assert watched.tolist() == own[68:80].tolist()
+
+
+def test_without_recency_a_run_reports_what_it_did_before():
+    learner = Weights()
+    assert "effective_training_rows" not in weighed(learner, None, rows()).metrics
+    assert learner.fits == [(None, None), (None, None)]

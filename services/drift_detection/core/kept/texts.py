@@ -16,6 +16,8 @@ class KeptTexts:
     >>> texts = KeptTexts.of(["a", "", "bcd"]).joined(KeptTexts.of(["é"]))
     >>> texts.to_list(), texts.text(2), texts.since(2).to_list(), texts.picked(np.array([1, 3])).to_list()
     (['a', '', 'bcd', 'é'], 'bcd', ['bcd', 'é'], ['', 'é'])
+    >>> texts.part(0, 2).to_list(), texts.part(2, 2).to_list()
+    (['a', ''], [])
     """
 
     __slots__ = ("_data", "_ends")
@@ -57,6 +59,11 @@ class KeptTexts:
         """Those at these places."""
         texts = [self._data[self._begin(place) : int(self._ends[place])] for place in places.tolist()]
         return type(self)(b"".join(texts), np.cumsum([len(text) for text in texts], dtype=np.int64))
+
+    def part(self, first: int, last: int) -> Self:
+        """Those from `first` on and before `last`."""
+        begin, end = self._begin(first), self._begin(last)
+        return type(self)(self._data[begin:end], self._ends[first:last].astype(np.int64) - begin)
 
     def joined(self, other: Self) -> Self:
         """These, and `other`'s after them."""

@@ -7,11 +7,14 @@ from numpy.typing import NDArray
 
 from drift_detection.core.findings import Harm
 from drift_detection.core.losses.labelled_rows import LabelledRows
+from drift_detection.core.losses.loss_trail import LossTrail
 from drift_detection.core.losses.rules import RuleMonitor
 from drift_detection.core.monitors.error_monitor import Alarm, ErrorMonitor, Excused
 from drift_detection.core.row_index import Namer, Step
 
 Which = NDArray[np.intp]
+Named = list[tuple[LossTrail, NDArray[np.int64], Which]]
+"""Trails, the places of their rows that may be asked for later, and which of the judged rows these are."""
 Excuser = Callable[[Alarm, int], Excused | None]
 """Asked about an alarm, and at which of the judged rows it was raised."""
 
@@ -36,8 +39,12 @@ class ScopedLosses:
         excuse: Excuser | None = None,
         *,
         beside: bool = False,
+        named: Named | None = None,
     ) -> list[Harm]:
-        """Hand the losses to an error monitor and to rules; gives the harm in them."""
+        """Hand the losses to an error monitor and to rules; gives the harm in them.
+
+        With `named`, the rows that may be asked for later are put there, for `name_all`; else they are named now.
+        """
         trail = errors.trail
         before = trail.rows
         trail.begin(self._namer(before))
@@ -64,7 +71,12 @@ class ScopedLosses:
                     beside=beside,
                 )
             )
-        trail.end()
+        if named is None:
+            trail.end()
+        else:
+            places = trail.fresh()
+            rows = places - before
+            named.append((trail, places, rows if self._which is None else self._which[rows]))
         return harms
 
     def _namer(self, first: int) -> Namer:
@@ -75,3 +87,13 @@ class ScopedLosses:
             return judged.steps(rows if which is None else which[rows])
 
         return names
+
+
+def name_all(judged: LabelledRows, named: Named) -> None:
+    """Name the rows of all trails in one go: to look up a few ids costs as much as to look up hundreds."""
+    if not named:
+        return
+    steps, first = judged.steps(np.concatenate([which for _, _, which in named])), 0
+    for trail, places, _ in named:
+        trail.keep(places, steps.part(first, first + len(places)))
+        first += len(places)

@@ -126,14 +126,22 @@ class LossTrail:
 
     def end(self) -> None:
         """Keep the names of those of the rows since `begin` that may be asked for later."""
-        fresh: set[int] = set()
+        places = self.fresh()
+        self.keep(places, Steps.of(self._names(places.tolist())) if len(places) else Steps.of(()))
+
+    def fresh(self) -> NDArray[np.int64]:
+        """The places of those of the rows since `begin` that may be asked for later."""
+        found: set[int] = set()
         for stride in STRIDES:
             oldest = max(self._first, self.rows - (KEPT + 1) * stride)
-            fresh.update(range(-(-oldest // stride) * stride, self.rows, stride))
-        if fresh:
-            places = sorted(fresh)
-            self._steps = self._steps.joined(Steps.of(self._names(places)))
-            self._held_places = short_integers(np.concatenate((self._places, np.array(places, np.int64))))
+            found.update(range(-(-oldest // stride) * stride, self.rows, stride))
+        return np.array(sorted(found), np.int64)
+
+    def keep(self, places: NDArray[np.int64], steps: Steps) -> None:
+        """`end`, where who called knows the names of the rows at these places, `fresh()`."""
+        if len(places):
+            self._steps = self._steps.joined(steps)
+            self._held_places = short_integers(np.concatenate((self._places, places)))
         if len(self._held_places) > MOST_STEPS:
             kept = self._may_be_asked_for()
             self._held_places, self._steps = self._held_places[kept], self._steps.picked(kept)

@@ -13,7 +13,7 @@ from drift_detection.core.labels.label_maturity import Maturity
 from drift_detection.core.labels.label_windows import LabelWatch
 from drift_detection.core.losses.blocks import LossBlocks
 from drift_detection.core.losses.corrections import KEPT, NOT_COUNTED, Counted, CountedRows, Revision
-from drift_detection.core.losses.judging import ScopedLosses
+from drift_detection.core.losses.judging import Named, ScopedLosses, name_all
 from drift_detection.core.losses.labelled_rows import LabelledRows, LazyIds
 from drift_detection.core.losses.measures import (
     LAG,
@@ -60,6 +60,7 @@ class LossWatch:
         """Of this frame: the first row that had waited for its version to be judged, and the row with which it was."""
         self._keeps_all = False
         self._measured: list[tuple[Recent, Floats]] = []
+        self._named: Named = []
         """What was measured of the rows in hand, for the recent figures of each segment."""
 
     def change_spec(self, changed: Collection[str]) -> None:
@@ -173,7 +174,8 @@ class LossWatch:
                 if len(which):
                     self._push_scope(f"{name}={value}", judged, which, ordinals[place], found)
         push_each(self._measured)
-        self._measured = []
+        name_all(judged, self._named)
+        self._measured, self._named = [], []
         self.history.trim()
         self.sharing.count(judged)
         self._remember(judged, ordinals)
@@ -217,7 +219,8 @@ class LossWatch:
         self._measured.append((monitor.quality, scope.measures))
         if monitor.errors is None:
             return
-        for harm in scope.judge(monitor.errors, monitor.rules, self.sharing.excuser(monitor.errors, segment, judged)):
+        excuse = self.sharing.excuser(monitor.errors, segment, judged)
+        for harm in scope.judge(monitor.errors, monitor.rules, excuse, named=self._named):
             if segment or harm.by_rule:
                 found.harms.append(harm)
                 continue

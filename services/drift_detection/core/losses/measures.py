@@ -11,13 +11,12 @@ from drift_detection.core.rows import FrameRows, codes_of, forecasts_of, numbers
 from drift_detection.core.series import distances, forecast_measures
 from driftloop.codec.frames import LABEL, PREDICTION
 from driftloop.spec.model_spec import ModelSpec, TargetField
+from driftloop.statistics.statuses import is_failure
 
 Floats = NDArray[np.float64]
 Places = NDArray[np.intp]
 
 CLASSES = 30
-SUCCESS = frozenset({"ok", "success", "succeeded", "successful", "completed", "done", "passed"})
-"""Values of `status` that mean success; any other is a failure."""
 
 OF_NUMBERS = ("loss", "lag_seconds", "absolute", "squared", "percentage", "symmetric")
 """Of a labelled row of a model whose first target is a number: the last four are that target's."""
@@ -244,6 +243,6 @@ def _figure(column: pa.Array) -> Floats:
     """A column of numbers; of text, 1 where it means success."""
     if pa.types.is_string(column.type):
         codes, values = codes_of(column)
-        good = [1.0 if value.lower() in SUCCESS else 0.0 for value in values]
+        good = [0.0 if is_failure(value) else 1.0 for value in values]
         return np.array([*good, np.nan])[codes]
     return numbers(column)

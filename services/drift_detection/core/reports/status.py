@@ -60,12 +60,8 @@ def status_record(
     `signals` is the number of signals about the frame; it and `blocks` go with the whole model's.
     """
     monitor, model_id = model.monitors[segment], model.spec.model_id
-    active = [f"error:{monitor.errors.name}"] if monitor.errors and monitor.errors.alarmed else []
-    active += [f"performance:{one.rule.name}" for one in monitor.rules if one.alarmed]
-    active += [name for windows in monitor.streams for name in windows.alarmed]
     metrics = _metrics(monitor) | model.ratings.metrics(segment)
     if not segment:
-        active += ["combined"] if model.combined.alarmed else []
         metrics |= _of_the_whole(model)
         model.published = metrics
     status = {
@@ -83,7 +79,7 @@ def status_record(
         "loss_blocks": [_block(block) for block in blocks],
         "metrics": metrics,
         "tests": _tests(monitor),
-        "active_signals": active,
+        "active_signals": active_signals(model, segment),
         "signals": signals,
         "attribution": _attribution(model, monitor),
         "notes": () if segment else notes(model),
@@ -91,6 +87,15 @@ def status_record(
     if not segment and model.variants.channels:
         status["channels"] = model.variants.published()
     return Outgoing(DRIFT_STATUS, f"{model_id}/{segment}", _encode(status), partition_by=model_id)
+
+
+def active_signals(model: WatchedModel, segment: str) -> list[str]:
+    """The alarms of a segment that stand; of the whole model, that of the combined score among them."""
+    monitor = model.monitors[segment]
+    active = [f"error:{monitor.errors.name}"] if monitor.errors and monitor.errors.alarmed else []
+    active += [f"performance:{one.rule.name}" for one in monitor.rules if one.alarmed]
+    active += [name for windows in monitor.streams for name in windows.alarmed]
+    return [*active, "combined"] if not segment and model.combined.alarmed else active
 
 
 def _attribution(model: WatchedModel, monitor: ModelMonitor) -> dict[str, float]:

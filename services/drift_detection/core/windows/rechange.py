@@ -5,9 +5,9 @@ that differs from *that* is a second change, be it onward or back. Where one fol
 rest (a slow drift), only the first is said.
 """
 
-from dataclasses import replace
 from typing import Any
 
+import msgspec
 import numpy as np
 
 from drift_detection.core.kept.narrow import narrow_integers
@@ -45,7 +45,9 @@ class ChangedAgain:
             return []
         if self._after is None:
             if before is not None and window.block >= self._since + 2:
-                both = replace(window, rows=before.rows + window.rows, tally=before.tally + window.tally)
+                both = msgspec.structs.replace(
+                    window, rows=before.rows + window.rows, tally=before.tally + window.tally
+                )
                 self._after = both, self._battery.learned(both.tally, both.rows)
                 self._rested = False
             return []
@@ -62,7 +64,7 @@ class ChangedAgain:
     def end(self) -> None:
         """No more windows for now: the last one is kept in as few bytes as hold it."""
         if self._before is not None:
-            self._before = replace(self._before, tally=narrow_integers(self._before.tally))
+            self._before = msgspec.structs.replace(self._before, tally=narrow_integers(self._before.tally))
 
     def snapshot(self) -> list[Any]:
         """What windows are compared with."""

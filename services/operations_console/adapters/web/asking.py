@@ -12,6 +12,7 @@ from driftloop.contracts import topics
 from driftloop.contracts.message import ControlMessage, derive_id
 from driftloop.contracts.model_specs import ModelSpecPublished
 from driftloop.contracts.notification_mutes import NotificationMute
+from driftloop.learners.entry_points import recency_problem
 from driftloop.processor import Outgoing
 from driftloop.spec.model_spec import ModelSpec
 from driftloop.spec.policy import policy_of
@@ -194,6 +195,8 @@ def _read(asked: SpecAsked) -> tuple[ModelSpec | None, list[str]]:
         spec = ModelSpec.model_validate(read_mapping(asked.text))
         if problem := policy_of(spec.policy).problem:
             return None, [problem]
+        if problem := recency_problem(spec):
+            return None, [f"training: {problem}"]
     except ValidationError as error:
         return None, [f"{'.'.join(map(str, one['loc'])) or 'the spec'}: {one['msg']}" for one in error.errors()]
     except yaml.YAMLError as error:

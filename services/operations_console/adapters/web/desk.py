@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from driftloop.artifacts.storage import Storage
 from driftloop.clock import Clock
 from driftloop.contracts.model_commands import ModelCommand
 from operations_console.adapters.ports import LogPort
@@ -26,6 +27,8 @@ class Desk:
     clock: Clock
     sign: Callable[[ModelCommand], ModelCommand] = lambda command: command
     """Puts the console's signature to a command, where it has a key."""
+    storage: Callable[[], Storage | str] | None = None
+    """How much room artifacts take, or why that is not known; None where the console is not told where they lie."""
     whole: bool = False
     live: bool = False
     """Whether the tail of the log is being followed."""

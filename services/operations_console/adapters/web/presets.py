@@ -1,10 +1,13 @@
 """The REST calls that the presets' systems knew, answered from the same view and the same log."""
 
+import asyncio
 from collections import Counter
+from collections.abc import Iterable
 from datetime import datetime
 from statistics import fmean
 from typing import Any
 
+from driftloop.artifacts.storage import Storage
 from operations_console.adapters.web.asking import send_command
 from operations_console.adapters.web.desk import Call, Desk, model_of, visible
 from operations_console.core import told
@@ -122,6 +125,7 @@ async def statistics(desk: Desk, call: Call) -> told.StatisticsTold:
     counts = Counter(version.status for model in models for version in model.versions.values())
     validated = {model.model_id: found for model in models if (found := model.validated())}
     ends = [at for found in validated.values() for _, _, at in found]
+    storage = await asyncio.to_thread(desk.storage) if desk.storage is not None else None
     return told.StatisticsTold(
         total=sum(counts.values()),
         by_status=dict(counts),
@@ -131,7 +135,16 @@ async def statistics(desk: Desk, call: Call) -> told.StatisticsTold:
         best_validated={name: min(found)[1] for name, found in validated.items()},
         first_run_at=min(ends, default=None),
         last_run_at=max(ends, default=None),
+        **_storage(storage, [model.model_id for model in models]),
     )
+
+
+def _storage(found: Storage | str | None, models: Iterable[str]) -> dict[str, Any]:
+    """The bytes of the models that the caller may see."""
+    if found is None or isinstance(found, str):
+        return {"storage_problem": found}
+    seen = {model: dict(found.versions[model]) for model in models if model in found.versions}
+    return {"version_bytes": seen, "storage_bytes": {model: found.of(model) for model in seen}}
 
 
 async def roll_back(desk: Desk, call: Call) -> told.CommandTold:

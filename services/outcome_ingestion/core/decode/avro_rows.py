@@ -6,6 +6,7 @@ spelling and says what is wrong.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from math import isfinite
 from typing import Any
 
@@ -21,12 +22,18 @@ from outcome_ingestion.core.decode.timestamps import text_of
 from outcome_ingestion.core.refusal import Refusal, invalid, undecodable
 
 
+@cache
+def _topic(name: str) -> AvroTopic:
+    """Its schemas are files that a process reads once: to read and parse them takes ten milliseconds."""
+    return AvroTopic(name)
+
+
 class AvroRows:
     """Reads `prediction-outcomes` and `prediction-labels` records in Avro: its single-object encoding, and
     with a registry behind `find_schema` Confluent's framing."""
 
     def __init__(self, find_schema: FindSchema | None = None) -> None:
-        self._outcomes, self._labels = AvroTopic(PREDICTION_OUTCOMES), AvroTopic(PREDICTION_LABELS)
+        self._outcomes, self._labels = _topic(PREDICTION_OUTCOMES), _topic(PREDICTION_LABELS)
         self._of_outcomes = FramedSchemas(find_schema, self._outcomes)
         self._of_labels = FramedSchemas(find_schema, self._labels)
 

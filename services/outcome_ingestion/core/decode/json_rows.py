@@ -7,6 +7,7 @@ what that gives is the same class again, so that the columns are made in one man
 """
 
 from collections.abc import Callable, Sequence
+from functools import cached_property
 from typing import Any, Literal
 
 import msgspec
@@ -53,7 +54,11 @@ class RowReader:
         self.features = _features_class(layout)
         self.row = _row_class(layout, self.features)
         self.decode: Callable[[bytes], Row] = msgspec.json.Decoder(self.row).decode
-        self.columns = TypedColumns(layout)
+
+    @cached_property
+    def columns(self) -> TypedColumns:
+        """For records of many rows: most models never get one, and its class takes as long to make as a row's."""
+        return TypedColumns(self.layout)
 
     def fit(self, row: OutcomeRow) -> Row:
         """A patiently decoded row as this layout wants it; raises `Refusal`."""

@@ -4,11 +4,12 @@ from driftloop.contracts.message import derive_id
 from driftloop.contracts.retrain_decisions import RetrainDecision
 from driftloop.contracts.training_requests import Candidate, TrainingRequest
 from driftloop.contracts.training_results import TrainingResult
+from driftloop.cores.version_order import age_order
 from retrain_coordinator.core.decide import Decision
 from retrain_coordinator.core.deciding.windows import data_rule
 from retrain_coordinator.core.lifecycle import transitions as lifecycle
 from retrain_coordinator.core.lifecycle.target import obstacle, opponent
-from retrain_coordinator.core.lifecycle.versions import next_version, parts, signature
+from retrain_coordinator.core.lifecycle.versions import next_version, signature
 from retrain_coordinator.core.payoff import rule as payoff
 from retrain_coordinator.core.proof import challenge
 from retrain_coordinator.core.state import RunEntry, VersionEntry
@@ -83,7 +84,7 @@ def _candidates(step: Step) -> tuple[Candidate, ...]:
         and entry.artifact
         and obstacle(state, entry.version, step.spec) is None
     ]
-    newest = sorted(fit, key=lambda entry: parts(entry.version), reverse=True)
+    newest = sorted(fit, key=lambda entry: age_order(entry.version))[::-1]
     chosen = newest[: step.policy.safeguards.reuse_candidates]
     return tuple(Candidate(version=entry.version, artifact=entry.artifact, sha256=entry.sha256) for entry in chosen)
 

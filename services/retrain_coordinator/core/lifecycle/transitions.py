@@ -189,7 +189,7 @@ def _settle_challenge(step: Step, entry: ChallengeEntry) -> None:
         return
     word = challenge.verdict(entry, step.spec.challenge)
     if word.outcome == "reject":
-        reject(step, entry.version, word.reason, evidence=word.evidence)
+        reject(step, entry.version, word.reason, trigger=word.gate, evidence=word.evidence)
     elif word.outcome == "promote" and not _must_wait(step, entry, word):
         promote(step, entry.version, word.reason, evidence=word.evidence)
 

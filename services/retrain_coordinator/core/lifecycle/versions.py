@@ -6,9 +6,9 @@ no artifact can ever be mistaken for another.
 """
 
 import json
-import re
 
 from driftloop.contracts.message import Version
+from driftloop.cores.version_order import is_numbered
 from driftloop.spec.compatibility import target_of
 from driftloop.spec.model_spec import ModelSpec
 
@@ -50,18 +50,6 @@ def parts(version: Version) -> tuple[int, int, int]:
         return -1, -1, -1
     major, minor, patch = (int(part) for part in version.split("."))
     return major, minor, patch
-
-
-def is_numbered(version: Version) -> bool:
-    """Whether a version is named by the rule of this module.
-
-    >>> is_numbered("1.0.10"), is_numbered("2026-05"), is_numbered("1.0.0-rc1")
-    (True, False, False)
-    """
-    return _NUMBERED.fullmatch(version) is not None
-
-
-_NUMBERED = re.compile(r"[0-9]{1,9}\.[0-9]{1,9}\.[0-9]{1,9}", re.ASCII)
 
 
 def highest_of(highest: Version | None, version: Version) -> Version | None:

@@ -14,7 +14,7 @@ import numpy as np
 from scipy.special import ndtr
 
 from driftloop.contracts.message import Version
-from driftloop.spec.model_spec import ChallengeRule
+from driftloop.spec.challenge import ChallengeRule
 from retrain_coordinator.core.state import Arm, ChallengeEntry
 
 Outcome = Literal["promote", "reject", "continue"]

@@ -12,7 +12,8 @@ import numpy as np
 
 from driftloop.contracts.message import FramePosition, Version
 from driftloop.contracts.training_results import TrainingResult
-from driftloop.spec.model_spec import ChallengeRule
+from driftloop.spec.challenge import ChallengeRule
+from retrain_coordinator.core.proof import critical_errors
 from retrain_coordinator.core.proof.canary import one_look
 from retrain_coordinator.core.proof.fixed_look import fixed_look
 from retrain_coordinator.core.proof.paired_losses import capped_sum, differences
@@ -32,6 +33,8 @@ class ChallengeVerdict:
     outcome: Literal["promote", "reject", "continue"]
     reason: str
     evidence: Evidence
+    gate: str = "proof"
+    """What decided: the proof, or `critical_errors`."""
 
 
 def least_gain(rule: ChallengeRule) -> float:
@@ -117,8 +120,16 @@ def after(entry: ChallengeEntry, champion: Sequence[float], challenger: Sequence
 
 
 def verdict(entry: ChallengeEntry, rule: ChallengeRule) -> ChallengeVerdict:
-    """What the rows so far prove, at the risk that the spec allows."""
-    evidence = _evidence(entry)
+    """What the rows so far prove, at the risk that the spec allows; no proof helps a version that fails too often."""
+    word = _proof(entry, rule)
+    if entry.unopposed or rule.mode == "none" or word.outcome == "reject":
+        return word
+    why = critical_errors.fails(entry, rule, proven=word.outcome == "promote")
+    return word if why is None else ChallengeVerdict("reject", why, word.evidence, "critical_errors")
+
+
+def _proof(entry: ChallengeEntry, rule: ChallengeRule) -> ChallengeVerdict:
+    evidence: Evidence = {**_evidence(entry), **critical_errors.evidence(entry, rule)}
     if entry.unopposed:
         reason = f"{entry.champion} predicts another target than is declared, so there is nothing to compare with"
         return ChallengeVerdict("promote", reason, evidence)

@@ -9,7 +9,7 @@ from typing import Literal
 
 from scipy.special import ndtr
 
-from driftloop.spec.model_spec import ChallengeRule
+from driftloop.spec.challenge import ChallengeRule
 from retrain_coordinator.core.state import ChallengeEntry
 
 Outcome = Literal["promote", "reject", "continue"]

@@ -93,6 +93,9 @@ class ChallengeEntry(Part):
     challenger_loss: float = 0.0
     unopposed: bool = False
     """The champion predicts another target, so there is nothing to compare with."""
+    answered_rows: int = Field(default=0, exclude_if=lambda rows: not rows)
+    """Rows that the version answered, where the spec bounds those that fail."""
+    failed_rows: int = Field(default=0, exclude_if=lambda rows: not rows)
     corrected_rows: int = 0
     """Rows that count by another label than the one that they were scored by first."""
     waits_until: datetime | None = None

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from driftloop.contracts.training_results import TrainingCost
 from driftloop.learners.protocol import Model, Rows, Step
+from driftloop.learners.recency import by_age
 from trainer_worker.adapters.command.folder import Phase, ResultFile, RunFolder
 from trainer_worker.adapters.command.importing import imported_model
 from trainer_worker.adapters.command.logs import keep_logs
@@ -17,7 +18,7 @@ from trainer_worker.adapters.job import Job
 from trainer_worker.adapters.prepared import prepared
 from trainer_worker.adapters.sandbox.plan import of_command
 from trainer_worker.adapters.version_files import golden_of, profile_of, write_version
-from trainer_worker.core.train.fitting import Fitted, judged
+from trainer_worker.core.train.fitting import Fitted, judged, training_figures
 from trainer_worker.core.train.run_report import Succeeded, WaitsFor
 
 Progress = Callable[[Step], None]
@@ -42,12 +43,12 @@ def train_by_program(job: Job, waits: WaitsFor, run: RunPhase) -> Succeeded:
     ready = prepared(job, waits)
     data, store, champion, split = ready.data, ready.store, ready.champion, ready.split()
     held_out = data.rows.take(split.held_out)
-    proof, result, folder = run("proof", data.rows.take(split.training), held_out)
+    proof, result, folder = run("proof", by_age(data.rows.take(split.training), spec.training.recency), held_out)
     said = proof.predict(held_out) if proof is not None else folder.predictions(result.predictions, spec, len(held_out))
     verdict = judged(spec, data.rows, split, said, champion)
     model, refitted = proof, False
     if result.refits and spec.training.refit:
-        model, result, _ = run("refit", data.rows.take(split.everything), held_out)
+        model, result, _ = run("refit", by_age(data.rows.take(split.everything), spec.training.recency), held_out)
         refitted = True
     fitted = Fitted(
         model, verdict.validation, verdict.losses, verdict.loss_bound, verdict.metrics, said, verdict.remarks
@@ -60,7 +61,7 @@ def train_by_program(job: Job, waits: WaitsFor, run: RunPhase) -> Succeeded:
     return Succeeded(
         artifact=artifact.uri if artifact else None,
         artifact_sha256=artifact.sha256 if artifact else None,
-        metrics=fitted.metrics | golden.metrics | {"training_rows": float(len(split.training))},
+        metrics=fitted.metrics | golden.metrics | training_figures(spec, data.rows, split),
         validation=fitted.validation,
         loss_bound=fitted.loss_bound,
         data=data.described,

@@ -12,7 +12,7 @@ from driftloop.learners.protocol import Column, Predictions
 from driftloop.spec.model_spec import ModelSpec, TargetField
 from driftloop.statistics.losses import row_losses
 from trainer_worker.core.score.frame_rows import JudgedRows
-from trainer_worker.core.score.ports import ModelShelf, RefusedArtifactError, UnscorableRowsError
+from trainer_worker.core.score.ports import ModelShelf, NoNumbersError, RefusedArtifactError, UnscorableRowsError
 from trainer_worker.core.score.shadows import predicted
 from trainer_worker.core.score.versions import Scored
 
@@ -34,6 +34,8 @@ class Paired:
     whole: NDArray[np.bool_]
     refused: Mapping[str, RefusedVersion] = field(default_factory=dict)
     """Versions without losses here, and why."""
+    broken: frozenset[str] = frozenset()
+    """Those of them that were run on the rows and raised, or said no numbers."""
 
     def losses_at(self, row: int) -> dict[str, float]:
         """The losses of one of the judged rows, which must be among the paired ones."""
@@ -56,6 +58,7 @@ def paired_losses(shelf: ModelShelf, spec: ModelSpec, versions: Sequence[Scored]
     """
     found: dict[str, NDArray[np.float64]] = {}
     refused: dict[str, RefusedVersion] = {}
+    broken: set[str] = set()
     for scored in versions:
         try:
             if scored is not versions[0] and scored.artifact:
@@ -67,16 +70,18 @@ def paired_losses(shelf: ModelShelf, spec: ModelSpec, versions: Sequence[Scored]
             refused[scored.version] = RefusedVersion(reason=str(error), unusable=True)
         except UnscorableRowsError as error:
             refused[scored.version] = RefusedVersion(reason=str(error))
+            broken |= {scored.version} if isinstance(error, NoNumbersError) else set()
         except Exception as error:  # noqa: BLE001  (a learner of somebody's own: what it raises is told, not swallowed)
             reason = f"it raised {type(error).__name__} on these rows: {str(error)[:_LONGEST]}"
             refused[scored.version] = RefusedVersion(reason=reason)
+            broken.add(scored.version)
     table = np.array(list(found.values())).reshape(len(found), len(judged))
     whole = ~np.isnan(table).any(axis=0)
     kept = rounded(table[:, whole])
     losses = {version: tuple(row.tolist()) for version, row in zip(found, kept, strict=True)}
     scored_ones = [scored for scored in versions if scored.version in found]
     served = _served(scored_ones, judged.said_by[whole])
-    return Paired(losses, _segments(judged, whole) if found else {}, served, whole, refused)
+    return Paired(losses, _segments(judged, whole) if found else {}, served, whole, refused, frozenset(broken))
 
 
 def rounded(losses: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -122,7 +127,7 @@ def _said(predictions: Predictions, name: str, target: TargetField) -> Column:
         other = "categories" if target.kind != "category" else "numbers"
         raise UnscorableRowsError(f"it was learnt for another target: of {name!r} it predicts {other}")
     if target.kind != "category" and not np.isfinite(column.astype(np.float64)).all():
-        raise UnscorableRowsError(f"it predicts values of {name!r} that are not numbers")
+        raise NoNumbersError(f"it predicts values of {name!r} that are not numbers")
     return column
 
 

@@ -16,6 +16,10 @@ class UnscorableRowsError(Exception):
     """A version cannot be scored on some rows: it was learnt for another target, or says no numbers."""
 
 
+class NoNumbersError(UnscorableRowsError):
+    """A version says no numbers of some rows, where numbers are asked for."""
+
+
 class ModelShelf(Protocol):
     """Versions that can be run."""
 

@@ -23,6 +23,7 @@ from driftloop.processor import DeadLetter, Effects, KeptOut, Outgoing, Record, 
 from driftloop.spec.model_spec import ModelSpec
 from trainer_worker.core.score.attainable import Attainable, Floats, Place, Progress, goes_by_attainable
 from trainer_worker.core.score.corrections import Corrections
+from trainer_worker.core.score.failures import answered_rows
 from trainer_worker.core.score.frame_rows import judged_rows, labelled_rows
 from trainer_worker.core.score.losses import Paired, paired_losses
 from trainer_worker.core.score.ports import FrameLog, LearntRows, ModelShelf
@@ -173,6 +174,8 @@ class ChallengeScoring:
         told: dict[str, object] = {"losses": paired.losses, "segments": paired.segments, "served": paired.served}
         told |= {"corrected": self._corrections.take(position_of(record), frame, spec, versions, scored)}
         told |= {"refused": paired.refused}
+        if spec.challenge.critical_errors is not None:
+            told |= {"answered": answered_rows(frame, versions, paired.broken, len(judged))}
         if goes_by_attainable(spec) and len(judged):
             known = versions[0].version in paired.losses
             twin = self._attainable.twin(versions[0], spec, judged.rows) if known else None

@@ -6,6 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from driftloop.contracts.message import FramePosition, Version
 from driftloop.contracts.model_events import ModelEvent
+from driftloop.cores.version_order import age_order
 
 _NEVER = 2**63
 ARCHIVED_KEPT = 3
@@ -114,9 +115,8 @@ class ScoredVersions(BaseModel):
 
 
 def _number(scored: Scored) -> tuple[int, ...]:
-    """Numbered versions in order; those that their owners named otherwise come before, in the order of the log."""
-    parts = scored.version.split(".")
-    return tuple(int(part) for part in parts) if all(part.isdecimal() for part in parts) else ()
+    """By age, as far as names tell; other versions come before, in the order of the log."""
+    return age_order(scored.version)
 
 
 def _scored(event: ModelEvent) -> Scored | None:

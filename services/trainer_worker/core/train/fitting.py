@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from driftloop.contracts.training_results import Validation
 from driftloop.learners.protocol import Checkpoint, Column, Learner, Model, Predictions, Resumable, Rows, Step
+from driftloop.learners.recency import by_age, effective_rows
 from driftloop.spec.model_spec import ModelSpec, TargetField
 from driftloop.statistics.forecasts import forecast_metrics, rows_a_horizon
 from driftloop.statistics.losses import row_losses
@@ -77,20 +78,20 @@ def fit_and_validate(
     """
     held_out = rows.take(split.held_out)
     _keep_at(learner, checkpoint, "proof")
-    horizon_ms = 0 if spec.forecast is None else spec.forecast.horizon_ms
-    model = _fit(learner, rows.take(split.training), base, seed=seed, progress=progress, horizon_ms=horizon_ms)
+    model = _fit(learner, spec, rows.take(split.training), base, seed=seed, progress=progress)
     said = model.predict(held_out)
     verdict = judged(spec, rows, split, said, champion)
     remarks = verdict.remarks
     if spec.training.refit:
         _keep_at(learner, checkpoint, "refit")
-        model = learner.fit(rows.take(split.everything), None, warm_start=base, seed=seed, progress=progress)
+        everything = by_age(rows.take(split.everything), spec.training.recency)
+        model = learner.fit(everything, None, warm_start=base, seed=seed, progress=progress)
         now = model.predict(held_out)
         losses_of(spec, now, held_out)
         otherwise_sure = _of_confidence(learner, said, now)
         said = Predictions(said.fields) if otherwise_sure else said
         remarks += otherwise_sure
-    metrics = verdict.metrics | {"training_rows": float(len(split.training))}
+    metrics = verdict.metrics | training_figures(spec, rows, split)
     if spec.forecast is not None and rows.at is not None:
         metrics["rows_a_horizon"] = float(rows_a_horizon(spec.forecast, rows.at))
         metrics["unknown_entity_rows"] = float(_of_unknown_entities(spec, rows, split))
@@ -162,20 +163,32 @@ def _keep_at(learner: Learner, checkpoint: Callable[[str], Checkpoint] | None, p
 
 def _fit(
     learner: Learner,
+    spec: ModelSpec,
     rows: Rows,
     base: Model | None,
     *,
     seed: int,
     progress: Callable[[Step], None],
-    horizon_ms: int,
 ) -> Model:
+    """A fit of the training rows. The rows that are watched to stop early are the newest, and count as they are."""
+    recency, horizon_ms = spec.training.recency, 0 if spec.forecast is None else spec.forecast.horizon_ms
     stop = round(len(rows) * _EARLY_STOP_SHARE) if getattr(learner, "stops_early", False) else 0
     if stop < 2:
-        return learner.fit(rows, None, warm_start=base, seed=seed, progress=progress)
+        return learner.fit(by_age(rows, recency), None, warm_start=base, seed=seed, progress=progress)
     cut = len(rows) - stop
     watched = rows.take(slice(cut, len(rows)))
     before = apart(rows.at, np.arange(cut), np.arange(cut, len(rows)), horizon_ms)
-    return learner.fit(rows.take(before), watched, warm_start=base, seed=seed, progress=progress)
+    learnt = by_age(rows.take(before), recency)
+    return learner.fit(learnt, watched, warm_start=base, seed=seed, progress=progress)
+
+
+def training_figures(spec: ModelSpec, rows: Rows, split: Split) -> dict[str, float]:
+    """How many rows a version is validated on having learnt, and how many they are worth if older ones count less."""
+    figures = {"training_rows": float(len(split.training))}
+    if spec.training.recency is not None:
+        learnt = by_age(rows.take(split.training), spec.training.recency)
+        figures["effective_training_rows"] = _rounded(effective_rows(learnt))
+    return figures
 
 
 def model_losses(spec: ModelSpec, model: Model, rows: Rows) -> Floats:

@@ -11,8 +11,10 @@ import threading
 from collections.abc import Callable, Mapping
 from functools import wraps
 from itertools import count
-from typing import Any, NamedTuple
+from typing import NamedTuple, ParamSpec, TypeVar
 
+P = ParamSpec("P")
+R = TypeVar("R")
 OWN_CODE = None
 """In place of a call's name: the client has called us back, and what runs is our own code."""
 
@@ -45,10 +47,10 @@ class Calls:
 
     def enter(self, call: str | None) -> str | None:
         """The calling thread does this from now on; what it did before."""
-        thread = threading.get_ident()
-        before = self._steps.get(thread)
-        self._steps[thread] = Step(call, next(self._numbers))
-        return before.call if before else OWN_CODE
+        thread, steps = threading.get_ident(), self._steps
+        before = steps.get(thread)
+        steps[thread] = Step(call, next(self._numbers))
+        return before[0] if before else OWN_CODE
 
     def steps(self) -> Mapping[int, Step]:
         """What each thread does now, by its identifier; threads that never made a call are not there."""
@@ -56,7 +58,7 @@ class Calls:
 
 
 class UnderWay:
-    """The block of one call. A class, not a generator: a loop at rest does little else than to enter and leave it."""
+    """The block of one call."""
 
     __slots__ = ("_before", "_call", "_calls")
 
@@ -77,13 +79,21 @@ CALLS = Calls()
 def watched(kind: type, names: tuple[str, ...]) -> None:
     """Let every one of a class's methods be seen while it is under way."""
     for name in names:
-        setattr(kind, name, _seen(name, getattr(kind, name)))
+        setattr(kind, name, seen(name)(getattr(kind, name)))
 
 
-def _seen(name: str, method: Callable[..., Any]) -> Callable[..., Any]:
-    @wraps(method)
-    def call(*args: Any, **named: Any) -> Any:
-        with CALLS.under_way(name):
-            return method(*args, **named)
+def seen(call: str | None) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """Let a function be seen as this call, or as OWN_CODE, while it is under way."""
 
-    return call
+    def of(function: Callable[P, R]) -> Callable[P, R]:
+        @wraps(function)
+        def watched_call(*args: P.args, **named: P.kwargs) -> R:
+            before = CALLS.enter(call)  # no `with`: a loop at rest does little else than to make these calls
+            try:
+                return function(*args, **named)
+            finally:
+                CALLS.enter(before)
+
+        return watched_call
+
+    return of

@@ -90,7 +90,8 @@ def _start_and_stop(command: Sequence[str], port: int) -> None:
     ) as process:
         while process.poll() is None and not listens(port) and time.monotonic() < deadline:
             time.sleep(0.05)
-        with contextlib.suppress(UserError, KafkaException):  # what it did not come to is loaded when it is needed
-            rehearse(f"127.0.0.1:{port}")
+        if process.poll() is None:  # else nobody is there to answer
+            with contextlib.suppress(UserError, KafkaException):  # what is left out is loaded when it is needed
+                rehearse(f"127.0.0.1:{port}")
         assert process.stdin is not None
         process.stdin.close()

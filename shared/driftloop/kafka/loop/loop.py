@@ -214,7 +214,7 @@ class Loop:
         now = self._clock()
         self._tracer.take([])  # what it says by itself is not of the batch before
         effects = self._processor.wake(now)
-        if effects.outgoing or effects.state_changes or effects.dead_letters:
+        if not effects.only_tells and (effects.outgoing or effects.state_changes or effects.dead_letters):
             self._transactions.write_down_all()
         self._write(effects, [], self._wake_later)
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from driftloop.kafka.clients.under_way import CALLS, OWN_CODE
+from driftloop.kafka.clients.under_way import OWN_CODE, seen
 from driftloop.kafka.loop.identity import Stand
 from driftloop.kafka.loop.transport import Polled, Position, Rebalance, Transport, Write
 from driftloop.processor import LogIdentity, Record
@@ -14,64 +14,64 @@ class WatchedTransport:
     def __init__(self, transport: Transport) -> None:
         self._transport = transport
 
+    @seen("open")
     def open(self, rebalance: Rebalance) -> None:
         """Join."""
-        with CALLS.under_way("open"):
-            self._transport.open(_WatchedRebalance(rebalance))
+        self._transport.open(_WatchedRebalance(rebalance))
 
+    @seen("poll")
     def poll(self, limit: int, timeout_s: float) -> Polled:
         """Records."""
-        with CALLS.under_way("poll"):
-            return self._transport.poll(limit, timeout_s)
+        return self._transport.poll(limit, timeout_s)
 
+    @seen("begin_at")
     def begin_at(self, offsets: Mapping[Position, int]) -> None:
         """Deliver from there."""
-        with CALLS.under_way("begin_at"):
-            self._transport.begin_at(offsets)
+        self._transport.begin_at(offsets)
 
+    @seen("partitions")
     def partitions(self, topic: str) -> int:
         """How many."""
-        with CALLS.under_way("partitions"):
-            return self._transport.partitions(topic)
+        return self._transport.partitions(topic)
 
+    @seen("identity")
     def identity(self) -> LogIdentity:
         """Which log this is."""
-        with CALLS.under_way("identity"):
-            return self._transport.identity()
+        return self._transport.identity()
 
+    @seen("stands")
     def stands(self, positions: Sequence[Position]) -> dict[Position, Stand]:
         """How the group stands."""
-        with CALLS.under_way("stands"):
-            return self._transport.stands(positions)
+        return self._transport.stands(positions)
 
+    @seen("commit")
     def commit(self, writes: Sequence[Write], offsets: Mapping[Position, int]) -> None:
         """One transaction."""
-        with CALLS.under_way("commit"):
-            self._transport.commit(writes, offsets)
+        self._transport.commit(writes, offsets)
 
     def read(self, position: Position, start: int | None, stop: int | None) -> Iterator[Record]:
         """Records of a partition; the reader's own calls are seen, one by one."""
         return self._transport.read(position, start, stop)
 
+    @seen("poll_tables")
     def poll_tables(self) -> list[tuple[str, list[Record]]]:
         """New rows."""
-        with CALLS.under_way("poll_tables"):
-            return self._transport.poll_tables()
+        return self._transport.poll_tables()
 
+    @seen("catch_up_tables")
     def catch_up_tables(self) -> list[tuple[str, list[Record]]]:
         """All rows."""
-        with CALLS.under_way("catch_up_tables"):
-            return self._transport.catch_up_tables()
+        return self._transport.catch_up_tables()
 
+    @seen("lag")
     def lag(self, positions: Mapping[Position, int | None]) -> dict[Position, int]:
         """Offsets behind the end."""
-        with CALLS.under_way("lag"):
-            return self._transport.lag(positions)
+        return self._transport.lag(positions)
 
+    @seen("close")
     def close(self) -> None:
         """Leave."""
-        with CALLS.under_way("close"):
-            self._transport.close()
+        self._transport.close()
 
 
 class _WatchedRebalance:
@@ -80,17 +80,17 @@ class _WatchedRebalance:
     def __init__(self, rebalance: Rebalance) -> None:
         self._rebalance = rebalance
 
+    @seen(OWN_CODE)
     def on_assigned(self, positions: Sequence[Position]) -> None:
         """They came."""
-        with CALLS.under_way(OWN_CODE):
-            self._rebalance.on_assigned(positions)
+        self._rebalance.on_assigned(positions)
 
+    @seen(OWN_CODE)
     def on_revoked(self, positions: Sequence[Position]) -> None:
         """They go."""
-        with CALLS.under_way(OWN_CODE):
-            self._rebalance.on_revoked(positions)
+        self._rebalance.on_revoked(positions)
 
+    @seen(OWN_CODE)
     def on_lost(self, positions: Sequence[Position]) -> None:
         """They went."""
-        with CALLS.under_way(OWN_CODE):
-            self._rebalance.on_lost(positions)
+        self._rebalance.on_lost(positions)

@@ -21,26 +21,28 @@ _TRIED = np.geomspace(0.05, 20.0, 121)
 def temperatures(outputs: Outputs, raw: Matrix, rows: Rows) -> dict[str, float]:
     """The temperature of each category field by rows with labels, and the model's outputs for them.
 
-    Of rows of different weights only the heaviest count, where they are enough: pseudo-labels are what a model
-    said, and say nothing of how right it is. {} where the rows are too few.
+    Of rows of different weights only the heaviest count, as many as are enough and those that weigh as much as the
+    last of them: pseudo-labels are what a model said, and say nothing of how right it is. {} where the rows are too
+    few.
     """
-    counted = _heaviest(rows)
     found: dict[str, float] = {}
     for field, place in outputs.slices():
         if field.classes is None or len(field.classes) < 2:
             continue
         codes = class_codes(rows.labels[field.name], field.classes)
-        which = counted & (codes >= 0)
+        which = _heaviest(rows.weights, codes >= 0)
         if which.sum() >= LEAST_ROWS:
             found[field.name] = _best(raw[which][:, place], codes[which])
     return found
 
 
-def _heaviest(rows: Rows) -> NDArray[np.bool_]:
-    if rows.weights is None:
-        return np.ones(len(rows), dtype=np.bool_)
-    heavy = rows.weights >= rows.weights.max(initial=0.0)
-    return heavy if heavy.sum() >= LEAST_ROWS else rows.weights > 0
+def _heaviest(weights: NDArray[np.float64] | None, known: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Which of the known rows count."""
+    if weights is None:
+        return known
+    found = np.sort(weights[known & (weights > 0)])[::-1]
+    least = found[min(LEAST_ROWS, len(found)) - 1] if len(found) else np.inf
+    return np.asarray(known & (weights >= least))
 
 
 def _best(raw: Matrix, codes: NDArray[np.int64]) -> float:

@@ -106,6 +106,16 @@ def a_warm_start_leaves_the_old_model_as_it_was(factory: LearnerFactory) -> None
     assert _files(old) == before, "a warm start changed the model that it went on from"
 
 
+def rows_count_by_their_weights(factory: LearnerFactory) -> None:
+    """A learner with `weighs_rows = True` learns otherwise where half of the rows count next to nothing."""
+    if not getattr(factory(example_spec(), {}), "weighs_rows", False):
+        return
+    rows = example_rows()
+    upper = np.where(rows.features["x"] > 0, 1.0, 1e-6)
+    weighed = Rows(rows.features, rows.labels, upper)
+    assert not _same(_fit(factory, rows).predict(rows), _fit(factory, weighed).predict(rows)), "weights change nothing"
+
+
 LEARNER_CHECKS: tuple[Check, ...] = (
     the_same_rows_and_seed_give_the_same_files,
     no_file_is_a_pickle,
@@ -113,5 +123,6 @@ LEARNER_CHECKS: tuple[Check, ...] = (
     one_prediction_a_row,
     what_is_missing_or_unknown_counts_as_missing,
     a_warm_start_leaves_the_old_model_as_it_was,
+    rows_count_by_their_weights,
 )
 """Every check of a learner."""

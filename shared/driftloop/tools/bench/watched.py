@@ -9,6 +9,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from drift_detection.core.processor import DriftDetection
+from drift_detection.core.reports.pace import STATUS_SECONDS
 from driftloop.codec.frames import FEATURE, LABEL, PREDICTION, ROW_COLUMNS, SEGMENT, Frame, encode_frame
 from driftloop.contracts.message import derive_id
 from driftloop.contracts.model_specs import ModelSpecPublished
@@ -33,7 +34,10 @@ def watched_columns(rows: int, features: int, seed: int) -> Mapping[str, NDArray
 
 
 def make_detection(models: int = 1, features: int = FEATURES) -> DriftDetection:
-    """Detection that knows models `model-0`, `model-1` …: binary, with segments, a profile for version 1.0.0."""
+    """Detection that knows models `model-0`, `model-1` …: binary, with segments, a profile for version 1.0.0.
+
+    It keeps the service's pace: statuses of segments wait where frames come faster than one a second.
+    """
     spec = ModelSpec(
         model_id="model-0",
         task="binary",
@@ -59,7 +63,7 @@ def make_detection(models: int = 1, features: int = FEATURES) -> DriftDetection:
     published = ModelSpecPublished(
         message_id=derive_id("spec"), model_id=spec.model_id, occurred_at=START, spec_version=1, spec=spec
     )
-    core = DriftDetection()
+    core = DriftDetection(status_seconds=STATUS_SECONDS)
     for name in (f"model-{number}" for number in range(models)):
         own = published.model_copy(update={"model_id": name, "spec": spec.model_copy(update={"model_id": name})})
         learnt = profile.model_copy(update={"model_id": name})

@@ -9,6 +9,7 @@ import typer
 from driftloop.errors import ExitCode, UserError
 from driftloop.tools.cli.baseline import baseline
 from driftloop.tools.cli.connection import DEFAULT_HOME, AsJson, BootstrapServers, HomeFolder, find_kafka
+from driftloop.tools.cli.storage import storage
 from driftloop.tools.cli.through_console import ConsoleWay, model_path, way_for
 
 if TYPE_CHECKING:
@@ -186,6 +187,8 @@ def rebuild(
     import tempfile
 
     from driftloop.tools.local.home import Home
+    from driftloop.tools.registry.erased_rows import erased_since, why_different
+    from driftloop.tools.registry.lineage import lineage
     from trainer_worker.adapters.rebuild import rebuild as make_again
 
     view = open_view(bootstrap_servers, home)
@@ -194,27 +197,38 @@ def rebuild(
     if info is None or info.artifact is None:
         raise UserError(f"{model} has no version {chosen or 'that serves'} with an artifact.", ExitCode.NOT_FOUND)
     archive = archive_uri or str(Home(home).lake)
+    story = lineage(view, model, info.version)
+    erased = [] if story is None else erased_since(view, story, archive)
     with tempfile.TemporaryDirectory(prefix="driftloop-rebuild-") as scratch:
         try:
             made = make_again(info.artifact, info.artifact_sha256, archive_uri=archive, into=str(into or scratch))
         except ValueError as error:
-            raise UserError(f"{model} {info.version} cannot be made again: {error}") from error
+            why = "; ".join(why_different([str(error)], erased))
+            raise UserError(f"{model} {info.version} cannot be made again: {why}") from error
+    differences = [] if made.same else why_different(made.differences, erased)
     if as_json:
         facts = {"version": info.version, "same": made.same, "sha256": made.sha256, "was": info.artifact_sha256}
-        typer.echo(json.dumps({"model": model, **facts, "artifact": made.artifact if into else None}, indent=2))
+        typer.echo(
+            json.dumps(
+                {"model": model, **facts, "artifact": made.artifact if into else None, "differences": differences},
+                indent=2,
+            )
+        )
     else:
         typer.echo(f"{model} {info.version}: {'the same' if made.same else 'DIFFERENT'}, sha256 {made.sha256}")
-        typer.echo("\n".join(f"  {line}" for line in made.differences))
+        typer.echo("\n".join(f"  {line}" for line in differences))
     if not made.same:
         raise typer.Exit(1)
 
 
 app.command()(baseline)
+app.command()(storage)
 
 
 def read_spec(file: Path) -> "ModelSpec":
     """The spec in a file; raises UserError with the first thing that is wrong with it."""
     from drift_detection.core.presets import check_detection
+    from driftloop.learners.entry_points import recency_problem
     from driftloop.spec.model_spec import ModelSpec
     from driftloop.spec.policy import policy_of
     from driftloop.spec.yaml_text import read_file
@@ -232,6 +246,8 @@ def read_spec(file: Path) -> "ModelSpec":
         problem = str(error).splitlines()[0]
     if problem is not None:
         raise UserError(f"{file}: policy: {problem}.", ExitCode.USAGE)
+    if (problem := recency_problem(spec)) is not None:
+        raise UserError(f"{file}: training: {problem}.", ExitCode.USAGE)
     return spec
 
 

@@ -1,6 +1,7 @@
 """`driftloop verify`: what was published, made again from the log and compared byte for byte."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
@@ -11,6 +12,8 @@ from driftloop.errors import ExitCode, UserError
 from driftloop.tools.cli.connection import DEFAULT_HOME, AsJson, BootstrapServers, HomeFolder, find_kafka
 
 if TYPE_CHECKING:
+    from driftloop.contracts.archive_erasures import RowsErased
+    from driftloop.kafka.settings import KafkaSettings
     from driftloop.tools.verify.artifacts import Artifacts
     from driftloop.tools.verify.comparison import Verified
 
@@ -33,26 +36,45 @@ def verify(
     """Run detection and coordination again over the recorded log, and name the first difference.
 
     Starts at a model's first frame or, where that is gone or lies before --from, at a checkpoint. Ends with 1 where a
-    signal, status, decision, request, event, checkpoint or artifact is not the same.
+    signal, status, decision, request, event, checkpoint or artifact is not the same. Rows that were erased from the
+    archive by an order are named, and are no difference.
     """
     from driftloop.tools.verify.artifacts import verify_artifacts
     from driftloop.tools.verify.comparison import verify as compare
+    from driftloop.tools.verify.erased import erasure_words
     from driftloop.tools.verify.recorded import open_recorded
 
     start, keys = _since(since), _keys(key or [])
-    recorded = open_recorded(find_kafka(bootstrap_servers, home))
+    kafka = find_kafka(bootstrap_servers, home)
+    recorded = open_recorded(kafka)
     found = compare(recorded, model=model, since=start, keys=keys)
     if model is not None and model not in found.models:
         raise UserError(f"The log has no frames of a model {model!r}.", ExitCode.NOT_FOUND)
     files = verify_artifacts(recorded, found.models, keys) if artifacts else None
     if files is not None:
         found = replace(found, differences=(*found.differences, *files.differences))
+    erased, unknown = _erasures(kafka, found.models)
     if as_json:
-        typer.echo(json.dumps(_told(found, files), indent=2, default=str))
+        told = _told(found, files) | {"erasures": [one.model_dump(mode="json") for one in erased]}
+        typer.echo(json.dumps(told | ({"erasures_unknown": unknown} if unknown else {}), indent=2, default=str))
     else:
+        for one in erased:
+            typer.echo(erasure_words(one))
+        if unknown:
+            typer.echo(f"Whether rows were erased is not known: {unknown}")
         _print(found, files)
     if found.differences or found.incomplete:
         raise typer.Exit(1)
+
+
+def _erasures(kafka: "KafkaSettings", models: Sequence[str]) -> tuple[list["RowsErased"], str]:
+    """The erasures of some models, or why the log does not tell of any."""
+    from driftloop.tools.verify.erased import read_erasures
+
+    try:
+        return [one for one in read_erasures(kafka) if one.model_id in models], ""
+    except UserError as error:
+        return [], error.sentence
 
 
 def _told(found: "Verified", files: "Artifacts | None") -> dict[str, object]:

@@ -53,6 +53,15 @@ def since_erased(view: RegistryView, story: Lineage, known: Sequence[Erasure]) -
     return found
 
 
+def why_different(differences: Sequence[str], erased: Sequence[ErasedSince]) -> list[str]:
+    """Why a version did not come out the same: erasures first, since they explain what the rest only notices.
+
+    >>> why_different(["the rows are others than they were"], [ErasedSince("1.0.1", 2, datetime(2026, 3, 1), True)])
+    ['it learnt from rows that were erased since: 2 on 2026-03-01', 'the rows are others than they were']
+    """
+    return [*(f"it {one.words}" for one in erased), *differences]
+
+
 def _was_done_before(erasure: Erasure, story: Lineage) -> bool:
     """Whether the version was asked for after the rows had gone: it cannot have learnt from them."""
     return erasure.done is not None and story.request is not None and story.request.occurred_at > erasure.done

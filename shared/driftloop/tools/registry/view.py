@@ -19,6 +19,7 @@ from sqlalchemy.orm import Session
 from driftloop.contracts.drift_signals import DriftSignal
 from driftloop.contracts.model_events import ModelEvent
 from driftloop.contracts.retrain_decisions import RetrainDecision
+from driftloop.cores.version_order import age_order
 from driftloop.processor import Record
 from driftloop.spec.model_spec import ModelSpec
 from driftloop.tools.registry import intake
@@ -192,12 +193,9 @@ class RegistryView:
         return ModelInfo(row.model_id, row.spec_version, spec, champion, count, row.applied_at)
 
 
-def _order(info: VersionInfo) -> tuple[int, tuple[int, ...], float]:
-    """Numbered versions by their numbers, after those that their owners named otherwise, which are by age."""
-    parts = info.version.split(".")
-    if all(part.isdecimal() for part in parts):
-        return 1, tuple(int(part) for part in parts), 0.0
-    return 0, (), (info.registered_at or info.changed_at).timestamp()
+def _order(info: VersionInfo) -> tuple[tuple[int, ...], float]:
+    """By age as far as names tell, and else by when they were registered."""
+    return age_order(info.version), (info.registered_at or info.changed_at).timestamp()
 
 
 def _version(row: VersionRow) -> VersionInfo:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from driftloop.contracts.message import Truth
 from driftloop.errors import UserError
-from driftloop.learners.entry_points import make_learner
+from driftloop.learners.entry_points import make_learner, refuse_unweighed
 from driftloop.learners.protocol import Column, Predictions
 from driftloop.spec.model_spec import LabelDelay, ModelSpec
 from driftloop.spec.policy import policy_of, preset_names
@@ -197,7 +197,7 @@ def _refuse_unusable(spec: ModelSpec) -> None:
     """Learner and policy are found now, not by a service later."""
     try:
         policy_of(spec.policy)
-        make_learner(spec)
+        refuse_unweighed(spec, make_learner(spec))
     except ValueError as error:
         sentence = str(error).rstrip(".")
         raise UserError(f"{sentence[0].upper()}{sentence[1:]}.", 2) from error

@@ -14,8 +14,8 @@ from driftloop.learners.lora_text import LoraTextParameters
 from driftloop.learners.protocol import Model, Rows
 from driftloop.learners.text.base import base_model
 from driftloop.learners.text.model import TextModel
+from driftloop.spec.challenge import ChallengeRule
 from driftloop.spec.model_spec import (
-    ChallengeRule,
     Detection,
     Feature,
     LearnerChoice,

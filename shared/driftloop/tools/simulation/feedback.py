@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from driftloop.learners.protocol import Column
+from driftloop.spec.challenge import ChallengeRule
 from driftloop.spec.model_spec import (
-    ChallengeRule,
     Detection,
     Feature,
     LearnerChoice,

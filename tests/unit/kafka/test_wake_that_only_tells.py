@@ -1,0 +1,55 @@
+"""What a core says by itself is written down with its state, unless that has not changed."""
+
+import pytest
+from tests.contract.loop.conftest import Counter
+
+from driftloop.in_memory.log import MemoryLog
+from driftloop.in_memory.loop import MemoryTransport
+from driftloop.kafka.loop.loop import Loop
+from driftloop.kafka.settings import KafkaSettings, LoopSettings
+from driftloop.processor import Effects, Outgoing
+from driftloop.testing.clock import FakeClock
+
+SETTINGS = LoopSettings(
+    service="teller", group="teller", inputs=("outcome-frames",), state="snapshot", snapshot_every=1_000
+)
+
+
+class Teller(Counter):
+    """Says a word a second after each record."""
+
+    def __init__(self, *, only_tells: bool) -> None:
+        super().__init__(keyed=False, silent=True)
+        self._only_tells = only_tells
+        self.written = 0
+
+    def process(self, records, now, *, tables_current=False):
+        self.wake_at = now
+        return super().process(records, now)
+
+    def snapshot(self, partition):
+        self.written += 1
+        return super().snapshot(partition)
+
+    def wake(self, now):
+        super().wake(now)
+        return Effects((Outgoing("drift-signals", "k", b"word"),), only_tells=self._only_tells)
+
+
+@pytest.mark.parametrize("only_tells", [True, False])
+def test_state_is_written_down_with_a_word_only_if_it_may_have_changed(only_tells):
+    log, clock = MemoryLog(), FakeClock()
+    core = Teller(only_tells=only_tells)
+    loop = Loop(core, SETTINGS, KafkaSettings(), clock=clock, transport=MemoryTransport(SETTINGS, log))
+    loop.start()
+    while loop.step():
+        pass
+    core.written, core.wakes = 0, 0
+    log.append("outcome-frames", key="k", value=b"x")
+    clock.advance(seconds=1)
+    loop.step()
+    clock.advance(seconds=1)
+    loop.step()
+    assert core.wakes == 1
+    assert log.records("drift-signals")[-1].value() == b"word"
+    assert core.written == (0 if only_tells else 1)

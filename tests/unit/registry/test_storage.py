@@ -1,0 +1,63 @@
+"""The room that artifacts take, in a folder and in a store of objects."""
+
+import json
+from datetime import timedelta
+
+import fsspec
+import pytest
+from typer.testing import CliRunner
+
+from driftloop.artifacts.storage import Storage, stored
+from driftloop.artifacts.store import StoreAwayError
+from driftloop.testing.clock import START
+from driftloop.tools.cli.main import app
+from operations_console.adapters.storage import StorageLook
+
+FILES = {
+    "plant/1.0.0/manifest.json": 3, "plant/1.0.0/model/part.safetensors": 40, "plant/v1700000000/model.json": 7,
+    "line-2/1.0.0/model.json": 11, ".runs/some-run.log": 5, ".checkpoints/plant/run/proof": 6, "stray": 1,
+}  # fmt: skip
+FOUND = Storage({"line-2": {"1.0.0": 11}, "plant": {"1.0.0": 43, "v1700000000": 7}}, 12)
+
+
+@pytest.fixture(params=["folder", "memory"])
+def root(request, tmp_path):
+    address = str(tmp_path / "artifacts") if request.param == "folder" else f"memory://{tmp_path.name}/artifacts/"
+    fs, path = fsspec.core.url_to_fs(address)
+    for name, size in FILES.items():
+        fs.makedirs(f"{path}/{name}".rsplit("/", 1)[0], exist_ok=True)
+        fs.pipe_file(f"{path.rstrip('/')}/{name}", b"x" * size)
+    return address
+
+
+def test_bytes_are_by_model_and_version_and_what_else_lies_there_is_beside(root):
+    assert stored(root) == FOUND
+    assert (FOUND.of("plant"), FOUND.of("nobody"), FOUND.total) == (50, 0, sum(FILES.values()))
+
+
+def test_a_store_without_anything_has_nothing(tmp_path):
+    assert stored(str(tmp_path / "nowhere")) == Storage()
+
+
+def test_the_command_says_it_for_people_and_programs(root):
+    told = CliRunner().invoke(app, ["models", "storage", "plant", "--artifact-uri", root])
+    assert told.output.splitlines() == ["plant: 50 bytes in 2 versions", "  1.0.0: 43 bytes", "  v1700000000: 7 bytes"]
+    read = json.loads(CliRunner().invoke(app, ["models", "storage", "--artifact-uri", root, "--json"]).output)
+    assert read == {"bytes": 73, "beside": 12, "models": FOUND.versions}
+    none = CliRunner().invoke(app, ["models", "storage", "other", "--artifact-uri", root])
+    assert none.output == "other has no artifact there.\n"
+
+
+def test_the_store_is_asked_once_a_minute_and_one_that_is_away_is_told():
+    moments = iter([START, START + timedelta(seconds=59), START + timedelta(seconds=60)])
+    answers = iter([FOUND, StoreAwayError("the artifact store does not answer for here: it is away")])
+
+    def look(_uri):
+        answer = next(answers)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    told = StorageLook("s3://models", lambda: next(moments), look)
+    assert [told(), told()] == [FOUND, FOUND]
+    assert "it is away" in told()
