@@ -58,8 +58,8 @@ def servers_spec() -> ModelSpec:
     hour, and windows of a few hours would differ for that alone. Readings come with the blocks of the recording here,
     every two hours of event time; the preset wants them within 15 minutes.
 
-    Why no refit, and updates by 32 rows: what the demo claims was played so. With a refit, and 16 rows, the loss is
-    much lower, but 87 % of the truths lie in the interval of 80 % (docs/forecasts.md).
+    Why no refit: the loss would be much lower, but 87 % of the truths would lie in the interval of 80 %
+    (docs/forecasts.md).
     """
     quiet = [
         {"reading": "cpu_percent", "below": 60, "maximum_age_seconds": 4 * 3600},
@@ -89,7 +89,7 @@ def servers_spec() -> ModelSpec:
             "clock": "event",
             "label_delay": {"expected_seconds": HORIZON * STEP_SECONDS},
             "detection": {"window_rows": 360, "minimum_rows": 180},
-            "learner": {"name": "tft", "parameters": {"learning_rate": 0.01, "incremental_batch_rows": 32}},
+            "learner": {"name": "tft", "parameters": {"learning_rate": 0.01}},
             "training": {"maximum_rows": 480, "minimum_rows": 200, "refit": False},
             "policy": {"preset": "metrics-forecast", "safeguards": {"quiet": quiet}},
         }
