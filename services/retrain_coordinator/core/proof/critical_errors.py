@@ -30,8 +30,8 @@ def fails(entry: ChallengeEntry, rule: ChallengeRule, *, proven: bool) -> str | 
     most = rule.critical_errors
     if most is None:
         return None
-    counted = entry.answered_rows if proven else max(entry.answered_rows, rule.look_rows)
-    if entry.failed_rows <= most * counted:
+    counted = max(entry.answered_rows, 1 if proven else rule.look_rows)
+    if entry.failed_rows / counted <= most:  # no product: 0.29 * 100 is less than 29
         return None
     allowed = "none is" if most == 0 else f"{most:.2%} are"
     return f"{entry.failed_rows} of the {entry.answered_rows} rows that it answered failed, {allowed} allowed"
