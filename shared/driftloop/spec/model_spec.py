@@ -336,7 +336,7 @@ class ModelSpec(SpecPart):
         if not defaults:
             return data
         if isinstance(told, ChallengeRule):
-            told = told.model_dump(exclude_unset=True)
+            told = {name: getattr(told, name) for name in told.model_fields_set}
         if not isinstance(told, dict) or is_published(told):
             return data
         return {**data, "challenge": {**defaults, **told}}

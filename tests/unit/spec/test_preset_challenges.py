@@ -55,8 +55,9 @@ def test_a_spec_that_was_applied_before_the_preset_asked_for_more_is_not_asked_f
     assert ModelSpec.model_validate_json(read.model_dump_json()) == read
 
 
-def test_what_a_preset_asks_for_can_be_switched_off():
-    off = spec(policy="document-extraction", challenge={"critical_errors": None})
+@pytest.mark.parametrize("said", [{"critical_errors": None}, ChallengeRule(critical_errors=None)], ids=["dict", "rule"])
+def test_what_a_preset_asks_for_can_be_switched_off(said):
+    off = spec(policy="document-extraction", challenge=said)
     assert off.challenge.critical_errors is None
     assert ModelSpec.model_validate_json(off.model_dump_json()) == off
 
