@@ -31,7 +31,10 @@ def stored(root: str) -> Storage:
     """
     fs, path = filesystem_of(root)
     fs.invalidate_cache()
-    found = asked(root, lambda: fs.find(path, detail=True))
+    try:
+        found = asked(root, lambda: fs.find(path, detail=True))
+    except FileNotFoundError:  # a bucket that is not there; of a folder the list is empty
+        return Storage()
     versions: dict[str, dict[str, int]] = defaultdict(lambda: defaultdict(int))
     beside = 0
     for name, facts in found.items():

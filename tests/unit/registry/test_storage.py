@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import fsspec
 import pytest
+from fsspec import AbstractFileSystem
 from typer.testing import CliRunner
 
 from driftloop.artifacts.storage import Storage, stored
@@ -39,11 +40,29 @@ def test_a_store_without_anything_has_nothing(tmp_path):
     assert stored(str(tmp_path / "nowhere")) == Storage()
 
 
+class NoBucket(AbstractFileSystem):
+    """A store that answers, as that of S3 does, that there is no such bucket."""
+
+    protocol = "no-bucket"
+
+    def find(self, path, *_args, **_facts):
+        raise FileNotFoundError(path)
+
+
+def test_a_bucket_that_is_not_there_has_nothing():
+    fsspec.register_implementation("no-bucket", NoBucket, clobber=True)
+    assert stored("no-bucket://models") == Storage()
+
+
 def test_the_command_says_it_for_people_and_programs(root):
     told = CliRunner().invoke(app, ["models", "storage", "plant", "--artifact-uri", root])
     assert told.output.splitlines() == ["plant: 50 bytes in 2 versions", "  1.0.0: 43 bytes", "  v1700000000: 7 bytes"]
     read = json.loads(CliRunner().invoke(app, ["models", "storage", "--artifact-uri", root, "--json"]).output)
     assert read == {"bytes": 73, "beside": 12, "models": FOUND.versions}
+    one = json.loads(CliRunner().invoke(app, ["models", "storage", "line-2", "--artifact-uri", root, "--json"]).output)
+    assert one == {"bytes": 11, "beside": 0, "models": {"line-2": {"1.0.0": 11}}}
+    told = CliRunner().invoke(app, ["models", "storage", "line-2", "--artifact-uri", root])
+    assert told.output.startswith("line-2: 11 bytes in 1 version\n")
     none = CliRunner().invoke(app, ["models", "storage", "other", "--artifact-uri", root])
     assert none.output == "other has no artifact there.\n"
 

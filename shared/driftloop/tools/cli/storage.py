@@ -17,19 +17,21 @@ def storage(
     home: HomeFolder = DEFAULT_HOME,
 ) -> None:
     """Show how many bytes the artifacts of each version take, wherever they are stored."""
-    from driftloop.artifacts.storage import stored
+    from driftloop.artifacts.storage import Storage, stored
     from driftloop.tools.local.home import Home
 
     found = stored(artifact_uri or str(Home(home).artifacts))
-    models = {name: sizes for name, sizes in found.versions.items() if model in (None, name)}
+    if model is not None:
+        found = Storage({name: sizes for name, sizes in found.versions.items() if name == model})
     if as_json:
-        typer.echo(json.dumps({"bytes": found.total, "beside": found.beside, "models": models}, indent=2))
+        typer.echo(json.dumps({"bytes": found.total, "beside": found.beside, "models": found.versions}, indent=2))
         return
-    for name, sizes in models.items():
-        typer.echo(f"{name}: {found.of(name):,} bytes in {len(sizes)} versions")
+    for name, sizes in found.versions.items():
+        count = "1 version" if len(sizes) == 1 else f"{len(sizes)} versions"
+        typer.echo(f"{name}: {found.of(name):,} bytes in {count}")
         for version, size in sizes.items():
             typer.echo(f"  {version}: {size:,} bytes")
-    if not models:
+    if not found.versions:
         typer.echo("No artifact is there." if model is None else f"{model} has no artifact there.")
     elif model is None:
         typer.echo(f"{found.total:,} bytes in all, {found.beside:,} of them logs and checkpoints of runs.")
