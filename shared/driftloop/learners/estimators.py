@@ -63,7 +63,8 @@ class EstimatorLearner:
         self._classifier, self._regressor = kinds
         self._settings = settings
         self._trusted = list(trusted)
-        self.weighs_rows = all(_weighs(one) for one in kinds if one is not None)
+        used = [self._prototype(target.kind == "category") for target in spec.target.values()]
+        self.weighs_rows = all(_weighs(one) for one in used if one is not None)
 
     def fit(
         self,
@@ -88,7 +89,7 @@ class EstimatorLearner:
             one_class = classes is not None and len(classes) == 1
             fitted = None if one_class else self._new(classes is not None, seed, quantile_of(target))
             if fitted is not None:
-                weighed = self.weighs_rows and rows.weights is not None
+                weighed = rows.weights is not None and _weighs(fitted)
                 fitted.fit(matrix, wanted, **({"sample_weight": rows.weights} if weighed else {}))
             fields[name] = (fitted, classes)
             progress(Step(done, len(self._spec.target)))
@@ -112,10 +113,13 @@ class EstimatorLearner:
             raise ValueError(f"the model in {folder} cannot be read: {error}") from error
         return EstimatorModel(coder, fields)
 
+    def _prototype(self, classifies: bool) -> Any:
+        return self._classifier if classifies else self._regressor
+
     def _new(self, classifies: bool, seed: int, quantile: float | None) -> Any:
         from sklearn.base import clone
 
-        prototype = self._classifier if classifies else self._regressor
+        prototype = self._prototype(classifies)
         if prototype is None:
             raise ValueError(f"this learner has no estimator for {'categories' if classifies else 'numbers'}")
         estimator = clone(prototype).set_params(**self._settings)

@@ -16,7 +16,7 @@ class RecencyRule(SpecPart):
 
     half_life_rows: int | None = Field(default=None, ge=1)
     """Age in rows: how many newer rows are learnt from too."""
-    half_life_days: float | None = Field(default=None, gt=0)
+    half_life_days: float | None = Field(default=None, gt=0, allow_inf_nan=False)
     """Age in days between the two predictions."""
 
     @model_validator(mode="after")

@@ -109,6 +109,7 @@ def test_a_spec_whose_learner_cannot_weigh_rows_by_age_is_refused_where_the_lear
     [
         ({"recency": {}}, "needs one of"),
         ({"recency": {"half_life_rows": 5, "half_life_days": 1}}, "needs one of"),
+        ({"recency": {"half_life_days": float("inf")}}, "finite number"),
         ({"recency": {"half_life_rows": 0}}, "greater than or equal to 1"),
         ({"recency": {"half_life_rows": 5}, "executor": "external"}, "leave recency out"),
     ],
@@ -133,3 +134,20 @@ def test_an_estimator_that_takes_no_weights_learns_without_them_and_says_so():
     assert estimator_learner("huber", regressor=HuberRegressor())(spec(), {}).weighs_rows
     rows = by_age(turned(50), RecencyRule(half_life_rows=5))
     blind.fit(rows, None, warm_start=None, seed=1, progress=lambda _step: None)
+
+
+def test_of_two_estimators_the_one_that_takes_weights_is_given_them_whatever_the_other_does():
+    pytest.importorskip("skops", reason="skops comes with the extra driftloop[trainer]")
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.neighbors import KNeighborsRegressor
+
+    told = spec().model_dump() | {"task": "multi-field", "target": {"kind": {}, "y": {"kind": "number"}}}
+    made = estimator_learner("two", classifier=LogisticRegression(), regressor=KNeighborsRegressor())
+    learner = made(ModelSpec.model_validate(told), {})
+    assert not learner.weighs_rows
+    only_kind = ModelSpec.model_validate(told | {"task": "binary", "target": {"kind": {}}})
+    assert made(only_kind, {}).weighs_rows
+    rows = Rows({"x": np.zeros(6), "z": np.zeros(6)}, {"kind": np.array(["no"] * 3 + ["yes"] * 3), "y": np.arange(6.0)})
+    weighed = by_age(rows, RecencyRule(half_life_rows=1))
+    model = learner.fit(weighed, None, warm_start=None, seed=1, progress=lambda _step: None)
+    assert model.predict(rows.take(slice(0, 5))).fields["kind"].tolist() == ["yes"] * 5
