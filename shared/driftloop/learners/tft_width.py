@@ -52,9 +52,10 @@ def widened(model: TftModel, missed: Floats) -> TftModel:
 
 
 def newest_apart(spec: ModelSpec, rows: Rows) -> tuple[Rows, Rows] | None:
-    """The rows that end before the newest are made, and the newest: as many as a run holds out. None if too few.
+    """The rows that end before the newest are made, and the newest `validation_share`. None if too few.
 
-    Rows stand in stream order, newest last.
+    Rows stand in stream order, newest last. Those before weigh as much against each other as in `rows`, the heaviest
+    of them 1: counted from rows that are put aside, weights by age could be close to nothing.
     """
     rule = spec.forecast
     newest = round(spec.training.validation_share * len(rows))
@@ -64,4 +65,13 @@ def newest_apart(spec: ModelSpec, rows: Rows) -> tuple[Rows, Rows] | None:
     before = np.arange(cut)
     if rows.at is not None:
         before = before[rows.at[:cut] + rule.horizon_ms <= rows.at[cut:].min()]
-    return (rows.take(before), rows.take(slice(cut, len(rows)))) if len(before) else None
+    learnt = _with_weight(rows.take(before))
+    return (learnt, rows.take(slice(cut, len(rows)))) if learnt is not None else None
+
+
+def _with_weight(rows: Rows) -> Rows | None:
+    """The rows with weights of which the largest is 1; None if none of them has any weight."""
+    if not len(rows) or rows.weights is None:
+        return rows if len(rows) else None
+    heaviest = float(rows.weights.max())
+    return replace(rows, weights=rows.weights / heaviest) if heaviest > 0 else None

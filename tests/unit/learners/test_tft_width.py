@@ -1,14 +1,18 @@
 """Widths of intervals: the newest rows that are put aside, and the width that covers what was missed."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from driftloop.learners.protocol import Rows
+from driftloop.learners.recency import by_age
 from driftloop.learners.tft_model import TftModel
 from driftloop.learners.tft_width import newest_apart, widened
 from driftloop.spec.model_spec import ModelSpec
+from driftloop.spec.recency import RecencyRule
 
 STEP_MS = 60_000
 
@@ -52,6 +56,15 @@ def test_no_row_that_is_learnt_shares_a_truth_with_one_that_is_measured(gaps, ho
 def test_without_an_interval_nothing_is_put_aside():
     assert newest_apart(spec_of(quantiles=()), rows_of(range(200))) is None
     assert newest_apart(spec_of(), rows_of(range(200))) is not None
+
+
+def test_what_is_learnt_again_has_weight_however_much_newer_the_rows_are_that_are_put_aside():
+    rows = rows_of(range(200))
+    before, newest = newest_apart(spec_of(), by_age(rows, RecencyRule(half_life_rows=1)))
+    assert before.weights[-3:].tolist() == [0.25, 0.5, 1.0]
+    assert newest.weights[-1] == 1.0
+    gone = replace(rows, weights=np.where(np.arange(200) < 160, 0.0, 1.0))
+    assert newest_apart(spec_of(), gone) is None
 
 
 def test_rows_without_a_time_are_put_aside_by_their_order():
