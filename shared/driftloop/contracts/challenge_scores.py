@@ -68,5 +68,6 @@ class ChallengeScores(ControlMessage):
     refused: dict[Version, RefusedVersion] = Field(default_factory=dict)
     """Version → why it was not scored on this frame."""
     answered: dict[Version, AnsweredRows] = Field(default_factory=dict, exclude_if=lambda answered: not answered)
-    """Version → the rows that it answered in production, labelled or not, and which of them failed; where the spec
-    bounds them (`challenge.critical_errors`)."""
+    """Version → the rows that it answered in production, labelled or not, and how many of them failed; of one that
+    could not be run on the frame, its labelled rows too. Only if the spec bounds them
+    (`challenge.critical_errors`)."""

@@ -34,6 +34,7 @@ def entry(rows, failed, of=None):
         (0.05, 200, 11, False, True),
         (0.29, 100, 29, True, False),
         (0.29, 100, 30, True, True),
+        (0.99, 10, 10, True, True),
     ],
 )
 def test_the_share_counts_once_proven_and_before_that_what_no_further_row_could_mend(most, rows, failed, proven, stops):
