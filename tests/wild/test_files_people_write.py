@@ -1,5 +1,6 @@
 """YAML that people write: what stands twice, and what can be read and cannot be meant, is refused with a sentence."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -80,6 +81,19 @@ def test_all_else_is_read_as_pyyaml_reads_it(value: Any) -> None:
 )
 def test_merged_keys_are_overridden(text: str) -> None:
     assert read_yaml(text) == yaml.safe_load(text)
+
+
+@pytest.mark.wild(
+    area="spec",
+    given="an infinite number in a spec: `minimum_effect: .inf`",
+    right="refused with its line; JSON has no such number, so nobody could read the spec",
+)
+@pytest.mark.parametrize("number", [".inf", "-.INF", ".nan", "1.0e+400"])
+def test_a_number_that_is_not_finite_is_refused(number: str, tmp_path: Path) -> None:
+    file = tmp_path / "file.yaml"
+    file.write_text(f"{SPEC}challenge:\n  minimum_effect: {number}\n", encoding="utf-8")
+    with pytest.raises(UserError, match=f"line 7: {re.escape(number)} is not finite"):
+        read_spec(file)
 
 
 @pytest.mark.wild(

@@ -1,5 +1,7 @@
-"""YAML as people write it; a key that stands twice is refused, where PyYAML would keep the last one silently."""
+"""YAML as people write it. A key that stands twice is refused, where PyYAML would keep the last one silently; so is a
+number that is not finite, which JSON cannot hold: a spec with one would be published with null in its place."""
 
+import math
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -29,6 +31,16 @@ class _Once(yaml.SafeLoader):
                 raise yaml.YAMLError(f"line {key.start_mark.line + 1}: the key '{key.value}' stands there twice")
             seen.add((key.tag, key.value))
         return node
+
+    def construct_finite(self, node: Any) -> float:
+        """A number; raises `yaml.YAMLError` with its line if it is infinite or none."""
+        number = float(self.construct_yaml_float(node))
+        if not math.isfinite(number):
+            raise yaml.YAMLError(f"line {node.start_mark.line + 1}: {node.value} is not finite: give a number that is")
+        return number
+
+
+_Once.add_constructor("tag:yaml.org,2002:float", _Once.construct_finite)
 
 
 def read_yaml(text: str) -> Any:
