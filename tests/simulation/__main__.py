@@ -55,7 +55,7 @@ def main() -> int:
     os.nice(given.nice)
     if given.runs == 1 and not given.mutants:
         return _one(given.seed, given.case)
-    code = code_of()
+    code = code_of(case=given.case)
     try:
         report = taken_up(given.out, code) if given.resume else Report()
     except OtherCodeError as error:
@@ -64,10 +64,10 @@ def main() -> int:
     seeds = range(given.seed, given.seed + given.runs)
     tell = partial(Report.write, path=given.out, code=code) if given.out else lambda report: None
     left = list(report.left(seeds))
-    play_side_by_side(left, report, given.workers, given.seconds, given.case, tell, given.tell_every)
+    ended = play_side_by_side(left, report, given.workers, given.seconds, given.case, tell, given.tell_every)
     tell(report)
     killed: dict[str, int | None] = {}
-    if given.mutants:
+    if given.mutants and not ended:
         killed = seeds_of_mutants(given.workers)
         table.write(killed)
     speed = report.runs / max(report.cpu_seconds, 1e-9)

@@ -59,7 +59,7 @@ def _joined(spans: list[tuple[int, int]]) -> list[tuple[int, int]]:
 
 
 class OtherCodeError(ValueError):
-    """A file holds the runs of other code than this."""
+    """A file holds the runs of other code than this, or of another case."""
 
 
 def taken_up(path: Path, code: str) -> Report:
@@ -68,14 +68,19 @@ def taken_up(path: Path, code: str) -> Report:
         return Report()
     found = json.loads(path.read_text(encoding="utf-8"))
     if found["code"] != code:
-        raise OtherCodeError(f"{path} holds runs of other code ({found['code']}, this is {code}): name another file")
+        raise OtherCodeError(
+            f"{path} holds runs of other code or another case ({found['code']}, this is {code}): name another file"
+        )
     spans = [(first, end) for first, end in found["played"]]
     return Report(found["runs"], found["steps"], found["cpu_seconds"], found["failures"], spans)
 
 
-def code_of(root: Path = _ROOT) -> str:
-    """Tells this code from other code: a digest of every module that runs in the world."""
+def code_of(root: Path = _ROOT, case: str | None = None) -> str:
+    """Tells this code from other code: a digest of every module that runs in the world, and the case if one was named.
+
+    A seed plays something else in each case.
+    """
     digest = hashlib.sha256()
     for path in sorted(path for folder in _CODE for path in (root / folder).rglob("*.py")):
         digest.update(f"{path.relative_to(root)}\0".encode() + path.read_bytes())
-    return digest.hexdigest()[:12]
+    return digest.hexdigest()[:12] + (f"-{case}" if case else "")

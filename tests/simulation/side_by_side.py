@@ -62,10 +62,10 @@ def _ended_by_signals() -> Iterator[None]:
 def play_side_by_side(
     left: Iterable[range], report: Report, workers: int, seconds: float, case: str | None = None,
     tell: Callable[[Report], Any] = lambda report: None, tell_every: float = 10.0,
-) -> Report:  # fmt: skip
+) -> bool:  # fmt: skip
     """Add the runs of these seeds to a report: until all are done, the time is over, one fails, or a signal ends it.
 
-    `tell` is called with the report every few seconds.
+    `tell` is called with the report every few seconds. True if it was a signal.
     """
     end, told_at = time.monotonic() + seconds, time.monotonic()
     shares = (share for seeds in left for share in _shares(seeds))
@@ -86,7 +86,7 @@ def play_side_by_side(
             if time.monotonic() - told_at > tell_every:
                 told_at = time.monotonic()
                 tell(report)
-    return report
+        return _ended.is_set()
 
 
 def _shares(seeds: range) -> Iterator[range]:

@@ -106,13 +106,14 @@ class DriftDetection:
         place, version = (record.partition(), frame.header.model_id), frame.header.spec_version
         known = self._models.get(place[0], {}).get(place[1])
         rows = None if known is None else FrameRows(frame, known.spec)
-        before = [] if rows is None else self._statuses.overtaken(place, rows, version)
+        if rows is not None:
+            self._statuses.overtake(place, rows, version)
         model = self._model(record, frame)
         if model is None:
             return None
         if rows is None or rows.spec is not model.spec:
             rows = FrameRows(frame, model.spec)
-        return before + self._take(model, rows, FramePosition(partition=place[0], offset=record.offset()), now)
+        return self._take(model, rows, FramePosition(partition=place[0], offset=record.offset()), now)
 
     def _take(self, model: WatchedModel, rows: FrameRows, position: FramePosition, now: datetime) -> list[Outgoing]:
         """The frame's signals by row, then statuses of segments with rows in it and, last, the whole model's."""

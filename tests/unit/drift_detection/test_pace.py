@@ -163,6 +163,28 @@ def test_an_alarm_of_a_segment_is_told_with_its_frame(detection: Any, stream: An
     assert first.position.offset == begun
 
 
+def test_a_segment_that_few_frames_have_rows_of_has_a_status_a_second_too(detection: Any, stream: Any) -> None:
+    both, rows = Paced(detection), stream(400)
+    rows.columns["site"] = np.where(np.arange(400) % 20 < 10, "north", "south").astype(object)
+    for first in range(0, 400, 10):
+        both.take(rows.frame(first, first + 10), after=0.1)
+    for segment in ("site=north", "site=south"):
+        assert 4 <= sum(one.segment == segment for _, one in both.said) <= 5, "of four seconds"
+
+
+def test_after_the_clock_was_put_back_the_newest_is_told_after_a_second(detection: Any, stream: Any) -> None:
+    both, rows = Paced(detection), stream(400)
+    both.take(rows.frame(0, 100))
+    both.take(rows.frame(100, 200), after=0.2)
+    both.take(rows.frame(200, 300), after=-3600)
+    put_back = both.now
+    both.take(rows.frame(300, 400), after=0.2)
+    assert both.effects.wake_at == put_back + SECOND
+    assert [one.key for one in both.wake(0.8).outgoing] == ["gate/site=north", "gate/site=south"]
+    assert sum(one.rows for _, one in both.said[-2:]) == 400
+    assert both.effects.wake_at is None
+
+
 def test_a_partition_that_leaves_takes_what_waits_of_it_along(detection: Any, stream: Any) -> None:
     both, rows = Paced(detection), stream(200)
     both.take(rows.frame(0, 100))

@@ -33,10 +33,12 @@ def test_a_report_is_taken_up_as_it_was_written(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["report.json"]
 
 
-def test_runs_of_other_code_are_not_taken_up(tmp_path):
-    Report(played=[(0, 5)]).write(tmp_path / "report.json", "abc")
-    with pytest.raises(OtherCodeError, match="holds runs of other code"):
-        taken_up(tmp_path / "report.json", "abd")
+def test_runs_of_other_code_or_of_another_case_are_not_taken_up(tmp_path):
+    (tmp_path / "shared").mkdir()
+    Report(played=[(0, 5)]).write(tmp_path / "report.json", code_of(tmp_path, "counter"))
+    for other in ("abd", code_of(tmp_path), code_of(tmp_path, "ingestion")):
+        with pytest.raises(OtherCodeError, match="holds runs of other code or another case"):
+            taken_up(tmp_path / "report.json", other)
 
 
 def test_code_is_other_code_once_a_byte_of_it_changes(tmp_path):
@@ -52,20 +54,30 @@ def test_code_is_other_code_once_a_byte_of_it_changes(tmp_path):
 def test_a_campaign_that_is_ended_keeps_its_runs_and_goes_on_with_the_others(tmp_path):
     out, runs = tmp_path / "report.json", 300
 
-    def start():
-        command = [sys.executable, "-m", "tests.simulation", "--case", "counter", "--runs", str(runs), "--resume"]
+    def start(*more):
+        command = [
+            sys.executable,
+            "-m",
+            "tests.simulation",
+            "--case",
+            "counter",
+            "--runs",
+            str(runs),
+            "--resume",
+            *more,
+        ]
         environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
         return subprocess.Popen([*command, "--out", str(out), "--tell-every", "0.1"], env=environment)
 
-    first = start()
+    first = start("--mutants")  # it does not come to them, which takes minutes
     while not out.exists():
         assert first.poll() is None
         time.sleep(0.05)
     first.send_signal(signal.SIGTERM)
     assert first.wait(60) == 0
-    ended = taken_up(out, code_of())
+    ended = taken_up(out, code_of(case="counter"))
     assert ended.runs == sum(end - begin for begin, end in ended.played)
     assert start().wait(120) == 0
-    whole = taken_up(out, code_of())
+    whole = taken_up(out, code_of(case="counter"))
     assert (whole.runs, whole.played, whole.failures) == (runs, [(0, runs)], [])
     assert whole.steps > ended.steps

@@ -104,3 +104,20 @@ def test_a_changed_target_comes_out_the_same():
     log.command("retrain")
     assert log.requests[-1].version == "2.0.0"
     same(log)
+
+
+def test_the_status_of_a_segment_a_second_later_does_not_say_when_its_frame_was_taken_in():
+    rules = {"harmful_drift": True, "payoff": None}
+    log = Log(spec(policy={"preset": "default", "triggers": rules})).first_version()
+    log.status(1500, 0.05)
+    log.signal(onset=log.rows)
+    status = log.status(50, 0.5, signals=1)
+    asked = len(log.requests)
+    log.now += timedelta(seconds=0.5)
+    log.apply(spec(policy={"preset": "default", "triggers": {**rules, "harmful_drift": False}}), 2)
+    of_segment = status.model_copy(update={"segment": "site=a", "loss_blocks": (), "signals": None})
+    log.now += timedelta(seconds=0.5)
+    log.records.append(log_record(topics.DRIFT_STATUS, of_segment, log.now, len(log.records)))
+    log.status(50, 0.5)
+    assert (asked, len(log.requests)) == (2, 2)
+    same(log)

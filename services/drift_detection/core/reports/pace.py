@@ -1,9 +1,10 @@
 """How often a segment's status is published: at most once in a second, and at once where something changes.
 
 Why: only people read the statuses of segments, and a wide model with twenty of them spends a third of its time on
-statuses where frames are small. What waits is made when it is published, of the model as it stands: so it must go
-out before the model takes in a frame without rows of that segment. It is then, byte for byte, the status that the
-frame before would have had at once. Nothing of this is state: after a restart a segment's next frame has a status.
+statuses where frames are small. What waits is made when it is published, of the model as it stands: so it must be
+made before the model takes in a frame without rows of that segment, and is held from then on. It is, byte for byte,
+the status that the segment's newest frame would have had at once. Nothing of this is state: after a restart a
+segment's next frame has a status, and what waited then is not published.
 """
 
 import heapq
@@ -35,9 +36,11 @@ class _Model:
     """Of its newest frame."""
     begun: datetime
     """When statuses of its segments were last published together."""
-    asked: bool = False
-    """Whether it is known when its statuses are due."""
+    due: datetime | None = None
+    """When its statuses are; None where none waits."""
     waiting: set[str] = field(default_factory=set)
+    held: dict[str, Outgoing] = field(default_factory=dict)
+    """Those that were made before a frame without rows of their segments came."""
     told: dict[str, _Stand] = field(default_factory=dict)
 
 
@@ -49,15 +52,15 @@ class SegmentStatuses:
         self._models: dict[Place, _Model] = {}
         self._due: list[tuple[datetime, Place]] = []
 
-    def overtaken(self, place: Place, rows: FrameRows, spec_version: int) -> list[Outgoing]:
-        """A frame is next: the statuses that cannot be made once it was taken in."""
+    def overtake(self, place: Place, rows: FrameRows, spec_version: int) -> None:
+        """A frame is next: make the statuses that cannot be made once it was taken in."""
         known = self._models.get(place)
         if known is None or not known.waiting:
-            return []
+            return
         stay = _with_rows(rows) if spec_version <= known.model.spec_version else set()
-        left = known.waiting - stay
+        left = sorted(known.waiting - stay)
         known.waiting &= stay
-        return _made(known.model, left, known.position)
+        known.held |= zip(left, _made(known.model, left, known.position), strict=True)
 
     def of_frame(
         self,
@@ -75,34 +78,32 @@ class SegmentStatuses:
         if known is None or known.model is not model:
             known = self._models[place] = _Model(model, position, now)
         known.position = position
+        known.held = {one: status for one, status in known.held.items() if one not in segments}
         if self._is_over(known, now):
-            known.begun, known.waiting, wanted = now, set(), {*segments}
-        else:
-            wanted = {one for one in segments if one in raised or _stand(model, one) != known.told.get(one)}
-            known.waiting = (known.waiting & model.monitors.keys()).union(segments) - wanted
-            self._ask(known, place)
+            return self._next_second(known, segments, now)
+        wanted = {one for one in segments if one in raised or _stand(model, one) != known.told.get(one)}
+        known.waiting = (known.waiting & model.monitors.keys()).union(segments) - wanted
+        self._ask(known, place)
         return self._told(known, wanted)
 
     def due(self, now: datetime) -> list[Outgoing]:
         """The statuses that have waited for long enough."""
         found: list[Outgoing] = []
-        while self._due and self._due[0][0] <= now:
-            place = heapq.heappop(self._due)[1]
-            known = self._models.get(place)
-            if known is None:
-                continue
-            known.asked = False
-            if self._is_over(known, now):
-                wanted = known.waiting & known.model.monitors.keys()
-                known.begun, known.waiting = now, set()
-                found += self._told(known, wanted)
-            self._ask(known, place)
+        while (at := self.wake_at) is not None and at <= now:
+            known = self._models[heapq.heappop(self._due)[1]]
+            found += self._next_second(known, known.waiting & known.model.monitors.keys(), now)
         return found
 
     @property
     def wake_at(self) -> datetime | None:
         """When the next of them will have; None where none waits."""
-        return self._due[0][0] if self._due else None
+        while self._due:
+            at, place = self._due[0]
+            known = self._models.get(place)
+            if known is not None and known.due == at:
+                return at
+            heapq.heappop(self._due)  # its model is gone, or has told them since
+        return None
 
     def forget(self, partition: int | None = None, model_id: str | None = None) -> None:
         """The models of a partition, or one model, are watched here no longer."""
@@ -115,9 +116,15 @@ class SegmentStatuses:
         return not known.begun <= now < known.begun + self._every
 
     def _ask(self, known: _Model, place: Place) -> None:
-        if known.waiting and not known.asked:
-            known.asked = True
-            heapq.heappush(self._due, (known.begun + self._every, place))
+        if (known.waiting or known.held) and known.due is None:
+            known.due = known.begun + self._every
+            heapq.heappush(self._due, (known.due, place))
+
+    def _next_second(self, known: _Model, segments: Collection[str], now: datetime) -> list[Outgoing]:
+        """All that waits, of these segments as they stand."""
+        held = [*known.held.values()]
+        known.begun, known.due, known.waiting, known.held = now, None, set(), {}
+        return held + self._told(known, segments)
 
     @staticmethod
     def _told(known: _Model, segments: Collection[str]) -> list[Outgoing]:

@@ -1,7 +1,7 @@
 """From monitors to the status that is published after a frame.
 
-Why not the contract's own classes: a status is written after every frame and for every segment, and its fields are
-ours already; a test holds the bytes equal to what the contract would write.
+Why not the contract's own classes: a status is written after every frame, and its fields are ours already; a test
+holds the bytes equal to what the contract would write.
 """
 
 from collections.abc import Sequence

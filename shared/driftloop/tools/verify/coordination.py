@@ -168,9 +168,9 @@ class _Caused:
     def __init__(self, recorded: Recorded, model: str) -> None:
         self._after: dict[str, int] = {}
         self._order: dict[str, _Order] = {}
-        self._status_ms = {
-            _offset_in(record): milliseconds_of(record) for record in recorded.of(topics.DRIFT_STATUS, model)
-        }
+        self._status_ms: dict[int, int] = {}
+        for record in recorded.of(topics.DRIFT_STATUS, model):
+            self._status_ms.setdefault(_offset_in(record), milliseconds_of(record))
         self.decisions: list[dict[str, Any]] = []
         for topic in (topics.RETRAIN_DECISIONS, topics.MODEL_EVENTS):
             for record in recorded.of(topic, model):
@@ -194,7 +194,8 @@ class _Caused:
         return self._order.get(message_id, (at_ms, _NEVER))
 
     def status_ms(self, offset: int, otherwise: int) -> int:
-        """When the log took the status of a frame; older ones are compacted away."""
+        """When the log took the first status of a frame; a segment's may follow a second later, and older ones are
+        compacted away."""
         return self._status_ms.get(offset, otherwise)
 
 
