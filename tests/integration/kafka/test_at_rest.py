@@ -1,45 +1,38 @@
-"""When a loop is at rest, by next offsets alone: markers need not be committed, open transactions count."""
+"""When a group is at rest, by next offsets alone: markers need not be committed, open transactions count."""
+
+from contextlib import closing
 
 import pytest
+from confluent_kafka import TopicPartition
 from confluent_kafka.admin import NewTopic
-from tests.contract.loop.conftest import Counter
 from tests.quiescence import Quiescence
 
 from driftloop.errors import UserError
 from driftloop.kafka.admin.rest import Rest
 from driftloop.kafka.admin.topics import create_topics
-from driftloop.kafka.clients.clients import admin_client, transactional_producer
+from driftloop.kafka.clients.clients import admin_client, group_reader, transactional_producer
 from driftloop.kafka.clients.offsets import EndOffsets
-from driftloop.kafka.loop.loop import Loop
-from driftloop.kafka.settings import LoopSettings
-from driftloop.processor import Effects
 
 pytestmark = pytest.mark.broker
-
-SETTINGS = LoopSettings(service="counter", group="counter", inputs=("outcome-frames",), state="keyed")
-
 
 HERE = ("outcome-frames", 0)
 
 
-class Quiet(Counter):
-    """Counts, and says nothing."""
-
-    def process(self, records, now, *, tables_current=False):
-        return Effects((), super().process(records, now).state_changes)
-
-
 def test_a_group_is_at_rest_once_it_has_every_record_whatever_markers_follow(kafka):
-    create_topics(admin_client(kafka), [NewTopic(kafka.topic_prefix + "outcome-frames", 1, 1)])
     name, groups = kafka.topic_prefix + "outcome-frames", {"counter": ("outcome-frames",)}
-    rest = Rest(kafka, groups, plain=())
-    both_ends, ends = Quiescence(kafka, groups), EndOffsets(kafka)
-    loop = Loop(Quiet(), SETTINGS, kafka.model_copy(update={"marker_commit_ms": 600_000}))
-    loop.start()
-    try:
-        while not loop.ready:
-            loop.step()
-        assert rest.ends_at_rest() == {("outcome-frames", 0): 0}
+    create_topics(admin_client(kafka), [NewTopic(name, 1, 1)])
+    both_ends = Quiescence(kafka, groups)
+    with (
+        closing(Rest(kafka, groups, plain=())) as rest,
+        closing(EndOffsets(kafka)) as ends,
+        closing(group_reader(kafka, "counter")) as group,
+    ):
+
+        def commit() -> None:
+            """As far as the record; where a client stands behind it depends on when it met the marker."""
+            group.commit(offsets=[TopicPartition(name, 0, 1)], asynchronous=False)
+
+        assert rest.ends_at_rest() == {HERE: 0}
         producer = transactional_producer(kafka, "writer")
         producer.init_transactions(30)
         producer.begin_transaction()
@@ -52,10 +45,6 @@ def test_a_group_is_at_rest_once_it_has_every_record_whatever_markers_follow(kaf
         assert rest.ends_at_rest() is None, "the group has not read it"
         with pytest.raises(UserError, match="counter is 1 behind"):
             rest.await_groups(0.0, lambda: None)
-        rest.await_groups(60.0, lambda: loop.step() and None)
-        assert rest.ends_at_rest() == {("outcome-frames", 0): 1}
+        rest.await_groups(60.0, commit)
+        assert rest.ends_at_rest() == {HERE: 1}
         assert not both_ends.quiescent(), "the marker is not committed"
-    finally:
-        loop._transport.close()
-        rest.close()
-        ends.close()
