@@ -38,9 +38,9 @@ class ChallengeRule(SpecPart):
     looked at."""
     critical_errors: float | None = Field(default=None, ge=0, lt=1, exclude_if=lambda share: share is None)
     """Most of the rows that a challenger answers that may fail, as a share: rows that it served with a `status` that is
-    no success, and rows that it could not be run on. Rows that it was run on beside the champion without an error are
-    none that it answers: where it serves nothing, one frame that it cannot be run on keeps it from being promoted. With
-    more it is rejected, whatever it gains. None: not looked at. Mode `none` looks at no rows."""
+    no success, and rows that it could not be run on. It answers the rows that it serves and, but in mode canary, those
+    that it is run on beside the champion. With more it is rejected, whatever it gains. None: not looked at. Mode `none`
+    looks at no rows."""
     challengers: int = Field(default=1, ge=1, le=8)
     """How many may be under proof at once; they share the risk."""
     probation_rows: int = Field(default=5000, ge=0)

@@ -8,7 +8,7 @@ from driftloop.contracts import topics
 from driftloop.contracts.challenge_scores import AnsweredRows
 from driftloop.spec.challenge import ChallengeRule
 from retrain_coordinator.core.proof import critical_errors
-from retrain_coordinator.core.proof.challenge import unproven, verdict
+from retrain_coordinator.core.proof.challenge import after, unproven, verdict
 
 
 def rule(most, mode="e-process", look_rows=100):
@@ -85,9 +85,18 @@ def test_a_better_challenger_whose_requests_fail_is_rejected_with_the_figures(st
     frame(told, 1)
     found = told.decisions[-1]
     assert (found.action, found.trigger, found.candidate) == ("reject", "critical_errors", "1.0.1")
-    assert "1 of the 10 rows that it answered failed, none is allowed" in found.reason
-    assert (found.evidence["answered_rows"], found.evidence["critical_errors"]) == (10, 1)
+    assert "1 of the 110 rows that it answered failed, none is allowed" in found.reason
+    assert (found.evidence["answered_rows"], found.evidence["critical_errors"]) == (110, 1)
     assert told.champion == "1.0.0"
+
+
+@pytest.mark.parametrize(("mode", "stops"), [("e-process", False), ("z-test", False), ("canary", True)])
+def test_rows_that_it_was_run_on_beside_the_champion_are_answers_but_in_production(mode, stops):
+    of = rule(0.1, mode)
+    found = after(entry(10, 10, of), [1.0] * 90, [0.0] * 90)
+    assert (critical_errors.fails(found, of, proven=True) is not None) == stops
+    held_out = found.model_copy(update={"validated_rows": 90})
+    assert critical_errors.fails(held_out, of, proven=True) is not None, "what a run held out was no request"
 
 
 @pytest.mark.parametrize("challenge", [{}, {"critical_errors": 0.2}])
