@@ -4,6 +4,7 @@ The processes are forked from one that has imported everything: no run reads or 
 """
 
 import gc
+import os
 import signal
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -18,6 +19,8 @@ from tests.simulation.mutants import MUTANTS
 from tests.simulation.report import Report
 from tests.simulation.run import CASES, kill, play_many
 
+from driftloop.parent_death import die_with_parent
+
 _MOST_SEEDS, _MOST_WITHOUT_EFFECT = 3_000, 300
 _SHARE = 100
 _FORK = get_context("fork")
@@ -29,8 +32,9 @@ def _worker(seeds: range, case: str | None, seconds: float) -> Report:
     return play_many(seeds, case, seconds=seconds, ended=_ended.is_set)
 
 
-def _deaf() -> None:
-    """A signal to the whole group of processes is the parent's to obey."""
+def _follow(parent: int) -> None:
+    """A signal to the whole group of processes is the parent's to obey; whoever kills it ends us."""
+    die_with_parent(parent)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
@@ -42,7 +46,7 @@ def _pool(workers: int) -> Iterator[ProcessPoolExecutor]:
     gc.collect()
     gc.freeze()  # what is imported stays: no collection looks at it, and no worker's memory parts from the parent's
     try:
-        with ProcessPoolExecutor(workers, mp_context=_FORK, initializer=_deaf) as pool:
+        with ProcessPoolExecutor(workers, mp_context=_FORK, initializer=_follow, initargs=(os.getpid(),)) as pool:
             yield pool
     finally:
         gc.unfreeze()

@@ -1,9 +1,7 @@
 """The child: one run, its reports down the socket, and then the end of the process."""
 
-import ctypes
 import os
 import resource
-import signal
 import socket
 import sys
 import threading
@@ -12,6 +10,7 @@ from collections.abc import Callable
 from typing import NoReturn
 
 from driftloop.learners.protocol import Step
+from driftloop.parent_death import die_with_parent
 from driftloop.telemetry.memory import memory_mb
 from trainer_worker.adapters.job import Job
 from trainer_worker.adapters.sandbox.kernel import enforce
@@ -83,7 +82,7 @@ class Teller:
 
 def main(wire: socket.socket, nursery: int, memory_limit_mb: int, scratch: str) -> NoReturn:
     """Run the job that the wire brings, and end the process whatever happens. `scratch` is a folder of its own."""
-    _die_with(nursery)
+    die_with_parent(nursery)
     line = Line(wire)
     job = line.read_job()
     confined = _confined(job, line, scratch)
@@ -155,15 +154,6 @@ def _over_memory(limit_mb: int) -> Failed:
 
 def _finite(value: float | None) -> float | None:
     return value if value is not None and abs(value) < float("inf") else None
-
-
-def _die_with(nursery: int) -> None:
-    """Linux kills this process when the nursery dies; the follower thread covers the rest."""
-    if sys.platform == "linux":
-        set_parent_death_signal = 1
-        ctypes.CDLL(None).prctl(set_parent_death_signal, signal.SIGKILL)
-        if os.getppid() != nursery:
-            os._exit(1)
 
 
 def _follow(line: Line) -> None:

@@ -29,7 +29,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
-_PR_SET_PDEATHSIG, _PR_SET_NAME = 1, 15
+from driftloop.parent_death import die_with_parent
+
+_PR_SET_NAME = 15
 _LARGEST_READ = 1 << 20
 _MOST_DESCRIPTORS = 4096
 _NOT_HEEDED = (signal.SIGTERM, signal.SIGINT)
@@ -131,12 +133,9 @@ def _end(code: int) -> NoReturn:
 def _detach(log: str, server: int) -> None:
     """A session, signals and files of its own; it is killed when the server is, however that ends."""
     os.setsid()
+    die_with_parent(server)
     if sys.platform == "linux":
-        system = ctypes.CDLL(None)
-        system.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-        system.prctl(_PR_SET_NAME, Path(log).stem.encode())  # what `top` shows
-    if os.getppid() != server:
-        os._exit(1)
+        ctypes.CDLL(None).prctl(_PR_SET_NAME, Path(log).stem.encode())  # what `top` shows
     signal.set_wakeup_fd(-1)
     for number in (signal.SIGCHLD, signal.SIGTERM, signal.SIGINT):
         signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)

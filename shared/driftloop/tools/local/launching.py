@@ -1,7 +1,6 @@
 """How a program is started: each by itself, or forked from a process that has its imports done."""
 
 import contextlib
-import ctypes
 import json
 import os
 import signal
@@ -12,10 +11,9 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
+from driftloop.parent_death import die_with_parent
 from driftloop.tools.local.programs import SAME_HASHES, SERVICES, SINGLE_THREADED, Program, imports_of
 
-_PR_SET_PDEATHSIG = 1
-_LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
 _START_SECONDS = 120.0
 
 
@@ -72,7 +70,7 @@ class Spawning:
                 stdout=said,
                 stderr=said,
                 start_new_session=True,
-                preexec_fn=_die_with_parent,  # noqa: PLW1509  (it makes one system call)
+                preexec_fn=die_with_parent,  # noqa: PLW1509  (it makes one system call)
             )
 
     def close(self) -> None:
@@ -197,8 +195,3 @@ class _Forked:
 
     def kill(self) -> None:
         self._launcher.tell({"signal": self.number, "with": signal.SIGKILL})
-
-
-def _die_with_parent() -> None:
-    if _LIBC is not None:
-        _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
