@@ -25,7 +25,6 @@ from retrain_coordinator.core.lifecycle import retarget, runs
 from retrain_coordinator.core.specs import Declared
 from retrain_coordinator.core.state import ModelState
 from retrain_coordinator.core.step import Step
-from retrain_coordinator.core.timers import goes_on_at
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,10 +89,11 @@ def take_in_frames(desk: Desk, *, until: datetime | None = None) -> None:
 
 
 def go_on(desk: Desk) -> None:
-    """Take in the frames whose deadline has come, without what did not come."""
-    due = goes_on_at(desk.state, desk.known)
-    if due is not None and due <= desk.at:
-        take_in_frames(desk, until=desk.at)
+    """Take in the frames whose deadline has come, without what did not come.
+
+    And those that a spec has made complete: what they waited for need not come under the target that it declares.
+    """
+    take_in_frames(desk, until=desk.at)
 
 
 def _frame_message(desk: Desk, message: FrameMessage, raw: str) -> None:

@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from driftloop.contracts import topics
@@ -164,6 +164,7 @@ def live(story, policy, moves, clock):
 @pytest.mark.slow
 @settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(policy=st.sampled_from(sorted(POLICIES)), moves=histories, clock=st.sampled_from(("event", "wall")))
+@example(policy="approval", moves=["silent", "rename", "wake"], clock="event")
 def test_a_model_is_never_stuck_and_every_harmful_signal_has_an_answer(story, policy, moves, clock):
     life = live(story, policy, moves, clock)
     assert life.told.state.applied == life.told.here, "a frame stopped the model"
