@@ -69,7 +69,7 @@ demo: $(or $(wildcard $(STAMP)),$(SMALL)) ## watch the closed loop on a simulate
 
 test: $(STAMP) ## run all tests, on a real Kafka broker that they start themselves
 	$(QUICK) -m 'not broker$(UNLESS_CHECKED)'
-	$(PY) -m pytest -n 3 --no-loadscope-reorder tests/cluster tests/upgrade tests/e2e tests/integration tests/contract/loop tests/browser
+	$(PY) -m pytest -n 2 --no-loadscope-reorder tests/cluster tests/upgrade tests/e2e tests/integration tests/contract/loop tests/browser
 
 check: $(STAMP) ## format, lint, types, import contracts, schemas, quick unit tests (about three minutes)
 	$(PY) -m ruff format --check .

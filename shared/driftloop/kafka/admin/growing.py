@@ -12,11 +12,11 @@ from contextlib import closing
 from dataclasses import dataclass
 
 from confluent_kafka import KafkaError, KafkaException
-from confluent_kafka.admin import AdminClient, NewPartitions  # type: ignore[attr-defined]
+from confluent_kafka.admin import AdminClient  # type: ignore[attr-defined]
 
 from driftloop.contracts.topics import topics
 from driftloop.errors import ExitCode, UserError
-from driftloop.kafka.admin.topics import STATEFUL_GROUPS, with_results
+from driftloop.kafka.admin.topics import STATEFUL_GROUPS, grow_topics
 from driftloop.kafka.clients.clients import admin_client
 from driftloop.kafka.clients.offsets import EndOffsets
 from driftloop.kafka.settings import KafkaSettings, changelog_of
@@ -101,8 +101,7 @@ class Grower:
         """Do it; raises UserError where it is refused. The next look tells how far a call got that was cut off."""
         if growth.refusal:
             raise UserError(f"{growth.partition_group}: {growth.refusal}", ExitCode.STATE_MISMATCH)
-        wanted = [NewPartitions(self._kafka.topic_prefix + topic, growth.wanted) for topic in growth.grows]
-        with_results(self._admin.create_partitions(wanted, operation_timeout=_TIMEOUT_S))
+        grow_topics(self._kafka, self._admin, dict.fromkeys(growth.grows, growth.wanted))
 
     def _at_work(self) -> list[str]:
         names = {self._kafka.topic_prefix + group: group for group in self._groups}

@@ -5,11 +5,11 @@ from contextlib import closing
 from dataclasses import dataclass, field, replace
 
 from confluent_kafka import KafkaError, KafkaException, TopicPartition
-from confluent_kafka.admin import AdminClient, NewPartitions, NewTopic  # type: ignore[attr-defined]
+from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]
 
 from driftloop.errors import AwayError, UserError
 from driftloop.kafka.admin.recovery_plan import Start, Step, plan
-from driftloop.kafka.admin.topics import changelog_config, create_topics, with_results
+from driftloop.kafka.admin.topics import changelog_config, create_topics, grow_topics
 from driftloop.kafka.clients.clients import admin_client, group_reader
 from driftloop.kafka.clients.log_reader import LogReader
 from driftloop.kafka.clients.offsets import EndOffsets, without_errors
@@ -99,8 +99,7 @@ class Recoverer:
             self._end_pending(recovery.pending, max(recovery.log.partitions.values()))
             return
         if recovery.grow:
-            wanted = [NewPartitions(self._kafka.topic_prefix + topic, count) for topic, count in recovery.grow.items()]
-            with_results(self._admin.create_partitions(wanted, operation_timeout=_TIMEOUT_S))
+            grow_topics(self._kafka, self._admin, recovery.grow)
         writes = [write for step in recovery.steps for write in self._writes(recovery.log, step)]
         note = note_of(recovery.log, self._changelog) if self._stateful else ""
         offsets = [

@@ -1,7 +1,7 @@
 """Creates and checks the declared topics, and the changelogs of the groups that hold state."""
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +12,7 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]
     AlterConfigOpType,
     ConfigEntry,
     ConfigResource,
+    NewPartitions,
     NewTopic,
     ResourceType,
 )
@@ -87,7 +88,7 @@ def apply_topics(kafka: KafkaSettings, *, partitions: int | None = None, replica
     created = create_topics(
         admin, [NewTopic(name, count, replication or -1, config=config) for name, (count, config) in wanted.items()]
     )
-    _await_served(kafka, admin, list(wanted))
+    _await_served(kafka, admin, dict.fromkeys(wanted, 1))
     _alter(admin, {name: config for name, (_, config) in wanted.items() if name not in created})
     return [name.removeprefix(kafka.topic_prefix) for name in created]
 
@@ -106,32 +107,45 @@ def create_topics(admin: AdminClient, wanted: Iterable[NewTopic]) -> list[str]:
                 f"topic {name} could not be created: {error.args[0].str()}", ExitCode.BROKER_AWAY
             ) from error
         created.append(name)
-    _await_visible(admin, created)
+    _await_visible(admin, dict.fromkeys(created, 1))
     return created
 
 
-def _await_visible(admin: AdminClient, names: Iterable[str]) -> dict[str, int]:
-    """How many partitions each of these topics has, as soon as a broker shows all of them.
+def grow_topics(kafka: KafkaSettings, admin: AdminClient, partitions: Mapping[str, int]) -> None:
+    """Give topics, named without the prefix, so many partitions; when this returns, the new ones take records.
 
-    The controller answers before the brokers serve a new topic, and in a cluster each of them learns of it in its own
+    Raises UserError where Kafka refuses. The next look tells how far a call got that was cut off.
+    """
+    wanted = {kafka.topic_prefix + topic: count for topic, count in partitions.items()}
+    asked = [NewPartitions(name, count) for name, count in wanted.items()]
+    with_results(admin.create_partitions(asked, operation_timeout=_TIMEOUT_S))
+    _await_served(kafka, admin, wanted)
+
+
+def _await_visible(admin: AdminClient, least: Mapping[str, int]) -> dict[str, int]:
+    """How many partitions each of these topics has, once a broker shows the `least` of all of them.
+
+    The controller answers before the brokers serve what is new, and in a cluster each of them learns of it in its own
     time: what one has shown, the next one that is asked may not know yet.
     """
     deadline = time.monotonic() + _TIMEOUT_S
-    wanted = set(names)
     while True:
         found = {name: len(t.partitions) for name, t in admin.list_topics(timeout=_TIMEOUT_S).topics.items()}
-        missing = {name for name in wanted if not found.get(name)}
+        missing = {name for name, count in least.items() if found.get(name, 0) < count}
         if not missing:
-            return {name: found[name] for name in wanted}
+            return {name: found[name] for name in least}
         if time.monotonic() > deadline:
-            raise UserError(f"Kafka created {min(missing)} and does not show it", ExitCode.BROKER_AWAY)
+            name = min(missing)
+            raise UserError(
+                f"Kafka took {name} with {least[name]} partitions and does not show them", ExitCode.BROKER_AWAY
+            )
 
 
-def _await_served(kafka: KafkaSettings, admin: AdminClient, names: Sequence[str]) -> None:
-    """A broker shows a new topic before it leads its partitions, by a second where it is busy: ask each for its end."""
-    there = _await_visible(admin, names)
+def _await_served(kafka: KafkaSettings, admin: AdminClient, least: Mapping[str, int]) -> None:
+    """A broker shows what is new before it leads its partitions, by a second where it is busy: ask each for its end."""
+    there = _await_visible(admin, least).items()
     with closing(EndOffsets(kafka)) as ends:
-        ends.ask([(name.removeprefix(kafka.topic_prefix), number) for name in names for number in range(there[name])])
+        ends.ask([(name.removeprefix(kafka.topic_prefix), number) for name, count in there for number in range(count)])
 
 
 def _alter(admin: AdminClient, wanted: Mapping[str, Mapping[str, str]]) -> None:
