@@ -12,7 +12,7 @@ from contextlib import closing
 from dataclasses import dataclass
 
 from confluent_kafka import KafkaError, KafkaException
-from confluent_kafka.admin import AdminClient  # type: ignore[attr-defined]
+from confluent_kafka.admin import AdminClient
 
 from driftloop.contracts.topics import topics
 from driftloop.errors import ExitCode, UserError
