@@ -145,17 +145,16 @@ def _take_scores(step: Step, frame: FrameEvidence) -> None:
     state, tolerance = step.state, step.spec.challenge.segment_tolerance
     for version, known in tuple(state.challenges.items()):
         entry = critical_errors.after(known, frame.answered)
-        state.hold_challenge(entry)
         pair = frame.losses.get(entry.champion, ()), frame.losses.get(version, ())
         if pair[0] and len(pair[0]) == len(pair[1]):
-            scored = challenge.after(entry, pair[0], pair[1])
+            entry = challenge.after(entry, pair[0], pair[1])
             if step.spec.challenge.mode == "canary":
-                scored = canary.after(scored, frame.losses, frame.served, step.spec.challenge.look_rows)
+                entry = canary.after(entry, frame.losses, frame.served, step.spec.challenge.look_rows)
             if tolerance is not None:
-                scored = by_segment(scored, pair, frame.segments, tolerance)
-            state.hold_challenge(scored)
+                entry = by_segment(entry, pair, frame.segments, tolerance)
         if frame.corrected:
-            state.hold_challenge(corrections.of_challenge(state.challenges[version], frame.corrected))
+            entry = corrections.of_challenge(entry, frame.corrected)
+        state.hold_challenge(entry)
     watched = state.probation
     if watched is not None:
         both = frame.losses.get(watched.champion, ()), frame.losses.get(watched.predecessor, ())

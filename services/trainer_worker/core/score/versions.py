@@ -110,13 +110,9 @@ class ScoredVersions(BaseModel):
         found = _scored(event)
         if found is None or not found.artifact or (self.champion and self.champion.version == found.version):
             return self
-        known = sorted((*self.archived, found.model_copy(update={"from_position": None})), key=_number)
-        return self.model_copy(update={"archived": tuple(known[-ARCHIVED_KEPT:])})
-
-
-def _number(scored: Scored) -> tuple[int, ...]:
-    """By age, as far as names tell; other versions come before, in the order of the log."""
-    return age_order(scored.version)
+        known = (*self.archived, found.model_copy(update={"from_position": None}))
+        by_age = sorted(known, key=lambda scored: age_order(scored.version))
+        return self.model_copy(update={"archived": tuple(by_age[-ARCHIVED_KEPT:])})
 
 
 def _scored(event: ModelEvent) -> Scored | None:
