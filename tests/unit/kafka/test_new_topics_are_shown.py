@@ -1,4 +1,4 @@
-"""New topics are served once one answer shows all of them: the brokers of a cluster hear of them one by one."""
+"""New topics and partitions are there once one answer shows all: the brokers of a cluster hear of them one by one."""
 
 from types import SimpleNamespace
 
@@ -10,6 +10,7 @@ from driftloop.errors import ExitCode, UserError
 from driftloop.kafka.admin import topics
 
 NAMES = ("a", "b", "c")
+ONE_EACH = dict.fromkeys(NAMES, 1)
 
 
 class Brokers:
@@ -27,24 +28,32 @@ class Brokers:
         )
 
 
-@given(st.lists(st.dictionaries(st.sampled_from(NAMES), st.integers(0, 3)), max_size=6))
-def test_partitions_are_those_of_the_first_answer_that_shows_every_topic(partial):
-    everything = dict.fromkeys(NAMES, 4)
-    brokers = Brokers([*partial, everything])
-    found = topics._await_visible(brokers, NAMES)
-    first = next(answer for answer in [*partial, everything] if all(answer.get(name) for name in NAMES))
-    assert found == first
+@given(
+    partial=st.lists(st.dictionaries(st.sampled_from(NAMES), st.integers(0, 5)), max_size=6),
+    least=st.dictionaries(st.sampled_from(NAMES), st.integers(1, 4), min_size=1),
+)
+def test_partitions_are_those_of_the_first_answer_that_shows_enough_of_every_topic(partial, least):
+    answers = [*partial, dict.fromkeys(NAMES, 4)]
+    found = topics._await_visible(Brokers(answers), least)
+    first = next(shown for shown in answers if all(shown.get(name, 0) >= count for name, count in least.items()))
+    assert found == {name: first[name] for name in least}
 
 
 def test_a_broker_that_has_not_heard_of_what_another_one_showed_is_asked_again():
-    brokers = Brokers([{"a": 1, "b": 1, "c": 1}, {"a": 1}, {"a": 1, "b": 1, "c": 1}])
-    assert topics._await_visible(brokers, NAMES) == dict.fromkeys(NAMES, 1)
-    assert topics._await_visible(brokers, NAMES) == dict.fromkeys(NAMES, 1)
+    brokers = Brokers([ONE_EACH, {"a": 1}, ONE_EACH])
+    assert topics._await_visible(brokers, ONE_EACH) == ONE_EACH
+    assert topics._await_visible(brokers, ONE_EACH) == ONE_EACH
     assert brokers.asked == 3
 
 
-def test_a_topic_that_is_never_shown_is_named(monkeypatch):
+def test_a_broker_that_still_shows_the_old_partitions_is_asked_again():
+    brokers = Brokers([{"a": 2}, {"a": 4}])
+    assert topics._await_visible(brokers, {"a": 4}) == {"a": 4}
+
+
+@pytest.mark.parametrize("shown", [{"a": 1, "b": 2}, {"a": 1, "b": 2, "c": 2}], ids=["none", "too few"])
+def test_a_topic_that_is_never_shown_is_named(monkeypatch, shown):
     monkeypatch.setattr(topics, "_TIMEOUT_S", 0.01)
-    with pytest.raises(UserError, match="Kafka created c and does not show it") as stop:
-        topics._await_visible(Brokers([{"a": 1, "b": 2}]), NAMES)
+    with pytest.raises(UserError, match="Kafka took c with 3 partitions and does not show them") as stop:
+        topics._await_visible(Brokers([shown]), {"a": 1, "b": 1, "c": 3})
     assert stop.value.exit_code == ExitCode.BROKER_AWAY
