@@ -2,13 +2,23 @@
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
+import grimp
+
 _ROOT = Path(__file__).parents[2]
-_CODE = ("services", "shared", "tests/simulation")
+_PACKAGES = {
+    "services": ("drift_detection", "outcome_ingestion", "retrain_coordinator", "trainer_worker"),
+    "shared": ("driftloop",),
+    ".": ("tests",),
+}
+_WORLD = ("tests.simulation.world", "tests.simulation.virtual")
+_PLAYS = "tests.simulation.run"
+"""It names every case, and so imports all: of its modules only those count that a case asks for itself."""
 
 
 @dataclass(slots=True)
@@ -75,12 +85,47 @@ def taken_up(path: Path, code: str) -> Report:
     return Report(found["runs"], found["steps"], found["cpu_seconds"], found["failures"], spans)
 
 
-def code_of(root: Path = _ROOT, case: str | None = None) -> str:
-    """Tells this code from other code: a digest of every module that runs in the world, and the case if one was named.
+def code_of(case: str | None = None) -> str:
+    """Tells this code from other code: a digest of every module that the world and its cases can import.
 
-    A seed plays something else in each case.
+    Where a case is named, of what that one can import: its runs still count where something else was changed.
     """
-    digest = hashlib.sha256()
-    for path in sorted(path for folder in _CODE for path in (root / folder).rglob("*.py")):
-        digest.update(f"{path.relative_to(root)}\0".encode() + path.read_bytes())
-    return digest.hexdigest()[:12] + (f"-{case}" if case else "")
+    return digest(files_of(case), _ROOT) + (f"-{case}" if case else "")
+
+
+def digest(files: Iterable[Path], root: Path) -> str:
+    """Of what these files hold, and of their places below the root."""
+    found = hashlib.sha256()
+    for path in sorted(files):
+        found.update(f"{path.relative_to(root)}\0".encode() + path.read_bytes())
+    return found.hexdigest()[:12]
+
+
+def files_of(case: str | None = None) -> set[Path]:
+    """Every file of ours that the world can import in this case, or in any."""
+    packages = [name for names in _PACKAGES.values() for name in names]
+    modules = grimp.build_graph(*packages, exclude_type_checking_imports=True, cache_dir=None)
+    cases = [case] if case else [_last(name) for name in modules.find_children("tests.simulation.cases")]
+    asked = {*_WORLD, *(f"tests.simulation.cases.{name}" for name in cases)}
+    found: set[str] = set()
+    while asked:  # to import a module is to import the packages that it lies in, and what these import
+        found |= asked
+        reached = asked.union(*(modules.find_upstream_modules(name) for name in asked))
+        asked = {parent for name in reached for parent in _parts(name)} & modules.modules - found
+    return {path for name in {*found, _PLAYS} for path in _files(name)}
+
+
+def _last(name: str) -> str:
+    return name.rpartition(".")[2]
+
+
+def _parts(module: str) -> Iterator[str]:
+    """Its own name, and those of the packages that it lies in."""
+    return accumulate(module.split("."), lambda whole, part: f"{whole}.{part}")
+
+
+def _files(module: str) -> Iterator[Path]:
+    top = module.partition(".")[0]
+    (folder,) = (folder for folder, names in _PACKAGES.items() if top in names)
+    path = _ROOT / folder / module.replace(".", "/")
+    yield from (place for place in (path.with_suffix(".py"), path / "__init__.py") if place.is_file())

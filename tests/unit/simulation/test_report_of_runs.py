@@ -5,12 +5,14 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.simulation.report import OtherCodeError, Report, code_of, taken_up
+from tests.simulation.report import OtherCodeError, Report, code_of, digest, files_of, taken_up
 
+ENVIRONMENT = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
 SHARES = st.lists(st.integers(0, 20).flatmap(lambda first: st.tuples(st.just(first), st.integers(first, 25))))
 
 
@@ -34,20 +36,59 @@ def test_a_report_is_taken_up_as_it_was_written(tmp_path):
 
 
 def test_runs_of_other_code_or_of_another_case_are_not_taken_up(tmp_path):
-    (tmp_path / "shared").mkdir()
-    Report(played=[(0, 5)]).write(tmp_path / "report.json", code_of(tmp_path, "counter"))
-    for other in ("abd", code_of(tmp_path), code_of(tmp_path, "ingestion")):
+    Report(played=[(0, 5)]).write(tmp_path / "report.json", code_of("counter"))
+    for other in ("abd", code_of(), code_of("ingestion")):
         with pytest.raises(OtherCodeError, match="holds runs of other code or another case"):
             taken_up(tmp_path / "report.json", other)
 
 
-def test_code_is_other_code_once_a_byte_of_it_changes(tmp_path):
-    (tmp_path / "shared").mkdir()
-    (tmp_path / "shared" / "a.py").write_text("1")
-    before = code_of(tmp_path)
-    assert code_of(tmp_path) == before
-    (tmp_path / "shared" / "a.py").write_text("2")
-    assert code_of(tmp_path) != before
+def test_code_is_other_code_once_a_byte_or_a_name_of_it_changes(tmp_path):
+    first, second = tmp_path / "a.py", tmp_path / "b.py"
+    first.write_text("1")
+    second.write_text("2")
+    before = digest({first, second}, tmp_path)
+    assert digest({second, first}, tmp_path) == before
+    assert digest({first}, tmp_path) != before
+    second.write_text("3")
+    assert digest({first, second}, tmp_path) != before
+
+
+PLAYED = """
+import importlib, sys
+from tests.simulation.plan import plan_of
+from tests.simulation.virtual import simulated
+from tests.simulation.world import World
+
+module, name, *fields = sys.argv[1:]
+with simulated():
+    plan = plan_of(3)
+    case = getattr(importlib.import_module(module), name)
+    World(plan, case(*(getattr(plan, field) for field in fields))).run()
+print(*(module.__file__ for module in list(sys.modules.values()) if getattr(module, "__file__", None)), sep="\\n")
+"""
+
+
+@pytest.mark.parametrize(
+    ("case", "made"),
+    [
+        ("counter", ("CounterCase", "seed", "inputs", "spread")),
+        ("damaged", ("DamagedCase", "seed", "inputs", "spread")),
+        ("ingestion", ("IngestionCase", "seed", "inputs")),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_code_of_a_case_is_all_that_its_runs_import(case, made):
+    program = [sys.executable, "-c", PLAYED, f"tests.simulation.cases.{case}", *made]
+    run = subprocess.run(program, capture_output=True, text=True, env=ENVIRONMENT, check=True)
+    ours = {Path(file) for file in run.stdout.splitlines()} & files_of()
+    assert len(ours) > 60
+    assert ours <= files_of(case)
+
+
+def test_counters_still_count_where_a_core_that_they_do_not_play_is_changed():
+    assert any(path.parts[-3:-1] == ("kafka", "loop") for path in files_of("counter"))
+    assert not any("drift_detection" in path.parts for path in files_of("counter"))
+    assert any("drift_detection" in path.parts for path in files_of())
 
 
 @pytest.mark.slow
@@ -66,8 +107,7 @@ def test_a_campaign_that_is_ended_keeps_its_runs_and_goes_on_with_the_others(tmp
             "--resume",
             *more,
         ]
-        environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
-        return subprocess.Popen([*command, "--out", str(out), "--tell-every", "0.1"], env=environment)
+        return subprocess.Popen([*command, "--out", str(out), "--tell-every", "0.1"], env=ENVIRONMENT)
 
     first = start("--mutants")  # it does not come to them, which takes minutes
     while not out.exists():
