@@ -106,7 +106,7 @@ bench: $(STAMP) ## measure detectors, windows and speed
 	$(VENV)/bin/driftloop bench windows
 	$(VENV)/bin/driftloop bench speed
 
-smoke: $(STAMP) ## fail when a speed that was reached is lost by more than a fifth (about ten seconds)
+smoke: $(STAMP) ## fail when a speed that was reached is lost by more than a fifth (about 20 seconds)
 	OMP_NUM_THREADS=1 $(VENV)/bin/driftloop bench versus --smoke
 
 SBOM_TOOLS := .sbom-tools

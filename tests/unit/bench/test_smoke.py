@@ -62,7 +62,7 @@ def test_more_than_a_fifth_slower_than_recorded_is_lost(
 
 def test_the_lower_estimate_is_recorded(tmp_path: Path) -> None:
     found = smoke.measured(_case(), None, _measure(chain([4.0], repeat(1.0)), repeat(1.0)))
-    smoke.record({"one": [found]}, tmp_path)
+    smoke.record({"one": [found]}, folder=tmp_path)
     assert smoke.read_recorded(tmp_path, "one") == {"a case": 0.625}
     assert "not recorded" in smoke.smoke_table({"one": [found]})
 

@@ -1,5 +1,6 @@
 """Does this build still have the speed that it reached? Answered on one machine in some seconds, without another build.
 
+What can be counted is counted (`cores/counted.py`); the rest is timed.
 Each case runs in turns with a peer that no change of ours touches. Their ratio is compared with the recorded one, so
 that neither the machine nor its load is what is measured. Turns are short and many. On a busy machine a ratio still
 strays: it is taken of the best turns and of all turns together; the lower one is recorded, and only if the higher one
@@ -14,9 +15,10 @@ from pathlib import Path
 from typing import Any
 
 from driftloop.errors import UserError
-from driftloop.tools.bench.cores import registered
+from driftloop.tools.bench.cores import counted, registered
 from driftloop.tools.bench.cores.calibration import PEERS
 from driftloop.tools.bench.cores.case import Case, Work
+from driftloop.tools.bench.cores.counted import Count
 from driftloop.tools.bench.cores.turn import cpu_seconds
 from driftloop.tools.bench.tables import table
 
@@ -57,6 +59,12 @@ def smoke(say: Callable[[str], None], recorded: Path = RECORDED) -> dict[str, li
     return found
 
 
+def counts() -> list[Count]:
+    """What of the smoke's cases can be counted, beside what was recorded."""
+    recorded = counted.read_recorded()
+    return [counted.counted(case, recorded) for _, case in registered() if case.in_smoke]
+
+
 def measured(case: Case, recorded: float | None, measure: Measure = cpu_seconds) -> Ratio:
     """The ratio of five turns of both; of up to twenty while it looks lost."""
     ours, peers = _Turns(), _Turns()
@@ -94,32 +102,43 @@ def read_recorded(folder: Path, module: str) -> Mapping[str, float]:
     return found
 
 
-def record(found: Mapping[str, Iterable[Ratio]], folder: Path = RECORDED) -> None:
-    """Write the ratios as those that were reached."""
+def record(found: Mapping[str, Iterable[Ratio]], counts: Iterable[Count] = (), folder: Path = RECORDED) -> None:
+    """Write the ratios and counts as those that were reached."""
     folder.mkdir(parents=True, exist_ok=True)
+    text = json.dumps({one.case: one.now for one in counts}, indent=2)
+    (folder / counted.RECORDED.name).write_text(text + "\n", encoding="utf-8")
     for module, ratios in found.items():
         text = json.dumps({one.case: one.lower for one in ratios}, indent=2)
         (folder / f"{module}.json").write_text(text + "\n", encoding="utf-8")
 
 
-def as_json(found: Mapping[str, Iterable[Ratio]]) -> dict[str, Any]:
+def as_json(found: Mapping[str, Iterable[Ratio]], counts: Iterable[Count] = ()) -> dict[str, Any]:
     """The figures for a script."""
-    return {one.case: {"peer": one.peer, "now": one.now, "recorded": one.recorded} for one in _all(found)}
+    ratios: dict[str, dict[str, Any]] = {
+        one.case: {"peer": one.peer, "now": one.now, "recorded": one.recorded} for one in _all(found)
+    }
+    for count in counts:
+        ratios[count.case]["counted"] = {"what": count.what, "now": count.now, "recorded": count.recorded}
+    return ratios
 
 
-def smoke_table(found: Mapping[str, Iterable[Ratio]]) -> str:
-    """What was measured beside what is recorded."""
-    rows = [[one.case, one.peer, one.now, one.recorded, _words(one)] for one in _all(found)]
-    return table(["rows per CPU-second of", "over those of", "now", "recorded", ""], rows)
+def smoke_table(found: Mapping[str, Iterable[Ratio]], counts: Iterable[Count] = ()) -> str:
+    """What was measured and counted beside what is recorded."""
+    ratios = [[one.case, one.peer, one.now, one.recorded, _words(one)] for one in _all(found)]
+    heads = ["rows per CPU-second of", "over those of", "now", "recorded", ""]
+    counted_rows = [[one.case, one.what, one.now, one.recorded, _words(one)] for one in counts]
+    return f"{table(heads, ratios)}\n\n{table(['count of', 'what', 'now', 'recorded', ''], counted_rows)}"
 
 
-def _words(one: Ratio) -> str:
+def _words(one: Ratio | Count) -> str:
     return "not recorded" if one.recorded is None else f"{one.now / one.recorded:.2f} ×{' LOST' if one.lost else ''}"
 
 
-def raise_if_lost(found: Mapping[str, Iterable[Ratio]]) -> None:
-    """UserError that names the cases which lost more than a fifth of their speed."""
-    if lost := [f"{one.case} ({one.now / (one.recorded or 1):.2f} ×)" for one in _all(found) if one.lost]:
+def raise_if_lost(found: Mapping[str, Iterable[Ratio]], counts: Iterable[Count] = ()) -> None:
+    """UserError that names the cases which lost more than a fifth of their speed, or cost a fifth more."""
+    slower = [f"{one.case} ({one.now / (one.recorded or 1):.2f} × as fast)" for one in _all(found) if one.lost]
+    dearer = [f"{one.case} ({one.now / (one.recorded or 1):.2f} × the {one.what})" for one in counts if one.lost]
+    if lost := slower + dearer:
         raise UserError(
             f"Slower than recorded by more than {1 - ALLOWED:.0%}: {', '.join(lost)}. "
             "Find what made it slow; if the cost is wanted, record it with `driftloop bench versus --smoke --record`."

@@ -24,9 +24,14 @@ def versus(
     target: Annotated[str, typer.Option(help="The column to predict in them.")] = "target",
     turns: Annotated[int, typer.Option(min=1, help="Runs of each build.")] = 3,
     smoke: Annotated[
-        bool, typer.Option("--smoke", help="Without an earlier build: is a ratio that was recorded lost? Ends with 1.")
+        bool,
+        typer.Option(
+            "--smoke", help="Without an earlier build: is a ratio or count that was recorded lost? Ends with 1."
+        ),
     ] = False,
-    record: Annotated[bool, typer.Option("--record", help="With --smoke: record the ratios as those reached.")] = False,
+    record: Annotated[
+        bool, typer.Option("--record", help="With --smoke: record what is found as that which was reached.")
+    ] = False,
 ) -> None:
     """What a user waits for, beside an earlier build on the same machine in the same run (Linux)."""
     if smoke:
@@ -68,9 +73,9 @@ def _runs(
 def _smoke(json_file: Path | None, *, record: bool) -> None:
     from driftloop.tools.bench import smoke
 
-    found = smoke.smoke(say)
+    found, counts = smoke.smoke(say), smoke.counts()
     if record:
-        smoke.record(found)
-    finish(smoke.as_json(found), json_file, smoke.smoke_table(found))
+        smoke.record(found, counts)
+    finish(smoke.as_json(found, counts), json_file, smoke.smoke_table(found, counts))
     if not record:
-        smoke.raise_if_lost(found)
+        smoke.raise_if_lost(found, counts)

@@ -13,7 +13,8 @@ class Case:
 
     `prepare` is called before each run, unmeasured, and gives the same work each time (cache inputs that are dear).
     `peer` names the work in `calibration.PEERS` that is alike in kind: another machine changes both. A case of the
-    smoke takes half a second at most. `goal`: rows per CPU-second asked for, over those of the earlier build.
+    smoke takes half a second at most. `command`: what `driftloop` is given, where the work is to start it. `goal`: rows
+    per CPU-second asked for, over those of the earlier build.
     """
 
     name: str
@@ -21,3 +22,4 @@ class Case:
     peer: str = "small arrays"
     goal: float | None = None
     in_smoke: bool = True
+    command: tuple[str, ...] = ()

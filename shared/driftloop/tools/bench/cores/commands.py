@@ -16,4 +16,4 @@ def _help() -> Work:
     return run
 
 
-CASES = (Case("driftloop --help", _help, peer="import typer"),)
+CASES = (Case("driftloop --help", _help, peer="import typer", command=("--help",)),)
