@@ -44,7 +44,7 @@ endif
 
 define compile
 	@echo "compiling the loops of ingestion and detection, once (some ten seconds)"
-	@$(PY) -c 'import outcome_ingestion.core.ingest, drift_detection.core.loops.frame_kernel'
+	@$(PY) -c 'import outcome_ingestion.core.ingest, drift_detection.core.loops.frame_kernel, driftloop.learners.tree_kernel'
 	@touch $@
 endef
 

@@ -2,15 +2,28 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import ModuleType
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from driftloop.cores.on_demand import OnDemand
 from driftloop.learners.columns import Matrix
 from driftloop.learners.parts import Link, apply_link
 
 _CHUNK_ROWS = 4096
+_WORTH = 20_000
+"""Walks of a row through a tree that are worth loading the compiled loop."""
+
+
+def _load() -> ModuleType:
+    from driftloop.learners import tree_kernel
+
+    return tree_kernel
+
+
+_KERNEL = OnDemand(_load, _WORTH)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +77,16 @@ class TreePart:
 
     def _raw(self, matrix: Matrix) -> Matrix:
         seen = matrix.astype(np.float32).astype(np.float64) if self.single_precision else matrix
+        leaves = self.values.take(self._leaves(seen), axis=0)
+        return np.asarray(self.start + leaves.sum(axis=1))
+
+    def _leaves(self, seen: Matrix) -> NDArray[np.int32]:
+        """Where each row ends in each tree: (rows, trees)."""
+        if kernel := _KERNEL.for_size(len(seen) * len(self.roots)) or _KERNEL.loaded():
+            found = np.empty((len(seen), len(self.roots)), dtype=np.int32)
+            tables = (self.roots, self.left, self.right, self.feature, self.threshold, self.missing_left)
+            kernel.find_leaves(np.ascontiguousarray(seen), *map(np.ascontiguousarray, tables), found)
+            return found
         rows = np.repeat(np.arange(len(seen)), len(self.roots))
         nodes = np.tile(self.roots, len(seen))
         walking = np.flatnonzero(self.left[nodes] >= 0)
@@ -74,8 +97,7 @@ class TreePart:
             go_left = np.where(missing, self.missing_left[at], value <= self.threshold[at])
             nodes[walking] = np.where(go_left, self.left[at], self.right[at])
             walking = walking[self.left[nodes[walking]] >= 0]
-        leaves = self.values[nodes].reshape(len(seen), len(self.roots), -1)
-        return np.asarray(self.start + leaves.sum(axis=1))
+        return nodes.reshape(len(seen), len(self.roots))
 
 
 def join_trees(parts: list[TreePart]) -> TreePart:

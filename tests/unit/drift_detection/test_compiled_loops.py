@@ -5,7 +5,7 @@ import pytest
 
 from drift_detection.core.detectors.cusum import Cusum
 from drift_detection.core.loops import frame_kernel
-from drift_detection.core.loops.kernels import ROWS, kernel_for
+from drift_detection.core.loops.kernels import FRAME, ROWS
 from drift_detection.core.losses.measures import ClassNames
 from drift_detection.core.losses.metrics_of import FEW, quality_metrics
 from drift_detection.core.losses.performance import RecentQuality
@@ -62,8 +62,8 @@ def test_evidence_is_added_up_as_by_numpy(seed: int) -> None:
 
 
 def test_only_a_large_frame_loads_the_compiled_loops() -> None:
-    assert kernel_for(ROWS - 1) is None
-    assert kernel_for(ROWS) is frame_kernel
+    assert FRAME.for_size(ROWS - 1) is None
+    assert FRAME.for_size(ROWS) is frame_kernel
 
 
 @pytest.mark.parametrize("seed", range(10))

@@ -11,7 +11,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from drift_detection.core.kept.kept_profile import KeptProfile
-from drift_detection.core.loops.kernels import kernel_for
+from drift_detection.core.loops.kernels import FRAME
 from drift_detection.core.rows import Coded, numbers
 from drift_detection.core.sliding_windows import Counts, Cut
 from drift_detection.core.windows.bins import TABLE_ROWS, BinOfStep, Codes, ColumnBins
@@ -199,7 +199,7 @@ class Reference:
 
     def tallies(self, rows: "BinnedRows") -> "FrameTallies":
         """The bins of the rows that are seen for the first time."""
-        return FrameTallies(self, rows, kernel_for(len(rows.seen)))
+        return FrameTallies(self, rows, FRAME.for_size(len(rows.seen)))
 
 
 @dataclass(frozen=True)
