@@ -162,11 +162,37 @@ def ingest(result: Result) -> str:
     return table(head, rows)
 
 
+def pipeline(result: Result) -> str:
+    """What an outcome waits for, beside a load and on its way through the loop."""
+    answers = result["answers"]
+    loads = [
+        row
+        for share, one in result["shares"].items()
+        for row in (
+            [f"published to frame, {float(share):.0%} of the ceiling", *_waits(one["publish_to_frame_ms"])],
+            [f"published to status, {float(share):.0%} of the ceiling", *_waits(one["publish_to_status_ms"])],
+        )
+    ]
+    ways = [
+        [f"wrong outcomes to their drift signal, {answers['models']} models", *_waits(answers["outcome_to_signal_ms"])],
+        [f"100 outcomes to the version that learnt them, {answers['runs']} runs",
+         *_waits(answers["outcome_to_promoted_ms"])],
+        ["of it the training run", *_waits(answers["training_ms"])],
+    ]  # fmt: skip
+    head = f"from … to …, the ceiling being {result['ceiling']['rows_per_second']:,} rows/s"
+    return table([head, "p50", "p99", "highest"], [*loads, *ways])
+
+
+def _waits(one: Mapping[str, float]) -> list[str]:
+    return [f"{one[name]:,.0f} ms" for name in ("p50", "p99", "highest")]
+
+
 TABLES: Mapping[str, Callable[[Result], str]] = {
     "detectors": detectors,
     "windows": windows,
     "speed": speed,
     "ingest": ingest,
+    "pipeline": pipeline,
     "proof": proof_table,
     "versus": versus_table,
 }
