@@ -11,6 +11,7 @@ from driftloop.errors import ExitCode, UserError
 from driftloop.kafka.admin.topics import apply_topics
 from driftloop.kafka.clients.clients import require_broker
 from driftloop.kafka.embedded.broker import Broker, embedded_broker
+from driftloop.kafka.embedded.transactions import ask_for_transactions
 from driftloop.kafka.settings import KafkaSettings
 from driftloop.telemetry.settings import is_on
 from driftloop.tools.local.home import Home
@@ -90,6 +91,8 @@ def local_loop(
         broker = stack.enter_context(_broker(home, bootstrap_servers, port, keep_kafka, progress))
         kafka = KafkaSettings(bootstrap_servers=broker.bootstrap_servers, topic_prefix=topic_prefix)
         require_broker(kafka)
+        if broker.embedded:
+            stack.callback(ask_for_transactions(kafka).join)
         apply_topics(kafka, partitions=partitions if broker.embedded or topic_prefix else None)
         progress("The broker is up; the services are starting.")
         programs = service_programs(home, {**_environment(kafka), **(environment or {})}, ports, warm)
