@@ -1,10 +1,11 @@
 """Keeps the view live: Faust's agents read on from where the loading ended.
 
 Why a transport of our own: Faust has no setting for the isolation level, and hands records of aborted
-transactions to agents. `_CommittedThread` is the only place that touches its internals; the dependency is
-pinned to one minor version, and a test with an aborted transaction guards it.
+transactions to agents. `_CommittedThread` is the only place that touches its internals (beside `_NoTables`, which
+leaves out a wait); the dependency is pinned to one minor version, and a test with an aborted transaction guards it.
 """
 
+import asyncio
 import logging
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -16,6 +17,7 @@ from typing import Any, cast
 import faust
 import structlog
 from faust.auth import OAuthCredentials
+from faust.tables import TableManager
 from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread, Consumer, Transport
 from yarl import URL
 
@@ -47,6 +49,13 @@ class _CommittedConsumer(Consumer):
 
 class _CommittedTransport(Transport):
     Consumer = _CommittedConsumer
+
+
+class _NoTables(TableManager):
+    """Faust's waits a second, as its only wait, until tables have been declared: here there are none."""
+
+    async def sleep(self, n: Any, **_: Any) -> None:  # noqa: ARG002
+        await asyncio.sleep(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +119,7 @@ def tail_app(kafka: KafkaSettings, group: str, folder: Path, take: Take) -> faus
         web_enabled=False,
         web_router_enabled=False,
         web_tables_enabled=False,
+        TableManager=_NoTables,
     )
     url = [URL(f"kafka://{server}") for server in kafka.bootstrap_servers.split(",")]
     app.transport = _CommittedTransport(url, app)
