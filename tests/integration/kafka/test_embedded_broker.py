@@ -11,11 +11,14 @@ import pytest
 
 from driftloop.errors import ExitCode, UserError
 from driftloop.kafka.admin.topics import apply_topics
+from driftloop.kafka.clients.clients import admin_client
 from driftloop.kafka.clients.log_reader import LogReader
 from driftloop.kafka.clients.sender import Sender
 from driftloop.kafka.embedded import broker as embedded
 from driftloop.kafka.embedded import runtime_jars
 from driftloop.kafka.embedded.broker import broker_or, embedded_broker
+from driftloop.kafka.embedded.free_port import free_port
+from driftloop.kafka.embedded.transactions import ask_for_transactions
 from driftloop.kafka.settings import KafkaSettings
 
 pytestmark = pytest.mark.broker
@@ -110,3 +113,17 @@ def test_a_named_cluster_is_used_as_it_is(broker):
     with broker_or(broker.bootstrap_servers) as named:
         assert (named.embedded, named.version) == (False, None)
     assert listening(broker.bootstrap_servers)
+
+
+def test_the_topic_of_transactions_is_there_once_it_was_asked_for(tmp_path: Path) -> None:
+    with embedded_broker(tmp_path) as broker:
+        kafka = KafkaSettings(bootstrap_servers=broker.bootstrap_servers)
+        assert "__transaction_state" not in admin_client(kafka).list_topics(timeout=10).topics
+        ask_for_transactions(kafka).join()
+        assert "__transaction_state" in admin_client(kafka).list_topics(timeout=10).topics
+
+
+def test_without_a_broker_nobody_waits_for_its_topic_of_transactions_for_ever() -> None:
+    asked = ask_for_transactions(KafkaSettings(bootstrap_servers=f"127.0.0.1:{free_port()}"), seconds=0.2)
+    asked.join(30)
+    assert not asked.is_alive()

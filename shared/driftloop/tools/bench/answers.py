@@ -135,13 +135,13 @@ def to_promotions(loop: LocalLoop, runs: int) -> dict[str, Any]:
         _publish(sender, LEARNING, 0, ROWS_A_RUN, wrong=False, version=None)
         last = watch.until(_promoted, "a first version")[-1]
         for run in range(1, runs + 1):
-            version = ModelEvent.from_json(last.record.value()).version
+            version = ModelEvent.from_json(last.record.value() or b"").version
             started = time.monotonic()
             _publish(sender, LEARNING, run * ROWS_A_RUN, ROWS_A_RUN, wrong=False, version=version)
             seen = watch.until(_promoted, f"the promotion after run {run}")
             last = seen[-1]
             request, result = (_last(seen, topic) for topic in (topics.TRAINING_REQUESTS, topics.TRAINING_RESULTS))
-            cost = TrainingResult.from_json(result.record.value()).cost
+            cost = TrainingResult.from_json(result.record.value() or b"").cost
             trained.append(cost.seconds if cost is not None else float("nan"))
             moments = (started, request.at, result.at, last.at)
             took.append(last.at - started)
@@ -207,7 +207,7 @@ def _named(topic: str, model: str) -> Callable[[Record], bool]:
 def _promoted(record: Record) -> bool:
     if not _named(topics.MODEL_EVENTS, LEARNING)(record):
         return False
-    return ModelEvent.from_json(record.value()).event == "promoted"
+    return ModelEvent.from_json(record.value() or b"").event == "promoted"
 
 
 def _last(seen: Sequence[Seen], topic: str) -> Seen:
