@@ -115,6 +115,15 @@ class Effects:
     unknown_fields: int = 0
     only_tells: bool = False
 
+    @property
+    def says_nothing(self) -> bool:
+        """Whether there is nothing to write down or to count, at most a wish.
+
+        >>> Effects().says_nothing, Effects(ignored={"duplicate": 1}).says_nothing
+        (True, False)
+        """
+        return not (self.outgoing or self.state_changes or self.dead_letters or self.ignored or self.unknown_fields)
+
     def __add__(self, other: "Effects") -> "Effects":
         wishes = [wish for wish in (self.wake_at, other.wake_at) if wish is not None]
         reasons = {*self.ignored, *other.ignored}

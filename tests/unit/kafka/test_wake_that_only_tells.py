@@ -53,3 +53,42 @@ def test_state_is_written_down_with_a_word_only_if_it_may_have_changed(only_tell
     assert core.wakes == 1
     assert log.records("drift-signals")[-1].value() == b"word"
     assert core.written == (0 if only_tells else 1)
+
+
+class Waiting(Counter):
+    """Asks to be woken again and again, and says nothing then, as one does that waits for a run."""
+
+    def wake(self, now):
+        super().wake(now)
+        return Effects(wake_at=now)
+
+
+class WithMarkers(MemoryTransport):
+    """Ends are a marker behind the last record; it counts commits."""
+
+    commits = 0
+
+    def poll(self, limit, timeout_s):
+        polled = super().poll(limit, timeout_s)
+        polled.ends.update({position: end + 1 for position, end in polled.ends.items()})
+        return polled
+
+    def commit(self, writes, offsets):
+        self.commits += 1
+        super().commit(writes, offsets)
+
+
+@pytest.mark.parametrize(("marker_commit_ms", "commits"), [(3_600_000, 1), (0, 2)])
+def test_a_core_that_wakes_and_says_nothing_commits_nothing_and_keeps_no_marker_from_being_committed(
+    marker_commit_ms, commits
+):
+    log = MemoryLog()
+    core, transport = Waiting(keyed=False, silent=True), WithMarkers(SETTINGS, log)
+    kafka = KafkaSettings(marker_commit_ms=marker_commit_ms)
+    loop = Loop(core, SETTINGS, kafka, clock=FakeClock(), transport=transport)
+    log.append("outcome-frames", key="k", value=b"x")
+    loop.start()
+    for _ in range(10):
+        loop.step()
+    assert core.wakes >= 5
+    assert transport.commits == commits

@@ -13,6 +13,7 @@ from driftloop.contracts.model_events import ModelEvent
 from driftloop.contracts.model_specs import ModelSpecPublished
 from driftloop.contracts.outcome_frames import FrameHeader
 from driftloop.contracts.topics import CHALLENGE_SCORES, MODEL_EVENTS, MODEL_SPECS, OUTCOME_FRAMES
+from driftloop.learners.probe import Probe
 from driftloop.learners.protocol import Predictions, Rows
 from driftloop.spec.model_spec import Feature, ModelSpec, TargetField
 from driftloop.testing.clock import START
@@ -91,8 +92,9 @@ def core(log) -> ChallengeScoring:
     return made
 
 
-def told(length, restart_after=()) -> list[ChallengeScores]:
-    """All scores of the stream in frames of `length` rows, with restarts after some frames."""
+def told(length, restart_after=(), wakes=0) -> list[ChallengeScores]:
+    """All scores of the stream in frames of `length` rows, with restarts after some frames, and woken so often at most
+    after each."""
     records, state, found = frames(length), {}, []
     running = core(records)
     running.restore(0, ())
@@ -102,6 +104,10 @@ def told(length, restart_after=()) -> list[ChallengeScores]:
             effects = running.process(step, START)
             state |= {change.key: change.value for change in effects.state_changes}
             found += [ChallengeScores.from_json(o.value) for o in effects.outgoing if o.topic == CHALLENGE_SCORES]
+            for _ in range(wakes):
+                if effects.wake_at is not None:
+                    effects = running.wake(START)
+                    assert effects.says_nothing
         if record.offset() in restart_after:
             running = core(records)
             running.restore(0, state.items())
@@ -149,3 +155,36 @@ def test_archived_versions_are_scored_beside_the_champion():
 def test_a_policy_that_cannot_be_asks_for_nothing():
     assert goes_by_attainable(SPEC)
     assert not goes_by_attainable(SPEC.model_copy(update={"policy": {"preset": "none"}}))
+
+
+@pytest.mark.parametrize("length", [7, 25, 50, 125])
+def test_scores_are_the_same_whether_cheap_models_were_fitted_ahead_or_not(length):
+    restarts = {2, 5}
+    assert told(length, restarts, wakes=3) == told(length, restarts)
+
+
+def test_a_frame_does_not_wait_for_cheap_models_that_were_fitted_ahead(monkeypatch):
+    fits, fit = [], Probe.fit
+    monkeypatch.setattr(Probe, "fit", lambda self, *rest, **named: fits.append(1) or fit(self, *rest, **named))
+    running, records = core(frames(25)), frames(25)
+    running.restore(0, ())
+    running.process([records[0], event("promoted", "1.0.0"), records[1]], START)
+    for record in records[2:]:
+        while (wish := running.wake(START)).wake_at is not None:
+            assert wish.says_nothing
+        before = len(fits)
+        running.process([record], START)
+        assert len(fits) == before
+
+
+def test_rows_that_cannot_be_learnt_from_are_told_of_by_the_frame_that_needs_them(monkeypatch):
+    running, records = core(frames(50)), frames(50)
+    running.restore(0, ())
+    running.process([records[0], event("promoted", "1.0.0"), records[1]], START)
+
+    def fail(*_rest, **_named):
+        raise ZeroDivisionError("no tree grows here")
+
+    monkeypatch.setattr(Probe, "fit", fail)
+    assert running.wake(START).wake_at is None
+    assert "no tree grows here" in running.process([records[2]], START).dead_letters[0].message

@@ -83,12 +83,32 @@ class Progress(BaseModel):
             start = end
 
 
+@dataclass(frozen=True, slots=True)
+class _Fit:
+    """Cheap models that are due: of which spec and windows, before the model's labelled row `rows`."""
+
+    spec: ModelSpec
+    windows: tuple[int, ...]
+    rows: int
+
+
 class _Memory:
-    """The rows and cheap models of one model, made anew from the log after a restart."""
+    """The rows and cheap models of one model, made anew from the log after a restart.
+
+    `due` is what the next labelled row will ask for first, `ahead` those models where they were fitted before it came.
+    """
 
     def __init__(self) -> None:
         self.recent = RecentRows()
         self.fresh: dict[int, Model] | None = None
+        self.due: _Fit | None = None
+        self.ahead: dict[int, Model] | None = None
+
+    def fitted(self, fit: _Fit, leave: int) -> dict[int, Model]:
+        """The models, fitted now unless they were ahead."""
+        if leave == 0 and self.ahead is not None and self.due == fit:
+            return self.ahead
+        return _fitted(fit.spec, self.recent, fit.windows, leave=leave)
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,15 +165,33 @@ class Attainable:
             if memory.recent.differ(piece):
                 memory.fresh = {}  # they know another target, or other features
             if done == 0 or memory.fresh is None:
-                memory.fresh = _fitted(spec, memory.recent, windows, leave=done)
+                memory.fresh = memory.fitted(_Fit(spec, windows, progress.rows + start), done)
             for window, model in memory.fresh.items():
                 losses[window][start:end] = _losses(model, spec, piece)
             memory.recent.push(place.offset, piece, _needed(windows, spec))
+        if len(found.rows):
+            memory.due, memory.ahead = _due(spec, progress, windows, progress.rows + len(found.rows)), None
         oldest = memory.recent.oldest_frame
         after = progress.model_copy(
             update={"rows": progress.rows + len(found.rows), "oldest": progress.oldest if oldest is None else oldest}
         )
         return after, {window: told[found.judged] for window, told in losses.items()}
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether cheap models are due that were not fitted: the next frame of theirs would wait for it."""
+        return any(memory.due is not None and memory.ahead is None for memory in self._memory.values())
+
+    def fit_ahead(self) -> None:
+        """Fit the cheap models of one model that are due; of rows that cannot be learnt from its next frame tells."""
+        for memory in self._memory.values():
+            if memory.due is not None and memory.ahead is None:
+                fit = memory.due
+                try:
+                    memory.ahead = _fitted(fit.spec, memory.recent, fit.windows, leave=0)
+                except Exception:  # noqa: BLE001  (it is raised once more where it is needed, and that frame is buried)
+                    memory.due = None
+                return
 
     def twin(self, champion: Scored, spec: ModelSpec, rows: Rows) -> Floats | None:
         """The mean loss, row by row, of cheap models that learnt what the champion learnt.
@@ -199,6 +237,13 @@ class Attainable:
 def _needed(windows: tuple[int, ...], spec: ModelSpec) -> int:
     """Rows to keep: the widest window, and those that came since the cheap models were fitted."""
     return max(windows) + refit_rows(windows) if windows else spec.training.maximum_rows
+
+
+def _due(spec: ModelSpec, progress: Progress, windows: tuple[int, ...], rows: int) -> _Fit | None:
+    """What the first of the next rows will ask for, if so many rows end where models are fitted anew."""
+    if progress.origin is None or (rows - progress.origin) % refit_rows(windows):
+        return None
+    return _Fit(spec, windows, rows)
 
 
 def _fitted(spec: ModelSpec, recent: RecentRows, windows: tuple[int, ...], leave: int) -> dict[int, Model]:

@@ -51,7 +51,8 @@ class ChallengeScoring:
         self.refused: dict[tuple[str, str], str] = {}
         """(model, version) → why it was not scored on the newest frame."""
 
-    def process(self, records: Sequence[Record], now: datetime, *, tables_current: bool = False) -> Effects:  # noqa: ARG002
+    def process(self, records: Sequence[Record], now: datetime, *, tables_current: bool = False) -> Effects:
+        """Scores of the frames. What the next ones will need of these rows is done in `wake`, once all is said."""
         frames = of_topic(records, OUTCOME_FRAMES)
         events = decode_messages(of_topic(records, MODEL_EVENTS), ModelEvent)
         if not tables_current and any(self._specs.newest(model) is None for model in map(key_text, frames)):
@@ -63,10 +64,16 @@ class ChallengeScoring:
             done.add(self._take_event(partition_of(record), event))
         for record in frames:
             done.add(self._take_frame(record))
+        done.add(self._wish(now))
         return done.effects()
 
-    def wake(self, now: datetime) -> Effects:  # noqa: ARG002  (nothing here waits for a moment)
-        return Effects()
+    def wake(self, now: datetime) -> Effects:
+        """Fit one model's cheap models before a frame waits for them: nothing that is said depends on it."""
+        self._attainable.fit_ahead()
+        return self._wish(now)
+
+    def _wish(self, now: datetime) -> Effects:
+        return Effects(wake_at=now) if self._attainable.is_behind else Effects()
 
     def restore(self, partition: int, state: Iterable[tuple[str, bytes]]) -> None:
         self.revoke(partition)

@@ -12,7 +12,7 @@ from driftloop.kafka.settings import KafkaSettings
 
 
 def ask_for_transactions(kafka: KafkaSettings, seconds: float = 5.0) -> threading.Thread:
-    """Let the broker make the topic meanwhile; the thread that asks for it, which ends when it is there, or after `seconds`.
+    """Let the broker make the topic meanwhile; the thread that asks, which ends when it is there or `seconds` are over.
 
     It is made for whoever asks first, which takes it a second, and clients look again every half second: each service
     would stand still for that. The slot that asks is nobody's, so that no service is fenced.

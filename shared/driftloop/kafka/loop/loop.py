@@ -170,16 +170,17 @@ class Loop:
         records, gaps = self._tasks.accept(polled.records)
         gaps += self._tasks.reached(polled.ends)
         self._show_lag()
+        due = self._wake_time.due(self._clock())
         if any(map(self._assignment.left_out, gaps)):
             self._assignment.start_over()
         elif records:
             self._process(records)
-        elif self._wake_time.due(self._clock()):
-            self._wake()
+        elif due and self._wake():
+            pass
         elif self._ticked - self._worked_at >= self._kafka.marker_commit_ms / 1000 and self._tasks.uncommitted():
             self._attempts.through(self._transactions.offsets_only)
         else:
-            return False
+            return due
         return True
 
     def _restored(self) -> None:
@@ -209,14 +210,19 @@ class Loop:
         elif self._aborts.unable and self._size.limit >= len(records):
             self._size.halve(len(records))  # a transaction that takes too long is aborted however often it is tried
 
-    def _wake(self) -> None:
+    def _wake(self) -> bool:
+        """Let the core say what it has to say by itself; whether that was anything."""
         self._wake_time.set(None)
         now = self._clock()
         self._tracer.take([])  # what it says by itself is not of the batch before
         effects = self._processor.wake(now)
+        if effects.says_nothing:
+            self._wake_time.ask(effects.wake_at)
+            return False
         if not effects.only_tells and (effects.outgoing or effects.state_changes or effects.dead_letters):
             self._transactions.write_down_all()
         self._write(effects, [], self._wake_later)
+        return True
 
     def _wake_later(self, error: TooLargeError) -> None:
         """What the core wished for by itself can never be written: go on with the records, and try it now and then."""
@@ -244,8 +250,7 @@ class Loop:
 
     def _write(self, effects: Effects, records: Sequence[Record], too_large: TooLarge) -> bool:
         """Commit what a core wants; where it was aborted, go back to the last commit."""
-        if effects.wake_at is not None:
-            self._wake_time.ask(effects.wake_at)
+        self._wake_time.ask(effects.wake_at)
         transaction = partial(self._transactions.effects, effects, len(records))
         done = self._attempts.through(transaction, too_large, len(records))
         if done:

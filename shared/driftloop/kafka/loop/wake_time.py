@@ -16,9 +16,10 @@ class WakeTime:
     def __init__(self) -> None:
         self._at: datetime | None = None
 
-    def ask(self, at: datetime) -> None:
-        """A wish; an earlier one stands."""
-        self._at = at if self._at is None else min(self._at, at)
+    def ask(self, at: datetime | None) -> None:
+        """A wish, or none; an earlier one stands."""
+        if at is not None:
+            self._at = at if self._at is None else min(self._at, at)
 
     def set(self, at: datetime | None) -> None:
         """Replace the wish; None: there is none."""
