@@ -10,6 +10,7 @@ wait until an end is noticed and a commit of markers alone has gone through; tha
 
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 from driftloop.errors import UserError
 from driftloop.kafka.clients.clients import admin_client
@@ -39,6 +40,7 @@ class Rest:
     ) -> None:  # fmt: skip
         self._ends, self._stable = EndOffsets(kafka), EndOffsets(kafka, stable=True)
         self._groups = {group: GroupOffsets(kafka, group) for group in groups}
+        self._side_by_side = ThreadPoolExecutor(len(groups), thread_name_prefix="offsets")
         admin = admin_client(kafka)
         names = {topic for topics in groups.values() for topic in topics} | {*beside}
         partitions = {topic: [(topic, n) for n in range(partition_count(admin, kafka, topic))] for topic in names}
@@ -49,6 +51,7 @@ class Rest:
 
     def close(self) -> None:
         """Let the connections go."""
+        self._side_by_side.shutdown()
         self._ends.close()
         self._stable.close()
         for group in self._groups.values():
@@ -74,7 +77,8 @@ class Rest:
 
     def ends_at_rest(self) -> dict[Position, int] | None:
         """How far each partition holds records, if nothing was on its way at some moment of this call; else None."""
-        committed = {group: self._groups[group].ask(positions) for group, positions in self._inputs.items()}
+        asked = self._side_by_side.map(lambda group: self._groups[group].ask(self._inputs[group]), self._inputs)
+        committed = dict(zip(self._inputs, asked, strict=True))
         stable = self._stable.ask(self._all)
         ends = self._ends.ask(self._all)
         if stable != ends or any(self._behind(group, ends, committed[group]) for group in committed):
