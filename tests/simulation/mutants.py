@@ -12,12 +12,14 @@ from tests.simulation.plan import Plan, plan_of
 from drift_detection.core.processor import DriftDetection
 from driftloop.contracts.topics import DEAD_LETTERS
 from driftloop.errors import AwayError
+from driftloop.kafka.admin import left_behind
 from driftloop.kafka.loop import assignment, identity, loop, polling, restore, tasks, transactions
 from driftloop.kafka.loop.assignment import Assignment
 from driftloop.kafka.loop.attempts import Attempts
 from driftloop.kafka.loop.epochs import Epochs
 from driftloop.kafka.loop.group_offsets import GroupOffsets
 from driftloop.kafka.loop.kafka_transport import KafkaTransport
+from driftloop.kafka.loop.left_open import LeftOpen
 from driftloop.kafka.loop.membership import Membership
 from driftloop.kafka.loop.pending_offsets import PendingOffsets
 from driftloop.kafka.loop.poison_isolation import PoisonIsolation
@@ -424,6 +426,16 @@ MUTANTS: dict[str, Mutant] = {
         "what a transaction without an end holds back is waited for (mended 30 November)",
         _pending_is_away,
         case="leaderless",
+    ),
+    "left to others": Mutant(
+        "what a replica left open in partitions that others have by now is left to them",
+        lambda: [(LeftOpen, "look", lambda self, owned: None)],
+        case="abandoned",
+    ),
+    "left behind": Mutant(
+        "`driftloop recover` ends the group's offsets only, and no state that is held back",
+        lambda: [(left_behind, "held_back", lambda kafka, ends: ())],
+        case="abandoned",
     ),
     "moved is a mismatch": Mutant(
         "a replica that was put out while it restored stops for a person (mended 29 November)", _moved_is_mismatch

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
+from tests.simulation.cases.abandoned import AbandonedCase
 from tests.simulation.cases.counter import CounterCase
 from tests.simulation.cases.damaged import DamagedCase
 from tests.simulation.cases.leaderless import LeaderlessCase
@@ -32,6 +33,7 @@ def _pipeline(plan: Plan) -> Any:
 CASES: dict[str, Callable[[Plan], Any]] = {
     "counter": lambda plan: CounterCase(plan.seed, plan.inputs, plan.spread),
     "damaged": lambda plan: DamagedCase(plan.seed, plan.inputs, plan.spread),
+    "abandoned": lambda plan: AbandonedCase(plan.seed, plan.inputs, plan.spread),
     "leaderless": lambda plan: LeaderlessCase(plan.seed, plan.inputs, plan.spread),
     "ingestion": _ingestion,
     "pipeline": _pipeline,
@@ -43,6 +45,8 @@ DAMAGED_EVERY = 20
 PIPELINE_EVERY = 1_000
 """The whole pipeline: five services, hundreds of rows, as long as a hundred counters."""
 PIPELINE_STEPS = 600_000
+ABANDONED_STEPS = 300_000
+"""It stands still for minutes before a person comes, and looks meanwhile."""
 _COLLECT_EVERY = 200
 
 
@@ -60,8 +64,10 @@ def play(plan: Plan, case: str | None = None, *, trace: bool = False) -> World:
     case = case or case_of(plan.seed)
     plan = replace(plan, events=0, chances={}) if case == "damaged" else plan
     if case == "leaderless":
-        # a slot that is gone, or that a partition never comes to, ends nothing there: that takes `driftloop recover`
+        # a slot that is gone ends nothing: that is the case `abandoned`
         plan = replace(plan.without("scale"), replicas=min(plan.replicas, 2))
+    if case == "abandoned":
+        plan = replace(plan, replicas=3, most_steps=ABANDONED_STEPS)
     if case == "pipeline":
         plan = replace(plan, most_steps=PIPELINE_STEPS, replicas=min(plan.replicas, 2))
     world = World(plan, CASES[case](plan), trace=trace)

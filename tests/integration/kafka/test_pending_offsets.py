@@ -83,6 +83,7 @@ def test_what_is_pending_of_another_slot_is_named_and_recover_ends_it(kafka, gro
     assert away.value.exit_code == ExitCode.BROKER_AWAY
     assert "are pending since" in away.value.sentence
     assert f"{kafka.topic_prefix}{PREDICTION_OUTCOMES}/0" in away.value.sentence
+    assert f"`driftloop recover {INGEST.group} --yes`" in away.value.sentence
     monkeypatch.setenv("DRIFTLOOP_KAFKA_BOOTSTRAP_SERVERS", kafka.bootstrap_servers)
     monkeypatch.setenv("DRIFTLOOP_KAFKA_TOPIC_PREFIX", kafka.topic_prefix)
     run = CliRunner().invoke
@@ -99,7 +100,9 @@ def test_with_its_guard_on_the_broker_refuses_offsets_of_no_transaction(kafka):
     assert leave_pending(kafka.bootstrap_servers, f"{group}-0", group, topic, 0, 99) == INVALID_TXN_STATE
 
 
-def test_a_changelog_that_an_open_transaction_holds_back_is_named(kafka, group, monkeypatch):
+@pytest.fixture
+def held_changelog(kafka, group, monkeypatch):
+    """Slot 1 has a transaction open in every partition of the changelog; readers wait for a second."""
     monkeypatch.setattr(LogReader.read_to, "__defaults__", (1.0,))
     other = transactional_producer(kafka, f"{INGEST.group}-1")
     other.init_transactions(20)
@@ -107,10 +110,27 @@ def test_a_changelog_that_an_open_transaction_holds_back_is_named(kafka, group, 
     for number in (0, 1):
         other.produce(kafka.topic_prefix + INGEST.changelog, None, b"k", number)
     assert other.flush(20) == 0
+    return other
+
+
+def test_a_changelog_that_an_open_transaction_holds_back_is_named(kafka, held_changelog):
     with pytest.raises(AwayError) as away:
         settled(kafka)
     assert f"{INGEST.changelog}/" in away.value.sentence
     assert "a transaction is open in it that is not of this replica" in away.value.sentence
-    other.abort_transaction(20)
+    assert f"`driftloop recover {INGEST.group} --yes`" in away.value.sentence
+    held_changelog.abort_transaction(20)
+    settled(kafka)
+    assert events(kafka) == expected(range(20), "prediction")
+
+
+def test_recover_ends_what_holds_a_changelog_back(kafka, held_changelog, monkeypatch):
+    monkeypatch.setenv("DRIFTLOOP_KAFKA_BOOTSTRAP_SERVERS", kafka.bootstrap_servers)
+    monkeypatch.setenv("DRIFTLOOP_KAFKA_TOPIC_PREFIX", kafka.topic_prefix)
+    run = CliRunner().invoke
+    (said,) = json.loads(run(app, ["recover", INGEST.group, "--json"], catch_exceptions=False).output)["groups"]
+    assert (said["pending"], said["done"]) == ([f"{INGEST.changelog}/0", f"{INGEST.changelog}/1"], False)
+    said = run(app, ["recover", INGEST.group, "--yes"], catch_exceptions=False).output
+    assert f"nobody ends holds back {INGEST.changelog}/0, {INGEST.changelog}/1" in said
     settled(kafka)
     assert events(kafka) == expected(range(20), "prediction")

@@ -28,6 +28,8 @@ class Slot:
     opened_at: float = 0.0
     timeout_s: float = 60.0
     touched: set[Position] = field(default_factory=set)
+    wrote: bool = False
+    """Whether it holds anything that a reader takes in: a record with neither key nor value only ends what is open."""
     groups: set[str] = field(default_factory=set)
     todo: list[Position | str] = field(default_factory=list)
 
@@ -87,6 +89,7 @@ class Cluster:
         """A record of a transaction."""
         slot = self._opened(name, epoch, now)
         slot.touched.add(position)
+        slot.wrote |= bool(entry.key) or entry.value is not None
         entry.owner = slot.owner
         return self.log(position).append(entry)
 
@@ -110,7 +113,7 @@ class Cluster:
         slot = self._known(name, epoch)
         wanted = "committing" if commit else "aborting"
         if slot.status == "open":
-            self.unfenced += commit and bool(slot.touched) and not slot.groups
+            self.unfenced += commit and slot.wrote and not slot.groups
             self._end(slot, commit)
         elif slot.status == "empty":
             if slot.result not in ("", wanted):
@@ -136,7 +139,7 @@ class Cluster:
         slot = self._known(name, epoch)
         if slot.status == "empty":
             slot.status, slot.opened_at, slot.result = "open", now, ""
-            slot.touched, slot.groups = set(), set()
+            slot.touched, slot.groups, slot.wrote = set(), set(), False
         elif slot.status != "open":
             raise RefusedError(CONCURRENT)
         return slot

@@ -141,6 +141,10 @@ class CounterCase:
 
     # -- the independent count ------------------------------------------------------------------------------
 
+    def helped(self, world: "World") -> bool:
+        """It never has to be."""
+        return False
+
     def check_stopped(self, world: "World", said: str) -> Iterator[str]:
         """It never has to."""
         yield f"stopped: {said}"[:300]

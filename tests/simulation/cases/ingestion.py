@@ -88,6 +88,10 @@ class IngestionCase:
             self.sent.append(item)
         return bool(self._left)
 
+    def helped(self, world: "World") -> bool:
+        """It never has to be."""
+        return False
+
     def check_stopped(self, world: "World", said: str) -> Iterator[str]:
         """It never has to."""
         yield f"stopped: {said}"[:300]

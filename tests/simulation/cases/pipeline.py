@@ -149,6 +149,10 @@ class PipelineCase:
         self._sent += batch.column("prediction_id").to_pylist()
         _append(world, topics.PREDICTION_OUTCOMES, encode_batch(batch), content_header(ARROW))
 
+    def helped(self, world: "World") -> bool:
+        """It never has to be."""
+        return False
+
     def check_stopped(self, world: "World", said: str) -> Iterator[str]:
         """It never has to."""
         yield f"stopped: {said}"[:300]

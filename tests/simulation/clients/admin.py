@@ -31,6 +31,14 @@ class SimulatedAdmin:
             for name in names
         }
 
+    def describe_consumer_groups(self, groups: Any, *, request_timeout: float) -> dict[str, Done]:
+        """Who is a member."""
+        cluster = CURRENT.world.cluster
+        return {
+            name: Done(SimpleNamespace(members=[SimpleNamespace(member_id=one) for one in cluster.group(name).members]))
+            for name in groups
+        }
+
     def create_topics(self, topics: Any, **_: Any) -> dict[str, Done]:
         """Make them."""
         CURRENT.world.point("create_topics")

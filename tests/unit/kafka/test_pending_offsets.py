@@ -98,4 +98,5 @@ def test_what_is_pending_of_another_producer_is_named_with_the_page_to_read(sett
     assert away.value.exit_code == ExitCode.BROKER_AWAY
     assert "outcome-frames/0, outcome-frames/1" in away.value.sentence
     assert "pending since" in away.value.sentence
+    assert "`driftloop recover archive --yes`" in away.value.sentence
     assert PAGE in away.value.sentence

@@ -8,6 +8,7 @@ from confluent_kafka import KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]
 
 from driftloop.errors import AwayError, UserError
+from driftloop.kafka.admin.left_behind import LeftBehind
 from driftloop.kafka.admin.recovery_plan import Start, Step, plan
 from driftloop.kafka.admin.topics import changelog_config, create_topics, grow_topics
 from driftloop.kafka.clients.clients import admin_client, group_reader
@@ -16,7 +17,6 @@ from driftloop.kafka.clients.offsets import EndOffsets, without_errors
 from driftloop.kafka.clients.positions import named
 from driftloop.kafka.clients.retries import patiently
 from driftloop.kafka.loop.identity import Facts, Mark, Stand, mark_of, mark_write, note_of
-from driftloop.kafka.loop.pending_offsets import PAGE, answer, as_it_is, pending
 from driftloop.kafka.loop.state import MANIFEST_KEY, latest_values, manifest_write, read_snapshot, take_mark
 from driftloop.kafka.loop.topic_watch import identity_of
 from driftloop.kafka.loop.transport import AbortedError, Position, Write
@@ -25,14 +25,14 @@ from driftloop.kafka.settings import KafkaSettings, StateKind, changelog_of
 from driftloop.processor import LogIdentity
 
 _TIMEOUT_S = 30.0
-_PENDING_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
 class Recovery:
     """What would be done. `grow`: the topics that get more partitions, and how many they have then.
 
-    `pending`: the partitions of which nothing can be said before a transaction that nobody ends is ended.
+    `pending`: the partitions of which nothing can be said before a transaction that nobody ends is ended: of inputs
+    where it holds the group's offsets, of the changelog where it holds records.
     """
 
     group: str
@@ -66,6 +66,7 @@ class Recoverer:
         self._stateful, self._rebuilds = state != "none", state == "snapshot"
         self._changelog = changelog_of(group)
         self._admin: AdminClient = admin_client(kafka)
+        self._left_behind = LeftBehind(kafka, group, inputs, self._changelog if self._stateful else None)
         self._kept: dict[int, _Kept] = {}
 
     def look(self, start: Start | None = None, *, forget: bool = False) -> Recovery:
@@ -83,7 +84,7 @@ class Recoverer:
                 if step is not None:
                     steps.append(step)
         except AwayError:
-            waiting = self._pending([(topic, number) for topic in self._inputs for number in numbers])
+            waiting = self._left_behind.found(numbers)
             if not waiting:
                 raise
             return Recovery(self._group, log, pending=waiting)
@@ -96,7 +97,7 @@ class Recoverer:
         """
         self._require_stopped()
         if recovery.pending:
-            self._end_pending(recovery.pending, max(recovery.log.partitions.values()))
+            self._left_behind.end(recovery.pending, max(recovery.log.partitions.values()))
             return
         if recovery.grow:
             grow_topics(self._kafka, self._admin, recovery.grow)
@@ -114,30 +115,6 @@ class Recoverer:
                 Writer(self._kafka, f"{self._group}-{self._kafka.replica}").commit(writes, offsets, consumer)
         except AbortedError as error:
             raise UserError(f"{self._group} was left as it is: {error}") from error
-
-    def _pending(self, positions: Sequence[Position]) -> tuple[Position, ...]:
-        """Those whose offsets wait for the end of a transaction."""
-        return tuple(
-            position
-            for position in positions
-            if pending(self._kafka, self._group, [named(self._kafka.topic_prefix, position)], _PENDING_S) is not None
-        )
-
-    def _end_pending(self, positions: Sequence[Position], slots: int) -> None:
-        """Through the producer of each slot in turn, until nothing is pending: any of them may have left it."""
-        asked = [named(self._kafka.topic_prefix, position) for position in positions]
-        settled = pending(self._kafka, self._group, asked, _PENDING_S)
-        if settled is None:
-            return
-        with closing(group_reader(self._kafka, self._group)) as consumer:
-            for slot in range(slots):
-                Writer(self._kafka, f"{self._group}-{slot}").end_pending([as_it_is(settled[0])], consumer)
-                if answer(consumer, asked, _PENDING_S) is not None:
-                    return
-        raise UserError(
-            f"offsets of {self._group} are still pending, in a transaction of none of the slots 0 to {slots - 1}: end "
-            f"it with kafka-transactions.sh, see {PAGE}"
-        )
 
     def _require_stopped(self) -> None:
         """A transaction may move the offsets of a group that is at work: it has to be asked for."""

@@ -19,12 +19,13 @@ from driftloop.kafka.loop.doubts import SURE_AFTER_S
 from driftloop.kafka.loop.epochs import Epochs
 from driftloop.kafka.loop.group_offsets import GroupOffsets
 from driftloop.kafka.loop.identity import Facts, Stand, Trouble, Verdict, judge, note_of, sentence, truncated
+from driftloop.kafka.loop.left_open import LeftOpen, numbers_of
 from driftloop.kafka.loop.membership import Membership
 from driftloop.kafka.loop.pending_offsets import PendingOffsets, held_back, held_back_sentence
 from driftloop.kafka.loop.polling import Polling
 from driftloop.kafka.loop.table import Tables
 from driftloop.kafka.loop.topic_watch import TopicWatch
-from driftloop.kafka.loop.transport import Polled, Position, Rebalance, Write
+from driftloop.kafka.loop.transport import AbortedError, Polled, Position, Rebalance, Write
 from driftloop.kafka.loop.writer import Writer
 from driftloop.kafka.settings import KafkaSettings, LoopSettings
 from driftloop.processor import LogIdentity, Record
@@ -69,6 +70,8 @@ class KafkaTransport:
         self._offsets = GroupOffsets(self._kafka, consumer, self._ends, self._epochs, unsettled)
         self._membership = Membership(self._kafka, consumer, self._offsets, self._epochs, self._watch.require_known)
         self._polling = Polling(self._kafka, consumer, self._refuse_gone)
+        partitions = max(self._watch.identity.partitions[topic] for topic in self._settings.inputs)
+        self._left_open = LeftOpen(self._kafka, self._settings, partitions, lambda: self.writer)
 
     @property
     def _member(self) -> Membership:
@@ -117,6 +120,7 @@ class KafkaTransport:
     def poll(self, limit: int, timeout_s: float) -> Polled:
         """Wait for the first record, take what else is there, up to `limit` records or the settings' bytes."""
         self._watch.look()
+        self._left_open.look(self._member.begun)
         self._member.ask_again()
         polled = self._polling.poll(limit, timeout_s)
         if self._member.doubts:
@@ -173,15 +177,20 @@ class KafkaTransport:
     def _end_pending(self, offsets: list[TopicPartition], reader: Consumer) -> None:
         """Through the writer that is open then: who only looks has none."""
         self.writer.end_pending(offsets, reader)
+        if self._settings.state != "none":
+            self._left_open.end_held()
 
     def _end_open(self, position: Position, end: int, away: AwayError, *, again: bool) -> bool:
         """Nothing is delivered: if a transaction is open there, end it as far as it is ours; True."""
-        if not held_back(self._kafka, position, end):
+        if not held_back(self._kafka, {position: end}):
             raise away
         if again:
-            raise AwayError(held_back_sentence(position), ExitCode.BROKER_AWAY) from away
+            raise AwayError(held_back_sentence(self._settings.group, position), ExitCode.BROKER_AWAY) from away
         CLIENT_LOG.warning("%s/%d holds an open transaction: ended if it is of this replica", *position)
-        self.writer.end_pending([], logs=[position])
+        if position[0] == self._settings.changelog:
+            self._left_open.end_held()
+        else:
+            self.writer.end_pending([], logs=[position])
         return True
 
     def poll_tables(self) -> list[tuple[str, list[Record]]]:
@@ -202,7 +211,12 @@ class KafkaTransport:
         """Writes and offsets in one transaction; beside the offsets stands which state they belong to."""
         note = note_of(self._watch.identity, self._settings.changelog) if self._settings.state != "none" else ""
         self._epochs.read_by(self._member.consumer, offsets)
-        self.writer.commit(writes, self._epochs.named(offsets, note), self._member.consumer)
+        try:
+            self.writer.commit(writes, self._epochs.named(offsets, note), self._member.consumer)
+        except AbortedError:
+            self._left_open.wrote(numbers_of(offsets), committed=False)
+            raise
+        self._left_open.wrote(numbers_of(offsets), committed=True)
 
     def close(self) -> None:
         """Leave the group."""

@@ -39,6 +39,11 @@ class Membership:
             on_lost=lambda _, found: self._on_lost(rebalance, found),
         )
 
+    @property
+    def begun(self) -> set[int]:
+        """The partitions that are ours and restored."""
+        return {number for _, number in self._begun}
+
     def leave(self) -> None:
         """Leave the group; a last commit is possible within."""
         self.consumer.close()

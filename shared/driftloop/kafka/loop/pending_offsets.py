@@ -9,7 +9,7 @@ broker has no transaction to end. If the end that is missing was a commit, state
 afterwards, which a service says when it restores.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from datetime import datetime, timedelta
 
@@ -103,19 +103,24 @@ def sentence(group: str, asked: Sequence[TopicPartition], began: datetime) -> st
     return (
         f"offsets of {group} in {places} are pending since {began:%Y-%m-%d %H:%M:%S} UTC or longer, in a transaction "
         "that is not of this replica: if it is open, it ends at the time-out of whoever began it, and the service goes "
-        f"on by itself; if it lasts, see {PAGE}"
+        f"on by itself; {_way_on(group)}"
     )
 
 
-def held_back(kafka: KafkaSettings, position: Position, end: int) -> bool:
-    """Whether an open transaction keeps readers of committed records from `end`."""
+def held_back(kafka: KafkaSettings, ends: Mapping[Position, int]) -> tuple[Position, ...]:
+    """Where an open transaction keeps readers of committed records from these ends."""
     with closing(EndOffsets(kafka, stable=True)) as stable:
-        return stable.ask([position])[position] < end
+        found = stable.ask(list(ends))
+    return tuple(position for position, end in ends.items() if found[position] < end)
 
 
-def held_back_sentence(position: Position) -> str:
+def held_back_sentence(group: str, position: Position) -> str:
     """What is the matter, and what to do."""
     return (
         f"{position[0]}/{position[1]} cannot be read: a transaction is open in it that is not of this replica. It ends "
-        f"at the time-out of whoever began it, and the service goes on by itself; if it lasts, see {PAGE}"
+        f"at the time-out of whoever began it, and the service goes on by itself; {_way_on(group)}"
     )
+
+
+def _way_on(group: str) -> str:
+    return f"if it lasts, stop the service and end it with `driftloop recover {group} --yes`, see {PAGE}"

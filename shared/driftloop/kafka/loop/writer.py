@@ -78,10 +78,16 @@ class Writer:
         self.producer.abort_transaction(self._deadlines.call_s)
 
     def end_pending(
-        self, offsets: list[TopicPartition], reader: Consumer | None = None, logs: Sequence[Position] = ()
+        self,
+        offsets: list[TopicPartition],
+        reader: Consumer | None = None,
+        logs: Sequence[Position] = (),
+        *,
+        commit: bool = False,
     ) -> None:
         """End what this producer left open in the group of `reader` and in `logs`: it is touched again, and taken back.
 
+        With `commit` it is committed; only right where the transaction that was left open is known to have been.
         No transaction of ours may be under way. Raises FencedError; whether it helped has to be asked.
         """
         wait_s = self._deadlines.ask_s
@@ -90,7 +96,10 @@ class Writer:
             self.producer.flush(wait_s)
             if reader is not None:
                 self.producer.send_offsets_to_transaction(offsets, reader.consumer_group_metadata(), wait_s)
-            self.producer.abort_transaction(wait_s)
+            if commit:
+                self.producer.commit_transaction(wait_s)
+            else:
+                self.producer.abort_transaction(wait_s)
         except KafkaException as error:
             with suppress(AbortedError):
                 self._give_up(error, 0.0)
