@@ -237,6 +237,22 @@ def test_the_console_is_never_open_to_a_network():
     assert all(port.startswith("127.0.0.1:") for port in COMPOSE["services"]["operations_console"]["ports"])
 
 
+def test_the_console_is_told_where_the_trainer_puts_versions_and_has_that_folder():
+    console, trainer = (f"DRIFTLOOP_{name}_ARTIFACT_URI" for name in ("OPERATIONS_CONSOLE", "TRAINER_WORKER"))
+    here, there = COMPOSE["services"]["operations_console"], COMPOSE["services"]["trainer_worker"]
+    assert here["environment"][console] == there["environment"][trainer]
+    assert here["volumes"] == there["volumes"]
+    pods = [workloads()[name]["spec"]["template"]["spec"] for name in ("operations-console", "trainer-worker")]
+    told = [{e["name"]: e.get("value") for e in pod["containers"][0]["env"]} for pod in pods]
+    assert told[0][console] == told[1][trainer]
+    for pod, read_only in zip(pods, (True, False), strict=True):
+        (mount,) = (one for one in pod["containers"][0]["volumeMounts"] if one["name"] == "data")
+        assert told[0][console].startswith(mount["mountPath"])
+        assert mount.get("readOnly", False) is read_only
+        (volume,) = (one for one in pod["volumes"] if one["name"] == "data")
+        assert volume["persistentVolumeClaim"] == {"claimName": "driftloop-data"}
+
+
 def test_the_console_is_reached_through_its_service_and_ingress():
     found = {(r["kind"], r["metadata"]["name"]): r for r in resources()}
     console = ("operations-console",)

@@ -11,7 +11,6 @@ import hashlib
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -120,7 +119,7 @@ def check_artifact(uri: str, sha256: str | None = None, keys: Sequence[str] = ()
     """
     fs, path = filesystem_of(uri)
     for name in _manifest(fs, path, uri, sha256, keys).manifest.files:
-        if not asked(uri, partial(fs.exists, f"{path}/{name}")):
+        if not lies_at(fs, f"{path}/{name}"):
             raise ArtifactError(f"the artifact {uri} is damaged: the file {name} is missing")
 
 
@@ -152,11 +151,18 @@ def open_artifact(
 
 
 def delete_artifact(uri: str) -> None:
-    """Remove an artifact, its manifest first; one that is not there is no error."""
+    """Remove an artifact, its manifest first; one that is not there is no error.
+
+    Raises `StoreAwayError` where that cannot be told, `UnwritableError` where the store refuses.
+    """
     fs, path = filesystem_of(uri)
-    if fs.exists(path):
+    if not lies_at(fs, path):
+        return
+    try:
         _remove_manifest(fs, path)
         fs.rm(path, recursive=True)
+    except OSError as error:
+        raise UnwritableError(f"the artifact {uri} cannot be deleted: {error.strerror or error}") from error
 
 
 def _verified(uri: str, sha256: str | None, keys: Sequence[str]) -> tuple[Artifact, dict[str, bytes]]:
@@ -222,8 +228,24 @@ def asked(place: str, ask: Callable[[], T]) -> T:
         return ask()
     except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
         raise
+    except PermissionError as error:
+        raise StoreAwayError(f"the artifact store may not be read at {place}: {error.strerror or error}") from error
     except Exception as error:
         raise StoreAwayError(f"the artifact store does not answer for {place}: {error}") from error
+
+
+def lies_at(fs: Any, path: str) -> bool:
+    """Whether something is there; raises `StoreAwayError` where that cannot be told.
+
+    Why a file system is not asked by `exists`: that says no of what lies in a folder which may not be read.
+    """
+    if not isinstance(fs, LocalFileSystem):
+        return asked(path, lambda: bool(fs.exists(path)))
+    try:
+        asked(path, Path(path).stat)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    return True
 
 
 def _put(fs: Any, path: str, data: bytes) -> None:

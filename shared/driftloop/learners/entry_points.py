@@ -14,6 +14,10 @@ from driftloop.spec.model_spec import ModelSpec
 GROUP = "driftloop.learners"
 
 
+class BrokenLearnerError(ValueError):
+    """A learner that is installed, and cannot be made: its own code raised something other than a refusal."""
+
+
 def learner_names() -> tuple[str, ...]:
     """Names of every learner that is installed, in alphabetical order.
 
@@ -27,12 +31,13 @@ def make_learner(spec: ModelSpec, name: str | None = None, parameters: Mapping[s
     """A learner for `spec`: the one that the spec chooses, or the named one.
 
     Parameters are the spec's where no name is given. Raises ValueError, with a sentence that
-    names what is known, for a learner that is not installed or a parameter it does not have.
+    names what is known, for a learner that is not installed or a parameter it does not have, and
+    BrokenLearnerError where its maker raised what none should.
     """
     chosen = spec.learner.name if name is None else name
     if parameters is None:
         parameters = spec.learner.parameters if name in (None, spec.learner.name) else {}
-    learner = _factory(chosen)(spec, parameters)
+    learner = _made(chosen, spec, parameters)
     if spec.forecast is not None and not getattr(learner, "forecasts", False):
         raise ValueError(f"learner {chosen} learns no series: choose tft, or one of your own")
     return learner
@@ -66,6 +71,8 @@ def recency_problem(spec: ModelSpec) -> str | None:
         return None
     try:
         learner = make_learner(spec)
+    except BrokenLearnerError as error:
+        return str(error)
     except ValueError:
         return None  # not installed here, or told of by whoever trains
     try:
@@ -73,6 +80,19 @@ def recency_problem(spec: ModelSpec) -> str | None:
     except ValueError as error:
         return str(error)
     return None
+
+
+def _made(name: str, spec: ModelSpec, parameters: Mapping[str, Any]) -> Learner:
+    """Others' code: whatever it raises is said in a sentence. What it cannot import is not installed here."""
+    try:
+        return _factory(name)(spec, parameters)
+    except ValueError:
+        raise
+    except ImportError as error:
+        raise ValueError(f"learner {name} cannot be used: {error}") from error
+    except Exception as error:
+        told = f"learner {name} cannot be made: its maker raised {type(error).__name__}: {error}"
+        raise BrokenLearnerError(told) from error
 
 
 def _factory(name: str) -> LearnerFactory:
@@ -83,3 +103,6 @@ def _factory(name: str) -> LearnerFactory:
         raise ValueError(f"no learner is called {name!r}; installed are: {known}") from error
     except ImportError as error:
         raise ValueError(f"learner {name} cannot be used: {error}; install the extra driftloop[trainer]") from error
+    except Exception as error:
+        told = f"learner {name} cannot be used: to import it raised {type(error).__name__}: {error}"
+        raise BrokenLearnerError(told) from error

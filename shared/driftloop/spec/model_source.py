@@ -8,7 +8,7 @@ from jmespath.exceptions import JMESPathError
 from pydantic import AfterValidator, ConfigDict, Field, model_validator
 
 from driftloop.spec.model_spec import Name
-from driftloop.spec.part import SpecPart
+from driftloop.spec.part import Free, SpecPart
 
 Topic = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,249}$")]
 
@@ -100,7 +100,7 @@ class ModelSource(SpecPart):
     """What the payload is wrapped in."""
     server: Literal["none", "kserve", "open-inference", "seldon", "mlserver"] = "none"
     """The model server whose requests and responses these are; `none`: the paths say all."""
-    avro_schema: dict[str, Any] | None = None
+    avro_schema: Free[dict[str, Any] | None] = None
     """The writer's schema, if values are Avro without framing."""
     descriptor: str | None = None
     """A FileDescriptorSet in base64 (`protoc --include_imports --descriptor_set_out`), for Protobuf."""

@@ -6,7 +6,7 @@ from pydantic import ConfigDict, Field, StringConstraints, model_validator
 
 from driftloop.spec.challenge import ChallengeRule, is_published
 from driftloop.spec.forecast import ForecastRule, Quantile, forecast_problem
-from driftloop.spec.part import SpecPart
+from driftloop.spec.part import Free, SpecPart
 from driftloop.spec.preset_files import challenge_defaults
 from driftloop.spec.recency import RecencyRule
 from driftloop.spec.variants import VariantRule
@@ -140,7 +140,7 @@ class LearnerChoice(SpecPart):
 
     name: Name = "random-forest"
     """The entry point's name."""
-    parameters: dict[str, Any] = Field(default_factory=dict)
+    parameters: Free[dict[str, Any]] = Field(default_factory=dict)
     """Passed to the learner; it refuses unknown ones."""
 
 
@@ -305,7 +305,7 @@ class ModelSpec(SpecPart):
     """How late labels come."""
     detection: Detection = Detection()
     """How the model is watched."""
-    policy: str | dict[str, Any] = "default"
+    policy: Free[str | dict[str, Any]] = "default"
     """A preset's name, or a preset with differences."""
     learner: LearnerChoice = LearnerChoice()
     """What trains the model."""

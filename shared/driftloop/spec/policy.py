@@ -13,7 +13,7 @@ from pydantic import Field, field_validator, model_validator
 
 from driftloop.spec.challenge import ChallengeRule
 from driftloop.spec.cron import cron_problem, never_fires
-from driftloop.spec.part import SpecPart
+from driftloop.spec.part import Free, SpecPart
 from driftloop.spec.preset_files import preset_data, preset_names
 
 __all__ = [
@@ -185,7 +185,7 @@ class Policy(SpecPart):
     """How a run trains unless its trigger says otherwise: anew, or on from the champion."""
     window: Window = Window()
     """Which rows a run learns from."""
-    challenge: dict[str, Any] | None = None
+    challenge: Free[dict[str, Any] | None] = None
     """How a new version is proven, as far as the spec's own `challenge` does not say."""
     combined_weights: dict[str, float] | None = None
     """Weights of the metric `combined_score`; none: those of preset metrics-forecast."""

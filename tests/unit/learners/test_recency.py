@@ -1,16 +1,21 @@
 """Rows that count less with age: the arithmetic, and that every learner which says so goes by it."""
 
+import json
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from driftloop.learners import entry_points
 from driftloop.learners.entry_points import learner_names, make_learner, recency_problem, refuse_unweighed
 from driftloop.learners.estimators import estimator_learner
 from driftloop.learners.protocol import Predictions, Rows
 from driftloop.learners.recency import by_age, effective_rows
 from driftloop.spec.model_spec import ModelSpec
 from driftloop.spec.recency import RecencyRule
+from operations_console.adapters.web.asking import _read
+from operations_console.core.asked import SpecAsked
 
 SLOW = ("torch-mlp", "online-net", "lora-text")
 NAMES = [
@@ -102,6 +107,60 @@ def test_a_spec_whose_learner_cannot_weigh_rows_by_age_is_refused_where_the_lear
     assert recency_problem(ModelSpec.model_validate(told | {"training": {}})) is None
     elsewhere = told | {"learner": {"name": "somebody-elses"}}
     assert recency_problem(ModelSpec.model_validate(elsewhere)) is None
+
+
+@pytest.fixture
+def foreign(monkeypatch):
+    """Installs a learner whose maker does this."""
+
+    def install(maker):
+        monkeypatch.setattr(entry_points, "load", lambda _group, _name: maker)
+
+    return install
+
+
+def raising(error):
+    def maker(_spec, _parameters):
+        raise error
+
+    return maker
+
+
+@pytest.mark.parametrize(
+    "maker",
+    [
+        *map(raising, [TypeError("no"), KeyError("depth"), RuntimeError("no"), AttributeError("no"), OSError("no")]),
+        lambda: None,
+        None,
+    ],
+)
+def test_a_maker_that_raises_what_none_should_is_a_refusal_that_names_it(foreign, maker):
+    foreign(maker)
+    told = spec(recency={"half_life_rows": 10}).model_dump(mode="json") | {"learner": {"name": "foreign"}}
+    sentence = recency_problem(ModelSpec.model_validate(told))
+    assert sentence.startswith("learner foreign cannot be made: its maker raised ")
+    with pytest.raises(ValueError, match="learner foreign cannot be made"):
+        make_learner(ModelSpec.model_validate(told))
+    _, problems = _read(SpecAsked(text=json.dumps(told)))
+    assert problems == [f"training: {sentence}"]
+
+
+@pytest.mark.parametrize("error", [ValueError("no parameter depth"), ImportError("no module named boost")])
+def test_a_maker_that_refuses_or_lacks_a_module_leaves_it_to_whoever_trains(foreign, error):
+    foreign(raising(error))
+    told = spec(recency={"half_life_rows": 10}).model_dump() | {"learner": {"name": "foreign"}}
+    assert recency_problem(ModelSpec.model_validate(told)) is None
+
+
+def test_a_learner_that_cannot_be_imported_is_a_refusal_that_names_it(monkeypatch):
+    def load(_group, _name):
+        raise RuntimeError("no licence")
+
+    monkeypatch.setattr(entry_points, "load", load)
+    told = spec(recency={"half_life_rows": 10}).model_dump() | {"learner": {"name": "foreign"}}
+    assert recency_problem(ModelSpec.model_validate(told)) == (
+        "learner foreign cannot be used: to import it raised RuntimeError: no licence"
+    )
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,11 @@
 """The room that artifacts take, in a folder and in a store of objects."""
 
 import json
+import os
+import shutil
+import tempfile
 from datetime import timedelta
+from pathlib import Path
 
 import fsspec
 import pytest
@@ -9,7 +13,8 @@ from fsspec import AbstractFileSystem
 from typer.testing import CliRunner
 
 from driftloop.artifacts.storage import Storage, stored
-from driftloop.artifacts.store import StoreAwayError
+from driftloop.artifacts.store import StoreAwayError, delete_artifact, filesystem_of, lies_at, verify_artifact
+from driftloop.errors import ExitCode, UserError
 from driftloop.testing.clock import START
 from driftloop.tools.cli.main import app
 from operations_console.adapters.storage import StorageLook
@@ -52,6 +57,48 @@ class NoBucket(AbstractFileSystem):
 def test_a_bucket_that_is_not_there_has_nothing():
     fsspec.register_implementation("no-bucket", NoBucket, clobber=True)
     assert stored("no-bucket://models") == Storage()
+
+
+@pytest.fixture
+def somebody_else():
+    """Who may read only what everybody may: the tests may run as one who may read everything."""
+    before = os.geteuid()
+    folder = Path(tempfile.mkdtemp(prefix="driftloop-"))
+    folder.chmod(0o755)
+    for model in ("line-2", "plant"):
+        (folder / "artifacts" / model / "1.0.0").mkdir(parents=True)
+        (folder / "artifacts" / model / "1.0.0" / "manifest.json").write_bytes(b"{}")
+
+    def closed(name):
+        (folder / name).chmod(0o000)
+        if before == 0:
+            os.seteuid(65534)
+        return str(folder / "artifacts")
+
+    yield closed
+    os.seteuid(before)
+    for name in ("artifacts", "artifacts/plant", "artifacts/plant/1.0.0"):
+        (folder / name).chmod(0o755)
+    shutil.rmtree(folder)
+
+
+@pytest.mark.parametrize("name", ["artifacts", "artifacts/plant", "artifacts/plant/1.0.0"])
+def test_a_folder_that_may_not_be_read_is_no_empty_one(somebody_else, name):
+    root = somebody_else(name)
+    version = f"{root}/plant/1.0.0"
+    for ask in (
+        lambda: stored(root),
+        lambda: verify_artifact(version),
+        lambda: lies_at(*filesystem_of(f"{version}/x")),
+    ):
+        with pytest.raises(StoreAwayError, match=r"may not be read at .*: Permission denied"):
+            ask()
+    with pytest.raises(UserError, match=r"may not be read at|cannot be deleted"):
+        delete_artifact(version)
+    ended = CliRunner().invoke(app, ["models", "storage", "--artifact-uri", root])
+    assert isinstance(ended.exception, StoreAwayError)
+    assert ended.exception.exit_code == ExitCode.ERROR
+    assert "No artifact is there." not in ended.output
 
 
 def test_the_command_says_it_for_people_and_programs(root):

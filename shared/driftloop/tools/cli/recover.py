@@ -135,8 +135,8 @@ def _lines(facts: dict[str, Any]) -> Iterator[str]:
     yield f"{group}: {'this was done' if facts['done'] else 'this would be done'}"
     if facts["pending"]:
         yield (
-            f"  a transaction that nobody ends holds back {', '.join(facts['pending'])}: each slot begins one there and "
-            "aborts it, until nothing is held back"
+            f"  a transaction that nobody ends holds back {', '.join(facts['pending'])}: each slot begins one there "
+            "and aborts it, until nothing is held back"
         )
     for topic, count in facts["partitions"].items():
         yield f"  {topic} gets {count} partitions, as many as the others have"

@@ -9,9 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-import fsspec
-
-from driftloop.artifacts.store import delete_artifact
+from driftloop.artifacts.store import asked, delete_artifact, filesystem_of, lies_at
 from driftloop.contracts.message import derive_id
 from driftloop.contracts.model_commands import ModelCommand
 from driftloop.contracts.topics import MODEL_COMMANDS
@@ -74,8 +72,8 @@ def storage_bytes(view: RegistryView, model_id: str) -> int:
 
 
 def _size(uri: str) -> int:
-    fs, path = fsspec.core.url_to_fs(uri)
-    return int(fs.du(path)) if fs.exists(path) else 0
+    fs, path = filesystem_of(uri)
+    return int(asked(uri, lambda: fs.du(path))) if lies_at(fs, path) else 0
 
 
 def _deprecated(view: RegistryView, model_id: str) -> set[str]:
