@@ -1,12 +1,14 @@
 """How long a model of many days takes to verify: `python -m tests.verification --days 120`.
 
-The log is made in memory by the services' own cores; then the frames of the first half are taken away, as a broker
-that keeps them for 60 days does. Without checkpoints the model is incomplete then.
+The log is made in memory by the services' own cores, which takes minutes (`--log FILE` keeps it for the next time).
+Then the frames of the first half are taken away, as by a broker that keeps them for 60 days. Without checkpoints the model
+is incomplete then.
 """
 
 import argparse
 import json
 import logging
+import pickle
 import resource
 import sys
 import time
@@ -34,6 +36,17 @@ def _told(found: Verified, seconds: float, cpu_seconds: float) -> dict[str, obje
     return {"s": seconds, "cpu_s": cpu_seconds, "compared": found.compared, "differences": differences}
 
 
+def _log(given: argparse.Namespace) -> tuple[list[Record], float]:
+    """The log, and how long it took to make."""
+    if given.log and given.log.is_file():
+        return pickle.loads(given.log.read_bytes()), 0.0
+    used = time.process_time()
+    log = log_of(recording(given.days, given.frames_a_day, given.frame_rows, given.regime_days), label_delay=50)
+    if given.log:
+        given.log.write_bytes(pickle.dumps(log))
+    return log, round(time.process_time() - used, 1)
+
+
 def main() -> int:
     """0 where everything comes out the same within 60 s of CPU time."""
     asked = argparse.ArgumentParser(prog="python -m tests.verification")
@@ -41,12 +54,11 @@ def main() -> int:
     asked.add_argument("--frames-a-day", type=int, default=6)
     asked.add_argument("--frame-rows", type=int, default=25)
     asked.add_argument("--regime-days", type=float, default=9.3, help="days from one drift to the next")
+    asked.add_argument("--log", type=Path, help="the log is read from this file, or made and written there")
     asked.add_argument("--out", type=Path)
     given = asked.parse_args()
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
-    begun = time.monotonic()
-    log = log_of(recording(given.days, given.frames_a_day, given.frame_rows, given.regime_days), label_delay=50)
-    making = round(time.monotonic() - begun, 1)
+    log, making = _log(given)
     frames = [one.offset() for one in log if one.topic() == topics.OUTCOME_FRAMES]
     middle = frames[len(frames) // 2]
     kept = [one for one in log if one.topic() != topics.OUTCOME_FRAMES or one.offset() >= middle]
@@ -62,7 +74,7 @@ def main() -> int:
         "versions": sum(one.topic() == topics.MODEL_PROFILES for one in log),
         "checkpoints": len(states),
         "checkpoint_bytes": round(sum(map(len, states)) / len(states)),
-        "making_s": making,
+        "making_cpu_s": making,
         "incomplete_without": list(verify(Recorded(bare)).incomplete),
         "half": _told(*half),
         "week": _told(*week),
