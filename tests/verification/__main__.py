@@ -1,8 +1,8 @@
 """How long a model of many days takes to verify: `python -m tests.verification --days 120`.
 
 The log is made in memory by the services' own cores, which takes minutes (`--log FILE` keeps it for the next time).
-Then the frames of the first half are taken away, as by a broker that keeps them for 60 days. Without checkpoints the model
-is incomplete then.
+Then the frames of the first half are taken away, as by a broker that keeps them for 60 days. Without checkpoints the
+model is incomplete then.
 """
 
 import argparse
