@@ -32,6 +32,19 @@ def test_a_hundred_runs_are_clean(first):
     assert play_many(range(first, first + 100)).failures == []
 
 
+@pytest.mark.parametrize("case", ["leaderless", "abandoned"])
+def test_ends_that_a_broker_leaves_out_are_ended_by_who_lives_or_by_recover(case):
+    report = play_many(range(60, 110), case)
+    assert (report.runs, report.failures) == (50, [])
+
+
+def test_recover_is_needed_for_what_a_slot_that_is_gone_left_open():
+    with simulated():
+        world = play(plan_of(found_by()[MUTANTS["left behind"].says]), "abandoned")
+    assert world.failures == []
+    assert any("counter-changelog" in said and "was pending" in said for said in world.case.recovered)
+
+
 def test_a_seed_repeats_its_run_step_by_step():
     assert trace_of(7) == trace_of(7)
 
