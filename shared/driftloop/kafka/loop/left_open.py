@@ -95,14 +95,16 @@ class LeftOpen:
             with closing(group_reader(self._kafka, self._settings.group)) as reader:
                 stable = self._asked(reader, numbers)
                 held = [number for number in numbers if stable[number] < self._ends[number]]
-                pending = [number for number in numbers if answer(reader, self._inputs(number), _ASK_S) is None]
+                asked = [tp for number in numbers for tp in self._inputs(number)]
+                pending = numbers if answer(reader, asked, _ASK_S) is None else ()  # which of them, nobody says at once
                 for number in {*numbers} - {*held, *pending}:
                     del self._committed[number], self._ends[number], self._since[number]
                 lasting = {n for n in (*held, *pending) if now - self._since[n] > self._lasts_s}
                 if not lasting:
                     return
                 CLIENT_LOG.warning("partitions %s are held back: ended as far as they are ours", sorted(lasting))
-                self._end_offsets(any_reader, reader, [n for n in pending if n in lasting])
+                if lasting.intersection(pending):
+                    self._end_offsets(any_reader, reader, asked)
         self._end_logs([number for number in held if number in lasting])
         self._since.update(dict.fromkeys(lasting, now))
 
@@ -112,11 +114,11 @@ class LeftOpen:
             if logs:
                 self._writer().end_pending([], logs=logs, commit=commit)
 
-    def _end_offsets(self, any_reader: Consumer, reader: Consumer, numbers: Sequence[int]) -> None:
-        for number in numbers[:1]:  # one transaction of ours ends all that it holds of the group
-            settled = answer(any_reader, self._inputs(number), self._deadlines.ask_s)
-            if settled is not None:
-                self._writer().end_pending([as_it_is(settled[0])], reader)
+    def _end_offsets(self, any_reader: Consumer, reader: Consumer, asked: Sequence[TopicPartition]) -> None:
+        """One transaction of ours, in one partition, ends all that our last one holds of the group."""
+        settled = answer(any_reader, asked, self._deadlines.ask_s)
+        if settled is not None:
+            self._writer().end_pending([as_it_is(settled[0])], reader)
 
     def _asked(self, reader: Consumer, numbers: Sequence[int]) -> Mapping[int, int]:
         """The end of each partition of the changelog, for this reader; 0 where there is no changelog."""
