@@ -109,7 +109,7 @@ class RowIndex:
     def __init__(self) -> None:
         self._kept = [Steps.of(()) for _ in STRIDES]
         self._fresh: list[Steps] = []
-        """Rows of the newest frames that are not among the kept ones yet: to put a few together costs as much as many."""
+        """Rows of the newest frames that are not among the kept ones yet: few cost as much to put there as many."""
         self._next = self._first = 0
         self._names: Namer = _nameless
 

@@ -64,9 +64,7 @@ class Cusum:
         self.age[self.sums == 0] = 0
         return None
 
-    def _take_few(
-        self, events: list[int], rows: int, up: list[int], down: list[int], threshold: int
-    ) -> int | None:
+    def _take_few(self, events: list[int], rows: int, up: list[int], down: list[int], threshold: int) -> int | None:
         """The same of a few events, one by one: numpy would not have begun."""
         sums, began, done, reached = self.sums.tolist(), [-1] * len(up), 0, None
         for row in events:

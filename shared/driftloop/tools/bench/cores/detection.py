@@ -15,7 +15,9 @@ def _frames(features: int, sites: int, rows: int, frames: int) -> list[FakeRecor
     return [make_frame(place, features=features, sites=sites, rows=rows) for place in range(frames)]
 
 
-def _detection(features: int, sites: int, rows: int = FRAME_ROWS, warm: int = _WARM_FRAMES, frames: int = _FRAMES) -> Work:
+def _detection(
+    features: int, sites: int, rows: int = FRAME_ROWS, warm: int = _WARM_FRAMES, frames: int = _FRAMES
+) -> Work:
     records, core = _frames(features, sites, rows, warm + frames), make_detection(features=features)
     for record in records[:warm]:
         core.process([record], START)
