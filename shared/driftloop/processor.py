@@ -158,6 +158,15 @@ class KnowsLog(Protocol):
         ...
 
 
+@runtime_checkable
+class HoldsBack(Protocol):
+    """A core that holds words back for a while, to say the newest alone, and that says them before a partition goes."""
+
+    def say_held(self, partition: int) -> Sequence[Outgoing]:
+        """What it holds back of a partition, which may go now. Each word is said once, and no state changes by it."""
+        ...
+
+
 class StaleTableError(Exception):
     """A core met a key that its tables lack; the loop catches the tables up and calls once more.
 

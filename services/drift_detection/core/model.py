@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 
 from drift_detection.core.columns import ColumnWatch
 from drift_detection.core.concerns import WORDS, changed_parts
@@ -119,8 +118,7 @@ class WatchedModel:
             held = np.asarray(numbers, dtype=np.int64)
             held = held[held - first < len(labelled)]
             which = labelled[held - first]
-            ids = rows.batch.column("prediction_id").take(pa.array(which))
-            return Steps(held, KeptTexts.of(ids), rows.known_at[which])
+            return Steps(held, KeptTexts.at(rows.batch.column("prediction_id"), which), rows.known_at[which])
 
         self.trail.begin(first, names)
         self.labelled_rows += len(labelled)

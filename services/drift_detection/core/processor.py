@@ -149,6 +149,10 @@ class DriftDetection:
         found = self._statuses.due(now)
         return Effects(tuple(found), wake_at=self._statuses.wake_at, only_tells=True)
 
+    def say_held(self, partition: int) -> list[Outgoing]:
+        """The statuses of segments that wait, of a partition that may go now."""
+        return self._statuses.say_held(partition)
+
     def restore(self, partition: int, state: Iterable[tuple[str, bytes]]) -> None:
         self._statuses.forget(partition)
         models = self._models[partition] = {}

@@ -14,6 +14,8 @@ Ints = NDArray[np.int64]
 STRIDES = (25, 250, 2500)
 KEPT = 60
 """Rows are named to the nearest 25 up to 60 × 25 rows back, to the nearest 250 up to 60 × 250, and so on."""
+MOST_FRESH, MOST_FRESH_ROWS = 16, 64
+"""Frames and rows that are named before they are put to the others."""
 
 
 class Step(NamedTuple):
@@ -67,16 +69,20 @@ class Steps(Sequence[Step]):
         rows, at = np.concatenate((self.rows, other.rows)), np.concatenate((self.at, other.at))
         return Steps(rows, self.ids.joined(other.ids), at)
 
-    def part(self, first: int, last: int) -> "Steps":
-        """Those at the places from `first` on and before `last`."""
-        at = wide_integers(self._after[first:last]) + self._earliest
-        return Steps(self._rows[first:last], self.ids.part(first, last), at)
-
     def since(self, row: int) -> "Steps":
         """Those from this row on; rows must ascend."""
         rows = self.rows
         first = int(np.searchsorted(rows, row))
         return Steps(rows[first:], self.ids.since(first), self.at[first:])
+
+    @classmethod
+    def all_of(cls, parts: "Sequence[tuple[Steps, int, int]]") -> "Steps":
+        """Of each of some steps those at the places from the first on and before the second, one after the other."""
+        if not parts:
+            return cls.of(())
+        rows = np.concatenate([wide_integers(steps._rows[first:last]) for steps, first, last in parts])
+        at = np.concatenate([wide_integers(steps._after[first:last]) + steps._earliest for steps, first, last in parts])
+        return cls(rows, KeptTexts.all_of([(steps.ids, first, last) for steps, first, last in parts]), at)
 
     def picked(self, which: NDArray[np.bool_]) -> "Steps":
         """Those of the rows that are marked."""
@@ -101,8 +107,10 @@ class RowIndex:
     """
 
     def __init__(self) -> None:
-        self._steps = [Steps.of(()) for _ in STRIDES]
-        self._first = 0
+        self._kept = [Steps.of(()) for _ in STRIDES]
+        self._fresh: list[Steps] = []
+        """Rows of the newest frames that are not among the kept ones yet: few cost as much to put there as many."""
+        self._next = self._first = 0
         self._names: Namer = _nameless
 
     def begin(self, first_row: int, names: Namer) -> None:
@@ -111,27 +119,48 @@ class RowIndex:
 
     def end(self, next_row: int) -> None:
         """The frame has been dealt with: keep those of its rows that may be asked for later."""
-        for level, stride in enumerate(STRIDES):
-            oldest = (next_row // stride - KEPT - 1) * stride
-            kept = self._steps[level]
-            fresh = range(max(-(-self._first // stride) * stride, oldest), next_row, stride)
-            if fresh:
-                self._steps[level] = kept.since(oldest).joined(Steps.of(self._names(fresh)))
-            elif len(kept) and kept.rows[0] < oldest:
-                self._steps[level] = kept.picked(kept.rows >= oldest)
+        self._next = next_row
+        wanted: set[int] = set()
+        for stride in STRIDES:
+            wanted.update(range(max(-(-self._first // stride) * stride, self._oldest(stride)), next_row, stride))
+        if wanted:
+            self._fresh.append(Steps.of(self._names(sorted(wanted))))
+            if len(self._fresh) >= MOST_FRESH or sum(map(len, self._fresh)) >= MOST_FRESH_ROWS:
+                self._put_together()
         self._names = _nameless
+
+    def _oldest(self, stride: int) -> int:
+        """The first row, of those that are kept at this stride, that may still be asked for."""
+        return (self._next // stride - KEPT - 1) * stride
+
+    def _put_together(self) -> None:
+        fresh = Steps.all_of([(steps, 0, len(steps)) for steps in self._fresh])
+        self._fresh, rows = [], fresh.rows
+        for level, stride in enumerate(STRIDES):
+            oldest = self._oldest(stride)
+            kept = self._kept[level].since(oldest)
+            which = (rows % stride == 0) & (rows >= oldest)
+            self._kept[level] = kept.joined(fresh.picked(which)) if which.any() else kept
+
+    @property
+    def _steps(self) -> list[Steps]:
+        """The rows that are kept at each stride, as of the last frame."""
+        self._put_together()
+        return self._kept
 
     def at_or_before(self, row: int, asking: int) -> Step | None:
         """A row no later than `row`, as near as is kept for a look back from `asking`; None if none is known."""
+        kept: list[Steps] | None = None
         for level, stride in enumerate(STRIDES):
             wanted = max(row, 0) // stride * stride
             if asking - wanted > KEPT * stride and level + 1 < len(STRIDES):
                 continue
             if wanted >= self._first and (found := self._names([wanted])):
                 return found[0]
-            place = int(np.searchsorted(self._steps[level].rows, wanted))
-            if place < len(self._steps[level]) and self._steps[level].rows[place] == wanted:
-                return self._steps[level].step(place)
+            kept = self._steps if kept is None else kept
+            place = int(np.searchsorted(kept[level].rows, wanted))
+            if place < len(kept[level]) and kept[level].rows[place] == wanted:
+                return kept[level].step(place)
         return next(iter(self._steps[-1]), None)
 
     def snapshot(self) -> list[list[list[Any]]]:
@@ -141,7 +170,8 @@ class RowIndex:
 
     def restore(self, state: list[list[list[Any]]]) -> None:
         """Take them up again."""
-        self._steps = [Steps.of([Step(*step) for step in steps]) for steps in state]
+        self._kept = [Steps.of([Step(*step) for step in steps]) for steps in state]
+        self._fresh, self._next = [], 0
 
 
 def _nameless(rows: Sequence[int]) -> list[Step]:

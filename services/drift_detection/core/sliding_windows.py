@@ -24,6 +24,8 @@ Counts = NDArray[np.int64]
 Milliseconds = NDArray[np.int64]
 
 QUARTERS = 4
+_MANY = 4
+"""Blocks that are closed in one go."""
 LEVELS = 5
 _HELD = np.zeros(0, dtype=np.int64)
 """Stands for the open block while tallies are held packed."""
@@ -121,15 +123,42 @@ class Rings:
 
     def push(self, tallies: Counts, cut: Cut) -> list[Window]:
         """Add rows by the tallies of the blocks they fall into; gives the windows that closed."""
-        return [window for closed in self.closing(tallies, cut) for window in closed]
+        if self._block_ms is not None or cut.blocks < _MANY:
+            return [window for closed in self.closing(tallies, cut) for window in closed]
+        self._open()
+        self.offset = (self.offset + len(cut)) % self.block_rows
+        full = len(tallies) - (self.offset > 0)
+        blocks = tallies[:full].copy()
+        blocks[0] += self._partial
+        windows = self._close_each(blocks)
+        self._partial = tallies[full] if self.offset else np.zeros(self._width, dtype=np.int64)
+        self._hold([self._partial], self._recent, *self._halves)
+        return windows
+
+    def _close_each(self, blocks: Counts) -> list[Window]:
+        """`_close` of several blocks: what is of the newest of each is added up in one go."""
+        before, first = len(self._recent), self.blocks
+        every = np.concatenate((np.array(self._recent).reshape(before, self._width), blocks))
+        sums = every.cumsum(axis=0)
+        sums[self.parts :] -= every.cumsum(axis=0)[: -self.parts]
+        windows: list[Window] = []
+        for place, block in enumerate(blocks):
+            self.blocks, recent = first + place + 1, sums[before + place]
+            windows += self._judged(-1, block, 1)
+            windows += self._judged(0, recent, min(before + place + 1, self.parts))
+            windows += self._halve(recent)
+        self._recent = list(every[-self.parts :])
+        return windows
 
     def closing(self, tallies: Counts, cut: Cut) -> Iterator[list[Window]]:
         """The same, the windows of each block that closes by themselves. To be read to its end."""
         if not len(cut):
             return
-        self._open()
         self.blocks = cut.open - 1
         self.offset = 1 if self._block_ms else (self.offset + len(cut)) % self.block_rows
+        if cut.blocks == 1 and self.offset and self._add(tallies[0]):
+            return
+        self._open()
         of_places = cut.block_of_places()
         if not self.offset:
             of_places.append(of_places[-1] + 1)
@@ -142,6 +171,16 @@ class Rings:
         if self.offset:
             self._partial = self._partial + tallies[-1]
         self._hold([self._partial], self._recent, *self._halves)
+
+    def _add(self, tally: Counts) -> bool:
+        """Add rows to the open block where it is held; false if they do not fit there."""
+        totals = self._held[0][0] + tally[: self._bins], self._held[1][0] + tally[self._bins :]
+        kept = [total.astype(held.dtype) for held, total in zip(self._held, totals, strict=True)]
+        if not all((one == total).all() for one, total in zip(kept, totals, strict=True)):
+            return False
+        for held, one in zip(self._held, kept, strict=True):
+            held[0] = one
+        return True
 
     def _hold(self, *groups: list[Counts]) -> None:
         table = np.array([tally for group in groups for tally in group])
@@ -174,6 +213,11 @@ class Rings:
         recent = reduce(np.add, self._recent)
         windows = self._judged(-1, block, 1)
         windows += self._judged(0, recent, len(self._recent))
+        return windows + self._halve(recent)
+
+    def _halve(self, recent: Counts) -> list[Window]:
+        """The windows beyond level 0 that close with a block, by the tally of level 0."""
+        windows: list[Window] = []
         half_blocks, half = self.parts, recent
         for level in range(LEVELS):
             if self.blocks % half_blocks:

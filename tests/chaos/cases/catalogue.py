@@ -6,7 +6,7 @@ from tests.chaos.case import Case
 from tests.chaos.cases.archive import ArchiveCase
 from tests.chaos.cases.coordination import CoordinationCase
 from tests.chaos.cases.counter import CounterCase
-from tests.chaos.cases.detection import DetectionCase
+from tests.chaos.cases.detection import DetectionCase, PacedDetectionCase
 from tests.chaos.cases.ingestion import IngestionCase
 from tests.chaos.cases.scoring import ScoringCase
 from tests.chaos.cases.training import TrainingCase
@@ -19,6 +19,7 @@ CASES: dict[str, Callable[[], Case]] = {
     "outcome_translate": TranslationCase,
     "outcome_archive": ArchiveCase,
     "drift_detection": DetectionCase,
+    "drift_detection_paced": PacedDetectionCase,
     "retrain_coordinator": CoordinationCase,
     "trainer_worker": TrainingCase,
     "challenge_scoring": ScoringCase,

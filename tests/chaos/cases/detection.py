@@ -1,5 +1,6 @@
 """Detection under fault: what it published is, byte for byte, what its core says of the same frames."""
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 
 from confluent_kafka import Message
@@ -44,10 +45,13 @@ class DetectionCase:
     def check(self, world: World, verdict: Verdict) -> None:
         read = {topic: self._read(world, topic) for topic in (*self.outputs[:2], OUTCOME_FRAMES)}
         found = [_said(record, topic) for topic in self.outputs[:2] for record in read[topic]]
-        verdict.compare(self._expected(world, read[OUTCOME_FRAMES]), found)
+        self._compare(verdict, self._expected(world, read[OUTCOME_FRAMES]), found)
         verdict.order([(key, _offset(topic, value)) for topic, key, value in found if topic == DRIFT_STATUS])
         sent = [(item.key, item.value) for item in world.sent]
         verdict.compare(sent, [(record.key().decode(), record.value()) for record in read[OUTCOME_FRAMES]])
+
+    def _compare(self, verdict: Verdict, expected: list[Said], found: list[Said]) -> None:
+        verdict.compare(expected, found)
 
     def _expected(self, world: World, records: list[Message]) -> list[Said]:
         core = DriftDetection()
@@ -63,6 +67,39 @@ class DetectionCase:
 
     def _read(self, world: World, topic: str) -> list[Message]:
         return read_all(world.kafka.bootstrap_servers, [world.kafka.topic_prefix + topic])
+
+
+class PacedDetectionCase(DetectionCase):
+    """The same with two segments and the pace that a deployment has, at which most of their statuses are left out.
+
+    Those that are there are, byte for byte, among those that each frame would have had, none of them twice and each
+    in its order. Which ones are there cannot be foretold: what waits when a replica is killed goes with it.
+    """
+
+    name = "drift_detection_paced"
+
+    def environment(self, world: World) -> Mapping[str, str]:
+        return {"DRIFTLOOP_DRIFT_DETECTION_SNAPSHOT_EVERY": "20"}
+
+    def prepare(self, world: World) -> Iterator[Input]:
+        for model_id in MODELS:
+            yield from prepared(model_id, segments=("site",))
+
+    def inputs(self) -> Iterator[Input]:
+        return frames(by_site=True)
+
+    def _compare(self, verdict: Verdict, expected: list[Said], found: list[Said]) -> None:
+        verdict.compare(
+            [one for one in expected if not _of_segment(one)], [one for one in found if not _of_segment(one)]
+        )
+        paced = Counter(one for one in found if _of_segment(one))
+        verdict.doubled += sum((paced - Counter(expected)).values())
+        verdict.state_errors += not 0 < len(paced) < sum(map(_of_segment, expected))
+
+
+def _of_segment(said: Said) -> bool:
+    topic, key, _ = said
+    return topic == DRIFT_STATUS and not key.endswith("/")
 
 
 def _said(record: Message, topic: str) -> Said:

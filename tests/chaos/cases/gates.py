@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 from tests.chaos.case import Input
 
-from driftloop.codec.frames import FEATURE, LABEL, PREDICTION, ROW_COLUMNS, Frame, encode_frame
+from driftloop.codec.frames import FEATURE, LABEL, PREDICTION, ROW_COLUMNS, SEGMENT, Frame, encode_frame
 from driftloop.contracts.message import derive_id
 from driftloop.contracts.model_specs import ModelSpecPublished
 from driftloop.contracts.outcome_frames import FrameHeader
@@ -26,7 +26,11 @@ _ERRORS = (0.1, 0.6)
 _FRAMES_A_REGIME = 40
 
 
-def spec_of(model_id: str, policy: Policy = "default") -> ModelSpec:
+SITES = ("north", "south")
+"""Of each frame every second row, where the spec asks for segments."""
+
+
+def spec_of(model_id: str, policy: Policy = "default", segments: tuple[str, ...] = ()) -> ModelSpec:
     """One number in, a yes or no out."""
     return ModelSpec(
         model_id=model_id,
@@ -35,17 +39,18 @@ def spec_of(model_id: str, policy: Policy = "default") -> ModelSpec:
         target={"ok": TargetField()},
         clock="event",
         policy=policy,
+        segments=segments,
     )
 
 
-def prepared(model_id: str, policy: Policy = "default") -> Iterator[Input]:
+def prepared(model_id: str, policy: Policy = "default", segments: tuple[str, ...] = ()) -> Iterator[Input]:
     """The spec and the profile of version 1.0.0."""
     published = ModelSpecPublished(
         message_id=derive_id("spec", model_id),
         model_id=model_id,
         occurred_at=START,
         spec_version=1,
-        spec=spec_of(model_id, policy),
+        spec=spec_of(model_id, policy, segments),
     )
     yield Input(MODEL_SPECS, model_id, published.to_json())
     columns = _columns(model_id, 10_000, 2_000, _ERRORS[0])
@@ -64,11 +69,11 @@ def prepared(model_id: str, policy: Policy = "default") -> Iterator[Input]:
     yield Input(MODEL_PROFILES, f"{model_id}/1.0.0", profile.to_json(), partition_by=model_id)
 
 
-def frames() -> Iterator[Input]:
+def frames(*, by_site: bool = False) -> Iterator[Input]:
     """One frame after the other, model by model, for ever."""
     number = 0
     while True:
-        yield _frame(MODELS[number % len(MODELS)], number // len(MODELS))
+        yield _frame(MODELS[number % len(MODELS)], number // len(MODELS), by_site=by_site)
         number += 1
 
 
@@ -85,7 +90,7 @@ def _columns(model_id: str, frame: int, rows: int, error_share: float) -> dict[s
     return {"heat": rng.normal(size=rows), "ok": text[label], "said": text[np.where(wrong, 1 - label, label)]}
 
 
-def _frame(model_id: str, number: int) -> Input:
+def _frame(model_id: str, number: int, *, by_site: bool) -> Input:
     columns = _columns(model_id, number, ROWS, _ERRORS[number // _FRAMES_A_REGIME % 2])
     moments = [START + timedelta(seconds=row) for row in range(number * ROWS, (number + 1) * ROWS)]
     arrays: dict[str, pa.Array] = {name: pa.nulls(ROWS, kind) for name, kind in ROW_COLUMNS.items()}
@@ -99,6 +104,8 @@ def _frame(model_id: str, number: int) -> Input:
         f"{PREDICTION}ok": pa.array(columns["said"], pa.string()),
         f"{LABEL}ok": pa.array(columns["ok"], pa.string()),
     }
+    if by_site:
+        arrays[f"{SEGMENT}site"] = pa.array([SITES[row % len(SITES)] for row in range(ROWS)])
     header = FrameHeader(model_id=model_id, spec_version=1, rows=ROWS, first_at=moments[0], last_at=moments[-1])
     value, headers = encode_frame(Frame(header, pa.RecordBatch.from_pydict(arrays)))
     return Input(OUTCOME_FRAMES, model_id, value, headers)

@@ -6,15 +6,19 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from drift_detection.app import LOOP
 from drift_detection.core.processor import DriftDetection
 from driftloop.contracts.drift_status import DriftStatus
 from driftloop.contracts.message import derive_id
 from driftloop.contracts.model_specs import ModelSpecPublished
+from driftloop.in_memory.log import MemoryLog
+from driftloop.in_memory.loop import MemoryLoop
 from driftloop.processor import Effects, Outgoing
-from driftloop.testing.clock import START
+from driftloop.testing.clock import START, FakeClock
 from driftloop.testing.records import FakeRecord
 
 MODEL = "gate"
@@ -56,6 +60,10 @@ class Paced:
         assert self.effects.only_tells
         return self.effects
 
+    def say_held(self) -> None:
+        """The partition may go."""
+        self._hear(Effects(tuple(self.paced.say_held(0))))
+
     def _hear(self, effects: Effects) -> None:
         self.effects = effects
         for one in effects.outgoing:
@@ -95,9 +103,9 @@ steps = st.lists(
 
 
 @settings(max_examples=6, deadline=None)
-@given(steps=steps, seed=st.integers(0, 1000), respec=st.integers(0, 25))
+@given(steps=steps, seed=st.integers(0, 1000), respec=st.integers(0, 25), leaves=st.booleans())
 def test_what_is_published_is_what_each_frame_would_have_had(
-    detection: Any, stream: Any, make_spec: Any, steps: list[Step], seed: int, respec: int
+    detection: Any, stream: Any, make_spec: Any, steps: list[Step], seed: int, respec: int, leaves: bool
 ) -> None:
     rows, both = _rows(stream, sum(step[0] for step in steps), seed), Paced(detection)
     start, version = 0, 1
@@ -113,7 +121,9 @@ def test_what_is_published_is_what_each_frame_would_have_had(
             both.wake(after / 2)
         both.take(rows.frame(start, start + count, version), after)
         start += count
-    if both.effects.wake_at is not None:
+    if leaves:
+        both.say_held()
+    elif both.effects.wake_at is not None:
         both.now = both.effects.wake_at
         both.wake()
     kept = {("drift-status", f"{MODEL}/{one.segment}", one.position.offset): one for _, one in both.said}
@@ -185,9 +195,55 @@ def test_after_the_clock_was_put_back_the_newest_is_told_after_a_second(detectio
     assert both.effects.wake_at is None
 
 
-def test_a_partition_that_leaves_takes_what_waits_of_it_along(detection: Any, stream: Any) -> None:
+def test_what_waits_of_a_partition_is_said_once_before_it_leaves(detection: Any, stream: Any) -> None:
+    both, rows = Paced(detection), stream(300)
+    both.take(rows.frame(0, 100))
+    both.take(rows.frame(100, 200), after=0.1)
+    kept = [*both.paced.snapshot(0)]
+    assert both.paced.say_held(1) == []
+    both.say_held()
+    assert [one.key for one in both.effects.outgoing] == ["gate/site=north", "gate/site=south"]
+    assert sum(one.rows for _, one in both.said[-2:]) == 200
+    assert both.paced.say_held(0) == []
+    assert both.wake(5).outgoing == ()
+    assert [*both.paced.snapshot(0)] == kept
+    assert [one.key for one in both.take(rows.frame(200, 300)).outgoing] == [
+        "gate/site=north",
+        "gate/site=south",
+        "gate/",
+    ]
+
+
+def test_a_partition_that_is_lost_takes_what_waits_of_it_along(detection: Any, stream: Any) -> None:
     both, rows = Paced(detection), stream(200)
     both.take(rows.frame(0, 100))
     both.take(rows.frame(100, 200), after=0.1)
     both.paced.revoke(0)
     assert both.wake(5).outgoing == ()
+
+
+@pytest.mark.parametrize("stops", [True, False])
+def test_the_newest_status_of_each_segment_is_on_the_log_once_detection_stops_or_its_partition_moves(
+    detection: Any, stream: Any, stops: bool
+) -> None:
+    both, rows = Paced(detection), stream(300)
+    log, clock = MemoryLog(), FakeClock()
+    loop = MemoryLoop(both.paced, LOOP, log, clock=clock)
+    loop.start()
+    for first in range(0, 300, 100):
+        value, headers = rows.frame(first, first + 100)
+        log.append("outcome-frames", key=MODEL, value=value, headers=headers)
+        loop.step()
+        clock.advance(seconds=0.1)
+
+    def said() -> list[DriftStatus]:
+        found = [DriftStatus.from_json(one.value() or b"") for one in log.records("drift-status")]
+        return [one for one in found if one.segment]
+
+    assert {one.position.offset for one in said()} == {0}
+    if stops:
+        loop.finish()
+    loop._transport.close()
+    newest = [one for one in said() if one.position.offset == 2]
+    assert sorted(one.segment for one in newest) == ["site=north", "site=south"]
+    assert sum(one.rows for one in newest) == 300

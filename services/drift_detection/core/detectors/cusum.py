@@ -16,6 +16,8 @@ Integers = NDArray[np.int64]
 
 ONE = 1 << 20
 """One nat of evidence."""
+_FEW = 12
+"""Events that are taken in one by one."""
 
 
 @dataclass(slots=True)
@@ -46,6 +48,8 @@ class Cusum:
         Gives the row at which a sum first reaches the threshold (state as after that row), or None.
         Only events can raise a sum, so only they are looked at.
         """
+        if len(events) <= _FEW:
+            return self._take_few(events.tolist(), rows, up.tolist(), down.tolist(), threshold)
         count = np.arange(len(events), dtype=np.int64)
         before = np.multiply.outer(up + down, count) - np.multiply.outer(down, events.astype(np.int64))
         floor = np.minimum(np.minimum.accumulate(before, axis=1), -self.sums[:, None])
@@ -59,6 +63,27 @@ class Cusum:
         self._settle(before, events, np.maximum(end - lowest, 0), rows)
         self.age[self.sums == 0] = 0
         return None
+
+    def _take_few(self, events: list[int], rows: int, up: list[int], down: list[int], threshold: int) -> int | None:
+        """The same of a few events, one by one: numpy would not have begun."""
+        sums, began, done, reached = self.sums.tolist(), [-1] * len(up), 0, None
+        for row in events:
+            for one, gain in enumerate(up):
+                held = max(sums[one] - down[one] * (row - done), 0)
+                if not held:
+                    began[one] = row
+                sums[one] = held + gain
+            done = row + 1
+            if max(sums) >= threshold:
+                rows, reached = done, row
+                break
+        sums = [max(held - loss * (rows - done), 0) for held, loss in zip(sums, down, strict=True)]
+        ages = zip(sums, began, self.age.tolist(), strict=True)
+        self.age = np.array(
+            [(age + rows if since < 0 else rows - since) if held else 0 for held, since, age in ages], np.int64
+        )
+        self.sums = np.array(sums, np.int64)
+        return reached
 
     def take_all(self, steps: Integers, threshold: int) -> int | None:
         """Take in a matrix (components × rows) of steps; gives the row of the first crossing, or None."""

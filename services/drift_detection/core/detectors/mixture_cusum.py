@@ -11,6 +11,8 @@ from drift_detection.core.detectors.watch import WatchingDetector
 from drift_detection.core.loops.kernels import FRAME
 
 ROOM = 0.1
+_FEW = 64
+"""Losses that no compiled loop is called for."""
 ODDS_RATIOS = (1.3, 1.5, 2.0, 3.0, 5.0)
 
 
@@ -105,7 +107,7 @@ class _ErrorsOfRows:
         self._down = np.array([round(log((1 - base) / (1 - rise)) * ONE) for rise in risen], np.int64)
 
     def judge(self, losses: Integers, previous: int, cusum: Cusum, limit: int) -> int | None:  # noqa: ARG002
-        kernel = FRAME.loaded()
+        kernel = FRAME.loaded() if len(losses) > _FEW else None
         if kernel is not None:
             cusum.sums, cusum.age = cusum.sums.copy(), cusum.age.copy()
             row = int(kernel.add_evidence(losses, self._up, self._down, limit, cusum.sums, cusum.age))

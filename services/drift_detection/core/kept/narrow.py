@@ -8,9 +8,11 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
-_KINDS = tuple((np.dtype(kind), np.iinfo(kind)) for kind in (np.uint8, np.int16, np.int32))
+_KINDS = tuple(
+    (np.dtype(kind), int(np.iinfo(kind).min), int(np.iinfo(kind).max)) for kind in (np.uint8, np.int16, np.int32)
+)
 
-_SHORT = np.iinfo(np.int32).max
+_SHORT = int(np.iinfo(np.int32).max)
 
 
 def narrow_integers(values: Integers) -> NDArray[Any]:
@@ -22,8 +24,8 @@ def narrow_integers(values: Integers) -> NDArray[Any]:
     if not values.size:
         return values.astype(np.uint8)
     least, most = int(np.minimum.reduce(values, axis=None)), int(np.maximum.reduce(values, axis=None))
-    for kind, bounds in _KINDS:
-        if bounds.min <= least and most <= bounds.max:
+    for kind, lowest, highest in _KINDS:
+        if lowest <= least and most <= highest:
             return values.astype(kind)
     return values.copy()
 

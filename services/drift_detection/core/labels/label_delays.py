@@ -4,6 +4,7 @@ Why learned beside the delay that a spec expects: what is expected is a guess on
 this that shows a feed of labels which has fallen behind.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ GENERATION = 5_000
 FLOOR_S, STEP, BINS = 1.0, 1.2, 104
 """Bins that grow by a fifth, from a second to five years: a quantile is right to within 10 %."""
 QUANTILES = (0.5, 0.9, 0.99)
+_NAMES = tuple(f"label_delay_p{share * 100:.0f}_seconds" for share in QUANTILES)
 
 
 class LabelDelays:
@@ -43,16 +45,17 @@ class LabelDelays:
 
     def quantile(self, share: float) -> float | None:
         """Seconds within which this share of the labels came; None before the first."""
-        counts = self._now + self._before
-        if not counts.sum():
-            return None
-        place = int(np.searchsorted(np.cumsum(counts), share * counts.sum()))
-        return float(FLOOR_S * STEP ** (place - 0.5)) if place else 0.0
+        return next(iter(self._quantiles([share])), None)
+
+    def _quantiles(self, shares: Sequence[float]) -> list[float]:
+        sums = np.cumsum(self._now + self._before)
+        total = int(sums[-1])
+        places = sums.searchsorted([share * total for share in shares]).tolist() if total else []
+        return [float(FLOOR_S * STEP ** (place - 0.5)) if place else 0.0 for place in places]
 
     def metrics(self) -> dict[str, float]:
         """As they are published: `label_delay_p50_seconds` and so on; {} before the first label."""
-        found = {f"label_delay_p{share * 100:.0f}_seconds": self.quantile(share) for share in QUANTILES}
-        return {name: seconds for name, seconds in found.items() if seconds is not None}
+        return dict(zip(_NAMES, self._quantiles(QUANTILES), strict=False))
 
     def snapshot(self) -> dict[str, Any]:
         """All that rows have left behind."""

@@ -32,6 +32,8 @@ Floats = NDArray[np.float64]
 
 KEPT = 1_050
 """Labelled rows of a model whose labels are open to correction."""
+MOST_FRESH = 128
+"""Rows that wait to be put to the others."""
 HASH_BYTES = 6
 """Of a prediction id: that of another row is taken for one of these with a chance of 4 in a million million."""
 NOT_COUNTED = -1
@@ -81,16 +83,20 @@ class Counted:
             self.measures,
         )
 
-    def joined(self, other: Self) -> Self:
-        """These rows and `other`'s after them."""
-        return type(self)(
-            np.concatenate((self.numbers, other.numbers)),
-            np.concatenate((self.lag, other.lag)),
-            np.concatenate((self.losses, other.losses)),
-            np.concatenate((self.labels, other.labels)),
-            np.concatenate((self.ordinals, other.ordinals), axis=1),
-            np.concatenate((self.measures, other.measures), axis=1),
+    @classmethod
+    def all_of(cls, parts: "Sequence[Counted]") -> "Counted":
+        """The rows of some parts, one after the other."""
+        return cls(
+            np.concatenate([part.numbers for part in parts]),
+            np.concatenate([part.lag for part in parts]),
+            np.concatenate([part.losses for part in parts]),
+            np.concatenate([part.labels for part in parts]),
+            np.concatenate([part.ordinals for part in parts], axis=1),
+            np.concatenate([part.measures for part in parts], axis=1),
         )
+
+    def __len__(self) -> int:
+        return len(self.numbers)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,21 +133,30 @@ class CountedRows:
         places, measured = np.zeros((self._scopes, 0), np.int64), np.zeros((measures, 0))
         self._held = Counted(none, none, np.zeros(0), np.zeros(0), places, measured)
         self._is_narrow = False
-
-    def __len__(self) -> int:
-        return len(self._held.numbers)
+        self._fresh: list[Counted] = []
+        """Newer rows: to put a few to the others costs as much as to put a hundred."""
+        self._oldest = 0
+        """Rows before this number are to be forgotten."""
 
     @property
     def _rows(self) -> Counted:
-        """The rows, wide from when they are first asked for in a frame until `trim`."""
+        """The rows, wide from when they are first asked for in a frame until they are narrowed again."""
         if self._is_narrow:
             self._held, self._is_narrow = self._held.widened(), False
+        if self._fresh:
+            self._held, self._fresh = Counted.all_of((self._held, *self._fresh)), []
+        gone = int(np.count_nonzero(self._held.numbers < self._oldest))
+        if gone:
+            self._forget(gone)
         return self._held
+
+    def __len__(self) -> int:
+        return len(self._rows)
 
     def push(self, ids: KeptTexts, rows: Counted) -> None:
         """Rows were counted; all of them stay until `trim`."""
         self._unread.append(ids)
-        self._held = self._rows.joined(rows)
+        self._fresh.append(rows)
 
     def forget_windows(self) -> None:
         """Monitors began anew: no row is in a window of theirs any longer."""
@@ -149,16 +164,13 @@ class CountedRows:
 
     def trim(self, next_row: int) -> None:
         """Forget rows that lie further back than those that are open to correction."""
-        kept = int(np.count_nonzero(self._held.numbers >= next_row - KEPT))
-        gone = len(self) - kept
-        if gone > 0:
-            self._forget(gone)
-        if not self._is_narrow:
-            self._held, self._is_narrow = self._held.narrowed(), True
+        self._oldest = next_row - KEPT
+        if not self._is_narrow or sum(map(len, self._fresh)) >= MOST_FRESH:
+            self._held, self._is_narrow = self._rows.narrowed(), True
 
     def _forget(self, gone: int) -> None:
         """Let go of so many of the oldest rows."""
-        self._held = self._rows.take(slice(gone, None))
+        self._held = self._held.take(slice(gone, None))
         begun, self._hashes = len(self._hashes), self._hashes[gone:].copy()
         gone -= begun
         while gone > 0:
@@ -177,8 +189,8 @@ class CountedRows:
         frame of its own it would have found them uncounted. Those that are not in time, or whose row was not
         among the counted ones, are left out.
         """
-        place_of = dict(zip(self._read().tolist(), range(len(self)), strict=True))
         rows, found, at = self._rows, [], []
+        place_of = dict(zip(self._read().tolist(), range(len(rows)), strict=True))
         before: list[tuple[float, ...]] = []
         for place, key in enumerate(_hashed(ids).tolist()):
             row = place_of.get(key)
@@ -222,7 +234,7 @@ class CountedRows:
         losses, labels = (column.view(np.float64) for column in columns[2:4])
         measured = measures.reshape(self._measures, len(numbers))
         self._held = Counted(numbers, columns[1], losses, labels, np.array(ordinals, np.int64), measured)
-        self._is_narrow = False
+        self._is_narrow, self._fresh, self._oldest = False, [], 0
 
 
 def _hashed(ids: Sequence[str]) -> Ints:

@@ -95,5 +95,5 @@ def name_all(judged: LabelledRows, named: Named) -> None:
         return
     steps, first = judged.steps(np.concatenate([which for _, _, which in named])), 0
     for trail, places, _ in named:
-        trail.keep(places, steps.part(first, first + len(places)))
+        trail.keep(places, steps, first)
         first += len(places)

@@ -170,4 +170,4 @@ class LazyIds(Sequence[str]):
 
     def kept(self, which: slice | NDArray[np.intp]) -> KeptTexts:
         """Some of the ids, copied out of the frame."""
-        return KeptTexts.of(self._column.take(pa.array(self._which[which])))
+        return KeptTexts.at(self._column, self._which[which])

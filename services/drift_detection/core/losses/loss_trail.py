@@ -27,6 +27,8 @@ KEPT = 30
 """Sums of a length that are looked back on, before the next longer ones are."""
 MOST_STEPS = 1_500
 """Rows that are named before those that nobody can ask for any more are let go."""
+MOST_FRESH, MOST_NAMED = 100, 8
+"""Losses, and frames with names, that wait to be put to the others."""
 _HELD = KEPT + RATIO + 1
 _NO_LOSSES = np.zeros(0)
 
@@ -49,16 +51,38 @@ class LossTrail:
     def __init__(self) -> None:
         self.rows = 0
         self._open = _NO_LOSSES
+        self._fresh: list[Floats] = []
+        """The newest losses, which are in no sum yet: to add a few costs as much as to add a hundred."""
         self._sums: list[NDArray[Any]] = [_NO_LOSSES for _ in STRIDES]
         self._closed = [0 for _ in STRIDES]
-        self._held_places, self._steps = short_integers(np.zeros(0, np.int64)), Steps.of(())
+        self._held_places, self._kept_steps = short_integers(np.zeros(0, np.int64)), Steps.of(())
         """Rows that may be asked for: their places, ascending, and what they are named."""
+        self._named: list[tuple[NDArray[np.int64], Steps, int, int]] = []
+        """More of them, by frame: their places, and between which places of some steps they are named."""
         self._first = 0
         self._names: Namer = _nameless
 
     @property
     def _places(self) -> NDArray[np.int64]:
+        self._put_together()
         return wide_integers(self._held_places)
+
+    @property
+    def _steps(self) -> Steps:
+        self._put_together()
+        return self._kept_steps
+
+    def _put_together(self) -> None:
+        if not self._named:
+            return
+        named, self._named = self._named, []
+        known = self._kept_steps
+        self._kept_steps = Steps.all_of([(known, 0, len(known)), *(part[1:] for part in named)])
+        places = np.concatenate([wide_integers(self._held_places), *(part[0] for part in named)])
+        self._held_places = short_integers(places)
+        if len(places) > MOST_STEPS:
+            kept = self._may_be_asked_for()
+            self._held_places, self._kept_steps = self._held_places[kept], self._kept_steps.picked(kept)
 
     def begin(self, names: Namer) -> None:
         """Rows follow that `names` can name, by their places among all rows."""
@@ -67,7 +91,15 @@ class LossTrail:
     def push(self, losses: Floats) -> None:
         """Take in losses."""
         self.rows += len(losses)
-        held = np.concatenate((self._open, losses)) if len(self._open) else losses
+        self._fresh.append(losses)
+        if len(losses) >= MOST_FRESH or sum(map(len, self._fresh)) >= MOST_FRESH:
+            self._add_up()
+
+    def _add_up(self) -> None:
+        """Bring all losses into sums, but for those that make no five yet."""
+        if not self._fresh:
+            return
+        held, self._fresh = np.concatenate((self._open, *self._fresh)), []
         whole = len(held) // RATIO * RATIO
         self._open = held[whole:].copy()
         if whole:
@@ -99,6 +131,7 @@ class LossTrail:
 
     def since(self, rows: int) -> tuple[int, float]:
         """The number and the mean loss of the newest `rows` rows, rounded up to the next kept sum."""
+        self._add_up()
         mark, level = self._mark(self.rows - max(rows, 1))
         place, total = mark, 0.0
         for one in range(level, -1, -1):
@@ -127,24 +160,25 @@ class LossTrail:
     def end(self) -> None:
         """Keep the names of those of the rows since `begin` that may be asked for later."""
         places = self.fresh()
-        self.keep(places, Steps.of(self._names(places.tolist())) if len(places) else Steps.of(()))
+        self.keep(places, Steps.of(self._names(places.tolist())) if len(places) else Steps.of(()), 0)
 
     def fresh(self) -> NDArray[np.int64]:
         """The places of those of the rows since `begin` that may be asked for later."""
+        if self.rows - self._first <= (KEPT + 1) * RATIO:
+            return np.arange(-(-self._first // RATIO) * RATIO, self.rows, RATIO)
         found: set[int] = set()
         for stride in STRIDES:
             oldest = max(self._first, self.rows - (KEPT + 1) * stride)
             found.update(range(-(-oldest // stride) * stride, self.rows, stride))
         return np.array(sorted(found), np.int64)
 
-    def keep(self, places: NDArray[np.int64], steps: Steps) -> None:
-        """`end`, where who called knows the names of the rows at these places, `fresh()`."""
+    def keep(self, places: NDArray[np.int64], steps: Steps, first: int) -> None:
+        """`end`, where who called knows the names of the rows at these places, `fresh()`: those of `steps` from the
+        place `first` on."""
         if len(places):
-            self._steps = self._steps.joined(steps)
-            self._held_places = short_integers(np.concatenate((self._places, places)))
-        if len(self._held_places) > MOST_STEPS:
-            kept = self._may_be_asked_for()
-            self._held_places, self._steps = self._held_places[kept], self._steps.picked(kept)
+            self._named.append((places, steps, first, first + len(places)))
+            if len(self._named) >= MOST_NAMED or len(places) >= MOST_FRESH:
+                self._put_together()
         self._first, self._names = self.rows, _nameless
 
     def _may_be_asked_for(self) -> NDArray[np.bool_]:
@@ -154,6 +188,7 @@ class LossTrail:
 
     def snapshot(self) -> dict[str, Any]:
         """Sums, and the rows that they begin at."""
+        self._add_up()
         kept = self._may_be_asked_for()
         steps = self._steps.picked(kept)
         return {
@@ -170,12 +205,12 @@ class LossTrail:
     def restore(self, state: dict[str, Any]) -> None:
         """Take up where `snapshot` left off."""
         self.rows = self._first = state["rows"]
-        self._open = np.array(state["open"], dtype=np.float64)
+        self._open, self._fresh, self._named = np.array(state["open"], dtype=np.float64), [], []
         self._closed = [*state["closed"]]
         self._sums = [narrow_floats(np.array(sums, dtype=np.float64)) for sums in state["sums"]]
         self._held_places = short_integers(np.array(state["places"], np.int64))
         at, ids = np.array(state["at"], np.int64), KeptTexts.of(state["ids"])
-        self._steps = Steps(np.array(state["numbers"], np.int64), ids, at)
+        self._kept_steps = Steps(np.array(state["numbers"], np.int64), ids, at)
 
 
 def _by_five(values: Floats) -> Floats:

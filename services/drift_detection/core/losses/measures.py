@@ -192,7 +192,7 @@ def labels_of(rows: FrameRows, which: Places, measures: Floats) -> Floats:
 def remembered(spec: ModelSpec, measures: Floats) -> Floats:
     """What of a row's `quality` must be kept so that a correction can take it back: all where one number is not all
     that a label tells, of several targets and of forecasts."""
-    return measures if _labels_are_many(spec) else measures[:0]
+    return measures if _labels_are_many(spec) else measures[:0].copy()
 
 
 def remembered_measures(spec: ModelSpec) -> int:

@@ -194,8 +194,9 @@ def model_metrics(monitor: ModelMonitor) -> dict[str, float]:
     if first.quantile is not None and first.tolerance is None and len(monitor.spec.target) == 1 and metrics:
         metrics["pinball"] = metrics["rolling_loss"] * first.scale
     metrics |= operation_metrics(monitor.operations)
-    if monitor.errors is not None and monitor.errors.recent_loss is not None:
-        loss, (reference, rows) = monitor.errors.recent_loss, monitor.errors.reference
+    loss = None if monitor.errors is None else monitor.errors.recent_loss
+    if monitor.errors is not None and loss is not None:
+        reference, rows = monitor.errors.reference
         metrics["loss"] = loss
         if rows:
             metrics |= {"loss_reference": reference, "loss_rise": loss - reference}

@@ -22,6 +22,8 @@ FALSE_ALARM_RATE = "false_alarm_rate"
 """The parameter by which a spec says itself how many false alarms are accepted; else the budget says it."""
 RECENT = 200
 """Losses kept to say what the loss is now."""
+MOST_FRESH = 100
+"""Losses that wait to be put to them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +88,10 @@ class ErrorMonitor:
         self._latch: float | None = None
         self.rows = 0
         self._held: NDArray[Any] = np.zeros(0)
+        self._fresh: list[Floats] = []
+        """Losses newer than those: to put a few to them costs as much as to put a hundred."""
+        self._count = 0
+        """How many losses both are, `RECENT` at most."""
         self.trail = LossTrail()
         """What the losses were, to say of an alarm since which row and by how much they rose."""
         self._revised: dict[int, float] = {}
@@ -120,9 +126,9 @@ class ErrorMonitor:
 
     def _find_bound(self, losses: Floats) -> list[Alarm]:
         """Without a profile nobody knows how large losses get: the first rows say it, and are the reference."""
-        taken = losses[: RECENT - len(self._recent)]
+        taken = losses[: RECENT - self._count]
         self._remember(taken)
-        if len(self._recent) < RECENT:
+        if self._count < RECENT:
             return []
         self._bound = bound = 4 * max(float(np.quantile(self._recent, 0.9)), 1e-9)
         self._detector = self._made(loss_profile(self._recent, bound))
@@ -130,18 +136,26 @@ class ErrorMonitor:
         return [replace(alarm, index=alarm.index + len(taken)) for alarm in alarms]
 
     def _remember(self, losses: Floats) -> None:
-        known = losses[-RECENT:] if len(losses) >= RECENT else np.concatenate((self._recent, losses))[-RECENT:]
-        self._held = narrow_floats(known)
+        self._fresh.append(losses)
+        self._count = min(self._count + len(losses), RECENT)
+        if len(losses) >= MOST_FRESH or sum(map(len, self._fresh)) >= MOST_FRESH:
+            self._put_together()
         self.trail.push(losses)
         self.rows += len(losses)
         if self._revised:
-            oldest = self.rows - len(self._held)
+            oldest = self.rows - self._count
             self._revised = {place: change for place, change in self._revised.items() if place >= oldest}
 
     @property
     def _recent(self) -> Floats:
         """The newest 200 losses."""
+        self._put_together()
         return wide_floats(self._held)
+
+    def _put_together(self) -> None:
+        if self._fresh:
+            known, self._fresh = np.concatenate((self._held, *self._fresh), dtype=np.float64), []
+            self._held = narrow_floats(known[-RECENT:])
 
     def _judge(self, alarm: Alarm, excuse: Excuse | None) -> list[Alarm]:
         excused = excuse(alarm) if excuse is not None else None
@@ -203,20 +217,20 @@ class ErrorMonitor:
         that it raised stands until it releases it.
         """
         for place, change in zip(places.tolist(), changes.tolist(), strict=True):
-            if place >= self.rows - len(self._held):
+            if place >= self.rows - self._count:
                 self._revised[place] = self._revised.get(place, 0.0) + change
 
     @property
     def recent_loss(self) -> float | None:
         """Mean of the last 200 losses, by the labels as they stand; None before the first."""
-        if not len(self._held):
+        if not self._count:
             return None
         mean = float(self._recent.mean())
         if not self._revised:
             return mean
-        oldest = self.rows - len(self._held)
+        oldest = self.rows - self._count
         changed = sum(self._revised[place] for place in sorted(self._revised) if place >= oldest)
-        return mean + changed / len(self._held)
+        return mean + changed / self._count
 
     def snapshot(self) -> dict[str, Any]:
         """The detector's state and the recent losses."""
@@ -244,7 +258,8 @@ class ErrorMonitor:
             self._detector = self._made(self.excused.profile)
         self.rows, self._latch = state["rows"], state["latch"]
         self._confirmation.restore(state["confirmation"])
-        self._held = narrow_floats(np.array(state["recent"], dtype=np.float64))
+        self._held, self._fresh = narrow_floats(np.array(state["recent"], dtype=np.float64)), []
+        self._count = len(self._held)
         self._revised = dict(state["revised"])
         if state["trail"] is not None:
             self.trail.restore(state["trail"])

@@ -40,10 +40,12 @@ class LossHistory:
         """Keep the newest rows, and the names of segments that are among them."""
         self._losses = narrow_floats(wide_floats(self._losses[-KEPT:]))
         for name, codes in self._codes.items():
-            used, again = np.unique(codes[-KEPT:], return_inverse=True)
-            rows_without = int(used[:1].tolist() == [-1])
-            self._codes[name] = narrow_integers(again - rows_without)
-            self._names[name] = [self._names[name][code] for code in used[rows_without:].tolist()]
+            newest, names = codes[-KEPT:], self._names[name]
+            used = np.bincount(newest + 1, minlength=len(names) + 1)[1:] > 0
+            if not used.all():
+                newest = np.append(np.cumsum(used) - 1, -1)[newest]
+                self._names[name] = [one for one, is_used in zip(names, used.tolist(), strict=True) if is_used]
+            self._codes[name] = narrow_integers(newest)
 
     def added_loss(self, rows: int, behind: int, reference: float) -> dict[str, float]:
         """Each segment's part in the loss beyond `reference`, over `rows` rows that end `behind` rows before the last.

@@ -3,8 +3,9 @@
 Why: only people read the statuses of segments, and a wide model with twenty of them spends a third of its time on
 statuses where frames are small. What waits is made when it is published, of the model as it stands: so it must be
 made before the model takes in a frame without rows of that segment, and is held from then on. It is, byte for byte,
-the status that the segment's newest frame would have had at once. Nothing of this is state: after a restart a
-segment's next frame has a status, and what waited then is not published.
+the status that the segment's newest frame would have had at once. Nothing of this is state: what waits is
+published before detection stops or a partition moves; where detection is killed it is not, and the segment's next
+frame has a status.
 """
 
 import heapq
@@ -104,6 +105,14 @@ class SegmentStatuses:
                 return at
             heapq.heappop(self._due)  # its model is gone, or has told them since
         return None
+
+    def say_held(self, partition: int) -> list[Outgoing]:
+        """All statuses that wait of the models of a partition; none of them waits any longer."""
+        found: list[Outgoing] = []
+        for (number, _), known in self._models.items():
+            if number == partition and known.due is not None:
+                found += self._next_second(known, known.waiting & known.model.monitors.keys(), known.begun)
+        return found
 
     def forget(self, partition: int | None = None, model_id: str | None = None) -> None:
         """The models of a partition, or one model, are watched here no longer."""

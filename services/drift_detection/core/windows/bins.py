@@ -77,7 +77,7 @@ class ColumnBins:
 
     def number_codes(self, values: Floats) -> NDArray[np.integer]:
         """The bin of each number."""
-        return np.searchsorted(self.edges, values, side="left")
+        return self.edges.searchsorted(values, side="left")
 
 
 class BinOfStep:

@@ -75,6 +75,8 @@ class WindowMonitor:
 
     def push(self, tallies: Counts, cut: Cut) -> list[Shift]:
         """Add rows by their tallies; gives the shifts that are news."""
+        if not self._learns or self._learned is not None:
+            return self._see(self.rings.push(tallies, cut))
         closed: list[Window] = []
         for windows in self.rings.closing(tallies, cut):
             if self._learns and self._learned is None:
@@ -99,6 +101,9 @@ class WindowMonitor:
             self._keep_newest(windows, tallied, excess)
             over_limit = excess.max(axis=2) >= 1
             some_over = over_limit.any(axis=1).tolist()
+        if not self._alarmed and not (windows and any(some_over)):
+            self._see_quiet(closed)
+            return []
         shifts: list[Shift] = []
         place = -1
         for window in closed:
@@ -110,9 +115,15 @@ class WindowMonitor:
             place += 1
             if (some_over[place] or self._alarmed) and self._counts(window):
                 shifts.extend(self._judge(window, excess[place], np.flatnonzero(over_limit[place])))
-        if closed:
-            self._again.end()
+        self._again.end()
         return shifts
+
+    def _see_quiet(self, closed: list[Window]) -> None:
+        """Windows of which none is over a limit while no alarm stands: only the newest is to be remembered."""
+        quarter = next((window for window in reversed(closed) if window.level < 0), None)
+        if quarter is not None:
+            self._again.see(quarter, standing=False)
+            self._again.end()
 
     def _keep_newest(self, windows: list[Window], tallied: TalliedWindows, excess: Floats) -> None:
         """What was judged of the newest short window is likely to be asked for."""

@@ -89,7 +89,11 @@ class TalliedWindows:
     @cached_property
     def worth(self) -> Floats:
         """As how many independent rows each column of a window counts against the reference (windows × columns)."""
-        return np.stack([self.basis.reference.effective_rows(length) for length in self.rows.tolist()])
+        lengths = self.rows.tolist()
+        places = {length: place for place, length in enumerate(dict.fromkeys(lengths))}
+        each = np.array([self.basis.reference.effective_rows(length) for length in places])
+        found: Floats = each[[places[length] for length in lengths]]
+        return found
 
     @cached_property
     def root_worth(self) -> Floats:

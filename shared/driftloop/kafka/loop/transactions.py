@@ -13,7 +13,7 @@ from driftloop.kafka.loop.state import Snapshot, keyed_writes, snapshot_writes
 from driftloop.kafka.loop.tasks import Task, Tasks
 from driftloop.kafka.loop.transport import Transport, Write
 from driftloop.kafka.settings import LoopSettings
-from driftloop.processor import DeadLetter, Effects, Outgoing, Processor
+from driftloop.processor import DeadLetter, Effects, HoldsBack, Outgoing, Processor
 from driftloop.telemetry.tracing import Tracer
 
 _TOPIC = attrgetter("topic")
@@ -63,10 +63,17 @@ class Transactions:
         self._commit([], [])
 
     def snapshots(self, tasks: Sequence[Task]) -> None:
-        """Write down the state of tasks that changed since they last were."""
+        """What is to be written before tasks may go: the state of those that changed, and what the core held back."""
         changed = [task for task in tasks if task.since_snapshot or task.dirty]
-        if self._settings.state == "snapshot" and changed:
-            self._commit([], changed)
+        held: list[Outgoing] = []
+        if isinstance(self._processor, HoldsBack):
+            for task in tasks:
+                held += self._processor.say_held(task.number)
+        if held or (self._settings.state == "snapshot" and changed):
+            self._tracer.take([])  # as of a wake: it is not of the batch before
+            writes = [self._outgoing(wish) for wish in self._tracer.trace(held)]
+            self._commit(writes, changed if self._settings.state == "snapshot" else [])
+            self._tracer.committed()
 
     def write_down_all(self) -> None:
         """Make the next transaction hold snapshots of every task: replay could not find this state again."""
