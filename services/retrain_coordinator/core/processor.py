@@ -38,6 +38,8 @@ class Coordinator:
         self._runs_at_once, self._checkpoints = runs_at_once, checkpoints
         self._specs = DeclaredSpecs()
         self._states: dict[Key, ModelState] = {}
+        self._resting: dict[Key, tuple[Declared, datetime | None]] = {}
+        """Models of which nothing waits until a moment (None: for ever), as long as no message and no spec comes."""
 
     def states(self) -> list[ModelState]:
         """The state of every model of the assigned partitions (for metrics; not to be changed)."""
@@ -61,17 +63,25 @@ class Coordinator:
 
     def wake(self, now: datetime) -> Effects:
         batch = Batch()
+        looked: list[Key] = []
         for key, state in self._states.items():
             known = self._specs.get(state.model_id)
             if known is None:
+                self._resting.pop(key, None)
                 _note_withdrawn(batch, key, state, now)
                 continue
+            if self._rests(key, known, now):
+                continue
+            looked.append(key)
             desk = self._desk(batch, key, known, now)
             notice_spec(desk)
             go_on(desk)
             _decide_if_due(desk)
             _remind_if_due(desk)
-        return self._effects(batch, list(self._states))
+        effects = self._effects(batch, looked)
+        for key in looked:
+            self._let_rest(key)
+        return effects + Effects(wake_at=min((at for _, at in self._resting.values() if at is not None), default=None))
 
     def go_on(self, now: datetime) -> Effects:
         """Take in the frames whose deadline has come by `now` without what did not come; `wake` does it too."""
@@ -93,6 +103,7 @@ class Coordinator:
     def revoke(self, partition: int) -> None:
         for key in [key for key in self._states if key[0] == partition]:
             del self._states[key]
+            self._resting.pop(key, None)
 
     def take_table(self, topic: str, records: Sequence[Record]) -> Sequence[KeptOut] | None:
         return self._specs.take(records) if topic == topics.MODEL_SPECS else None
@@ -107,6 +118,7 @@ class Coordinator:
             _refuse_unknown(batch, message)
             return
         state = self._states.setdefault(key, ModelState(model_id=message.model_id))
+        self._resting.pop(key, None)
         if self._checkpoints is not None and isinstance(message, ModelCommand | TrainingResult):
             state.note_arrival(record.topic(), record.offset())
         desk = self._desk(batch, key, known, at)
@@ -116,6 +128,20 @@ class Coordinator:
     def _desk(self, batch: Batch, key: Key, known: Declared, at: datetime) -> Desk:
         fleet = partial(self._fleet, key[0])
         return Desk(batch, key, self._states[key], known, at, fleet, self._checkpoints)
+
+    def _rests(self, key: Key, known: Declared, now: datetime) -> bool:
+        """Whether a look would change nothing: else the moment of each model would cost a look at all others."""
+        under, until = self._resting.get(key, (None, None))
+        return under is known and (until is None or until > now)
+
+    def _let_rest(self, key: Key) -> None:
+        """A look has just been taken, so the model rests until the next moment; not while a frame of it waits."""
+        state = self._states[key]
+        known = self._specs.get(state.model_id)
+        if known is None or state.waiting:
+            self._resting.pop(key, None)
+        else:
+            self._resting[key] = known, next_moment(state, known)
 
     def _effects(self, batch: Batch, keys: Sequence[Key]) -> Effects:
         """What the batch wants done; what each touched model waits for is brought up to now."""

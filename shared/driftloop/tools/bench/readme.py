@@ -8,6 +8,7 @@ from typing import Any
 
 from driftloop.errors import UserError
 from driftloop.tools.bench.proof import proof_table
+from driftloop.tools.bench.scale.report import scale_table
 from driftloop.tools.bench.tables import cell, table
 from driftloop.tools.bench.versus import versus_table
 
@@ -195,4 +196,5 @@ TABLES: Mapping[str, Callable[[Result], str]] = {
     "pipeline": pipeline,
     "proof": proof_table,
     "versus": versus_table,
+    "scale": scale_table,
 }

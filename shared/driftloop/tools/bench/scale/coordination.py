@@ -1,0 +1,77 @@
+"""The coordinator by models, and by the length of a model's history."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from functools import partial
+
+from driftloop.contracts.topics import MODEL_SPECS
+from driftloop.testing.clock import START as CLOCK_START
+from driftloop.testing.records import FakeRecord
+from driftloop.tools.bench.scale.axis import GROUPS, Axis, Step, Work
+from driftloop.tools.bench.scale.told import first_statuses, of_model, statuses
+from driftloop.tools.bench.watched import declared, renamed
+from retrain_coordinator.core.processor import Coordinator
+
+_SAMPLE, _NEXT = 60, 12
+
+
+def _coordinator(models: int) -> Coordinator:
+    """On the wall clock, so that a look at a model is as dear as it gets."""
+    core = Coordinator()
+    spec = declared(10)[0].replace(b'"clock":"event"', b'"clock":"wall"')
+    names = [f"model-{number}" for number in range(models)]
+    core.take_table(MODEL_SPECS, [FakeRecord(MODEL_SPECS, key=name, value=renamed(spec, name)) for name in names])
+    return core
+
+
+def _told(core: Coordinator, models: int) -> Coordinator:
+    for number in range(models):
+        _take(core, [of_model(first_statuses()[0], f"model-{number}")])
+    return core
+
+
+def _take(core: Coordinator, records: Sequence[FakeRecord]) -> None:
+    core.process(records, CLOCK_START, tables_current=True)
+
+
+def _by_models(models: int) -> Work:
+    core, step = _coordinator(models), max(models // _SAMPLE, 1)
+    nexts = [of_model(first_statuses()[1], f"model-{number}") for number in range(0, models, step)]
+    return Work([partial(_take, core, [record]) for record in nexts], lambda: _told(core, models))
+
+
+def _by_models_woken(models: int) -> Work:
+    """Each model is looked at once."""
+    core = _coordinator(models)
+    steps: list[Step] = [partial(core.wake, CLOCK_START + timedelta(seconds=second)) for second in range(GROUPS)]
+    return Work(steps, lambda: _told(core, models))
+
+
+def _by_models_restored(models: int) -> Work:
+    core = _told(_coordinator(models), models)
+    entries = [(state.model_id, state.to_json()) for state in core.states()]
+
+    def restart() -> Coordinator:
+        fresh = _coordinator(models)
+        fresh.restore(0, entries)
+        return fresh
+
+    return Work([restart] * GROUPS)
+
+
+def _by_history(frames: int) -> Work:
+    core, said = _coordinator(1), [records for _, records in statuses(frames + _NEXT)]
+    return Work(
+        [partial(_take, core, records) for records in said[frames:]],
+        lambda: [_take(core, records) for records in said[:frames]],
+    )
+
+
+_MODELS = (100, 300, 1_000, 3_000, 10_000)
+
+AXES = (
+    Axis("coordinator, models", "a status", _MODELS, _by_models, (4, 8, 16), 0),
+    Axis("coordinator, models woken", "a wake", _MODELS, _by_models_woken, (4, 8, 16)),
+    Axis("coordinator, models at a restart", "the restart", _MODELS, _by_models_restored, (4, 8, 16)),
+    Axis("coordinator, frames of a model's history", "a frame", (10, 30, 100, 300, 1_000), _by_history, (2, 4, 8), 0),
+)
