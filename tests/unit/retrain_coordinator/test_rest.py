@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 from driftloop.contracts import topics
 from driftloop.processor import Effects
 from driftloop.testing.records import FakeRecord
+from retrain_coordinator.core.batch import Key
 from retrain_coordinator.core.processor import Coordinator
+from retrain_coordinator.core.timers import AGAIN, Looks, next_moment
 
 from .conftest import START, Story, spec
 
@@ -27,11 +29,22 @@ class Looking(Coordinator):
         return super()._desk(*given)
 
 
+class All(Looks):
+    """Each model, at each wake."""
+
+    def due(self, now: datetime) -> list[Key]:
+        """But one that was just asked, and waits out its minute."""
+        asked = super().due(now)
+        waiting = {key for key, at in self._at.items() if at - now <= AGAIN and key not in asked}
+        return [key for key in self._order if key not in waiting]
+
+
 class Restless(Coordinator):
     """Looks at every model whenever it wakes."""
 
-    def _rests(self, *_: Any) -> bool:
-        return False
+    def __init__(self) -> None:
+        super().__init__()
+        self._looks = All()
 
 
 class Both:
@@ -90,29 +103,49 @@ def test_the_moments_of_all_models_cost_each_model_a_few_looks(models: int) -> N
     assert core.looks <= 3 * models
 
 
-ACTIONS = st.sampled_from(
-    [
-        "status",
-        "harm",
-        "freeze",
-        "unfreeze",
-        "retrain",
-        "approve",
-        "veto",
-        "result",
-        "failed",
-        "spec",
-        "policy",
-        "withdrawn",
-        "hours",
-        "days",
-        "restart",
-    ]
-)
+@pytest.mark.parametrize("policy", ["plant-regression", "agent-outcomes"])
+def test_a_calendar_that_comes_while_the_model_is_frozen_is_not_asked_for_without_a_pause(policy: str) -> None:
+    told = Story(spec(clock="wall", policy=policy)).first_version()
+    told.command("freeze")
+    at = told.core.wake(told.now).wake_at
+    for _ in range(20):
+        assert at is not None
+        looked, at = at, told.core.wake(at).wake_at
+        assert at is not None
+        assert at - looked >= MINUTE
+
+
+def test_what_was_due_while_the_model_was_frozen_comes_once_it_is_not() -> None:
+    told = Story(spec(clock="wall", policy="plant-regression")).first_version()
+    told.command("freeze")
+    due = told.core.wake(told.now).wake_at
+    assert due is not None
+    told.take(told.core.wake(due))
+    told.now = due + timedelta(seconds=20)
+    told.command("unfreeze")
+    told.take(told.core.wake(told.now))
+    assert told.decisions[-1].action == "retrain"
+
+
+def test_a_moment_within_that_minute_is_kept() -> None:
+    told = Story(spec(clock="wall", policy="plant-regression")).first_version()
+    told.command("freeze")
+    due = told.core.wake(told.now).wake_at
+    assert due is not None
+    soon = due + timedelta(seconds=5)
+    told.state.refuse("forced_age:frozen", soon)
+    assert next_moment(told.state, told.core._specs.get("m"), due) == soon  # type: ignore[arg-type]
+
+
+ASKED = ("freeze", "unfreeze", "retrain", "approve", "veto")
+HAPPENED = ("status", "harm", "result", "failed", "spec", "policy", "withdrawn", "hours", "days", "restart")
 
 
 @settings(deadline=None, max_examples=60)
-@given(st.lists(ACTIONS, min_size=1, max_size=25), st.sampled_from(["plant-regression", "agent-outcomes", "default"]))
+@given(
+    st.lists(st.sampled_from(ASKED + HAPPENED), min_size=1, max_size=25),
+    st.sampled_from(["plant-regression", "agent-outcomes", "default"]),
+)
 def test_a_core_that_looks_at_everything_says_the_same(actions: list[str], policy: str) -> None:
     core = Both()
     told = Story(spec(clock="wall", policy=policy), core=core).first_version()  # type: ignore[arg-type]
