@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
-from driftloop.tools.bench.readme import RESULTS
+from driftloop.tools.bench.readme import committed
 from driftloop.tools.bench.scale import registered
 from driftloop.tools.bench.scale.axis import Axis
 from driftloop.tools.bench.scale.growth import growth
@@ -101,6 +101,7 @@ def test_what_is_superlinear_is_said_and_nothing_else() -> None:
 
 def test_the_committed_picture_is_of_the_committed_results() -> None:
     picture = Path(__file__).parents[3] / "docs" / "images" / "scale.svg"
-    result = json.loads((RESULTS / "scale.json").read_text())
+    result = committed("scale")
+    assert result is not None
     assert picture.read_text(encoding="utf-8") == scale_picture(result)
     assert result["axes"].keys() == {axis.name for axis in AXES}

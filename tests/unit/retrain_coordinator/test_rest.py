@@ -54,10 +54,12 @@ class Both:
         self._one, self._other = Coordinator(), Restless()
 
     def process(self, records: Any, now: datetime, *, tables_current: bool = False) -> Effects:
-        return self._same("process", records, now, tables_current=tables_current)
+        found: Effects = self._same("process", records, now, tables_current=tables_current)
+        return found
 
     def wake(self, now: datetime) -> Effects:
-        return self._same("wake", now)
+        found: Effects = self._same("wake", now)
+        return found
 
     def take_table(self, topic: str, records: Any) -> None:
         self._same("take_table", topic, records)

@@ -39,6 +39,12 @@ def _take(core: Coordinator, records: Sequence[FakeRecord]) -> None:
     core.process(records, CLOCK_START, tables_current=True)
 
 
+def _all(core: Coordinator, said: Sequence[Sequence[FakeRecord]]) -> Coordinator:
+    for records in said:
+        _take(core, records)
+    return core
+
+
 def _by_models(models: int) -> Work:
     core, step = _coordinator(models), max(models // _SAMPLE, 1)
     nexts = [of_model(first_statuses()[1], f"model-{number}") for number in range(0, models, step)]
@@ -100,7 +106,7 @@ def _by_history(frames: int) -> Work:
     core, said = _coordinator(1), [records for _, records in statuses(frames + _NEXT)]
     return Work(
         [partial(_take, core, records) for records in said[frames:]],
-        lambda: [_take(core, records) for records in said[:frames]],
+        partial(_all, core, said[:frames]),
     )
 
 

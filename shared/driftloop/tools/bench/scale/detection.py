@@ -2,6 +2,7 @@
 
 import zlib
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 
 import pyarrow as pa
@@ -95,13 +96,15 @@ def _state_of_one() -> bytes:
 _ROWS, _SAMPLED = f"a frame of {FRAME_ROWS:,} rows", f"a frame of {_SAMPLED_ROWS} rows"
 
 AXES = tuple(
-    Axis(*facts, warm_up=_warm_up)
-    for facts in (
-        ("detection, rows of a frame", "a frame", (50, 150, 500, 1_500, 5_000), _by_rows, (50, 100, 200)),
-        ("detection, columns", f"a frame of {_FRAME_ROWS:,} rows", (4, 12, 40, 120, 400), _by_columns, (2, 4, 8)),
-        ("detection, segments", _ROWS, (1, 3, 10, 30, 100), _by_segments, (1, 2, 4)),
-        ("detection, versions in traffic", _ROWS, (1, 3, 10, 30, 100), _by_versions, (1, 2, 4), 0),
-        ("detection, models in one process", _SAMPLED, (100, 500, 2_000, 10_000), _by_models, (5, 10, 20), 0),
-        ("detection, models at a restart", "the restart", (10, 30, 100, 300, 1_000), _by_models_restored, (2, 4, 8)),
+    replace(axis, warm_up=_warm_up)
+    for axis in (
+        Axis("detection, rows of a frame", "a frame", (50, 150, 500, 1_500, 5_000), _by_rows, (50, 100, 200)),
+        Axis("detection, columns", f"a frame of {_FRAME_ROWS:,} rows", (4, 12, 40, 120, 400), _by_columns, (2, 4, 8)),
+        Axis("detection, segments", _ROWS, (1, 3, 10, 30, 100), _by_segments, (1, 2, 4)),
+        Axis("detection, versions in traffic", _ROWS, (1, 3, 10, 30, 100), _by_versions, (1, 2, 4), 0),
+        Axis("detection, models in one process", _SAMPLED, (100, 500, 2_000, 10_000), _by_models, (5, 10, 20), 0),
+        Axis(
+            "detection, models at a restart", "the restart", (10, 30, 100, 300, 1_000), _by_models_restored, (2, 4, 8)
+        ),
     )
 )

@@ -66,7 +66,7 @@ def _rows(count: int, first: int, *, features: int = 10, models: int = 1, partit
 def _taken(core: Ingest, made: Sequence[Sequence[FakeRecord]]) -> Work:
     """The first batch warms up, each of the others is a step."""
     steps: list[Step] = [partial(_take, core, records) for records in made[_WARM:]]
-    return Work(steps, lambda: [_take(core, records) for records in made[:_WARM]])
+    return Work(steps, partial(_all, core, made[:_WARM]))
 
 
 def _take(core: Ingest, records: Sequence[FakeRecord]) -> None:
@@ -116,7 +116,7 @@ def _label(number: int) -> FakeRecord:
     return FakeRecord(PREDICTION_LABELS, key=prediction_id(number), value=value)
 
 
-def _all(core: Ingest, coming: Iterable[list[FakeRecord]]) -> Ingest:
+def _all(core: Ingest, coming: Iterable[Sequence[FakeRecord]]) -> Ingest:
     for records in coming:
         _take(core, records)
     return core

@@ -14,8 +14,8 @@ from driftloop.tools.bench.scale import registered
 from driftloop.tools.bench.scale.axis import GROUPS, Axis, Step
 from driftloop.tools.bench.scale.growth import growth
 
-_LEAST_MB = 1.0
-"""Growth of a process below it is the allocator's business."""
+_LEAST_MB = 16.0
+"""Growth below it may come out of what the process had free: no exponent is fitted to it."""
 
 Say = Callable[[str], None]
 

@@ -14,7 +14,7 @@ from operations_console.core.telling import Glances
 from operations_console.core.view.fleet import FleetView
 
 _MODELS_OF_EVENTS = 10
-_OF_A_MODEL = 6
+_OF_A_MODEL = 2
 """Signals and decisions of each model that the registry and the fleet page know of."""
 
 
@@ -107,7 +107,7 @@ def _by_frames(frames: int) -> Work:
     return Work([lambda: verify(Recorded(records))])
 
 
-_MODELS, _FRAMES = (30, 100, 300, 1_000, 3_000), (20, 60, 200, 600, 2_000)
+_MODELS, _FRAMES = (10, 30, 100, 300, 1_000), (10, 30, 100, 300, 1_000)
 
 AXES = (
     Axis("console, events", "the fold", (300, 1_000, 3_000, 10_000, 30_000), _by_events, (30, 60, 120)),

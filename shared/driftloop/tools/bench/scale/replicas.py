@@ -180,7 +180,7 @@ class _Detection:
 
     def rows_of(self, record: Record) -> int:
         """With each frame comes one status of a whole model."""
-        return FRAME_ROWS if b"/" not in (record.key() or b"") else 0
+        return FRAME_ROWS if (record.key() or b"").endswith(b"/") else 0
 
 
 _Service = _Ingestion | _Detection
