@@ -67,7 +67,18 @@ class Line:
     points: Sequence[tuple[float, float]]
 
 
-_COLOURS = ("#c2410c", "#1d4ed8", "#15803d", "#7e22ce", "#b45309", "#0e7490", "#be123c", "#4d7c0f", "#475569")
+_COLOURS = (
+    "#c2410c",
+    "#1d4ed8",
+    "#15803d",
+    "#7e22ce",
+    "#b45309",
+    "#0e7490",
+    "#be123c",
+    "#4d7c0f",
+    "#475569",
+    "#0f172a",
+)
 _PANEL, _LEGEND = 340, 16
 
 

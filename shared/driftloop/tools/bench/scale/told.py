@@ -1,6 +1,7 @@
 """What a loop says about a model without drift, frame by frame: the input of whatever reads the log."""
 
 from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -55,7 +56,7 @@ def report(number: int, model: str = MODEL) -> FakeRecord:
 def decision(number: int, offset: int, model: str = MODEL) -> FakeRecord:
     """A refusal."""
     said = RetrainDecision(
-        message_id=derive_id("decision", model, number), model_id=model, occurred_at=START, action="refuse",
+        message_id=derive_id("decision", model, number), model_id=model, occurred_at=_at(number), action="refuse",
         trigger="payoff", reason="too soon", policy="default", row=number, evidence={"gain": 1.5},
     )  # fmt: skip
     return _record(RETRAIN_DECISIONS, said, offset, number)
@@ -65,11 +66,15 @@ def signal(number: int, offset: int, model: str = MODEL) -> FakeRecord:
     """An alarm."""
     at = RowPosition(row=number, prediction_id=f"p-{number}", at=START)
     said = DriftSignal(
-        message_id=derive_id("signal", model, number), model_id=model, occurred_at=START, model_version="1.0.0",
+        message_id=derive_id("signal", model, number), model_id=model, occurred_at=_at(number), model_version="1.0.0",
         kind="error", detector="mixture-cusum", harmful=True, statistic=9.0, threshold=7.0, reference_rows=500,
         current_rows=200, onset=at, raised=at, position=FramePosition(partition=0, offset=number), explanation="harm",
     )  # fmt: skip
     return _record(DRIFT_SIGNALS, said, offset, number)
+
+
+def _at(number: int) -> datetime:
+    return START + timedelta(seconds=number)
 
 
 def _record(topic: str, message: "ControlMessage", offset: int, at: int) -> FakeRecord:
