@@ -9,6 +9,7 @@ from driftloop.contracts.message import derive_id
 from driftloop.contracts.model_commands import ModelCommand
 from driftloop.contracts.training_results import TrainingResult
 from driftloop.cores.checkpoints import Checkpoints
+from driftloop.cores.record_fields import key_text
 from driftloop.processor import Effects, KeptOut, Record, StaleTableError
 from driftloop.spec.model_spec import ModelSpec
 from driftloop.spec.policy import Policy, Triggers
@@ -20,7 +21,7 @@ from retrain_coordinator.core.lifecycle import transitions as lifecycle
 from retrain_coordinator.core.specs import Declared, DeclaredSpecs
 from retrain_coordinator.core.state import ModelState, read_entry
 from retrain_coordinator.core.step import Step
-from retrain_coordinator.core.timers import decides_at, next_moment, reminds_at
+from retrain_coordinator.core.timers import Looks, decides_at, next_moment, reminds_at
 
 _NO_SPEC = ModelSpec.model_validate(
     {"model_id": "unknown", "task": "binary", "features": {"none": {}}, "target": {"none": {}}}
@@ -38,6 +39,7 @@ class Coordinator:
         self._runs_at_once, self._checkpoints = runs_at_once, checkpoints
         self._specs = DeclaredSpecs()
         self._states: dict[Key, ModelState] = {}
+        self._looks = Looks()
 
     def states(self) -> list[ModelState]:
         """The state of every model of the assigned partitions (for metrics; not to be changed)."""
@@ -57,21 +59,24 @@ class Coordinator:
             raise StaleTableError(f"no spec of {', '.join(sorted(unknown))}")
         for record, message in read:
             self._take(batch, record, message)
-        return self._effects(batch, list(batch.touched))
+        return self._effects(batch, self._wishes(batch.touched))
 
     def wake(self, now: datetime) -> Effects:
-        batch = Batch()
-        for key, state in self._states.items():
+        batch, looks = Batch(), self._looks
+        for key in looks.due(now):
+            state = self._states[key]
             known = self._specs.get(state.model_id)
             if known is None:
                 _note_withdrawn(batch, key, state, now)
+                looks.looked(key, None, waits=False)
                 continue
             desk = self._desk(batch, key, known, now)
             notice_spec(desk)
             go_on(desk)
             _decide_if_due(desk)
             _remind_if_due(desk)
-        return self._effects(batch, list(self._states))
+            looks.looked(key, next_moment(state, known, now), waits=bool(state.waiting))
+        return self._effects(batch, [] if looks.next is None else [looks.next])
 
     def go_on(self, now: datetime) -> Effects:
         """Take in the frames whose deadline has come by `now` without what did not come; `wake` does it too."""
@@ -80,12 +85,13 @@ class Coordinator:
             known = self._specs.get(state.model_id)
             if known is not None:
                 go_on(self._desk(batch, key, known, now))
-        return self._effects(batch, list(self._states))
+        return self._effects(batch, self._wishes(self._states))
 
     def restore(self, partition: int, state: Iterable[tuple[str, bytes]]) -> None:
         self.revoke(partition)
         for key, value in state:
             self._states[partition, key] = read_entry(value)
+            self._looks.disturb((partition, key))
 
     def snapshot(self, partition: int) -> Iterable[tuple[str, bytes]]:  # noqa: ARG002  (state is keyed)
         return ()
@@ -93,9 +99,13 @@ class Coordinator:
     def revoke(self, partition: int) -> None:
         for key in [key for key in self._states if key[0] == partition]:
             del self._states[key]
+            self._looks.forget(key)
 
     def take_table(self, topic: str, records: Sequence[Record]) -> Sequence[KeptOut] | None:
-        return self._specs.take(records) if topic == topics.MODEL_SPECS else None
+        if topic != topics.MODEL_SPECS:
+            return None
+        self._looks.declare(map(key_text, records))
+        return self._specs.take(records)
 
     def _take(self, batch: Batch, record: Record, message: Incoming) -> None:
         known = self._specs.get(message.model_id)
@@ -107,6 +117,7 @@ class Coordinator:
             _refuse_unknown(batch, message)
             return
         state = self._states.setdefault(key, ModelState(model_id=message.model_id))
+        self._looks.disturb(key)
         if self._checkpoints is not None and isinstance(message, ModelCommand | TrainingResult):
             state.note_arrival(record.topic(), record.offset())
         desk = self._desk(batch, key, known, at)
@@ -117,13 +128,13 @@ class Coordinator:
         fleet = partial(self._fleet, key[0])
         return Desk(batch, key, self._states[key], known, at, fleet, self._checkpoints)
 
-    def _effects(self, batch: Batch, keys: Sequence[Key]) -> Effects:
+    def _effects(self, batch: Batch, wishes: Sequence[datetime]) -> Effects:
         """What the batch wants done; what each touched model waits for is brought up to now."""
         for key, at in batch.touched.items():
             known = self._specs.get(key[1])
             if known is not None:
                 intake.note_frames(self._states[key], known, at)
-        return batch.effects(self._wishes(keys), self._states)
+        return batch.effects(wishes, self._states)
 
     def _fleet(self, partition: int) -> tuple[int, int] | None:
         if self._runs_at_once is None:

@@ -1,19 +1,94 @@
 """When a model wants to be looked at though nothing comes in: the calendar, the end of a wait."""
 
-from datetime import datetime
+from collections.abc import Iterable, Iterator
+from datetime import datetime, timedelta
+from heapq import heappop, heappush
 
 from retrain_coordinator.core.answers import overdue_at
+from retrain_coordinator.core.batch import Key
 from retrain_coordinator.core.deciding.evidence import history_of
 from retrain_coordinator.core.deciding.triggers import next_calendar_moment
 from retrain_coordinator.core.merge import deadline, head
 from retrain_coordinator.core.specs import Declared
 from retrain_coordinator.core.state import ModelState
 
+AGAIN = timedelta(minutes=1)
+"""After it a moment that has passed and brought nothing is looked at again: what refused may let go by the clock alone.
+At once would be for ever, since the moment of a calendar stands until a run begins."""
 
-def next_moment(state: ModelState, known: Declared) -> datetime | None:
-    """The next moment that calls for a look at the model: to decide, to say something again, or to go on."""
-    found = (decides_at(state, known), reminds_at(state, known), goes_on_at(state, known))
-    return min((moment for moment in found if moment is not None), default=None)
+
+class Looks:
+    """Which models a wake looks at: those whose moment has come, and those that may be another than at the last look.
+
+    Why not all: each model's moment would cost a look at every other one.
+    """
+
+    def __init__(self) -> None:
+        self._order: dict[Key, int] = {}
+        self._known = 0
+        self._open: dict[Key, None] = {}
+        self._at: dict[Key, datetime] = {}
+        self._moments: list[tuple[datetime, int, Key]] = []
+        """A heap; an entry counts where `_at` has the same moment."""
+        self._declared: set[str] = set()
+
+    def disturb(self, key: Key) -> None:
+        """Something came for a model, or its state was restored."""
+        if key not in self._order:
+            self._order[key] = self._known
+            self._known += 1
+        self._open[key] = None
+        self._at.pop(key, None)
+
+    def declare(self, models: Iterable[str]) -> None:
+        """Their specs were applied or withdrawn."""
+        self._declared.update(models)
+
+    def forget(self, key: Key) -> None:
+        """A model that is no longer here."""
+        for known in (self._order, self._open, self._at):
+            known.pop(key, None)
+
+    def due(self, now: datetime) -> list[Key]:
+        """The models to look at now, in the order in which they came to be known."""
+        found = dict.fromkeys(self._open)
+        while self._moments and self._moments[0][0] <= now:
+            at, _, key = heappop(self._moments)
+            if self._at.get(key) == at:
+                found[key] = None
+        if self._declared:
+            found.update(dict.fromkeys(key for key in self._order if key[1] in self._declared))
+            self._declared.clear()
+        return sorted(found, key=self._order.__getitem__)
+
+    def looked(self, key: Key, at: datetime | None, *, waits: bool) -> None:
+        """A look was taken, the next is due at that moment (None: none is); `waits`: and with every wake till then."""
+        if waits:
+            self._open[key] = None
+        else:
+            self._open.pop(key, None)
+        if at is None:
+            self._at.pop(key, None)
+        else:
+            self._at[key] = at
+            heappush(self._moments, (at, self._order[key], key))
+
+    @property
+    def next(self) -> datetime | None:
+        """The earliest moment of a model that was looked at."""
+        while self._moments and self._at.get(self._moments[0][2]) != self._moments[0][0]:
+            heappop(self._moments)
+        return self._moments[0][0] if self._moments else None
+
+
+def next_moment(state: ModelState, known: Declared, looked: datetime | None = None) -> datetime | None:
+    """The next moment that calls for a look at the model: to decide, to say something again, or to go on.
+
+    `looked`: when a look has just been taken; what was due by then is looked at again a minute later.
+    """
+    moments = [*_deciding(state, known), reminds_at(state, known), goes_on_at(state, known)]
+    found = (moment for moment in moments if moment is not None)
+    return min((at if looked is None or at > looked else looked + AGAIN for at in found), default=None)
 
 
 def goes_on_at(state: ModelState, known: Declared) -> datetime | None:
@@ -31,9 +106,12 @@ def reminds_at(state: ModelState, known: Declared) -> datetime | None:
 
 def decides_at(state: ModelState, known: Declared) -> datetime | None:
     """The next moment that may change a decision; None for models that run on their events' clock."""
+    return min((moment for moment in _deciding(state, known) if moment is not None), default=None)
+
+
+def _deciding(state: ModelState, known: Declared) -> Iterator[datetime | None]:
     if known.spec.clock == "event":
-        return None
-    history = history_of(state, known.spec)
-    moments = [next_calendar_moment(history, known.policy), state.retry_at]
-    moments += [entry.waits_until for entry in state.challenges.values()]
-    return min((moment for moment in moments if moment is not None), default=None)
+        return
+    yield next_calendar_moment(history_of(state, known.spec), known.policy)
+    yield state.retry_at
+    yield from (entry.waits_until for entry in state.challenges.values())

@@ -59,6 +59,86 @@ def bars(values: Mapping[str, float], *, label: str) -> str:
     return "\n".join([*parts, "</svg>", ""])
 
 
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A named line through points (x, y), both above 0."""
+
+    name: str
+    points: Sequence[tuple[float, float]]
+
+
+_COLOURS = (
+    "#c2410c",
+    "#1d4ed8",
+    "#15803d",
+    "#7e22ce",
+    "#b45309",
+    "#0e7490",
+    "#be123c",
+    "#4d7c0f",
+    "#475569",
+    "#0f172a",
+)
+_PANEL, _LEGEND = 340, 16
+
+
+def growth_lines(panels: Mapping[str, Sequence[Line]], *, x_label: str, y_label: str) -> str:
+    """An SVG with a panel for each name, side by side, all on the same logarithmic axes; dashed: as much more, as many.
+
+    >>> growth_lines({"a": [Line("b", [(1, 1), (10, 10)])]}, x_label="more", y_label="cost")[:4]
+    '<svg'
+    """
+    points = [point for lines in panels.values() for line in lines for point in line.points] or [(1.0, 1.0)]
+    right, top = (math.log10(max(one[place] for one in points)) for place in (0, 1))
+    bottom = min(0.0, math.log10(min(y for _, y in points)))
+    most = max(map(len, panels.values()), default=0)
+    width, height = MARGIN + _PANEL * len(panels), HEIGHT + most * _LEGEND
+    parts = [_head(width, height), _axis_titles(x_label, y_label, width, HEIGHT)]
+    up = _scale(bottom, top, HEIGHT - MARGIN, MARGIN)
+    for place, (name, lines) in enumerate(panels.items()):
+        left = MARGIN + place * _PANEL
+        across = _scale(0.0, right, left, left + _PANEL - MARGIN / 2)
+        parts += [f'<text x="{left}" y="{MARGIN - 14}" font-weight="bold">{escape(name)}</text>']
+        parts += _grid(across, up, right, (bottom, top), left)
+        parts += [part for number, line in enumerate(lines) for part in _drawn(line, number, across, up, left)]
+    return "\n".join([*parts, "</svg>", ""])
+
+
+def _grid(across: Any, up: Any, right: float, heights: tuple[float, float], left: float) -> list[str]:
+    """A line at each power of ten, and the diagonal."""
+    bottom, top = heights
+    far = left + _PANEL - MARGIN / 2
+    parts = []
+    for power in range(math.ceil(bottom), math.floor(top) + 1):
+        y = up(power)
+        parts.append(f'<line x1="{left}" y1="{y:.1f}" x2="{far:.1f}" y2="{y:.1f}" stroke="#e2e8f0"/>')
+        parts.append(f'<text x="{left - 4}" y="{y + 4:.1f}" text-anchor="end">{10.0**power:g}</text>')
+    for power in range(math.floor(right) + 1):
+        x = across(power)
+        parts.append(f'<line x1="{x:.1f}" y1="{up(bottom):.1f}" x2="{x:.1f}" y2="{up(top):.1f}" stroke="#e2e8f0"/>')
+        parts.append(f'<text x="{x:.1f}" y="{up(bottom) + 14:.1f}" text-anchor="middle">{10**power}</text>')
+    end = min(right, top)
+    parts.append(
+        f'<line x1="{across(0):.1f}" y1="{up(0):.1f}" x2="{across(end):.1f}" y2="{up(end):.1f}" '
+        'stroke="#94a3b8" stroke-dasharray="5 4"/>'
+    )
+    return parts
+
+
+def _drawn(line: Line, number: int, across: Any, up: Any, left: float) -> list[str]:
+    """The line, and its name below the panel."""
+    colour = _COLOURS[number % len(_COLOURS)]
+    places = [(across(math.log10(x)), up(math.log10(y))) for x, y in line.points]
+    path = " ".join(f"{x:.1f},{y:.1f}" for x, y in places)
+    below = HEIGHT + number * _LEGEND
+    return [
+        f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="1.5"/>',
+        *(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="2.5" fill="{colour}"/>' for x, y in places),
+        f'<rect x="{left}" y="{below - 8}" width="10" height="10" fill="{colour}"/>',
+        f'<text x="{left + 15}" y="{below + 1}">{escape(line.name)}</text>',
+    ]
+
+
 def write_detector_pictures(result: Mapping[str, Any], folder: Path) -> list[Path]:
     """One frontier for each size of rise, at the false alarms of 0.1."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -84,18 +164,18 @@ def write_bars(values: Mapping[str, float], label: str, path: Path) -> None:
     path.write_text(bars(values, label=label), encoding="utf-8")
 
 
-def _head() -> str:
+def _head(width: int = WIDTH, height: int = HEIGHT) -> str:
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" '
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" '
         'font-family="sans-serif" font-size="11">'
-        f'<rect width="{WIDTH}" height="{HEIGHT}" fill="white"/>'
+        f'<rect width="{width}" height="{height}" fill="white"/>'
     )
 
 
-def _axis_titles(x_label: str, y_label: str) -> str:
+def _axis_titles(x_label: str, y_label: str, width: int = WIDTH, height: int = HEIGHT) -> str:
     return (
-        f'<text x="{WIDTH / 2}" y="{HEIGHT - 20}" text-anchor="middle">{escape(x_label)}</text>'
-        f'<text transform="translate(20 {HEIGHT / 2}) rotate(-90)" text-anchor="middle">{escape(y_label)}</text>'
+        f'<text x="{width / 2}" y="{height - 20}" text-anchor="middle">{escape(x_label)}</text>'
+        f'<text transform="translate(20 {height / 2}) rotate(-90)" text-anchor="middle">{escape(y_label)}</text>'
     )
 
 

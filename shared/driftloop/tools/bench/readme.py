@@ -8,6 +8,7 @@ from typing import Any
 
 from driftloop.errors import UserError
 from driftloop.tools.bench.proof import proof_table
+from driftloop.tools.bench.scale.report import scale_table
 from driftloop.tools.bench.tables import cell, table
 from driftloop.tools.bench.versus import versus_table
 
@@ -32,17 +33,24 @@ def with_tables(text: str, results: Path = RESULTS) -> str:
 
 
 def _table(name: str, results: Path) -> str:
+    result = committed(name, results) if name in TABLES else None
+    if result is None:
+        raise UserError(f"there is no table {name!r}: it needs a maker and {name}.json in {results.name}/")
+    return TABLES[name](result)
+
+
+def committed(name: str, results: Path = RESULTS) -> Result | None:
+    """What a benchmark wrote last; None where it wrote nothing."""
     path = results / f"{name}.json"
-    if name in TABLES and (parts := sorted((results / name).glob("*.json"))):
-        return TABLES[name](_joined([json.loads(part.read_text(encoding="utf-8")) for part in parts]))
-    if name not in TABLES or not path.is_file():
-        raise UserError(f"there is no table {name!r}: it needs a maker and {path.name} in {path.parent.name}/")
-    return TABLES[name](json.loads(path.read_text(encoding="utf-8")))
+    if parts := sorted((results / name).glob("*.json")):
+        return _joined([json.loads(part.read_text(encoding="utf-8")) for part in parts])
+    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
 
 
 def _joined(parts: Sequence[dict[str, Any]]) -> Result:
-    """Results that were measured apart, their cases together."""
-    return {**parts[0], "cases": {name: one for part in parts for name, one in part["cases"].items()}}
+    """Results that were measured apart, their cases (or axes) together."""
+    of = "axes" if "axes" in parts[0] else "cases"
+    return {**parts[0], of: {name: one for part in parts for name, one in part[of].items()}}
 
 
 def detectors(result: Result) -> str:
@@ -195,4 +203,5 @@ TABLES: Mapping[str, Callable[[Result], str]] = {
     "pipeline": pipeline,
     "proof": proof_table,
     "versus": versus_table,
+    "scale": scale_table,
 }

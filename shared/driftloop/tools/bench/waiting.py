@@ -53,18 +53,20 @@ def _process(what: str, file: Path, rows: int) -> dict[str, Any]:
     return found
 
 
-def _records(rows: int) -> Iterator[list[FakeRecord]]:
-    """Batches of Arrow records of predictions without a label."""
+def batches(rows: int, *, labelled: bool = False) -> Iterator[list[FakeRecord]]:
+    """Batches of 5,000 rows as Arrow records: predictions that wait for their label, or that come with it."""
     rng, moment = np.random.default_rng(1), pa.timestamp("us", tz="UTC")
     first = int(START.timestamp() * 1e6)
     kinds = [("prediction_id", pa.string()), ("model_version", pa.string()), ("predicted_at", moment)]
     numbers = [*(f"feature.{name}" for name in FEATURES), "prediction.y", "confidence"]
+    if labelled:
+        kinds, numbers = [*kinds, ("labelled_at", moment)], [*numbers, "label.y"]
     schema = pa.schema([*kinds, *((name, pa.float64()) for name in numbers)], metadata={"model_id": MODEL})
     batch: list[FakeRecord] = []
     for start in range(0, rows, _ROWS_A_RECORD):
-        ids = [f"prediction-{number:012d}" for number in range(start, start + _ROWS_A_RECORD)]
+        ids = [prediction_id(number) for number in range(start, start + _ROWS_A_RECORD)]
         times = pa.array(first + np.arange(start, start + _ROWS_A_RECORD) * 1000).cast(moment)
-        columns = [pa.array(ids), pa.repeat(pa.scalar("1.0.0"), _ROWS_A_RECORD), times]
+        columns = [pa.array(ids), pa.repeat(pa.scalar("1.0.0"), _ROWS_A_RECORD), times, *([times] * labelled)]
         columns += [pa.array(values) for values in rng.random((len(numbers), _ROWS_A_RECORD))]
         value = encode_batch(pa.record_batch(columns, schema=schema))
         batch.append(FakeRecord(PREDICTION_OUTCOMES, key=ids[0], value=value, headers=content_header(ARROW)))
@@ -73,11 +75,16 @@ def _records(rows: int) -> Iterator[list[FakeRecord]]:
             batch = []
 
 
+def prediction_id(number: int) -> str:
+    """The id of a row of `batches`."""
+    return f"prediction-{number:012d}"
+
+
 def _take(file: Path, rows: int) -> Ingest:
     core = Ingest()
     core.take_table(MODEL_SPECS, [spec_record()])
     with file.open("wb") as state:
-        for batch in _records(rows):
+        for batch in batches(rows):
             effects = core.process(batch, START, tables_current=True)
             for change in effects.state_changes:
                 entry = msgspec.msgpack.encode((change.key, change.value))

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -38,6 +39,31 @@ def make_detection(models: int = 1, features: int = FEATURES) -> DriftDetection:
 
     It keeps the service's pace: statuses of segments wait where frames come faster than one a second.
     """
+    core = DriftDetection(status_seconds=STATUS_SECONDS)
+    for number in range(models):
+        declare(core, f"model-{number}", features)
+    return core
+
+
+def declare(core: DriftDetection, name: str, features: int = FEATURES) -> None:
+    """Show a core the spec of a model, and the profile of its version 1.0.0."""
+    spec, profile = (renamed(text, name) for text in declared(features))
+    core.take_table(MODEL_SPECS, [FakeRecord(MODEL_SPECS, key=name, value=spec)])
+    core.take_table(MODEL_PROFILES, [FakeRecord(MODEL_PROFILES, key=f"{name}/1.0.0", value=profile)])
+
+
+def renamed(text: bytes, model: str) -> bytes:
+    """JSON about `model-0`, said of another model.
+
+    >>> renamed(b'{"model_id":"model-0"}', "model-7")
+    b'{"model_id":"model-7"}'
+    """
+    return text.replace(b'"model-0"', f'"{model}"'.encode())
+
+
+@lru_cache(maxsize=8)
+def declared(features: int) -> tuple[bytes, bytes]:
+    """The spec and the profile of `model-0`, as they are published."""
     spec = ModelSpec(
         model_id="model-0",
         task="binary",
@@ -63,13 +89,7 @@ def make_detection(models: int = 1, features: int = FEATURES) -> DriftDetection:
     published = ModelSpecPublished(
         message_id=derive_id("spec"), model_id=spec.model_id, occurred_at=START, spec_version=1, spec=spec
     )
-    core = DriftDetection(status_seconds=STATUS_SECONDS)
-    for name in (f"model-{number}" for number in range(models)):
-        own = published.model_copy(update={"model_id": name, "spec": spec.model_copy(update={"model_id": name})})
-        learnt = profile.model_copy(update={"model_id": name})
-        core.take_table(MODEL_SPECS, [FakeRecord(MODEL_SPECS, key=name, value=own.to_json())])
-        core.take_table(MODEL_PROFILES, [FakeRecord(MODEL_PROFILES, key=f"{name}/1.0.0", value=learnt.to_json())])
-    return core
+    return published.to_json(), profile.to_json()
 
 
 def _answers(rng: np.random.Generator, rows: int) -> tuple[NDArray[Any], NDArray[Any]]:

@@ -24,6 +24,7 @@ _ELSEWHERE = {
     "waiting": "driftloop.tools.cli.bench_waiting",
     "proof": "driftloop.tools.cli.bench_proof",
     "versus": "driftloop.tools.cli.bench_versus",
+    "scale": "driftloop.tools.cli.bench_scale",
 }
 
 

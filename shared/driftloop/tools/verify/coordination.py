@@ -9,6 +9,7 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from heapq import heapify, heappop
 from typing import Any
 
 import msgspec
@@ -35,7 +36,7 @@ _FOR_EVER = timedelta(days=36_500)
 
 
 @dataclass(slots=True)
-class _Arrival:
+class Arrival:
     """Something that takes effect after the frame `after`: a record, or (None) a timer at `at_ms`.
 
     `after` is None where it caused nothing: it is then placed by the log's time. `order` is that of what was caused:
@@ -48,6 +49,25 @@ class _Arrival:
     record: Record | None
     order: _Order
     cause: str = ""
+
+
+class Arrivals:
+    """What is still to take effect. Each is looked at once: a log of months has many of them, and many frames."""
+
+    def __init__(self, arrivals: Sequence[Arrival]) -> None:
+        self._arrivals = arrivals
+        self._by_frame = [(one.after, place) for place, one in enumerate(arrivals) if one.after is not None]
+        self._by_time = [(one.at_ms, place) for place, one in enumerate(arrivals) if one.after is None]
+        heapify(self._by_frame)
+        heapify(self._by_time)
+
+    def due(self, before: int, before_ms: int) -> list[Arrival]:
+        """What takes effect ahead of that frame, or where it caused nothing of that moment, in the order given."""
+        found: list[int] = []
+        for heap, end in ((self._by_frame, before), (self._by_time, before_ms)):
+            while heap and heap[0][0] < end:
+                found.append(heappop(heap)[1])
+        return [self._arrivals[place] for place in sorted(found)]
 
 
 class CoordinationAgain:
@@ -64,8 +84,9 @@ class CoordinationAgain:
         self._last, self._statuses = _BEFORE_ALL, dict[str, None]()
         self._known = {_Id.of(record) for record in recorded.of(topics.DRIFT_SIGNALS, model)}
         begun = None if start is None else start.read()
-        self._arrivals = list(_arrivals(recorded, model, self._caused, begun))
-        self._known |= {_Id.of(one.record) for one in self._arrivals if one.record is not None}
+        arrivals = list(_arrivals(recorded, model, self._caused, begun))
+        self._arrivals = Arrivals(arrivals)
+        self._known |= {_Id.of(one.record) for one in arrivals if one.record is not None}
         if begun is None or start is None:
             self._core.take_table(topics.MODEL_SPECS, [self._specs.pop(0) for _ in self._specs[:1]])
         else:
@@ -104,8 +125,7 @@ class CoordinationAgain:
 
     def _let_arrive(self, before: int, before_ms: int) -> list[Outgoing]:
         """Let take effect what does so ahead of the next frame."""
-        due = [one for one in self._arrivals if _is_due(one, before, before_ms)]
-        self._arrivals = [one for one in self._arrivals if not _is_due(one, before, before_ms)]
+        due = self._arrivals.due(before, before_ms)
         for one in due:
             one.after = self._last if one.after is None else one.after
         said: list[Outgoing] = []
@@ -128,10 +148,6 @@ class CoordinationAgain:
     def _show_specs(self, until_ms: int) -> None:
         while self._specs and milliseconds_of(self._specs[0]) <= until_ms:
             self._core.take_table(topics.MODEL_SPECS, [self._specs.pop(0)])
-
-
-def _is_due(arrival: _Arrival, before: int, before_ms: int) -> bool:
-    return arrival.at_ms < before_ms if arrival.after is None else arrival.after < before
 
 
 def coordinate_again(recorded: Recorded, model: str, detected: Sequence[Answer]) -> list[Outgoing]:
@@ -226,7 +242,7 @@ class _Unscored:
         return any(first <= offset <= last and versions & missing for first, last, missing in self._spans)
 
 
-def _arrivals(recorded: Recorded, model: str, caused: _Caused, begun: ModelCheckpoint | None) -> Iterator[_Arrival]:
+def _arrivals(recorded: Recorded, model: str, caused: _Caused, begun: ModelCheckpoint | None) -> Iterator[Arrival]:
     """What takes effect on arrival, but for what the checkpoint that the run begins with has taken in already."""
     taken = {} if begun is None else begun.inputs
     for topic in (topics.TRAINING_RESULTS, topics.MODEL_COMMANDS):
@@ -234,13 +250,13 @@ def _arrivals(recorded: Recorded, model: str, caused: _Caused, begun: ModelCheck
             message_id = _Id.of(record)
             if message_id and offset_of(record) > taken.get(topic, -1):  # no id, no message: it was buried
                 at_ms = milliseconds_of(record)
-                yield _Arrival(caused.after(message_id), at_ms, record, caused.order(message_id, at_ms))
+                yield Arrival(caused.after(message_id), at_ms, record, caused.order(message_id, at_ms))
     first = _BEFORE_ALL if begun is None else begun.position.offset
     for message in caused.decisions:
         if "action" in message and message["after"] >= first:
             at = datetime.fromisoformat(message["occurred_at"])
             at_ms = int(at.timestamp() * 1000)
-            yield _Arrival(message["after"], at_ms, None, message["order"], message["caused_by"][-1])
+            yield Arrival(message["after"], at_ms, None, message["order"], message["caused_by"][-1])
 
 
 def _by_frame(scores: Sequence[Record]) -> dict[int, list[Record]]:
