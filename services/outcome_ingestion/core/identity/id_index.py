@@ -203,7 +203,8 @@ class IdIndex:
         if not len(firsts):
             return np.zeros(len(ordinals), dtype=np.bool_)
         if np.array_equal(firsts[1:], ends[:-1]):  # the only model of its partition
-            return (ordinals >= firsts[0]) & (ordinals < ends[-1])
+            alive: NDArray[np.bool_] = (ordinals >= firsts[0]) & (ordinals < ends[-1])
+            return alive
         places = np.searchsorted(firsts, ordinals, side="right") - 1
         return (places >= 0) & (ordinals < ends[places])
 
