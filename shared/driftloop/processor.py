@@ -34,8 +34,8 @@ class Record(Protocol):
         ...
 
 
-TOPIC, PARTITION, OFFSET, KEY, VALUE, HEADERS = map(
-    methodcaller, ("topic", "partition", "offset", "key", "value", "headers")
+TOPIC, PARTITION, OFFSET, KEY, VALUE, HEADERS, TIMESTAMP = map(
+    methodcaller, ("topic", "partition", "offset", "key", "value", "headers", "timestamp")
 )
 """`list(map(VALUE, records))` asks all records of a batch for the price of a third of the calls in a loop."""
 

@@ -66,6 +66,11 @@ def test_a_service_imports_nothing_that_its_image_lacks(service):
     assert done.returncode == 0, done.stderr[-2000:]
 
 
+def test_only_services_that_compute_statistics_bring_scipy():
+    assert {extra for extra in EXTRAS.values() if "scipy" in brought(extra)} == {"coordinator", "detection", "trainer"}
+    assert extra_of("scipy.special") == "statistics"
+
+
 def test_a_missing_package_is_named_with_the_extra_that_brings_it():
     assert [extra_of(name) for name in ("torch", "sqlalchemy.orm", "faust", "json")] == [
         "torch",

@@ -46,6 +46,28 @@ def test_the_index_answers_as_a_dictionary_does(steps, hashes_of, moved_at_least
         assert index.find(pa.array(asked)).tolist() == [model.get(one, NOWHERE) for one in asked]
 
 
+@settings(max_examples=100)
+@given(
+    st.lists(IDS, min_size=1, max_size=12, unique=True),
+    st.lists(st.tuples(st.integers(0, 12), st.integers(0, 12), st.booleans()), max_size=6),
+    st.sampled_from([text_hashes, few_hashes]),
+)
+def test_pieces_of_what_was_asked_about_are_taken_in_as_any_ids_are(asked, pieces, hashes_of):
+    """Pieces in their order, again, or over one another, of the same column or of one that is alike."""
+    index, model, total = IdIndex(hashes_of, slots=8, moved_at_least=1), {}, 0
+    column = pa.array(asked, pa.string())
+    index.all_new(column)
+    for start, size, alike in pieces:
+        piece = (pa.array(asked, pa.string()) if alike else column).slice(min(start, len(asked)), size)
+        if not len(piece):
+            continue
+        batch = Known(piece, np.arange(total, total + len(piece)))
+        index.add(batch)
+        model |= dict(zip(piece.to_pylist(), batch.ordinals.tolist(), strict=True))
+        total += len(piece)
+        assert index.find(column).tolist() == [model.get(one, NOWHERE) for one in asked]
+
+
 @pytest.mark.parametrize("moved_at_least", [1, 1 << 14])
 def test_a_table_that_has_grown_and_forgotten_still_knows_the_rest(moved_at_least):
     index, kept = IdIndex(moved_at_least=moved_at_least), []

@@ -221,8 +221,12 @@ def _complete(columns: dict[str, pa.Array], layout: Layout, rows: int, refused: 
         needed |= names
     for name, kind in needed.items():
         columns.setdefault(name, pa.nulls(rows, kind))
-    columns["label_source"] = pc.fill_null(columns["label_source"], "system")
-    wrong = ~pc.is_in(columns["label_source"], _SOURCES).to_numpy(zero_copy_only=False)
+    sources, wrong = columns["label_source"], np.zeros(rows, dtype=np.bool_)
+    if sources.null_count == rows:
+        columns["label_source"] = pa.repeat(pa.scalar("system"), rows)
+    else:
+        columns["label_source"] = sources = pc.fill_null(sources, "system")
+        wrong |= ~pc.is_in(sources, _SOURCES).to_numpy(zero_copy_only=False)
     for field in _WHOLE:
         if field.name in columns:
             low = pc.less(columns[field.name], int(field.least))

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from operator import itemgetter
 from typing import Any, TypeVar
 
 import numpy as np
@@ -10,7 +11,7 @@ import pyarrow as pa
 from driftloop.codec.content_types import ARROW, AVRO, COLUMNS, CONFLUENT_AVRO, JSON, content_type
 from driftloop.codec.outcomes import LabelRow
 from driftloop.contracts.topics import PREDICTION_LABELS, PREDICTION_OUTCOMES
-from driftloop.processor import HEADERS, KEY, PARTITION, TOPIC, VALUE, Record
+from driftloop.processor import HEADERS, KEY, PARTITION, TIMESTAMP, TOPIC, VALUE, Record
 from outcome_ingestion.core.decode.arrow_records import arrow_blocks
 from outcome_ingestion.core.decode.avro_rows import AvroRows
 from outcome_ingestion.core.decode.checks import check_rows
@@ -33,6 +34,7 @@ from outcome_ingestion.core.rules import IngestRules
 Records = Sequence[tuple[int, bytes]]
 Blocks = tuple[list[Block], dict[int, Refusal]]
 ReadRows = Callable[[Sequence[bytes | None], Find], list[Any]]
+_FIRST, _WHEN = itemgetter(0), itemgetter(1)
 _FEWEST = 64
 """Under so many records with one row that look alike, one by one is as quick."""
 _MANY_ROWS: dict[str, Callable[[Records, Find], Blocks]] = {COLUMNS: column_blocks, ARROW: arrow_blocks}
@@ -91,7 +93,7 @@ class BatchDecoder:
     def decode(self, records: Sequence[Record]) -> Decoded:
         """Everything in a batch that can be used, and why the rest cannot."""
         decoded = Decoded()
-        decoded.stamps = np.fromiter((record.timestamp()[1] for record in records), np.int64, len(records)) * 1000
+        decoded.stamps = np.fromiter(map(_WHEN, map(TIMESTAMP, records)), np.int64, len(records)) * 1000
         kinds = self._sorted_out(records, decoded)
         blocks, framed = self._json(records, kinds.pop(JSON, []), decoded)
         if AVRO in kinds:
@@ -116,8 +118,11 @@ class BatchDecoder:
     def _sorted_out(self, records: Sequence[Record], decoded: Decoded) -> dict[str, Sequence[int]]:
         """Content type → indices of the outcome records that have it; labels are taken at once."""
         headers = list(map(HEADERS, records))
-        if not any(headers) and set(map(TOPIC, records)) == {PREDICTION_OUTCOMES}:
-            return {JSON: range(len(records))}
+        if set(map(TOPIC, records)) == {PREDICTION_OUTCOMES}:
+            if not any(headers):
+                return {JSON: range(len(records))}
+            if all(headers) and set(map(len, headers)) == {1} and len(set(map(_FIRST, headers))) == 1:
+                return {content_type(headers[0]): range(len(records))}
         kinds: dict[str, list[int]] = {}
         alone: dict[Any, list[int]] = {}
         for index, (topic, own) in enumerate(zip(map(TOPIC, records), headers, strict=True)):
@@ -250,7 +255,9 @@ class BatchDecoder:
 
     def _in_place(self, records: Sequence[Record], indices: Sequence[int], decoded: Decoded) -> Sequence[int]:
         """Those of the records with many rows that are where their key belongs; the others are buried whole."""
-        keyed = [index for index in indices if records[index].key()] if self.partition_count > 1 else []
+        if self.partition_count == 1:
+            return [index for index in indices if index not in decoded.dead]
+        keyed = [index for index in indices if records[index].key()]
         right = partitions_of(pa.array([records[index].key() for index in keyed], pa.binary()), self.partition_count)
         for index, number in zip(keyed, right.tolist(), strict=True):
             if (found := records[index].partition()) != number:

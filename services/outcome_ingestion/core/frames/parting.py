@@ -235,5 +235,6 @@ def _take_admissions(part: Share, admitted: Sequence[_Admitted], memory: Partiti
             counts.partly_labelled[model_id] = counts.partly_labelled.get(model_id, 0) + len(one.partial)
         if one.repeated or one.partial:
             part.labels.setdefault(model_id, []).extend([*one.repeated, *one.partial])
+    places = [one.block.places[one.admission.rows] for one in admitted]
     if admitted:
-        part.places = np.sort(np.concatenate([one.block.places[one.admission.rows] for one in admitted]))
+        part.places = places[0] if len(places) == 1 else np.sort(np.concatenate(places))

@@ -78,9 +78,12 @@ def shares_of(decoded: Decoded) -> dict[int, Share]:
     """By partition."""
     shares: dict[int, Share] = {}
     for block in decoded.blocks:
+        first = int(block.partitions[0])
+        if np.all(block.partitions == first):
+            shares.setdefault(first, Share()).blocks[block.layout.model_id] = block
+            continue
         for partition in np.unique(block.partitions).tolist():
-            rows = np.flatnonzero(block.partitions == partition)
-            own = block if len(rows) == len(block) else block.take(rows)
+            own = block.take(np.flatnonzero(block.partitions == partition))
             shares.setdefault(partition, Share()).blocks[block.layout.model_id] = own
     for placed in decoded.labels:
         share = shares.setdefault(placed.partition, Share())

@@ -20,6 +20,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from outcome_ingestion.core.frames.blocks import Ints
+from outcome_ingestion.core.identity.asked_ids import AskedIds
 from outcome_ingestion.core.identity.hash_table import NOWHERE, HashTable
 from outcome_ingestion.core.identity.id_kernel import Hashes, all_differ
 from outcome_ingestion.core.identity.reuse import stamps_of
@@ -70,6 +71,7 @@ class IdIndex:
         self._ranges: tuple[Ints, Ints] | None = None
         self._clashes: dict[str, int] = {}
         self._alive_ids = 0
+        self._asked = AskedIds()
         self._table = HashTable(slots)
         self._next: HashTable | None = None
         self._leaving: HashTable | None = None
@@ -102,7 +104,10 @@ class IdIndex:
     def all_new(self, ids: pa.StringArray) -> bool:
         """Whether no id is known and none comes twice. May say no where hashes alone agree."""
         hashes = self._hashes_of(ids)
-        return not self._clashes and bool(all_differ(hashes)) and bool(np.all(self._probe(hashes) < 0))
+        if self._clashes or not all_differ(hashes) or np.any(self._probe(hashes) >= 0):
+            return False
+        self._asked.remember(ids, hashes)
+        return True
 
     def _probe(self, hashes: Hashes) -> Ints:
         """The ordinal that each hash has."""
@@ -131,10 +136,13 @@ class IdIndex:
 
     def add(self, batch: Known) -> None:
         """Ids that came; one that was known has the new ordinal from now on."""
-        hashes = self._hashes_of(batch.ids)
+        new = self._asked.take(batch.ids)
+        hashes = self._hashes_of(batch.ids) if new is None else new
         self._make_room(len(hashes))
         self._append(batch)
-        if all_differ(hashes):
+        if new is not None:
+            self._table.put(new, batch.ordinals)
+        elif all_differ(hashes):
             self._insert(hashes, batch)
         else:
             for row in range(len(hashes)):
@@ -194,6 +202,9 @@ class IdIndex:
         firsts, ends = self._first_and_end()
         if not len(firsts):
             return np.zeros(len(ordinals), dtype=np.bool_)
+        if np.array_equal(firsts[1:], ends[:-1]):  # the only model of its partition
+            alive: NDArray[np.bool_] = (ordinals >= firsts[0]) & (ordinals < ends[-1])
+            return alive
         places = np.searchsorted(firsts, ordinals, side="right") - 1
         return (places >= 0) & (ordinals < ends[places])
 

@@ -148,7 +148,9 @@ def first_due(memory: PartitionMemory, model_id: str, coming: Arrivals, give_up_
     """
     model, waiting = memory.of(model_id), Waiting(memory, model_id, coming, give_up_us)
     rows, labels = coming.ahead_rows(model), coming.ahead_labels(model)
-    if not waiting.look(*_before(rows.most, labels.most, give_up_us)):
+    if not waiting.look(*_before(rows.latest, labels.latest, give_up_us)):
+        return None
+    if not waiting.look(*_before(rows.most, labels.most, give_up_us)):  # one time may be of another century
         return None
     points = {int(coming.row_places[count - 1]) for count in rows.points}
     points |= {int(coming.label_places[count - 1]) for count in labels.points}

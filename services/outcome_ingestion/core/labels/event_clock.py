@@ -100,6 +100,11 @@ class ClockAhead(NamedTuple):
         return _said(self.newest[: self.before + count][-_NEWEST:], self.apart[:stand][-_APART:], trusted=self.trusted)
 
     @property
+    def latest(self) -> int:
+        """The latest of all times, in microseconds: a bound that costs a tenth of `most`, and never a smaller one."""
+        return int(self.newest.max(initial=0)) * _SECOND
+
+    @property
     def most(self) -> int:
         """A bound of what it says, now and after any of the records, in microseconds."""
         most = _most(self.newest, min(_NEWEST, self.before))

@@ -14,7 +14,7 @@ from driftloop.kafka.settings import KafkaSettings
 
 _ERROR = methodcaller("error")
 _AT_ONCE = 500
-"""Records asked for between two looks at how many bytes there are."""
+"""Records asked for at most between two looks at how many bytes there are."""
 
 Gone = Callable[[str, int, KafkaError], None]
 
@@ -34,13 +34,15 @@ class Polling:
             return polled
         self._sort_out(first, polled)
         deadline = time.monotonic() + self._linger_s
-        size = len(first)
+        size, taken = len(first), 1
         while (room := limit - len(polled.records)) > 0 and size < self._most_bytes:
             wait = max(0.0, deadline - time.monotonic()) if polled.records else 0.0
-            more = self._consumer.consume(min(room, _AT_ONCE), wait)
+            fitting = -((size - self._most_bytes) * taken // max(size, 1))  # if the others are as large as these
+            wanted = min(room, _AT_ONCE, fitting)
+            more = self._consumer.consume(wanted, wait)
             self._sort_all_out(more, polled)
-            size += sum(map(len, more))
-            if len(more) < _AT_ONCE and (not polled.records or time.monotonic() >= deadline):
+            size, taken = size + sum(map(len, more)), taken + len(more)
+            if len(more) < wanted and (not polled.records or time.monotonic() >= deadline):
                 break  # behind an end alone nothing is waited for: to ask again and again would only keep a core busy
         return polled
 

@@ -3,15 +3,16 @@
 The topic is filled first, so that the service never waits for input. From the first frame that an
 independent reader sees to the last, the rows in the frames are counted and the CPU time of the service
 (all its threads; the broker is another process) is read. Beside it, in the same run and on the same
-records: a bare `consume()` + `json.loads` loop, decoding by msgspec into columns and nothing else, and
-a Faust agent that does no more than decode.
+records: a bare `consume()` + `json.loads` loop, decoding by msgspec into columns and nothing else, a
+Faust agent that does no more than decode, and a Quix Streams application that leaves out ids which come
+again, exactly once.
 """
 
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -32,8 +33,21 @@ from driftloop.tools.bench.measured_service import MeasuredService
 
 Say = Callable[[str], None]
 _PATIENCE_S = 120.0
-_BARE_ROWS, _FAUST_ROWS = 100_000, 15_000
-_FAUST_AGENT = Path(__file__).with_name("faust_agent.py")
+_BARE_ROWS = 100_000
+
+
+class Peer(NamedTuple):
+    """Another framework: a script that its environment's Python runs, and the rows that it is given at most."""
+
+    title: str
+    script: Path
+    rows: int
+
+
+PEERS = {
+    "faust": Peer("Faust", Path(__file__).with_name("faust_agent.py"), 15_000),
+    "quix": Peer("Quix Streams", Path(__file__).with_name("quix_app.py"), 50_000),
+}
 
 
 class Figures(NamedTuple):
@@ -44,11 +58,11 @@ class Figures(NamedTuple):
     peak_rss_mb: float
 
 
-def bench_ingest(rows: int, encodings: Sequence[str], faust_python: Path | None, say: Say) -> dict[str, Any]:
-    """Figures by encoding. `faust_python` is the interpreter of an environment with Faust, None to leave it out."""
+def bench_ingest(rows: int, encodings: Sequence[str], pythons: Mapping[str, Path], say: Say) -> dict[str, Any]:
+    """Figures by encoding. `pythons` has the interpreters of environments with peers; those it lacks are left out."""
     made = make_rows(rows)
     figures: dict[str, Figures] = {}
-    beside: dict[str, float | None] = {"bare": None, "faust": None}
+    beside: dict[str, float | None] = {}
     records = {"json": encode(made, "json")}
     for encoding in dict.fromkeys(("json", *encodings)):
         own = records.get(encoding) or encode(made, encoding)
@@ -60,7 +74,7 @@ def bench_ingest(rows: int, encodings: Sequence[str], faust_python: Path | None,
                 figures[encoding] = measure(kafka, rows, Path(folder))
                 say(f"{encoding}: {figures[encoding].rows_per_cpu_second:,.0f} rows per CPU-second")
             if encoding == "json":
-                beside = _beside(kafka, rows, faust_python, say)
+                beside = _beside(kafka, rows, pythons, say)
     msgspec = rows / cpu_seconds(lambda: decode_into_columns(records["json"]))
     return {
         "rows": rows,
@@ -119,18 +133,18 @@ def _rows_in(records: Any) -> int:
     return sum(decode_header(record.headers()).rows for record in records)
 
 
-def _beside(kafka: KafkaSettings, rows: int, faust_python: Path | None, say: Say) -> dict[str, float | None]:
-    """Rows per CPU-second of the bare loop and of Faust, over the records that are there; None where Faust fails."""
+def _beside(kafka: KafkaSettings, rows: int, pythons: Mapping[str, Path], say: Say) -> dict[str, float | None]:
+    """Rows per CPU-second of the bare loop and of the peers, over the records that are there; None where one fails."""
     given = [kafka.bootstrap_servers, PREDICTION_OUTCOMES]
     bare = _printed([sys.executable, "-m", bare_loop.__name__, *given, str(min(rows, _BARE_ROWS))])
-    if faust_python is None:
-        return {"bare": bare, "faust": None}
-    try:
-        faust = _printed([str(faust_python), str(_FAUST_AGENT), *given, str(min(rows, _FAUST_ROWS))])
-    except UserError as error:
-        say(f"Faust is left out: {error.sentence}")
-        return {"bare": bare, "faust": None}
-    return {"bare": bare, "faust": faust}
+    found: dict[str, float | None] = {"bare": bare, **dict.fromkeys(PEERS)}
+    for name, python in pythons.items():
+        peer = PEERS[name]
+        try:
+            found[name] = _printed([str(python), str(peer.script), *given, str(min(rows, peer.rows))])
+        except UserError as error:
+            say(f"{peer.title} is left out: {error.sentence}")
+    return found
 
 
 def _printed(command: list[str]) -> float:
@@ -146,12 +160,14 @@ def _printed(command: list[str]) -> float:
 def ingest_table(result: dict[str, Any]) -> str:
     """The figures for a person."""
     titles = f"{'encoding':10} {'rows/s':>12} {'rows/CPU-s':>12} {'peak MB':>8}"
-    lines = [f"{titles} {'× bare':>8} {'× Faust':>8} {'× msgspec':>10}"]
+    others = "".join(f" {f'× {peer.title}':>15}" for peer in PEERS.values())
+    lines = [f"{titles} {'× bare':>8}{others} {'× msgspec':>10}"]
     for name, one in result["encodings"].items():
-        faust = "–" if one["ratio_to_faust"] is None else f"{one['ratio_to_faust']:.1f}"
+        ratios = [one[f"ratio_to_{peer}"] for peer in PEERS]
+        said = "".join(f" {'–' if ratio is None else f'{ratio:.1f}':>15}" for ratio in ratios)
         lines.append(
             f"{name:10} {one['rows_per_second']:12,} {one['rows_per_cpu_second']:12,} {one['peak_rss_mb']:8,} "
-            f"{one['ratio_to_bare']:8.2f} {faust:>8} {one['ratio_to_msgspec']:10.2f}"
+            f"{one['ratio_to_bare']:8.2f}{said} {one['ratio_to_msgspec']:10.2f}"
         )
     beside = ", ".join(f"{name} {speed:,}" for name, speed in result["beside_rows_per_cpu_second"].items() if speed)
     return "\n".join([*lines, f"beside, rows per CPU-second: {beside}"])

@@ -155,6 +155,7 @@ def ingest(result: Result) -> str:
         "rows per CPU-second",
         "× `json.loads` alone",
         "× a Faust agent",
+        "× Quix Streams",
         "peak memory",
     ]
     rows = [
@@ -162,7 +163,7 @@ def ingest(result: Result) -> str:
             words[name],
             f"{one['rows_per_cpu_second'] / 1e3:,.0f} k",
             f"{one['ratio_to_bare']:.1f}",
-            "–" if one["ratio_to_faust"] is None else f"{one['ratio_to_faust']:.0f}",
+            *(_ratio(one.get(f"ratio_to_{peer}")) for peer in ("faust", "quix")),
             f"{one['peak_rss_mb']:,} MB",
         ]
         for name, one in result["encodings"].items()
@@ -193,6 +194,10 @@ def pipeline(result: Result) -> str:
 
 def _waits(one: Mapping[str, float]) -> list[str]:
     return [f"{one[name]:,.0f} ms" for name in ("p50", "p99", "highest")]
+
+
+def _ratio(value: float | None) -> str:
+    return "–" if value is None else f"{value:.0f}"
 
 
 TABLES: Mapping[str, Callable[[Result], str]] = {
