@@ -64,9 +64,17 @@ def test_a_rating_out_of_range_is_buried_with_its_path(given):
     assert letter.message == "the path 'stars' (rating) gives no number from 1 to 5"
 
 
-@pytest.mark.parametrize("bounds", [[1, 1], [0, float("inf")], [float("nan"), 1]])
-def test_a_range_of_ratings_has_a_worst_and_a_best(bounds):
-    with pytest.raises(ValueError, match="rating_range is two different numbers"):
+@pytest.mark.parametrize(
+    ("bounds", "why"),
+    [
+        ([1, 1], "rating_range is two different numbers"),
+        ([0, float("inf")], r"rating_range\.1\n  Input should be a finite number"),
+        ([float("nan"), 1], r"rating_range\.0\n  Input should be a finite number"),
+    ],
+    ids=["equal", "infinite", "not a number"],
+)
+def test_a_range_of_ratings_has_a_worst_and_a_best(bounds, why):
+    with pytest.raises(ValueError, match=why):
         ModelSource.model_validate(SOURCE.model_dump(exclude_unset=True) | {"rating_range": bounds})
 
 
