@@ -1,6 +1,5 @@
 """A declared source: which topic of somebody else's holds a model's predictions or labels, and how they are read."""
 
-from math import isfinite
 from typing import Annotated, Any, Literal, Self
 
 import jmespath
@@ -142,7 +141,7 @@ class ModelSource(SpecPart):
             raise ValueError("paths.request and paths.response go together")
         if self.descriptor is not None and self.message is None and self.server == "none":
             raise ValueError("a descriptor needs `message`, the full name of the Protobuf message")
-        if not all(map(isfinite, self.rating_range)) or self.rating_range[0] == self.rating_range[1]:
+        if self.rating_range[0] == self.rating_range[1]:
             raise ValueError("rating_range is two different numbers: the worst and the best rating")
         return self
 

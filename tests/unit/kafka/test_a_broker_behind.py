@@ -80,6 +80,7 @@ def transport_of(client, stands, brokers=3, protocol="consumer"):
     found._offsets = SimpleNamespace(stands=lambda positions: {A: next(said)})
     found._watch = SimpleNamespace(identity=LogIdentity("c", {A[0]: "t"}, {A[0]: 1}, exact=False), look=lambda: None)
     found._admin = SimpleNamespace(list_topics=lambda timeout: SimpleNamespace(brokers=dict.fromkeys(range(brokers))))
+    found._left_open = SimpleNamespace(look=lambda owned: None)
     found._polling = SimpleNamespace(poll=lambda limit, timeout_s: Polled())
     return found
 

@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 from functools import partial
+from math import inf
 
 import structlog
 
@@ -76,7 +77,7 @@ class Loop:
         self._partition_count = 1
         self._ticked = time.monotonic()
         self._lag_at = 0.0
-        self._worked_at = 0.0
+        self._worked_at = -inf  # before the first records, markers alone are committed at once
         self._joined_at: float | None = None
         self._wire()
 
