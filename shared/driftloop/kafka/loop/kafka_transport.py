@@ -19,7 +19,7 @@ from driftloop.kafka.loop.doubts import SURE_AFTER_S
 from driftloop.kafka.loop.epochs import Epochs
 from driftloop.kafka.loop.group_offsets import GroupOffsets
 from driftloop.kafka.loop.identity import Facts, Stand, Trouble, Verdict, judge, note_of, sentence, truncated
-from driftloop.kafka.loop.left_open import LeftOpen, numbers_of
+from driftloop.kafka.loop.left_open import LeftOpen
 from driftloop.kafka.loop.membership import Membership
 from driftloop.kafka.loop.pending_offsets import PendingOffsets, held_back, held_back_sentence
 from driftloop.kafka.loop.polling import Polling
@@ -214,9 +214,9 @@ class KafkaTransport:
         try:
             self.writer.commit(writes, self._epochs.named(offsets, note), self._member.consumer)
         except AbortedError:
-            self._left_open.wrote(numbers_of(offsets), committed=False)
+            self._left_open.wrote(writes, offsets, committed=False)
             raise
-        self._left_open.wrote(numbers_of(offsets), committed=True)
+        self._left_open.wrote(writes, offsets, committed=True)
 
     def close(self) -> None:
         """Leave the group."""

@@ -26,7 +26,7 @@ from driftloop.kafka.clients.offsets import without_errors
 from driftloop.kafka.clients.retries import passes
 from driftloop.kafka.deadlines import Deadlines
 from driftloop.kafka.loop.pending_offsets import answer, as_it_is
-from driftloop.kafka.loop.transport import Position
+from driftloop.kafka.loop.transport import Position, Write
 from driftloop.kafka.loop.writer import Writer
 from driftloop.kafka.settings import KafkaSettings, LoopSettings
 
@@ -52,9 +52,17 @@ class LeftOpen:
         self._since: dict[int, float] = {}
         self._due = time.monotonic() + LOOK_EVERY_S
 
-    def wrote(self, numbers: Iterable[int], *, committed: bool) -> None:
-        """A transaction that wrote to these is over."""
-        self._committed.update(dict.fromkeys(numbers, committed))
+    def wrote(self, writes: Iterable[Write], offsets: Iterable[Position], *, committed: bool) -> None:
+        """A transaction with these is over: what it left open is not what was looked at before.
+
+        State may be written where no offset moves: a snapshot of what was read before, or what a core does by itself.
+        """
+        state = {write.partition for write in writes if write.topic == self._settings.changelog}
+        for number in state.union(number for _, number in offsets):
+            if number is not None:
+                self._committed[number] = committed
+                self._ends.pop(number, None)
+                self._since.pop(number, None)
 
     def look(self, owned: Collection[int]) -> None:
         """Ask where it is time; `owned` are not looked at: their restore does. Raises FencedError.
@@ -96,7 +104,7 @@ class LeftOpen:
                 stable = self._asked(reader, numbers)
                 held = [number for number in numbers if stable[number] < self._ends[number]]
                 asked = [tp for number in numbers for tp in self._inputs(number)]
-                pending = numbers if answer(reader, asked, _ASK_S) is None else ()  # which of them, nobody says at once
+                pending = numbers if self._wait(any_reader, reader, asked) else ()  # which of them, nobody says at once
                 for number in {*numbers} - {*held, *pending}:
                     del self._committed[number], self._ends[number], self._since[number]
                 lasting = {n for n in (*held, *pending) if now - self._since[n] > self._lasts_s}
@@ -107,6 +115,15 @@ class LeftOpen:
                     self._end_offsets(any_reader, reader, asked)
         self._end_logs([number for number in held if number in lasting])
         self._since.update(dict.fromkeys(lasting, now))
+
+    def _wait(self, any_reader: Consumer, reader: Consumer, asked: Sequence[TopicPartition]) -> bool:
+        """Whether the group's offsets wait for an end. Raises KafkaException where the broker does not say.
+
+        Why not by one question: to a new client on a slow line no answer comes within that time, whatever is asked.
+        """
+        began = time.monotonic()
+        without_errors(any_reader.committed(list(asked), timeout=self._deadlines.ask_s))
+        return answer(reader, asked, _ASK_S + 2 * (time.monotonic() - began)) is None
 
     def _end_logs(self, numbers: Sequence[int]) -> None:
         for commit in (True, False):
@@ -141,8 +158,3 @@ def _or_another_time() -> Iterator[None]:
     except KafkaException as error:
         if error.args[0].fatal() or not passes(error.args[0]):
             raise
-
-
-def numbers_of(positions: Iterable[Position]) -> set[int]:
-    """The partitions' numbers."""
-    return {number for _, number in positions}

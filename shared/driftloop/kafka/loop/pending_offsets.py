@@ -84,7 +84,7 @@ def as_it_is(settled: TopicPartition) -> TopicPartition:
 
     Why not any: where the broker leaves out the end of that transaction too, the next one commits it.
     """
-    return TopicPartition(settled.topic, settled.partition, max(int(settled.offset), 0), settled.metadata)
+    return TopicPartition(settled.topic, settled.partition, max(int(settled.offset), 0), settled.metadata or "")
 
 
 def answer(consumer: Consumer, asked: Sequence[TopicPartition], timeout_s: float) -> list[TopicPartition] | None:

@@ -96,8 +96,9 @@ class Writer:
             self.producer.flush(wait_s)
             if reader is not None:
                 self.producer.send_offsets_to_transaction(offsets, reader.consumer_group_metadata(), wait_s)
-            if commit:
-                self.producer.commit_transaction(wait_s)
+            if commit:  # tried as a usual one is: given up, it would take back what is to be committed
+                deadline = time.monotonic() + self._deadlines.close_s
+                _retried(lambda: self.producer.commit_transaction(self._deadlines.call_s), deadline)
             else:
                 self.producer.abort_transaction(wait_s)
         except KafkaException as error:
