@@ -162,6 +162,8 @@ def delete_artifact(uri: str) -> None:
         _remove_manifest(fs, path)
         fs.rm(path, recursive=True)
     except OSError as error:
+        if isinstance(error, FileNotFoundError) and not lies_at(fs, path):
+            return  # somebody else deleted it meanwhile
         raise UnwritableError(f"the artifact {uri} cannot be deleted: {error.strerror or error}") from error
 
 

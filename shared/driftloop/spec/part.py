@@ -19,10 +19,13 @@ class SpecPart(BaseModel):
 
 
 def _only_finite(value: T) -> T:
-    for place, number in _numbers(value):
-        if not math.isfinite(number):
-            named = f"{place} is {number}" if place else f"it is {number}"
-            raise ValueError(f"{named}: a number must be finite, leave it out or choose another")
+    try:
+        for place, number in _numbers(value):
+            if not math.isfinite(number):
+                named = f"{place} is {number}" if place else f"it is {number}"
+                raise ValueError(f"{named}: a number must be finite, leave it out or choose another")
+    except RecursionError:
+        raise ValueError("it holds itself, or too many levels: JSON cannot hold it") from None
     return value
 
 

@@ -10,10 +10,18 @@ from pathlib import Path
 import fsspec
 import pytest
 from fsspec import AbstractFileSystem
+from fsspec.implementations.local import LocalFileSystem
 from typer.testing import CliRunner
 
 from driftloop.artifacts.storage import Storage, stored
-from driftloop.artifacts.store import StoreAwayError, delete_artifact, filesystem_of, lies_at, verify_artifact
+from driftloop.artifacts.store import (
+    StoreAwayError,
+    UnwritableError,
+    delete_artifact,
+    filesystem_of,
+    lies_at,
+    verify_artifact,
+)
 from driftloop.errors import ExitCode, UserError
 from driftloop.testing.clock import START
 from driftloop.tools.cli.main import app
@@ -99,6 +107,24 @@ def test_a_folder_that_may_not_be_read_is_no_empty_one(somebody_else, name):
     assert isinstance(ended.exception, StoreAwayError)
     assert ended.exception.exit_code == ExitCode.ERROR
     assert "No artifact is there." not in ended.output
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_an_artifact_that_somebody_else_deletes_meanwhile_is_no_error_once_it_is_gone(tmp_path, monkeypatch, whole):
+    version = tmp_path / "plant" / "1.0.0"
+    version.mkdir(parents=True)
+
+    def rm(_, path, **__):
+        if whole:
+            Path(path).rmdir()
+        raise FileNotFoundError(2, "No such file or directory", path)
+
+    monkeypatch.setattr(LocalFileSystem, "rm", rm)
+    if whole:
+        delete_artifact(str(version))
+    else:
+        with pytest.raises(UnwritableError, match="cannot be deleted: No such file"):
+            delete_artifact(str(version))
 
 
 def test_the_command_says_it_for_people_and_programs(root):

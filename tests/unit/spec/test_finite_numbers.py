@@ -73,3 +73,27 @@ def test_what_is_published_of_a_spec_is_the_spec():
 
 def test_a_policy_is_a_part_like_the_others():
     assert isinstance(policy_of(SPEC.policy), Policy)
+
+
+def holding_itself():
+    found = {}
+    found["a"] = [found]
+    return found
+
+
+def nested(levels):
+    found = [1.0]
+    for _ in range(levels):
+        found = [found]
+    return {"a": found}
+
+
+@pytest.mark.parametrize("parameters", [holding_itself(), nested(100_000)], ids=["itself", "too many levels"])
+def test_what_json_cannot_hold_is_refused_with_the_name_of_its_field(parameters):
+    with pytest.raises(ValidationError, match=r"learner\.parameters\n.*JSON cannot hold it"):
+        ModelSpec.model_validate({**SPEC.model_dump(), "learner": {"name": "mine", "parameters": parameters}})
+
+
+def test_parameters_that_json_can_hold_may_be_nested():
+    spec = ModelSpec.model_validate({**SPEC.model_dump(), "learner": {"name": "mine", "parameters": nested(100)}})
+    assert ModelSpec.model_validate_json(spec.model_dump_json()) == spec
