@@ -129,6 +129,19 @@ def test_where_the_broker_says_nothing_nothing_is_decided_or_ended(cluster):
     assert {(0, False), ("offsets", False)} <= {*cluster.ended}
 
 
+@pytest.mark.parametrize(("answers_in_s", "pending"), [(1e9, False), (3.0, True), (0.001, True), (0.001, False)])
+def test_a_replica_spends_little_time_on_what_it_asks_in_vain(cluster, answers_in_s, pending):
+    slot = of_slot(cluster)
+    cluster.answers_in_s, cluster.pending = answers_in_s, pending
+    asked, until = 0.0, 3_600.0
+    while cluster.now < until:
+        cluster.now += 0.1
+        before = cluster.now
+        slot.look(())
+        asked += cluster.now - before
+    assert asked < until / 10
+
+
 class Producer:
     """Its commit is answered at the second time of asking."""
 

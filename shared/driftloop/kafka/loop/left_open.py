@@ -31,6 +31,8 @@ from driftloop.kafka.loop.writer import Writer
 from driftloop.kafka.settings import KafkaSettings, LoopSettings
 
 LOOK_EVERY_S = 5.0
+_TIMES_AS_LONG = 10
+"""So much longer than a look took, at least, it is until the next: a partition without a leader is waited for in vain."""
 _LOOKS_ITSELF_S = 15.0
 """The broker looks for transactions that are open for too long every ten seconds."""
 _ASK_S = 0.5
@@ -72,7 +74,6 @@ class LeftOpen:
         now = time.monotonic()
         if now < self._due:
             return
-        self._due = now + LOOK_EVERY_S
         for number in owned:
             self._ends.pop(number, None)
             self._since.pop(number, None)
@@ -80,6 +81,8 @@ class LeftOpen:
         if numbers:
             with _or_another_time():
                 self._look(numbers, now)
+        over = time.monotonic()
+        self._due = over + max(LOOK_EVERY_S, _TIMES_AS_LONG * (over - now))
 
     def end_held(self) -> None:
         """End what of any partition's state is held back, as far as it is ours; of a restore that stands still.
