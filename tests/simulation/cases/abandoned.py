@@ -14,6 +14,7 @@ from tests.simulation.cases.parts import kafka
 
 from driftloop.errors import UserError
 from driftloop.kafka.admin.recovery import Recoverer
+from driftloop.kafka.loop.identity import Trouble
 
 if TYPE_CHECKING:
     from tests.simulation.world import World
@@ -68,13 +69,20 @@ class AbandonedCase(LeaderlessCase):
 
 
 def _recovered(recoverer: Recoverer) -> list[str]:
-    """As `driftloop recover GROUP --yes` does it; what was the matter."""
+    """As `driftloop recover GROUP --yes` does it; what was the matter.
+
+    Where that says that what was counted in a partition is lost, a person has all counted again instead: `--from
+    earliest --forget-state`.
+    """
     found = recoverer.look()
     said = [f"{topic}/{number} was pending" for topic, number in found.pending]
     if found.pending:
         recoverer.apply(found)
         found = recoverer.look()
-    recoverer.apply(found)
+    if any(step.trouble.startswith(Trouble.STATE_GONE) for step in found.steps):
+        recoverer.apply(recoverer.look("earliest", forget=True))
+    else:
+        recoverer.apply(found)
     return said + [step.trouble for step in found.steps]
 
 

@@ -45,6 +45,14 @@ def test_recover_is_needed_for_what_a_slot_that_is_gone_left_open():
     assert any("counter-changelog" in said and "was pending" in said for said in world.case.recovered)
 
 
+@pytest.mark.parametrize("seed", [1186, 3139])
+def test_all_is_counted_again_where_recover_says_that_state_is_lost(seed):
+    with simulated():
+        world = play(plan_of(seed), "abandoned")
+    assert world.failures == []
+    assert any("the state is gone" in said for said in world.case.recovered)
+
+
 def test_a_seed_repeats_its_run_step_by_step():
     assert trace_of(7) == trace_of(7)
 
