@@ -1,4 +1,4 @@
-"""What a core holds back is said once, whoever comes and goes. After an abort: at most again, and never behind newer words."""
+"""What a core holds back is said once, whoever comes and goes. After an abort: perhaps again, never out of order."""
 
 from datetime import timedelta
 

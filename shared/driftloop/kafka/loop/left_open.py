@@ -32,7 +32,7 @@ from driftloop.kafka.settings import KafkaSettings, LoopSettings
 
 LOOK_EVERY_S = 5.0
 _TIMES_AS_LONG = 10
-"""So much longer than a look took, at least, it is until the next: a partition without a leader is waited for in vain."""
+"""So much longer than a look took it is until the next: a partition without a leader is waited for in vain."""
 _LOOKS_ITSELF_S = 15.0
 """The broker looks for transactions that are open for too long every ten seconds."""
 _ASK_S = 0.5
