@@ -138,7 +138,7 @@ class Rings:
     def _close_each(self, blocks: Counts) -> list[Window]:
         """`_close` of several blocks: what is of the newest of each is added up in one go."""
         before, first = len(self._recent), self.blocks
-        every = np.concatenate((np.array(self._recent).reshape(before, self._width), blocks))
+        every = np.concatenate((np.array(self._recent, np.int64).reshape(before, self._width), blocks))
         sums = every.cumsum(axis=0)
         sums[self.parts :] -= every.cumsum(axis=0)[: -self.parts]
         windows: list[Window] = []

@@ -1,8 +1,8 @@
 """When a model wants to be looked at though nothing comes in: the calendar, the end of a wait."""
 
 from collections.abc import Iterable, Iterator
-from datetime import datetime, timedelta
-from heapq import heappop, heappush
+from datetime import UTC, datetime, timedelta
+from heapq import heapify, heappop, heappush
 
 from retrain_coordinator.core.answers import overdue_at
 from retrain_coordinator.core.batch import Key
@@ -15,6 +15,9 @@ from retrain_coordinator.core.state import ModelState
 AGAIN = timedelta(minutes=1)
 """After it a moment that has passed and brought nothing is looked at again: what refused may let go by the clock alone.
 At once would be for ever, since the moment of a calendar stands until a run begins."""
+_PASSED = 1_000
+"""Moments that no longer count which may be held beside those that do: a model that is asked again and again leaves
+one behind each time, and a calendar's would lie there until its day."""
 
 
 class Looks:
@@ -31,6 +34,7 @@ class Looks:
         self._moments: list[tuple[datetime, int, Key]] = []
         """A heap; an entry counts where `_at` has the same moment."""
         self._declared: set[str] = set()
+        self._latest = datetime.min.replace(tzinfo=UTC)
 
     def disturb(self, key: Key) -> None:
         """Something came for a model, or its state was restored."""
@@ -41,7 +45,7 @@ class Looks:
         self._at.pop(key, None)
 
     def declare(self, models: Iterable[str]) -> None:
-        """Their specs were applied or withdrawn."""
+        """Their specs were applied or withdrawn; of an empty name it may be any model's, as keys may be empty."""
         self._declared.update(models)
 
     def forget(self, key: Key) -> None:
@@ -50,14 +54,21 @@ class Looks:
             known.pop(key, None)
 
     def due(self, now: datetime) -> list[Key]:
-        """The models to look at now, in the order in which they came to be known."""
+        """The models to look at now, in the order in which they came to be known.
+
+        All of them where the clock was put back: what is to be asked again was said by a clock that was ahead.
+        """
+        if now + AGAIN < self._latest:
+            self._open |= dict.fromkeys(self._order)
+        self._latest = now
         found = dict.fromkeys(self._open)
         while self._moments and self._moments[0][0] <= now:
             at, _, key = heappop(self._moments)
             if self._at.get(key) == at:
                 found[key] = None
         if self._declared:
-            found.update(dict.fromkeys(key for key in self._order if key[1] in self._declared))
+            is_any = "" in self._declared
+            found.update(dict.fromkeys(key for key in self._order if is_any or key[1] in self._declared))
             self._declared.clear()
         return sorted(found, key=self._order.__getitem__)
 
@@ -72,6 +83,9 @@ class Looks:
         else:
             self._at[key] = at
             heappush(self._moments, (at, self._order[key], key))
+            if len(self._moments) > 2 * len(self._at) + _PASSED:
+                self._moments = [(one, self._order[known], known) for known, one in self._at.items()]
+                heapify(self._moments)
 
     @property
     def next(self) -> datetime | None:

@@ -13,6 +13,7 @@ from hypothesis.extra import numpy as arrays
 from drift_detection.core.kept.kept_profile import KeptProfile
 from drift_detection.core.kept.narrow import narrow_floats, narrow_integers, wide_floats, wide_integers
 from drift_detection.core.kept.pairs import Pairs
+from drift_detection.core.reports.attribution import LossHistory
 from drift_detection.core.rows import codes_of
 from driftloop.tools.bench.watched import START, make_detection, make_frame
 
@@ -43,6 +44,18 @@ def test_pairs_are_those_that_were_given(pairs):
 def test_codes_of_a_part_of_a_column_are_those_of_its_texts(texts, first):
     codes, names = codes_of(pa.array(texts, pa.string()).slice(first))
     assert [None if code < 0 else names[code] for code in codes.tolist()] == texts[first:]
+
+
+@pytest.mark.parametrize("segments", [1, 255, 256, 257, 400])
+def test_to_trim_rows_once_more_lets_go_of_no_segment(segments):
+    history = LossHistory()
+    codes, names = np.arange(segments, dtype=np.int64), [f"s{number}" for number in range(segments)]
+    history.restore([[1.0] * segments, {"site": codes.tolist()}, {"site": names}])
+    history.trim()
+    once = history.snapshot()
+    history.trim()
+    assert history.snapshot() == once
+    assert once[2] == {"site": names}
 
 
 def test_a_profile_is_the_same_when_it_is_opened():

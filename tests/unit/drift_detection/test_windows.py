@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from drift_detection.core.monitors.budget import Budget
 from drift_detection.core.sliding_windows import Rings
@@ -86,6 +88,33 @@ def test_a_column_that_is_not_in_the_frame_is_missing() -> None:
     monitor = monitor_of({"x": np.random.default_rng(1).normal(size=5000)}, 1.0, 1)
     assert alarm_rows(monitor, {"x": np.full(2000, np.nan)})
     assert pa.nulls(1) is not None
+
+
+@settings(max_examples=60)
+@given(
+    st.lists(st.integers(1, 300), min_size=1, max_size=6),
+    st.integers(4, 60),
+    st.sampled_from([1, 1 << 33, 1 << 55]),
+    st.booleans(),
+)
+def test_sums_of_any_size_are_whole_however_rows_come(cuts: list[int], window: int, most: int, tumbling: bool) -> None:
+    rng = np.random.default_rng([window, *cuts])
+    rows = np.column_stack((rng.integers(0, 3, (sum(cuts), 2)), rng.integers(-most, most, (sum(cuts), 2))))
+    one, other = (Rings(window, 4, 4, tumbling=tumbling, bins=2) for _ in range(2))
+    found = [window for start, stop in pairwise(np.cumsum([0, *cuts])) for window in pushed(one, rows[start:stop])]
+    single = [window for row in range(len(rows)) for window in pushed(other, rows[row : row + 1])]
+    assert found == single
+    assert one.snapshot() == other.snapshot()
+
+
+def pushed(rings: Rings, rows: np.ndarray) -> list[tuple[int, int, int, str, list[int]]]:
+    """The windows that close when rows come, with the type of their tallies."""
+    cut = rings.cut(len(rows))
+    tallies = np.zeros((cut.blocks, rows.shape[1]), np.int64)
+    np.add.at(tallies, cut.places, rows)
+    return [
+        (one.block, one.level, one.rows, one.tally.dtype.name, one.tally.tolist()) for one in rings.push(tallies, cut)
+    ]
 
 
 def closed(rings: Rings, at: np.ndarray, cuts: list[int]) -> list[tuple[int, int, int]]:

@@ -3,6 +3,11 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.ingesting import spec_record
+
+from driftloop.contracts.topics import MODEL_SPECS
+
+from .conftest import PLANT
 
 IDS = st.integers(0, 7)
 LABELS = st.tuples(st.just("label"), IDS, st.integers(0, 5), st.integers(0, 900))
@@ -83,3 +88,17 @@ def test_every_row_and_label_is_accounted_for(fresh_bench, row, moment, story):
     assert len({key for key, event in bench.events() if event in ("prediction", "outcome")}) == sum(
         event in ("prediction", "outcome") for _, event in bench.events()
     )
+
+
+@given(st.lists(st.tuples(st.booleans(), IDS), min_size=1, max_size=12))
+def test_models_that_share_a_batch_have_the_rows_that_each_would_have_alone(fresh_bench, row, told):
+    (whole, make), (single, _) = fresh_bench(), fresh_bench()
+    for bench in (whole, single):
+        bench.core.take_table(MODEL_SPECS, [spec_record(PLANT | {"model_id": "other"})])
+    records = [make.outcome(row(number, model_id="other" if is_other else "plant")) for is_other, number in told]
+    whole.feed(records)
+    for record in records:
+        single.feed([record])
+    for model in ("plant", "other"):
+        assert whole.rows(model) == single.rows(model)
+    assert (whole.dead, whole.ignored) == (single.dead, single.ignored)

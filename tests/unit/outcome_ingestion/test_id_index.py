@@ -51,9 +51,13 @@ def test_the_index_answers_as_a_dictionary_does(steps, hashes_of, moved_at_least
     st.lists(IDS, min_size=1, max_size=12, unique=True),
     st.lists(st.tuples(st.integers(0, 12), st.integers(0, 12), st.booleans()), max_size=6),
     st.sampled_from([text_hashes, few_hashes]),
+    st.booleans(),
 )
-def test_pieces_of_what_was_asked_about_are_taken_in_as_any_ids_are(asked, pieces, hashes_of):
-    """Pieces in their order, again, or over one another, of the same column or of one that is alike."""
+def test_pieces_of_what_was_asked_about_are_taken_in_as_any_ids_are(asked, pieces, hashes_of, is_column):
+    """Pieces in their order, again, or over one another, of the same column or of one that is alike.
+
+    Ordinals are an array of their own, or a column of a table.
+    """
     index, model, total = IdIndex(hashes_of, slots=8, moved_at_least=1), {}, 0
     column = pa.array(asked, pa.string())
     index.all_new(column)
@@ -61,7 +65,8 @@ def test_pieces_of_what_was_asked_about_are_taken_in_as_any_ids_are(asked, piece
         piece = (pa.array(asked, pa.string()) if alike else column).slice(min(start, len(asked)), size)
         if not len(piece):
             continue
-        batch = Known(piece, np.arange(total, total + len(piece)))
+        apart = np.arange(total, total + len(piece))
+        batch = Known(piece, np.stack((apart, apart), axis=1)[:, 1] if is_column else apart)
         index.add(batch)
         model |= dict(zip(piece.to_pylist(), batch.ordinals.tolist(), strict=True))
         total += len(piece)

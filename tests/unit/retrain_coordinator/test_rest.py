@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from driftloop.contracts import topics
 from driftloop.processor import Effects
 from driftloop.testing.records import FakeRecord
+from driftloop.tools.registry.declaring import spec_message
 from retrain_coordinator.core.batch import Key
 from retrain_coordinator.core.processor import Coordinator
 from retrain_coordinator.core.timers import AGAIN, Looks, next_moment
@@ -179,3 +180,43 @@ def _act(told: Story, core: Both, action: str, number: int) -> None:
             core.restart()
         case _:
             told.command(action)
+
+
+def test_moments_that_no_longer_count_do_not_heap_up() -> None:
+    looks, keys = Looks(), [(0, f"m{number}") for number in range(40)]
+    for turn in range(2_000):
+        for key in keys if turn % 2 else keys[:3]:
+            looks.disturb(key)
+        now = START + turn * timedelta(seconds=1)
+        for key in looks.due(now):
+            looks.looked(key, START + 30 * DAY, waits=False)
+    assert len(looks._moments) <= 2 * len(keys) + 1_000
+    assert looks.next == START + 30 * DAY
+    assert looks.due(START + 30 * DAY) == keys
+
+
+@pytest.mark.parametrize("policy", ["plant-regression", "agent-outcomes"])
+def test_a_clock_that_was_put_back_makes_no_model_wait_for_the_wrong_time(policy: str) -> None:
+    told = Story(spec(clock="wall", policy=policy)).first_version()
+    told.command("freeze")
+    due = told.core.wake(told.now).wake_at
+    assert due is not None
+    wrong = told.core.wake(due + 300 * DAY).wake_at
+    assert wrong is not None
+    assert wrong > due + 300 * DAY
+    again = told.core.wake(due - MINUTE).wake_at
+    assert again is not None
+    assert again <= due
+
+
+@pytest.mark.parametrize("key", ["m", ""])
+def test_a_spec_that_brings_a_moment_forward_is_noticed_whatever_its_row_is_called(key: str) -> None:
+    told = Story(spec(clock="wall", policy="agent-outcomes")).first_version()
+    late = told.core.wake(told.now).wake_at
+    changed = told.spec.model_copy(update={"policy": "plant-regression"})
+    row = spec_message(changed, told.now, 2).to_json()
+    told.core.take_table(topics.MODEL_SPECS, [FakeRecord(topics.MODEL_SPECS, key=key, value=row)])
+    early = told.core.wake(told.now).wake_at
+    assert late is not None
+    assert early is not None
+    assert early < late

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from drift_detection.core.kept.narrow import narrow_floats, narrow_integers, wide_floats
+from drift_detection.core.kept.narrow import narrow_floats, narrow_integers, wide_floats, wide_integers
 from drift_detection.core.losses.labelled_rows import LabelledRows
 from drift_detection.core.windows.monitor import WindowMonitor
 from drift_detection.core.windows.reference import Reference
@@ -40,7 +40,7 @@ class LossHistory:
         """Keep the newest rows, and the names of segments that are among them."""
         self._losses = narrow_floats(wide_floats(self._losses[-KEPT:]))
         for name, codes in self._codes.items():
-            newest, names = codes[-KEPT:], self._names[name]
+            newest, names = wide_integers(codes[-KEPT:]), self._names[name]  # a byte has no room for 255 + 1
             used = np.bincount(newest + 1, minlength=len(names) + 1)[1:] > 0
             if not used.all():
                 newest = np.append(np.cumsum(used) - 1, -1)[newest]

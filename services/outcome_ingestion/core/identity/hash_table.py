@@ -48,7 +48,7 @@ class HashTable:
 
     def put(self, hashes: Hashes, ordinals: Ints) -> None:
         """Write hashes; one that is there has the new ordinal from now on."""
-        self.used += put_hashes(self._hashes, self._ordinals, hashes, ordinals)
+        self.used += put_hashes(self._hashes, self._ordinals, hashes, np.ascontiguousarray(ordinals))
 
     def remove(self, hashes: Hashes, ordinals: Ints) -> None:
         """Take out the hashes that have these ordinals; the others stay."""
