@@ -24,12 +24,12 @@ class OnDemand:
         if size < self.worth:
             return None
         if not self._asked:
-            self._asked = True
             try:
                 self._module = self._load()
             except ModuleNotFoundError as error:
                 if error.name != "numba":
                     raise
+            self._asked = True
         return self._module
 
     def loaded(self) -> ModuleType | None:
