@@ -5,7 +5,8 @@ done with the frame, and the coordinator counts on it. Of a segment there is one
 `segment_status_seconds`): as of the newest frame with rows of it, a second after the one before. Where an alarm of the
 segment begins or ends, or the version or spec is another, its status comes with that frame. Which frames have one
 depends on the pace; what stands in it does not. What still waits is published before detection stops or a partition
-moves. Where detection is killed, it is not: then the segment's next status comes with its next rows.
+moves, where it may come once more with the same message id. Where detection is killed, it is not: then the segment's
+next status comes with its next rows.
 """
 
 from pydantic import AwareDatetime, Field
