@@ -10,7 +10,7 @@ from driftloop.tools.bench.cores import counted, registered
 from driftloop.tools.bench.cores.case import Case
 from driftloop.tools.bench.cores.counted import Count
 
-CASES = [case for _, case in registered() if case.in_smoke]
+CASES = [case for _, case in registered()]
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)

@@ -60,9 +60,9 @@ def smoke(say: Callable[[str], None], recorded: Path = RECORDED) -> dict[str, li
 
 
 def counts() -> list[Count]:
-    """What of the smoke's cases can be counted, beside what was recorded."""
+    """What of all cases can be counted, beside what was recorded."""
     recorded = counted.read_recorded()
-    return [counted.counted(case, recorded) for _, case in registered() if case.in_smoke]
+    return [counted.counted(case, recorded) for _, case in registered()]
 
 
 def measured(case: Case, recorded: float | None, measure: Measure = cpu_seconds) -> Ratio:

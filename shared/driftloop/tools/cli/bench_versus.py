@@ -55,7 +55,7 @@ def _runs(
     from driftloop.tools.bench.cores import registered
     from driftloop.tools.bench.versus import core_run, help_run, replay_run, up_run
 
-    cores = {case.name: module for module, case in registered()}
+    cores = {case.name: module for module, case in registered() if not case.command}
     if unknown := [one for one in asked if one not in CASES and one not in cores]:
         raise UserError(f"--case is one of {', '.join([*CASES, *cores])}, not {unknown[0]}.", ExitCode.USAGE)
     if "help" in asked:
