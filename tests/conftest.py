@@ -9,6 +9,7 @@ from pathlib import Path
 
 import hypothesis
 import pytest
+import structlog
 
 from driftloop.kafka.embedded.broker import Broker, embedded_broker
 from driftloop.kafka.settings import KafkaSettings
@@ -58,3 +59,12 @@ def streams() -> Path:
     if not folder.is_dir():
         pytest.skip("the recorded streams are not beside this checkout")
     return folder
+
+
+@pytest.fixture
+def plain_logs() -> Iterator[None]:
+    """Whatever level other tests have set: a warning is told."""
+    before = structlog.get_config()
+    structlog.reset_defaults()
+    yield
+    structlog.configure(**before)

@@ -12,6 +12,8 @@ from driftloop.serving.version import Champion, with_derived
 from driftloop.spec.model_spec import ModelSpec
 from driftloop.testing.clock import START
 
+pytestmark = pytest.mark.usefixtures("plain_logs")
+
 SPEC = ModelSpec.model_validate(
     {
         "model_id": "m",
@@ -31,15 +33,6 @@ def champion() -> Champion:
         message_id=derive_id("e", 1), model_id="m", occurred_at=START, event="rolled_back", version="1.0.0", reason="r"
     )
     return Champion("m", "1.0.0", SPEC, Probe(SPEC).fit(rows, seed=0), event)
-
-
-@pytest.fixture(autouse=True)
-def plain_logs():
-    """Whatever level other tests have set: a warning is told."""
-    before = structlog.get_config()
-    structlog.reset_defaults()
-    yield
-    structlog.configure(**before)
 
 
 @pytest.mark.wild(

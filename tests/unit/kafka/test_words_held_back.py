@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+import structlog
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.contract.loop.conftest import Counter
@@ -124,8 +125,9 @@ def test_each_word_is_said_once_and_the_newest_of_each_key_last_unless_a_transac
         assert dict(said) == world.newest
 
 
+@pytest.mark.usefixtures("plain_logs")
 @pytest.mark.parametrize(("aborts", "said"), [(0, True), (1, True), (2, False)])
-def test_the_last_words_before_a_stop_are_tried_once_more_and_then_go_with_a_warning(aborts, said, capsys):
+def test_the_last_words_before_a_stop_are_tried_once_more_and_then_go_with_a_warning(aborts, said):
     world = Replicas()
     world.start(0)
     world.step()
@@ -134,6 +136,7 @@ def test_the_last_words_before_a_stop_are_tried_once_more_and_then_go_with_a_war
     assert world.said() == []
     for _ in range(aborts):
         world.log.fail_next(AbortedError("asked for"))
-    world.stop(0)
+    with structlog.testing.capture_logs() as told:
+        world.stop(0)
     assert world.said() == ([("k0", b"1")] if said else [])
-    assert capsys.readouterr().out.count("was aborted") == aborts
+    assert sum("was aborted" in entry["event"] for entry in told) == aborts
