@@ -39,7 +39,8 @@ class DamagedCase(CounterCase):
         self._later, self._left = self._left // 2, self._left - self._left // 2
         self._stage, self._replicas = "before", 0
         self._noticed_at = 0.0
-        """What is made anew under a service at work is seen with its next look at the topics."""
+        """What is made anew under a service at work is seen with its next look at the topics. A tail that was lost is seen
+        once the client asks for the epoch: after all has come to rest where what came next has the lost offsets."""
 
     @property
     def must_stop(self) -> bool:
@@ -58,7 +59,8 @@ class DamagedCase(CounterCase):
         elif self._stage == "stopping" and not self._busy(world):
             self._stage, self._left = "after", self._later
             self._do_damage(world)
-            self._noticed_at = world.now + (LOOKS * LOOK_EVERY_S if self._at_work else 0.0)
+            slow = self._at_work or self.damage == "read tail lost"
+            self._noticed_at = world.now + (LOOKS * LOOK_EVERY_S if slow else 0.0)
             world.wanted["counter"] = self._replicas
         return self._stage != "after" or bool(self._left) or world.now < self._noticed_at
 
