@@ -39,8 +39,8 @@ class DamagedCase(CounterCase):
         self._later, self._left = self._left // 2, self._left - self._left // 2
         self._stage, self._replicas = "before", 0
         self._noticed_at = 0.0
-        """What is made anew under a service at work is seen with its next look at the topics. A tail that was lost is seen
-        once the client asks for the epoch: after all has come to rest where what came next has the lost offsets."""
+        """What is made anew under a service at work is seen with its next look at the topics. A lost tail is seen once
+        the client asks for the epoch: after all has come to rest, where what came next has the lost offsets."""
 
     @property
     def must_stop(self) -> bool:
