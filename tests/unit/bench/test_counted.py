@@ -15,7 +15,7 @@ CASES = [case for _, case in registered()]
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_nothing_that_was_reached_is_lost(case: Case) -> None:
-    found = counted.counted(case, counted.read_recorded())
+    found = counted.counted(case, smoke.read_recorded(smoke.RECORDED, "counted"))
     assert found.recorded is not None, "record it: driftloop bench versus --smoke --record"
     smoke.raise_if_lost({}, [found])
 

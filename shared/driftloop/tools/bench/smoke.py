@@ -15,15 +15,16 @@ from pathlib import Path
 from typing import Any
 
 from driftloop.errors import UserError
-from driftloop.tools.bench.cores import counted, registered
+from driftloop.tools.bench.cores import registered
 from driftloop.tools.bench.cores.calibration import PEERS
 from driftloop.tools.bench.cores.case import Case, Work
-from driftloop.tools.bench.cores.counted import Count
+from driftloop.tools.bench.cores.counted import Count, counted
 from driftloop.tools.bench.cores.turn import cpu_seconds
 from driftloop.tools.bench.tables import table
 
 RECORDED = Path(__file__).parent / "results" / "smoke"
-"""A file for each module of cases: case → rows per CPU-second over those of its peer."""
+"""A file for each module of cases: case → rows per CPU-second over those of its peer; and one with the counts."""
+_COUNTED = "counted"
 ALLOWED = 0.8
 """A ratio below this share of the recorded one is lost."""
 TURNS, MOST_TURNS = 5, 20
@@ -61,8 +62,8 @@ def smoke(say: Callable[[str], None], recorded: Path = RECORDED) -> dict[str, li
 
 def counts() -> list[Count]:
     """What of all cases can be counted, beside what was recorded."""
-    recorded = counted.read_recorded()
-    return [counted.counted(case, recorded) for _, case in registered()]
+    recorded = read_recorded(RECORDED, _COUNTED)
+    return [counted(case, recorded) for _, case in registered()]
 
 
 def measured(case: Case, recorded: float | None, measure: Measure = cpu_seconds) -> Ratio:
@@ -96,7 +97,7 @@ class _Turns:
 
 
 def read_recorded(folder: Path, module: str) -> Mapping[str, float]:
-    """Ratios of a module's cases by name; {} where none were recorded."""
+    """Ratios of a module's cases by name, or the counts of all; {} where none were recorded."""
     path = folder / f"{module}.json"
     found: dict[str, float] = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
     return found
@@ -105,11 +106,9 @@ def read_recorded(folder: Path, module: str) -> Mapping[str, float]:
 def record(found: Mapping[str, Iterable[Ratio]], counts: Iterable[Count] = (), folder: Path = RECORDED) -> None:
     """Write the ratios and counts as those that were reached."""
     folder.mkdir(parents=True, exist_ok=True)
-    text = json.dumps({one.case: one.now for one in counts}, indent=2)
-    (folder / counted.RECORDED.name).write_text(text + "\n", encoding="utf-8")
-    for module, ratios in found.items():
-        text = json.dumps({one.case: one.lower for one in ratios}, indent=2)
-        (folder / f"{module}.json").write_text(text + "\n", encoding="utf-8")
+    files = {module: {one.case: one.lower for one in ratios} for module, ratios in found.items()}
+    for name, figures in {**files, _COUNTED: {one.case: one.now for one in counts}}.items():
+        (folder / f"{name}.json").write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
 
 
 def as_json(found: Mapping[str, Iterable[Ratio]], counts: Iterable[Count] = ()) -> dict[str, Any]:

@@ -5,7 +5,6 @@ stands in one. They do not see an array that grew, nor a library that got slower
 counted by the modules that it imports.
 """
 
-import json
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -16,7 +15,6 @@ from typing import Any
 
 from driftloop.tools.bench.cores.case import Case, Work
 
-RECORDED = Path(__file__).parents[1] / "results" / "smoke" / "counted.json"
 ALLOWED = 1.2
 """A count above this many times the recorded one is a cost that was added."""
 
@@ -67,9 +65,3 @@ def modules_of(command: tuple[str, ...]) -> int:
     program = [sys.executable, "-X", "importtime", str(Path(sys.executable).parent / "driftloop"), *command]
     told = subprocess.run(program, check=True, capture_output=True, text=True).stderr.splitlines()
     return sum(line.startswith("import time:") for line in told) - 1  # the first line names the columns
-
-
-def read_recorded(path: Path = RECORDED) -> Mapping[str, float]:
-    """Counts by case; {} where none were recorded."""
-    found: dict[str, float] = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-    return found
