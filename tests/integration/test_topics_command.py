@@ -7,6 +7,7 @@ from typer.testing import CliRunner
 
 from driftloop.contracts.topics import topics
 from driftloop.errors import ExitCode, UserError
+from driftloop.kafka.admin import broker_release
 from driftloop.kafka.settings import KafkaSettings
 from driftloop.tools.cli.topics import app
 
@@ -46,3 +47,12 @@ def test_a_broker_that_does_not_answer_is_one_sentence():
     done = CliRunner().invoke(app, ["apply", "--bootstrap-servers", "127.0.0.1:1"])
     assert isinstance(done.exception, UserError)
     assert done.exception.exit_code == ExitCode.BROKER_AWAY
+
+
+def test_brokers_whose_release_may_lose_records_are_warned_of(environment: dict[str, str], monkeypatch):
+    monkeypatch.setattr(broker_release, "LEAVES_ENDS_OUT", 29)  # as if the broker of the tests were one
+    for command in (["apply", "--partitions", "2", "--json"], ["check", "--partitions", "2", "--json"]):
+        done = CliRunner(env=environment).invoke(app, command)
+        assert done.exit_code == 0
+        json.loads(done.stdout)
+        assert done.stderr.startswith("warning: the broker 127.0.0.1:")

@@ -10,6 +10,7 @@ from driftloop.errors import ExitCode, UserError
 
 if TYPE_CHECKING:
     from driftloop.contracts.topics import Topic
+    from driftloop.kafka.settings import KafkaSettings
 
 app = typer.Typer(help="The topics that driftloop declares.", no_args_is_help=True)
 
@@ -51,7 +52,10 @@ def apply(
     replication: Annotated[int | None, typer.Option(min=1, help="Replicas; else the broker's default.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Create the topics that are missing, and give the others their declared settings."""
+    """Create the topics that are missing, and give the others their declared settings.
+
+    Warns, on the error stream, of brokers whose release is known to lose records.
+    """
     from driftloop.kafka.admin.topics import apply_topics
     from driftloop.kafka.clients.clients import require_broker
     from driftloop.kafka.settings import KafkaSettings
@@ -59,6 +63,7 @@ def apply(
     kafka = KafkaSettings() if bootstrap_servers is None else KafkaSettings(bootstrap_servers=bootstrap_servers)
     require_broker(kafka)
     created = apply_topics(kafka, partitions=partitions, replication=replication)
+    _warn_of_brokers(kafka)
     if as_json:
         typer.echo(json.dumps({"created": created}))
         return
@@ -69,13 +74,17 @@ def apply(
 
 @app.command()
 def check(bootstrap_servers: Servers = None, partitions: Partitions = None, as_json: AsJson = False) -> None:
-    """Compare a cluster with the declared topics; ends with 1 where they differ."""
+    """Compare a cluster with the declared topics; ends with 1 where they differ.
+
+    Warns, on the error stream, of brokers whose release is known to lose records.
+    """
     from driftloop.kafka.admin.topics import check_topics
     from driftloop.kafka.clients.clients import require_broker
     from driftloop.kafka.settings import KafkaSettings
 
     kafka = KafkaSettings() if bootstrap_servers is None else KafkaSettings(bootstrap_servers=bootstrap_servers)
     require_broker(kafka)
+    _warn_of_brokers(kafka)
     found = [
         difference
         for difference in check_topics(kafka)
@@ -96,6 +105,13 @@ def check(bootstrap_servers: Servers = None, partitions: Partitions = None, as_j
         raise UserError(f"{len(found)} differences from the declared topics", ExitCode.ERROR)
     if not as_json:
         typer.echo("the cluster has every topic as declared")
+
+
+def _warn_of_brokers(kafka: "KafkaSettings") -> None:
+    from driftloop.kafka.admin.broker_release import warnings_of
+
+    for sentence in warnings_of(kafka):
+        typer.echo(f"warning: {sentence}", err=True)
 
 
 @app.command()

@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from driftloop.errors import ExitCode, UserError
+from driftloop.kafka.admin.broker_release import warnings_of
 from driftloop.kafka.admin.topics import apply_topics
 from driftloop.kafka.clients.clients import require_broker
 from driftloop.kafka.embedded.broker import Broker, embedded_broker
+from driftloop.kafka.embedded.runtime_jars import KAFKA_VERSION
 from driftloop.kafka.embedded.transactions import ask_for_transactions
 from driftloop.kafka.settings import KafkaSettings
 from driftloop.telemetry.settings import is_on
@@ -94,6 +96,9 @@ def local_loop(
         if broker.embedded:
             stack.callback(ask_for_transactions(kafka).join)
         apply_topics(kafka, partitions=partitions if broker.embedded or topic_prefix else None)
+        if broker.version != KAFKA_VERSION:  # somebody else's, or one that an earlier driftloop began with
+            for sentence in warnings_of(kafka):
+                progress(f"Warning: {sentence}.")
         progress("The broker is up; the services are starting.")
         programs = service_programs(home, {**_environment(kafka), **(environment or {})}, ports, warm)
         running = _Running(home, broker, topic_prefix, ports)
