@@ -1,13 +1,17 @@
 """`driftloop recover` as a person runs it, and what `driftloop status` says of what is refused."""
 
 import json
+from contextlib import closing
 
 import pytest
+from confluent_kafka import TopicPartition
 from tests.cluster.cases_identity import delete_group, outcome, prepare, send, settled, stop_of
 from typer.testing import CliRunner
 
-from driftloop.contracts.topics import PREDICTION_OUTCOMES
+from drift_detection.app import LOOP as DETECTION
+from driftloop.contracts.topics import OUTCOME_FRAMES, PREDICTION_OUTCOMES
 from driftloop.errors import ExitCode, UserError
+from driftloop.kafka.clients.clients import group_reader
 from driftloop.tools.cli.main import app
 from driftloop.tools.cli.status import refused, refused_words
 from outcome_ingestion.app import INGEST
@@ -44,6 +48,19 @@ def test_the_command_says_what_it_would_do_and_does_it_with_yes(kafka, driftloop
     stop_of(kafka)
     assert "this was done" in driftloop("recover", "outcome_ingestion", "--yes")
     settled(kafka)
+
+
+def test_a_changelog_that_lost_a_part_of_a_snapshot_is_named_and_emptied(kafka, driftloop):
+    prepare(kafka, partitions=1)
+    with closing(group_reader(kafka, DETECTION.group)) as group:
+        group.commit(offsets=[TopicPartition(kafka.topic_prefix + OUTCOME_FRAMES, 0, 0)], asynchronous=False)
+    assert "state, offsets and log belong together" in driftloop("recover", DETECTION.group)
+    send(kafka, DETECTION.changelog, iter([("model", b"entry of a snapshot whose end is lost")]))
+    said = driftloop("recover", DETECTION.group)
+    assert "the state is damaged: drift_detection-changelog has lost entries (entries without a manifest: 1)" in said
+    assert "the state is built anew from the input" in said
+    assert "this was done" in driftloop("recover", DETECTION.group, "--yes")
+    assert "state, offsets and log belong together" in driftloop("recover", DETECTION.group)
 
 
 @pytest.mark.parametrize("arguments", [("recover", "nobody"), ("recover", "--yes"), ("recover", "--from", "here")])

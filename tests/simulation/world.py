@@ -417,6 +417,8 @@ class World:
             up = [p for p in self.processes if p.service == service]
             if len(up) != count or not all(p.ready for p in up):
                 return f"{service}: " + (", ".join(p.loop.waits_for if p.loop else "starts" for p in up) or "down")
+            if any(p.wake_at > self.now and not p.listens for p in up):
+                return f"{service}: waits for an answer"  # of what the broker has done: it goes on from there
         if self.cluster.undecided:
             return "a transaction is open"
         for group, inputs in self.case.groups():

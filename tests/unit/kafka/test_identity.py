@@ -20,8 +20,8 @@ def stands(a=10, b=20, note=NOTE, start=0, end=50):
     return {"a": Stand(a, note if a is not None else "", start, end), "b": Stand(b, note if b else "", start, end)}
 
 
-def facts(log=LOG, mark=MARK, has_state=True, replay=None, **how):
-    return Facts(log, "g-changelog", stands(**how), mark, has_state, replay or {})
+def facts(log=LOG, mark=MARK, has_state=True, replay=None, damage="", **how):
+    return Facts(log, "g-changelog", stands(**how), mark, has_state, replay or {}, damage)
 
 
 GONE = {"a": None, "b": None}
@@ -52,6 +52,7 @@ WRONG = [
     ("retention was quicker", facts(start=12), Trouble.RETENTION),
     ("retention, no state kept", facts(log=replace(LOG, exact=False), mark=None, start=12), Trouble.RETENTION),
     ("input since the snapshot is gone", facts(replay={"a": 3, "b": 20}, start=5), Trouble.REPLAY_GONE),
+    ("entries of a snapshot are lost", facts(damage="3 entries, 2 of them of generation 4"), Trouble.DAMAGED),
 ]
 
 
@@ -87,7 +88,8 @@ def recovered(found, step):
     now = {topic: replace(found.stands[topic], committed=offset, note=NOTE) for topic, offset in step.offsets.items()}
     mark = Mark(found.log.cluster, {t: found.log.topics[t] for t in now}, found.log.partitions["a"], step.offsets)
     replay = {} if step.forget else dict(step.snapshot_offsets or found.replay_from)
-    return replace(found, stands=now, mark=mark, has_state=found.has_state and not step.forget, replay_from=replay)
+    has_state, damage = found.has_state and not step.forget, "" if step.forget else found.damage
+    return replace(found, stands=now, mark=mark, has_state=has_state, replay_from=replay, damage=damage)
 
 
 @pytest.mark.parametrize(("name", "found", "trouble"), WRONG, ids=[name for name, *_ in WRONG])
@@ -110,6 +112,12 @@ def test_a_group_that_is_gone_takes_its_offsets_from_the_state():
 def test_a_snapshot_that_cannot_be_replayed_counts_as_of_now():
     assert plan(0, facts(replay={"a": 3, "b": 20}, start=5)).snapshot_offsets == {"a": 10, "b": 20}
     assert plan(0, facts(replay={"a": 3, "b": 20}, **GONE)).snapshot_offsets is None
+
+
+def test_a_damaged_state_is_not_asked_how_far_it_was_read_and_is_built_anew():
+    step = plan(0, facts(a=11, damage="3 entries, 2 of them of generation 4"), rebuilds=True)
+    assert step.offsets == {"a": 11, "b": 20}
+    assert step.words[-1] == "the state is built anew from the input before that offset that the log still has"
 
 
 def test_a_topic_made_anew_is_read_from_its_beginning_and_the_other_goes_on():

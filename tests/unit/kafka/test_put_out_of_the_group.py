@@ -1,12 +1,15 @@
 """A replica that was put out of its group while it hung: it restores nothing wrong, and writes nothing at all."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from driftloop.errors import ExitCode, UserError
 from driftloop.in_memory.log import MemoryLog
 from driftloop.in_memory.loop import MemoryLoop
-from driftloop.kafka.loop.identity import MARK_KEY, Mark, Stand
+from driftloop.kafka.loop.identity import MARK_KEY, Mark, Stand, mark_write, note_of
 from driftloop.kafka.loop.restore import MovedError, restore
+from driftloop.kafka.loop.state import snapshot_writes
 from driftloop.kafka.settings import LoopSettings
 from driftloop.processor import Effects, LogIdentity, Outgoing
 from driftloop.testing.records import FakeRecord
@@ -64,6 +67,59 @@ def test_state_that_is_ahead_because_another_replica_commits_is_no_mismatch():
     with pytest.raises(MovedError):
         restore(core, SETTINGS.model_copy(update={"state": "keyed"}), Moving(5, 8), 0)
     assert core.restored == []
+
+
+class WrittenAnew:
+    """A changelog that another replica writes anew at the same offsets while it is read, and that is compacted then."""
+
+    def __init__(self, *looks):
+        self.looks = list(looks)
+
+    def stands(self, positions):
+        return {position: Stand(5, note_of(LOG, "g-changelog"), 0, 9) for position in positions}
+
+    def identity(self):
+        return LOG
+
+    def partitions(self, topic):
+        return 1
+
+    def read(self, position, start, stop):
+        if position[0] != "g-changelog":
+            return iter(())
+        log = MemoryLog()
+        for write in self.looks.pop(0) if len(self.looks) > 1 else self.looks[0]:
+            log.append("g-changelog", key=write.key, value=write.value, headers=write.headers)
+        return iter(log.records("g-changelog"))
+
+
+def marked(offset):
+    return mark_write("g-changelog", 0, Mark("c", {"outcome-frames": "a"}, 1, {"outcome-frames": offset}))
+
+
+SNAPSHOT, _ = snapshot_writes("g-changelog", 0, [("a", b"1"), ("b", b"2"), ("c", b"3")], None, {"outcome-frames": 5})
+
+
+def test_a_mark_that_compaction_took_while_it_was_read_is_no_mismatch():
+    core = Core()
+    with pytest.raises(MovedError):
+        restore(core, SETTINGS.model_copy(update={"state": "keyed"}), WrittenAnew([marked(3)], [marked(5)]), 0)
+    assert core.restored == []
+
+
+@given(st.sets(st.integers(0, len(SNAPSHOT) - 1), min_size=1, max_size=len(SNAPSHOT) - 1), st.booleans())
+def test_a_snapshot_that_lacks_entries_stops_the_service_unless_it_is_whole_when_it_is_read_again(lost, for_ever):
+    left = [marked(5), *(write for number, write in enumerate(SNAPSHOT) if number not in lost)]
+    core, log = Core(), WrittenAnew(left, left if for_ever else [marked(5), *SNAPSHOT])
+    with pytest.raises(UserError if for_ever else MovedError) as stop:
+        restore(core, SETTINGS, log, 0)
+    if for_ever:
+        assert stop.value.exit_code == ExitCode.STATE_MISMATCH
+        assert "the state is damaged in partition 0: g-changelog has lost entries" in stop.value.sentence
+        assert "`driftloop recover g`" in stop.value.sentence
+    assert core.restored == []
+    restore(core, SETTINGS, WrittenAnew([marked(5), *SNAPSHOT]), 0)
+    assert core.restored == [0]
 
 
 def test_state_that_is_ahead_of_offsets_that_stand_still_is_a_mismatch():

@@ -1,6 +1,10 @@
 """What a core says by itself is written down with its state, unless that has not changed."""
 
+from datetime import timedelta
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from tests.contract.loop.conftest import Counter
 
 from driftloop.in_memory.log import MemoryLog
@@ -95,3 +99,28 @@ def test_a_core_that_wakes_and_says_nothing_commits_nothing_and_keeps_no_marker_
         loop.step()
     assert core.wakes >= 5
     assert transport.commits == commits
+
+
+class EveryMinute(Counter):
+    """Wishes to be woken a minute after each time that it was."""
+
+    def __init__(self) -> None:
+        super().__init__(keyed=False, silent=True)
+
+    def wake(self, now):
+        super().wake(now)
+        return Effects(wake_at=now + timedelta(minutes=1))
+
+
+@given(st.lists(st.integers(-100_000, 100_000), max_size=20))
+def test_a_core_is_woken_within_a_minute_whichever_way_the_clock_is_put(jumps):
+    clock, core = FakeClock(), EveryMinute()
+    loop = Loop(core, SETTINGS, KafkaSettings(), clock=clock, transport=MemoryTransport(SETTINGS, MemoryLog()))
+    loop.start()
+    for seconds in (0, *jumps):
+        clock.advance(seconds=seconds)
+        before = core.wakes
+        for _ in range(62):
+            loop.step()
+            clock.advance(seconds=1)
+        assert core.wakes > before

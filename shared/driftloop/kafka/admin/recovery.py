@@ -17,7 +17,7 @@ from driftloop.kafka.clients.offsets import EndOffsets, without_errors
 from driftloop.kafka.clients.positions import named
 from driftloop.kafka.clients.retries import patiently
 from driftloop.kafka.loop.identity import Facts, Mark, Stand, mark_of, mark_write, note_of
-from driftloop.kafka.loop.state import MANIFEST_KEY, latest_values, manifest_write, read_snapshot, take_mark
+from driftloop.kafka.loop.state import DamagedStateError, latest_values, manifest_write, read_snapshot, take_mark
 from driftloop.kafka.loop.topic_watch import identity_of
 from driftloop.kafka.loop.transport import AbortedError, Position, Write
 from driftloop.kafka.loop.writer import Writer
@@ -56,6 +56,7 @@ class _Kept:
     generation: int = 0
     entries: int = 0
     snapshot_offsets: Mapping[str, int] = field(default_factory=dict)
+    damage: str = ""
 
 
 class Recoverer:
@@ -146,7 +147,7 @@ class Recoverer:
         if not self._stateful:
             return Facts(replace(log, exact=False), self._changelog, stands)
         kept = self._kept[number] = self._read(number)
-        return Facts(log, self._changelog, stands, kept.mark, bool(kept.keys), kept.snapshot_offsets)
+        return Facts(log, self._changelog, stands, kept.mark, bool(kept.keys), kept.snapshot_offsets, kept.damage)
 
     def _stands(self, positions: Sequence[Position]) -> dict[str, Stand]:
         prefix = self._kafka.topic_prefix
@@ -176,10 +177,14 @@ class Recoverer:
         with closing(LogReader(self._kafka, start={position: start})) as reader:
             latest = latest_values(reader.read_to({position: end}))
         mark, keys = take_mark(latest), tuple(latest)
-        if MANIFEST_KEY not in latest:
+        if not self._rebuilds:
             return _Kept(mark, keys)
-        snapshot = read_snapshot(latest)
-        assert snapshot is not None
+        try:
+            snapshot = read_snapshot(latest)
+        except DamagedStateError as error:
+            return _Kept(mark, keys, damage=str(error))
+        if snapshot is None:
+            return _Kept(mark)
         return _Kept(mark, keys, snapshot.generation, len(snapshot.entries), snapshot.offsets)
 
     def _writes(self, log: LogIdentity, step: Step) -> list[Write]:

@@ -43,6 +43,7 @@ def plan(
     verdict = judge(facts)
     if verdict is None and start is None and not forget:
         return None
+    forget = forget or bool(facts.damage)
     offsets = {topic: _target(topic, facts, verdict, start) for topic in facts.stands}
     moved = None if forget or not facts.replay_from else _moved_snapshot(facts, offsets)
     words = tuple(
@@ -82,6 +83,7 @@ def _usual(topic: str, facts: Facts, verdict: Verdict | None) -> int:
     if verdict is not None and topic in _anew(facts):
         return stand.start
     trust_state = verdict is not None and verdict.trouble in (Trouble.OFFSETS_GONE, Trouble.APART)
+    trust_state = trust_state and not facts.damage
     known = _of_state(topic, facts) if trust_state else stand.committed
     if known is None:
         known = stand.committed if trust_state else _of_state(topic, facts)

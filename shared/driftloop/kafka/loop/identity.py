@@ -81,12 +81,13 @@ class Trouble(StrEnum):
     TRUNCATED = "the log has lost records that were read"
     RETENTION = "the log was cut before it was read"
     REPLAY_GONE = "the input that the state is rebuilt from is gone"
+    DAMAGED = "the state is damaged"
 
 
 @dataclass(frozen=True, slots=True)
 class Facts:
     """What is found of one partition. `has_state`: whether the changelog holds any entry. `replay_from`: the offsets
-    that the snapshot is of, from which on input is replayed (empty for keyed state)."""
+    that the snapshot is of, from which on input is replayed (empty for keyed state). `damage`: what it lacks."""
 
     log: LogIdentity
     changelog: str
@@ -94,6 +95,7 @@ class Facts:
     mark: Mark | None = None
     has_state: bool = False
     replay_from: Mapping[str, int] = field(default_factory=dict)
+    damage: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +112,8 @@ def judge(facts: Facts) -> Verdict | None:
     held = None
     if facts.log.exact:
         held = _judge_mark(facts.log, facts.mark, facts.stands) if facts.mark else _judge_unmarked(facts)
+    if held is None and facts.damage:
+        return Verdict(Trouble.DAMAGED, f"{facts.changelog} has lost entries ({facts.damage})")
     return held or _judge_edges(facts)
 
 

@@ -2,13 +2,20 @@
 
 import heapq
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from driftloop.errors import ExitCode, UserError
 from driftloop.kafka.loop.identity import Facts, Stand, judge, sentence
 from driftloop.kafka.loop.placement import in_place
-from driftloop.kafka.loop.state import Snapshot, entries_of, latest_values, read_snapshot, take_mark
+from driftloop.kafka.loop.state import (
+    DamagedStateError,
+    Snapshot,
+    entries_of,
+    latest_values,
+    read_snapshot,
+    take_mark,
+)
 from driftloop.kafka.loop.transport import Transport
 from driftloop.kafka.settings import LoopSettings
 from driftloop.processor import Processor, Record, StaleTableError
@@ -30,36 +37,59 @@ def restore(
     UserError where they do not belong together, and MovedError where they only seem so because another replica has
     the partition by now and commits (we were put out of the group while we hung), before the core is told of anything.
     """
-    found = transport.stands([(topic, number) for topic in settings.inputs])
-    stands = {topic: stand for (topic, _), stand in found.items()}
+    found = _found(settings, transport, number)
+    _require(settings, transport, number, found.facts)
+    stands, snapshot = found.facts.stands, found.snapshot
     offsets = {topic: stand.start if stand.committed is None else stand.committed for topic, stand in stands.items()}
-    log = transport.identity()
-    if settings.state == "none":
-        _require(settings, transport, number, Facts(replace(log, exact=False), settings.changelog, stands))
-        processor.restore(number, ())
+    if snapshot is None:
+        processor.restore(number, entries_of(found.entries))
+    else:
+        processor.restore(number, ((key.decode(), value) for key, value in snapshot.entries.items()))
+    if settings.state != "snapshot":
         return offsets, None
+    start = found.facts.replay_from
+    logs = [transport.read((topic, number), start.get(topic), offsets[topic]) for topic in settings.inputs]
+    _replay(processor, settings.keyed, transport.partitions(settings.inputs[0]), logs)
+    return offsets, snapshot and Snapshot(dict.fromkeys(snapshot.entries, b""), snapshot.generation, snapshot.offsets)
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What there is of a partition: its facts, and its state as entries or as a snapshot."""
+
+    facts: Facts
+    entries: dict[bytes, Record] = field(default_factory=dict)
+    snapshot: Snapshot | None = None
+
+
+def _found(settings: LoopSettings, transport: Transport, number: int) -> _Found:
+    found = transport.stands([(topic, number) for topic in settings.inputs])
+    stands, log = {topic: stand for (topic, _), stand in found.items()}, transport.identity()
+    if settings.state == "none":
+        return _Found(Facts(replace(log, exact=False), settings.changelog, stands))
     latest = latest_values(transport.read((settings.changelog, number), None, None))
     mark = take_mark(latest)
     if settings.state == "keyed":
-        _require(settings, transport, number, Facts(log, settings.changelog, stands, mark, bool(latest)))
-        processor.restore(number, entries_of(latest))
-        return offsets, None
-    snapshot = read_snapshot(latest)
-    start = snapshot.offsets if snapshot else {}
-    _require(settings, transport, number, Facts(log, settings.changelog, stands, mark, snapshot is not None, start))
-    entries = snapshot.entries if snapshot else {}
-    processor.restore(number, ((key.decode(), value) for key, value in entries.items()))
-    logs = [transport.read((topic, number), start.get(topic), offsets[topic]) for topic in settings.inputs]
-    _replay(processor, settings.keyed, transport.partitions(settings.inputs[0]), logs)
-    return offsets, snapshot and Snapshot(dict.fromkeys(entries, b""), snapshot.generation, snapshot.offsets)
+        return _Found(Facts(log, settings.changelog, stands, mark, bool(latest)), latest)
+    try:
+        snapshot = read_snapshot(latest)
+    except DamagedStateError as error:
+        return _Found(Facts(log, settings.changelog, stands, mark, has_state=True, damage=str(error)))
+    offsets = snapshot.offsets if snapshot else {}
+    return _Found(Facts(log, settings.changelog, stands, mark, snapshot is not None, offsets), snapshot=snapshot)
 
 
 def _require(settings: LoopSettings, transport: Transport, number: int, facts: Facts) -> None:
+    """What is said against a partition is looked at twice.
+
+    Another replica that commits moves the offsets, or writes the state anew at the same ones: compaction may then have
+    taken what we had not read yet, and only what came after the end that we read to is the state.
+    """
     verdict = judge(facts)
     if verdict is None:
         return
-    again = transport.stands([(topic, number) for topic in settings.inputs])
-    if _said(facts.stands) != _said({topic: stand for (topic, _), stand in again.items()}):
+    again = _found(settings, transport, number).facts
+    if judge(again) is None or _said(facts.stands) != _said(again.stands):
         raise MovedError(f"partition {number}: {verdict.detail}")
     raise UserError(sentence(settings.service, settings.group, number, verdict), ExitCode.STATE_MISMATCH)
 

@@ -94,7 +94,7 @@ def read_snapshot(latest: dict[bytes, Record]) -> Snapshot | None:
     manifest_record = latest.pop(MANIFEST_KEY, None)
     if manifest_record is None:
         if latest:
-            raise DamagedStateError(f"{len(latest)} entries without a manifest")
+            raise DamagedStateError(f"entries without a manifest: {len(latest)}")
         return None
     manifest = json.loads(manifest_record.value() or b"{}")
     generation = str(manifest["generation"]).encode()
