@@ -99,7 +99,7 @@ def test_after_the_recovery_all_belongs_together(name, found, trouble, start):
         with pytest.raises(UserError, match="--from earliest"):
             plan(0, found)
         return
-    step = plan(0, found, start)
+    step = plan(0, found, start, rebuilds=trouble is Trouble.DAMAGED)
     assert judge(recovered(found, step)) is None
     assert step.words
 
@@ -118,6 +118,12 @@ def test_a_damaged_state_is_not_asked_how_far_it_was_read_and_is_built_anew():
     step = plan(0, facts(a=11, damage="3 entries, 2 of them of generation 4"), rebuilds=True)
     assert step.offsets == {"a": 11, "b": 20}
     assert step.words[-1] == "the state is built anew from the input before that offset that the log still has"
+
+
+def test_of_a_keyed_state_only_the_mark_can_be_damaged_which_is_written_anew():
+    step = plan(0, facts(mark=None, damage="its mark is none of ours"))
+    assert (step.forget, step.offsets) == (False, {"a": 10, "b": 20})
+    assert step.words[-1] == "the state stays as it is"
 
 
 def test_a_topic_made_anew_is_read_from_its_beginning_and_the_other_goes_on():

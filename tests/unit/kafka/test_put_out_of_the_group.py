@@ -115,7 +115,7 @@ def test_a_snapshot_that_lacks_entries_stops_the_service_unless_it_is_whole_when
         restore(core, SETTINGS, log, 0)
     if for_ever:
         assert stop.value.exit_code == ExitCode.STATE_MISMATCH
-        assert "the state is damaged in partition 0: g-changelog has lost entries" in stop.value.sentence
+        assert "the state is damaged in partition 0: g-changelog (" in stop.value.sentence
         assert "`driftloop recover g`" in stop.value.sentence
     assert core.restored == []
     restore(core, SETTINGS, WrittenAnew([marked(5), *SNAPSHOT]), 0)

@@ -16,7 +16,7 @@ from driftloop.kafka.clients.log_reader import LogReader
 from driftloop.kafka.clients.offsets import EndOffsets, without_errors
 from driftloop.kafka.clients.positions import named
 from driftloop.kafka.clients.retries import patiently
-from driftloop.kafka.loop.identity import Facts, Mark, Stand, mark_of, mark_write, note_of
+from driftloop.kafka.loop.identity import MARK_KEY, Facts, Mark, Stand, mark_of, mark_write, note_of
 from driftloop.kafka.loop.state import DamagedStateError, latest_values, manifest_write, read_snapshot, take_mark
 from driftloop.kafka.loop.topic_watch import identity_of
 from driftloop.kafka.loop.transport import AbortedError, Position, Write
@@ -176,10 +176,11 @@ class Recoverer:
             return _Kept()
         with closing(LogReader(self._kafka, start={position: start})) as reader:
             latest = latest_values(reader.read_to({position: end}))
-        mark, keys = take_mark(latest), tuple(latest)
-        if not self._rebuilds:
-            return _Kept(mark, keys)
+        keys, mark = tuple(key for key in latest if key != MARK_KEY), None
         try:
+            mark = take_mark(latest)
+            if not self._rebuilds:
+                return _Kept(mark, keys)
             snapshot = read_snapshot(latest)
         except DamagedStateError as error:
             return _Kept(mark, keys, damage=str(error))

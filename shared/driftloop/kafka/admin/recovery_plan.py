@@ -43,7 +43,7 @@ def plan(
     verdict = judge(facts)
     if verdict is None and start is None and not forget:
         return None
-    forget = forget or bool(facts.damage)
+    forget = forget or (rebuilds and bool(facts.damage))
     offsets = {topic: _target(topic, facts, verdict, start) for topic in facts.stands}
     moved = None if forget or not facts.replay_from else _moved_snapshot(facts, offsets)
     words = tuple(

@@ -54,7 +54,9 @@ class Mark:
     def from_json(cls, value: bytes | str) -> "Mark":
         """The mark in a record's value."""
         fields = json.loads(value)
-        return cls(fields["cluster"], fields["topics"], fields["partitions"], fields["offsets"])
+        topics = {str(topic): str(made) for topic, made in fields["topics"].items()}
+        offsets = {str(topic): int(offset) for topic, offset in fields["offsets"].items()}
+        return cls(str(fields["cluster"]), topics, int(fields["partitions"]), offsets)
 
 
 def mark_of(log: LogIdentity, offsets: Mapping[str, int]) -> Mark:
@@ -109,11 +111,11 @@ class Verdict:
 
 def judge(facts: Facts) -> Verdict | None:
     """What does not belong together, or None where a service may go on (or begin, or be taken over as it is)."""
+    if facts.damage:
+        return Verdict(Trouble.DAMAGED, f"{facts.changelog} ({facts.damage})")
     held = None
     if facts.log.exact:
         held = _judge_mark(facts.log, facts.mark, facts.stands) if facts.mark else _judge_unmarked(facts)
-    if held is None and facts.damage:
-        return Verdict(Trouble.DAMAGED, f"{facts.changelog} has lost entries ({facts.damage})")
     return held or _judge_edges(facts)
 
 

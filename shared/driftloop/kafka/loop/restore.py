@@ -1,13 +1,11 @@
 """Gives a core the state of a partition back, as it was at the last commit."""
 
-import heapq
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
 
 from driftloop.errors import ExitCode, UserError
 from driftloop.kafka.loop.identity import Facts, Stand, judge, sentence
-from driftloop.kafka.loop.placement import in_place
+from driftloop.kafka.loop.replay import Replay
 from driftloop.kafka.loop.state import (
     DamagedStateError,
     Snapshot,
@@ -18,9 +16,7 @@ from driftloop.kafka.loop.state import (
 )
 from driftloop.kafka.loop.transport import Transport
 from driftloop.kafka.settings import LoopSettings
-from driftloop.processor import Processor, Record, StaleTableError
-
-_REPLAY_BATCH = 5_000
+from driftloop.processor import Processor, Record
 
 
 class MovedError(Exception):
@@ -41,16 +37,30 @@ def restore(
     _require(settings, transport, number, found.facts)
     stands, snapshot = found.facts.stands, found.snapshot
     offsets = {topic: stand.start if stand.committed is None else stand.committed for topic, stand in stands.items()}
-    if snapshot is None:
-        processor.restore(number, entries_of(found.entries))
-    else:
-        processor.restore(number, ((key.decode(), value) for key, value in snapshot.entries.items()))
     if settings.state != "snapshot":
+        _give_back(processor, settings, number, entries_of(found.entries))
         return offsets, None
+    entries = snapshot.entries if snapshot else {}
     start = found.facts.replay_from
-    logs = [transport.read((topic, number), start.get(topic), offsets[topic]) for topic in settings.inputs]
-    _replay(processor, settings.keyed, transport.partitions(settings.inputs[0]), logs)
-    return offsets, snapshot and Snapshot(dict.fromkeys(snapshot.entries, b""), snapshot.generation, snapshot.offsets)
+    Replay(processor, number, settings.keyed, transport.partitions(settings.inputs[0])).run(
+        lambda: _give_back(processor, settings, number, ((key.decode(), value) for key, value in entries.items())),
+        lambda: [transport.read((topic, number), start.get(topic), offsets[topic]) for topic in settings.inputs],
+    )
+    return offsets, snapshot and Snapshot(dict.fromkeys(entries, b""), snapshot.generation, snapshot.offsets)
+
+
+def _give_back(processor: Processor, settings: LoopSettings, number: int, entries: Iterable[tuple[str, bytes]]) -> None:
+    try:
+        processor.restore(number, entries)
+    except UserError:
+        raise
+    except Exception as error:
+        raise UserError(
+            f"{settings.service} stops: the state in partition {number} of {settings.changelog} cannot be read "
+            f"({type(error).__name__}: {str(error)[:200]}). If a newer driftloop wrote it, start that one; else "
+            f"`driftloop recover {settings.group} --forget-state` says what it would cost to begin without it",
+            ExitCode.STATE_MISMATCH,
+        ) from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,11 +77,11 @@ def _found(settings: LoopSettings, transport: Transport, number: int) -> _Found:
     stands, log = {topic: stand for (topic, _), stand in found.items()}, transport.identity()
     if settings.state == "none":
         return _Found(Facts(replace(log, exact=False), settings.changelog, stands))
-    latest = latest_values(transport.read((settings.changelog, number), None, None))
-    mark = take_mark(latest)
-    if settings.state == "keyed":
-        return _Found(Facts(log, settings.changelog, stands, mark, bool(latest)), latest)
+    latest, mark = latest_values(transport.read((settings.changelog, number), None, None)), None
     try:
+        mark = take_mark(latest)
+        if settings.state == "keyed":
+            return _Found(Facts(log, settings.changelog, stands, mark, bool(latest)), latest)
         snapshot = read_snapshot(latest)
     except DamagedStateError as error:
         return _Found(Facts(log, settings.changelog, stands, mark, has_state=True, damage=str(error)))
@@ -96,38 +106,3 @@ def _require(settings: LoopSettings, transport: Transport, number: int, facts: F
 
 def _said(stands: Mapping[str, Stand]) -> dict[str, tuple[int | None, str]]:
     return {topic: (stand.committed, stand.note) for topic, stand in stands.items()}
-
-
-def _replay(processor: Processor, keyed: Sequence[str], partitions: int, logs: list[Iterator[Record]]) -> None:
-    """Process what was committed after the snapshot once more, and drop the effects. What was buried because it is
-    outside its key's partition is left out, as it was the first time."""
-    batch: list[Record] = []
-    for record in _merged(logs):
-        batch.append(record)
-        if len(batch) >= _REPLAY_BATCH:
-            _again(processor, in_place(batch, keyed, partitions)[0])
-            batch = []
-    _again(processor, in_place(batch, keyed, partitions)[0])
-
-
-def _again(processor: Processor, batch: list[Record]) -> None:
-    if not batch:
-        return
-    now = datetime.fromtimestamp(max(record.timestamp()[1] for record in batch) / 1000, UTC)
-    try:
-        processor.process(batch, now)
-    except StaleTableError:
-        processor.process(batch, now, tables_current=True)
-
-
-def _merged(logs: list[Iterator[Record]]) -> Iterator[Record]:
-    """By the records' timestamps, and at the same moment in the order of the inputs."""
-
-    def in_order(place: int, log: Iterator[Record]) -> Iterator[tuple[tuple[int, int], Record]]:
-        latest = 0
-        for record in log:
-            latest = max(latest, record.timestamp()[1])
-            yield (latest, place), record
-
-    streams = [in_order(place, log) for place, log in enumerate(logs)]
-    return (record for _, record in heapq.merge(*streams, key=lambda pair: pair[0]))

@@ -11,6 +11,7 @@ offsets the state is (see `identity`).
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from driftloop.kafka.loop.identity import MARK_KEY, Mark
 from driftloop.kafka.loop.transport import Write
@@ -18,6 +19,8 @@ from driftloop.processor import Record, StateChange
 
 MANIFEST_KEY = b"\x00manifest"
 _GENERATION = "driftloop.generation"
+_NOT_OURS = (ValueError, KeyError, TypeError, AttributeError)
+"""What the text of somebody else's record raises."""
 
 
 class DamagedStateError(Exception):
@@ -51,9 +54,12 @@ def latest_values(records: Iterable[Record]) -> dict[bytes, Record]:
 
 
 def take_mark(latest: dict[bytes, Record]) -> Mark | None:
-    """The mark that stands beside the state; it is no entry, and is taken out."""
+    """The mark that stands beside the state; it is no entry, and is taken out. Raises DamagedStateError."""
     record = latest.pop(MARK_KEY, None)
-    return None if record is None else Mark.from_json(record.value() or b"{}")
+    try:
+        return None if record is None else Mark.from_json(record.value() or b"{}")
+    except _NOT_OURS as error:
+        raise DamagedStateError("its mark is none of ours") from error
 
 
 def entries_of(latest: dict[bytes, Record]) -> Iterator[tuple[str, bytes]]:
@@ -96,7 +102,7 @@ def read_snapshot(latest: dict[bytes, Record]) -> Snapshot | None:
         if latest:
             raise DamagedStateError(f"entries without a manifest: {len(latest)}")
         return None
-    manifest = json.loads(manifest_record.value() or b"{}")
+    manifest = _manifest(manifest_record)
     generation = str(manifest["generation"]).encode()
     entries = {
         key: record.value() or b""
@@ -106,3 +112,12 @@ def read_snapshot(latest: dict[bytes, Record]) -> Snapshot | None:
     if len(entries) != manifest["entries"] or len(entries) != len(latest):
         raise DamagedStateError(f"{len(latest)} entries, {len(entries)} of them of generation {generation.decode()}")
     return Snapshot(entries, manifest["generation"], manifest["offsets"])
+
+
+def _manifest(record: Record) -> dict[str, Any]:
+    try:
+        manifest = json.loads(record.value() or b"{}")
+        offsets = {str(topic): int(offset) for topic, offset in manifest["offsets"].items()}
+        return {"generation": int(manifest["generation"]), "entries": int(manifest["entries"]), "offsets": offsets}
+    except _NOT_OURS as error:
+        raise DamagedStateError("its manifest is none of ours") from error
