@@ -3,6 +3,7 @@
 Where tests run side by side (`-n 2`), those that share what they start stay with one process.
 """
 
+import gc
 import re
 from pathlib import Path
 from typing import Any
@@ -39,6 +40,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """Put the groups that take longest first: none is begun when the other processes have nothing left to do."""
     items.sort(key=lambda item: -SECONDS.get(group_of(item.path.relative_to(config.rootpath).as_posix()), 0))
     _hold_to_their_word(items)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_finish() -> None:
+    """What is imported by now stays until the end: no collection of garbage need look through it again and again."""
+    gc.collect()
+    gc.freeze()
 
 
 def _hold_to_their_word(items: list[pytest.Item]) -> None:

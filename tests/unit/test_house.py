@@ -5,27 +5,29 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.trees import trees_of_the_product
 
 ROOT = Path(__file__).parents[2]
 MOST_METHODS, MOST_LINES, MOST_FILES = 20, 60, 15
 Function = ast.FunctionDef | ast.AsyncFunctionDef
+BLOCKS = ("body", "orelse", "finalbody", "handlers", "cases")
+"""Where a statement, a handler of exceptions or a case of a match holds others."""
 
 
 @pytest.fixture(scope="module")
 def definitions() -> list[tuple[Path, ast.ClassDef | Function]]:
     """The classes and functions of the product, read once."""
-    paths = [path for folder in ("services", "shared") for path in sorted((ROOT / folder).rglob("*.py"))]
-    return [(path.relative_to(ROOT), node) for path in paths for node in _defined(path.read_text(encoding="utf-8"))]
+    return [(path.relative_to(ROOT), node) for path, tree in trees_of_the_product() for node in _defined(tree)]
 
 
-def _defined(text: str) -> Iterator[ast.ClassDef | Function]:
-    """At whatever depth; no definition stands within an expression."""
-    waiting: list[ast.AST] = [ast.parse(text)]
+def _defined(tree: ast.Module) -> Iterator[ast.ClassDef | Function]:
+    """At whatever depth; no definition stands within an expression, only in a block of statements."""
+    waiting: list[ast.AST] = [tree]
     while waiting:
         node = waiting.pop()
         if isinstance(node, ast.ClassDef | Function):
             yield node
-        waiting.extend(one for one in ast.iter_child_nodes(node) if not isinstance(one, ast.expr))
+        waiting.extend(one for block in BLOCKS for one in getattr(node, block, ()))
 
 
 def test_no_class_has_too_many_methods(definitions):
