@@ -96,7 +96,9 @@ class Judged:
 
 
 SEGMENTS = 12
-FRAMES = st.lists(st.dictionaries(st.integers(0, SEGMENTS - 1), st.integers(1, 40), max_size=4), min_size=30, max_size=80)
+FRAMES = st.lists(
+    st.dictionaries(st.integers(0, SEGMENTS - 1), st.integers(1, 40), max_size=4), min_size=30, max_size=80
+)
 
 
 @given(FRAMES)
