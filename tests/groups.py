@@ -4,6 +4,7 @@ _TOGETHER = {
     "tests/contract/loop/": "tests/contract/loop/",
     "tests/integration/guarded/": "tests/integration/guarded/",
     "tests/e2e/test_verify.py": "tests/e2e/test_replay.py",  # it reads what that one plays
+    "tests/unit/trainer_worker/test_versions_of_any_make.py": "tests/unit/learners/test_estimators.py",  # skops: 3 s
 }
 """Folders and files whose tests share what takes long to start, and the group that they are of."""
 

@@ -15,6 +15,7 @@ class NotInstalledError(ValueError):
     """An entry point or a package is missing; says which there are, or what to install."""
 
 
+@cache
 def installed(group: str) -> tuple[str, ...]:
     """Names of all that is installed in a group, in alphabetical order.
 

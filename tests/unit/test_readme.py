@@ -2,6 +2,7 @@
 
 import re
 import tomllib
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ from driftloop.contracts.prediction_labels import PredictionLabel
 from driftloop.contracts.prediction_outcomes import PredictionOutcome
 from driftloop.learners.protocol import Rows
 from driftloop.spec.model_spec import ModelSpec
-from driftloop.tools.cli.main import app
+from driftloop.tools.cli.main import command_line
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
@@ -104,15 +105,22 @@ def commands() -> list[str]:
 
 @pytest.mark.parametrize("command", commands())
 def test_commands_that_are_named_exist(command):
-    result = CliRunner().invoke(app, [*known(command), "--help"])
-    assert result.exit_code == 0, result.output
+    exit_code, output = help_of(*known(command))
+    assert exit_code == 0, output
 
 
 def known(command: str) -> list[str]:
     """The command without what is an argument of it, such as a model's name."""
     words = command.split()
-    group = CliRunner().invoke(app, [words[0], "--help"]).output
+    _, group = help_of(words[0])
     return words if len(words) > 1 and "COMMAND" in group else words[:1]
+
+
+@cache
+def help_of(*words: str) -> tuple[int, str]:
+    """The exit code and what is said, as to a person who types it: only the command of the first word is read in."""
+    result = CliRunner().invoke(command_line(words[0]), [*words, "--help"])
+    return result.exit_code, result.output
 
 
 def test_the_readme_is_short():

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from tests.trees import trees_of_the_product
 
 ROOT = Path(__file__).parents[2]
 GLOSSARY = ROOT / "docs" / "glossary.md"
@@ -38,16 +39,15 @@ def pages() -> Iterator[Path]:
 
 def said_by_code() -> Iterator[tuple[str, str]]:
     """Where and what: texts of exceptions and log lines."""
-    for folder in ("services", "shared"):
-        for path in sorted((ROOT / folder).rglob("*.py")):
-            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-                raised = isinstance(node, ast.Raise) and node.exc is not None
-                logged = isinstance(node, ast.Call) and getattr(node.func, "attr", "") in LOGGED
-                if raised or logged:
-                    texts = [one.value for one in ast.walk(node) if isinstance(one, ast.Constant)]
-                    for text in texts:
-                        if isinstance(text, str):
-                            yield f"{path.relative_to(ROOT)}:{node.lineno}", text
+    for path, tree in trees_of_the_product():
+        for node in ast.walk(tree):
+            raised = isinstance(node, ast.Raise) and node.exc is not None
+            logged = isinstance(node, ast.Call) and getattr(node.func, "attr", "") in LOGGED
+            if raised or logged:
+                texts = [one.value for one in ast.walk(node) if isinstance(one, ast.Constant)]
+                for text in texts:
+                    if isinstance(text, str):
+                        yield f"{path.relative_to(ROOT)}:{node.lineno}", text
 
 
 @pytest.mark.parametrize("page", list(pages()), ids=lambda path: str(path.relative_to(ROOT)))

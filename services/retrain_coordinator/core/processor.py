@@ -9,6 +9,7 @@ from driftloop.contracts.message import derive_id
 from driftloop.contracts.model_commands import ModelCommand
 from driftloop.contracts.training_results import TrainingResult
 from driftloop.cores.checkpoints import Checkpoints
+from driftloop.cores.collector import no_collection
 from driftloop.cores.record_fields import key_text
 from driftloop.processor import Effects, KeptOut, Record, StaleTableError
 from driftloop.spec.model_spec import ModelSpec
@@ -89,9 +90,10 @@ class Coordinator:
 
     def restore(self, partition: int, state: Iterable[tuple[str, bytes]]) -> None:
         self.revoke(partition)
-        for key, value in state:
-            self._states[partition, key] = read_entry(value)
-            self._looks.disturb((partition, key))
+        with no_collection():
+            for key, value in state:
+                self._states[partition, key] = read_entry(value)
+                self._looks.disturb((partition, key))
 
     def snapshot(self, partition: int) -> Iterable[tuple[str, bytes]]:  # noqa: ARG002  (state is keyed)
         return ()
@@ -104,8 +106,9 @@ class Coordinator:
     def take_table(self, topic: str, records: Sequence[Record]) -> Sequence[KeptOut] | None:
         if topic != topics.MODEL_SPECS:
             return None
-        self._looks.declare(map(key_text, records))
-        return self._specs.take(records)
+        with no_collection():
+            self._looks.declare(map(key_text, records))
+            return self._specs.take(records)
 
     def _take(self, batch: Batch, record: Record, message: Incoming) -> None:
         known = self._specs.get(message.model_id)

@@ -10,7 +10,9 @@ from driftloop.tools.bench.cores import counted, registered
 from driftloop.tools.bench.cores.case import Case
 from driftloop.tools.bench.cores.counted import Count
 
-CASES = [case for _, case in registered()]
+LONG = "detection, 100 features, 20 segments, frames of 50 rows"
+"""It takes as long as all others together: four seconds, a whole stream line by line."""
+CASES = [pytest.param(case, marks=[pytest.mark.slow] * (case.name == LONG)) for _, case in registered()]
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
@@ -18,6 +20,10 @@ def test_nothing_that_was_reached_is_lost(case: Case) -> None:
     found = counted.counted(case, smoke.read_recorded(smoke.RECORDED, "counted"))
     assert found.recorded is not None, "record it: driftloop bench versus --smoke --record"
     smoke.raise_if_lost({}, [found])
+
+
+def test_the_case_that_is_left_out_of_the_quick_tests_is_there() -> None:
+    assert LONG in {case.name for _, case in registered()}
 
 
 def test_each_line_of_a_row_counts_and_what_is_done_once_is_left_out() -> None:

@@ -1,6 +1,7 @@
 """Exponents are those of the costs, every axis runs, and what is superlinear is said."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
+from driftloop.tools.bench.pictures import MOST_LINES, Line, growth_lines
 from driftloop.tools.bench.readme import committed
 from driftloop.tools.bench.scale import registered
 from driftloop.tools.bench.scale.axis import Axis
@@ -97,6 +99,22 @@ def test_what_is_superlinear_is_said_and_nothing_else() -> None:
     assert "detection, things" in sentences(_result(1.3))[0]
     assert "No exponent" in sentences(_result(1.0))[0]
     assert sentences(_result(1.3))[0] in scale_table(_result(1.3))
+
+
+def _looks(picture: str) -> list[tuple[str, str, str]]:
+    """The colour, dash and marker of each line of a picture."""
+    line = r'<polyline [^>]*stroke="([^"]*)"[^>]*?(?:stroke-dasharray="([^"]*)")?/>'
+    return re.findall(line + r'\n<line [^>]*>\n<path [^>]* d="([^"]*)"', picture)
+
+
+def test_every_line_of_a_panel_can_be_told_from_every_other_without_its_colour() -> None:
+    lines = [Line(f"line {number}", [(1.0, 1.0), (10.0, 1.0 + number)]) for number in range(MOST_LINES)]
+    looks = _looks(growth_lines({"a": lines}, x_label="more", y_label="cost"))
+    assert len({look[1:] for look in looks}) == len(looks) == MOST_LINES
+    for number in range(MOST_LINES - 5):
+        assert len({colour for colour, _, _ in looks[number : number + 6]}) == 6, "neighbours have their own colours"
+    with pytest.raises(ValueError, match=f"only {MOST_LINES} can be told apart"):
+        growth_lines({"a": [*lines, lines[0]]}, x_label="more", y_label="cost")
 
 
 def test_the_committed_picture_is_of_the_committed_results() -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -74,16 +75,15 @@ class Stream:
     def frame(self, start: int, stop: int, spec_version: int = 1) -> tuple[bytes, tuple[tuple[str, bytes], ...]]:
         """Rows start…stop as a frame."""
         part = {name: values[start:stop] for name, values in self.columns.items()}
-        moments = [START + timedelta(minutes=row) for row in part["place"].tolist()]
-        labelled = [None if event == "prediction" else at for event, at in zip(part["event"], moments, strict=True)]
-        count = stop - start
+        places, count = part["place"], stop - start
+        moments = np.datetime64(START.replace(tzinfo=None), "us") + places.astype("timedelta64[m]")
         arrays: dict[str, pa.Array] = {name: pa.nulls(count, kind) for name, kind in ROW_COLUMNS.items()}
         arrays |= {
             "event": pa.array(part["event"], pa.string()),
-            "prediction_id": pa.array([f"row-{row:08d}" for row in part["place"].tolist()]),
+            "prediction_id": pa.array(list(map(_row_id, places.tolist()))),
             "model_version": pa.array(part["version"], pa.string()),
             "predicted_at": pa.array(moments, ROW_COLUMNS["predicted_at"]),
-            "labelled_at": pa.array(labelled, ROW_COLUMNS["labelled_at"]),
+            "labelled_at": pa.array(moments, ROW_COLUMNS["labelled_at"], mask=part["event"] == "prediction"),
             "confidence": pa.array(part["confidence"], pa.float64(), from_pandas=True),
             f"{FEATURE}heat": pa.array(part["heat"], pa.float64(), from_pandas=True),
             f"{FEATURE}load": pa.array(part["load"], pa.float64(), from_pandas=True),
@@ -99,12 +99,17 @@ class Stream:
             for name, values in part.items()
             if name.startswith((PREDICTION, LABEL))
         }
-        header = FrameHeader(
-            model_id=MODEL, spec_version=spec_version, rows=count, first_at=min(moments), last_at=max(moments)
-        )
+        first_at, last_at = (START + timedelta(minutes=int(place)) for place in (places.min(), places.max()))
+        header = FrameHeader(model_id=MODEL, spec_version=spec_version, rows=count, first_at=first_at, last_at=last_at)
         return encode_frame(Frame(header, pa.RecordBatch.from_pydict(arrays)))
 
 
+@cache
+def _row_id(place: int) -> str:
+    return f"row-{place:08d}"
+
+
+@cache
 def profile_bytes(version: str = "1.0.0", seed: int = 99, error_share: float = 0.1, rows: int = 4000) -> bytes:
     """The profile of a version that learnt from rows like `Stream`'s."""
     seen = Stream(rows, seed, error_share)

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from drift_detection.core.losses.judging import MOST_FRAMES, FrameNames
 from drift_detection.core.losses.loss_trail import KEPT, RATIO, LossTrail
 from drift_detection.core.monitors.error_monitor import ErrorMonitor
 from drift_detection.core.row_index import Step
@@ -82,3 +83,60 @@ def test_a_signals_row_date_number_of_rows_and_mean_are_of_the_same_rows(detecti
         assert signal.onset.prediction_id == f"row-{span[0]:08d}"
         assert signal.current_value == pytest.approx(wrong[span].mean())
         assert f"over the last {len(span)} labelled rows, since {signal.onset.at:%Y-%m-%d %H:%M}" in signal.explanation
+
+
+class Judged:
+    """Rows of a frame, each named by where it stands."""
+
+    def __init__(self, frame: int) -> None:
+        self.frame = frame
+
+    def steps(self, which: np.ndarray) -> list[Step]:
+        return [Step(1_000 * self.frame + row, f"f{self.frame}-{row}", row) for row in which.tolist()]
+
+
+SEGMENTS = 12
+FRAMES = st.lists(
+    st.dictionaries(st.integers(0, SEGMENTS - 1), st.integers(1, 40), max_size=4), min_size=30, max_size=80
+)
+
+
+@given(FRAMES)
+def test_quiet_segments_hold_the_names_of_no_more_than_the_newest_frames(frames: list[dict[int, int]]) -> None:
+    together, alone = ([LossTrail() for _ in range(SEGMENTS)] for _ in range(2))
+    names = FrameNames()
+    for number, frame in enumerate(frames):
+        judged, named, first = Judged(number), [], 0
+        for segment, rows in frame.items():
+            which = np.arange(first, first + rows)
+            first += rows
+            for trail in (together[segment], alone[segment]):
+                places = which - trail.rows
+                trail.begin(lambda asked, judged=judged, places=places: judged.steps(np.array(asked) + places[0]))
+                trail.push(np.ones(rows))
+            alone[segment].end()
+            fresh = together[segment].fresh()
+            named.append((together[segment], fresh, fresh - (together[segment].rows - rows) + which[0]))
+        names.name_all(judged, named)
+        held = {id(part[1]) for trail in together for part in trail._named}
+        assert len(held) <= MOST_FRAMES
+    for one, other in zip(together, alone, strict=True):
+        assert one.snapshot() == other.snapshot()
+
+
+def test_many_segments_that_fall_silent_hold_little() -> None:
+    """Each has rows in a frame or two, among a thousand of others; without letting go they would hold all frames."""
+    names, busy, silent = FrameNames(), LossTrail(), []
+    for number in range(200):
+        silent.append(LossTrail())
+        named, first = [], 0
+        for trail, rows in ((busy, 1_000), (silent[-1], 5)):
+            before = trail.rows
+            trail.begin(lambda asked: [])
+            trail.push(np.ones(rows))
+            fresh = trail.fresh()
+            named.append((trail, fresh, fresh - before + first))
+            first += rows
+        names.name_all(Judged(number), named)
+    held = {id(part[1]): len(part[1]) for trail in silent for part in trail._named}
+    assert sum(held.values()) + sum(len(trail._kept_steps) for trail in silent) < 10_000

@@ -13,7 +13,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.csv as pa_csv
 import pytest
-import skops.io
 from prometheus_client import CollectorRegistry
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.impute import SimpleImputer
@@ -63,6 +62,12 @@ def truth(values: np.ndarray) -> np.ndarray:
     return np.where(np.nan_to_num(values[:, 0]) > 0, "yes", "no").astype(object)
 
 
+def skops_bytes(one: Any) -> bytes:
+    import skops.io  # it looks through all of scikit-learn, and reads in torch where there is one
+
+    return skops.io.dumps(one)
+
+
 @dataclass
 class World:
     """Two models fitted on the same rows, a server with one, and rows to judge on."""
@@ -76,7 +81,7 @@ class World:
     def brought(self, make: str, spec: ModelSpec = SPEC) -> Brought:
         one = Brought("gate", "2.0.0", spec, 1, "onnx", inputs=("a", "b", "c"), outputs={"y": "label"})
         if make == "skops":
-            return replace(one, make="skops", contents=skops.io.dumps(self.forest))
+            return replace(one, make="skops", contents=skops_bytes(self.forest))
         if make in ("open-inference", "mlflow"):
             protocol = "mlflow" if make == "mlflow" else "v2"
             at = ServedAt(
@@ -279,7 +284,7 @@ def test_a_server_that_hangs_is_waited_for_once(world: World, tmp_path: Path) ->
 
 def forged(world: World, change: Callable[[dict[str, Any], dict[str, bytes]], None]) -> bytes:
     """The forest's file with something changed in it."""
-    with zipfile.ZipFile(io.BytesIO(skops.io.dumps(world.forest))) as packed:
+    with zipfile.ZipFile(io.BytesIO(skops_bytes(world.forest))) as packed:
         files = {name: packed.read(name) for name in packed.namelist()}
     schema = json.loads(files["schema.json"])
     change(schema, files)
@@ -336,7 +341,7 @@ def test_a_skops_file_that_would_do_harm_is_not_loaded(world: World, change: Any
 
 
 def test_what_is_not_on_the_list_is_named_whatever_skops_trusts() -> None:
-    contents = skops.io.dumps(make_pipeline(FunctionTransformer(np.log1p), LogisticRegression()))
+    contents = skops_bytes(make_pipeline(FunctionTransformer(np.log1p), LogisticRegression()))
     with pytest.raises(ValueError, match="which is not loaded here: convert the model to ONNX"):
         read_skops(contents)
 
@@ -348,7 +353,7 @@ def test_a_file_that_is_no_skops_file_is_refused(contents: bytes) -> None:
 
 
 def test_a_skops_file_without_a_model_is_refused(world: World, tmp_path: Path) -> None:
-    brought = replace(world.brought("skops"), contents=skops.io.dumps([1, 2]))
+    brought = replace(world.brought("skops"), contents=skops_bytes([1, 2]))
     with pytest.raises(ValueError, match="takes None columns"):
         take_in(brought, world.rows, None, None, str(tmp_path), requested_by="ada", now=NOW)
 

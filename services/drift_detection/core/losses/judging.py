@@ -1,5 +1,6 @@
 """From the losses of some rows to the harm in them: the row that raised it, and the row since which it is there."""
 
+from collections import deque
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -7,16 +8,20 @@ from numpy.typing import NDArray
 
 from drift_detection.core.findings import Harm
 from drift_detection.core.losses.labelled_rows import LabelledRows
-from drift_detection.core.losses.loss_trail import LossTrail
+from drift_detection.core.losses.loss_trail import MOST_NAMED, LossTrail
 from drift_detection.core.losses.rules import RuleMonitor
 from drift_detection.core.monitors.error_monitor import Alarm, ErrorMonitor, Excused
-from drift_detection.core.row_index import Namer, Step
+from drift_detection.core.row_index import Namer, Step, Steps
 
 Which = NDArray[np.intp]
 Named = list[tuple[LossTrail, NDArray[np.int64], Which]]
 """Trails, the places of their rows that may be asked for later, and which of the judged rows these are."""
 Excuser = Callable[[Alarm, int], Excused | None]
 """Asked about an alarm, and at which of the judged rows it was raised."""
+
+
+MOST_FRAMES = 2 * MOST_NAMED
+"""Frames whose names trails may hold whole."""
 
 
 class ScopedLosses:
@@ -43,7 +48,7 @@ class ScopedLosses:
     ) -> list[Harm]:
         """Hand the losses to an error monitor and to rules; gives the harm in them.
 
-        With `named`, the rows that may be asked for later are put there, for `name_all`; else they are named now.
+        With `named`, the rows that may be asked for later are put there, for `FrameNames`; else they are named now.
         """
         trail = errors.trail
         before = trail.rows
@@ -89,11 +94,26 @@ class ScopedLosses:
         return names
 
 
-def name_all(judged: LabelledRows, named: Named) -> None:
-    """Name the rows of all trails in one go: to look up a few ids costs as much as to look up hundreds."""
-    if not named:
-        return
-    steps, first = judged.steps(np.concatenate([which for _, _, which in named])), 0
-    for trail, places, _ in named:
-        trail.keep(places, steps, first)
-        first += len(places)
+class FrameNames:
+    """The names of the rows of the newest frames, which trails share until they copy their own.
+
+    Why trails are told to: one of a segment that has no more rows would keep the names of all others of its last
+    frames, and another quiet segment those of other frames. A trail with rows in each frame has copied by then.
+    """
+
+    def __init__(self) -> None:
+        self._lately: deque[tuple[Steps, list[LossTrail]]] = deque()
+
+    def name_all(self, judged: LabelledRows, named: Named) -> None:
+        """Name the rows of all trails in one go: to look up a few ids costs as much as to look up hundreds."""
+        if not named:
+            return
+        steps, first = Steps.of(judged.steps(np.concatenate([which for _, _, which in named]))), 0
+        for trail, places, _ in named:
+            trail.keep(places, steps, first)
+            first += len(places)
+        self._lately.append((steps, [trail for trail, places, _ in named if len(places)]))
+        if len(self._lately) > MOST_FRAMES:
+            oldest, trails = self._lately.popleft()
+            for trail in trails:
+                trail.let_go_of(oldest)

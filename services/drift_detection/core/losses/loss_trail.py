@@ -181,6 +181,11 @@ class LossTrail:
                 self._put_together()
         self._first, self._names = self.rows, _nameless
 
+    def let_go_of(self, steps: Steps) -> None:
+        """Hold these steps, which `keep` was given, no longer: the names that are needed of them are copied."""
+        if any(part[1] is steps for part in self._named):
+            self._put_together()
+
     def _may_be_asked_for(self) -> NDArray[np.bool_]:
         strides, places = np.array(STRIDES)[:, None], self._places
         marks = (places % strides == 0) & (self.rows - places <= _HELD * strides)

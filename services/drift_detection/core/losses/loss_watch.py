@@ -13,7 +13,7 @@ from drift_detection.core.labels.label_maturity import Maturity
 from drift_detection.core.labels.label_windows import LabelWatch
 from drift_detection.core.losses.blocks import LossBlocks
 from drift_detection.core.losses.corrections import KEPT, NOT_COUNTED, Counted, CountedRows, Revision
-from drift_detection.core.losses.judging import Named, ScopedLosses, name_all
+from drift_detection.core.losses.judging import FrameNames, Named, ScopedLosses
 from drift_detection.core.losses.labelled_rows import LabelledRows, LazyIds
 from drift_detection.core.losses.measures import (
     LAG,
@@ -62,6 +62,7 @@ class LossWatch:
         self._measured: list[tuple[Recent, Floats]] = []
         self._named: Named = []
         """What was measured of the rows in hand, for the recent figures of each segment."""
+        self._names = FrameNames()
 
     def change_spec(self, changed: Collection[str]) -> None:
         """The roster has another spec than before, in these parts."""
@@ -174,7 +175,7 @@ class LossWatch:
                 if len(which):
                     self._push_scope(f"{name}={value}", judged, which, ordinals[place], found)
         push_each(self._measured)
-        name_all(judged, self._named)
+        self._names.name_all(judged, self._named)
         self._measured, self._named = [], []
         self.history.trim()
         self.sharing.count(judged)

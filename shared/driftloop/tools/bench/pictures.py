@@ -67,23 +67,26 @@ class Line:
     points: Sequence[tuple[float, float]]
 
 
-_COLOURS = (
-    "#c2410c",
-    "#1d4ed8",
-    "#15803d",
-    "#7e22ce",
-    "#b45309",
-    "#0e7490",
-    "#be123c",
-    "#4d7c0f",
-    "#475569",
-    "#0f172a",
-)
+_COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#000000", "#e69f00", "#56b4e9")
+"""Those of Okabe and Ito that show on white: people who see red and green alike tell them apart."""
+_DASHES = ("", "7 3", "2 2", "8 2 2 2")
+_MARKERS = {
+    "circle": "M-3,0a3,3 0 1,0 6,0a3,3 0 1,0 -6,0Z",
+    "square": "M-2.6,-2.6h5.2v5.2h-5.2Z",
+    "triangle": "M0,-3.6L3.4,2.6H-3.4Z",
+    "diamond": "M0,-4L4,0L0,4L-4,0Z",
+    "cross": "M-1,-3.5h2v2.5h2.5v2h-2.5v2.5h-2v-2.5h-2.5v-2h2.5Z",
+}
+"""Shapes around (0, 0): a line has one at each of its points."""
+MOST_LINES = len(_DASHES) * len(_MARKERS)
+"""Lines of a panel that can be told apart without colours: no two have the same dash and marker."""
 _PANEL, _LEGEND = 340, 16
 
 
 def growth_lines(panels: Mapping[str, Sequence[Line]], *, x_label: str, y_label: str) -> str:
-    """An SVG with a panel for each name, side by side, all on the same logarithmic axes; dashed: as much more, as many.
+    """An SVG with a panel for each name, side by side, all on the same logarithmic axes; grey: as much more, as many.
+
+    Raises ValueError where a panel has more lines than can be told apart, `MOST_LINES`.
 
     >>> growth_lines({"a": [Line("b", [(1, 1), (10, 10)])]}, x_label="more", y_label="cost")[:4]
     '<svg'
@@ -92,6 +95,8 @@ def growth_lines(panels: Mapping[str, Sequence[Line]], *, x_label: str, y_label:
     right, top = (math.log10(max(one[place] for one in points)) for place in (0, 1))
     bottom = min(0.0, math.log10(min(y for _, y in points)))
     most = max(map(len, panels.values()), default=0)
+    if most > MOST_LINES:
+        raise ValueError(f"a panel of {most} lines: only {MOST_LINES} can be told apart, so make two of it")
     width, height = MARGIN + _PANEL * len(panels), HEIGHT + most * _LEGEND
     parts = [_head(width, height), _axis_titles(x_label, y_label, width, HEIGHT)]
     up = _scale(bottom, top, HEIGHT - MARGIN, MARGIN)
@@ -126,16 +131,21 @@ def _grid(across: Any, up: Any, right: float, heights: tuple[float, float], left
 
 
 def _drawn(line: Line, number: int, across: Any, up: Any, left: float) -> list[str]:
-    """The line, and its name below the panel."""
-    colour = _COLOURS[number % len(_COLOURS)]
+    """The line, and its name below the panel beside a piece of it."""
     places = [(across(math.log10(x)), up(math.log10(y))) for x, y in line.points]
     path = " ".join(f"{x:.1f},{y:.1f}" for x, y in places)
-    below = HEIGHT + number * _LEGEND
+    colour, dash = _COLOURS[number % len(_COLOURS)], _DASHES[number // len(_MARKERS)]
+    shape = [*_MARKERS.values()][number % len(_MARKERS)]
+    stroke = f'stroke="{colour}" stroke-width="1.5"' + (f' stroke-dasharray="{dash}"' if dash else "")
+    below = HEIGHT + number * _LEGEND - 3
     return [
-        f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="1.5"/>',
-        *(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="2.5" fill="{colour}"/>' for x, y in places),
-        f'<rect x="{left}" y="{below - 8}" width="10" height="10" fill="{colour}"/>',
-        f'<text x="{left + 15}" y="{below + 1}">{escape(line.name)}</text>',
+        f'<polyline points="{path}" fill="none" {stroke}/>',
+        f'<line x1="{left}" y1="{below}" x2="{left + 28}" y2="{below}" {stroke}/>',
+        *(
+            f'<path transform="translate({x:.1f} {y:.1f})" d="{shape}" fill="{colour}"/>'
+            for x, y in [*places, (left + 14, below)]
+        ),
+        f'<text x="{left + 34}" y="{below + 4}">{escape(line.name)}</text>',
     ]
 
 

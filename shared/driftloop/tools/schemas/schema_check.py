@@ -7,6 +7,7 @@ import json
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from datetime import datetime
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 from pkgutil import iter_modules
@@ -29,6 +30,7 @@ from driftloop.tools.schemas.schema_files import (
     file_name,
     generated,
     read_schema,
+    render,
 )
 
 _FORMATS = FormatChecker(["uuid"])
@@ -82,10 +84,16 @@ def _not_up_to_date(root: Path, declared: Mapping[str, Topic]) -> Iterator[str]:
     for name, schema in generated(declared):
         if read_schema(root / name) != schema:
             yield f"{name} is not up to date: run `driftloop schemas write`"
-        if name.endswith(AVRO_SUFFIX):
-            parse_schema(schema)
-        else:
-            Draft202012Validator.check_schema(schema)
+        _raise_unless_it_is_one(name.endswith(AVRO_SUFFIX), render(schema))
+
+
+@cache
+def _raise_unless_it_is_one(is_avro: bool, text: str) -> None:
+    """Raises what the library of that kind of schema raises. Once for a text: it stays the same in a process."""
+    if is_avro:
+        parse_schema(json.loads(text))
+    else:
+        Draft202012Validator.check_schema(json.loads(text))
 
 
 def _breaking_versions(root: Path, declared: Mapping[str, Topic]) -> Iterator[str]:

@@ -6,6 +6,7 @@ language can use them and a reviewer sees what a change of a contract does to th
 
 import json
 from collections.abc import Iterator, Mapping
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -37,9 +38,16 @@ def contract_of(topic: Topic) -> type[BaseModel] | None:
 
 
 def json_schema(topic: Topic, contract: type[BaseModel]) -> dict[str, Any]:
-    """The JSON Schema (2020-12) of a topic's message."""
+    """The JSON Schema (2020-12) of a topic's message; its parts are those of every call, so leave them as they are."""
     heading = {"$schema": _DIALECT, "$id": f"urn:driftloop:{topic.name}:v{topic.schema_version}"}
-    return {**heading, "title": contract.__name__, **_tidy(contract.model_json_schema())}
+    return {**heading, "title": contract.__name__, **_of(contract)}
+
+
+@cache
+def _of(contract: type[BaseModel]) -> dict[str, Any]:
+    """A class does not change, and to make its schema takes longer than all that is compared with it."""
+    tidy: dict[str, Any] = _tidy(contract.model_json_schema())
+    return tidy
 
 
 def _tidy(node: Any, *, is_map_of_names: bool = False) -> Any:
