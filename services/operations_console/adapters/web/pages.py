@@ -223,6 +223,8 @@ async def send(request: web.Request) -> web.Response:
             command=fields.get("command", ""),
             reason=fields.get("reason", ""),
             version=fields.get("version") or None,
+            seen_champion=fields.get("seen_champion") or None,
+            about=fields.get("about") or None,
             wait_seconds=_WAIT_SECONDS,
         )
     except ValidationError as error:
