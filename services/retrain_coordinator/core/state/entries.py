@@ -75,6 +75,14 @@ class Arm(Part):
     squares: float = 0.0
 
 
+PROVEN_WAITS = {
+    "freeze": "the end of the freeze",
+    "approval": "a person's `approve`",
+    "veto_window": "the end of the veto window",
+}
+"""What a proven challenger may wait for (`ChallengeEntry.waits_for`), in words."""
+
+
 class ChallengeEntry(Part):
     """A challenger under proof: bets on its gain over the champion, on its lack of one, and on its harm by segment."""
 
