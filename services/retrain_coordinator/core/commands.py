@@ -76,6 +76,7 @@ def _promote(step: Step, command: ModelCommand) -> None:
     elif (refused := obstacle(state, version, step.spec)) is not None:
         _refuse(step, command, refused)
     else:
+        state.withdraw_version(version, withdrawn=False)
         lifecycle.promote(step, version, _who(command), trigger="manual")
 
 
@@ -88,6 +89,8 @@ def _roll_back(step: Step, command: ModelCommand) -> None:
     elif refused := refusal(to, state.status_of(to), "rolled_back") or obstacle(state, to, step.spec):
         _refuse(step, command, refused)
     else:
+        state.withdraw_version(to, withdrawn=False)
+        state.withdraw_version(state.champion, withdrawn=True)
         lifecycle.roll_back(step, to, _who(command), trigger="manual")
 
 
@@ -124,6 +127,7 @@ def _approve(step: Step, command: ModelCommand) -> None:
         if (refused := obstacle(state, version, step.spec)) is not None:
             _refuse(step, command, refused)
             return
+        state.withdraw_version(version, withdrawn=False)
         lifecycle.promote(step, version, f"approved by {_who(command)}", trigger="approval")
     elif version is None and command.about != "version" and state.waits_for_approval is not None:
         _approve_run(step, command)

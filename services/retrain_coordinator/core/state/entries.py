@@ -43,6 +43,8 @@ class VersionEntry(Part):
     """What it predicts (`compatibility.target_of`); empty in entries of earlier releases."""
     unusable: str | None = None
     """Why scoring could not run it, where it could not."""
+    withdrawn: bool = Field(default=False, exclude_if=lambda withdrawn: not withdrawn)
+    """A person rolled it back: it serves again by a person's word only."""
 
 
 class AskedToServe(Part):
