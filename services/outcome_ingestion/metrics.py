@@ -31,12 +31,7 @@ class IngestMetrics(Collector):
         yield CounterMetricFamily("driftloop_ingest_records", "Input records that were decoded.", counts.records)
         yield CounterMetricFamily("driftloop_ingest_frames", "Frames published.", counts.frames)
         yield CounterMetricFamily("driftloop_ingest_frame_bytes", "Bytes of frames published.", counts.frame_bytes)
-        yield CounterMetricFamily(
-            "driftloop_missing_features", "Values of declared features that were missing.", counts.missing_features
-        )
-        yield CounterMetricFamily(
-            "driftloop_extra_features", "Values of features that no spec names.", self._core.extra_features
-        )
+        yield from self._not_as_declared()
         ahead = CounterMetricFamily(
             "driftloop_ahead_records",
             "Rows and labels whose time is ahead of the log or of all others.",
@@ -55,6 +50,25 @@ class IngestMetrics(Collector):
         yield _by_model(partly, counts.partly_labelled)
         yield from self._gauges()
         yield _delays(dict(counts.delays))
+
+    def _not_as_declared(self) -> Iterator[Metric]:
+        counts = self._core.counts
+        missing = CounterMetricFamily(
+            "driftloop_missing_features", "Values of declared features that were missing.", labels=["model"]
+        )
+        yield _by_model(missing, counts.missing_features)
+        extra = CounterMetricFamily(
+            "driftloop_extra_features", "Values of features that the model's spec does not name.", labels=["model"]
+        )
+        yield _by_model(extra, self._core.extra_features)
+        without = CounterMetricFamily(
+            "driftloop_rows_without_segment",
+            "Rows that do not say their value of a declared segment.",
+            labels=["model", "segment"],
+        )
+        for model_and_segment, rows in list(counts.without_segment.items()):
+            without.add_metric(model_and_segment, rows)
+        yield without
 
     def _gauges(self) -> Iterator[Metric]:
         core = self._core

@@ -24,7 +24,15 @@ class CommandAsked(Asked):
 
     command: CommandName
     reason: str = Field(min_length=1, max_length=2000, description="Why; it is written into the decision.")
-    version: Version | None = Field(default=None, description="What to promote, veto or register.")
+    version: Version | None = Field(
+        default=None, description="What to promote, veto or register; of cancel, which version's run."
+    )
+    seen_champion: Version | None = Field(
+        default=None, description="The champion that you have seen; refused where another version serves by now."
+    )
+    about: Literal["version", "run"] | None = Field(
+        default=None, description="approve and veto without a version: which of the two is meant."
+    )
     full: bool = Field(default=True, description="retrain: anew, and not from the champion on")
     artifact: str | None = Field(default=None, max_length=2000, description="register: where the version lies")
     artifact_sha256: str | None = Field(default=None, pattern=r"^[0-9a-f]{64}$")

@@ -29,6 +29,8 @@ def command_of(asked: CommandAsked, model_id: str, principal: str, message_id: U
         full=asked.full,
         reason=asked.reason,
         requested_by=principal,
+        seen_champion=asked.seen_champion,
+        about=asked.about,
     )
 
 

@@ -29,7 +29,10 @@ class IngestCounts:
     """Rows framed, by model and event: labels beside predictions say how mature a model's figures are."""
     frames: int = 0
     frame_bytes: int = 0
-    missing_features: int = 0
+    missing_features: dict[str, int] = field(default_factory=dict)
+    """Values of declared features that were missing, by model."""
+    without_segment: dict[tuple[str, str], int] = field(default_factory=dict)
+    """Rows that do not say their value of a declared segment, by model and segment."""
     reused_ids: dict[str, int] = field(default_factory=dict)
     """Predictions, by model, whose id an earlier one had."""
     partly_labelled: dict[str, int] = field(default_factory=dict)

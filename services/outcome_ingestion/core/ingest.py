@@ -6,7 +6,7 @@ from datetime import datetime
 import pyarrow.compute as pc
 from pydantic import ValidationError
 
-from driftloop.codec.frames import FEATURE, Frame, holds_values
+from driftloop.codec.frames import FEATURE, SEGMENT, Frame, holds_values
 from driftloop.contracts.model_specs import ModelSpecPublished
 from driftloop.contracts.topics import MODEL_SPECS, PREDICTION_OUTCOMES
 from driftloop.cores.record_fields import key_text
@@ -64,9 +64,10 @@ class Ingest:
         return found
 
     @property
-    def extra_features(self) -> int:
-        """Values of features that no spec names."""
-        return sum(reader.extra_features for reader in list(self._readers.values()))
+    def extra_features(self) -> dict[str, int]:
+        """Values of features that the spec does not name, by model."""
+        extra = ((model_id, reader.extra_features) for model_id, reader in list(self._readers.items()))
+        return {model_id: values for model_id, values in extra if values}
 
     @property
     def classes_apart(self) -> Mapping[tuple[str, str], str]:
@@ -158,12 +159,20 @@ class Ingest:
         record, counts = outgoing(frame), self.counts
         if not holds_values(frame.batch):
             self._classes.see(frame.batch, self._readers[frame.header.model_id].layout)
-            counts.missing_features += sum(
-                frame.batch.column(FEATURE + name).null_count for name in frame.names(FEATURE)
-            )
+            self._count_missing(frame)
         counts.frames += 1
         counts.frame_bytes += len(record.value)
         for entry in pc.value_counts(frame.batch.column("event")).to_pylist():
             key = (frame.header.model_id, entry["values"])
             counts.rows[key] = counts.rows.get(key, 0) + entry["counts"]
         return record
+
+    def _count_missing(self, frame: Frame) -> None:
+        """Count what was declared and did not come: of a renamed feature or segment nothing else tells."""
+        counts, model_id = self.counts, frame.header.model_id
+        if missing := sum(frame.batch.column(FEATURE + name).null_count for name in frame.names(FEATURE)):
+            counts.missing_features[model_id] = counts.missing_features.get(model_id, 0) + missing
+        for name in frame.names(SEGMENT):
+            if without := frame.batch.column(SEGMENT + name).null_count:
+                key = (model_id, name)
+                counts.without_segment[key] = counts.without_segment.get(key, 0) + without

@@ -30,6 +30,10 @@ def obey(step: Step, command: ModelCommand) -> None:
             step, command, "the spec's permissions.signed_by asks for a console's signature, and this has none of it"
         )
         return
+    if command.seen_champion not in {None, step.state.champion}:
+        serves = f"{step.state.champion} serves" if step.state.champion else "no version serves"
+        _refuse(step, command, f"{serves} by now, and not {command.seen_champion} as when this was asked for")
+        return
     ANSWERS[command.command](step, command)
 
 
@@ -72,6 +76,7 @@ def _promote(step: Step, command: ModelCommand) -> None:
     elif (refused := obstacle(state, version, step.spec)) is not None:
         _refuse(step, command, refused)
     else:
+        state.withdraw_version(version, withdrawn=False)
         lifecycle.promote(step, version, _who(command), trigger="manual")
 
 
@@ -84,6 +89,8 @@ def _roll_back(step: Step, command: ModelCommand) -> None:
     elif refused := refusal(to, state.status_of(to), "rolled_back") or obstacle(state, to, step.spec):
         _refuse(step, command, refused)
     else:
+        state.withdraw_version(to, withdrawn=False)
+        state.withdraw_version(state.champion, withdrawn=True)
         lifecycle.roll_back(step, to, _who(command), trigger="manual")
 
 
@@ -111,20 +118,25 @@ def _approve(step: Step, command: ModelCommand) -> None:
     """Give the word that a proven challenger or a run waits for."""
     state, version = step.state, command.version
     waiting = [entry.version for entry in state.challenges.values() if entry.waits_for in ("approval", "veto_window")]
-    if version is None and waiting:
-        version = waiting[-1]
-    if version in waiting and version is not None:
+    if version is None and command.about != "run":
+        version = next(reversed(waiting), None)
+    if version is not None and version in waiting:
         if state.frozen is not None:
             _refuse(step, command, f"the model is frozen ({state.frozen})")
             return
         if (refused := obstacle(state, version, step.spec)) is not None:
             _refuse(step, command, refused)
             return
+        state.withdraw_version(version, withdrawn=False)
         lifecycle.promote(step, version, f"approved by {_who(command)}", trigger="approval")
-    elif state.waits_for_approval is not None:
+    elif version is None and command.about != "version" and state.waits_for_approval is not None:
         _approve_run(step, command)
     else:
-        _refuse(step, command, "nothing waits for an approval")
+        what = f"version {version} does not wait" if version else f"{_NOTHING[command.about]} waits"
+        _refuse(step, command, f"{what} for an approval")
+
+
+_NOTHING = {None: "nothing", "version": "no version", "run": "no run"}
 
 
 def _approve_run(step: Step, command: ModelCommand) -> None:
@@ -140,10 +152,12 @@ def _approve_run(step: Step, command: ModelCommand) -> None:
 
 def _veto(step: Step, command: ModelCommand) -> None:
     """Refuse the challenger, or the run that waits for approval."""
-    state, version = step.state, command.version or _newest_challenger(step)
+    state, version = step.state, command.version
+    if version is None and command.about != "run":
+        version = _newest_challenger(step)
     if version in state.challenges and version is not None:
         lifecycle.reject(step, version, f"veto by {_who(command)}", trigger="veto")
-    elif version is None and state.waits_for_approval is not None:
+    elif version is None and command.about != "version" and state.waits_for_approval is not None:
         state.withdraw()
         state.keep_signals(())
         step.decision("reject", "veto", f"the run is not approved: {_who(command)}")
@@ -156,6 +170,9 @@ def _cancel(step: Step, command: ModelCommand) -> None:
     run = step.state.run
     if run is None:
         _refuse(step, command, "no run is in progress")
+        return
+    if command.version not in {None, run.version}:
+        _refuse(step, command, f"the run in progress is for version {run.version}, not for {command.version}")
         return
     step.state.end_run()
     step.decision("cancel", "manual", _who(command), candidate=run.version, run_id=run.run_id)

@@ -204,12 +204,14 @@ def payoff_word(step: Step) -> payoff.Verdict | None:
 
 
 def _fit_books(step: Step) -> payoff.PayoffState:
-    """The books without archived versions that must not serve again."""
+    """The books without archived versions that must not serve again, or not without a person's word."""
     state = step.state
     fit = {
         version: account
         for version, account in state.payoff.rivals.items()
-        if version in state.versions and obstacle(state, version, step.spec) is None
+        if version in state.versions
+        and not state.versions[version].withdrawn
+        and obstacle(state, version, step.spec) is None
     }
     return state.payoff if len(fit) == len(state.payoff.rivals) else state.payoff.model_copy(update={"rivals": fit})
 

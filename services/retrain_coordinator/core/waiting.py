@@ -16,7 +16,7 @@ from retrain_coordinator.core.lifecycle.target import opponent
 from retrain_coordinator.core.merge import head
 from retrain_coordinator.core.payoff.rule import Verdict
 from retrain_coordinator.core.specs import Declared
-from retrain_coordinator.core.state import ModelState
+from retrain_coordinator.core.state import PROVEN_WAITS, ModelState
 
 FRAMES = frozenset({"detection", "scores", "signals"})
 """Waits for evidence about a frame."""
@@ -76,6 +76,11 @@ def _without_a_wish(state: ModelState, known: Declared, word: Verdict | None) ->
         return Obstacle("run", f"the run for {state.run.version} has not ended")
     if state.asked is not None:
         return Obstacle("deployment", f"{state.asked.version} is asked for, and no outcomes of it have come")
+    for entry in state.challenges.values():
+        if entry.waits_for is not None:
+            return Obstacle(
+                entry.waits_for, f"challenger {entry.version} is proven, and waits for {PROVEN_WAITS[entry.waits_for]}"
+            )
     if state.challenges:
         return Obstacle("proof", f"challenger {', '.join(state.challenges)} is under proof")
     if word is not None:

@@ -16,6 +16,10 @@ class ModelCommand(ControlMessage):
     brings in a version that was made elsewhere (`artifact`, `artifact_sha256`): it serves at once where
     there is no champion, and else it is a challenger. `deprecate` takes an archived or rejected version
     out of service for good, so that its artifact may be removed.
+
+    Whoever asks may say what they have seen, so that a command that comes second does not act on something else:
+    with `seen_champion` it is refused where another version serves by now. `about` says which of the two `approve`
+    and `veto` mean where no version is named: a version, or a run. `cancel` with a version is of that one's run alone.
     """
 
     command: Literal[
@@ -38,5 +42,7 @@ class ModelCommand(ControlMessage):
     readings: dict[str, float] = Field(default_factory=dict)
     reason: str = Field(min_length=1, max_length=2000)
     requested_by: str = Field(min_length=1, max_length=200)
+    seen_champion: Version | None = None
+    about: Literal["version", "run"] | None = None
     signature: str | None = Field(default=None, max_length=10_000)
     """A JWS of what is asked for, by whoever has checked who asks: see `driftloop.contracts.signed_commands`."""

@@ -26,6 +26,8 @@ _SIGNED = (
     "reason",
     "requested_by",
 )
+_SIGNED_WHERE_GIVEN = ("seen_champion", "about")
+"""Said of newer commands only: an older coordinator accepts the signature of one that does not say them."""
 
 
 def signed(command: ModelCommand, private_key: str) -> ModelCommand:
@@ -58,7 +60,8 @@ def public_key(private_key: str) -> str:
 
 
 def _claims(command: ModelCommand) -> dict[str, object]:
-    return command.model_dump(mode="json", include=set(_SIGNED))
+    given = {name for name in _SIGNED_WHERE_GIVEN if getattr(command, name) is not None}
+    return command.model_dump(mode="json", include={*_SIGNED, *given})
 
 
 def _says(command: ModelCommand, key: str) -> bool:

@@ -21,11 +21,18 @@ def test_a_signed_command_is_known_after_the_wire():
     assert is_signed(read, [public_key(OTHER), public_key(KEY)])
 
 
+def test_what_was_seen_cannot_be_taken_away_from_a_signed_command():
+    made = signed(COMMAND.model_copy(update={"seen_champion": "1.0.0"}), KEY)
+    assert is_signed(made, [public_key(KEY)])
+    assert not is_signed(made.model_copy(update={"seen_champion": None}), [public_key(KEY)])
+
+
 @pytest.mark.parametrize(
     "change",
     [
         {"model_id": "churn"}, {"command": "veto"}, {"version": "1.0.2"}, {"requested_by": "eve"}, {"reason": "other"},
         {"message_id": derive_id("c", 2)}, {"full": False}, {"artifact": "s3://x"}, {"signature": None},
+        {"seen_champion": "1.0.0"}, {"about": "run"},
         {"signature": "x.y.z"},
     ],
     ids=str,

@@ -128,3 +128,18 @@ def test_what_a_producer_wrote_is_text_and_never_markup(serve: Serve):
 def test_a_page_elsewhere_cannot_log_anybody_in(serve: Serve):
     sent = urlencode({"token": TOKENS["viewer"]})
     assert serve()("POST", "/login", sent, Origin="http://evil.example").status == 403
+
+
+def test_a_form_says_what_was_seen_when_it_was_rendered(serve: Serve):
+    waiting = decision("plant", 61, "wait", "approval", "a run waits for a person's `approve`")
+    page = serve([*story(), (topics.RETRAIN_DECISIONS, waiting)], open_access=True)("GET", "/models/plant").text
+    forms = {
+        (hidden["command"], hidden.get("version"), hidden.get("about"), hidden.get("seen_champion"))
+        for form in re.findall(r"<form.*?</form>", page, re.DOTALL)
+        if (hidden := dict(re.findall(r'type="hidden" name="(\w+)" value="([^"]*)"', form))).get("command")
+    }
+    assert ("roll_back", None, None, "1.0.0") in forms
+    assert {form for form in forms if form[0] == "approve"} <= {
+        ("approve", None, "run", None), ("approve", "1.0.1", "version", None),
+    }  # fmt: skip
+    assert any(form[0] == "approve" for form in forms)

@@ -15,7 +15,7 @@ from driftloop.contracts.retrain_decisions import RetrainDecision
 from driftloop.contracts.signed_commands import drawn_key, is_signed, public_key, signed
 from operations_console.adapters.web.routes import ROUTES
 
-from .conftest import RUN, SPEC, START, TOKENS, Served, decision
+from .conftest import RUN, SPEC, START, TOKENS, Served, decision, event
 
 Serve = Callable[..., Served]
 OPERATOR, APPROVER, VIEWER = TOKENS["operator"], TOKENS["approver"], TOKENS["viewer"]
@@ -307,3 +307,17 @@ def test_health_is_answered_without_a_token(serve: Serve):
     assert [served("GET", path).status for path in ("/livez", "/readyz", "/openapi.json", "/metrics")] == [200] * 4
     served.desk.whole = False
     assert [served("GET", path, token=VIEWER).status for path in ("/livez", "/readyz", "/api/fleet")] == [200, 503, 503]
+
+
+def test_a_roll_back_after_a_roll_back_has_to_say_to_which_version(serve: Serve):
+    served = serve()
+    asked = {"command": "roll_back", "reason": "wrong"}
+    assert served("POST", COMMANDS, asked, token=APPROVER, Idempotency_Key="ann").status == 202
+    served.say(topics.MODEL_EVENTS, event("plant", 60, "rolled_back", "1.0.0", previous_version="1.0.1"))
+    bob = served("POST", COMMANDS, asked, token=APPROVER, Idempotency_Key="bob")
+    assert (bob.status, len(served.commands())) == (409, 1)
+    assert "1.0.0 came back from 1.0.1 at" in bob.json["detail"]
+    assert served("POST", COMMANDS, asked, token=APPROVER, Idempotency_Key="ann").json["repeated"]
+    for named in ({"version": "0.9.0"}, {"seen_champion": "1.0.0"}):
+        assert served("POST", COMMANDS, asked | named, token=APPROVER).status == 202
+    assert served.commands()[-1].seen_champion == "1.0.0"

@@ -39,8 +39,21 @@ def test_a_missing_feature_is_null_and_an_extra_one_is_ignored_and_both_are_coun
     assert framed["feature.rate"] is None
     assert framed["feature.energy"] is None
     assert "feature.colour" not in framed
-    assert bench.core.extra_features == 1
-    assert bench.core.counts.missing_features == 2, "the derived one is missing too"
+    assert bench.core.extra_features == {"plant": 1}
+    assert bench.core.counts.missing_features == {"plant": 2}, "the derived one is missing too"
+
+
+@pytest.mark.parametrize(
+    "given", [{}, {"segment": {}}, {"segments": {"region": "north"}}, {"segment": {"city": "Ulm"}}]
+)
+def test_rows_that_do_not_say_a_declared_segment_are_counted(bench, make, given):
+    rain = {
+        "prediction_id": "p1", "model_id": "rain", "model_version": "1.0.0", "predicted_at": "2026-01-05T08:00:00Z",
+        "features": {"wind": 1.0, "town": 7}, "prediction": True,
+    }  # fmt: skip
+    whole = rain | {"prediction_id": "p2", "segment": {"region": "north"}}
+    bench.feed([make.outcome(rain | given), make.outcome(whole)])
+    assert bench.core.counts.without_segment == {("rain", "region"): 1}
 
 
 def test_a_prediction_id_counts_once_a_model_in_a_batch_and_over_batches(bench, make, row):

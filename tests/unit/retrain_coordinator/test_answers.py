@@ -6,6 +6,7 @@ import pytest
 
 from driftloop.contracts import topics
 from retrain_coordinator.core.answers import OVERDUE
+from retrain_coordinator.core.state import PROVEN_WAITS
 
 HARM_ALONE = {"preset": "default", "triggers": {"harmful_drift": True, "payoff": None}}
 NO_TRIGGER = {"triggers": {"harmful_drift": False}}
@@ -136,3 +137,25 @@ def test_a_harm_that_passes_is_not_waited_about(story):
     assert set(told.state.waits) == {"policy"}
     told.status(50, 0.1)
     assert (told.state.harm, told.state.waits) == (None, {})
+
+
+@pytest.mark.parametrize(
+    ("safeguards", "freeze", "name"),
+    [
+        ({"approval": ["promote"]}, False, "approval"),
+        ({"veto_window_seconds": 7200.0}, False, "veto_window"),
+        ({}, True, "freeze"),
+    ],
+)
+def test_a_proven_challenger_that_waits_is_not_said_to_be_under_proof(story, safeguards, freeze, name):
+    told = story(policy=NO_TRIGGER | {"safeguards": safeguards}).first_version()
+    told.command("retrain")
+    if freeze:
+        told.command("freeze")
+    told.result([1.0] * 300, [0.0] * 300)
+    assert told.decisions[-1].trigger == name
+    signal = harmed(told, scores=False)
+    told.scores({told.champion: [1.0], "1.0.1": [0.0]})
+    answer = next(made for made in told.decisions if made.position == signal.position and made.trigger == "harm")
+    assert answer.evidence["waits_for"] == name
+    assert f"challenger 1.0.1 is proven, and waits for {PROVEN_WAITS[name]}" in answer.reason

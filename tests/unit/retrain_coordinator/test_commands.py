@@ -270,3 +270,55 @@ def test_the_fleet_runs_no_more_at_once_than_it_may(story):
     told.command("retrain")
     assert told.decisions[-1].model_id == "n"
     assert (told.actions[-1], "1 of 1 runs" in told.decisions[-1].reason) == ("wait", True)
+
+
+@pytest.mark.parametrize("command", ["promote", "roll_back", "approve", "veto", "freeze", "retrain", "cancel"])
+def test_a_command_is_refused_where_another_version_serves_than_was_seen(story, command):
+    told = two_champions(story)
+    told.command(command, seen_champion="1.0.0")
+    assert told.actions[-1] == "refuse"
+    assert "1.0.1 serves by now, and not 1.0.0" in told.decisions[-1].reason
+
+
+def test_two_people_who_undo_the_same_promotion_undo_it_once(story):
+    told = two_champions(story)
+    told.command("roll_back", "ann", seen_champion="1.0.1")
+    told.command("roll_back", "bob", seen_champion="1.0.1")
+    assert (told.actions[-2:], told.champion) == (["roll_back", "refuse"], "1.0.0")
+
+
+def two_champions(story):
+    """1.0.1 has taken over from 1.0.0."""
+    told = drifted(story)
+    told.result(BAD, GOOD)
+    assert told.champion == "1.0.1"
+    return told
+
+
+def test_who_approves_a_version_does_not_start_a_run_that_waits_meanwhile(story):
+    told = drifted(story, safeguards={"approval": ["retrain"]})
+    runs = len(told.requests)
+    for named in ({"version": "1.0.4"}, {"about": "version"}):
+        told.command("approve", **named)
+        assert told.actions[-1] == "refuse"
+    assert len(told.requests) == runs
+    told.command("approve", about="run")
+    assert told.actions[-1] == "retrain"
+
+
+@pytest.mark.parametrize("command", ["approve", "veto"])
+def test_who_means_a_run_decides_nothing_about_a_version_that_waits_meanwhile(story, command):
+    told = drifted(story, safeguards={"approval": ["promote"]})
+    told.result(BAD, GOOD)
+    told.command(command, about="run")
+    assert (told.actions[-1], told.champion) == ("refuse", "1.0.0")
+    told.command(command, about="version")
+    assert told.actions[-1] in {"promote", "reject"}
+
+
+def test_who_cancels_the_run_of_a_version_does_not_end_the_next_one(story):
+    told = drifted(story)
+    told.command("cancel", version="1.0.0")
+    assert "is for version 1.0.1, not for 1.0.0" in told.decisions[-1].reason
+    told.command("cancel", version="1.0.1")
+    assert told.actions[-1] == "cancel"

@@ -106,3 +106,27 @@ def test_a_predecessor_on_probation_needs_more_to_come_back(story, rows, serves)
 
 def test_scores_are_what_the_contract_says():
     assert {"fresh", "twin"} <= set(ChallengeScores.model_fields)
+
+
+def test_what_a_person_rolled_back_serves_again_by_a_persons_word_only(story):
+    policy = ATTAINABLE["policy"] | {"safeguards": {"reuse_candidates": 3}}
+    told = served_by_second(story, policy=policy)
+    told.command("roll_back")
+    assert told.champion == "1.0.0"
+    frame(told, {"1.0.0": BAD, "1.0.1": GOOD}, fresh={500: BAD})
+    assert told.champion == "1.0.0", "it would have lost less, and a person has taken it back"
+    told.command("retrain")
+    assert not {one.version for one in told.requests[-1].candidates} & {"1.0.1"}
+    told.result(reused_version="1.0.1", champion=BAD, challenger=GOOD)
+    assert (told.champion, told.actions[-1]) == ("1.0.0", "refuse")
+    assert "a person rolled it back" in told.decisions[-1].reason
+    told.command("promote", version="1.0.1")
+    assert told.champion == "1.0.1"
+    assert not told.state.versions["1.0.1"].withdrawn
+
+
+def test_what_the_loop_rolled_back_may_serve_again(story):
+    told = served_by_second(story)
+    frame(told, {"1.0.1": BAD, "1.0.0": GOOD}, fresh={500: BAD})
+    assert (told.champion, told.actions[-1]) == ("1.0.0", "reuse")
+    assert not any(entry.withdrawn for entry in told.state.versions.values())

@@ -12,6 +12,7 @@ from driftloop.contracts import topics
 from driftloop.contracts.message import ControlMessage, derive_id
 from driftloop.contracts.model_specs import ModelSpecPublished
 from driftloop.contracts.notification_mutes import NotificationMute
+from driftloop.cores.second_roll_back import doubt_of
 from driftloop.learners.entry_points import recency_problem
 from driftloop.processor import Outgoing
 from driftloop.spec.model_spec import ModelSpec
@@ -51,11 +52,21 @@ async def send_command(desk: Desk, call: Call, model: ModelView, asked: CommandA
             409, "Key used before", f"The idempotency key {call.key} was sent with another request: draw a new one."
         )
     head = known.head if known else _head(message.command, message, asked)
+    if known is None:
+        _refuse_second_roll_back(model, asked)
     with desk.hub.follow() as queue:
         if known is None:
             await publish(desk, call, [(topics.MODEL_COMMANDS, model.model_id, desk.sign(message).to_json())])
         await seen(queue, topics.RETRAIN_DECISIONS, lambda: any(model.answers(head.message_id)), asked.wait_seconds)
     return command_told(model, head, repeated=known is not None)
+
+
+def _refuse_second_roll_back(model: ModelView, asked: CommandAsked) -> None:
+    """Raises 409 where it is not clear whether whoever asks knows that the model was rolled back already."""
+    if asked.command != "roll_back" or asked.version is not None or asked.seen_champion is not None:
+        return
+    if doubt := doubt_of(entry.head for entry in model.events.newest()):
+        raise ProblemError(409, "Rolled back already", doubt)
 
 
 def _elsewhere(desk: Desk, message_id: str) -> Any:

@@ -152,6 +152,7 @@ async def model(request: web.Request) -> web.Response:
     return _page(
         request, "model.html", view="model", m=told.model_copy(update={"attribution": moved}), chart=loss_chart(known),
         mutes=reading.mutes_seen(desk, call, known.model_id),
+        declared_segments=json.loads(known.spec).get("segments", ()) if known.spec else (),
         versions=telling.versions_told(known).versions, decisions=decisions,
         signals=telling.signals_told(known, _SHOWN).signals, challenges=telling.challenges_told(known).challenges,
         runs=[telling.run_told(known, one) for one in known.recent_runs()[:20]],
@@ -223,6 +224,8 @@ async def send(request: web.Request) -> web.Response:
             command=fields.get("command", ""),
             reason=fields.get("reason", ""),
             version=fields.get("version") or None,
+            seen_champion=fields.get("seen_champion") or None,
+            about=fields.get("about") or None,
             wait_seconds=_WAIT_SECONDS,
         )
     except ValidationError as error:

@@ -82,6 +82,7 @@ def _candidates(step: Step) -> tuple[Candidate, ...]:
         for entry in state.versions.values()
         if state.status_of(entry.version) == "archived"
         and entry.artifact
+        and not entry.withdrawn
         and obstacle(state, entry.version, step.spec) is None
     ]
     newest = sorted(fit, key=lambda entry: age_order(entry.version))[::-1]
@@ -152,6 +153,8 @@ def _reuse(step: Step, result: TrainingResult) -> None:
         step.decision("wait", "reuse", f"the run came back with {version}, which serves already")
         return
     refused = obstacle(state, version, step.spec)
+    if refused is None and state.versions[version].withdrawn:
+        refused = "a person rolled it back"
     if refused is not None:
         step.decision("refuse", "reuse", f"the run came back with {version}, but {refused}", candidate=version)
         return

@@ -16,7 +16,7 @@ from retrain_coordinator.core.lifecycle.versions import highest_of, signature
 from retrain_coordinator.core.payoff import rule as payoff
 from retrain_coordinator.core.proof import challenge, probation
 from retrain_coordinator.core.proof.paired_test import PairedTest
-from retrain_coordinator.core.state import AskedToServe, ChallengeEntry, ProbationEntry, VersionEntry
+from retrain_coordinator.core.state import PROVEN_WAITS, AskedToServe, ChallengeEntry, ProbationEntry, VersionEntry
 from retrain_coordinator.core.step import Step
 
 Figures = dict[str, float | str | None]
@@ -208,17 +208,10 @@ def _must_wait(step: Step, entry: ChallengeEntry, word: challenge.ChallengeVerdi
     else:
         return False
     if entry.waits_for != why:
-        reason = f"{entry.version} is proven ({word.reason}); it waits for {_SAID[why]}"
+        reason = f"{entry.version} is proven ({word.reason}); it waits for {PROVEN_WAITS[why]}"
         step.decision("wait", why, reason, candidate=entry.version, evidence=word.evidence)
         state.hold_challenge(entry.model_copy(update={"waits_for": why, "waits_until": until}))
     return True
-
-
-_SAID = {
-    "freeze": "the end of the freeze",
-    "approval": "a person's `approve`",
-    "veto_window": "the end of the veto window",
-}
 
 
 def _settle_probation(step: Step, entry: ProbationEntry) -> None:

@@ -15,6 +15,7 @@ from retrain_coordinator.core.state.answers import AnswersPart
 from retrain_coordinator.core.state.checkpoint import CheckpointPart
 from retrain_coordinator.core.state.entries import (
     COMMANDS_KEPT,
+    PROVEN_WAITS,
     RUNS_KEPT,
     SIGNALS_KEPT,
     VERSIONS_KEPT,
@@ -40,9 +41,27 @@ from retrain_coordinator.core.state.serving import ServingPart
 from retrain_coordinator.core.state.target import TargetPart
 
 __all__ = [
-    "COMMANDS_KEPT", "PARTS", "RUNS_KEPT", "SIGNALS_KEPT", "VERSIONS_KEPT", "Arm", "Asked", "AskedToServe",
-    "ChallengeEntry", "Harm", "ModelState", "ProbationEntry", "Reading", "RunEntry", "Status", "Suspicion", "Unscored",
-    "VersionEntry", "Waiting", "read_entry",
+    "COMMANDS_KEPT",
+    "PARTS",
+    "PROVEN_WAITS",
+    "RUNS_KEPT",
+    "SIGNALS_KEPT",
+    "VERSIONS_KEPT",
+    "Arm",
+    "Asked",
+    "AskedToServe",
+    "ChallengeEntry",
+    "Harm",
+    "ModelState",
+    "ProbationEntry",
+    "Reading",
+    "RunEntry",
+    "Status",
+    "Suspicion",
+    "Unscored",
+    "VersionEntry",
+    "Waiting",
+    "read_entry",
 ]  # fmt: skip
 
 LAYOUT: Final = 1

@@ -43,6 +43,8 @@ class VersionEntry(Part):
     """What it predicts (`compatibility.target_of`); empty in entries of earlier releases."""
     unusable: str | None = None
     """Why scoring could not run it, where it could not."""
+    withdrawn: bool = Field(default=False, exclude_if=lambda withdrawn: not withdrawn)
+    """A person rolled it back: it serves again by a person's word only."""
 
 
 class AskedToServe(Part):
@@ -73,6 +75,14 @@ class Arm(Part):
     rows: int = 0
     total: float = 0.0
     squares: float = 0.0
+
+
+PROVEN_WAITS = {
+    "freeze": "the end of the freeze",
+    "approval": "a person's `approve`",
+    "veto_window": "the end of the veto window",
+}
+"""What a proven challenger may wait for (`ChallengeEntry.waits_for`), in words."""
 
 
 class ChallengeEntry(Part):

@@ -33,7 +33,9 @@ class ServingPart(Part):
     def complete_version(self, entry: VersionEntry) -> Status:
         """What a run tells of a version that was seen before its run ended: all but its status, which it gives."""
         known = self.versions[entry.version]
-        self.versions[entry.version] = entry.model_copy(update={"status": known.status, "unusable": known.unusable})
+        self.versions[entry.version] = entry.model_copy(update={
+            "status": known.status, "unusable": known.unusable, "withdrawn": known.withdrawn,
+        })  # fmt: skip
         return known.status
 
     def number(self, highest: Version | None, signature: dict[str, str]) -> None:
@@ -65,6 +67,11 @@ class ServingPart(Part):
     def take_back(self, versions: Collection[Version | None]) -> None:
         """These do not count as earlier champions any more."""
         self.champions = [version for version in self.champions if version not in versions]
+
+    def withdraw_version(self, version: Version | None, *, withdrawn: bool) -> None:
+        """A person took a version back, or let it serve again."""
+        if version in self.versions and version is not None:
+            self.versions[version].withdrawn = withdrawn
 
     def forget_oldest(self, needed: Collection[Version | None]) -> None:
         """Keep the newest versions, and those that are needed."""

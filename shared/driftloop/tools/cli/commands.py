@@ -24,6 +24,10 @@ if TYPE_CHECKING:
 Model = Annotated[str, typer.Argument(help="The model's id.")]
 Reason = Annotated[str, typer.Option(help="Why: it is written into the decision.")]
 Wait = Annotated[float, typer.Option(min=0, help="Seconds to wait for the answer; 0 only sends.")]
+Seen = Annotated[
+    str | None,
+    typer.Option(metavar="VERSION", help="The champion that you have seen: refused where another one serves by now."),
+]
 Command = Literal["retrain", "promote", "roll_back", "freeze", "unfreeze", "approve", "veto", "cancel"]
 
 
@@ -44,13 +48,46 @@ def promote(
     model: Model,
     version: Annotated[str, typer.Argument(help="The version that shall serve.")],
     reason: Reason = "asked for on the command line",
+    seen: Seen = None,
     wait: Wait = 15.0,
     as_json: AsJson = False,
     bootstrap_servers: BootstrapServers = None,
     home: HomeFolder = DEFAULT_HOME,
 ) -> None:
     """Let a version serve, proven or not."""
-    _ask(_way(bootstrap_servers, home), model, "promote", reason, wait, as_json, version=version)
+    _ask(_way(bootstrap_servers, home), model, "promote", reason, wait, as_json, version=version, seen=seen)
+
+
+def rollback(
+    model: Model,
+    version: Annotated[str | None, typer.Argument(help="Default: the predecessor.")] = None,
+    reason: Reason = "asked for on the command line",
+    seen: Seen = None,
+    wait: Wait = 15.0,
+    as_json: AsJson = False,
+    bootstrap_servers: BootstrapServers = None,
+    home: HomeFolder = DEFAULT_HOME,
+) -> None:
+    """Let the predecessor (or another version) serve again.
+
+    Where the champion has come back by a roll-back itself, the version must be named: somebody else has acted already.
+    """
+    way = _way(bootstrap_servers, home)
+    if version is None and seen is None and not isinstance(way, ConsoleWay):
+        seen = _seen_by_now(way, home, model)
+    _ask(way, model, "roll_back", reason, wait, as_json, version=version, seen=seen)
+
+
+def _seen_by_now(kafka: "KafkaSettings", home: Path, model: str) -> str | None:
+    """The champion as of now. Raises UserError where it has come back by a roll-back."""
+    from driftloop.cores.second_roll_back import doubt_of
+    from driftloop.tools.cli.models import view_of
+
+    view = view_of(kafka, home)
+    if doubt := doubt_of(reversed(view.events(model))):
+        raise UserError(doubt, 1)
+    champion = view.champion(model)
+    return champion.version if champion else None
 
 
 def _plain(command: Command, words: str) -> Callable[..., None]:
@@ -88,9 +125,6 @@ def _of_a_version(command: Command, words: str, otherwise: str) -> Callable[...,
     return ask
 
 
-rollback = _of_a_version(
-    "roll_back", "Let the predecessor (or another version) serve again.", otherwise="the predecessor"
-)
 approve = _of_a_version(
     "approve",
     "Let what waits for a person go on: a run, or a proven challenger.",
@@ -120,11 +154,12 @@ def _ask(
     as_json: bool,
     version: str | None = None,
     full: bool = True,
+    seen: str | None = None,
 ) -> None:
     if isinstance(way, ConsoleWay):
-        sent, decision = way.send(model, command, reason, version, full=full, wait=wait)
+        sent, decision = way.send(model, command, reason, version, full=full, wait=wait, seen_champion=seen)
     else:
-        message = _message(model, command, reason, version, full, asked_by(way))
+        message = _message(model, command, reason, version, full, asked_by(way), seen)
         sent, decision = message.message_id, _send(way, message, wait)
     if as_json:
         answer = decision.model_dump(mode="json") if decision else None
@@ -132,13 +167,28 @@ def _ask(
     elif decision is None:
         typer.echo(f"Sent; no answer after {wait:g} s. Is the coordinator running?" if wait else "Sent.")
     else:
-        typer.echo(f"{decision.action.replace('_', ' ')}: {decision.reason}")
+        typer.echo(f"{_done(decision)}: {decision.reason}")
     if decision is not None and decision.action == "refuse":
         raise typer.Exit(1)
 
 
+def _done(decision: "RetrainDecision") -> str:
+    """What the coordinator did; of what changes which version serves, from which one to which one."""
+    said = decision.action.replace("_", " ")
+    if decision.action not in {"promote", "reuse", "roll_back"}:
+        return said
+    before = f" from {decision.champion}" if decision.champion else ""
+    return f"{said}{before} to {decision.candidate}"
+
+
 def _message(
-    model: str, command: Command, reason: str, version: str | None, full: bool, requested_by: str
+    model: str,
+    command: Command,
+    reason: str,
+    version: str | None,
+    full: bool,
+    requested_by: str,
+    seen: str | None,
 ) -> "ModelCommand":
     from pydantic import ValidationError
 
@@ -157,6 +207,7 @@ def _message(
             full=full,
             reason=reason,
             requested_by=requested_by,
+            seen_champion=seen,
         )
     except ValidationError as error:
         first = error.errors()[0]

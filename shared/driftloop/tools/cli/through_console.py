@@ -34,7 +34,15 @@ class ConsoleWay:
     token: str | None
 
     def send(
-        self, model: str, command: str, reason: str, version: str | None, *, full: bool, wait: float
+        self,
+        model: str,
+        command: str,
+        reason: str,
+        version: str | None,
+        *,
+        full: bool,
+        wait: float,
+        seen_champion: str | None = None,
     ) -> "tuple[UUID, RetrainDecision | None]":
         """The command's id, and the decision that answers it within `wait` seconds (30 at most).
 
@@ -44,7 +52,9 @@ class ConsoleWay:
 
         from driftloop.contracts.retrain_decisions import RetrainDecision
 
-        asked = {"command": command, "reason": reason, "version": version, "full": full}
+        asked: dict[str, object] = {"command": command, "reason": reason, "version": version, "full": full}
+        if seen_champion is not None:
+            asked["seen_champion"] = seen_champion
         body = json.dumps({**asked, "wait_seconds": min(wait, _LONGEST_WAIT_S)}).encode()
         told = self._ask(f"{model_path(model)}/commands", body, wait + _MORE_S)
         decision = told["decision"]
