@@ -59,7 +59,7 @@ def find_sources(address: str, *, all_files: bool = False) -> tuple[Source, ...]
     `-` is standard input.
     """
     if is_piped(address):
-        return (Source("standard input" if address == STDIN else PurePosixPath(address).name, Piped(address).open),)
+        return (Source("standard input" if address == STDIN else address, Piped(address).open),)
     try:
         system, path = _system(address)
     except (ImportError, ValueError) as error:

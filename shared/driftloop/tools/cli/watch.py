@@ -121,6 +121,14 @@ def _print(console: "Console", result: "WatchResult") -> None:
         console.print(f"Not watched: {name} ({reason}).", highlight=False, soft_wrap=True, markup=False)
     for reason, rows in said["refused"].items():
         console.print(f"Not taken ({rows:,} ×): {reason}.", highlight=False, soft_wrap=True, markup=False)
+    reference = sum(result.baseline_rows.values())
+    if reference:
+        each = "" if len(result.baseline_rows) == 1 else "of each version "
+        console.print(
+            f"The first rows {each}are the reference ({reference:,}); those after them are watched for drift.",
+            highlight=False,
+            soft_wrap=True,
+        )
     console.print()
     console.print(sentence(result), highlight=False, soft_wrap=True, markup=False)
     for one in said["signals"][:_SHOWN]:
