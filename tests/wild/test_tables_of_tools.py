@@ -1,6 +1,7 @@
 """Tables as other tools leave them: types, folders and pipes that a reader of plain files takes for something else."""
 
 import decimal
+import http.server
 import os
 import threading
 import uuid
@@ -311,3 +312,65 @@ def test_an_empty_folder_holds_no_table(folder):
     with pytest.raises(UserError, match="holds no table") as refused:
         open_table(folder)
     assert refused.value.exit_code == ExitCode.NOT_FOUND
+
+
+@pytest.fixture
+def web(tmp_path):
+    """A server that, as many do, sends files from their beginning only; `/403/…` is refused, `/cut/…` breaks off."""
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            place = self.path.split("?")[0].lstrip("/")
+            first, _, name = place.rpartition("/")
+            if first.isdigit():
+                self.send_error(int(first))
+                return
+            if not (tmp_path / name).exists():
+                self.send_error(404)
+                return
+            data = (tmp_path / name).read_bytes()
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(data)))
+            self.end_headers()
+            self.wfile.write(data[: len(data) // 2] if first == "cut" else data)
+
+        do_HEAD = do_GET  # noqa: N815
+
+        def log_message(self, *_):
+            pass
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    csv.write_csv(rows(0, 9), tmp_path / "a.csv")
+    parquet.write_table(rows(0, 9), tmp_path / "a.parquet")
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+
+
+@told("a table on a web server that cannot send parts of files; its address with a signature behind `?`", "read")
+@pytest.mark.parametrize("name", ["a.csv", "a.parquet", "a.csv?sig=x%2Fy"])
+def test_a_table_on_the_web_is_read(web, name):
+    read = open_table(f"{web}/{name}")
+    assert (read.description.name, len(read)) == (name.split("?")[0], 9)
+
+
+@told("a web server that refuses, fails, breaks off, has no such file or is not there", "said in a sentence")
+@pytest.mark.parametrize(
+    ("path", "said", "code"),
+    [
+        ("/403/a.csv", "the server says 403", ExitCode.ERROR),
+        ("/500/a.csv", "the server says 500", ExitCode.ERROR),
+        ("/cut/a.csv", "cannot be read", ExitCode.ERROR),
+        ("/b.csv", "There is no file", ExitCode.NOT_FOUND),
+    ],
+)
+def test_what_a_web_server_does_not_give_is_said(web, path, said, code):
+    with pytest.raises(UserError, match=said) as refused:
+        open_table(web + path)
+    assert refused.value.exit_code == code
+
+
+def test_a_web_server_that_is_not_there_is_said():
+    with pytest.raises(UserError, match="cannot be read: Cannot connect to host"):
+        open_table("http://127.0.0.1:1/a.csv")

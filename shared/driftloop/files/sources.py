@@ -6,11 +6,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import IO, Any
-from urllib.parse import unquote
+from urllib.parse import unquote, urlsplit
 
 from driftloop.errors import ExitCode, UserError
 from driftloop.files.lakes import lake_at, live_files, refuse_parts_of_lakes
-from driftloop.files.piped import STDIN, Piped, is_piped
+from driftloop.files.piped import STDIN, Kept, is_on_the_web, is_piped
 
 TABLE_ENDINGS = (
     "csv",
@@ -59,7 +59,9 @@ def find_sources(address: str, *, all_files: bool = False) -> tuple[Source, ...]
     `-` is standard input.
     """
     if is_piped(address):
-        return (Source("standard input" if address == STDIN else address, Piped(address).open),)
+        return (Source("standard input" if address == STDIN else address, Kept(address).open),)
+    if is_on_the_web(address):
+        return (Source(PurePosixPath(urlsplit(address).path).name, Kept(address).open),)
     try:
         system, path = _system(address)
     except (ImportError, ValueError) as error:
