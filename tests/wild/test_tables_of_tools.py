@@ -1,5 +1,6 @@
 """Tables as other tools leave them: types, folders and pipes that a reader of plain files takes for something else."""
 
+import bz2
 import decimal
 import http.server
 import os
@@ -374,3 +375,28 @@ def test_what_a_web_server_does_not_give_is_said(web, path, said, code):
 def test_a_web_server_that_is_not_there_is_said():
     with pytest.raises(UserError, match="cannot be read: Cannot connect to host"):
         open_table("http://127.0.0.1:1/a.csv")
+
+
+@told(
+    "Parquet or Feather with columns and no row, alone or beside others", "refused: has no rows; passed over, and said"
+)
+@pytest.mark.parametrize("write", [parquet.write_table, feather.write_feather])
+def test_a_columnar_file_without_rows_is_said(folder, write):
+    write(rows(0, 0), folder / "part-0.parquet")
+    with pytest.raises(UserError, match=r"part-0\.parquet has no rows"):
+        open_table(folder / "part-0.parquet")
+    write(rows(0, 9), folder / "part-1.parquet")
+    read = open_table(folder)
+    assert (len(read), read.description.files) == (9, 1)
+    assert any("no rows" in note for note in read.description.notes)
+
+
+@told("lz4; several members one behind the other in gzip, bz2, zstd or lz4 (`cat a.gz b.gz`)", "all of it")
+@pytest.mark.parametrize("codec", ["gzip", "bz2", "zstd", "lz4"])
+def test_packed_members_are_read_one_behind_the_other(tmp_path, codec):
+    csv.write_csv(rows(0, 900), tmp_path / "a.csv")
+    plain = (tmp_path / "a.csv").read_bytes()
+    pack = bz2.compress if codec == "bz2" else lambda part: pa.Codec(codec).compress(part, asbytes=True)
+    (tmp_path / "a").write_bytes(b"".join(pack(plain[at : at + 5_000]) for at in range(0, len(plain), 5_000)))
+    read = open_table(tmp_path / "a")
+    assert (read.description.packing, read.data["n"].to_pylist()) == (codec, list(range(900)))

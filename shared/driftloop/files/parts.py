@@ -92,6 +92,8 @@ def _read(source: Source, options: FileOptions) -> Part:
     if form in ("parquet", "feather"):
         with source.opened() as file, unpacked(file, packing, source.name) as inside:
             part = Part(read_columnar(inside, source.name, form, options.rows), form, source.name, packing=packing)
+        if not part.data.num_rows:
+            raise NoRowsError(f"{source.name} has no rows.", ExitCode.USAGE)
     else:
         part = _read_text(source, form, options)
     return _partitioned(_named(part), source)

@@ -98,8 +98,8 @@ class Joined:
         notes = [_sentence(why, times, first) for why, (times, first) in self.faults.items()]
         if self.told_again:
             notes.append(
-                f"{self.told_again:,} labels say otherwise than an earlier one of the same id: the newest by labelled_at "
-                "holds, without it the last."
+                f"{self.told_again:,} labels say otherwise than an earlier one of the same id: the newest by "
+                "labelled_at holds, without it the last."
             )
         if self.zoneless:
             notes.append("Its times have no zone; they are read as UTC.")
