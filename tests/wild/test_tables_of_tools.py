@@ -175,7 +175,7 @@ def test_a_column_is_one_whatever_type_each_file_has(tmp_path_factory, kinds):
     assert open_table(where).data["v"].to_pylist() == [7, 8, None] * len(kinds)
 
 
-@told("times with other zones, or none, from file to file", "the same moments in UTC")
+@told("times with other zones, or none, from file to file", "the same times in UTC")
 def test_moments_of_several_zones_are_one_column(folder):
     at = pa.array([START], pa.timestamp("us", "UTC"))
     for place, kind in enumerate([at.type, pa.timestamp("ms", "Europe/Berlin"), pa.timestamp("ns", "Asia/Tokyo")]):
