@@ -1,9 +1,10 @@
 """What a file turned out to be, for a person and for a script."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-_SEPARATORS = {"\t": "a tab", " ": "a space"}
+_SEPARATORS = {"\t": "a tab", " ": "a space", ",": "a comma"}
 _FORMATS = {"csv": "CSV", "jsonl": "JSON lines", "json": "JSON", "parquet": "Parquet", "feather": "Feather"}
 _FORMATS |= {
     "sagemaker": "data capture of SageMaker",
@@ -13,6 +14,7 @@ _FORMATS |= {
     "bentoml": "BentoML's monitoring log",
     "archive": "driftloop's archive",
 }
+_SHOWN = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +22,8 @@ class FileDescription:
     """How a table was read. `separator`, `decimal` and `encoding` are None where the format has none.
 
     `rows` counts those that were read, `rows_in_file` those before `--sample` (equal without it). `notes`
-    are sentences about what was odd: they name columns, and never hold a value of the file.
+    are sentences about what was odd: they name columns, and never hold a value of the file. `unread` names
+    the columns that are there and hold lists or bytes.
     """
 
     name: str
@@ -34,6 +37,7 @@ class FileDescription:
     rows_in_file: int
     files: int = 1
     notes: tuple[str, ...] = ()
+    unread: tuple[str, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
         """For a script."""
@@ -50,6 +54,20 @@ class FileDescription:
             "files": self.files,
             "notes": list(self.notes),
         }
+
+    def not_a_column(self, name: str, columns: Sequence[str]) -> str:
+        """A sentence for a name that none of the `columns` has.
+
+        >>> file = FileDescription("a.parquet", "parquet", None, None, None, None, 9, 2, 9, unread=("tags",))
+        >>> file.not_a_column("tags", ["x", "y"])
+        'tags holds lists or bytes, and those are not read: write it as text or numbers.'
+        >>> file.not_a_column("z", ["x", "y"])
+        'z is not a column of the file; its columns are x, y.'
+        """
+        if name in self.unread:
+            return f"{name} holds lists or bytes, and those are not read: write it as text or numbers."
+        there = ", ".join(columns[:_SHOWN]) + (", …" if len(columns) > _SHOWN else "")
+        return f"{name} is not a column of the file; its columns are {there}."
 
     def sentence(self) -> str:
         """In one line.

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from driftloop.files.arrow_types import flattened, plain
+from driftloop.files.arrow_types import plain
 from driftloop.files.columns import Typed, cleaned, file_decimal, typed, typed_numbers
 from driftloop.files.description import FileDescription
 from driftloop.files.duck import connect
@@ -31,9 +31,9 @@ def open_table(source: str | Path, options: FileOptions = _DEFAULT) -> Table:
     sources = find_sources(address)
     parts = read_parts(sources, options)
     name = sources[0].name if len(sources) == 1 else Path(address.rstrip("/")).name
-    written = together(parts, sources, name)
+    written = together(parts, name)
     rows = written.num_rows
-    data, decimal, notes = _typed(_sampled(written, options.sample), parts[0], options)
+    data, decimal, unread, notes = _typed(_sampled(written, options.sample), parts[0], options)
     description = FileDescription(
         name=name,
         format=parts[0].format,
@@ -46,6 +46,7 @@ def open_table(source: str | Path, options: FileOptions = _DEFAULT) -> Table:
         rows_in_file=rows,
         files=len(parts),
         notes=(*dict.fromkeys(note for part in parts for note in part.notes), *notes),
+        unread=unread,
     )
     return Table(data, description)
 
@@ -71,14 +72,20 @@ def _open_named(address: str, form: Named, options: FileOptions) -> Table:
     return Table(pa.table({name: data.column(name) for name in data.column_names}), description)
 
 
-def _typed(data: pa.Table, part: Part, options: FileOptions) -> tuple[pa.Table, Decimal, tuple[str, ...]]:
-    """The columns with their meaning; texts are let go one by one, so that memory holds few of them twice."""
+def _typed(
+    data: pa.Table, part: Part, options: FileOptions
+) -> tuple[pa.Table, Decimal, tuple[str, ...], tuple[str, ...]]:
+    """The columns with their meaning, the decimal sign, columns that are not read, and what was odd.
+
+    Texts are let go one by one, so that memory holds few of them twice.
+    """
     columns = _columns(data)
     texts = [column for column in columns.values() if column is not None and pa.types.is_string(column.type)]
     decimal = options.decimal or file_decimal(texts, part.separator)
     del texts
     found: dict[str, pa.ChunkedArray] = {}
     notes: list[str] = []
+    unread = tuple(name for name, column in columns.items() if column is None)
     with connect() as connection:
         for name in list(columns):
             column = columns.pop(name)
@@ -93,12 +100,11 @@ def _typed(data: pa.Table, part: Part, options: FileOptions) -> tuple[pa.Table, 
                 one = Typed(column)
             found[name] = one.values
             notes += one.notes
-    return pa.table(found), decimal, tuple(notes)
+    return pa.table(found), decimal, unread, tuple(notes)
 
 
 def _columns(data: pa.Table) -> dict[str, pa.ChunkedArray | None]:
-    flat = flattened(data)
-    columns = {name: plain(flat.column(place)) for place, name in enumerate(flat.column_names)}
+    columns = {name: plain(data.column(place)) for place, name in enumerate(data.column_names)}
     return {
         name: cleaned(column) if column is not None and pa.types.is_string(column.type) else column
         for name, column in columns.items()

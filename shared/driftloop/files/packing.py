@@ -17,6 +17,7 @@ _MAGIC = (
     (b"BZh", "bz2"),
     (b"\xfd7zXZ\x00", "xz"),
     (b"\x28\xb5\x2f\xfd", "zstd"),
+    (b"\x04\x22\x4d\x18", "lz4"),
     (b"PK\x03\x04", "zip"),
     (b"PK\x05\x06", "zip"),
 )
@@ -55,8 +56,8 @@ def _opened(file: IO[bytes], packing: str | None, name: str) -> IO[bytes]:
             return bz2.BZ2File(file)
         case "xz":
             return lzma.LZMAFile(file)
-        case "zstd":
-            return cast(IO[bytes], pa.CompressedInputStream(pa.PythonFile(file, "r"), "zstd"))
+        case "zstd" | "lz4":
+            return cast(IO[bytes], pa.CompressedInputStream(pa.PythonFile(file, "r"), packing))
         case "zip":
             return _member(file, name)
     return file

@@ -174,3 +174,47 @@ def test_a_replay_learns_from_the_features_alone(tmp_path: Path) -> None:
     assert history.time is not None
     assert history.time.dates
     assert json.dumps(history.as_json())
+
+
+def _with_labels(folder: Path, labels: list[dict[str, object]], form: str = "jsonl"):
+    records = [brick(f"{row}", {"inputs": [[1.0]]}, {"predictions": [1]}) for row in range(3)]
+    (folder / "log.jsonl").write_text(lines(*records))
+    if form == "parquet":
+        pq.write_table(pa.Table.from_pylist(labels), folder / "labels")
+    else:
+        (folder / "labels").write_text(lines(*labels))
+    table = open_table(folder / "log.jsonl", file_options("databricks", labels=str(folder / "labels")))
+    rows = sorted(table.data.to_pylist(), key=lambda row: row["prediction_id"])
+    return [row["label"] for row in rows], " ".join(table.description.notes)
+
+
+@pytest.mark.parametrize("form", ["jsonl", "parquet"])
+def test_of_two_labels_of_an_id_the_newest_holds_and_that_is_said(form: str, tmp_path: Path) -> None:
+    new, old = ({"labelled_at": f"2026-06-0{day}T10:00:00Z"} for day in (3, 2))
+    told = [{"id": "0", "label": 7, **new}, {"id": "0", "label": 8, **old}, {"id": "1", "label": 5, **old}]
+    label, said = _with_labels(tmp_path, [*told, {"id": "2", "label": 4, **old}, {"id": "2", "label": 4, **new}], form)
+    assert label == [7, 5, 4]
+    assert "1 labels say otherwise than an earlier one of the same id" in said
+    label, said = _with_labels(tmp_path, [{"id": "0", "label": 7}, {"id": "0", "label": 8}], form)
+    assert label == [8, None, None]
+    assert "the newest by labelled_at holds, without it the last" in said
+
+
+@pytest.mark.parametrize("form", ["jsonl", "parquet"])
+def test_ids_that_a_join_made_floats_and_labels_that_are_nan(form: str, tmp_path: Path) -> None:
+    told = [{"id": 0.0, "label": 1.0}, {"id": 1.0, "label": float("nan")}, {"id": 2.0, "label": 0.0}]
+    assert _with_labels(tmp_path, told, form)[0] == [1, None, 0]
+
+
+@pytest.mark.parametrize("labels", [[{"id": "z", "label": 1}], [{"key": "1", "label": 1}], [{"id": "1", "truth": 1}]])
+def test_labels_none_of_which_belongs_to_the_log_are_refused(labels: list[dict[str, object]], tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"^No label in .*labels belongs to a prediction in .*log.jsonl") as refused:
+        _with_labels(tmp_path, labels)
+    assert "Left out: " in refused.value.sentence
+
+
+@pytest.mark.parametrize("at", [1e20, -1e20, 10**30, float("nan"), float("inf")])
+def test_a_time_beyond_the_calendar_holds_nothing_up(at: float, tmp_path: Path) -> None:
+    record = brick("r1", {"inputs": [[1.0]]}, {"predictions": [1]}) | {"timestamp_ms": at}
+    (tmp_path / "log.jsonl").write_text(lines(brick("r2", {"inputs": [[1.0]]}, {"predictions": [1]}), record))
+    assert len(open_table(tmp_path / "log.jsonl", file_options("databricks"))) in (1, 2)

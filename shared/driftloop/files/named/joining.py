@@ -42,6 +42,8 @@ class Joined:
     roles: dict[str, str] = field(default_factory=dict)
     """Column → what it holds, of a log whose schema tells it."""
     version: str | None = None
+    told_again: int = 0
+    """Labels that came with another value than before."""
     logged: list[tuple[str, Row, datetime | None, str]] = field(default_factory=list)
     """Id, columns, time and place of rows whose columns are told by a schema."""
 
@@ -67,7 +69,12 @@ class Joined:
         one.at, one.version = one.at or at, one.version or version
 
     def label(self, key: str, values: list[Any], at: datetime | None = None) -> None:
-        """The truth about an exchange, a value a row; the last one holds."""
+        """The truth about an exchange, a value a row; of several the newest holds, else the one that comes last."""
+        known = self.labels.get(key)
+        if known is not None:
+            self.told_again += known[0] != values
+            if at is not None and known[1] is not None and at < known[1]:
+                return
         self.labels[key] = values, at
 
     def fault(self, why: str, where: str) -> None:
@@ -89,6 +96,11 @@ class Joined:
         if rows and all(row["predicted_at"] is not None for row in rows):
             rows.sort(key=lambda row: row["predicted_at"])
         notes = [_sentence(why, times, first) for why, (times, first) in self.faults.items()]
+        if self.told_again:
+            notes.append(
+                f"{self.told_again:,} labels say otherwise than an earlier one of the same id: the newest by "
+                "labelled_at holds, without it the last."
+            )
         if self.zoneless:
             notes.append("Its times have no zone; they are read as UTC.")
         return _as_table(rows), tuple(notes)
@@ -137,7 +149,10 @@ def moment_of(told: Any, joined: Joined) -> datetime | None:
     if isinstance(told, datetime):
         found = told
     elif isinstance(told, int | float) and not isinstance(told, bool):
-        return datetime.fromtimestamp(told / 1000, UTC)
+        try:
+            return datetime.fromtimestamp(told / 1000, UTC)
+        except (OverflowError, OSError, ValueError):
+            return None
     else:
         try:
             found = datetime.fromisoformat(str(told).replace(" UTC", "+00:00"))

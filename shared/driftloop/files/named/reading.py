@@ -3,11 +3,11 @@
 import codecs
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import pyarrow as pa
 
 from driftloop.errors import ExitCode, UserError
-from driftloop.files.columnar import columnar_format
 from driftloop.files.named.formats import ENDS, FORMATS, sagemaker
 from driftloop.files.named.joining import Joined, moment_of
 from driftloop.files.named.records import Record, records_of
@@ -59,6 +59,12 @@ def read_named(address: str, form: str, labels: str | None, read_table: ReadTabl
     if labels is not None:
         _add_labels(joined, labels, read_table)
     data, notes = joined.table()
+    if labels is not None and data.num_rows and "label" not in data.column_names:
+        raise UserError(
+            f"No label in {labels} belongs to a prediction in {address}: they need a column label, and a column id "
+            f"with the ids of the log. {notes[0] if notes else ''}".rstrip(),
+            ExitCode.USAGE,
+        )
     if not data.num_rows:
         told = f" {notes[0]}" if notes else ""
         raise UserError(f"{address} holds no prediction in the format {form}.{told}", ExitCode.USAGE)
@@ -88,7 +94,7 @@ def _add_labels(joined: Joined, address: str, read_table: ReadTable) -> None:
 def _labels_at(joined: Joined, address: str, read_table: ReadTable) -> Iterator[tuple[str, Record]]:
     sources = find_sources(address, all_files=True)
     head = next((head for head, _ in map(head_of, sources) if head.strip()), b"")
-    if head.removeprefix(codecs.BOM_UTF8).lstrip()[:1] == b"{" or columnar_format(head) is not None:
+    if head.removeprefix(codecs.BOM_UTF8).lstrip()[:1] == b"{":
         yield from records_of(sources, joined)
         return
     for number, row in enumerate(read_table(address).to_pylist(), 1):
@@ -101,9 +107,14 @@ def _add_label(joined: Joined, record: Record) -> None:
         raise KeyError("an id")
     if "label" not in record:
         raise KeyError("label")
-    if record["label"] is not None:
+    if record["label"] is not None and record["label"] == record["label"]:  # NaN is no label
         known = record.get("labelled_at")
         at = None if known is None else moment_of(known, joined)
         if known is not None and at is None:
             raise ValueError("its labelled_at is no time")
-        joined.label(str(record[name]), [record["label"]], at)
+        joined.label(_id_text(record[name]), [record["label"]], at)
+
+
+def _id_text(value: Any) -> str:
+    """An id as text; a whole number that a join has made a float is that number."""
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)

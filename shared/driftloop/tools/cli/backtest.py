@@ -1,6 +1,6 @@
 """`driftloop backtest FILE…|DIR`: policies on recorded streams, beside calendars and hindsight."""
 
-import json
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -10,7 +10,7 @@ import typer
 from driftloop.errors import ExitCode, UserError
 from driftloop.tools.cli.connection import DEFAULT_HOME, HomeFolder
 from driftloop.tools.cli.lists import names_of
-from driftloop.tools.cli.outputs import JsonOrStdout, MarkdownFile, ReportFile
+from driftloop.tools.cli.outputs import JsonFile, MarkdownFile, ReportFile, refuse_overwriting, words_on, write_json
 from driftloop.tools.cli.reading import (
     ArchiveUri,
     Categories,
@@ -90,7 +90,7 @@ def backtest(
     since: Since = None,
     archive_uri: ArchiveUri = None,
     home: HomeFolder = DEFAULT_HOME,
-    json_file: JsonOrStdout = None,
+    json_file: JsonFile = None,
     markdown: MarkdownFile = None,
     report: ReportFile = None,
 ) -> None:
@@ -116,6 +116,7 @@ def backtest(
         file_format, separator, decimal, encoding, header=header, rows=rows, sample=sample, labels=labels
     )
     reading = archived(since, archive_uri, rows, home) or written
+    refuse_overwriting([*files, labels], [json_file, markdown, report])
     _run(files, options, choices, reading, json_file, markdown, report)
 
 
@@ -138,7 +139,7 @@ def _run(
     from driftloop.tools.cli.progress import progress
 
     configure_logs("backtest", level="ERROR")
-    console, words = Console(stderr=True), Console(stderr=str(json_file) == "-")
+    console, words = Console(stderr=True), words_on(json_file)
     if not words.is_terminal:
         words.width = max(words.width, WIDTH_OF_A_TABLE)
     outcomes, said = [], []
@@ -157,6 +158,14 @@ def _run(
         write_pictures(outcomes, report)
 
 
+_PART = re.compile(r"part[-._]?\d|part-")
+
+
+def _is_one_table(folder: Path) -> bool:
+    """Whether a folder is one table by what lies in it: a log of Delta, or folders that name a column's value."""
+    return (folder / "_delta_log").is_dir() or any("=" in one.name and one.is_dir() for one in folder.iterdir())
+
+
 def _streams(names: Sequence[str]) -> list[str]:
     """The names with each folder replaced by the tables in it; the parts of one table stay together."""
     from driftloop.files.sources import TABLE_ENDINGS
@@ -167,11 +176,14 @@ def _streams(names: Sequence[str]) -> list[str]:
         if not path.is_dir():
             streams.append(name)
             continue
+        if _is_one_table(path):
+            streams.append(name)
+            continue
         inside = sorted(one for one in path.iterdir() if one.name.lstrip(".") == one.name and not one.is_dir())
         found = [one for one in inside if {end.lstrip(".").lower() for end in one.suffixes} & set(TABLE_ENDINGS)]
         if not found:
             raise UserError(f"There is no table in the folder {path}.", ExitCode.NOT_FOUND)
-        parts = all(one.name.startswith("part-") for one in found)
+        parts = all(_PART.match(one.name) for one in found)
         streams += [name] if parts else map(str, found)
     return streams
 
@@ -247,9 +259,4 @@ def _write(said: list[dict[str, Any]], options: "BacktestOptions", json_file: Pa
         whole = {"streams": said, "summary": summary(said), "seed": options.seed}
         if all("default" in each["policies"] for each in said):
             whole["retrains_saved"] = retrains_saved(said)
-    text = json.dumps(whole, indent=2) + "\n"
-    if str(json_file) == "-":
-        typer.echo(text, nl=False)
-        return
-    json_file.parent.mkdir(parents=True, exist_ok=True)
-    json_file.write_text(text, encoding="utf-8")
+    write_json(whole, json_file)

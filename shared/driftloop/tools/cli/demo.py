@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from driftloop.tools.cli.connection import DEFAULT_HOME, BootstrapServers
-from driftloop.tools.cli.outputs import JsonFile, write_json
+from driftloop.tools.cli.outputs import JsonFile, words_on, write_json
 
 
 def demo(
@@ -26,7 +26,6 @@ def demo(
     the machine, are shown and do not count.
     """
     started = time.monotonic()
-    from rich.console import Console
 
     from driftloop.tools.cli.live import LiveAudience
     from driftloop.tools.replay.options import ReplayOptions
@@ -38,7 +37,7 @@ def demo(
     from driftloop.tools.simulation.scenarios import scenario as scenario_named
 
     world = scenario_named(scenario)
-    console, folder = Console(), home / "demo"
+    console, folder = words_on(json_file), home / "demo"
     shutil.rmtree(folder / "loop", ignore_errors=True)
     recording = world.recording()
     with LiveAudience(console, len(recording), error_word="error") as audience:

@@ -5,11 +5,15 @@ its own name. Modules import what is heavy inside their functions: `driftloop --
 """
 
 import errno
+import math
 import signal
 import sys
+from collections.abc import Callable
+from functools import wraps
 from importlib import import_module
+from io import TextIOWrapper
 from types import FrameType
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -91,14 +95,35 @@ def command_line(word: str | None = None) -> typer.Typer:
     for name, module in COMMANDS.items():
         if not known or name == word:
             function = getattr(import_module(f"driftloop.tools.cli.{module}"), name)
-            made.command(name, short_help=_in_short(function.__doc__))(function)
+            made.command(name, short_help=_in_short(function.__doc__))(_finite(function))
     for name in GROUPS:
         if not known or name == word:
             group = import_module(f"driftloop.tools.cli.{name}").app
             for one in group.registered_commands:
                 one.short_help = _in_short(one.help or one.callback.__doc__)
+                one.callback = _finite(one.callback)
             made.add_typer(group, name=name, short_help=group.info.help)
     return made
+
+
+def _finite(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The command, refusing numbers that are infinite or none: `inf` is within a range that has only a least value."""
+
+    @wraps(command)
+    def run(*given: Any, **words: Any) -> Any:
+        for name, value in words.items():
+            if isinstance(value, float) and not math.isfinite(value):
+                raise UserError(f"--{name.replace('_', '-')} is a finite number, not {value}.", ExitCode.USAGE)
+        return command(*given, **words)
+
+    return run
+
+
+def _say_all() -> None:
+    """Write what a terminal cannot show (names of files in another encoding, a locale without …) in its place."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def _in_short(text: str | None) -> str:
@@ -120,6 +145,7 @@ def main() -> None:
     130 after Ctrl-C, 143 after SIGTERM: both stop what was started, and remove what was temporary.
     """
     signal.signal(signal.SIGTERM, _end)
+    _say_all()
     try:
         command_line(next(iter(sys.argv[1:]), None))()
     except UserError as error:

@@ -11,7 +11,7 @@ import typer
 from driftloop.errors import ExitCode, UserError
 from driftloop.tools.cli.connection import DEFAULT_HOME, BootstrapServers
 from driftloop.tools.cli.lists import names_of
-from driftloop.tools.cli.outputs import JsonFile, ReportFile, write_json
+from driftloop.tools.cli.outputs import JsonFile, ReportFile, refuse_overwriting, words_on, write_json
 from driftloop.tools.cli.reading import (
     ArchiveUri,
     Categories,
@@ -107,8 +107,10 @@ def replay(
         policy=policy, label_delay_rows=label_delay, pace=pace, block_rows=block, reading=reading,
         interval=None if interval is None else timedelta(seconds=interval),
     )  # fmt: skip
+    refuse_overwriting([file, labels], [json_file, report])
+    console = words_on(json_file)
     with _importing(learner, home) as launcher:
-        result = _played(options, home, bootstrap_servers, launcher)
+        result = _played(options, console, home, bootstrap_servers, launcher)
     _write(result, json_file, report)
 
 
@@ -126,15 +128,16 @@ def _importing(learner: str, home: Path | None) -> "Iterator[Launcher | None]":
 
 
 def _played(
-    options: "ReplayOptions", home: Path | None, bootstrap_servers: str | None, launcher: "Launcher | None"
+    options: "ReplayOptions",
+    console: "Console",
+    home: Path | None,
+    bootstrap_servers: str | None,
+    launcher: "Launcher | None",
 ) -> "ReplayResult":
-    from rich.console import Console
-
     from driftloop.tools.cli.live import LiveAudience
     from driftloop.tools.replay.recording import open_recording
     from driftloop.tools.replay.run import replay as run_replay
 
-    console = Console()
     recording = open_recording(options)
     for sentence in recording.sentences():
         console.print(sentence, highlight=False, markup=False, soft_wrap=True)

@@ -8,7 +8,7 @@ import typer
 from driftloop.errors import ExitCode, UserError
 from driftloop.tools.cli.connection import BootstrapServers
 from driftloop.tools.cli.lists import names_of
-from driftloop.tools.cli.outputs import JsonFile, ReportFile, write_json
+from driftloop.tools.cli.outputs import JsonFile, ReportFile, refuse_overwriting, words_on, write_json
 from driftloop.tools.cli.stream_options import BaselineRows, Task
 
 if TYPE_CHECKING:
@@ -65,13 +65,11 @@ def watch(
     Nothing is trained. The first rows of each version are its reference; the rest go through the cores of
     ingestion and detection.
     """
-    from rich.console import Console
-
     from driftloop.files.options import file_options
     from driftloop.tools.watch.options import WatchOptions
     from driftloop.tools.watch.run import watch as run_watch
 
-    console = Console()
+    console = words_on(json_file)
     options = WatchOptions(
         prediction=prediction or "prediction", label=label, id=id_column, time=time, version=version,
         labelled_at=labelled_at,
@@ -82,6 +80,7 @@ def watch(
     reading = file_options(form=form, separator=separator, decimal=decimal, encoding=encoding, labels=labels)
     if prediction is None and reading.named is None:
         raise UserError("Say which column holds the predictions: --prediction COLUMN.", ExitCode.USAGE)
+    refuse_overwriting([file, labels], [json_file, report])
     result = run_watch(file, reading, options, _player(kafka, bootstrap_servers, console), _Progress(console))
     _print(console, result)
     _write(result, json_file, report)
@@ -122,6 +121,14 @@ def _print(console: "Console", result: "WatchResult") -> None:
         console.print(f"Not watched: {name} ({reason}).", highlight=False, soft_wrap=True, markup=False)
     for reason, rows in said["refused"].items():
         console.print(f"Not taken ({rows:,} ×): {reason}.", highlight=False, soft_wrap=True, markup=False)
+    reference = sum(result.baseline_rows.values())
+    if reference:
+        each = "" if len(result.baseline_rows) == 1 else "of each version "
+        console.print(
+            f"The first rows {each}are the reference ({reference:,}); those after them are watched for drift.",
+            highlight=False,
+            soft_wrap=True,
+        )
     console.print()
     console.print(sentence(result), highlight=False, soft_wrap=True, markup=False)
     for one in said["signals"][:_SHOWN]:

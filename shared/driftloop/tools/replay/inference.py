@@ -201,5 +201,11 @@ def refuse_unknown(table: Table, names: Sequence[str]) -> None:
     """Raise UserError where a name is no column; it lists those that there are."""
     unknown = [name for name in names if name not in table.columns]
     if unknown:
-        there = ", ".join(list(table.columns)[:12]) + (", …" if len(table.columns) > 12 else "")
-        raise UserError(f"{unknown[0]} is not a column of the file; its columns are {there}.", ExitCode.USAGE)
+        raise UserError(_not_a_column(table, unknown[0]), ExitCode.USAGE)
+
+
+def _not_a_column(table: Table, name: str) -> str:
+    columns = list(table.columns)
+    if table.file is not None:
+        return table.file.not_a_column(name, columns)
+    return f"{name} is not a column; the columns are {', '.join(columns[:12])}."

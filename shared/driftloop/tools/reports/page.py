@@ -91,7 +91,7 @@ def page_html(page: Page) -> str:
 def write_page(page: Page, path: Path) -> None:
     """Write the page; makes the folder where it is missing."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(page_html(page), encoding="utf-8")
+    path.write_text(page_html(page), encoding="utf-8", errors="backslashreplace")  # a file's name may be no UTF-8
 
 
 def _picture(picture: Picture) -> str:

@@ -35,17 +35,25 @@ def watch_page(result: WatchResult) -> Page:
     )
 
 
+_BLIND = "Drift could not be looked for: there are too few rows for a reference."
+
+
 def sentence(result: WatchResult) -> str:
     """What was found, for a person."""
     harmful = [signal for signal in result.found.signals if signal.harmful]
     score = result.score(result.losses)
+    blind = not result.baseline_rows and not result.found.signals
     if score is None:
+        if blind:
+            return f"No row has a label. {_BLIND}"
         count = len(result.found.signals)
         raised = "One signal was raised." if count == 1 else f"{count:,} signals were raised."
         return f"No row has a label: only columns were watched. {raised}"
     word = "an accuracy" if result.measure == "accuracy" else "a mean absolute error"
     found = (
-        "No harmful drift would have been found."
+        _BLIND
+        if blind
+        else "No harmful drift would have been found."
         if not harmful
         else f"Harmful drift would have been found {'once' if len(harmful) == 1 else f'{len(harmful):,} times'}."
     )

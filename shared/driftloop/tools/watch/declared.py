@@ -36,9 +36,7 @@ def baseline_profile(table: Table, spec: ModelSpec, spec_version: int, named: Ba
     wanted = (*spec.features, *(name for name in (named.prediction, named.label, named.confidence) if name))
     for name in wanted:
         if name not in table.names:
-            raise UserError(
-                f"{name} is not a column of the file; it has {', '.join(table.names[:12])}.", ExitCode.USAGE
-            )
+            raise UserError(table.description.not_a_column(name, table.names), ExitCode.USAGE)
     recorded = _recorded(table, spec, named)
     truth = recorded.columns.get(LABEL + recorded.target)
     which = np.flatnonzero(recorded.columns[PREDICTION + recorded.target].is_valid())

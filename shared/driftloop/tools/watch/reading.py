@@ -25,6 +25,7 @@ from driftloop.tools.watch.outcomes import (
 )
 
 _MOST_SPELLINGS = 1_000
+_ZERO_ONE = pa.array([0.0, 1.0])
 MOST_CLASSES = 50
 """A column of whole numbers with more different ones is a regression unless `--task` says otherwise."""
 TASKS: dict[str, Task] = {"binary": "binary", "multiclass": "multiclass", "regression": "regression"}
@@ -71,8 +72,7 @@ def recorded_outcomes(table: Table, options: WatchOptions) -> RecordedOutcomes:
 def _refuse_unknown(table: Table, options: WatchOptions) -> None:
     for name in (*options.named, *options.features):
         if name not in table.names:
-            there = ", ".join(table.names[:12]) + (", …" if len(table.names) > 12 else "")
-            raise UserError(f"{name} is not a column of the file; its columns are {there}.", ExitCode.USAGE)
+            raise UserError(table.description.not_a_column(name, table.names), ExitCode.USAGE)
     for name in dict.fromkeys((*options.roles, *options.segments)):
         as_segment = name in options.segments and name != options.version  # each version is watched for itself anyway
         if options.roles.count(name) + as_segment > 1:
@@ -110,10 +110,26 @@ def _task(data: pa.Table, options: WatchOptions) -> Task:
     if not (pa.types.is_integer(column.type) or pa.types.is_floating(column.type)):
         return "binary" if distinct <= 2 else "multiclass"
     said = data.column(options.prediction).combine_chunks()
+    _refuse_percentages(column, said, options)
     whole = _is_whole(column) and (_is_whole(said) or _is_probability(said))
     if whole and distinct <= min(MOST_CLASSES, max(2, len(column) // 20)):
         return "binary" if distinct <= 2 else "multiclass"
     return "regression"
+
+
+def _refuse_percentages(truth: pa.Array, said: pa.Array, options: WatchOptions) -> None:
+    """Numbers with a fraction beside labels 0 and 1 are no amounts: as a regression each row would be tens off."""
+    if not pa.types.is_floating(said.type) or _is_whole(said) or _is_probability(said):
+        return
+    if options.label is None or not pc.all(pc.is_in(truth.cast(pa.float64()), value_set=_ZERO_ONE)).as_py():
+        return
+    limits = pc.min_max(said).as_py()
+    raise UserError(
+        f"{options.prediction} has {limits['min']:g} to {limits['max']:g} beside labels of 0 and 1: probabilities are "
+        "numbers from 0 to 1 (divide percentages by 100), classes are 0 and 1. If it is a score that is to come close "
+        "to the label, say --task regression.",
+        ExitCode.USAGE,
+    )
 
 
 def _is_whole(column: pa.Array) -> bool:

@@ -1,0 +1,112 @@
+"""Folders that are tables of a lake: which of their files count is written in a log, not in the folder.
+
+A folder of Delta, Iceberg or Hudi keeps the files of rows that were deleted or replaced. Read as a folder of files,
+such rows would count, some of them twice. Delta's log is read; the others are refused with what to do.
+"""
+
+from collections.abc import Mapping
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
+
+import pyarrow as pa
+
+from driftloop.errors import ExitCode, UserError
+
+if TYPE_CHECKING:
+    from deltalake import DeltaTable
+
+_MOST_LEVELS = 8
+_DEAD = "its folder also holds rows that were deleted or replaced"
+
+
+def lake_at(system: Any, folder: str) -> str | None:
+    """`Delta`, `Iceberg` or `Hudi` where a folder is a table of that kind."""
+    if system.isdir(f"{folder}/_delta_log"):
+        return "Delta"
+    if system.isdir(f"{folder}/.hoodie"):
+        return "Hudi"
+    if system.isdir(f"{folder}/metadata") and any(
+        str(path).endswith(".metadata.json") for path in system.ls(f"{folder}/metadata", detail=False)
+    ):
+        return "Iceberg"
+    return None
+
+
+def refuse_parts_of_lakes(system: Any, address: str, path: str) -> None:
+    """Raise UserError where `path`, one of several files or their folder, lies in a table that keeps dead rows."""
+    folder = PurePosixPath(path)
+    for _ in range(_MOST_LEVELS):
+        kind = lake_at(system, str(folder))
+        if kind == "Delta":
+            raise UserError(f"{address} is part of a Delta table, and {_DEAD}: name {folder}.", ExitCode.USAGE)
+        if kind is not None:
+            raise UserError(
+                f"{address} is {_article(kind)} {kind} table, and {_DEAD}: export its rows (as Parquet or CSV) and "
+                "name that file.",
+                ExitCode.USAGE,
+            )
+        if folder == folder.parent or not (
+            "=" in folder.name or folder.name == "data" or folder == PurePosixPath(path)
+        ):
+            return
+        folder = folder.parent
+
+
+def live_files(address: str, folder: str) -> list[tuple[str, Mapping[str, str | None]]]:
+    """The files of a Delta table that hold rows now, in the order in which they were written, and their partitions.
+
+    Raises UserError where the rows of a file cannot be told from the file alone.
+    """
+    table = _delta(address)
+    _refuse_what_files_do_not_say(address, table)
+    added = pa.table(table.get_add_actions(flatten=True)).to_pylist()
+    found: list[tuple[str, Mapping[str, str | None]]] = []
+    for one in sorted(added, key=lambda one: (one["modification_time"], one["path"])):
+        path = unquote(one["path"])
+        partition = {
+            name.removeprefix("partition."): None if value is None else str(value)
+            for name, value in one.items()
+            if name.startswith("partition.")
+        }
+        found.append((path if "://" in path or path.startswith("/") else f"{folder.rstrip('/')}/{path}", partition))
+    return found
+
+
+def _delta(address: str) -> "DeltaTable":
+    try:
+        from deltalake import DeltaTable
+        from deltalake.exceptions import DeltaError
+    except ImportError as error:
+        raise UserError(
+            f"{address} is a Delta table: reading it needs deltalake (pip install deltalake).", ExitCode.USAGE
+        ) from error
+    try:
+        return DeltaTable(address)
+    except (DeltaError, OSError, ValueError) as error:
+        raise UserError(
+            f"{address} is a Delta table whose log (_delta_log) cannot be read: it is broken or cut off.",
+            ExitCode.USAGE,
+        ) from error
+
+
+def _refuse_what_files_do_not_say(address: str, table: "DeltaTable") -> None:
+    """Rows that are only marked as deleted, and columns whose names in the files are not theirs."""
+    features = table.protocol().reader_features or []
+    if "deletionVectors" in features and any(
+        batch.num_rows for batch in map(pa.record_batch, table.deletion_vectors())
+    ):
+        raise UserError(
+            f"{address} is a Delta table with rows that are only marked as deleted (deletion vectors): run REORG TABLE "
+            "… APPLY (PURGE) on it, or export its rows.",
+            ExitCode.USAGE,
+        )
+    if table.metadata().configuration.get("delta.columnMapping.mode", "none") != "none":
+        raise UserError(
+            f"{address} is a Delta table whose columns have other names in its files (column mapping): export it.",
+            ExitCode.USAGE,
+        )
+
+
+def _article(kind: str) -> str:
+    return "an" if kind[0] in "AEIOU" else "a"
