@@ -11,6 +11,7 @@ import pyarrow as pa
 from driftloop.codec.content_types import ARROW, AVRO, COLUMNS, CONFLUENT_AVRO, JSON, content_type
 from driftloop.codec.outcomes import LabelRow
 from driftloop.contracts.topics import PREDICTION_LABELS, PREDICTION_OUTCOMES
+from driftloop.cores.asked_records import asked
 from driftloop.processor import Record
 from outcome_ingestion.core.decode.arrow_records import arrow_blocks
 from outcome_ingestion.core.decode.avro_rows import AvroRows
@@ -69,7 +70,7 @@ class LogTimes:
     @cached_property
     def all(self) -> Ints:
         """Of every record, in their order."""
-        return np.fromiter([record.timestamp()[1] for record in self._records], np.int64, len(self._records)) * 1000
+        return np.array([at for _, at in asked(self._records, "timestamp")], dtype=np.int64) * 1000
 
     def at(self, places: Ints) -> Ints:
         """Of the records that these places are in."""
@@ -130,7 +131,7 @@ class BatchDecoder:
 
     def _sorted_out(self, records: Sequence[Record], decoded: Decoded) -> dict[str, Sequence[int]]:
         """Content type → indices of the outcome records that have it; labels are taken at once."""
-        topics, headers = [record.topic() for record in records], [record.headers() for record in records]
+        topics, headers = asked(records, "topic"), asked(records, "headers")
         if set(topics) == {PREDICTION_OUTCOMES}:
             if not any(headers):
                 return {JSON: range(len(records))}
@@ -178,10 +179,10 @@ class BatchDecoder:
     ) -> tuple[list[Block], Sequence[int]]:
         """Blocks of the records that have a known shape, and the indices of the others."""
         own = records if len(records) == len(indices) else [records[index] for index in indices]
-        blocks, left = self._of_shapes(kind, indices, [record.value() for record in own])
+        blocks, left = self._of_shapes(kind, indices, asked(own, "value"))
         for block, rows in blocks:
             chosen = own if len(rows) == len(own) else [own[row] for row in rows.tolist()]
-            wrong = wrong_keys([record.key() for record in chosen], keys_of(block))
+            wrong = wrong_keys(asked(chosen, "key"), keys_of(block))
             block.refusals |= dict.fromkeys(wrong, key_refusal(block.layout.spec))
         return [block for block, _ in blocks], left.tolist()
 
@@ -357,7 +358,7 @@ def _looks_framed(record: Record) -> bool:
 
 def _partitions(records: Sequence[Record]) -> Ints:
     """The partition of each record."""
-    found = [record.partition() for record in records]
+    found = asked(records, "partition")
     if found and found.count(found[0]) == len(found):
         return np.full(len(found), found[0], dtype=np.int64)
     return np.array(found, dtype=np.int64)
