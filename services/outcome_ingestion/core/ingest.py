@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
+import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import ValidationError
 
@@ -18,6 +19,7 @@ from outcome_ingestion.core.decode.framed_schemas import FindSchema
 from outcome_ingestion.core.decode.json_rows import RowReader
 from outcome_ingestion.core.decode.layout import layout_of
 from outcome_ingestion.core.frames.applying import apply
+from outcome_ingestion.core.frames.blocks import only_text
 from outcome_ingestion.core.frames.frame_assembly import outgoing
 from outcome_ingestion.core.labels.class_watch import ClassWatch
 from outcome_ingestion.core.memory.partition_memory import PartitionMemory
@@ -162,9 +164,9 @@ class Ingest:
             self._count_missing(frame)
         counts.frames += 1
         counts.frame_bytes += len(record.value)
-        for entry in pc.value_counts(frame.batch.column("event")).to_pylist():
-            key = (frame.header.model_id, entry["values"])
-            counts.rows[key] = counts.rows.get(key, 0) + entry["counts"]
+        for event, rows in _counted(frame.batch.column("event")):
+            key = (frame.header.model_id, event)
+            counts.rows[key] = counts.rows.get(key, 0) + rows
         return record
 
     def _count_missing(self, frame: Frame) -> None:
@@ -176,3 +178,11 @@ class Ingest:
             if without := frame.batch.column(SEGMENT + name).null_count:
                 key = (model_id, name)
                 counts.without_segment[key] = counts.without_segment.get(key, 0) + without
+
+
+def _counted(events: pa.StringArray) -> list[tuple[str, int]]:
+    """How many rows have each event."""
+    only = only_text(events)
+    if only is not None:
+        return [(only, len(events))]
+    return [(entry["values"], entry["counts"]) for entry in pc.value_counts(events).to_pylist()]

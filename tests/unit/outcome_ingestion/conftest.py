@@ -118,6 +118,12 @@ def bench_with() -> Callable[..., Bench]:
     return lambda **rules: Bench(new_core(IngestRules(**rules)))
 
 
+@pytest.fixture
+def bench_of() -> Callable[..., Bench]:
+    """A core with one model, of whose spec some fields are given."""
+    return lambda **fields: Bench(new_core(specs=[PLANT | fields]))
+
+
 @pytest.fixture(scope="session")
 def row() -> Callable[..., dict[str, Any]]:
     return plant_row

@@ -17,6 +17,7 @@ from outcome_ingestion.core.decode.layout import ARROW_KINDS, Layout
 from outcome_ingestion.core.decode.lists.series import series_column
 from outcome_ingestion.core.decode.lists.vectors import as_lists, vector_column
 from outcome_ingestion.core.frames.blocks import ROWS_A_RECORD, Block, present
+from outcome_ingestion.core.identity.text_hashes import text_parts
 from outcome_ingestion.core.refusal import Refusal, invalid, undecodable, unknown_model
 from outcome_ingestion.core.versions import BAD_VERSION, VERSION
 
@@ -180,7 +181,7 @@ def _column(given: pa.Array, kind: pa.DataType, name: str, refused: Refused) -> 
 
 def _cast(given: pa.Array, kind: pa.DataType, name: str, refused: Refused) -> pa.Array:
     if pa.types.is_null(given.type) or (given.type == kind and not pa.types.is_list(kind)):
-        return given.cast(kind)
+        return given if given.type == kind else given.cast(kind)
     if pa.types.is_list(kind):
         return series_column(given, name, refused)
     if pa.types.is_timestamp(kind):
@@ -196,6 +197,8 @@ def _cast(given: pa.Array, kind: pa.DataType, name: str, refused: Refused) -> pa
 
 
 def _refuse_not_finite(column: pa.Array, name: str, refused: Refused) -> None:
+    if not column.null_count and np.isfinite(column.to_numpy()).all():
+        return
     finite = pc.is_finite(column)
     if not pc.all(finite, min_count=0).as_py():
         for row in np.flatnonzero(~finite.fill_null(pa.scalar(value=True)).to_numpy(zero_copy_only=False)).tolist():
@@ -203,6 +206,10 @@ def _refuse_not_finite(column: pa.Array, name: str, refused: Refused) -> None:
 
 
 def _ids(column: pa.Array, refused: Refused) -> pa.StringArray:
+    if not column.null_count:
+        sizes = np.diff(text_parts(column)[0])
+        if np.all((sizes >= 1) & (sizes <= LONGEST_ID)):  # so many bytes are at least one character, and no more
+            return column
     lengths = pc.fill_null(pc.utf8_length(column), 0).to_numpy()
     for row in np.flatnonzero((lengths < 1) | (lengths > LONGEST_ID)).tolist():
         refused.setdefault(row, invalid("BadId", f"a prediction_id has 1 to {LONGEST_ID} characters"))
@@ -220,7 +227,8 @@ def _complete(columns: dict[str, pa.Array], layout: Layout, rows: int, refused: 
             raise invalid("MissingField", f"the columns of {prefix} are not complete")
         needed |= names
     for name, kind in needed.items():
-        columns.setdefault(name, pa.nulls(rows, kind))
+        if name not in columns:
+            columns[name] = pa.nulls(rows, kind)
     sources, wrong = columns["label_source"], np.zeros(rows, dtype=np.bool_)
     if sources.null_count == rows:
         columns["label_source"] = pa.repeat(pa.scalar("system"), rows)
@@ -231,7 +239,8 @@ def _complete(columns: dict[str, pa.Array], layout: Layout, rows: int, refused: 
         if field.name in columns:
             low = pc.less(columns[field.name], int(field.least))
             wrong |= low.fill_null(pa.scalar(value=False)).to_numpy(zero_copy_only=False)
-    parts = [present(columns[PREDICTION + name]) for name in layout.target]
-    wrong |= np.any(parts, axis=0) != np.all(parts, axis=0)
+    if not layout.single:
+        parts = [present(columns[PREDICTION + name]) for name in layout.target]
+        wrong |= np.any(parts, axis=0) != np.all(parts, axis=0)
     for row in np.flatnonzero(wrong).tolist():
         refused.setdefault(row, invalid("OutOfRange", "label_source, tokens or a target field is wrong in this row"))

@@ -10,12 +10,15 @@ from driftloop.codec.frames import LABEL, PREDICTION
 from driftloop.contracts.outcome_fields import names_of, number_bounds
 from outcome_ingestion.core.decode.lists.series import series_findings
 from outcome_ingestion.core.decode.timestamps import EARLIEST_US, LATEST_US
-from outcome_ingestion.core.frames.blocks import Block, Ints, Mask, present
+from outcome_ingestion.core.frames.blocks import Block, Ints, Mask, only_text, present
 from outcome_ingestion.core.frames.frame_sizes import row_bytes
 from outcome_ingestion.core.refusal import invalid
 from outcome_ingestion.core.versions import BAD_VERSION, VERSION
 
 _MOMENTS, _BOUNDS = names_of("moment"), number_bounds()
+_OF_ANY_SIZE = (pa.StringArray, pa.ListArray)
+_MOST_A_VALUE = 9
+"""Bytes of a number or a time, and more than the bit that says whether it is there."""
 Finding = tuple[Mask | Ints, str, str]
 
 
@@ -29,18 +32,24 @@ def check_rows(block: Block, latest: Ints | None, most_bytes: int) -> None:
         sentence = f"a frame of this row alone takes {size:,} bytes, the limit is {most_bytes:,} (frame_bytes)"
         block.refusals.setdefault(row, invalid("RowTooLarge", sentence))
     for rows, error_class, sentence in _findings(block, latest):
-        for row in np.flatnonzero(rows).tolist():
-            block.refusals.setdefault(row, invalid(error_class, sentence))
+        if rows.any():
+            for row in np.flatnonzero(rows).tolist():
+                block.refusals.setdefault(row, invalid(error_class, sentence))
 
 
 def _too_large(block: Block, most_bytes: int) -> list[tuple[int, int]]:
     """Rows that no frame has room for, and the size of each; a rough sum settles it for nearly all blocks."""
     columns = [block.ids, *block.columns.values()]
     around = block.layout.bytes_around
-    if sum(column.nbytes for column in columns) + around <= most_bytes:
+    if sum(map(_most_bytes, columns)) + around <= most_bytes:
         return []
     sizes = row_bytes(columns) + around
     return [(row, int(sizes[row])) for row in np.flatnonzero(sizes > most_bytes).tolist()]
+
+
+def _most_bytes(column: pa.Array) -> int:
+    """No less than what a column takes; to ask Arrow for it costs more than many a check of all its values."""
+    return int(column.nbytes) if isinstance(column, _OF_ANY_SIZE) else _MOST_A_VALUE * len(column)
 
 
 def _findings(block: Block, latest: Ints | None) -> Iterator[Finding]:
@@ -60,13 +69,20 @@ def _findings(block: Block, latest: Ints | None) -> Iterator[Finding]:
 def _time_findings(block: Block, latest: Ints | None) -> Iterator[Finding]:
     for name in _MOMENTS:
         column = block.columns[name]
-        given, times = present(column), block.times(name)
+        times = block.times(name)
+        if _all_within(column, times) and (latest is None or np.all(times <= latest)):
+            continue
+        given = present(column)
         if name == "predicted_at":
             yield ~given, "MissingField", "predicted_at is missing"
         wrong = given & ((times < EARLIEST_US) | (times >= LATEST_US))
         yield wrong, "TimeOutOfRange", f"{name} is not between 1990 and 2100"
         if latest is not None:
             yield given & (times > latest), "TimeInFuture", f"{name} is far after the time of its record"
+
+
+def _all_within(column: pa.Array, times: Ints) -> bool:
+    return column.null_count == 0 and len(times) > 0 and bool(times.min() >= EARLIEST_US and times.max() < LATEST_US)
 
 
 def _number_findings(block: Block) -> Iterator[Finding]:
@@ -81,7 +97,8 @@ def _number_findings(block: Block) -> Iterator[Finding]:
 
 def _version_findings(block: Block) -> Iterator[Finding]:
     column = block.columns["model_version"]
-    for version in pc.unique(column).to_pylist():
+    only = only_text(column)
+    for version in pc.unique(column).to_pylist() if only is None else [only]:
         if version is not None and not VERSION.fullmatch(version):
             wrong = (
                 pc.equal(column, pa.scalar(version)).fill_null(pa.scalar(value=False)).to_numpy(zero_copy_only=False)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from operator import itemgetter
+from functools import cached_property
 from typing import Any, TypeVar
 
 import numpy as np
@@ -11,7 +11,8 @@ import pyarrow as pa
 from driftloop.codec.content_types import ARROW, AVRO, COLUMNS, CONFLUENT_AVRO, JSON, content_type
 from driftloop.codec.outcomes import LabelRow
 from driftloop.contracts.topics import PREDICTION_LABELS, PREDICTION_OUTCOMES
-from driftloop.processor import HEADERS, KEY, PARTITION, TIMESTAMP, TOPIC, VALUE, Record
+from driftloop.cores.asked_records import asked
+from driftloop.processor import Record
 from outcome_ingestion.core.decode.arrow_records import arrow_blocks
 from outcome_ingestion.core.decode.avro_rows import AvroRows
 from outcome_ingestion.core.decode.checks import check_rows
@@ -34,7 +35,6 @@ from outcome_ingestion.core.rules import IngestRules
 Records = Sequence[tuple[int, bytes]]
 Blocks = tuple[list[Block], dict[int, Refusal]]
 ReadRows = Callable[[Sequence[bytes | None], Find], list[Any]]
-_FIRST, _WHEN = itemgetter(0), itemgetter(1)
 _FEWEST = 64
 """Under so many records with one row that look alike, one by one is as quick."""
 _MANY_ROWS: dict[str, Callable[[Records, Find], Blocks]] = {COLUMNS: column_blocks, ARROW: arrow_blocks}
@@ -61,6 +61,22 @@ class PlacedObservation:
 Placed = TypeVar("Placed", PlacedLabel, PlacedObservation)
 
 
+class LogTimes:
+    """The times of a batch's records on the log, in microseconds; no record is asked before somebody wants to know."""
+
+    def __init__(self, records: Sequence[Record]) -> None:
+        self._records = records
+
+    @cached_property
+    def all(self) -> Ints:
+        """Of every record, in their order."""
+        return np.array([at for _, at in asked(self._records, "timestamp")], dtype=np.int64) * 1000
+
+    def at(self, places: Ints) -> Ints:
+        """Of the records that these places are in."""
+        return self.all[places // ROWS_A_RECORD]
+
+
 @dataclass(slots=True)
 class Decoded:
     """A batch as decoded. `blocks` has one block a model, in the order of first sight."""
@@ -70,8 +86,7 @@ class Decoded:
     observations: list[PlacedObservation] = field(default_factory=list)
     dead: dict[int, Refusal] = field(default_factory=dict)
     """Refusals by index of the record."""
-    stamps: Ints = field(default_factory=lambda: np.empty(0, dtype=np.int64))
-    """The time of each record on the log, in microseconds."""
+    log: LogTimes = field(default_factory=lambda: LogTimes(()))
 
 
 class BatchDecoder:
@@ -92,8 +107,7 @@ class BatchDecoder:
 
     def decode(self, records: Sequence[Record]) -> Decoded:
         """Everything in a batch that can be used, and why the rest cannot."""
-        decoded = Decoded()
-        decoded.stamps = np.fromiter(map(_WHEN, map(TIMESTAMP, records)), np.int64, len(records)) * 1000
+        decoded = Decoded(log=LogTimes(records))
         kinds = self._sorted_out(records, decoded)
         blocks, framed = self._json(records, kinds.pop(JSON, []), decoded)
         if AVRO in kinds:
@@ -101,7 +115,7 @@ class BatchDecoder:
         framed = sorted([*kinds.pop(CONFLUENT_AVRO, ()), *framed])
         if framed:
             blocks += self._rows(records, AVRO, framed, decoded, self._avro.read_framed)
-        partitions = np.fromiter(map(PARTITION, records), np.int64, count=len(records))
+        partitions = _partitions(records)
         many: list[Block] = []
         for kind, indices in kinds.items():
             many += self._many(records, kind, self._in_place(records, indices, decoded), decoded)
@@ -117,15 +131,15 @@ class BatchDecoder:
 
     def _sorted_out(self, records: Sequence[Record], decoded: Decoded) -> dict[str, Sequence[int]]:
         """Content type → indices of the outcome records that have it; labels are taken at once."""
-        headers = list(map(HEADERS, records))
-        if set(map(TOPIC, records)) == {PREDICTION_OUTCOMES}:
+        topics, headers = asked(records, "topic"), asked(records, "headers")
+        if set(topics) == {PREDICTION_OUTCOMES}:
             if not any(headers):
                 return {JSON: range(len(records))}
-            if all(headers) and set(map(len, headers)) == {1} and len(set(map(_FIRST, headers))) == 1:
+            if headers[0] and len(headers[0]) == 1 and headers.count(headers[0]) == len(headers):
                 return {content_type(headers[0]): range(len(records))}
         kinds: dict[str, list[int]] = {}
         alone: dict[Any, list[int]] = {}
-        for index, (topic, own) in enumerate(zip(map(TOPIC, records), headers, strict=True)):
+        for index, (topic, own) in enumerate(zip(topics, headers, strict=True)):
             if topic == PREDICTION_LABELS:
                 self._take_label(index, records[index], decoded)
                 continue
@@ -165,10 +179,10 @@ class BatchDecoder:
     ) -> tuple[list[Block], Sequence[int]]:
         """Blocks of the records that have a known shape, and the indices of the others."""
         own = records if len(records) == len(indices) else [records[index] for index in indices]
-        blocks, left = self._of_shapes(kind, indices, list(map(VALUE, own)))
+        blocks, left = self._of_shapes(kind, indices, asked(own, "value"))
         for block, rows in blocks:
             chosen = own if len(rows) == len(own) else [own[row] for row in rows.tolist()]
-            wrong = wrong_keys(list(map(KEY, chosen)), keys_of(block))
+            wrong = wrong_keys(asked(chosen, "key"), keys_of(block))
             block.refusals |= dict.fromkeys(wrong, key_refusal(block.layout.spec))
         return [block for block, _ in blocks], left.tolist()
 
@@ -177,11 +191,13 @@ class BatchDecoder:
     ) -> tuple[list[tuple[Block, Ints]], Ints]:
         """Blocks of the records that have a known shape, with the places of those, and the indices that are left."""
         found, left = self.shaped[kind].read(values, self._find)
-        numbers = np.asarray(indices)
+        numbers = np.arange(len(indices)) if isinstance(indices, range) else np.array(indices, dtype=np.int64)
         blocks = []
         for one in found:
-            within = np.arange(len(one.ids)) - np.repeat(np.cumsum(one.counts) - one.counts, one.counts)
-            places = np.repeat(numbers[one.records] * ROWS_A_RECORD, one.counts) + within
+            places = numbers[one.records] * ROWS_A_RECORD
+            if len(one.ids) != len(places):
+                within = np.arange(len(one.ids)) - np.repeat(np.cumsum(one.counts) - one.counts, one.counts)
+                places = np.repeat(places, one.counts) + within
             block = Block(one.reader.layout, one.ids, places, np.zeros_like(places), one.columns)
             blocks.append((block, one.records))
         return blocks, numbers[left]
@@ -288,7 +304,7 @@ class BatchDecoder:
         """Times of the rows, and the dead letters of those that are wrong."""
         latest = None
         if block.layout.spec.clock == "wall":
-            latest = decoded.stamps[block.places // ROWS_A_RECORD] + self._future_us
+            latest = decoded.log.at(block.places) + self._future_us
         check_rows(block, latest, self._most_bytes)
         for row, refusal in sorted(block.refusals.items()):
             bury(block, row, refusal, decoded.dead)
@@ -338,6 +354,14 @@ def bury(block: Block, row: int, refusal: Refusal, dead: dict[int, Refusal]) -> 
 def _looks_framed(record: Record) -> bool:
     """Whether a record that says nothing of its type is Confluent's: their serializers send no content type."""
     return (record.value() or b"")[:1] == ZERO and content_type(record.headers()) == JSON
+
+
+def _partitions(records: Sequence[Record]) -> Ints:
+    """The partition of each record."""
+    found = asked(records, "partition")
+    if found and found.count(found[0]) == len(found):
+        return np.full(len(found), found[0], dtype=np.int64)
+    return np.array(found, dtype=np.int64)
 
 
 def _by_model(blocks: list[Block]) -> list[Block]:

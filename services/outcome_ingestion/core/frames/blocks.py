@@ -8,6 +8,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from outcome_ingestion.core.decode.layout import Layout
+from outcome_ingestion.core.identity.text_hashes import text_parts
 from outcome_ingestion.core.refusal import Refusal
 
 Ints = NDArray[np.int64]
@@ -80,6 +81,22 @@ def present(column: pa.Array) -> Mask:
     if column.null_count == 0:
         return np.ones(len(column), dtype=np.bool_)
     return np.asarray(column.is_valid().to_numpy(zero_copy_only=False), dtype=np.bool_)
+
+
+def only_text(texts: pa.StringArray) -> str | None:
+    """The text that all rows have; None where they differ, where one is null, or where there are none.
+
+    >>> only_text(pa.array(["a", "a"])), only_text(pa.array(["aa", "a"])), only_text(pa.array(["a", None]))
+    ('a', None, None)
+    """
+    if not len(texts) or texts.null_count:
+        return None
+    offsets, data = text_parts(texts)
+    sizes = np.diff(offsets)
+    if np.any(sizes != sizes[0]):
+        return None
+    first = data[offsets[0] : offsets[1]].tobytes()
+    return first.decode() if data[offsets[0] : offsets[-1]].tobytes() == first * len(texts) else None
 
 
 def joined(blocks: list[Block]) -> Block:

@@ -8,7 +8,8 @@ from driftloop.codec.frames import FEATURE, LABEL, PREDICTION
 from outcome_ingestion.core.frames.blocks import Block, nulls_for
 from outcome_ingestion.core.labels.classes import one_spelling
 
-EVENTS = pa.array(["prediction", "outcome", "example"])
+_NAMES = ["prediction", "outcome", "example"]
+EVENTS = pa.array(_NAMES)
 _PREDICTION, _OUTCOME, _EXAMPLE = 0, 1, 2
 
 
@@ -58,5 +59,7 @@ def _default_labels(block: Block, columns: dict[str, pa.Array]) -> None:
 
 def _events(block: Block) -> pa.Array:
     predicted, labelled = block.has(PREDICTION), block.has(LABEL)
+    if predicted.all() and labelled.all():
+        return pa.repeat(pa.scalar(_NAMES[_OUTCOME]), len(block))
     codes = np.where(predicted, np.where(labelled, _OUTCOME, _PREDICTION), _EXAMPLE)
     return EVENTS.take(pa.array(codes))

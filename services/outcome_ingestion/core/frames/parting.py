@@ -12,10 +12,10 @@ import pyarrow as pa
 
 from driftloop.codec.frames import LABEL
 from outcome_ingestion.core.counts import IngestCounts
-from outcome_ingestion.core.decode.decoding import Decoded, bury
+from outcome_ingestion.core.decode.decoding import Decoded, LogTimes, bury
 from outcome_ingestion.core.decode.label_items import LabelItem
 from outcome_ingestion.core.decode.layout import Layout
-from outcome_ingestion.core.frames.blocks import ROWS_A_RECORD, Block, Ints
+from outcome_ingestion.core.frames.blocks import Block
 from outcome_ingestion.core.frames.shares import Share
 from outcome_ingestion.core.identity.admission import Admission, LabelPlaces, admit
 from outcome_ingestion.core.identity.repeats import labels_of_repeats, parts_of_rows
@@ -118,26 +118,29 @@ def _with_labels(blocks: Sequence[Block], admissions: Sequence[Admission]) -> li
 def _arrivals(part: Share, admitted: Sequence[_Admitted], batch: Batch) -> dict[str, Arrivals]:
     of_model = {one.block.layout.model_id: one for one in admitted}
     return {
-        model_id: _arrivals_of(part, model_id, of_model.get(model_id), batch.layouts[model_id], batch.decoded.stamps)
+        model_id: _arrivals_of(part, model_id, of_model.get(model_id), batch.layouts[model_id], batch.decoded.log)
         for model_id in part.models
     }
 
 
-def _arrivals_of(part: Share, model_id: str, one: _Admitted | None, layout: Layout, stamps: Ints) -> Arrivals:
+def _arrivals_of(part: Share, model_id: str, one: _Admitted | None, layout: Layout, log: LogTimes) -> Arrivals:
     """Rows and labels with their times and those of their records."""
     labels, ids, waits = [*part.labels.get(model_id, ())], pa.array([], pa.string()), _NO_TIMES
     row_places = row_times = _NO_TIMES
     if one is not None:
         block, rows = one.block, one.admission.rows
         labels += [*one.repeated, *one.partial]
-        row_places, row_times, ids = block.places[rows], block.times("predicted_at")[rows], block.ids
-        waits = np.flatnonzero(~block.has(LABEL)[rows])
-        ids = ids if len(rows) == len(block) else ids.take(pa.array(rows))
+        row_places, row_times, ids, unlabelled = block.places, block.times("predicted_at"), block.ids, ~block.has(LABEL)
+        if len(rows) != len(block):
+            row_places, row_times, ids = row_places[rows], row_times[rows], ids.take(pa.array(rows))
+            unlabelled = unlabelled[rows]
+        waits = np.flatnonzero(unlabelled)
     said = sorted((item.place, item.at) for item in (*labels, *part.observations.get(model_id, ())))
     label_places, label_times = np.array(said, dtype=np.int64).T if said else (_NO_TIMES, _NO_TIMES)
+    is_trusted = layout.spec.clock == "wall"
+    row_log, label_log = (log.at(row_places), log.at(label_places)) if is_trusted else (_NO_TIMES, _NO_TIMES)
     return Arrivals(
-        row_places, row_times, stamps[row_places // ROWS_A_RECORD], ids, waits, labels, label_places, label_times,
-        stamps[label_places // ROWS_A_RECORD], is_trusted=layout.spec.clock == "wall",
+        row_places, row_times, row_log, ids, waits, labels, label_places, label_times, label_log, is_trusted=is_trusted
     )  # fmt: skip
 
 

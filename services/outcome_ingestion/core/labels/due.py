@@ -28,8 +28,8 @@ _NONE = np.empty(0, dtype=np.int64)
 class Arrivals:
     """Rows and labels of one model in the order of arrival: where each stands in the batch, and its time.
 
-    `row_log` and `label_log` are the times of their records. `ids` and `waits` are of the rows: which of them came
-    without a label. `is_trusted`: no clock goes past the log's own time.
+    `ids` and `waits` are of the rows: which of them came without a label. `is_trusted`: no clock goes past the log's
+    own time, and only then do `row_log` and `label_log` have the times of the records.
     """
 
     row_places: Ints

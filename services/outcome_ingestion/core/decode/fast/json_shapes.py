@@ -3,6 +3,8 @@
 import re
 from collections.abc import Callable, Iterator
 
+import numpy as np
+
 from driftloop.contracts.outcome_fields import names_of
 from outcome_ingestion.core.decode.fast.record_kernel import MOMENT, NUMBER, TEXT
 from outcome_ingestion.core.decode.fast.record_shapes import Kind, NoSlot, RecordShape, Scalar, Slot, Wanted, shape_of
@@ -29,7 +31,7 @@ def learn_column_shape(value: bytes, layout: Layout) -> RecordShape | None:
 
 
 def _learn(value: bytes, layout: Layout, slot_of: Callable[[Scalar, Wanted], Slot | NoSlot]) -> RecordShape | None:
-    if not value.isascii() or b"\\" in value or min(value) < ord(" "):
+    if not value.isascii() or b"\\" in value or np.frombuffer(value, dtype=np.uint8).min() < ord(" "):
         return None
     return shape_of(value, _scalars(value), layout, slot_of)
 

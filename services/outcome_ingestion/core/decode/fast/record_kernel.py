@@ -143,9 +143,10 @@ def _whole_part(at, end):
     count, value, _ = _digits(at, end)
     if count == 0:
         return _UNFIT, np.uint64(0), 0
-    if _byte(at) == _ZERO:
-        return (_UNFIT if count > 1 else at + 1), np.uint64(0), 0
-    at, total = at + count, count
+    leading = np.int64(_byte(at) == _ZERO)
+    if count > 1 and leading:
+        return _UNFIT, np.uint64(0), 0
+    at, total = at + count, count - leading
     while count == _WORD:
         count, more, _ = _digits(at, end)
         value = value * _TENS[count] + more
@@ -479,3 +480,12 @@ def gather(data: Bytes, starts: Ints, sizes: Ints, offsets: NDArray[np.int32], t
             texts[np.uint64(at + k)] = data[np.uint64(starts[i] + k)]
         at += max(0, sizes[i])
     offsets[len(starts)] = at
+
+
+@compiled(types.int64(BYTES, types.uint8))
+def count_bytes(data: Bytes, byte: int) -> int:
+    """How many bytes are this one."""
+    count = 0
+    for i in range(len(data)):
+        count += data[i] == byte
+    return count

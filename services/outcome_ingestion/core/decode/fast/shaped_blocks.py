@@ -103,8 +103,8 @@ def _block(found: Shaped, among: Ints, reader: RowReader) -> ShapedBlock | None:
         given = {name: column.take(which) for name, column in given.items()}
     if not len(records):
         return None
-    ids, columns = given.pop("prediction_id"), _empty(reader, int(counts.sum()))
-    return ShapedBlock(reader, records, counts, ids, columns | given)
+    ids = given.pop("prediction_id")
+    return ShapedBlock(reader, records, counts, ids, _with_empty(given, reader, len(ids)))
 
 
 def _sound(given: dict[str, pa.Array], layout: Layout) -> Mask:
@@ -125,13 +125,14 @@ def _sound(given: dict[str, pa.Array], layout: Layout) -> Mask:
     return keep
 
 
-def _empty(reader: RowReader, rows: int) -> dict[str, pa.Array]:
-    """Every column that a block has, as it is where records say nothing."""
+def _with_empty(given: dict[str, pa.Array], reader: RowReader, rows: int) -> dict[str, pa.Array]:
+    """Every column that a block has: as it is given, or as it is where records say nothing."""
     layout = reader.layout
     kinds = {field.name: ROW_COLUMNS[field.name] for field in _NULLABLE}
     kinds |= {FEATURE + name: ARROW_KINDS[kind] for name, kind in layout.raw.items()}
     for prefix in (PREDICTION, LABEL):
         kinds |= {prefix + name: ARROW_KINDS[field.kind] for name, field in layout.target.items()}
     kinds |= {SEGMENT + name: pa.string() for name in layout.spec.segments}
-    columns = {name: pa.nulls(rows, kind) for name, kind in kinds.items()}
-    return columns | {name: pa.repeat(pa.scalar(default), rows) for name, default in _DEFAULTS.items()}
+    columns = {name: given[name] if name in given else pa.nulls(rows, kind) for name, kind in kinds.items()}
+    columns |= {n: pa.repeat(pa.scalar(default), rows) for n, default in _DEFAULTS.items() if n not in given}
+    return columns | given

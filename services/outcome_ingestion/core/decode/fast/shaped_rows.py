@@ -21,6 +21,7 @@ from outcome_ingestion.core.decode.fast.record_kernel import (
     Outputs,
     Shape,
     Source,
+    count_bytes,
     gather,
     read_records,
 )
@@ -47,7 +48,7 @@ class Records:
     @cached_property
     def commas(self) -> int:
         """How many there are: lists of one length hold at most so many rows, shared out among them, and one more."""
-        return int(np.count_nonzero(self.bytes == _COMMA))
+        return count_bytes(self.bytes, _COMMA)
 
     def leave_out(self, which: Ints) -> None:
         """These (by their places in `rows`) have been read."""
@@ -136,7 +137,9 @@ def _moments(times: Ints) -> pa.Array:
 
 
 def _numbers(values: NDArray[np.float64], missing: NDArray[np.uint8]) -> pa.DoubleArray:
-    return pa.array(values, mask=missing.view(np.bool_) if missing.any() else None)
+    if missing.any():
+        return pa.array(values, mask=missing.view(np.bool_))
+    return pa.Array.from_buffers(pa.float64(), len(values), [None, pa.py_buffer(values)], null_count=0)
 
 
 def _read_hard(data: Bytes, hard: Ints, values: NDArray[np.float64]) -> Ints:
