@@ -73,3 +73,14 @@ def test_processes_that_are_started_count() -> None:
         return 1
 
     assert cpu_seconds(run)[1] > 0.01
+
+
+def test_figures_are_told_of_every_case_whether_it_is_timed_counted_or_both() -> None:
+    timed = [smoke.Ratio(name, "a peer", 1.0, 1.0) for name in ("timed", "both")]
+    counts = [smoke.Count(name, "lines a row", 2.0, 2.0) for name in ("both", "counted")]
+    told = smoke.as_json({"a module": timed}, counts)
+    assert {name: set(figures) for name, figures in told.items()} == {
+        "timed": {"peer", "now", "recorded"},
+        "both": {"peer", "now", "recorded", "counted"},
+        "counted": {"counted"},
+    }

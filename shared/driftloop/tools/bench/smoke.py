@@ -112,12 +112,12 @@ def record(found: Mapping[str, Iterable[Ratio]], counts: Iterable[Count] = (), f
 
 
 def as_json(found: Mapping[str, Iterable[Ratio]], counts: Iterable[Count] = ()) -> dict[str, Any]:
-    """The figures for a script."""
+    """The figures for a script, by case; some are only counted, others only timed."""
     ratios: dict[str, dict[str, Any]] = {
         one.case: {"peer": one.peer, "now": one.now, "recorded": one.recorded} for one in _all(found)
     }
     for count in counts:
-        ratios[count.case]["counted"] = {"what": count.what, "now": count.now, "recorded": count.recorded}
+        ratios.setdefault(count.case, {})["counted"] = {"what": count.what, "now": count.now, "recorded": count.recorded}
     return ratios
 
 
