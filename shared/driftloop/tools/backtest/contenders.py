@@ -8,7 +8,6 @@ from driftloop.tools.backtest.moment import Policy
 from driftloop.tools.backtest.pays import Pays, rule_for
 from driftloop.tools.backtest.policies import ErrorDebt, EveryAlarm, EveryBlock, Never
 from driftloop.tools.backtest.probes import Probes
-from driftloop.tools.backtest.served import run_served
 from driftloop.tools.backtest.simulate import Run, simulate
 from driftloop.tools.backtest.table import LossTable
 
@@ -22,12 +21,14 @@ class Contender:
 
     `knows_price`: it decides otherwise at another price. `served`: it goes through the services' own
     cores (held-out rows, proof, probation), which takes longer, and runs only where it is named or asked for.
+    `probed`: it looks at probes.
     """
 
     name: str
     run: Callable[[float], Run]
     knows_price: bool = False
     served: bool = False
+    probed: bool = False
 
 
 def contenders(table: LossTable, probes: Probes) -> tuple[Contender, ...]:
@@ -35,12 +36,12 @@ def contenders(table: LossTable, probes: Probes) -> tuple[Contender, ...]:
     window = table.layout.windows[len(table.layout.windows) // 2]
     rule = rule_for(table.layout)
 
-    def simulated(name: str, make: Callable[[], Policy], *, knows_price: bool = False) -> Contender:
-        return Contender(name, lambda price: simulate(table, make(), price), knows_price)
+    def simulated(name: str, make: Callable[[], Policy], **about: bool) -> Contender:
+        return Contender(name, lambda price: simulate(table, make(), price), **about)
 
     return (
-        simulated("default", lambda: Pays(rule, probes), knows_price=True),
-        simulated("default-auto-price", lambda: Pays(rule, probes, priced=False)),
+        simulated("default", lambda: Pays(rule, probes), knows_price=True, probed=True),
+        simulated("default-auto-price", lambda: Pays(rule, probes, priced=False), probed=True),
         simulated("never", Never),
         simulated("every-block", lambda: EveryBlock(window)),
         simulated("adwin", lambda: EveryAlarm(window)),
@@ -51,4 +52,9 @@ def contenders(table: LossTable, probes: Probes) -> tuple[Contender, ...]:
 
 
 def _served(table: LossTable, preset: str) -> Contender:
-    return Contender(preset + SERVED, lambda _price: run_served(table, preset), served=True)
+    def run(_price: float) -> Run:
+        from driftloop.tools.backtest.served import run_served  # the loop's services are seldom tried
+
+        return run_served(table, preset)
+
+    return Contender(preset + SERVED, run, served=True)

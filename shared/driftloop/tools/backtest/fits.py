@@ -57,7 +57,7 @@ class Fits:
 
     def get(self, start: int, end: int, *, until: int | None = None, seed: int | None = None) -> Fitted:
         """The model of rows `start` … `end` - 1, measured on the rows from `end` to `until`."""
-        key = self._key(start, end, until, seed)
+        key = self.key(start, end, until, seed)
         if key not in self._known:
             found = self._load(key)
             if found is None:
@@ -66,24 +66,26 @@ class Fits:
             self._known[key] = found
         return self._known[key]
 
-    def fresh(self, start: int, end: int) -> Fitted:
-        """The model of rows `start` … `end` - 1, fitted now and kept nowhere."""
-        return self._fit(self._key(start, end, None, None))
+    def fresh(self, start: int, end: int, *, until: int | None = None) -> Fitted:
+        """The model of rows `start` … `end` - 1, fitted now and kept on disk only."""
+        key = self.key(start, end, until)
+        fitted = self._fit(key)
+        self._keep(key, fitted)
+        return fitted
 
-    def has(self, start: int, end: int) -> bool:
+    def has(self, start: int, end: int, *, until: int | None = None) -> bool:
         """Whether the model of these rows has been fitted before."""
-        key = self._key(start, end, None, None)
+        key = self.key(start, end, until)
         path = self._path(key)
         return key in self._known or (path is not None and path.is_file())
 
     def adopt(self, start: int, fitted: Fitted) -> None:
-        """Take in a fit that another process has made."""
-        key = self._key(start, fitted.end, None, None)
-        self._known[key] = fitted
+        """Take in a fit that another process has made and kept."""
+        self._known[self.key(start, fitted.end)] = fitted
         self.seconds += fitted.seconds
-        self._keep(key, fitted)
 
-    def _key(self, start: int, end: int, until: int | None, seed: int | None) -> Key:
+    def key(self, start: int, end: int, until: int | None = None, seed: int | None = None) -> Key:
+        """What a fit is known by: `until` is the last row unless it is given, `seed` that of all fits."""
         return (start, end, len(self.stream.rows) if until is None else until, self.seed if seed is None else seed)
 
     def _fit(self, key: Key) -> Fitted:

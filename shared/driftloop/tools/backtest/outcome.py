@@ -1,6 +1,7 @@
 """Runs every policy over a stream, beside hindsight, and says what each would have cost."""
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,12 +11,13 @@ from driftloop.errors import ExitCode, UserError
 from driftloop.learners.entry_points import make_learner
 from driftloop.statistics.losses import row_losses
 from driftloop.tools.backtest.contenders import Contender, contenders
+from driftloop.tools.backtest.crew import Crew
 from driftloop.tools.backtest.fits import Fits
 from driftloop.tools.backtest.hindsight import Calendar, Oracle, best_calendar, calendars, oracle, usual
 from driftloop.tools.backtest.judged import classes_json, constant_json
 from driftloop.tools.backtest.layout import layout_of
 from driftloop.tools.backtest.options import REPORTED_SHARE, SHARES, BacktestOptions
-from driftloop.tools.backtest.prefit import prefit
+from driftloop.tools.backtest.prefit import prefit, prefit_probes
 from driftloop.tools.backtest.probes import Probes
 from driftloop.tools.backtest.simulate import Run
 from driftloop.tools.backtest.stream import Stream
@@ -56,26 +58,30 @@ def backtest(stream: Stream, options: BacktestOptions, told: Callable[[str], Non
     `told` hears what is going on. Raises `UserError` for a policy, learner or layout that makes no sense.
     """
     table = table_of(stream, options)
-    prefit(table, options.jobs, told)
     probes = Probes(table)
     named = chosen(contenders(table, probes), options.policies, served=options.served)
-    shares = (*SHARES,) if options.price is None else (*SHARES, options.price / table.never)
-    told("calendars and the oracle")
-    found = tuple(calendars(table))
-    runs = {}
-    for contender in named:
-        told(f"policy {contender.name}")
-        runs[contender.name] = _runs(table, contender, shares)
-    return Outcome(
-        stream,
-        table,
-        runs,
-        found,
-        {share: best_calendar(found, share * table.never) for share in shares},
-        {share: oracle(table, share * table.never) for share in shares},
-        _no_change(stream, table),
-        probes.seconds,
-    )
+    with _crew(table, options) as crew:
+        prefit(table, crew, told)
+        if crew is not None and any(one.probed for one in named):
+            prefit_probes(probes, crew, told)
+        shares = (*SHARES,) if options.price is None else (*SHARES, options.price / table.never)
+        begun = {one.name: _begun(table, one, shares, crew) for one in named}
+        told("calendars and the oracle")
+        found = tuple(calendars(table))
+        best = {share: best_calendar(found, share * table.never) for share in shares}
+        oracles = {share: oracle(table, share * table.never) for share in shares}
+        runs = {}
+        for name, run in begun.items():
+            told(f"policy {name}")
+            runs[name] = run(probes)
+    return Outcome(stream, table, runs, found, best, oracles, _no_change(stream, table), probes.seconds)
+
+
+def _crew(table: LossTable, options: BacktestOptions) -> AbstractContextManager[Crew | None]:
+    """The processes that work beside this one. They hand fits on by the disk: without a cache there are none."""
+    if options.jobs == 1 or table.fits.folder is None:
+        return nullcontext()
+    return Crew(table, table.fits.folder, options.jobs)
 
 
 def table_of(stream: Stream, options: BacktestOptions) -> LossTable:
@@ -108,10 +114,30 @@ def chosen(known: tuple[Contender, ...], names: tuple[str, ...], *, served: bool
     return [one for one in known if one.name in names or (not names and (served or not one.served))]
 
 
-def _runs(table: LossTable, contender: Contender, shares: tuple[float, ...]) -> dict[float, Run]:
-    if not contender.knows_price:
-        return dict.fromkeys(shares, contender.run(REPORTED_SHARE * table.never))
-    return {share: contender.run(share * table.never) for share in shares}
+Runs = dict[float, Run]
+"""What came of a policy, by the share that is the price."""
+
+
+def _begun(
+    table: LossTable, contender: Contender, shares: tuple[float, ...], crew: Crew | None
+) -> Callable[[Probes], Runs]:
+    """Begin the runs of a policy where there are processes for it; the result waits for them, or runs it now."""
+    apart = shares if contender.knows_price else (REPORTED_SHARE,)
+    if crew is None or contender.served:
+        return lambda _probes: _by_share({share: contender.run(share * table.never) for share in apart}, shares)
+    begun = {share: crew.run(contender.name, share * table.never) for share in apart}
+
+    def gathered(probes: Probes) -> Runs:
+        ended = {share: future.result() for share, future in begun.items()}
+        probes.spent(sum(seconds for _, seconds in ended.values()))
+        return _by_share({share: run for share, (run, _) in ended.items()}, shares)
+
+    return gathered
+
+
+def _by_share(runs: Runs, shares: tuple[float, ...]) -> Runs:
+    """A policy that does not know the price has one run, which holds at each."""
+    return {share: runs.get(share, runs[REPORTED_SHARE]) for share in shares}
 
 
 def _no_change(stream: Stream, table: LossTable) -> float:

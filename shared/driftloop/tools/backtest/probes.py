@@ -8,6 +8,9 @@ from driftloop.learners.probe import TWINS, Probe, refit_rows
 from driftloop.tools.backtest.fits import Fits
 from driftloop.tools.backtest.table import Fit, Floats, LossTable
 
+Probed = tuple[int, int, int]
+"""A fresh probe: the first row it learns, the row after the last, and the row until which it is measured."""
+
 
 @dataclass(slots=True)
 class Probes:
@@ -33,6 +36,29 @@ class Probes:
                 until = min(end + self.every, len(known))
                 known[end:until] = self._fits.get(max(0, end - window), end, until=until).losses
         return known[first:last]
+
+    def foreseen(self) -> list[Probed]:
+        """The fresh probes that a stream can need, whatever is decided."""
+        table = self.table
+        rows, labelled = len(table.fits.stream.rows), table.labelled(table.blocks - 1)
+        ends = range(table.layout.first, labelled, self.every)
+        return [
+            (max(0, end - window), end, min(end + self.every, rows)) for end in ends for window in table.layout.windows
+        ]
+
+    def has(self, probe: Probed) -> bool:
+        """Whether it has been fitted before."""
+        start, end, until = probe
+        return self._fits.has(start, end, until=until)
+
+    def make(self, probe: Probed) -> float:
+        """Fit it and keep it on disk only; the processor seconds that it took."""
+        start, end, until = probe
+        return self._fits.fresh(start, end, until=until).seconds
+
+    def spent(self, seconds: float) -> None:
+        """Count what other processes have taken for probes."""
+        self._fits.seconds += seconds
 
     def twin(self, model: Fit, first: int, last: int) -> Floats:
         """The mean of what the twins of `model` lose on rows `first` … `last` - 1."""

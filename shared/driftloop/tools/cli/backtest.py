@@ -48,6 +48,8 @@ if TYPE_CHECKING:
     from driftloop.tools.replay.choices import Choices
 
 
+MOST_JOBS = 8
+"""Each process holds the stream, and a few are soon waited for by the one that gathers what they found."""
 WIDTH_OF_A_TABLE = 140
 """Where nobody watches, a table is not cut to the width of a terminal."""
 
@@ -73,7 +75,9 @@ def backtest(
     served: Served = False,
     price: Price = None,
     seed: Annotated[int, typer.Option(min=0, help="Seed of every fit.")] = 0,
-    jobs: Annotated[int, typer.Option(min=1, help="Processes that fit models.")] = 1,
+    jobs: Annotated[
+        int | None, typer.Option(min=1, help="Processes that fit models. Default: as many as cores, at most 8.")
+    ] = None,
     cache: Annotated[Path, typer.Option(help="Fits are kept here.")] = Path(".driftloop/tools/backtest"),
     without: Without = None,
     ids: Ids = None,
@@ -99,6 +103,11 @@ def backtest(
     A policy predicts a block, then learns its labels and decides. Costs are losses and a price for
     each training: 0.2, 1 and 5 % of what never retraining loses. Stopped, a run goes on from its cache.
     """
+    from driftloop.tools.backtest.processes import begin_imports, cores
+
+    jobs = jobs or min(cores(), MOST_JOBS)
+    if jobs > 1:
+        begin_imports()
     from driftloop.files.options import file_options
     from driftloop.tools.backtest.options import BacktestOptions
     from driftloop.tools.replay.choices import Choices
