@@ -13,6 +13,7 @@ from pydantic import Field
 
 from driftloop.learners.columns import ColumnCoder
 from driftloop.learners.forest_arrays import class_places, forest_part, newest_trees, weighted
+from driftloop.learners.forest_growth import grow_trees
 from driftloop.learners.parameters import Parameters, read_parameters
 from driftloop.learners.protocol import Model, Rows, Step
 from driftloop.learners.quantiles import leaf_rows, quantile_of, set_leaf_quantiles
@@ -82,30 +83,26 @@ class RandomForest:
     def _grow(
         self, lesson: Lesson, classes: tuple[str, ...] | None, trees: int, seed: int, quantile: float | None
     ) -> TreePart:
-        from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
-
         settings: dict[str, Any] = {
-            "n_estimators": trees,
             "min_samples_leaf": self._parameters.min_samples_leaf,
             "max_depth": self._parameters.max_depth,
-            "n_jobs": self._parameters.jobs,
             "random_state": seed % 2**32,
         }
         if self._parameters.max_features is not None:
             settings["max_features"] = self._parameters.max_features
         if quantile is not None:
             settings["min_samples_leaf"] = max(self._parameters.min_samples_leaf, leaf_rows(quantile))
+        size: dict[str, Any] = {"trees": trees, "jobs": self._parameters.jobs}
         if classes is None:
             labels = np.asarray(lesson.labels, dtype=np.float64)
-            forest = RandomForestRegressor(**settings)
-            forest.fit(lesson.matrix, labels, sample_weight=lesson.weights)
+            grown = grow_trees(lesson, labels, classes=False, **size, **settings)
             if quantile is not None:
-                for tree in forest.estimators_:
+                for tree in grown:
                     set_leaf_quantiles(tree, lesson.matrix, labels, lesson.mass, quantile)
-            return forest_part(forest.estimators_, np.zeros(1, dtype=np.intp), 1)
+            return forest_part(grown, np.zeros(1, dtype=np.intp), 1)
         codes = class_codes(lesson.labels, classes)
-        forest = RandomForestClassifier(**settings).fit(lesson.matrix, codes, sample_weight=lesson.weights)
-        return forest_part(forest.estimators_, forest.classes_.astype(np.intp), len(classes))
+        grown = grow_trees(lesson, codes, classes=True, **size, **settings)
+        return forest_part(grown, np.unique(codes).astype(np.intp), len(classes))
 
 
 def make(spec: ModelSpec, parameters: Mapping[str, Any]) -> RandomForest:
