@@ -39,12 +39,14 @@ def _one_by_one(
 
     kind = DecisionTreeClassifier if classes else DecisionTreeRegressor
     usual = {"max_features": "sqrt" if classes else 1.0}
-    seeds = np.random.RandomState(settings["random_state"])
+    seeds, chance = np.random.RandomState(settings["random_state"]), np.random.RandomState(0)
     rows, grown = len(single), []
     with config_context(assume_finite=True, skip_parameter_validation=True):
         for _ in range(trees):
             seed = int(seeds.randint(_SEEDS))
-            drawn = np.bincount(np.random.RandomState(seed).randint(0, rows, rows), minlength=rows)
-            tree = kind(**{**usual, **settings, "random_state": seed})
+            chance.seed(seed)  # a generator takes longer to make than to set back
+            drawn = np.bincount(chance.randint(0, rows, rows), minlength=rows)
+            chance.seed(seed)
+            tree = kind(**{**usual, **settings, "random_state": chance})
             grown.append(tree.fit(single, labels, sample_weight=drawn, check_input=False))
     return grown
