@@ -77,8 +77,7 @@ class TreePart:
 
     def _raw(self, matrix: Matrix) -> Matrix:
         seen = matrix.astype(np.float32).astype(np.float64) if self.single_precision else matrix
-        leaves = self.values.take(self._leaves(seen), axis=0)
-        return np.asarray(self.start + leaves.sum(axis=1))
+        return np.asarray(self.start + _sums(self.values, self._leaves(seen)))
 
     def _leaves(self, seen: Matrix) -> NDArray[np.int32]:
         """Where each row ends in each tree: (rows, trees)."""
@@ -98,6 +97,19 @@ class TreePart:
             nodes[walking] = np.where(go_left, self.left[at], self.right[at])
             walking = walking[self.left[nodes[walking]] >= 0]
         return nodes.reshape(len(seen), len(self.roots))
+
+
+def _sums(values: Matrix, leaves: NDArray[np.int32]) -> Matrix:
+    """The sum over the trees of what stands at each row's leaves.
+
+    Tree by tree is the order in which numpy sums several outputs, without a table of all trees' values in between.
+    """
+    if values.shape[1] == 1:
+        return np.asarray(values.take(leaves, axis=0).sum(axis=1))
+    total = values.take(leaves[:, 0], axis=0)
+    for tree in range(1, leaves.shape[1]):
+        total += values.take(leaves[:, tree], axis=0)
+    return total
 
 
 def join_trees(parts: list[TreePart]) -> TreePart:

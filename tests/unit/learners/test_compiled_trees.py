@@ -50,6 +50,14 @@ def test_the_compiled_walk_ends_where_numpys_does(rows, splits, outputs, seed):
     np.testing.assert_array_equal(found, wanted)
 
 
+@given(st.integers(1, 5), st.integers(1, 300), st.integers(1, 40), st.integers(0, 2**32))
+def test_values_of_leaves_are_summed_as_numpy_sums_them(outputs, count, rows, seed):
+    rng = np.random.default_rng(seed)
+    values = rng.normal(size=(50, outputs)) * 10.0 ** rng.integers(-9, 9, size=(50, 1))
+    leaves = rng.integers(50, size=(rows, count), dtype=np.int32)
+    assert trees._sums(values, leaves).tobytes() == values[leaves].sum(axis=1).tobytes()
+
+
 def test_columns_in_another_order_in_memory_are_read_as_they_are():
     part = _tree(np.random.default_rng(1), 9, 2)
     matrix = np.random.default_rng(2).normal(size=(50, COLUMNS))
