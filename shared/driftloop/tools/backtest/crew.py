@@ -1,4 +1,4 @@
-"""Processes that fit the models of one stream and run policies on it; what they fit is kept where the table's fits are."""
+"""Processes that fit the models of one stream and run policies on it; what they fit is kept on disk."""
 
 import signal
 from collections.abc import Iterator, Sequence
@@ -23,12 +23,15 @@ _PROBES_AT_ONCE = 16
 
 
 class Crew:
-    """`jobs` processes for one table, whose fits are kept in `folder`. Left by an exception, they begin nothing more."""
+    """`jobs` processes for one table, whose fits are kept in `folder`.
+
+    Left by an exception, they begin nothing more.
+    """
 
     def __init__(self, table: LossTable, folder: Path, jobs: int) -> None:
         fits = table.fits
         bare = replace(fits.stream, history=None)
-        given = (bare, fits.name, fits.seed, folder, table.layout, table.delay)
+        given = (bare, (fits.name, fits.seed), folder, table.layout, table.delay)
         self.jobs = jobs
         self._workers = ProcessPoolExecutor(jobs, context(), _begin, given)
 
@@ -57,7 +60,8 @@ _own: list[tuple[LossTable, Probes]] = []
 """The table and the probes of this worker process."""
 
 
-def _begin(stream: Stream, name: str, seed: int, folder: Path, layout: Layout, delay: int) -> None:
+def _begin(stream: Stream, learner: tuple[str, int], folder: Path, layout: Layout, delay: int) -> None:
+    name, seed = learner
     die_with_parent()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the process that was started says when to stop
     fits = Fits(stream, name, make_learner(stream.spec, name, {}), folder, seed)
