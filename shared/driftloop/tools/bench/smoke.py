@@ -117,7 +117,11 @@ def as_json(found: Mapping[str, Iterable[Ratio]], counts: Iterable[Count] = ()) 
         one.case: {"peer": one.peer, "now": one.now, "recorded": one.recorded} for one in _all(found)
     }
     for count in counts:
-        ratios.setdefault(count.case, {})["counted"] = {"what": count.what, "now": count.now, "recorded": count.recorded}
+        ratios.setdefault(count.case, {})["counted"] = {
+            "what": count.what,
+            "now": count.now,
+            "recorded": count.recorded,
+        }
     return ratios
 
 
