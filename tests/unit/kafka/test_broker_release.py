@@ -3,6 +3,7 @@
 import socket
 import struct
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -95,8 +96,10 @@ def broker_that_says(answer: bytes) -> Iterator[int]:
 class _Admin:
     """Tells of these brokers."""
 
+    host = "127.0.0.1"
+
     def __init__(self, *ports: int) -> None:
-        self.brokers = {n: type("Broker", (), {"host": "127.0.0.1", "port": port}) for n, port in enumerate(ports)}
+        self.brokers = {n: type("Broker", (), {"host": self.host, "port": port}) for n, port in enumerate(ports)}
 
     def list_topics(self, timeout: float) -> "_Admin":
         return self
@@ -132,3 +135,38 @@ def test_a_closed_port_is_left_out(monkeypatch):
     with socket.create_server(("127.0.0.1", 0)) as server:
         closed = server.getsockname()[1]
     assert said_with(monkeypatch, closed) == []
+
+
+@pytest.mark.parametrize("host", ["a" * 70 + ".example", "a..b", "", "."])
+def test_a_name_that_cannot_be_looked_up_is_left_out(monkeypatch, host):
+    monkeypatch.setattr(_Admin, "host", host)
+    assert said_with(monkeypatch, 9) == []
+
+
+def test_a_broker_that_answers_byte_by_byte_is_left_out_in_time(monkeypatch):
+    over = threading.Event()
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def drip() -> None:
+            connection, _ = server.accept()
+            with connection:
+                connection.sendall(struct.pack(">i", 100))
+                while not over.wait(0.05):
+                    connection.sendall(b"\0")
+
+        thread = threading.Thread(target=drip)
+        thread.start()
+        monkeypatch.setattr(broker_release, "admin_client", lambda _: _Admin(server.getsockname()[1]))
+        began = time.monotonic()
+        try:
+            assert warnings_of(KafkaSettings(), timeout_s=0.5) == []
+            assert time.monotonic() - began < 4  # the whole of it takes five seconds
+        finally:
+            over.set()
+            thread.join()
+
+
+def test_a_number_that_does_not_end_is_no_version():
+    began = time.process_time()
+    assert metadata_version(struct.pack(">ih", 7, 0) + b"\xff" * (1 << 20)) is None
+    assert time.process_time() - began < 1  # read to its end, it took a minute

@@ -9,6 +9,7 @@ is asked here once more. The layout is Kafka's protocol guide's: https://kafka.a
 import socket
 import ssl
 import struct
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
@@ -47,15 +48,17 @@ def warnings_of(kafka: KafkaSettings, timeout_s: float = 5.0) -> list[str]:
 
 def _asked(place: tuple[str, int], kafka: KafkaSettings, timeout_s: float) -> int | None:
     """The newest `metadata.version` that a broker supports; None where it does not say, or not in time."""
+    until = time.monotonic() + timeout_s
     try:
         with socket.create_connection(place, timeout_s) as plain, _secured(plain, place[0], kafka) as connection:
-            connection.settimeout(timeout_s)
             connection.sendall(_request())
-            (size,) = struct.unpack(">i", _received(connection, 4))
+            (size,) = struct.unpack(">i", _received(connection, 4, until))
             if not 0 < size <= _LONGEST:
                 return None
-            return metadata_version(_received(connection, size))
-    except OSError:  # its port is closed to us, or TLS was refused: the clients of the services say so themselves
+            return metadata_version(_received(connection, size, until))
+    except (OSError, UnicodeError):
+        # its port is closed to us, TLS was refused, or its name is none that can be looked up: the clients of the
+        # services say so themselves
         return None
 
 
@@ -81,9 +84,13 @@ def _compact(text: bytes) -> bytes:
     return bytes([len(text) + 1]) + text
 
 
-def _received(connection: socket.socket, size: int) -> bytes:
+def _received(connection: socket.socket, size: int, until: float) -> bytes:
     received = bytearray()
     while len(received) < size:
+        left = until - time.monotonic()
+        if left <= 0:
+            raise TimeoutError("the broker's answer comes too slowly")
+        connection.settimeout(left)
         part = connection.recv(size - len(received))
         if not part:
             raise ConnectionError("the broker ended the connection within its answer")
@@ -139,14 +146,14 @@ class _Reader:
         return struct.unpack(layout, self.taken(struct.calcsize(layout)))
 
     def number(self) -> int:
-        """An unsigned varint."""
-        number = shift = 0
-        while True:
+        """An unsigned varint of 32 bits."""
+        number = 0
+        for shift in range(0, 35, 7):
             (part,) = self.taken(1)
             number |= (part & 0x7F) << shift
-            shift += 7
             if part < 0x80:
                 return number
+        raise IndexError("a number that does not end")
 
     def skip_tags(self) -> None:
         for _ in range(self.number()):
