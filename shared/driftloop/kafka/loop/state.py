@@ -19,7 +19,7 @@ from driftloop.processor import Record, StateChange
 
 MANIFEST_KEY = b"\x00manifest"
 _GENERATION = "driftloop.generation"
-_NOT_OURS = (ValueError, KeyError, TypeError, AttributeError)
+_NOT_OURS = (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError)
 """What the text of somebody else's record raises."""
 
 
