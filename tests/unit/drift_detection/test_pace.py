@@ -195,6 +195,14 @@ def test_after_the_clock_was_put_back_the_newest_is_told_after_a_second(detectio
     assert both.effects.wake_at is None
 
 
+def test_after_the_clock_was_put_back_what_waits_is_told_without_another_frame(detection: Any, stream: Any) -> None:
+    both, rows = Paced(detection), stream(200)
+    both.take(rows.frame(0, 100))
+    assert both.take(rows.frame(100, 200), after=0.2).wake_at == START + SECOND
+    assert [one.key for one in both.wake(-3600).outgoing] == ["gate/site=north", "gate/site=south"]
+    assert both.effects.wake_at is None
+
+
 def test_what_waits_of_a_partition_is_said_once_before_it_leaves(detection: Any, stream: Any) -> None:
     both, rows = Paced(detection), stream(300)
     both.take(rows.frame(0, 100))

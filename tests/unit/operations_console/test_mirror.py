@@ -274,6 +274,15 @@ def test_a_lost_registry_is_filled_again(process: Process, mlflow: Mlflow):
     assert process.figure("driftloop_mirror_refilled_total") == 1
 
 
+def test_a_clock_that_was_put_back_holds_no_look_up(process: Process, mlflow: Mlflow):
+    process.read(LOG, len(LOG))
+    before = said(mlflow)
+    mlflow.forget()
+    process.now -= timedelta(hours=1)
+    process.core.wake(process.now)
+    assert said(mlflow) == before
+
+
 def test_a_champion_that_somebody_deleted_comes_back_and_an_old_version_does_not(process: Process, mlflow: Mlflow):
     process.read(LOG, 7)
     model = mlflow.models["plant"]

@@ -88,9 +88,9 @@ class SegmentStatuses:
         return self._told(known, wanted)
 
     def due(self, now: datetime) -> list[Outgoing]:
-        """The statuses that have waited for long enough."""
+        """The statuses that have waited for long enough, or for a moment that a clock put back has moved away."""
         found: list[Outgoing] = []
-        while (at := self.wake_at) is not None and at <= now:
+        while (at := self.wake_at) is not None and not at - self._every <= now < at:
             known = self._models[heapq.heappop(self._due)[1]]
             found += self._next_second(known, known.waiting & known.model.monitors.keys(), now)
         return found

@@ -97,7 +97,7 @@ class Mirror:
     def wake(self, now: datetime) -> Effects:
         """Look at the models whose turn it is, and fill again what is gone."""
         due = [
-            (self._looked.get(model_id, datetime.min.replace(tzinfo=now.tzinfo)), partition, model_id)
+            (self._looked_at(model_id, now), partition, model_id)
             for partition, models in self._models.items()
             for model_id in models
         ]
@@ -115,6 +115,12 @@ class Mirror:
             else:
                 self._note(model_id, seen)
         return Effects(wake_at=now + _LOOK_EVERY)
+
+    def _looked_at(self, model_id: str, now: datetime) -> datetime:
+        """When a model was last looked at; long ago where that was said by a clock that was ahead."""
+        never = datetime.min.replace(tzinfo=now.tzinfo)
+        looked = self._looked.get(model_id, never)
+        return looked if looked <= now else never
 
     def restore(self, partition: int, state: Iterable[tuple[str, bytes]]) -> None:
         self.revoke(partition)
