@@ -162,7 +162,14 @@ def _veto(step: Step, command: ModelCommand) -> None:
         state.keep_signals(())
         step.decision("reject", "veto", f"the run is not approved: {_who(command)}")
     else:
-        _refuse(step, command, "no such challenger and no run waits for an approval")
+        _refuse(step, command, f"version {version} is no challenger" if version else _NO_VETO[command.about])
+
+
+_NO_VETO = {
+    None: "no such challenger and no run waits for an approval",
+    "version": "there is no challenger",
+    "run": "no run waits for an approval",
+}
 
 
 def _cancel(step: Step, command: ModelCommand) -> None:

@@ -65,7 +65,11 @@ def test_a_replay_waits_for_what_the_core_needs_and_leaves_nothing_out_for_it():
 
 
 JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.sampled_from([float("inf"), float("nan"), 0.5]) | st.text(max_size=5),
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.sampled_from([float("inf"), float("nan"), 0.5])
+    | st.text(max_size=5),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
     max_leaves=6,
 )
@@ -78,7 +82,10 @@ PARTS = st.fixed_dictionaries(
     st.lists(
         st.tuples(
             st.sampled_from([MARK_KEY, MANIFEST_KEY, b"a", b"\xff", b""]),
-            st.none() | st.binary(max_size=8) | st.just(b"[" * 100_000) | PARTS.map(lambda parts: json.dumps(parts).encode()),
+            st.none()
+            | st.binary(max_size=8)
+            | st.just(b"[" * 100_000)
+            | PARTS.map(lambda parts: json.dumps(parts).encode()),
         ),
         min_size=1,
         max_size=6,

@@ -322,3 +322,15 @@ def test_who_cancels_the_run_of_a_version_does_not_end_the_next_one(story):
     assert "is for version 1.0.1, not for 1.0.0" in told.decisions[-1].reason
     told.command("cancel", version="1.0.1")
     assert told.actions[-1] == "cancel"
+
+
+@pytest.mark.parametrize(
+    ("named", "why"),
+    [({"version": "9.9.9"}, "version 9.9.9 is no challenger"), ({"about": "version"}, "there is no challenger")],
+)
+def test_a_veto_of_a_version_that_is_refused_does_not_say_that_no_run_waits(story, named, why):
+    told = drifted(story, safeguards={"approval": ["retrain"]})
+    told.command("veto", **named)
+    assert told.decisions[-1].reason.endswith(f"refused: {why}")
+    told.command("veto", about="run")
+    assert told.actions[-1] == "reject"

@@ -177,3 +177,29 @@ def test_a_restart_in_between_changes_nothing(story):
     told.core.restore(0, [("m", kept)])
     frame(told, "1.0.0")
     assert told.champion == "1.0.0"
+
+
+def test_the_loop_does_not_ask_for_what_a_person_asked_to_be_taken_back(story):
+    told = proven(story)
+    frame(told, "1.0.0")
+    told.command("roll_back")
+    assert told.events[-1].event == "roll_back_asked"
+    frame(told, "1.0.0")  # its owner does not follow
+    told.command("retrain")
+    told.result(BAD, GOOD)
+    frame(told, "1.0.1")
+    assert told.champion == "1.0.1"
+    for _ in range(4):
+        told.status(60, 1.0)
+        told.scores({"1.0.1": BAD, "1.0.0": GOOD})
+    assert [event.event for event in told.events].count("roll_back_asked") == 1
+
+
+def test_what_its_owner_deploys_again_is_taken_back_no_longer(story):
+    told = proven(story)
+    frame(told, "1.0.0")
+    told.command("roll_back")
+    frame(told, "2026-05")
+    assert told.state.versions["1.0.0"].withdrawn
+    frame(told, "1.0.0")
+    assert (told.champion, told.state.versions["1.0.0"].withdrawn) == ("1.0.0", False)

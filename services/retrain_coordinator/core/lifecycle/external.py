@@ -34,6 +34,7 @@ def _serves(step: Step, version: Version, frame: FrameEvidence) -> None:
     """Outcomes of another version come than that of the champion: as was asked, or without anybody asking."""
     state, asked = step.state, step.state.asked
     _know(step, version, f"outcomes of {version} come", frame)
+    state.withdraw_version(version, withdrawn=False)  # its owner has let it serve: that is a person's word
     state.ask_to_serve(None)
     if asked is not None and asked.version == version:
         causes = (*asked.lineage, *step.chain())

@@ -95,6 +95,7 @@ def take_over(
     if (
         step.spec.automation.roll_back
         and step.spec.challenge.probation_rows
+        and not state.versions[before].withdrawn
         and obstacle(state, before, step.spec) is None
     ):
         state.move(before, "relieved")
