@@ -91,7 +91,12 @@ def _read(source: Source, options: FileOptions) -> Part:
     form = options.format or columnar_format(head)
     if form in ("parquet", "feather"):
         with source.opened() as file, unpacked(file, packing, source.name) as inside:
-            part = Part(read_columnar(inside, source.name, form, options.rows), form, source.name, packing=packing)
+            part = Part(
+                _whole(read_columnar(inside, source.name, form, options.rows), source),
+                form,
+                source.name,
+                packing=packing,
+            )
         if not part.data.num_rows:
             raise NoRowsError(f"{source.name} has no rows.", ExitCode.USAGE)
     else:
@@ -108,6 +113,14 @@ def _read_text(source: Source, form: str | None, options: FileOptions) -> Part:
             return Part(data, form, source.name, encoding=spooled.encoding, packing=spooled.packing)
         read = read_delimited(spooled, source.name, options)
     return Part(read.data, form, source.name, read.dialect.separator, spooled.encoding, spooled.packing, read.notes)
+
+
+def _whole(data: pa.Table, source: Source) -> pa.Table:
+    """With the columns that were added to the table after this file was written."""
+    for column in source.columns or ():
+        if column.name not in data.column_names and column.name not in source.partition:
+            data = data.append_column(column.name, pa.nulls(data.num_rows, column.type))
+    return data
 
 
 def _named(part: Part) -> Part:
