@@ -12,6 +12,7 @@ from urllib.parse import unquote
 import pyarrow as pa
 
 from driftloop.errors import ExitCode, UserError
+from driftloop.files.arrow_types import flattened
 from driftloop.files.faults import NoRowsError
 
 if TYPE_CHECKING:
@@ -74,7 +75,7 @@ def live_files(address: str, folder: str) -> tuple[list[tuple[str, Mapping[str, 
             if name.startswith("partition.")
         }
         found.append((path if "://" in path or path.startswith("/") else f"{folder.rstrip('/')}/{path}", partition))
-    return found, pa.schema(table.schema().to_arrow())
+    return found, flattened(pa.schema(table.schema().to_arrow()).empty_table()).schema
 
 
 def _delta(address: str) -> "DeltaTable":

@@ -91,12 +91,7 @@ def _read(source: Source, options: FileOptions) -> Part:
     form = options.format or columnar_format(head)
     if form in ("parquet", "feather"):
         with source.opened() as file, unpacked(file, packing, source.name) as inside:
-            part = Part(
-                _whole(read_columnar(inside, source.name, form, options.rows), source),
-                form,
-                source.name,
-                packing=packing,
-            )
+            part = Part(read_columnar(inside, source.name, form, options.rows), form, source.name, packing=packing)
         if not part.data.num_rows:
             raise NoRowsError(f"{source.name} has no rows.", ExitCode.USAGE)
     else:
@@ -115,14 +110,6 @@ def _read_text(source: Source, form: str | None, options: FileOptions) -> Part:
     return Part(read.data, form, source.name, read.dialect.separator, spooled.encoding, spooled.packing, read.notes)
 
 
-def _whole(data: pa.Table, source: Source) -> pa.Table:
-    """With the columns that were added to the table after this file was written."""
-    for column in source.columns or ():
-        if column.name not in data.column_names and column.name not in source.partition:
-            data = data.append_column(column.name, pa.nulls(data.num_rows, column.type))
-    return data
-
-
 def _named(part: Part) -> Part:
     """With objects in objects as columns of their own, and no name that is empty or stands twice."""
     part = replace(part, data=flattened(part.data))
@@ -133,11 +120,14 @@ def _named(part: Part) -> Part:
 
 
 def _partitioned(part: Part, source: Source) -> Part:
-    """With the columns that the folders' names hold."""
+    """With the columns that the folders' names hold, and those that the table got after this file was written."""
     data = part.data
     for name, value in source.partition.items():
         if name not in data.column_names:
             data = data.append_column(name, pa.array([value] * data.num_rows, pa.string()))
+    for column in source.columns or ():
+        if column.name not in data.column_names:
+            data = data.append_column(column.name, pa.nulls(data.num_rows, column.type))
     return replace(part, data=data)
 
 
