@@ -104,6 +104,49 @@ def test_a_delta_table_with_mapped_columns_is_refused(folder, monkeypatch):
         open_table(folder)
 
 
+@told("a Delta table that got columns later, also within objects", "they are missing in the rows before")
+def test_a_column_that_was_added_to_a_delta_table_is_missing_in_older_rows(folder):
+    added = {"new": pa.array([1.5]), "within": pa.array([{"deep": 7}])}
+    write_deltalake(
+        str(folder), pa.table({"day": ["a", "b"], "n": [1, 2], "old": [{"x": 1}] * 2}), partition_by=["day"]
+    )
+    later = pa.table({"day": ["a"], "n": [3], "old": [{"x": 2, "y": 5}], **added})
+    write_deltalake(str(folder), later, mode="append", schema_mode="merge", partition_by=["day"])
+    data = open_table(str(folder)).data
+    told = {one["n"]: (one["day"], one["new"], one["within.deep"], one["old.y"]) for one in data.to_pylist()}
+    assert told == {1: ("a", None, None, None), 2: ("b", None, None, None), 3: ("a", 1.5, 7, 5)}
+
+
+@pytest.mark.parametrize("way", ["never", "deleted"])
+@told("a Delta table without rows", "refused: it has no rows now")
+def test_a_delta_table_without_rows_is_said(folder, way):
+    if way == "never":
+        DeltaTable.create(str(folder), schema=rows(0, 1).schema)
+    else:
+        write_deltalake(str(folder), rows(0, 9))
+        DeltaTable(str(folder)).delete()
+    with pytest.raises(UserError, match="is a Delta table that has no rows now"):
+        open_table(str(folder))
+
+
+@told("a Delta table one of whose files is gone", "refused: the file is named")
+def test_a_file_that_a_delta_log_names_and_that_is_gone_is_said(folder):
+    write_deltalake(str(folder), rows(0, 9))
+    next(folder.glob("*.parquet")).unlink()
+    with pytest.raises(UserError, match="is not there any more") as raised:
+        open_table(str(folder))
+    assert raised.value.exit_code == ExitCode.NOT_FOUND
+
+
+@told("a Delta table of a newer make", "refused: deltalake is to be updated")
+def test_a_delta_table_of_a_newer_make_is_not_called_broken(folder):
+    write_deltalake(str(folder), rows(0, 9))
+    log = next((folder / "_delta_log").glob("*.json"))
+    log.write_text(log.read_text().replace('"minReaderVersion":1', '"minReaderVersion":9'))
+    with pytest.raises(UserError, match=r"does not read .*: update deltalake, or export"):
+        open_table(str(folder))
+
+
 @told("a Delta table whose log is broken", "refused: its log cannot be read")
 def test_a_delta_table_with_a_broken_log_is_refused(folder):
     write_deltalake(str(folder), rows(0, 9))

@@ -12,6 +12,8 @@ from urllib.parse import unquote
 import pyarrow as pa
 
 from driftloop.errors import ExitCode, UserError
+from driftloop.files.arrow_types import flattened
+from driftloop.files.faults import NoRowsError
 
 if TYPE_CHECKING:
     from deltalake import DeltaTable
@@ -53,14 +55,17 @@ def refuse_parts_of_lakes(system: Any, address: str, path: str) -> None:
         folder = folder.parent
 
 
-def live_files(address: str, folder: str) -> list[tuple[str, Mapping[str, str | None]]]:
-    """The files of a Delta table that hold rows now, in the order in which they were written, and their partitions.
+def live_files(address: str, folder: str) -> tuple[list[tuple[str, Mapping[str, str | None]]], pa.Schema]:
+    """The files of a Delta table that hold rows now, in the order in which they were written, and their partitions;
+    and the columns of the table, which files written before a column was added lack.
 
-    Raises UserError where the rows of a file cannot be told from the file alone.
+    Raises UserError where the rows of a file cannot be told from the file alone, and where there are none.
     """
     table = _delta(address)
     _refuse_what_files_do_not_say(address, table)
     added = pa.table(table.get_add_actions(flatten=True)).to_pylist()
+    if not added:
+        raise NoRowsError(f"{address} is a Delta table that has no rows now.", ExitCode.USAGE)
     found: list[tuple[str, Mapping[str, str | None]]] = []
     for one in sorted(added, key=lambda one: (one["modification_time"], one["path"])):
         path = unquote(one["path"])
@@ -70,7 +75,7 @@ def live_files(address: str, folder: str) -> list[tuple[str, Mapping[str, str | 
             if name.startswith("partition.")
         }
         found.append((path if "://" in path or path.startswith("/") else f"{folder.rstrip('/')}/{path}", partition))
-    return found
+    return found, flattened(pa.schema(table.schema().to_arrow()).empty_table()).schema
 
 
 def _delta(address: str) -> "DeltaTable":
@@ -84,6 +89,13 @@ def _delta(address: str) -> "DeltaTable":
     try:
         return DeltaTable(address)
     except (DeltaError, OSError, ValueError) as error:
+        _, unsupported, what = str(error).partition("Unsupported: ")
+        if unsupported:
+            raise UserError(
+                f"{address} is a Delta table of a make that the installed deltalake does not read ({what}): update "
+                "deltalake, or export the table's rows (as Parquet or CSV) and name that file.",
+                ExitCode.USAGE,
+            ) from error
         raise UserError(
             f"{address} is a Delta table whose log (_delta_log) cannot be read: it is broken or cut off.",
             ExitCode.USAGE,

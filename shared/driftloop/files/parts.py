@@ -120,11 +120,14 @@ def _named(part: Part) -> Part:
 
 
 def _partitioned(part: Part, source: Source) -> Part:
-    """With the columns that the folders' names hold."""
+    """With the columns that the folders' names hold, and those that the table got after this file was written."""
     data = part.data
     for name, value in source.partition.items():
         if name not in data.column_names:
             data = data.append_column(name, pa.array([value] * data.num_rows, pa.string()))
+    for column in source.columns or ():
+        if column.name not in data.column_names:
+            data = data.append_column(column.name, pa.nulls(data.num_rows, column.type))
     return replace(part, data=data)
 
 

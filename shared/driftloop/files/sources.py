@@ -8,6 +8,8 @@ from pathlib import Path, PurePosixPath
 from typing import IO, Any
 from urllib.parse import unquote, urlsplit
 
+import pyarrow as pa
+
 from driftloop.errors import ExitCode, UserError
 from driftloop.files.lakes import lake_at, live_files, refuse_parts_of_lakes
 from driftloop.files.piped import STDIN, Kept, is_on_the_web, is_piped
@@ -35,11 +37,15 @@ _NO_VALUE = "__HIVE_DEFAULT_PARTITION__"
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """One file. `partition` holds what its folders say (`day=2024-01-02/`); None: that it has no value."""
+    """One file. `partition` holds what its folders say (`day=2024-01-02/`); None: that it has no value.
+
+    `columns` are those of its table, where a log tells them: those that the file lacks have no values in it.
+    """
 
     name: str
     open: Callable[[], IO[bytes]]
     partition: Mapping[str, str | None] = field(default_factory=dict)
+    columns: pa.Schema | None = None
 
     @contextmanager
     def opened(self) -> Iterator[IO[bytes]]:
@@ -49,6 +55,10 @@ class Source:
                 yield file
         except PermissionError as error:
             raise UserError(f"{self.name} may not be read: you lack the permission.", ExitCode.ERROR) from error
+        except FileNotFoundError as error:
+            raise UserError(
+                f"{self.name} is not there any more, or not in the folder whose log names it.", ExitCode.NOT_FOUND
+            ) from error
 
 
 def find_sources(address: str, *, all_files: bool = False) -> tuple[Source, ...]:
@@ -67,13 +77,13 @@ def find_sources(address: str, *, all_files: bool = False) -> tuple[Source, ...]
     except (ImportError, ValueError) as error:
         raise UserError(f"{address} cannot be opened: {_first_line(error)}.", ExitCode.USAGE) from error
     try:
-        found = _found(system, address, path, all_files=all_files)
+        found, columns = _found(system, address, path, all_files=all_files)
     except PermissionError as error:
         raise UserError(f"{address} may not be read: you lack the permission.", ExitCode.ERROR) from error
     except OSError as error:
         raise UserError(f"{address} cannot be reached: {_first_line(error)}.", ExitCode.ERROR) from error
     return tuple(
-        Source(PurePosixPath(one).name, lambda one=one: system.open(one, "rb"), partition)  # type: ignore[misc]
+        Source(PurePosixPath(one).name, lambda one=one: system.open(one, "rb"), partition, columns)  # type: ignore[misc]
         for one, partition in found
     )
 
@@ -96,8 +106,10 @@ def _is_local(address: str) -> bool:
         return False
 
 
-def _found(system: Any, address: str, path: str, *, all_files: bool) -> list[tuple[str, Mapping[str, str | None]]]:
-    """Each file, and what its folders say."""
+def _found(
+    system: Any, address: str, path: str, *, all_files: bool
+) -> tuple[list[tuple[str, Mapping[str, str | None]]], pa.Schema | None]:
+    """Each file and what its folders say, and the columns of the table where a log tells them."""
     is_folder = system.isdir(path)
     if is_folder and lake_at(system, path) == "Delta":
         return live_files(address, path)
@@ -109,7 +121,7 @@ def _found(system: Any, address: str, path: str, *, all_files: bool) -> list[tup
         raise UserError(f"{what}.", ExitCode.NOT_FOUND)
     if len(paths) > 1 and not is_folder:
         refuse_parts_of_lakes(system, address, str(PurePosixPath(paths[0]).parent))
-    return [(one, _partition(path, one)) for one in paths]
+    return [(one, _partition(path, one)) for one in paths], None
 
 
 def _paths(system: Any, path: str, *, all_files: bool) -> list[str]:
