@@ -18,13 +18,22 @@ from driftloop.kafka.settings import LoopSettings
 SETTINGS = LoopSettings(
     service="counter", group="counter", inputs=("outcome-frames", "model-commands"), state="snapshot", snapshot_every=3
 )
-VALUES = st.sampled_from([b"row", b"row", b"row", b"poison", b"rubbish"])
+VALUES = st.sampled_from([b"row", b"row", b"row", b"poison", b"refused", b"rubbish"])
 INPUTS = st.lists(st.tuples(st.sampled_from(SETTINGS.inputs), st.sampled_from(["a", "b", "c"]), VALUES), max_size=25)
+
+
+class Refusing(Counter):
+    """Has a sentence for some values, which the loop buries as it does any other error about a record."""
+
+    def _one(self, record):
+        if record.value() == b"refused":
+            raise UserError("this value is refused")
+        return super()._one(record)
 
 
 def counted(log: MemoryLog) -> dict[str, int]:
     """All that is there, taken in by a new process that is killed then."""
-    core = Counter(keyed=False)
+    core = Refusing(keyed=False)
     loop = MemoryLoop(core, SETTINGS, log, batch_size=4)
     loop.settle()
     total = core.total

@@ -41,27 +41,9 @@ from retrain_coordinator.core.state.serving import ServingPart
 from retrain_coordinator.core.state.target import TargetPart
 
 __all__ = [
-    "COMMANDS_KEPT",
-    "PARTS",
-    "PROVEN_WAITS",
-    "RUNS_KEPT",
-    "SIGNALS_KEPT",
-    "VERSIONS_KEPT",
-    "Arm",
-    "Asked",
-    "AskedToServe",
-    "ChallengeEntry",
-    "Harm",
-    "ModelState",
-    "ProbationEntry",
-    "Reading",
-    "RunEntry",
-    "Status",
-    "Suspicion",
-    "Unscored",
-    "VersionEntry",
-    "Waiting",
-    "read_entry",
+    "COMMANDS_KEPT", "PARTS", "PROVEN_WAITS", "RUNS_KEPT", "SIGNALS_KEPT", "VERSIONS_KEPT", "Arm", "Asked",
+    "AskedToServe", "ChallengeEntry", "Harm", "ModelState", "ProbationEntry", "Reading", "RunEntry", "Status",
+    "Suspicion", "Unscored", "VersionEntry", "Waiting", "read_entry",
 ]  # fmt: skip
 
 LAYOUT: Final = 1

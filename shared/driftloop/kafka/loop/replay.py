@@ -7,7 +7,7 @@ from itertools import islice
 
 import structlog
 
-from driftloop.errors import UserError
+from driftloop.errors import AwayError
 from driftloop.kafka.loop.placement import in_place
 from driftloop.processor import Processor, Record, StaleTableError
 
@@ -32,8 +32,8 @@ class Replay:
         try:
             for batch in _batches(logs()):
                 self._again(batch)
-        except UserError:
-            raise  # what the core needs is away: no record is to blame
+        except AwayError:
+            raise  # what the core needs: no record is to blame
         except Exception:  # noqa: BLE001  (whatever a record does to a core, the service lives)
             self._processor.revoke(self._number)  # it took in a part of that batch
         else:
@@ -47,7 +47,7 @@ class Replay:
         before = list(self._processor.snapshot(self._number))
         try:
             self._again(batch)
-        except UserError:
+        except AwayError:
             raise
         except Exception as error:  # noqa: BLE001
             self._processor.revoke(self._number)
