@@ -27,6 +27,7 @@ class Membership:
         self._prefix, self._incremental = kafka.topic_prefix, kafka.group_protocol == "consumer"
         self.consumer, self._offsets, self._require_known = consumer, offsets, require_known
         self._epochs, self.doubts = epochs, Doubts()
+        self._leaving = False
         self._parked: dict[Position, int] = {}
         self._begun: dict[Position, int] = {}
 
@@ -46,6 +47,7 @@ class Membership:
 
     def leave(self) -> None:
         """Leave the group; a last commit is possible within."""
+        self._leaving = True
         self.consumer.close()
 
     def begin_at(self, offsets: Mapping[Position, int]) -> None:
@@ -90,7 +92,12 @@ class Membership:
 
         Why not at the beginning: the client then asks the broker where that is, and an answer that comes after
         `begin_at` takes the partition back there. All of the log is then read once more to be thrown away.
+
+        What comes while the member leaves goes again at once. Nothing is asked for it: a client that closes gets no
+        answer of the group's coordinator any more, and would wait for one until it is ended by force.
         """
+        if self._leaving:
+            return
         positions = positions_of(self._prefix, found)
         self._require_known(positions)
         places = self._offsets.committed(positions) if found else {}
