@@ -431,6 +431,10 @@ MUTANTS: dict[str, Mutant] = {
         _pending_is_away,
         case="leaderless",
     ),
+    "asked while it leaves": Mutant(
+        "a member that leaves asks for the offsets of partitions that come meanwhile (mended 1 December)",
+        lambda: [(Membership, "leave", lambda self: self.consumer.close())],
+    ),
     "left to others": Mutant(
         "what a replica left open in partitions that others have by now is left to them",
         lambda: [(LeftOpen, "look", lambda self, owned: None)],

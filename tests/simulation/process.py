@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from confluent_kafka import KafkaException
+from confluent_kafka import KafkaError, KafkaException
 from greenlet import greenlet
 
 from driftloop.errors import ExitCode, UserError
@@ -61,6 +61,8 @@ class Process:
         except FencedError as error:
             return f"fenced: {error}"
         except KafkaException as error:
+            if error.args[0].code() == KafkaError._DESTROY:  # a client that closes was asked something
+                self._world.crashed(self, error)
             return f"error: {error}"
         except Exception as error:  # noqa: BLE001  (whatever a loop raises is what the run is to tell)
             self._world.crashed(self, error)

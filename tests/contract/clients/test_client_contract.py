@@ -6,6 +6,7 @@ from confluent_kafka import OFFSET_END, KafkaError, KafkaException
 from .conftest import OTHER, TOPIC
 
 FENCED = (KafkaError._FENCED, KafkaError.PRODUCER_FENCED, KafkaError.INVALID_PRODUCER_EPOCH)
+UNANSWERED = (KafkaError._TIMED_OUT, KafkaError._DESTROY)
 UNDECIDED = (KafkaError._TIMED_OUT, KafkaError.UNSTABLE_OFFSET_COMMIT)
 
 
@@ -133,6 +134,20 @@ def test_a_member_that_left_can_still_write_what_has_no_offsets(world):
     world.pass_time(0.5)
     committed_transaction(world, producer, [b"from outside the group"])
     assert world.heard(world.reader(TOPIC), 1)[0] == [b"from outside the group"]
+
+
+def test_a_member_that_leaves_gets_no_answer_about_partitions_that_come_meanwhile(world):
+    member, told = world.member("g"), []
+
+    def on_assign(consumer, found):
+        with pytest.raises(KafkaException) as refused:
+            consumer.committed(found, timeout=2)
+        told.append((len(found), refused.value.args[0].code() in UNANSWERED))
+
+    member.subscribe([world.kafka.topic_prefix + TOPIC], on_assign, lambda *_: None, lambda *_: None)
+    world.pass_time(8)
+    member.close()
+    assert told == [(1, True)]
 
 
 def test_a_pause_throws_away_what_was_fetched_and_a_seek_goes_on_from_there(world):

@@ -71,7 +71,7 @@ class SimulatedConsumer:
         self._news: tuple[str, set[Position]] | None = None
         self._told_share = False
         self.beat_at = self._polled_at = 0.0
-        self._in_callback = False
+        self._in_callback = self._closing = False
 
     # -- the group ---------------------------------------------------------------------------------
 
@@ -167,16 +167,17 @@ class SimulatedConsumer:
         return self._group_name, self._name, self._epoch
 
     def close(self) -> None:
-        """Give all back and leave."""
+        """Give all back and leave; an assignment that waits for its callback is told first."""
         world = CURRENT.world
         if not self._topics:
             return
         world.point("close")
         group = world.cluster.group(self._group_name)
         what = "revoke" if self._name in group.members else "lost"
-        pending = self._news[1] if self._news is not None and self._news[0] == "assign" else set()
-        if mine := self._owned - pending:
-            self._in_callback = True
+        self._in_callback = self._closing = True
+        if self._news is not None and self._news[0] == "assign":
+            self._callbacks["assign"](self, [TopicPartition(*position) for position in sorted(self._news[1])])
+        if mine := self._owned:
             self._callbacks[what](self, [TopicPartition(*position) for position in sorted(mine)])
         self._topics, self._owned = (), set()
         group.leave(self._name, world.now)
@@ -386,6 +387,9 @@ class SimulatedConsumer:
         world = CURRENT.world
         deadline = world.now + timeout
         world.request("committed", timeout)
+        if self._closing:  # no coordinator is looked for any more
+            world.sleep(timeout)
+            raise failure(KafkaError._DESTROY, "Broker handle destroyed for termination")
         group = world.cluster.group(self._group_name)
         asked = {(tp.topic, tp.partition) for tp in partitions}
         while self._committed_only and group.unstable(asked):
