@@ -4,7 +4,7 @@
 # it fails with _DESTROY, or waits for its whole timeout and fails with _TIMED_OUT (seen with Apache Kafka 4.2.1 as the
 # group's broker). A callback that asks until it gets an answer keeps `close()` from returning. The mock cluster that is part
 # of the library is enough to see it.
-# Seen: in poll ('assigned', 4, 'answered'), in close ('assigned', 4, '_DESTROY').
+# Seen: in poll ('assigned', 4, 'answered'), in close ('assigned', 4, '_TIMED_OUT').
 source "$(dirname "$0")/_run.sh"
 install confluent-kafka==2.16.1
 run <<'PYTHON'

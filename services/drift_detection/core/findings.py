@@ -57,3 +57,5 @@ class Findings:
     combined: tuple[CombinedAlarm, Step] | None = None
     """The combined score went over its limit, and the row as of which it did."""
     segments: set[str] = field(default_factory=set)
+    numbered_elsewhere: str | None = None
+    """The highest version without a profile that is named as driftloop names its own."""

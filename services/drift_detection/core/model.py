@@ -22,6 +22,7 @@ from drift_detection.core.monitors.monitor_set import MonitorSet
 from drift_detection.core.row_index import RowIndex, Step, Steps
 from drift_detection.core.rows import FrameRows, feedback_rows
 from driftloop.cores.checkpoints import Link
+from driftloop.cores.version_order import age_order, is_numbered
 from driftloop.spec.model_spec import ModelSpec
 from driftloop.spec.policy import policy_in_force
 
@@ -87,6 +88,7 @@ class WatchedModel:
         self.losses.take(rows, self._first_of_frame, references, found)
         self.variants.take(rows)
         self.ratings.take(rows)
+        found.numbered_elsewhere = _numbered_elsewhere(rows, references)
         self.corrections += int(rows.is_correction.sum())
         self.delays.push((rows.labelled_at - rows.predicted_at)[rows.joined])
         self._look_at_the_sum(rows, found)
@@ -167,3 +169,9 @@ class WatchedModel:
         self.roster.restore(state["roster"], references)
         self.losses.restore(state["losses"], references)
         self.begun_anew = {part: (version, row) for part, (version, row) in state["begun_anew"].items()}
+
+
+def _numbered_elsewhere(rows: FrameRows, references: References) -> str | None:
+    _, names = rows.versions
+    named_alike = (version for version in names if is_numbered(version) and references[version] is None)
+    return max(named_alike, key=age_order, default=None)

@@ -127,7 +127,8 @@ class DriftDetection:
         out = [_signal_record(signal) for signal in sorted(signals, key=lambda signal: signal.raised.row)]
         segments, raised = found.segments & model.monitors.keys() - {""}, {signal.segment for signal in signals}
         out += self._statuses.of_frame(model, position, segments, raised, now)
-        out.append(status_record(model, "", position, found.blocks, signals=len(signals)))
+        elsewhere = found.numbered_elsewhere
+        out.append(status_record(model, "", position, found.blocks, signals=len(signals), elsewhere=elsewhere))
         model.end()
         return out + self._checkpoint(model, position)
 

@@ -11,7 +11,7 @@ from retrain_coordinator.core.deciding.evidence import Command, evidence_of, his
 from retrain_coordinator.core.lifecycle import runs
 from retrain_coordinator.core.lifecycle import transitions as lifecycle
 from retrain_coordinator.core.lifecycle.target import obstacle
-from retrain_coordinator.core.lifecycle.versions import next_version, parts, signature
+from retrain_coordinator.core.lifecycle.versions import next_number, parts
 from retrain_coordinator.core.state import Reading
 from retrain_coordinator.core.state.life import refusal
 from retrain_coordinator.core.step import Step
@@ -196,7 +196,7 @@ def _report(step: Step, command: ModelCommand) -> None:
 def _register(step: Step, command: ModelCommand) -> None:
     """Bring in a version that was made elsewhere: the champion if there is none, else a challenger."""
     state = step.state
-    version = command.version or next_version(state.highest, state.signature, signature(step.spec))
+    version = command.version or next_number(state, step.spec)
     if step.spec.serving == "external" and command.artifact is None:
         _refuse(step, command, "a version that others serve needs no registration: its outcomes, or its predictions "
                 "under `shadow`, tell of it")  # fmt: skip

@@ -54,10 +54,12 @@ def status_record(
     blocks: Sequence[Block] = (),
     *,
     signals: int | None = None,
+    elsewhere: str | None = None,
 ) -> Outgoing:
     """The status of one segment (the whole model where it is empty) as of a frame.
 
-    `signals` is the number of signals about the frame; it and `blocks` go with the whole model's.
+    `signals` is the number of signals about the frame, `elsewhere` its highest version that is numbered as ours are and
+    is not ours; they and `blocks` go with the whole model's.
     """
     monitor, model_id = model.monitors[segment], model.spec.model_id
     metrics = _metrics(monitor) | model.ratings.metrics(segment)
@@ -86,6 +88,8 @@ def status_record(
     }
     if not segment and model.variants.channels:
         status["channels"] = model.variants.published()
+    if elsewhere is not None:
+        status["numbered_elsewhere"] = elsewhere
     return Outgoing(DRIFT_STATUS, f"{model_id}/{segment}", _encode(status), partition_by=model_id)
 
 

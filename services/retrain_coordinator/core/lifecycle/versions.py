@@ -2,15 +2,18 @@
 
 The first is 1.0.0. Retraining is a patch; another set of features is a minor version; another
 target or task a major one. A number is given once: that of a failed run is not used again, so that
-no artifact can ever be mistaken for another.
+no artifact can ever be mistaken for another. Nor is a number that somebody else gave: whoever serves a model may call
+its version 1.0.0 before driftloop has trained one.
 """
 
 import json
 
+from driftloop.contracts.drift_status import DriftStatus
 from driftloop.contracts.message import Version
 from driftloop.cores.version_order import is_numbered
 from driftloop.spec.compatibility import target_of
 from driftloop.spec.model_spec import ModelSpec
+from retrain_coordinator.core.state import ModelState
 
 
 def signature(spec: ModelSpec) -> dict[str, str]:
@@ -38,6 +41,18 @@ def next_version(highest: Version | None, before: dict[str, str], now: dict[str,
     if before and before["features"] != now["features"]:
         return f"{major}.{minor + 1}.0"
     return f"{major}.{minor}.{patch + 1}"
+
+
+def next_number(state: ModelState, spec: ModelSpec) -> Version:
+    """The number of a model's next version: above all that were given, here or by whoever else serves the model."""
+    return next_version(state.elsewhere or state.highest, state.signature, signature(spec))
+
+
+def note_elsewhere(state: ModelState, status: DriftStatus) -> None:
+    """Keep the highest number that a version bears which driftloop does not know."""
+    for version in (status.model_version, status.numbered_elsewhere):
+        if version is not None and version not in state.versions and is_numbered(version):
+            state.number_elsewhere(version)
 
 
 def parts(version: Version) -> tuple[int, int, int]:

@@ -6,6 +6,7 @@ from datetime import datetime
 from pydantic import Field
 
 from driftloop.contracts.message import FramePosition, Version
+from driftloop.cores.version_order import age_order
 from retrain_coordinator.core.state.entries import VERSIONS_KEPT, AskedToServe, Part, Status, VersionEntry
 from retrain_coordinator.core.state.life import Event, next_status
 
@@ -21,6 +22,8 @@ class ServingPart(Part):
     """The versions that served, in order, the present one last; a rolled-back one is taken out."""
     versions: dict[Version, VersionEntry] = Field(default_factory=dict)
     highest: Version | None = None
+    elsewhere: Version | None = Field(default=None, exclude_if=lambda version: version is None)
+    """The highest number above `highest` that a version bears which is not ours: the next number is above it."""
     signature: dict[str, str] = Field(default_factory=dict)
     frozen: str | None = None
     asked: AskedToServe | None = None
@@ -41,6 +44,13 @@ class ServingPart(Part):
     def number(self, highest: Version | None, signature: dict[str, str]) -> None:
         """The highest number that was given, and what of the spec it was given for."""
         self.highest, self.signature = highest, signature
+        self.number_elsewhere(self.elsewhere)
+
+    def number_elsewhere(self, version: Version | None) -> None:
+        """A number that is not ours was met: kept while it is the highest of all."""
+        given = [number for number in (self.highest, self.elsewhere, version) if number is not None]
+        highest = max(given, key=age_order, default=None)
+        self.elsewhere = None if highest == self.highest else highest
 
     def status_of(self, version: Version) -> Status | None:
         """What a version is; None if it is not known. The champion is that, whatever an earlier release wrote of it."""
