@@ -161,6 +161,9 @@ COORDINATOR: tuple[Wait, ...] = (
     _model("deployment", "its owner to deploy the version that was asked for", _PERSON,
            "Its owner deploys the version that the event `promotion_asked` or `roll_back_asked` names; the first "
            "outcomes of it end the wait."),
+    _model("server", "its server to serve the champion", _PERSON,
+           "Outcomes name another version. Does the server's `ChampionWatcher` run, and can it load the artifact? A "
+           "server that follows no champion is declared: `serving: external` in the spec."),
     _model("spec", "its spec, which was withdrawn", _PERSON,
            "`driftloop models apply`."),
 )  # fmt: skip

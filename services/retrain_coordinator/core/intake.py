@@ -10,7 +10,7 @@ from retrain_coordinator.core.deciding import quarantine, scoring, windows
 from retrain_coordinator.core.deciding.evidence import Command, evidence_of, history_of
 from retrain_coordinator.core.deciding.figures import completed
 from retrain_coordinator.core.deciding.triggers import asking
-from retrain_coordinator.core.lifecycle import external, runs, versions
+from retrain_coordinator.core.lifecycle import external, runs, served
 from retrain_coordinator.core.lifecycle import transitions as lifecycle
 from retrain_coordinator.core.lifecycle.target import obstacle, opponent
 from retrain_coordinator.core.merge import FrameEvidence
@@ -33,7 +33,7 @@ def take_in(step: Step, frame: FrameEvidence) -> None:
     state = step.state
     state.apply_frame(frame.position)
     scoring.take(step, frame)
-    versions.note_elsewhere(state, frame.status)
+    served.note(state, step.spec, frame.status)
     if frame.status.spec_version < state.target_spec:
         _take_former(step, frame)
         return

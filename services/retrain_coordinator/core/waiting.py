@@ -12,6 +12,7 @@ from datetime import datetime
 from driftloop.contracts.retrain_decisions import SafeguardState
 from retrain_coordinator.core.decide import Decision, decide
 from retrain_coordinator.core.deciding.evidence import evidence_of, history_of
+from retrain_coordinator.core.lifecycle import served
 from retrain_coordinator.core.lifecycle.target import opponent
 from retrain_coordinator.core.merge import head
 from retrain_coordinator.core.payoff.rule import Verdict
@@ -127,6 +128,8 @@ def _of_versions(state: ModelState, known: Declared) -> Iterator[str]:
         yield "target"
     elif state.versions[state.champion].unusable is not None:
         yield "artifact"
+    if served.stays_behind(state):
+        yield "server"
     if state.run is not None:
         yield "run"
     for entry in state.challenges.values():

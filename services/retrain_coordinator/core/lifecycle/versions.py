@@ -8,7 +8,6 @@ its version 1.0.0 before driftloop has trained one.
 
 import json
 
-from driftloop.contracts.drift_status import DriftStatus
 from driftloop.contracts.message import Version
 from driftloop.cores.version_order import is_numbered
 from driftloop.spec.compatibility import target_of
@@ -46,13 +45,6 @@ def next_version(highest: Version | None, before: dict[str, str], now: dict[str,
 def next_number(state: ModelState, spec: ModelSpec) -> Version:
     """The number of a model's next version: above all that were given, here or by whoever else serves the model."""
     return next_version(state.elsewhere or state.highest, state.signature, signature(spec))
-
-
-def note_elsewhere(state: ModelState, status: DriftStatus) -> None:
-    """Keep the highest number that a version bears which driftloop does not know."""
-    for version in (status.model_version, status.numbered_elsewhere):
-        if version is not None and version not in state.versions and is_numbered(version):
-            state.number_elsewhere(version)
 
 
 def parts(version: Version) -> tuple[int, int, int]:

@@ -28,6 +28,8 @@ class ServingPart(Part):
     frozen: str | None = None
     asked: AskedToServe | None = None
     """Of a model that others serve."""
+    behind_since_row: int | None = Field(default=None, exclude_if=lambda row: row is None)
+    """The labelled row from which on outcomes name another version than the champion, though it was promoted before."""
 
     def add_version(self, entry: VersionEntry) -> None:
         """A version that was not known before."""
@@ -73,6 +75,7 @@ class ServingPart(Part):
         self.champion, self.champion_since = version, now
         self.champions = [*(known for known in self.champions if known != version), version][-VERSIONS_KEPT:]
         self.serving_since = applied.offset if applied else -1
+        self.behind_since_row = None
 
     def take_back(self, versions: Collection[Version | None]) -> None:
         """These do not count as earlier champions any more."""
@@ -92,6 +95,10 @@ class ServingPart(Part):
     def ask_to_serve(self, asked: AskedToServe | None) -> None:
         """The owner of an external server was asked to let a version serve; None: nobody is asked any more."""
         self.asked = asked
+
+    def note_behind(self, since_row: int | None) -> None:
+        """The server goes on with another version since this labelled row; None: it does not."""
+        self.behind_since_row = since_row
 
     def freeze(self, why: str | None) -> None:
         """Nothing is retrained or promoted from here on; None ends that."""
