@@ -102,7 +102,7 @@ def _freeze(step: Step, command: ModelCommand) -> None:
 
 
 def _unfreeze(step: Step, command: ModelCommand) -> None:
-    """End the freeze, and decide anew."""
+    """End the freeze, and decide anew: a challenger that was proven has to be so by the rows since, too."""
     if step.state.frozen is None:
         _refuse(step, command, "the model is not frozen")
         return
@@ -110,6 +110,7 @@ def _unfreeze(step: Step, command: ModelCommand) -> None:
     step.state.clear_refusals()
     step.decision("unfreeze", "manual", _who(command))
     step.event("unfrozen", _who(command), version=step.state.champion)
+    lifecycle.look_anew(step)
     lifecycle.settle(step)
     intake.consider(step)
 

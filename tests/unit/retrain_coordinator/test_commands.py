@@ -121,6 +121,59 @@ def test_a_freeze_holds_runs_and_promotions_until_it_ends(story):
     assert told.champion == "1.0.1"
 
 
+@pytest.mark.parametrize("came", ["before", "during"])
+def test_a_proof_that_the_rows_of_a_freeze_refute_is_no_proof_when_it_ends(story, came):
+    told = drifted(story)
+    if came == "before":
+        told.command("freeze")
+        told.result(BAD, GOOD)
+    else:
+        told.result([0.0], [0.0])
+        told.command("freeze")
+        told.status(100, 0.6)
+        told.scores({"1.0.0": BAD, "1.0.1": GOOD})
+    assert told.decisions[-1].trigger == "freeze"
+    told.status(300, 0.6)
+    told.scores({"1.0.0": GOOD * 3, "1.0.1": BAD * 3})
+    told.command("unfreeze")
+    assert told.champion == "1.0.0"
+    refused = next(decision for decision in told.decisions if decision.action == "reject")
+    assert "on the 300 rows since it was proven" in refused.reason
+    assert refused.evidence["mean_gain_since_proven"] == -1.0
+
+
+def test_a_proof_that_faded_in_a_freeze_is_asked_for_again(story):
+    told = drifted(story)
+    told.command("freeze")
+    told.result([*BAD, *GOOD], [*GOOD, *GOOD])
+    told.status(60, 0.6)
+    told.scores({"1.0.0": [0.0, 0.0, 0.0, 1.0, 0.0] * 10, "1.0.1": [1.0, 1.0, 0.0, 0.0, 1.0] * 10})
+    faded = told.state.challenges["1.0.1"]
+    assert faded.gain.proven(0.05)
+    assert not faded.afterwards.harm.proven(0.05)
+    told.command("unfreeze")
+    assert told.champion == "1.0.0"
+    assert "it is under proof again" in told.decisions[-1].reason
+    assert told.state.challenges["1.0.1"].waits_for is None
+    told.status(300, 0.6)
+    told.scores({"1.0.0": BAD * 3, "1.0.1": GOOD * 3})
+    assert told.champion == "1.0.1"
+
+
+def test_what_a_freeze_held_back_is_promoted_with_what_came_since(story):
+    told = drifted(story)
+    told.command("freeze")
+    told.result(BAD, GOOD)
+    told.status(50, 0.6)
+    told.scores({"1.0.0": BAD[:50], "1.0.1": GOOD[:50]})
+    told.command("unfreeze")
+    assert told.champion == "1.0.1"
+    promoted = next(
+        decision for decision in told.decisions if decision.action == "promote" and decision.candidate == "1.0.1"
+    )
+    assert (promoted.evidence["rows_since_proven"], promoted.evidence["mean_gain_since_proven"]) == (50.0, 1.0)
+
+
 def test_a_proven_challenger_waits_for_approval_where_the_policy_says_so(story):
     told = drifted(story, safeguards={"approval": ["promote"]})
     told.result(BAD, GOOD)

@@ -212,3 +212,41 @@ def test_several_challengers_share_the_risk():
     barely = entry.model_copy(update={"gain": entry.gain.model_copy(update={"peak": 3.1})})
     assert challenge.verdict(barely, ChallengeRule()).outcome == "promote"
     assert challenge.verdict(barely, ChallengeRule(challengers=8)).outcome == "continue"
+
+
+def at_unfreeze(rows, since):
+    """What is said of a challenger that `rows` prove, after `since` came in a freeze: as its proof was, and anew."""
+    rule = ChallengeRule(risk=0.05)
+    held = challenge.after(challenge.unproven("1.0.1", "1.0.0", rule, None, 0), *rows)
+    held = challenge.after(challenge.waiting(held, rule, None), *since)
+    return held, challenge.verdict(challenge.looked_anew(held), rule)
+
+
+@given(better=st.floats(0.6, 1.0), later=st.floats(0.0, 1.0), count=st.integers(0, 600), seed=st.integers(0, 999))
+def test_what_is_promoted_when_a_freeze_ends_is_proven_by_all_rows_and_not_refuted_by_the_last(
+    better, later, count, seed
+):
+    rng = np.random.default_rng(seed)
+    draws = [np.where(rng.random(size) < share, 1.0, -1.0) for size, share in ((300, better), (count, later))]
+    held, word = at_unfreeze(*((tuple(np.maximum(gain, 0)), tuple(np.maximum(-gain, 0))) for gain in draws))
+    if word.outcome == "promote":
+        assert held.gain.log_evidence >= np.log(21.0) or not count or np.mean(draws[1]) > 0
+        assert not held.afterwards.harm.proven(0.05)
+        assert word.evidence["rows_since_proven"] == count
+    else:
+        assert not held.gain.proven(0.05) or (count and np.mean(draws[1]) <= 0)
+
+
+def test_a_challenger_that_turns_worse_in_a_freeze_is_seldom_promoted_when_it_ends():
+    """Better by 30 points for 500 rows, then worse by 10 for 1,000: by its peak alone it was promoted each time."""
+    promoted, proven = 0, 0
+    for seed in range(200):
+        rng = np.random.default_rng(seed)
+        sides = []
+        for size, first, second in ((500, 0.5, 0.2), (1_000, 0.2, 0.3)):
+            sides.append((tuple((rng.random(size) < first) * 1.0), tuple((rng.random(size) < second) * 1.0)))
+        held, word = at_unfreeze(*sides)
+        proven += held.gain.proven(0.05)
+        promoted += word.outcome == "promote"
+    assert proven == 200
+    assert promoted <= 10

@@ -183,6 +183,25 @@ def settle(step: Step) -> None:
         _settle_probation(step, state.probation)
 
 
+def look_anew(step: Step) -> None:
+    """A freeze has ended: what proved a challenger has to stand by the rows that came meanwhile.
+
+    Why: a freeze is asked for where something is wrong and may last for months, and a proof at its peak says how it
+    was then. What the rows since took away is under proof again.
+    """
+    state, rule = step.state, step.spec.challenge
+    for entry in tuple(state.challenges.values()):
+        if entry.waits_for is None:
+            continue
+        now = challenge.looked_anew(entry)
+        word = challenge.verdict(now, rule)
+        if word.outcome == "continue":
+            now = now.model_copy(update={"waits_for": None, "waits_until": None, "afterwards": None})
+            reason = f"{entry.version} was proven, and with the rows since it is not: it is under proof again"
+            step.decision("wait", "proof", reason, candidate=entry.version, evidence=word.evidence)
+        state.hold_challenge(now)
+
+
 def _settle_challenge(step: Step, entry: ChallengeEntry) -> None:
     refused = obstacle(step.state, entry.version, step.spec)
     if refused is not None:
@@ -211,6 +230,7 @@ def _must_wait(step: Step, entry: ChallengeEntry, word: challenge.ChallengeVerdi
     if entry.waits_for != why:
         reason = f"{entry.version} is proven ({word.reason}); it waits for {PROVEN_WAITS[why]}"
         step.decision("wait", why, reason, candidate=entry.version, evidence=word.evidence)
+        entry = challenge.waiting(entry, step.spec.challenge, state.applied)
         state.hold_challenge(entry.model_copy(update={"waits_for": why, "waits_until": until}))
     return True
 

@@ -19,7 +19,7 @@ from retrain_coordinator.core.proof.fixed_look import fixed_look
 from retrain_coordinator.core.proof.paired_losses import capped_sum, differences
 from retrain_coordinator.core.proof.paired_test import PairedTest
 from retrain_coordinator.core.proof.segments import harmed_segment
-from retrain_coordinator.core.state import ChallengeEntry
+from retrain_coordinator.core.state import Afterwards, ChallengeEntry
 
 ROWS_A_HORIZON = "rows_a_horizon"
 """The metric of a forecaster's run by which its proof knows how many forecasts share their truths."""
@@ -109,14 +109,39 @@ def begin(
 def after(entry: ChallengeEntry, champion: Sequence[float], challenger: Sequence[float]) -> ChallengeEntry:
     """The challenge with the losses of more rows, both versions on the same ones."""
     gains = differences(champion, challenger, entry.loss_bound)
+    waited = entry.afterwards
     return entry.model_copy(
         update={
+            "afterwards": waited and waited.model_copy(update={"harm": waited.harm.after(-gains)}),
             "gain": entry.gain.after(gains),
             "harm": entry.harm.after(-gains),
             "champion_loss": entry.champion_loss + capped_sum(champion, challenger, entry.loss_bound),
             "challenger_loss": entry.challenger_loss + capped_sum(challenger, champion, entry.loss_bound),
         }
     )
+
+
+def waiting(entry: ChallengeEntry, rule: ChallengeRule, applied: FramePosition | None) -> ChallengeEntry:
+    """A challenger that is proven and begins to wait: the rows after the frame `applied` are counted by themselves.
+
+    Its bets on harm have lost all they had by then, so what goes wrong from now on needs a stake of its own.
+    """
+    if entry.unopposed or rule.mode == "none" or entry.afterwards is not None:
+        return entry
+    harm = PairedTest(margin=-least_gain(rule), overlap=entry.gain.overlap)
+    return entry.model_copy(update={"afterwards": Afterwards(since=applied, harm=harm)})
+
+
+def looked_anew(entry: ChallengeEntry) -> ChallengeEntry:
+    """The challenge with its proof as the rows since leave it.
+
+    Where they gain as is asked, or none came, nothing speaks against the proof and it holds as it was given. Else all
+    rows together have to prove it now: that they once did no longer counts.
+    """
+    since = entry.afterwards and entry.afterwards.harm
+    if since is not None and (not since.rows or -since.mean > entry.gain.margin):
+        return entry
+    return entry.model_copy(update={"gain": entry.gain.looked_anew()})
 
 
 def verdict(entry: ChallengeEntry, rule: ChallengeRule) -> ChallengeVerdict:
@@ -135,11 +160,9 @@ def _proof(entry: ChallengeEntry, rule: ChallengeRule) -> ChallengeVerdict:
         return ChallengeVerdict("promote", reason, evidence)
     if rule.mode == "none":
         return ChallengeVerdict("promote", "the spec asks for no proof", evidence)
-    harmed = harmed_segment(entry, rule.risk)
+    harmed = _harmed(entry, rule, evidence)
     if harmed is not None:
-        test = entry.segments[harmed]
-        reason = f"worse on segment {harmed} by {test.mean:.4f} of the loss bound over {test.rows} rows, {_odds(test)}"
-        return ChallengeVerdict("reject", reason, {**evidence, "segment": harmed})
+        return harmed
     if rule.mode == "z-test":
         outcome, reason, figures = fixed_look(entry, rule)
         return ChallengeVerdict(outcome, reason, {**evidence, **figures})
@@ -147,6 +170,20 @@ def _proof(entry: ChallengeEntry, rule: ChallengeRule) -> ChallengeVerdict:
         outcome, reason, figures = one_look(entry, rule)
         return ChallengeVerdict(outcome, reason, {**evidence, **figures})
     return _by_bets(entry, rule, evidence)
+
+
+def _harmed(entry: ChallengeEntry, rule: ChallengeRule, evidence: Evidence) -> ChallengeVerdict | None:
+    """The rejection of a challenger that is proven worse on a part: a segment, or the rows since it was proven."""
+    name = harmed_segment(entry, rule.risk)
+    if name is not None:
+        test = entry.segments[name]
+        reason = f"worse on segment {name} by {test.mean:.4f} of the loss bound over {test.rows} rows, {_odds(test)}"
+        return ChallengeVerdict("reject", reason, {**evidence, "segment": name})
+    if entry.afterwards is not None and (test := entry.afterwards.harm).proven(rule.risk):
+        since = f"on the {test.rows} rows since it was proven"
+        reason = f"worse by {test.mean:.4f} of the loss bound {since}, {_odds(test)}"
+        return ChallengeVerdict("reject", reason, evidence)
+    return None
 
 
 def _by_bets(entry: ChallengeEntry, rule: ChallengeRule, evidence: Evidence) -> ChallengeVerdict:
@@ -169,6 +206,10 @@ def _by_bets(entry: ChallengeEntry, rule: ChallengeRule, evidence: Evidence) -> 
 def _evidence(entry: ChallengeEntry) -> Evidence:
     rows = max(entry.gain.rows, 1)
     corrected: Evidence = {"corrected_rows": float(entry.corrected_rows)} if entry.corrected_rows else {}
+    since: Evidence = {}
+    if entry.afterwards is not None:
+        test = entry.afterwards.harm
+        since = {"rows_since_proven": float(test.rows), "mean_gain_since_proven": 0.0 - test.mean}
     return {
         "rows": float(entry.gain.rows),
         "validated_rows": float(entry.validated_rows),
@@ -179,6 +220,7 @@ def _evidence(entry: ChallengeEntry) -> Evidence:
         "harm_evidence": float(np.exp(min(entry.harm.log_evidence, 50.0))),
         "rows_per_news": entry.gain.inflation,
         **corrected,
+        **since,
     }
 
 

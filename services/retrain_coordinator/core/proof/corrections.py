@@ -13,7 +13,7 @@ from driftloop.contracts.challenge_scores import ChallengeScores, CorrectedRow
 from driftloop.contracts.message import FramePosition, Version
 from retrain_coordinator.core.proof.paired_losses import capped_sum, differences
 from retrain_coordinator.core.proof.paired_test import PairedTest
-from retrain_coordinator.core.state import ChallengeEntry, ProbationEntry
+from retrain_coordinator.core.state import Afterwards, ChallengeEntry, ProbationEntry
 
 
 class _Pair(NamedTuple):
@@ -47,6 +47,7 @@ def of_challenge(entry: ChallengeEntry, rows: Sequence[CorrectedRow]) -> Challen
     }
     return entry.model_copy(
         update={
+            "afterwards": entry.afterwards and _of_afterwards(entry.afterwards, rows, entry),
             "gain": entry.gain.corrected(before, now),
             "harm": entry.harm.corrected(-before, -now),
             "segments": segments,
@@ -70,6 +71,11 @@ def of_probation(entry: ProbationEntry, rows: Sequence[CorrectedRow]) -> Probati
         differences(*losses, entry.loss_bound) for losses in _pair(counted, entry.champion, entry.predecessor)
     )
     return entry.model_copy(update={"harm": entry.harm.corrected(before, now)})
+
+
+def _of_afterwards(waited: Afterwards, rows: Sequence[CorrectedRow], entry: ChallengeEntry) -> Afterwards:
+    counted = _counted(rows, waited.since, entry.champion, entry.version)
+    return waited.model_copy(update={"harm": _of_segment(waited.harm, counted, entry)})
 
 
 def _of_segment(test: PairedTest, rows: Sequence[CorrectedRow], entry: ChallengeEntry) -> PairedTest:

@@ -146,6 +146,17 @@ class PairedTest(BaseModel):
             }
         )
 
+    def looked_anew(self) -> Self:
+        """The test as it stands: that it once stood higher no longer counts.
+
+        Wealth at a moment that the rows did not choose bounds the risk as its peak does, and asks for more.
+
+        >>> faded = PairedTest().after(np.tile([1.0, 0.0], 100)).after(np.tile([-1.0, 0.0], 150))
+        >>> faded.proven(risk=0.05), faded.looked_anew().proven(risk=0.05)
+        (True, False)
+        """
+        return self.model_copy(update={"peak": self.log_evidence, "peak_row": self.rows})
+
     def _tempering(self, inflations: Floats, rows: int) -> Floats:
         """The power by which wealth is tempered at each of the next rows: what the chunks before it have shown."""
         numbers = np.arange(self.rows + 1, self.rows + rows + 1)

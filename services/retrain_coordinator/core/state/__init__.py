@@ -19,6 +19,7 @@ from retrain_coordinator.core.state.entries import (
     RUNS_KEPT,
     SIGNALS_KEPT,
     VERSIONS_KEPT,
+    Afterwards,
     Arm,
     Asked,
     AskedToServe,
@@ -41,8 +42,8 @@ from retrain_coordinator.core.state.serving import ServingPart
 from retrain_coordinator.core.state.target import TargetPart
 
 __all__ = [
-    "COMMANDS_KEPT", "PARTS", "PROVEN_WAITS", "RUNS_KEPT", "SIGNALS_KEPT", "VERSIONS_KEPT", "Arm", "Asked",
-    "AskedToServe", "ChallengeEntry", "Harm", "ModelState", "ProbationEntry", "Reading", "RunEntry", "Status",
+    "COMMANDS_KEPT", "PARTS", "PROVEN_WAITS", "RUNS_KEPT", "SIGNALS_KEPT", "VERSIONS_KEPT", "Afterwards", "Arm",
+    "Asked", "AskedToServe", "ChallengeEntry", "Harm", "ModelState", "ProbationEntry", "Reading", "RunEntry", "Status",
     "Suspicion", "Unscored", "VersionEntry", "Waiting", "read_entry",
 ]  # fmt: skip
 

@@ -85,6 +85,13 @@ PROVEN_WAITS = {
 """What a proven challenger may wait for (`ChallengeEntry.waits_for`), in words."""
 
 
+class Afterwards(Part):
+    """The rows that came after a challenger was proven, while it waited: bets that it is worse on them."""
+
+    since: FramePosition | None
+    harm: PairedTest
+
+
 class ChallengeEntry(Part):
     """A challenger under proof: bets on its gain over the champion, on its lack of one, and on its harm by segment."""
 
@@ -110,6 +117,8 @@ class ChallengeEntry(Part):
     """Rows that count by another label than the one that they were scored by first."""
     waits_until: datetime | None = None
     waits_for: str | None = None
+    afterwards: Afterwards | None = Field(default=None, exclude_if=lambda rows: rows is None)
+    """None where it does not wait, or has nothing to be compared with, and in entries of earlier releases."""
 
 
 class ProbationEntry(Part):
