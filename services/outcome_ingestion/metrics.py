@@ -57,6 +57,10 @@ class IngestMetrics(Collector):
             "driftloop_missing_features", "Values of declared features that were missing.", labels=["model"]
         )
         yield _by_model(missing, counts.missing_features)
+        absent = GaugeMetricFamily(
+            "driftloop_absent_features", "Declared features that most of the newest rows lack.", labels=["model"]
+        )
+        yield _by_model(absent, {model_id: len(seen.names) for model_id, seen in list(counts.absent_features.items())})
         extra = CounterMetricFamily(
             "driftloop_extra_features", "Values of features that the model's spec does not name.", labels=["model"]
         )

@@ -3,6 +3,8 @@
 from bisect import bisect_left
 from dataclasses import dataclass, field
 
+from outcome_ingestion.core.absent_features import AbsentFeatures
+
 DELAY_BOUNDS_SECONDS = (1.0, 10.0, 60.0, 600.0, 3600.0, 6 * 3600.0, 86_400.0, 3 * 86_400.0, 7 * 86_400.0, 30 * 86_400.0)
 
 
@@ -31,6 +33,8 @@ class IngestCounts:
     frame_bytes: int = 0
     missing_features: dict[str, int] = field(default_factory=dict)
     """Values of declared features that were missing, by model."""
+    absent_features: dict[str, AbsentFeatures] = field(default_factory=dict)
+    """How often each declared feature was missing of late, by model, from the first frame that lacked one."""
     without_segment: dict[tuple[str, str], int] = field(default_factory=dict)
     """Rows that do not say their value of a declared segment, by model and segment."""
     reused_ids: dict[str, int] = field(default_factory=dict)

@@ -12,6 +12,7 @@ from driftloop.contracts.model_specs import ModelSpecPublished
 from driftloop.contracts.topics import MODEL_SPECS, PREDICTION_OUTCOMES
 from driftloop.cores.record_fields import key_text
 from driftloop.processor import DeadLetter, Effects, LogIdentity, Outgoing, Record, StaleTableError
+from outcome_ingestion.core.absent_features import AbsentFeatures
 from outcome_ingestion.core.counts import IngestCounts
 from outcome_ingestion.core.decode.decoding import BatchDecoder
 from outcome_ingestion.core.decode.fast.shaped_blocks import ShapedReader
@@ -172,8 +173,12 @@ class Ingest:
     def _count_missing(self, frame: Frame) -> None:
         """Count what was declared and did not come: of a renamed feature or segment nothing else tells."""
         counts, model_id = self.counts, frame.header.model_id
-        if missing := sum(frame.batch.column(FEATURE + name).null_count for name in frame.names(FEATURE)):
+        features = frame.names(FEATURE)
+        lacking = [frame.batch.column(FEATURE + name).null_count for name in features]
+        if missing := sum(lacking):
             counts.missing_features[model_id] = counts.missing_features.get(model_id, 0) + missing
+        if missing or model_id in counts.absent_features:
+            counts.absent_features.setdefault(model_id, AbsentFeatures()).after(features, lacking, len(frame.batch))
         for name in frame.names(SEGMENT):
             if without := frame.batch.column(SEGMENT + name).null_count:
                 key = (model_id, name)

@@ -147,3 +147,8 @@ def test_ids_beyond_the_window_are_forgotten_and_their_state_goes(bench_with, ma
     assert len(bench.state) == 20
     bench.feed([make.outcome(row(79)), make.outcome(row(81))])
     assert [p for p, _ in bench.events()][-1] == "p79"
+
+
+def test_a_feature_that_no_row_brings_is_told_from_one_with_holes(bench, make, row):
+    bench.feed([make.outcome(row(number, features={"speed": 3, "colour": "red"})) for number in range(100)])
+    assert bench.core.counts.absent_features["plant"].names == ("rate", "energy")

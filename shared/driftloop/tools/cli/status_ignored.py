@@ -13,6 +13,7 @@ _WORDS = {
     "driftloop_ahead_records_total": "time ahead of the log or of all others, {model}",
     "driftloop_reused_prediction_ids_total": "prediction ids used again, {model}",
     "driftloop_extra_features_total": "values of features that the spec of {model} does not name",
+    "driftloop_absent_features": "declared features that most rows of {model} lack",
     "driftloop_rows_without_segment_total": "rows of {model} without its segment {segment}",
     "driftloop_rows_waiting": "predictions that wait for their label",
     "driftloop_labels_waiting": "labels that wait for their prediction",

@@ -37,6 +37,7 @@ def test_an_expression_returns_data(guarded_loop, expression: str):
 
 
 ON_OCCASION = {
+    "driftloop_absent_features",
     "driftloop_ahead_records_total",
     "driftloop_classes_apart",
     "driftloop_extra_features_total",
