@@ -7,6 +7,7 @@ a row is of now and then.
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -19,7 +20,7 @@ from driftloop.learners.protocol import Checkpoint, KeepsCheckpoints, Model, Row
 from driftloop.learners.series_coder import SeriesCoder
 from driftloop.learners.targets import check_rows
 from driftloop.learners.tft_model import TftModel, load_tft
-from driftloop.learners.tft_width import misses, newest_apart, widened
+from driftloop.learners.tft_width import learnt_until, misses, newest_apart, unlearnt, widened
 from driftloop.plugins import require
 from driftloop.spec.model_spec import ModelSpec
 
@@ -76,15 +77,16 @@ class TemporalFusion(KeepsCheckpoints):
 
         With `held_out` rows the intervals are drawn so wide that they cover as many of their truths as declared. A
         fit without any after one with some is the refit of a run: its width is what its newest rows ask of a second
-        fit, that has not learnt them. If those are too few, it keeps the width of the fit before.
+        fit, that has not learnt them, nor has the base of a warm start. If those are too few, it keeps the width of
+        the fit before.
         """
         require("torch", "torch", "learner tft")
         check_rows(rows, self._spec.target)
         base = self._base(warm_start)
         model = self._trained(rows, held_out, base, seed=seed, progress=progress, checkpoint=self._checkpoint)
         if held_out is not None:
-            self._missed = misses(model, held_out)
-        apart = newest_apart(self._spec, rows) if held_out is None and len(self._missed) else None
+            self._missed = misses(model, unlearnt(held_out, base))
+        apart = newest_apart(self._spec, rows, base) if held_out is None and len(self._missed) else None
         if apart is None:
             return widened(model, self._missed)
         before, newest = apart
@@ -105,10 +107,11 @@ class TemporalFusion(KeepsCheckpoints):
         name = next(iter(self._spec.target))
         coder = base.coder if base else SeriesCoder.fit(self._spec, rows, np.asarray(rows.labels[name]))
         coder = coder.with_entities(rows)
-        return train_tft(
+        model = train_tft(
             self._parameters, self._spec, coder, rows, held_out=held_out, start=base, seed=seed, progress=progress,
             checkpoint=checkpoint,
         )  # fmt: skip
+        return replace(model, learnt_until=learnt_until(self._spec, rows, base))
 
     def _base(self, model: Model | None) -> TftModel | None:
         if model is None:

@@ -31,7 +31,11 @@ _DIGITS = 9
 
 @dataclass(frozen=True, slots=True)
 class TftModel:
-    """Immutable. `widen` is by how much the intervals are drawn apart from the median."""
+    """Immutable. `widen` is by how much the intervals are drawn apart from the median.
+
+    `learnt_until` is when the last truth that it or a base of it learnt became known, in ms since 1970. None where rows
+    told no times, and of models that earlier releases saved.
+    """
 
     spec: ModelSpec
     coder: SeriesCoder
@@ -39,6 +43,7 @@ class TftModel:
     sizes: Mapping[str, int]
     arrays: Arrays
     widen: float = 1.0
+    learnt_until: int | None = None
     _networks: "dict[str, Tft]" = field(default_factory=dict, repr=False, compare=False)
 
     def predict(self, rows: Rows) -> Predictions:
@@ -70,7 +75,7 @@ class TftModel:
         """Write `model.json` and `model.safetensors`."""
         description = {
             "coder": self.coder.model_dump(mode="json"), "quantiles": list(self.quantiles), "sizes": dict(self.sizes),
-            "widen": self.widen,
+            "widen": self.widen, "learnt_until": self.learnt_until,
         }  # fmt: skip
         write_model(folder, description, self.arrays)
 
@@ -82,7 +87,11 @@ def load_tft(folder: Path, spec: ModelSpec) -> TftModel:
         coder = SeriesCoder.model_validate(description["coder"])
         quantiles = tuple(float(one) for one in description["quantiles"])
         sizes = {str(name): int(size) for name, size in description["sizes"].items()}
-        model = TftModel(spec, coder, quantiles, sizes, _floats(arrays), float(description["widen"]))
+        until = description.get("learnt_until")
+        model = TftModel(
+            spec, coder, quantiles, sizes, _floats(arrays), float(description["widen"]),
+            None if until is None else int(until),
+        )  # fmt: skip
     except (KeyError, TypeError, AttributeError, ValidationError) as error:
         raise ValueError(f"the model in {folder} is not of this learner: {error}") from error
     rule = spec.forecast

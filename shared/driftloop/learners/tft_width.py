@@ -7,6 +7,10 @@ and all that came later, so it has a second fit of all of its rows but the newes
 Why not the width of the validated fit for both: if a series has changed, that fit knows nothing or little of it, and
 its width is too wide for a version that does. Why not rows from between those that are learnt: they are easier than
 those to come, and the width is too narrow.
+
+A warm start goes on from a base that has learnt rows of its own, often of the same window. Rows that reach back into
+what it learnt do not count either; where too few are left, the width stays the base's. Of a base that does not tell
+until when it learnt (an earlier release saved it), all rows count.
 """
 
 from dataclasses import replace
@@ -51,8 +55,23 @@ def widened(model: TftModel, missed: Floats) -> TftModel:
     return replace(model, widen=round(factor, 6))
 
 
-def newest_apart(spec: ModelSpec, rows: Rows) -> tuple[Rows, Rows] | None:
-    """The rows that end before the newest are made, and the newest `validation_share`. None if too few.
+def learnt_until(spec: ModelSpec, rows: Rows, base: TftModel | None) -> int | None:
+    """When the last truth of these rows, or of those that the base learnt, became known (ms); None: no row tells."""
+    own = None if rows.at is None or not len(rows) or spec.forecast is None else spec.forecast.horizon_ms
+    known = [base.learnt_until] if base is not None and base.learnt_until is not None else []
+    return max([*known, *([] if own is None else [int(rows.at.max()) + own])], default=None)
+
+
+def unlearnt(rows: Rows, base: TftModel | None) -> Rows:
+    """The rows whose forecasts were made when all that the base learnt was over."""
+    if base is None or base.learnt_until is None or rows.at is None:
+        return rows
+    return rows.take(np.flatnonzero(rows.at >= base.learnt_until))
+
+
+def newest_apart(spec: ModelSpec, rows: Rows, base: TftModel | None = None) -> tuple[Rows, Rows] | None:
+    """The rows that end before the newest are made, and of the newest `validation_share` those that the base has not
+    learnt. None if too few.
 
     Rows stand in stream order, newest last. Those before weigh as much against each other as in `rows`, the heaviest
     of them 1: counted from rows that are put aside, weights by age could be close to nothing.
@@ -62,11 +81,14 @@ def newest_apart(spec: ModelSpec, rows: Rows) -> tuple[Rows, Rows] | None:
     cut = len(rows) - newest
     if rule is None or newest < _FEWEST_ROWS or len(rule.quantiles) < 2:
         return None
+    apart = unlearnt(rows.take(slice(cut, len(rows))), base)
+    if len(apart) < _FEWEST_ROWS:
+        return None
     before = np.arange(cut)
     if rows.at is not None:
         before = before[rows.at[:cut] + rule.horizon_ms <= rows.at[cut:].min()]
     learnt = _with_weight(rows.take(before))
-    return (learnt, rows.take(slice(cut, len(rows)))) if learnt is not None else None
+    return (learnt, apart) if learnt is not None else None
 
 
 def _with_weight(rows: Rows) -> Rows | None:

@@ -1,6 +1,7 @@
 """One suite for every learner of series that is installed: what `driftloop.learners.protocol` promises of forecasts."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -292,3 +293,33 @@ def test_a_learner_of_series_refuses_a_spec_without_forecast():
     )
     with pytest.raises(ValueError, match="learner tft learns series: declare `forecast`"):
         make_learner(spec, "tft", {})
+
+
+def refit(learner, rows, warm_start):
+    """A run with a refit: a fit that watches the newest rows, then one of all."""
+    cut = len(rows) * 4 // 5
+    held_out = rows.take(slice(cut + HORIZON, len(rows)))
+    for learnt, watched in ((rows.take(slice(0, cut)), held_out), (rows, None)):
+        model = learner.fit(learnt, watched, warm_start=warm_start, seed=3, progress=[].append)
+    return model
+
+
+def test_a_warm_start_on_rows_that_its_base_learnt_keeps_the_width_of_the_base_and_measures_newer_ones():
+    learner = make_learner(SPEC, "tft", PARAMETERS["tft"])
+    rows = rows_of(count=300)
+    base = replace(refit(learner, rows.take(slice(0, 240)), None), widen=2.5)
+    assert base.learnt_until == (239 + HORIZON) * 600_000
+    assert refit(learner, rows.take(slice(0, 240)), base).widen == 2.5
+    longer = refit(learner, rows, base)
+    assert longer.widen != 2.5
+    assert longer.learnt_until == (299 + HORIZON) * 600_000
+
+
+def test_a_tft_that_an_earlier_release_saved_is_read(tmp_path):
+    learner = make_learner(SPEC, "tft", PARAMETERS["tft"])
+    stored(learner.fit(rows_of(60), None, warm_start=None, seed=3, progress=[].append), tmp_path)
+    assert learner.load(tmp_path).learnt_until == (59 + HORIZON) * 600_000
+    description = json.loads((tmp_path / "model.json").read_text())
+    del description["learnt_until"]
+    (tmp_path / "model.json").write_text(json.dumps(description))
+    assert learner.load(tmp_path).learnt_until is None

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from driftloop.learners.protocol import Rows
 from driftloop.learners.recency import by_age
 from driftloop.learners.tft_model import TftModel
-from driftloop.learners.tft_width import newest_apart, widened
+from driftloop.learners.tft_width import learnt_until, newest_apart, unlearnt, widened
 from driftloop.spec.model_spec import ModelSpec
 from driftloop.spec.recency import RecencyRule
 
@@ -71,6 +71,37 @@ def test_rows_without_a_time_are_put_aside_by_their_order():
     rows = Rows({"past": np.arange(200.0)[:, None]})
     before, newest = newest_apart(spec_of(), rows)
     assert (len(before), len(newest)) == (160, 40)
+
+
+def model_of(until, spec=None):
+    return TftModel(spec or spec_of(), None, (0.1, 0.5, 0.9), {}, {}, widen=1.7, learnt_until=until)
+
+
+@given(until=st.integers(0, 260), horizon=st.integers(1, 20), share=st.floats(0.2, 0.6))
+def test_no_row_that_is_measured_shares_a_truth_with_one_that_the_base_learnt(until, horizon, share):
+    rows, spec = rows_of(range(200)), spec_of(horizon, share)
+    base = model_of(learnt_until(spec, rows_of(range(until)), None))
+    whole = rows.take(slice(200 - round(share * 200), 200))
+    kept = [moment for moment in whole.at if moment >= (until - 1 + horizon) * STEP_MS or not until]
+    found = newest_apart(spec, rows, base)
+    assert unlearnt(whole, base).at.tolist() == kept
+    if found is not None:
+        assert found[1].at.tolist() == kept
+    else:
+        assert len(kept) < 20
+
+
+def test_what_a_version_has_learnt_is_what_its_bases_have_too():
+    spec, rows = spec_of(horizon=3), rows_of(range(10))
+    assert learnt_until(spec, rows, None) == 12 * STEP_MS
+    assert learnt_until(spec, rows, model_of(99 * STEP_MS)) == 99 * STEP_MS
+    assert learnt_until(spec, rows, model_of(STEP_MS)) == 12 * STEP_MS
+    assert learnt_until(spec, replace(rows, at=None), model_of(None)) is None
+
+
+@pytest.mark.parametrize(("rows", "base"), [(rows_of(range(200)), model_of(None)), (rows_of(range(200)), None)])
+def test_of_a_base_that_does_not_tell_what_it_learnt_all_rows_count(rows, base):
+    assert len(newest_apart(spec_of(), rows, base)[1]) == 40
 
 
 @pytest.mark.parametrize(
