@@ -84,6 +84,30 @@ def test_a_delta_table_of_any_history_has_the_rows_that_are_left_in_the_order_of
         assert sorted(open_table(where).data["n"].to_pylist()) == held
 
 
+@told(
+    "a Delta table whose files were put together (OPTIMIZE), or written anew by DELETE, UPDATE, MERGE",
+    "a note: rows may not be in the order in which they came, and `--time` sorts them",
+)
+@pytest.mark.parametrize("way", ["compact", "delete", "compact, then appended", "appended", "overwritten since"])
+def test_rows_of_a_delta_table_that_were_written_anew_are_said_to_be_out_of_order(folder, way):
+    for first in range(0, 40, 10):
+        write_deltalake(str(folder), rows(first, first + 10), mode="append")
+    if "compact" in way or way == "overwritten since":
+        DeltaTable(str(folder)).optimize.compact()
+    if way == "delete":
+        DeltaTable(str(folder)).delete("n = 3")
+    if way == "compact, then appended":
+        write_deltalake(str(folder), rows(40, 50), mode="append")
+    if way == "overwritten since":
+        write_deltalake(str(folder), rows(0, 10), mode="overwrite")
+    read = open_table(folder)
+    note = [note for note in read.description.notes if "--time" in note]
+    assert len(note) == (way in ("compact", "delete", "compact, then appended")), read.description.notes
+    if not note:
+        n = read.data["n"].to_pylist()
+        assert n == sorted(n)
+
+
 @told("parts of a Delta table, named by a pattern or by a partition's folder", "refused: the table is to be named")
 def test_parts_of_a_delta_table_are_no_table(folder):
     write_deltalake(str(folder), rows(0, 9).append_column("day", pa.array(["a"] * 9)), partition_by=["day"])

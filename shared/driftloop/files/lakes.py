@@ -4,9 +4,9 @@ A folder of Delta, Iceberg or Hudi keeps the files of rows that were deleted or 
 such rows would count, some of them twice. Delta's log is read; the others are refused with what to do.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import unquote
 
 import pyarrow as pa
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from deltalake import DeltaTable
 
 _MOST_LEVELS = 8
+_REWRITING = frozenset({"OPTIMIZE", "DELETE", "UPDATE", "MERGE"})
+"""Operations by which rows that stay get into new files, as Delta's history names them."""
 _DEAD = "its folder also holds rows that were deleted or replaced"
 
 
@@ -55,9 +57,19 @@ def refuse_parts_of_lakes(system: Any, address: str, path: str) -> None:
         folder = folder.parent
 
 
-def live_files(address: str, folder: str) -> tuple[list[tuple[str, Mapping[str, str | None]]], pa.Schema]:
-    """The files of a Delta table that hold rows now, in the order in which they were written, and their partitions;
-    and the columns of the table, which files written before a column was added lack.
+class LiveFiles(NamedTuple):
+    """The files of a table that hold rows now, in the order in which they were written, and their partitions.
+
+    `columns` are those of the table, which files written before a column was added lack. `notes` are sentences.
+    """
+
+    files: list[tuple[str, Mapping[str, str | None]]]
+    columns: pa.Schema | None = None
+    notes: tuple[str, ...] = ()
+
+
+def live_files(address: str, folder: str) -> LiveFiles:
+    """Those of a Delta table.
 
     Raises UserError where the rows of a file cannot be told from the file alone, and where there are none.
     """
@@ -75,7 +87,27 @@ def live_files(address: str, folder: str) -> tuple[list[tuple[str, Mapping[str, 
             if name.startswith("partition.")
         }
         found.append((path if "://" in path or path.startswith("/") else f"{folder.rstrip('/')}/{path}", partition))
-    return found, flattened(pa.schema(table.schema().to_arrow()).empty_table()).schema
+    columns = flattened(pa.schema(table.schema().to_arrow()).empty_table()).schema
+    return LiveFiles(found, columns, _order_of(table, [one["modification_time"] for one in added]))
+
+
+def _order_of(table: "DeltaTable", written: Sequence[int]) -> tuple[str, ...]:
+    """A sentence where rows lie in files that an operation wrote anew; `written`: when the files were, in ms.
+
+    The log tells nothing of the order of rows within such a file: `optimize.compact()` of deltalake 1.6 puts the
+    newest rows first, Spark's OPTIMIZE packs files by their sizes.
+    """
+    before, found = 0, []
+    for commit in reversed(table.history()):
+        operation, at = commit.get("operation"), commit.get("timestamp", 0)
+        if operation in _REWRITING and any(before <= one <= at for one in written):
+            found.append(operation)
+        before = at
+    if not found:
+        return ()
+    operations = " and ".join(dict.fromkeys(found))
+    said = f"{operations} has written rows of this Delta table into new files"
+    return (f"{said}, so they may not be in the order in which they came: --time COLUMN sorts them.",)
 
 
 def _delta(address: str) -> "DeltaTable":

@@ -128,7 +128,7 @@ def _partitioned(part: Part, source: Source) -> Part:
     for column in source.columns or ():
         if column.name not in data.column_names:
             data = data.append_column(column.name, pa.nulls(data.num_rows, column.type))
-    return replace(part, data=data)
+    return replace(part, data=data, notes=(*part.notes, *source.notes))
 
 
 def _difference(part: Part, first: Part) -> str:

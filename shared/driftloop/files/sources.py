@@ -11,7 +11,7 @@ from urllib.parse import unquote, urlsplit
 import pyarrow as pa
 
 from driftloop.errors import ExitCode, UserError
-from driftloop.files.lakes import lake_at, live_files, refuse_parts_of_lakes
+from driftloop.files.lakes import LiveFiles, lake_at, live_files, refuse_parts_of_lakes
 from driftloop.files.piped import STDIN, Kept, is_on_the_web, is_piped
 
 TABLE_ENDINGS = (
@@ -40,12 +40,14 @@ class Source:
     """One file. `partition` holds what its folders say (`day=2024-01-02/`); None: that it has no value.
 
     `columns` are those of its table, where a log tells them: those that the file lacks have no values in it.
+    `notes` are sentences about that table.
     """
 
     name: str
     open: Callable[[], IO[bytes]]
     partition: Mapping[str, str | None] = field(default_factory=dict)
     columns: pa.Schema | None = None
+    notes: tuple[str, ...] = ()
 
     @contextmanager
     def opened(self) -> Iterator[IO[bytes]]:
@@ -77,13 +79,13 @@ def find_sources(address: str, *, all_files: bool = False) -> tuple[Source, ...]
     except (ImportError, ValueError) as error:
         raise UserError(f"{address} cannot be opened: {_first_line(error)}.", ExitCode.USAGE) from error
     try:
-        found, columns = _found(system, address, path, all_files=all_files)
+        found, columns, notes = _found(system, address, path, all_files=all_files)
     except PermissionError as error:
         raise UserError(f"{address} may not be read: you lack the permission.", ExitCode.ERROR) from error
     except OSError as error:
         raise UserError(f"{address} cannot be reached: {_first_line(error)}.", ExitCode.ERROR) from error
     return tuple(
-        Source(PurePosixPath(one).name, lambda one=one: system.open(one, "rb"), partition, columns)  # type: ignore[misc]
+        Source(PurePosixPath(one).name, lambda one=one: system.open(one, "rb"), partition, columns, notes)  # type: ignore[misc]
         for one, partition in found
     )
 
@@ -106,10 +108,8 @@ def _is_local(address: str) -> bool:
         return False
 
 
-def _found(
-    system: Any, address: str, path: str, *, all_files: bool
-) -> tuple[list[tuple[str, Mapping[str, str | None]]], pa.Schema | None]:
-    """Each file and what its folders say, and the columns of the table where a log tells them."""
+def _found(system: Any, address: str, path: str, *, all_files: bool) -> LiveFiles:
+    """Each file and what its folders say, and what a log tells of their table."""
     is_folder = system.isdir(path)
     if is_folder and lake_at(system, path) == "Delta":
         return live_files(address, path)
@@ -121,7 +121,7 @@ def _found(
         raise UserError(f"{what}.", ExitCode.NOT_FOUND)
     if len(paths) > 1 and not is_folder:
         refuse_parts_of_lakes(system, address, str(PurePosixPath(paths[0]).parent))
-    return [(one, _partition(path, one)) for one in paths], None
+    return LiveFiles([(one, _partition(path, one)) for one in paths])
 
 
 def _paths(system: Any, path: str, *, all_files: bool) -> list[str]:
