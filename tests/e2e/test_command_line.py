@@ -58,8 +58,15 @@ def test_up_stopped_and_started_keeps_specs_and_refuses_a_second_one(tmp_path):
         address = next(json.loads(line) for line in log.read_text().splitlines() if line.startswith("{"))["console"]
         for path in ("/livez", "/readyz", "/openapi.json", "/"):
             assert urllib.request.urlopen(address + path, timeout=10).status == 200
-        assert driftloop("models", "apply", spec, "--home", home).stdout.startswith("pricing: spec version 1 applied")
+        assert driftloop("models", "apply", spec, "--home", home).stdout.startswith(
+            "pricing: spec version 1 applied: the model is"
+        )
         assert "nothing changed" in driftloop("models", "apply", spec, "--home", home).stdout
+        changed = spec.with_name("changed.yaml")
+        changed.write_text(f"{SPEC}\nclock: event\n")
+        told = json.loads(driftloop("models", "apply", changed, "--home", home, "--json").stdout)
+        assert (told["spec_version"], told["changed"], told["created"]) == (2, True, False)
+        assert told["changes"] == [{"field": "clock", "before": "wall", "after": "event"}]
         frozen = driftloop("freeze", "pricing", "--reason", "stock-taking", "--home", home, "--json")
         assert json.loads(frozen.stdout)["decision"]["action"] == "freeze", frozen.stderr
         second = driftloop("up", "--home", home)

@@ -311,12 +311,22 @@ class SpecCheckedTold(Told):
     differences: list[str] = []
 
 
+class FieldChangeTold(Told):
+    """A field of a spec that has another value now; null where it was not, or is no more."""
+
+    field: str
+    before: Any = None
+    after: Any = None
+
+
 class SpecAppliedTold(Told):
-    """A spec that was applied."""
+    """A spec that was applied. `created`: the model had none before."""
 
     model_id: str
     spec_version: int
     changed: bool
+    created: bool = False
+    changes: list[FieldChangeTold] = []
 
 
 class LabelTold(Told):

@@ -253,6 +253,10 @@ def test_a_spec_is_checked_compared_and_applied_once(serve: Serve):
     first = served("POST", "/api/specs", text, token=APPROVER).json
     again = served("POST", "/api/specs", text, token=APPROVER).json
     assert (first["spec_version"], first["changed"], again["spec_version"], again["changed"]) == (2, True, 2, False)
+    assert first["changes"] == [{"field": "label_delay.expected_seconds", "before": 0.0, "after": 60.0}]
+    assert (first["created"], again["created"], again["changes"]) == (False, False, [])
+    new = served("POST", "/api/specs", {"text": str({**SPEC, "model_id": "another"})}, token=APPROVER).json
+    assert (new["created"], new["changed"], new["changes"]) == (True, True, [])
 
 
 def test_problems_say_what_is_wrong(serve: Serve):

@@ -111,7 +111,7 @@ def test_a_spec_is_applied(serve: Serve, asked: Any, tmp_path: Path):
     file = tmp_path / "spec.json"
     file.write_text(json.dumps(SPEC | {"segments": []}))
     done = asked(serve(story()), TOKENS["approver"], "models", "apply", str(file))
-    assert (done.exit_code, done.output) == (0, "plant: spec version 2 applied.\n")
+    assert (done.exit_code, done.output) == (0, 'plant: spec version 2 applied.\n  segments: ["site"] → []\n')
 
 
 @pytest.mark.parametrize(

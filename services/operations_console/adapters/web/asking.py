@@ -17,6 +17,7 @@ from driftloop.learners.entry_points import recency_problem
 from driftloop.processor import Outgoing
 from driftloop.spec.model_spec import ModelSpec
 from driftloop.spec.policy import policy_of
+from driftloop.spec.spec_changes import changes
 from driftloop.spec.yaml_text import read_mapping
 from operations_console.adapters.ports import AwayError
 from operations_console.adapters.web.desk import Call, Desk, model_of
@@ -179,7 +180,8 @@ async def apply_spec(desk: Desk, call: Call) -> told.SpecAppliedTold:
 async def _declare(desk: Desk, call: Call, spec: ModelSpec) -> told.SpecAppliedTold:
     """Put a spec on the log, and wait until the view has it: the next one is compared with this one."""
     known = desk.view.models.get(spec.model_id)
-    if known and known.spec and ModelSpec.model_validate_json(known.spec) == spec:
+    before = ModelSpec.model_validate_json(known.spec) if known and known.spec else None
+    if known and before == spec:
         return told.SpecAppliedTold(model_id=spec.model_id, spec_version=known.spec_version, changed=False)
     version = (known.spec_version if known else 0) + 1
     message = ModelSpecPublished(
@@ -192,7 +194,10 @@ async def _declare(desk: Desk, call: Call, spec: ModelSpec) -> told.SpecAppliedT
     with desk.hub.follow() as queue:
         await publish(desk, call, [(topics.MODEL_SPECS, spec.model_id, message.to_json())])
         await seen(queue, topics.MODEL_SPECS, lambda: _has_spec(desk, spec.model_id, version), _SEEN_WITHIN_S)
-    return told.SpecAppliedTold(model_id=spec.model_id, spec_version=version, changed=True)
+    found = [] if before is None else [told.FieldChangeTold(**one._asdict()) for one in changes(before, spec)]
+    return told.SpecAppliedTold(
+        model_id=spec.model_id, spec_version=version, changed=True, created=before is None, changes=found
+    )
 
 
 def _has_spec(desk: Desk, model_id: str, version: int) -> bool:

@@ -32,22 +32,30 @@ def apply(
     bootstrap_servers: BootstrapServers = None,
     home: HomeFolder = DEFAULT_HOME,
 ) -> None:
-    """Declare a model, or change what is declared; the services take it up at once."""
+    """Declare a model, or change what is declared, and say what that changed; the services take it up at once."""
     from driftloop.clock import system_now
-    from driftloop.tools.registry.declaring import publish_spec
+    from driftloop.spec.spec_changes import FieldChange
+    from driftloop.tools.registry.declaring import Applied, publish_spec
 
     spec = read_spec(file)
     if (way := way_for(bootstrap_servers)) is not None:
         told = way.post("/api/specs", {"text": file.read_text(encoding="utf-8")})
-        version, changed = told["spec_version"], told["changed"]
+        changes = [FieldChange(**one) for one in told.get("changes", [])]  # a console of an earlier release tells none
+        done = Applied(told["spec_version"], told["changed"], told.get("created", False), changes)
     else:
-        version, changed = publish_spec(find_kafka(bootstrap_servers, home), spec, system_now())
+        done = publish_spec(find_kafka(bootstrap_servers, home), spec, system_now())
     if as_json:
-        typer.echo(json.dumps({"model": spec.model_id, "spec_version": version, "changed": changed}))
-    elif changed:
-        typer.echo(f"{spec.model_id}: spec version {version} applied.")
+        facts = {**done._asdict(), "changes": [one._asdict() for one in done.changes]}
+        typer.echo(json.dumps({"model": spec.model_id, **facts}))
+    elif done.changed:
+        what = "applied: the model is new." if done.created else "applied."
+        typer.echo(
+            "\n  ".join(
+                [f"{spec.model_id}: spec version {done.spec_version} {what}", *map(FieldChange.line, done.changes)]
+            )
+        )
     else:
-        typer.echo(f"{spec.model_id}: nothing changed since spec version {version}.")
+        typer.echo(f"{spec.model_id}: nothing changed since spec version {done.spec_version}.")
 
 
 @app.command("list")

@@ -1,6 +1,7 @@
 """Publishes specs on `model-specs`, counted up by one with each change."""
 
 from datetime import datetime
+from typing import NamedTuple
 
 from driftloop.contracts.message import derive_id
 from driftloop.contracts.model_specs import ModelSpecPublished
@@ -9,21 +10,35 @@ from driftloop.kafka.clients.sender import Sender
 from driftloop.kafka.clients.tail import Tail
 from driftloop.kafka.settings import KafkaSettings
 from driftloop.spec.model_spec import ModelSpec
+from driftloop.spec.spec_changes import FieldChange, changes
 
 
-def publish_spec(kafka: KafkaSettings, spec: ModelSpec, now: datetime) -> tuple[int, bool]:
-    """Publish `spec` unless it stands there already; its version, and whether it is new.
+class Applied(NamedTuple):
+    """The version of a spec that stands now, whether it was published just now, and what it changed.
+
+    `created`: no spec of the model stood there before, so that there is nothing to compare with.
+    """
+
+    spec_version: int
+    changed: bool
+    created: bool
+    changes: list[FieldChange]
+
+
+def publish_spec(kafka: KafkaSettings, spec: ModelSpec, now: datetime) -> Applied:
+    """Publish `spec` unless it stands there already.
 
     Raises UserError where the broker is away, ValueError where policy or an expression makes no sense.
     """
     newest = _newest(kafka, spec.model_id)
     if newest is not None and newest.spec == spec:
-        return newest.spec_version, False
+        return Applied(newest.spec_version, changed=False, created=False, changes=[])
     message = spec_message(spec, now, 1 if newest is None else newest.spec_version + 1)
     sender = Sender(kafka)
     sender.send(MODEL_SPECS, spec.model_id, message.to_json())
     sender.close()
-    return message.spec_version, True
+    found = [] if newest is None else changes(newest.spec, spec)
+    return Applied(message.spec_version, changed=True, created=newest is None, changes=found)
 
 
 def spec_message(spec: ModelSpec, now: datetime, version: int = 1) -> ModelSpecPublished:
