@@ -3,12 +3,15 @@
 import shutil
 import time
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from driftloop.tools.cli.connection import DEFAULT_HOME, BootstrapServers
 from driftloop.tools.cli.outputs import JsonFile, words_on, write_json
+
+if TYPE_CHECKING:
+    from driftloop.tools.simulation.scenario import Scenario
 
 
 def demo(
@@ -22,9 +25,25 @@ def demo(
     """Watch the closed loop: a world drifts, its model is retrained, proven, promoted, and good again.
 
     A real Kafka and the real services run for the time of the demo; the report stays in
-    HOME/demo/report.html. Exit code 1 where the demo did not show what it has to; figures in ms, which depend on
+    HOME/demo/report.html. One demo at a time runs in a home. Exit code 1 where the demo did not show what it has to; figures in ms, which depend on
     the machine, are shown and do not count.
     """
+    from driftloop.tools.local.home import alone
+    from driftloop.tools.simulation.scenarios import scenario as scenario_named
+
+    world, folder = scenario_named(scenario), (home / "demo").absolute()
+    folder.mkdir(parents=True, exist_ok=True)
+    taken = f"A demo already runs in {folder}; wait until it has ended, or choose another folder with --home."
+    with alone(folder / "lock", taken):
+        said = _play(scenario, world, folder, json_file, bootstrap_servers)
+    if not all(claim["holds"] for name, claim in said["claims"].items() if not name.endswith("_ms")):
+        raise typer.Exit(1)
+
+
+def _play(
+    scenario: str, world: "Scenario", folder: Path, json_file: Path | None, bootstrap_servers: str | None
+) -> dict[str, Any]:
+    """Run the world in a loop of its own, of which nothing is there yet, and show what came of it."""
     started = time.monotonic()
 
     from driftloop.tools.cli.live import LiveAudience
@@ -34,10 +53,8 @@ def demo(
     from driftloop.tools.reports.page import write_page
     from driftloop.tools.reports.scenario_page import scenario_page
     from driftloop.tools.simulation.scenario import scenario_json
-    from driftloop.tools.simulation.scenarios import scenario as scenario_named
 
-    world = scenario_named(scenario)
-    console, folder = words_on(json_file), home / "demo"
+    console = words_on(json_file)
     shutil.rmtree(folder / "loop", ignore_errors=True)
     recording = world.recording()
     with LiveAudience(console, len(recording), error_word="error") as audience:
@@ -54,8 +71,7 @@ def demo(
     _tell(console, world.story(result), said, report)
     if json_file:
         write_json(said, json_file)
-    if not all(claim["holds"] for name, claim in said["claims"].items() if not name.endswith("_ms")):
-        raise typer.Exit(1)
+    return said
 
 
 def _tell(console: Any, story: list[str], said: dict[str, Any], report: Path) -> None:

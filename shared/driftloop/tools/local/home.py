@@ -11,6 +11,17 @@ from typing import Any
 from driftloop.errors import UserError
 
 
+@contextmanager
+def alone(file: Path, taken: str) -> Iterator[None]:
+    """Hold a lock file, which is made; raises UserError with the sentence `taken` where another process holds it."""
+    with file.open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise UserError(taken) from error
+        yield
+
+
 @dataclass(frozen=True, slots=True)
 class Home:
     """Where the parts of a local loop keep their things; `Home(Path(".driftloop"))` by default.
@@ -84,13 +95,8 @@ class Home:
     @contextmanager
     def locked(self) -> Iterator[None]:
         """Hold this home for one loop; raises UserError where another one runs in it."""
-        with (self.run / "lock").open("w") as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError as error:
-                raise UserError(
-                    f"driftloop already runs in {self.root}; stop that one, or choose another folder with --home."
-                ) from error
+        taken = f"driftloop already runs in {self.root}; stop that one, or choose another folder with --home."
+        with alone(self.run / "lock", taken):
             yield
 
     def write_running(self, state: dict[str, Any]) -> None:
