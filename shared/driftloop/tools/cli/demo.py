@@ -24,8 +24,8 @@ def demo(
 ) -> None:
     """Watch the closed loop: a world drifts, its model is retrained, proven, promoted, and good again.
 
-    A real Kafka and the real services run for the time of the demo; the report stays in
-    HOME/demo/report.html. One demo at a time runs in a home. Exit code 1 where the demo did not show what it has to; figures in ms, which depend on
+    A real Kafka and the real services run for the time of the demo, one demo at a time in a home; the report stays
+    in HOME/demo/report.html. Exit code 1 where the demo did not show what it has to; figures in ms, which depend on
     the machine, are shown and do not count.
     """
     from driftloop.tools.local.home import alone

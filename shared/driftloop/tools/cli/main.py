@@ -149,7 +149,9 @@ def main() -> None:
     try:
         command_line(next(iter(sys.argv[1:]), None))()
     except UserError as error:
-        print(f"driftloop: {error.sentence}", file=sys.stderr)
+        from driftloop.tools.cli.untrusted import sentence_of
+
+        print(f"driftloop: {sentence_of(error)}", file=sys.stderr)
         sys.exit(int(error.exit_code))
     except ModuleNotFoundError as error:
         from driftloop.plugins import extra_of
