@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 import pyarrow as pa
 
+from driftloop.codec.time_words import how_to_write
 from outcome_ingestion.core.refusal import Refusal, invalid
 
 MOMENT = pa.timestamp("us", tz="UTC")
@@ -59,7 +60,9 @@ def _as_arrow(text: str, row: int, name: str, refusals: dict[int, Refusal]) -> i
     try:
         return int(pa.scalar(text).cast(MOMENT).cast(pa.int64()).as_py())
     except pa.ArrowInvalid:
-        refusals[row] = invalid("BadTime", f"{name} {text[:40]!r} is no time with an offset (RFC 3339)")
+        how = how_to_write(text)
+        said = f"{name} {text[:60]!r} is no time with an offset (RFC 3339){f': {how}' if how else ''}"
+        refusals[row] = invalid("BadTime", said)
         return None
 
 

@@ -14,6 +14,7 @@ from uuid import UUID
 
 import msgspec
 
+from driftloop.codec.time_words import how_to_write
 from driftloop.spec.model_source import ModelSource
 from outcome_ingestion.core.refusal import Refusal, invalid
 from outcome_ingestion.core.translate.debezium import UNAVAILABLE
@@ -136,7 +137,9 @@ def _moment(value: Any, path: str, source: ModelSource) -> datetime:
             return _EPOCH + timedelta(microseconds=int(units * 1_000_000 / _A_SECOND[source.time_unit]))
     except (ArithmeticError, ValueError, OverflowError) as error:
         unit = "" if isinstance(value, str) and not _is_count(value) else f" in {source.time_unit} (`time_unit`)"
-        raise invalid("WrongTime", f"{path} is no time{unit}: {str(value)[:60]!r}") from error
+        how = how_to_write(value) if isinstance(value, str) else ""
+        said = f"{path} is no time{unit}: {str(value)[:60]!r}{f'; {how}' if how else ''}"
+        raise invalid("WrongTime", said) from error
     raise invalid("WrongTime", f"{path} is {_kind(value)}, and a time is needed")
 
 

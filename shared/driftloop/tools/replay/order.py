@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 import numpy as np
 from numpy.typing import NDArray
 
+from driftloop.codec.time_words import how_to_write_all
 from driftloop.errors import ExitCode, UserError
 from driftloop.tools.replay.table import Column, Table
 
@@ -74,7 +75,9 @@ def in_time(table: Table, asked: str | None, target: str) -> tuple[Table, FileTi
     if asked == NONE or len(table) < 2:
         return table, None
     if asked is not None and asked not in table.moments:
-        raise UserError(f"The column {asked} holds no times: name another with --time, or none.", ExitCode.USAGE)
+        how = how_to_write_all(table.columns[asked][:100].tolist()) if asked in table.columns else ""
+        said = f"The column {asked} holds no times: {f'{how}; or ' if how else ''}name another with --time, or none."
+        raise UserError(said, ExitCode.USAGE)
     name = asked or _chosen(table, target)
     if name is None:
         return table, None

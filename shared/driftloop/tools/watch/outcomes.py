@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from driftloop.codec.scalars import category_text
+from driftloop.codec.time_words import how_to_write_all
 from driftloop.errors import ExitCode, UserError
 from driftloop.files.table import Table
 from driftloop.spec.model_spec import ModelSpec
@@ -66,6 +67,12 @@ class RecordedOutcomes:
         return np.array(column.to_pylist(), dtype=object)
 
 
+def no_times(name: str, column: pa.ChunkedArray | pa.Array) -> UserError:
+    """The error of a column that was named as one of times and could not be read as such."""
+    how = how_to_write_all(column.slice(0, 100).to_pylist())
+    return UserError(f"The column {name} holds no times{f': {how}' if how else ''}.", ExitCode.USAGE)
+
+
 def in_order_of_time(table: Table, options: WatchOptions) -> tuple[pa.Array, pa.Table, NDArray[np.int64], list[str]]:
     """When each row happened, the table in that order, each row's place in the file, and what was said of it."""
     if options.time is None:
@@ -73,7 +80,7 @@ def in_order_of_time(table: Table, options: WatchOptions) -> tuple[pa.Array, pa.
         return time.column(0, len(table)), table.data, rows, [_without_time(table)]
     column = table.data.column(options.time)
     if not pa.types.is_timestamp(column.type):
-        raise UserError(f"The column {options.time} holds no times.", ExitCode.USAGE)
+        raise no_times(options.time, column)
     moments = column.combine_chunks().cast(MOMENT)
     if moments.null_count:
         raise UserError(

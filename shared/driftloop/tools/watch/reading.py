@@ -20,6 +20,7 @@ from driftloop.tools.watch.outcomes import (
     classes,
     ids_of,
     in_order_of_time,
+    no_times,
     numbers,
     told_first,
 )
@@ -235,7 +236,7 @@ def _add_labelled_at(data: pa.Table, options: WatchOptions, moments: pa.Array, d
     if options.labelled_at is not None:
         column = data.column(options.labelled_at).combine_chunks()
         if not pa.types.is_timestamp(column.type):
-            raise UserError(f"The column {options.labelled_at} holds no times.", ExitCode.USAGE)
+            raise no_times(options.labelled_at, column)
         told = column.cast(MOMENT)
         known = pc.if_else(pc.fill_null(pc.greater(told, moments), False), told, moments)  # noqa: FBT003
         for what, rows in (
