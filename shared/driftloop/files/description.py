@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from driftloop.counted import counted
+
 _SEPARATORS = {"\t": "a tab", " ": "a space", ",": "a comma"}
 _FORMATS = {"csv": "CSV", "jsonl": "JSON lines", "json": "JSON", "parquet": "Parquet", "feather": "Feather"}
 _FORMATS |= {
@@ -83,7 +85,7 @@ class FileDescription:
         parts += [word for word in (self.encoding, self.packing) if word is not None]
         if self.files > 1:
             parts.append(f"{self.files} files")
-        count = f"{self.rows:,} rows"
+        count = f"{counted(self.rows, 'row')}"
         if self.rows != self.rows_in_file:
             count += f" (a sample of {self.rows_in_file:,})"
-        return f"{self.name}: {', '.join(parts)}; {count} of {self.columns} columns."
+        return f"{self.name}: {', '.join(parts)}; {count} of {counted(self.columns, 'column')}."

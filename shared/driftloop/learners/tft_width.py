@@ -57,9 +57,10 @@ def widened(model: TftModel, missed: Floats) -> TftModel:
 
 def learnt_until(spec: ModelSpec, rows: Rows, base: TftModel | None) -> int | None:
     """When the last truth of these rows, or of those that the base learnt, became known (ms); None: no row tells."""
-    own = None if rows.at is None or not len(rows) or spec.forecast is None else spec.forecast.horizon_ms
     known = [base.learnt_until] if base is not None and base.learnt_until is not None else []
-    return max([*known, *([] if own is None else [int(rows.at.max()) + own])], default=None)
+    if rows.at is not None and len(rows) and spec.forecast is not None:
+        known.append(int(rows.at.max()) + spec.forecast.horizon_ms)
+    return max(known, default=None)
 
 
 def unlearnt(rows: Rows, base: TftModel | None) -> Rows:

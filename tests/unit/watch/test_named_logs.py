@@ -194,7 +194,7 @@ def test_of_two_labels_of_an_id_the_newest_holds_and_that_is_said(form: str, tmp
     told = [{"id": "0", "label": 7, **new}, {"id": "0", "label": 8, **old}, {"id": "1", "label": 5, **old}]
     label, said = _with_labels(tmp_path, [*told, {"id": "2", "label": 4, **old}, {"id": "2", "label": 4, **new}], form)
     assert label == [7, 5, 4]
-    assert "1 labels say otherwise than an earlier one of the same id" in said
+    assert "1 label says otherwise than an earlier one of the same id" in said
     label, said = _with_labels(tmp_path, [{"id": "0", "label": 7}, {"id": "0", "label": 8}], form)
     assert label == [8, None, None]
     assert "the newest by labelled_at holds, without it the last" in said

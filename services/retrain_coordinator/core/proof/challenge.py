@@ -138,7 +138,7 @@ def looked_anew(entry: ChallengeEntry) -> ChallengeEntry:
     Where they gain as is asked, or none came, nothing speaks against the proof and it holds as it was given. Else all
     rows together have to prove it now: that they once did no longer counts.
     """
-    since = entry.afterwards and entry.afterwards.harm
+    since = None if entry.afterwards is None else entry.afterwards.harm
     if since is not None and (not since.rows or -since.mean > entry.gain.margin):
         return entry
     return entry.model_copy(update={"gain": entry.gain.looked_anew()})

@@ -12,6 +12,7 @@ from typing import Any
 import pyarrow as pa
 
 from driftloop.codec.scalars import category_text
+from driftloop.counted import counted
 from driftloop.files.named.payloads import Row
 
 MOMENT = pa.timestamp("us", tz="UTC")
@@ -98,8 +99,8 @@ class Joined:
         notes = [_sentence(why, times, first) for why, (times, first) in self.faults.items()]
         if self.told_again:
             notes.append(
-                f"{self.told_again:,} labels say otherwise than an earlier one of the same id: the newest by "
-                "labelled_at holds, without it the last."
+                f"{counted(self.told_again, 'label', 'say')} otherwise than an earlier one of the same id: the newest "
+                "by labelled_at holds, without it the last."
             )
         if self.zoneless:
             notes.append("Its times have no zone; they are read as UTC.")

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from driftloop.counted import counted
 from driftloop.errors import ExitCode, UserError
 from driftloop.tools.cli.connection import DEFAULT_HOME
 from driftloop.tools.cli.erase import erase
@@ -31,9 +32,11 @@ def stats(archive_uri: Uri = None, home: HomeFolder = DEFAULT_HOME, as_json: AsJ
         typer.echo(json.dumps(found.as_json(), indent=2))
         return
     span = f"{found.first_day} to {found.last_day}" if found.first_day else "no days"
-    typer.echo(f"{found.rows:,} rows in {found.files:,} files, {found.bytes:,} bytes, {span}.")
+    typer.echo(
+        f"{counted(found.rows, 'row')} in {counted(found.files, 'file')}, {counted(found.bytes, 'byte')}, {span}."
+    )
     for model, rows in found.models.items():
-        typer.echo(f"{model}: {rows:,} rows")
+        typer.echo(f"{model}: {counted(rows, 'row')}")
 
 
 @app.command()
@@ -54,7 +57,7 @@ def export(
     days = Days(_day(first), _day(last))
     written = export_days(_uri(archive_uri, home), model_id, folder, days, "csv" if form == "csv" else "parquet")
     for name, rows in written.items():
-        typer.echo(f"{folder / name}: {rows:,} rows")
+        typer.echo(f"{folder / name}: {counted(rows, 'row')}")
 
 
 @app.command()
@@ -72,7 +75,8 @@ def prune(
     found = archive_stats(uri)
     if not yes:
         typer.echo(
-            f"{uri} has {found.rows:,} rows, the oldest of {found.first_day}; with --yes all before {day} are dropped."
+            f"{uri} has {counted(found.rows, 'row')}, the oldest of {found.first_day}; with --yes all before {day} are "
+            "dropped."
         )
         return
     typer.echo(f"{prune_days(uri, day, safety_hours=safety_hours):,} rows of days before {day} were dropped.")

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from driftloop.counted import counted
 from driftloop.tools.cli.connection import DEFAULT_HOME, AsJson, BootstrapServers, HomeFolder, find_kafka
 
 
@@ -43,4 +44,4 @@ def baseline(
         facts = {"model": model, "version": version, "rows": rows, "loss": profile.loss.mean if label else None}
         typer.echo(json.dumps(facts))
     else:
-        typer.echo(f"{model} {version}: {rows:,} rows are its reference.")
+        typer.echo(f"{model} {version}: {counted(rows, 'row', 'are')} its reference.")

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from driftloop.counted import counted
 from driftloop.errors import ExitCode, UserError
 from driftloop.tools.cli.connection import DEFAULT_HOME, AsJson, BootstrapServers, HomeFolder, find_kafka
 
@@ -134,7 +135,7 @@ class _Plan:
         """For a person."""
         word, golden = "erased" if done else "would be erased", self.golden
         days = f", of {self.found.days[0]} to {self.found.days[-1]}" if self.found.days else ""
-        told = [f"archive {self._uri}: {self.found.rows:,} rows{days} {word}"]
+        told = [f"archive {self._uri}: {counted(self.found.rows, 'row')}{days} {word}"]
         if done and safety_hours and self.found.rows:
             told.append(
                 f"  files that held them stay for {safety_hours} h; run it again then, or with --safety-hours 0"
@@ -144,13 +145,15 @@ class _Plan:
         else:
             told.append(f"dead letters: {len(self.looked.about):,} {word}{self._unread()}")
         if golden is not None:
-            said = f"not touched, {golden.why_not}" if golden.why_not else f"{golden.rows:,} rows {word}"
+            said = f"not touched, {golden.why_not}" if golden.why_not else f"{counted(golden.rows, 'row')} {word}"
             told.append(f"golden set {golden.uri}: {said}")
         told += self._said_of_telling(done=done)
         told.append(
             "folders of training runs: not looked at; rows leave them when a run ends (runs_path of the trainer)"
         )
-        kept = ", ".join(f"{name} {days:g} days" for name, days in _retention().items() if days)
+        kept = ", ".join(
+            f"{name} {days:g} {'day' if days == 1 else 'days'}" for name, days in _retention().items() if days
+        )
         told.append(f"Kafka forgets by itself, oldest records first: {kept}; a label or a repeat brings a row again")
         return told if done else [*told, "Nothing was changed; with --yes it is."]
 

@@ -3,6 +3,8 @@
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from driftloop.counted import counted
+
 if TYPE_CHECKING:
     from driftloop.contracts.drift_status import DriftStatus
 
@@ -46,10 +48,11 @@ def fleet_words(of: Totals) -> str:
     """
     if of["models"] < 2:
         return ""
-    corrected = f", {of['corrections']:,.0f} labels corrected" if of["corrections"] else ""
+    corrected = f", {counted(of['corrections'], 'label')} corrected" if of["corrections"] else ""
     return (
-        f"{of['models']:,.0f} models watched: {of['harmed']:,.0f} harmed, {of['shifted']:,.0f} shifted without harm; "
-        f"{of['rows']:,.0f} predictions, {of['labelled_rows']:,.0f} labelled rows{corrected}. False alarms: "
+        f"{counted(of['models'], 'model')} watched: {of['harmed']:,.0f} harmed, {of['shifted']:,.0f} shifted without "
+        f"harm; {counted(of['rows'], 'prediction')}, {counted(of['labelled_rows'], 'labelled row')}{corrected}. "
+        "False alarms: "
         f"{of['false_alarms_declared_per_month']:.3g} a month declared, "
         f"{of['false_alarms_achieved_per_month']:.3g} a month came about "
         f"({of['alarms_unconfirmed']:,.0f} of {of['alarms_raised']:,.0f} alarms not borne out)"

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from driftloop.counted import counted
 from driftloop.errors import ExitCode, UserError
 from driftloop.tools.cli.baseline import baseline
 from driftloop.tools.cli.connection import DEFAULT_HOME, AsJson, BootstrapServers, HomeFolder, find_kafka
@@ -301,7 +302,7 @@ def _story(story: "Lineage") -> list[tuple[str, str]]:
     if story.data:
         first, last = story.data.first, story.data.last
         frames = f"frames {first.partition}:{first.offset} to {last.partition}:{last.offset}"
-        lines.append(("data", f"{story.data.rows:,} rows, {frames}, sha256 {story.data.sha256[:12]}…"))
+        lines.append(("data", f"{counted(story.data.rows, 'row')}, {frames}, sha256 {story.data.sha256[:12]}…"))
     lines += [("proof", f"{decision.action.replace('_', ' ')}: {decision.reason}") for decision in story.proof]
     lines += [(event.event.replace("_", " "), f"{_moment(event.occurred_at)} {event.reason}") for event in story.events]
     if version.artifact:

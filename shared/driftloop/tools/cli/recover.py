@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from driftloop.counted import counted
 from driftloop.errors import ExitCode, UserError
 from driftloop.tools.cli.connection import DEFAULT_HOME, AsJson, BootstrapServers, HomeFolder, find_kafka
 
@@ -139,7 +140,7 @@ def _lines(facts: dict[str, Any]) -> Iterator[str]:
             "and aborts it, until nothing is held back"
         )
     for topic, count in facts["partitions"].items():
-        yield f"  {topic} gets {count} partitions, as many as the others have"
+        yield f"  {topic} gets {counted(count, 'partition')}, as many as the others have"
     for step in facts["steps"]:
         yield f"  partition {step['partition']}: {step['trouble']}"
         for words in step["says"]:

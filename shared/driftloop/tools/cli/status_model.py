@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
+from driftloop.counted import counted
 from driftloop.tools.cli.status_words import duration, further, sentences, worth_showing
 from driftloop.tools.cli.waits_shown import wait_words
 
@@ -28,7 +29,7 @@ def print_model(
     console = Console(highlight=False)
     as_of = f", as of {facts['as_of'][:19]}" if facts["as_of"] else ""
     console.print(f"[bold]{facts['model']}[/]  champion {facts['champion'] or 'none'}{as_of}")
-    counts = f"{facts['runs']} runs, {facts['promotions']} promotions, {facts['signals']} signals so far"
+    counts = f"{', '.join(counted(facts[f'{one}s'], one) for one in ('run', 'promotion', 'signal'))} so far"
     waits = wait_words(facts.get("waits", {})) or ["nothing"]
     console.print(_side_by_side({"history": counts, "waiting": "\n".join(waits)}))
     whole = newest.get("")

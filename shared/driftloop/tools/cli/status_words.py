@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from driftloop.counted import counted
 from driftloop.statistics.scores import grade_of
 
 if TYPE_CHECKING:
@@ -61,7 +62,8 @@ def _loss(metrics: Metrics) -> str:
 
 
 def _labels(status: "DriftStatus") -> str:
-    words = f"{status.rows:,} predictions seen, {status.labelled_rows:,} labelled rows (examples among them)"
+    labelled = counted(status.labelled_rows, "labelled row")
+    words = f"{counted(status.rows, 'prediction')} seen, {labelled} (examples among them)"
     lag, corrections = status.metrics.get("label_lag_seconds"), status.metrics.get("corrections")
     if lag is not None:
         words += f"; labels come {duration(lag)} after their prediction"

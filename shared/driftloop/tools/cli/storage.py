@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from driftloop.counted import counted
 from driftloop.tools.cli.connection import DEFAULT_HOME, AsJson, HomeFolder
 
 
@@ -27,7 +28,7 @@ def storage(
         typer.echo(json.dumps({"bytes": found.total, "beside": found.beside, "models": found.versions}, indent=2))
         return
     for name, sizes in found.versions.items():
-        count = "1 version" if len(sizes) == 1 else f"{len(sizes)} versions"
+        count = counted(len(sizes), "version")
         typer.echo(f"{name}: {found.of(name):,} bytes in {count}")
         for version, size in sizes.items():
             typer.echo(f"  {version}: {size:,} bytes")

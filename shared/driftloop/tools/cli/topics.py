@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from driftloop.counted import counted
 from driftloop.errors import ExitCode, UserError
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ def apply(
         return
     for name in created:
         typer.echo(f"created {name}")
-    typer.echo(f"{len(created)} topics created, the others were there")
+    typer.echo(f"{counted(len(created), 'topic')} created, the others were there")
 
 
 @app.command()
@@ -142,7 +143,9 @@ def grow(
         typer.echo(json.dumps({"wanted": partitions, **facts, "refusal": growth.refusal or None}, indent=2))
     else:
         for topic, count in growth.partitions.items():
-            typer.echo(f"{topic}: {count} partitions, {'has held records' if topic in growth.used else 'empty'}")
+            typer.echo(
+                f"{topic}: {counted(count, 'partition')}, {'has held records' if topic in growth.used else 'empty'}"
+            )
     if growth.refusal:
         raise UserError(f"{partition_group}: {growth.refusal}", ExitCode.STATE_MISMATCH)
     if yes:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from driftloop.counted import counted
 from driftloop.errors import ExitCode, UserError
 from driftloop.tools.cli.connection import DEFAULT_HOME, AsJson, BootstrapServers, HomeFolder, find_kafka
 
@@ -93,7 +94,7 @@ def _print(found: "Verified", files: "Artifacts | None") -> None:
     if files is not None:
         typer.echo(f"{files.right:,} artifacts are as they were registered; {files.gone:,} are not there any more")
     verdict = "first differences are above" if found.differences else "no difference"
-    typer.echo(f"{found.compared:,} messages came out the same, byte for byte; {verdict}")
+    typer.echo(f"{counted(found.compared, 'message')} came out the same, byte for byte; {verdict}")
 
 
 def _keys(keys: list[str]) -> tuple[str, ...]:

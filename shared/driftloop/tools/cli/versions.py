@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from driftloop.counted import counted
 from driftloop.errors import ExitCode, UserError
 from driftloop.tools.cli.connection import DEFAULT_HOME, AsJson, BootstrapServers, HomeFolder, asked_by, find_kafka
 from driftloop.tools.cli.register import register
@@ -98,4 +99,4 @@ def prune(
         typer.echo(json.dumps({"deleted": done.deleted, "kept": done.kept}))
     else:
         kept = f"; the coordinator keeps {', '.join(done.kept)}" if done.kept else ""
-        typer.echo(f"{len(done.deleted)} versions have no artifact any more{kept}.")
+        typer.echo(f"{counted(len(done.deleted), 'version', 'have')} no artifact any more{kept}.")

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from driftloop.counted import counted
 from driftloop.errors import ExitCode, UserError
 from driftloop.files.description import FileDescription
 from driftloop.files.named.joining import OWN
@@ -115,7 +116,7 @@ def history_of(table: Table, choices: Choices) -> History:
     unlabelled = int((~labelled).sum())
     told = [] if time is None else time.sentences()
     if unlabelled:
-        told.append(f"{unlabelled:,} rows have no {choices.target} and are left out.")
+        told.append(f"{counted(unlabelled, 'row', 'have')} no {choices.target}: left out.")
     told += leak_sentences(table, inferred.features, choices.target, is_class=is_class)
     return History(
         target=choices.target,

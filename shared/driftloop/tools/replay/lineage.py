@@ -4,6 +4,7 @@ from uuid import UUID
 
 from driftloop.contracts.model_events import ModelEvent
 from driftloop.contracts.retrain_decisions import RetrainDecision
+from driftloop.counted import counted
 from driftloop.tools.replay.journal import Journal
 
 
@@ -21,7 +22,7 @@ def _line(journal: Journal, run: UUID, decision: RetrainDecision | None) -> str:
     if result is None:
         return " ← ".join([*parts, "run not ended"])
     if result.data is not None:
-        parts.append(f"{result.data.rows:,} rows up to frame {result.data.last.offset}")
+        parts.append(f"{counted(result.data.rows, 'row')} up to frame {result.data.last.offset}")
     if result.cost is not None:
         parts.append(f"{result.status} in {result.cost.seconds:.1f} s")
     return " · ".join([*parts, _ending(journal.events, request.version)])

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from driftloop.codec.time_words import how_to_write_all
+from driftloop.counted import counted
 from driftloop.errors import ExitCode, UserError
 from driftloop.tools.replay.table import Column, Table
 
@@ -57,9 +58,9 @@ class FileTime:
         if self.descending:
             said = [f"The file has the newest row first: it is read from its end, by {name}."]
         elif self.moved:
-            said = [f"{self.moved:,} rows were out of order: rows are sorted by {name}."]
+            said = [f"{counted(self.moved, 'row', 'were')} out of order: rows are sorted by {name}."]
         if self.filled:
-            said.append(f"{self.filled:,} rows have no {name} and are taken to be as late as the row before.")
+            said.append(f"{counted(self.filled, 'row', 'have')} no {name}: taken to be as late as the row before.")
         if not self.dates:
             said.append(
                 f"{name} goes beyond the years 1990 to 2099, so that rows keep its order and get dates of ours."

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from driftloop.contracts.message import ControlMessage, derive_id
 from driftloop.contracts.model_commands import ModelCommand
 from driftloop.contracts.topics import MODEL_COMMANDS, MODEL_SPECS
+from driftloop.counted import counted
 from driftloop.errors import UserError
 from driftloop.learners.protocol import Column, Predictions
 from driftloop.serving.router import canary_router
@@ -94,7 +95,7 @@ class Player:
 
     def _train_first(self) -> Champion:
         recording, wire = self._recording, self._wire
-        self._audience.stage(f"Training the first version on {recording.train_rows:,} rows.")
+        self._audience.stage(f"Training the first version on {counted(recording.train_rows, 'row')}.")
         wire.control(MODEL_SPECS, spec_message(recording.spec, recording.time.start))
         for start in range(0, recording.train_rows, EXAMPLE_ROWS):
             rows = slice(start, min(start + EXAMPLE_ROWS, recording.train_rows))

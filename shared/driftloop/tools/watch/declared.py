@@ -7,6 +7,7 @@ import pyarrow as pa
 
 from driftloop.codec.frames import FEATURE, LABEL, PREDICTION
 from driftloop.contracts.model_profiles import ModelProfile
+from driftloop.counted import counted
 from driftloop.errors import ExitCode, UserError
 from driftloop.files.table import Table
 from driftloop.spec.model_spec import ModelSpec
@@ -43,7 +44,9 @@ def baseline_profile(table: Table, spec: ModelSpec, spec_version: int, named: Ba
     if truth is not None:
         which = which[truth.is_valid().to_numpy(zero_copy_only=False)[which]]
     if len(which) < LEAST_ROWS:
-        raise UserError(f"{len(which)} rows have prediction and label; {LEAST_ROWS} are needed.", ExitCode.USAGE)
+        raise UserError(
+            f"{counted(len(which), 'row', 'have')} prediction and label; {LEAST_ROWS} are needed.", ExitCode.USAGE
+        )
     profile = profile_of(recorded, which, named.version, labelled=truth is not None)
     return profile.model_copy(update={"spec_version": spec_version})
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from driftloop.codec.scalars import category_text
 from driftloop.codec.time_words import how_to_write_all
+from driftloop.counted import counted
 from driftloop.errors import ExitCode, UserError
 from driftloop.files.table import Table
 from driftloop.spec.model_spec import ModelSpec
@@ -84,7 +85,8 @@ def in_order_of_time(table: Table, options: WatchOptions) -> tuple[pa.Array, pa.
     moments = column.combine_chunks().cast(MOMENT)
     if moments.null_count:
         raise UserError(
-            f"{moments.null_count:,} rows have no {options.time}: fill it, or leave --time out.", ExitCode.USAGE
+            f"{counted(moments.null_count, 'row', 'have')} no {options.time}: fill it, or leave --time out.",
+            ExitCode.USAGE,
         )
     micros = moments.cast(pa.int64()).to_numpy()
     behind = int(np.count_nonzero(np.diff(micros) < 0))
@@ -92,7 +94,7 @@ def in_order_of_time(table: Table, options: WatchOptions) -> tuple[pa.Array, pa.
         return moments, table.data, np.arange(len(table), dtype=np.int64), []
     order = np.argsort(micros, kind="stable").astype(np.int64)
     places = pa.array(order)
-    note = f"{behind:,} rows were older than the row before them: rows are sorted by {options.time}."
+    note = f"{counted(behind, 'row', 'were')} older than the row before them: rows are sorted by {options.time}."
     return moments.take(places), table.data.take(places), order, [note]
 
 
@@ -148,10 +150,15 @@ def ids_of(
         other = name is not None and first.setdefault(name, at) != at
         again += other
         found.append(row_id(row) if name is None else f"{name}@{row}" if other else name)
-    said = [f"{given.null_count:,} rows have no {options.id}: their number is their id."] if given.null_count else []
+    said = (
+        [f"{counted(given.null_count, 'row', 'have')} no {options.id}: the number in the file is the id."]
+        if given.null_count
+        else []
+    )
     if again:
         said.append(
-            f"{options.id} names {again:,} rows by an id of an earlier row: each counts as a prediction of its own."
+            f"{options.id} names {counted(again, 'row')} by an id of an earlier row: each counts as a prediction of "
+            "its own."
         )
     return pa.array(found, pa.string()), said
 
@@ -164,7 +171,9 @@ def told_first(ids: pa.Array, options: WatchOptions) -> tuple[NDArray[np.int64],
     codes = ids.dictionary_encode().indices.to_numpy()
     first = np.sort(np.unique(codes, return_index=True)[1]).astype(np.int64)
     again = len(ids) - len(first)
-    return first, [f"{again:,} rows tell a prediction again ({options.id}, same time): the first of each counts."]
+    return first, [
+        f"{counted(again, 'row', 'tell')} a prediction again ({options.id}, same time): the first of each counts."
+    ]
 
 
 def start_of(moments: pa.Array) -> datetime:

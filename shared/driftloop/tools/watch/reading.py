@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from driftloop.codec.frames import FEATURE, LABEL, PREDICTION, SEGMENT
 from driftloop.codec.scalars import same_class
+from driftloop.counted import counted
 from driftloop.errors import ExitCode, UserError
 from driftloop.files.table import Table
 from driftloop.spec.model_spec import Detection, Feature, LabelDelay, ModelSpec, TargetField, Task
@@ -49,7 +50,10 @@ def recorded_outcomes(table: Table, options: WatchOptions) -> RecordedOutcomes:
     moments, data, order, notes = in_order_of_time(table.take(pa.array(places)), options)
     rows = places[order]
     if left := len(table) - len(rows):
-        notes = [*notes, f"{left:,} rows have no {options.prediction}: they are left out."]
+        notes = [
+            *notes,
+            f"{counted(left, 'row', 'have')} no {options.prediction}, and {'is' if left == 1 else 'are'} left out.",
+        ]
     draft = _Draft(notes=notes)
     ids, said = ids_of(data, options, rows, moments)
     firsts, repeated = told_first(ids, options)

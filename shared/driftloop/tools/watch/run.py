@@ -3,6 +3,7 @@
 import time
 from dataclasses import replace
 
+from driftloop.counted import counted
 from driftloop.errors import ExitCode, UserError
 from driftloop.files.opening import open_table
 from driftloop.files.options import FileOptions
@@ -39,7 +40,7 @@ def _small_versions(recorded: RecordedOutcomes, reference: Baselines) -> list[st
     if not small:
         return []
     versions = f"each of their versions ({len(small):,}) has fewer than {LEAST_ROWS} rows"
-    return [f"{sum(small):,} rows have no reference: {versions}."]
+    return [f"{counted(sum(small), 'row', 'have')} no reference: {versions}."]
 
 
 def watch(address: str, file: FileOptions, options: WatchOptions, player: Player, progress: Progress) -> WatchResult:
