@@ -19,13 +19,11 @@ from driftloop.tools.replay.result import ReplayResult, replay_result
 from driftloop.tools.replay.wire import KafkaWire
 
 PACE = {
-    "DRIFTLOOP_KAFKA_FETCH_WAIT_MS": "1000",
     "DRIFTLOOP_KAFKA_MARKER_COMMIT_MS": "500",
     "DRIFTLOOP_OUTCOME_INGESTION_ARCHIVE_LINGER_MS": "200",
 }
-"""Nobody waits for markers here (`driftloop.kafka.admin.rest`), so a block costs each service one commit, not two; nor
-for the end of a log, which costs the broker an answer each time; and a run awaits its rows in the archive, which
-therefore need not commit every block by itself."""
+"""Nobody waits for markers here (`driftloop.kafka.admin.rest`), so a block costs each service one commit, not two; and
+a run awaits its rows in the archive, which therefore need not commit every block by itself."""
 
 
 @contextmanager
