@@ -1,5 +1,6 @@
 """Rest in a world in memory that goes on between any two questions: it never says so of a loop that is not still."""
 
+import time
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -97,7 +98,7 @@ def _rest(world: World, monkeypatch: pytest.MonkeyPatch) -> Rest:
     monkeypatch.setattr(module, "GroupOffsets", Offsets)
     monkeypatch.setattr(module, "partition_count", lambda *_: 1)
     monkeypatch.setattr(module, "admin_client", lambda _kafka: None)
-    monkeypatch.setattr(module.time, "sleep", lambda _seconds: world.step())
+    monkeypatch.setattr(time, "sleep", lambda _seconds: world.step())
     return Rest(KafkaSettings(), GROUPS, plain=("rows",))
 
 
@@ -108,7 +109,7 @@ _MOVES = st.lists(st.lists(st.integers(0, 2), max_size=8), max_size=40)
 @given(moves=_MOVES, rows=st.lists(st.integers(0, 3), min_size=1, max_size=4), vain=st.integers(0, 5))
 def test_a_loop_that_is_said_to_be_at_rest_was_so_at_some_moment_of_the_question(
     moves: list[list[int]], rows: list[int], vain: int
-):
+) -> None:
     with pytest.MonkeyPatch.context() as patch:
         world = World(moves)
         rest = _rest(world, patch)
@@ -127,7 +128,7 @@ def test_a_loop_that_is_said_to_be_at_rest_was_so_at_some_moment_of_the_question
         rest.close()
 
 
-def test_who_is_known_to_be_there_is_not_asked_again(monkeypatch: pytest.MonkeyPatch):
+def test_who_is_known_to_be_there_is_not_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
     world = World([])
     rest = _rest(world, monkeypatch)
     world.ends[ROWS] += 1
@@ -139,7 +140,7 @@ def test_who_is_known_to_be_there_is_not_asked_again(monkeypatch: pytest.MonkeyP
     assert world.asked - before == len(GROUPS) + 2, "the ends of each group's inputs, and all ends twice"
 
 
-def test_a_group_that_does_not_come_is_named_at_the_deadline(monkeypatch: pytest.MonkeyPatch):
+def test_a_group_that_does_not_come_is_named_at_the_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
     world = World([[2]] * 1000)  # only the coordinator works
     rest = _rest(world, monkeypatch)
     world.ends[ROWS] += 2
