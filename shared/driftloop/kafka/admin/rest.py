@@ -6,6 +6,9 @@ never pass an end, so ends that are not past them were there, all at once, when 
 Why the last marker need not be committed: a partition that only transactions write to ends with the marker of the
 last one, unless one is open. Whoever has committed up to that marker has processed every record. So nobody has to
 wait until an end is noticed and a commit of markers alone has gone through; that was most of a block's time.
+
+Why what a group said earlier is kept: its next offsets only grow, so an end that they have reached is reached. Whoever
+waits asks the broker of the groups that work, and the broker has more time for them.
 """
 
 import time
@@ -22,7 +25,7 @@ from driftloop.kafka.settings import KafkaSettings
 _SHORTEST_PAUSE_S = 0.004
 _LONGEST_PAUSE_S = 0.05
 _FIRST_PART = 0.5
-"""The first pause, as a part of how long the group took last time: most questions before that would be in vain."""
+"""The pause before the first question, as a part of how long the group took last time: earlier ones are in vain."""
 _NEXT_PART = 0.2
 """Each further one, as a part of what it has taken so far: what waits takes little from those that work."""
 
@@ -46,6 +49,8 @@ class Rest:
         partitions = {topic: [(topic, n) for n in range(partition_count(admin, kafka, topic))] for topic in names}
         self._inputs = {group: [p for topic in topics for p in partitions[topic]] for group, topics in groups.items()}
         self._all = sorted(position for positions in partitions.values() for position in positions)
+        self._known: dict[str, Mapping[Position, int]]
+        self._known = {group: dict.fromkeys(positions, 0) for group, positions in self._inputs.items()}
         self._took = dict.fromkeys(groups, 0.0)
         self._marked = frozenset(topic for topic in names if topic not in plain)
 
@@ -64,31 +69,50 @@ class Rest:
         Raises UserError after `seconds`; `alive` is called while waiting and may raise what ended the wait.
         """
         deadline = time.monotonic() + seconds
+
+        def look(group: str, behind: int) -> None:
+            alive()
+            if time.monotonic() > deadline:
+                raise UserError(f"The loop has not come to rest in {seconds:.0f} s ({group} is {behind} behind).")
+
         for group, positions in self._inputs.items():
-            ends, began = self._ends.ask(positions), time.monotonic()
-            pause = _pause(self._took[group] * _FIRST_PART)
-            while (behind := self._behind(group, ends, self._groups[group].ask(positions))) > 0:
-                alive()
-                if time.monotonic() > deadline:
-                    raise UserError(f"The loop has not come to rest in {seconds:.0f} s ({group} is {behind} behind).")
-                time.sleep(pause)
-                self._took[group] = time.monotonic() - began
-                pause = _pause(self._took[group] * _NEXT_PART)
+            ends = self._ends.ask(positions)
+            if self._behind(group, ends):
+                self._await_group(group, ends, look)
+
+    def _await_group(self, group: str, ends: Mapping[Position, int], look: Callable[[str, int], None]) -> None:
+        began, expected = time.monotonic(), self._took[group]
+        self._took[group] = 0.0  # unless a question is in vain
+        if expected:
+            time.sleep(_pause(expected * _FIRST_PART))
+        self._ask(group)
+        while (behind := self._behind(group, ends)) > 0:
+            look(group, behind)
+            time.sleep(_pause((time.monotonic() - began) * _NEXT_PART))
+            self._ask(group)
+            self._took[group] = time.monotonic() - began
 
     def ends_at_rest(self) -> dict[Position, int] | None:
         """How far each partition holds records, if nothing was on its way at some moment of this call; else None."""
-        asked = self._side_by_side.map(lambda group: self._groups[group].ask(self._inputs[group]), self._inputs)
-        committed = dict(zip(self._inputs, asked, strict=True))
+        ends = self._reached()
+        if ends is None:
+            for _ in self._side_by_side.map(self._ask, self._inputs):
+                continue
+            ends = self._reached()
+        return None if ends is None else {position: self._last(position, end) for position, end in ends.items()}
+
+    def _reached(self) -> dict[Position, int] | None:
+        """The ends, if no transaction is open and the groups were known to be there before; else None."""
         stable = self._stable.ask(self._all)
         ends = self._ends.ask(self._all)
-        if stable != ends or any(self._behind(group, ends, committed[group]) for group in committed):
-            return None
-        return {position: self._last(position, end) for position, end in ends.items()}
+        return None if stable != ends or any(self._behind(group, ends) for group in self._inputs) else ends
 
-    def _behind(self, group: str, ends: Mapping[Position, int], committed: Mapping[Position, int]) -> int:
-        return sum(
-            max(0, self._last(position, ends[position]) - committed[position]) for position in self._inputs[group]
-        )
+    def _ask(self, group: str) -> None:
+        self._known[group] = self._groups[group].ask(self._inputs[group])
+
+    def _behind(self, group: str, ends: Mapping[Position, int]) -> int:
+        known = self._known[group]
+        return sum(max(0, self._last(position, ends[position]) - known[position]) for position in self._inputs[group])
 
     def _last(self, position: Position, end: int) -> int:
         """The offset behind the last record, where no transaction is open."""

@@ -31,6 +31,7 @@ _JAVA_OPTIONS = (
     *("-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Djava.awt.headless=true"),
     *("-Xms24m", "-XX:NewSize=6m"),  # it grows where that is needed; Java would begin with 1/64 of the machine
     "-XX:+ExitOnOutOfMemoryError",  # half a broker is worse than none
+    *("-XX:+UnlockDiagnosticVMOptions", "-XX:ArchiveRelocationMode=0"),  # the cache of classes as it lies in the file
 )
 _START_SECONDS = 180.0
 _STOP_SECONDS = 10.0

@@ -30,6 +30,12 @@ from driftloop.tools.local.programs import (
 from driftloop.tools.local.supervisor import Supervisor
 
 READY_SECONDS = 180.0
+_THROWN_AWAY: Mapping[str, str] = {
+    "transaction.partition.verification.enable": "false",
+    "log.index.size.max.bytes": "262144",
+}
+"""What a broker need not do whose data nobody sees again: ask itself, for each partition of each transaction, whether
+the transaction has it still (a question about late packets of a network); and make room for ten megabytes of index."""
 
 Progress = Callable[[str], None]
 
@@ -90,7 +96,10 @@ def local_loop(
         ports = _ports(home, console=console)
         if launcher is None:
             launcher = stack.enter_context(closing(launcher_for(tuple(ports), warm, home.logs / "fork_server.log")))
-        broker = stack.enter_context(_broker(home, bootstrap_servers, port, keep_kafka, progress))
+        overrides = _THROWN_AWAY if thrown_away else {}
+        broker = stack.enter_context(
+            _broker(home, bootstrap_servers, port, overrides, keep=keep_kafka, progress=progress)
+        )
         kafka = KafkaSettings(bootstrap_servers=broker.bootstrap_servers, topic_prefix=topic_prefix)
         require_broker(kafka)
         if broker.embedded:
@@ -123,13 +132,19 @@ def _ports(home: Home, *, console: bool) -> dict[str, int]:
 
 @contextmanager
 def _broker(
-    home: Home, bootstrap_servers: str | None, port: int | None, keep: bool, progress: Progress
+    home: Home,
+    bootstrap_servers: str | None,
+    port: int | None,
+    overrides: Mapping[str, str],
+    *,
+    keep: bool,
+    progress: Progress,
 ) -> Iterator[Broker]:
     if bootstrap_servers:
         yield Broker(bootstrap_servers, embedded=False)
         return
     folder: Path | None = home.kafka if keep else None
-    with embedded_broker(folder, port=port, progress=progress) as broker:
+    with embedded_broker(folder, port=port, overrides=overrides, progress=progress) as broker:
         yield broker
 
 
