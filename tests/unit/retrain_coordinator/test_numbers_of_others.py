@@ -7,13 +7,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from driftloop.contracts import topics
-from driftloop.cores.version_order import age_order, is_numbered
+from driftloop.cores.version_order import MOST, age_order, is_numbered
+from retrain_coordinator.core.lifecycle.versions import has_room_above, next_version
 from retrain_coordinator.core.processor import Coordinator
 
 from .conftest import Story, spec
 
 HASH = "0" * 64
-NUMBERED = st.tuples(*[st.integers(0, 12)] * 3).map(lambda parts: ".".join(map(str, parts)))
+PART = st.integers(0, 12) | st.integers(MOST - 2, MOST)
+NUMBERED = st.tuples(PART, PART, PART).map(lambda parts: ".".join(map(str, parts)))
 NAMED = st.sampled_from(["blue", "2026-05", "1.0", "1.0.0-rc1", "v1700000100", "1.0.9999999999"])
 
 
@@ -35,13 +37,50 @@ def test_the_next_number_is_above_all_that_were_met(frames, restarted):
         told.core = Coordinator()
         told.apply(told.spec)
         told.core.restore(0, kept)
-    told.command("retrain")
-    given_now = told.requests[-1].version
-    met = [name for pair in frames for name in pair if name is not None and is_numbered(name)]
-    assert all(age_order(given_now) > age_order(name) for name in met)
-    assert is_numbered(given_now)
-    assert told.decisions[-1].evidence.get("numbered_above") == max(met, key=age_order, default=None)
+    met = {name for pair in frames for name in pair if name is not None}
+    given_now = runs(told, 4)
+    assert all(is_numbered(name) for name in given_now)
+    assert sorted({*given_now}, key=age_order) == given_now, "each number is given once, and they rise"
+    assert met.isdisjoint(given_now)
+    counted = [name for name in met if has_room_above(name)]
+    assert all(age_order(given_now[0]) > age_order(name) for name in counted)
+    highest = max(counted, key=age_order, default="0.0.0")
+    above = None if age_order(highest) < age_order("1.0.0") else highest
+    asked = [made for made in told.decisions if made.action == "retrain"]
+    assert [made.evidence.get("numbered_above") for made in asked] == [above, None, None, None]
     assert told.state.elsewhere is None
+
+
+@given(NUMBERED, st.lists(st.sampled_from(["features", "target", "nothing"]), max_size=6))
+def test_numbers_rise_whatever_a_spec_changes(highest, changes):
+    now = {"features": "0", "target": "0"}
+    for step, what in enumerate(changes):
+        if not has_room_above(highest):
+            break
+        before, now = now, {**now, what: str(step + 1)}
+        following = next_version(highest, before, now)
+        assert is_numbered(following)
+        assert age_order(following) > age_order(highest)
+        highest = following
+
+
+def test_a_version_that_leaves_no_room_for_later_numbers_is_not_registered(story):
+    told = story()
+    frame(told, "blue")
+    told.command("register", version=f"{MOST}.0.0", artifact="file:///x", artifact_sha256=HASH)
+    assert told.champion is None
+    assert "leaves no room" in told.decisions[-1].reason
+    told.command("register", version=f"1.0.{MOST}", artifact="file:///x", artifact_sha256=HASH)
+    assert told.champion == f"1.0.{MOST}"
+    assert runs(told, 2) == ["1.1.0", "1.1.1"]
+
+
+def runs(told, count):
+    """The numbers of the next runs, each of which gives a version."""
+    for _ in range(count):
+        told.command("retrain")
+        told.result([0.1] * 20 if told.champion else [], [0.1] * 20)
+    return [request.version for request in told.requests[-count:]]
 
 
 def test_an_entry_of_a_model_whose_names_are_its_own_stays_as_it_was(story):

@@ -9,7 +9,7 @@ from retrain_coordinator.core.decide import Decision
 from retrain_coordinator.core.deciding.windows import data_rule
 from retrain_coordinator.core.lifecycle import transitions as lifecycle
 from retrain_coordinator.core.lifecycle.target import obstacle, opponent
-from retrain_coordinator.core.lifecycle.versions import next_number, signature
+from retrain_coordinator.core.lifecycle.versions import next_number, signature, stands_above
 from retrain_coordinator.core.payoff import rule as payoff
 from retrain_coordinator.core.proof import challenge
 from retrain_coordinator.core.state import RunEntry, VersionEntry
@@ -22,7 +22,8 @@ def start(step: Step, decision: Decision) -> RetrainDecision:
     signals = tuple(cause for signal in state.signals for cause in (*signal.caused_by, signal.message_id))
     causes = (*signals, *step.chain())
     version = next_number(state, step.spec)
-    skipped = {} if state.elsewhere is None else {"numbered_above": state.elsewhere}
+    theirs = stands_above(state, step.spec)
+    skipped = {} if theirs is None else {"numbered_above": theirs}
     published_as = derive_id("run", state.model_id, step.cause, version)
     made = step.decision(
         "retrain", decision.trigger, decision.reason, candidate=version, run_id=published_as,
