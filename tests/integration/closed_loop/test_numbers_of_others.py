@@ -4,6 +4,7 @@ import pytest
 
 from driftloop.contracts import topics
 from driftloop.contracts.drift_status import DriftStatus
+from driftloop.cores.version_order import age_order
 from driftloop.tools.verify.comparison import verify
 from driftloop.tools.verify.recorded import INPUTS, OUTPUTS, Recorded
 
@@ -19,8 +20,42 @@ def test_the_first_run_has_a_number_above_that_of_the_server_and_verifies(closed
     assert theirs not in {request.version for request in loop.requests}
     taken = theirs if theirs != "ours-7" else None
     assert loop.decisions[0].evidence.get("numbered_above") == taken
+    assert beside(loop) == {None}, "the status names it already"
+    verifies(loop)
+
+
+def test_a_version_that_a_few_rows_name_beside_the_serving_one_counts_too(closed_loop, stream):
+    loop = closed_loop(**FIRST)
+    for start in range(0, 1_000, 200):
+        loop.publish_as("ours-7", stream(190, seed=start))
+        loop.publish_as("1.0.4", stream(10, seed=start + 1))
+    assert loop.requests[0].version == "1.0.5"
+    assert beside(loop) == {None, "1.0.4"}
+    verifies(loop)
+
+
+@pytest.mark.parametrize("theirs", ["1.0.999999999", "999999999.999999999.999999999", "1.0.99999999999999999999"])
+def test_an_absurd_number_of_a_few_rows_stops_nothing(closed_loop, stream, theirs):
+    loop = closed_loop(**FIRST)
+    for start in range(0, 600, 200):
+        loop.publish_as("ours-7", stream(190, seed=start))
+        loop.publish_as(theirs, stream(10, seed=start + 1))
+    assert loop.champion is not None
+    loop.command("retrain")
+    first, second = (request.version for request in loop.requests)
+    assert age_order(first) < age_order(second)
+    assert (first, second) == (("1.1.0", "1.1.1") if theirs == "1.0.999999999" else ("1.0.0", "1.0.1"))
+    verifies(loop)
+
+
+def beside(loop):
+    """What statuses of the whole model name beside the version that they are about."""
     statuses = [DriftStatus.from_json(record.value()) for record in loop.records(topics.DRIFT_STATUS)]
-    assert {status.numbered_elsewhere for status in statuses if not status.segment} == {taken}
+    return {status.numbered_elsewhere for status in statuses if not status.segment}
+
+
+def verifies(loop):
+    """All that was published comes out the same from the log."""
     found = verify(Recorded([record for topic in (*INPUTS, *OUTPUTS) for record in loop.records(topic)]))
     assert (found.differences, found.incomplete) == ((), ())
     assert found.compared > 0
