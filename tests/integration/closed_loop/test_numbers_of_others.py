@@ -5,6 +5,7 @@ import pytest
 from driftloop.contracts import topics
 from driftloop.contracts.drift_status import DriftStatus
 from driftloop.cores.version_order import age_order
+from driftloop.tools.backtest.loop_in_memory import TrainsAtOnce
 from driftloop.tools.verify.comparison import verify
 from driftloop.tools.verify.recorded import INPUTS, OUTPUTS, Recorded
 
@@ -45,6 +46,22 @@ def test_an_absurd_number_of_a_few_rows_stops_nothing(closed_loop, stream, their
     first, second = (request.version for request in loop.requests)
     assert age_order(first) < age_order(second)
     assert (first, second) == (("1.1.0", "1.1.1") if theirs == "1.0.999999999" else ("1.0.0", "1.0.1"))
+    verifies(loop)
+
+
+def test_a_number_that_comes_while_its_run_is_in_progress_is_not_shared(closed_loop, stream, monkeypatch):
+    loop, ends = closed_loop(**FIRST), TrainsAtOnce.reports
+    monkeypatch.setattr(TrainsAtOnce, "reports", lambda _self: ())
+    loop.publish_as("ours-7", stream(300, seed=1))
+    loop.publish_as("1.0.0", stream(100, seed=2))
+    monkeypatch.setattr(TrainsAtOnce, "reports", ends)
+    loop.publish_as("1.0.0", stream(300, seed=3))
+    told = [made for made in loop.decisions if made.trigger == "version_name"]
+    assert ["not taken in" in made.reason for made in told] == [True, True]
+    assert [request.version for request in loop.requests] == ["1.0.0"]
+    loop.publish_as("1.0.0", stream(900, seed=4))
+    assert [request.version for request in loop.requests] == ["1.0.0", "1.0.1"]
+    assert loop.champion.version == "1.0.1"
     verifies(loop)
 
 

@@ -109,3 +109,72 @@ def test_a_canary_of_the_server_takes_a_number_too(story, serving):
     frame(told, "2.0.0", "2.0.7")
     told.command("retrain")
     assert told.requests[-1].version == "2.0.8"
+
+
+def said(told):
+    """What was said about names."""
+    return [made for made in told.decisions if made.trigger == "version_name"]
+
+
+@pytest.mark.parametrize("where", ["serves", "beside"])
+@pytest.mark.parametrize("restarted", [False, True])
+def test_a_run_whose_number_outcomes_bear_by_its_end_is_not_taken_in(story, where, restarted):
+    told = story()
+    frame(told, "blue")
+    told.command("retrain")
+    for _ in range(2):
+        frame(told, *(("1.0.0", None) if where == "serves" else ("blue", "1.0.0")))
+    assert [made.candidate for made in said(told)] == ["1.0.0"], "said once"
+    if restarted:
+        told.core.restore(0, [("m", told.state.to_json())])
+    told.result([], [0.1] * 20)
+    assert (told.champion, told.events, told.state.run) == (None, [], None)
+    assert "not taken in" in said(told)[-1].reason
+    assert said(told)[-1].run_id == told.requests[-1].message_id
+    told.command("retrain")
+    assert told.requests[-1].version == "1.0.1"
+    told.result([], [0.1] * 20)
+    assert told.champion == "1.0.1"
+    assert len(said(told)) == 2
+
+
+def test_a_run_that_fails_or_brings_an_archived_version_back_ends_as_ever(story):
+    told = story()
+    frame(told, "blue")
+    told.command("retrain")
+    frame(told, "1.0.0")
+    told.result(status="failed")
+    assert told.decisions[-1].trigger == "run_failed"
+
+
+@pytest.mark.parametrize(("mode", "times"), [("e-process", 1), ("canary", 0)])
+def test_a_challenger_that_outcomes_name_though_it_does_not_serve_is_said_once(story, mode, times):
+    told = story(challenge={"mode": mode}).first_version()
+    told.command("retrain")
+    told.result([0.5] * 20, [0.5] * 20)
+    assert {*told.state.challenges} == {"1.0.1"}
+    for _ in range(3):
+        frame(told, "1.0.1")
+        told.scores({"1.0.0": [0.1] * 50, "1.0.1": [0.1] * 50})
+    assert [made.candidate for made in said(told)] == ["1.0.1"] * times
+
+
+@pytest.mark.parametrize("named", [None, "1.0.0", "blue"])
+def test_nothing_is_said_of_versions_that_serve_or_are_named_otherwise(story, named):
+    told = story().first_version()
+    told.command("retrain")
+    frame(told, named)
+    told.result([0.5] * 20, [0.1] * 20)
+    frame(told, named)
+    assert said(told) == []
+
+
+def test_of_a_model_that_others_serve_rows_before_the_end_of_a_run_are_its_own(story):
+    told = story(serving="external")
+    frame(told, "blue")
+    told.command("retrain")
+    frame(told, "1.0.0")
+    told.scores({"blue": [], "1.0.0": [0.1] * 50})
+    told.result([], [0.1] * 20)
+    assert (told.champion, said(told)) == ("1.0.0", [])
+    assert told.state.versions["1.0.0"].artifact
