@@ -65,6 +65,19 @@ def test_a_number_that_comes_while_its_run_is_in_progress_is_not_shared(closed_l
     verifies(loop)
 
 
+def test_a_server_s_own_model_may_be_registered_by_the_number_that_it_has_served_by(closed_loop, stream):
+    elsewhere = closed_loop().learn_first(stream(300, seed=1))
+    (profile,), made = elsewhere.records(topics.MODEL_PROFILES), elsewhere.champion
+    loop = closed_loop()
+    loop.publish_as("1.0.0", stream(300, seed=2))
+    loop.put_profile("1.0.0", profile.value())
+    loop.command("register", version="1.0.0", artifact=made.artifact, artifact_sha256=made.artifact_sha256)
+    loop.publish_as("1.0.0", stream(300, seed=3))
+    assert loop.champion.version == "1.0.0"
+    assert beside(loop) == {None}
+    verifies(loop)
+
+
 def beside(loop):
     """What statuses of the whole model name beside the version that they are about."""
     statuses = [DriftStatus.from_json(record.value()) for record in loop.records(topics.DRIFT_STATUS)]

@@ -19,7 +19,10 @@ Detection takes a version for the serving one after a run of its rows, of 200 if
 
 
 def note(state: ModelState, spec: ModelSpec, status: DriftStatus) -> None:
-    """Take in a frame's status: the highest number that is not ours and that one of ours could get, and who serves in place of the champion."""
+    """Take in a frame's status: the highest number that is not ours, and who serves in place of the champion.
+
+    Numbers that none of ours can get are left out: those below all that are to come, and absurd ones.
+    """
     least = parts(next_version(state.highest, {}, {}))
     for version in (status.model_version, status.numbered_elsewhere):
         if version is None or version in state.versions or not has_room_above(version):

@@ -8,8 +8,6 @@ import msgspec
 from drift_detection.core.processor import DriftDetection
 from driftloop.codec.frames import decode_frame
 from driftloop.contracts import topics
-from driftloop.contracts.model_events import ModelEvent
-from driftloop.contracts.retrain_decisions import RetrainDecision
 from driftloop.cores.checkpoints import Checkpoints
 from driftloop.processor import Outgoing, Record, StaleTableError
 from driftloop.tools.verify.checkpoints import Kept
@@ -74,17 +72,29 @@ def _versions_in(content: bytes) -> set[str | None]:
 
 
 def _nobodys_until(recorded: Recorded, model: str) -> dict[str | None, int]:
-    """Version → the newest frame that had been taken in before driftloop knew it, as far as events and decisions tell."""
+    """Version → the newest frame that was taken in before driftloop knew it, as far as events and decisions tell."""
     until: dict[str | None, int] = {}
     for record in recorded.of(topics.RETRAIN_DECISIONS, model):
-        decided = RetrainDecision.from_json(bytes_of(record))
-        if decided.trigger == VERSION_NAME and decided.run_id is not None and decided.position is not None:
-            until[decided.candidate] = decided.position.offset
+        told = msgspec.json.decode(bytes_of(record), type=_Told)
+        if told.trigger == VERSION_NAME and told.run_id is not None and told.position is not None:
+            until[told.candidate] = told.position["offset"]
     for record in recorded.of(topics.MODEL_EVENTS, model):
-        told = ModelEvent.from_json(bytes_of(record))
+        told = msgspec.json.decode(bytes_of(record), type=_Told)
         if told.event == "registered" and told.from_position is not None:
-            until.setdefault(told.version, told.from_position.offset)
+            until.setdefault(told.version, told.from_position["offset"])
     return until
+
+
+class _Told(msgspec.Struct):
+    """What of a decision or an event says when a version came to be known, read without the rest of it."""
+
+    trigger: str = ""
+    run_id: str | None = None
+    candidate: str | None = None
+    position: dict[str, int] | None = None
+    event: str = ""
+    version: str | None = None
+    from_position: dict[str, int] | None = None
 
 
 def detect_again(recorded: Recorded, model: str) -> list[Answer]:
