@@ -58,4 +58,5 @@ class Findings:
     """The combined score went over its limit, and the row as of which it did."""
     segments: set[str] = field(default_factory=set)
     numbered_elsewhere: str | None = None
-    """The highest version without a profile that is named as driftloop names its own."""
+    """Beside the version that the status is about: the highest without a profile that is named as driftloop names its
+    own."""

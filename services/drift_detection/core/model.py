@@ -60,6 +60,11 @@ class WatchedModel:
         return self.roster.spec
 
     @property
+    def version(self) -> str | None:
+        """The version that statuses are about: the judged one, or the serving one while none is judged."""
+        return self.roster.judged.current or self.roster.serving.current
+
+    @property
     def monitors(self) -> Mapping[str, ModelMonitor]:
         """Of the whole model (empty) and of its segments."""
         return self.roster.monitors
@@ -88,7 +93,7 @@ class WatchedModel:
         self.losses.take(rows, self._first_of_frame, references, found)
         self.variants.take(rows)
         self.ratings.take(rows)
-        found.numbered_elsewhere = _numbered_elsewhere(rows, references)
+        found.numbered_elsewhere = _numbered_elsewhere(rows, references, self.version)
         self.corrections += int(rows.is_correction.sum())
         self.delays.push((rows.labelled_at - rows.predicted_at)[rows.joined])
         self._look_at_the_sum(rows, found)
@@ -171,7 +176,7 @@ class WatchedModel:
         self.begun_anew = {part: (version, row) for part, (version, row) in state["begun_anew"].items()}
 
 
-def _numbered_elsewhere(rows: FrameRows, references: References) -> str | None:
+def _numbered_elsewhere(rows: FrameRows, references: References, but: str | None) -> str | None:
     _, names = rows.versions
-    named_alike = (version for version in names if is_numbered(version) and references[version] is None)
+    named_alike = (one for one in names if one != but and is_numbered(one) and references[one] is None)
     return max(named_alike, key=age_order, default=None)

@@ -11,7 +11,7 @@ from retrain_coordinator.core.deciding.evidence import Command, evidence_of, his
 from retrain_coordinator.core.lifecycle import runs
 from retrain_coordinator.core.lifecycle import transitions as lifecycle
 from retrain_coordinator.core.lifecycle.target import obstacle
-from retrain_coordinator.core.lifecycle.versions import next_number, parts
+from retrain_coordinator.core.lifecycle.versions import has_room_above, next_number, parts
 from retrain_coordinator.core.state import Reading
 from retrain_coordinator.core.state.life import refusal
 from retrain_coordinator.core.step import Step
@@ -205,6 +205,8 @@ def _register(step: Step, command: ModelCommand) -> None:
         _refuse(step, command, "an artifact and its hash are needed")
     elif is_numbered(version) and state.highest and parts(version) <= parts(state.highest):
         _refuse(step, command, f"version {version} is not above {state.highest}, the highest so far")
+    elif is_numbered(version) and not has_room_above(version):
+        _refuse(step, command, f"version {version} leaves no room for the numbers of later ones")
     elif (refused := refusal(version, state.status_of(version), "registered")) is not None:
         _refuse(step, command, refused)
     else:

@@ -10,7 +10,7 @@ from retrain_coordinator.core.deciding import quarantine, scoring, windows
 from retrain_coordinator.core.deciding.evidence import Command, evidence_of, history_of
 from retrain_coordinator.core.deciding.figures import completed
 from retrain_coordinator.core.deciding.triggers import asking
-from retrain_coordinator.core.lifecycle import external, runs, served
+from retrain_coordinator.core.lifecycle import external, names, runs, served
 from retrain_coordinator.core.lifecycle import transitions as lifecycle
 from retrain_coordinator.core.lifecycle.target import obstacle, opponent
 from retrain_coordinator.core.merge import FrameEvidence
@@ -34,6 +34,7 @@ def take_in(step: Step, frame: FrameEvidence) -> None:
     state.apply_frame(frame.position)
     scoring.take(step, frame)
     served.note(state, step.spec, frame.status)
+    names.note(step, frame.status)
     if frame.status.spec_version < state.target_spec:
         _take_former(step, frame)
         return

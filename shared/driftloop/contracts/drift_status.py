@@ -74,5 +74,6 @@ class DriftStatus(ControlMessage):
     )
     """In a whole-model status of a model with `variants`: by channel and version, what was answered of late."""
     numbered_elsewhere: Version | None = Field(default=None, exclude_if=lambda version: version is None)
-    """In a whole-model status: of the versions that predicted rows of the frame and have no profile, the highest that
-    is named as driftloop names its own. The next run gets a higher number: no two versions may share a name."""
+    """In a whole-model status: of the versions beside `model_version` that predicted rows of the frame and have no
+    profile, the highest that is named as driftloop names its own. The next run gets a higher number: no two versions
+    may share a name."""

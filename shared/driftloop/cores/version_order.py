@@ -10,6 +10,8 @@ import re
 from driftloop.contracts.message import Version
 
 _NUMBERED = re.compile(r"[0-9]{1,9}\.[0-9]{1,9}\.[0-9]{1,9}", re.ASCII)
+MOST = 999_999_999
+"""The highest number that a part of a version may be."""
 _SECOND = re.compile(r"v([1-9][0-9]{9})", re.ASCII)
 
 

@@ -66,6 +66,11 @@ class ClosedLoop:
         """What stands on a topic."""
         return list(self._loop.records(topic))
 
+    def put_profile(self, version: str, profile: bytes) -> None:
+        """The profile of a version that was made elsewhere."""
+        self._loop.say(topics.MODEL_PROFILES, f"{MODEL}/{version}", profile)
+        self._loop.settle()
+
     def command(self, name: str, **rest: Any) -> None:
         message = ModelCommand(
             message_id=derive_id("command", self.rows, name), model_id=MODEL, occurred_at=self.time.at(self.rows),

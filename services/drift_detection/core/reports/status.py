@@ -72,7 +72,7 @@ def status_record(
         "occurred_at": moment(model.watermark),
         "caused_by": (),
         "segment": segment,
-        "model_version": model.roster.judged.current or model.roster.serving.current,
+        "model_version": model.version,
         "spec_version": model.spec_version,
         "position": {"partition": position.partition, "offset": position.offset},
         "rows": monitor.rows,

@@ -7,9 +7,10 @@ from driftloop.contracts.training_results import TrainingResult
 from driftloop.cores.version_order import age_order
 from retrain_coordinator.core.decide import Decision
 from retrain_coordinator.core.deciding.windows import data_rule
+from retrain_coordinator.core.lifecycle import names
 from retrain_coordinator.core.lifecycle import transitions as lifecycle
 from retrain_coordinator.core.lifecycle.target import obstacle, opponent
-from retrain_coordinator.core.lifecycle.versions import next_number, signature
+from retrain_coordinator.core.lifecycle.versions import next_number, signature, stands_above
 from retrain_coordinator.core.payoff import rule as payoff
 from retrain_coordinator.core.proof import challenge
 from retrain_coordinator.core.state import RunEntry, VersionEntry
@@ -22,7 +23,8 @@ def start(step: Step, decision: Decision) -> RetrainDecision:
     signals = tuple(cause for signal in state.signals for cause in (*signal.caused_by, signal.message_id))
     causes = (*signals, *step.chain())
     version = next_number(state, step.spec)
-    skipped = {} if state.elsewhere is None else {"numbered_above": state.elsewhere}
+    theirs = stands_above(state, step.spec)
+    skipped = {} if theirs is None else {"numbered_above": theirs}
     published_as = derive_id("run", state.model_id, step.cause, version)
     made = step.decision(
         "retrain", decision.trigger, decision.reason, candidate=version, run_id=published_as,
@@ -108,6 +110,9 @@ def end(step: Step, result: TrainingResult) -> bool:
     if result.status != "succeeded" or not (without_artifact or (result.artifact and result.artifact_sha256)):
         _failed(step, result)
         return True
+    if run.named:
+        _not_taken_in(step, result)
+        return True
     state.succeed()
     made = VersionEntry(
         version=result.version, status="registered", run_id=run.run_id, spec_version=run.spec_version,
@@ -174,8 +179,21 @@ def _reuse(step: Step, result: TrainingResult) -> None:
 
 
 def _failed(step: Step, result: TrainingResult) -> None:
+    reason = f"the run for {result.version} {result.status}: {result.failure or 'no reason was given'}"
+    _gave_nothing(step, result, "run_failed", reason)
+
+
+def _not_taken_in(step: Step, result: TrainingResult) -> None:
+    """Rows of its name came before it was there: taken in, it would be judged by what somebody else's model said."""
+    reason = (
+        f"the run for {result.version} succeeded, and what it made is not taken in: outcomes named {result.version} "
+        "before, so somebody else's model bears this number; the next run gets another"
+    )
+    _gave_nothing(step, result, names.TRIGGER, reason)
+
+
+def _gave_nothing(step: Step, result: TrainingResult, trigger: str, reason: str) -> None:
     state = step.state
     state.fail(state.labelled_rows)
-    reason = f"the run for {result.version} {result.status}: {result.failure or 'no reason was given'}"
-    step.decision("wait", "run_failed", reason, candidate=result.version, run_id=result.run_id)
+    step.decision("wait", trigger, reason, candidate=result.version, run_id=result.run_id)
     state.keep_books(payoff.ended_training(state.payoff, promoted=False))

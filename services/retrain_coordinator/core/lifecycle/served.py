@@ -7,8 +7,8 @@ decided, and a server that does not follow would go on with the version before, 
 from datetime import timedelta
 
 from driftloop.contracts.drift_status import DriftStatus
-from driftloop.cores.version_order import is_numbered
 from driftloop.spec.model_spec import ModelSpec
+from retrain_coordinator.core.lifecycle.versions import has_room_above, next_version, parts
 from retrain_coordinator.core.state import ModelState
 
 SWAP, ROWS = timedelta(minutes=1), 300
@@ -19,9 +19,15 @@ Detection takes a version for the serving one after a run of its rows, of 200 if
 
 
 def note(state: ModelState, spec: ModelSpec, status: DriftStatus) -> None:
-    """Take in a frame's status: the highest number that is not ours, and who serves in place of the champion."""
+    """Take in a frame's status: the highest number that is not ours, and who serves in place of the champion.
+
+    Numbers that none of ours can get are left out: those below all that are to come, and absurd ones.
+    """
+    least = parts(next_version(state.highest, {}, {}))
     for version in (status.model_version, status.numbered_elsewhere):
-        if version is not None and version not in state.versions and is_numbered(version):
+        if version is None or version in state.versions or not has_room_above(version):
+            continue
+        if parts(version) >= least:
             state.number_elsewhere(version)
     state.note_behind(_behind_since(state, spec, status))
 

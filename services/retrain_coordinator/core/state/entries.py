@@ -45,6 +45,8 @@ class VersionEntry(Part):
     """Why scoring could not run it, where it could not."""
     withdrawn: bool = Field(default=False, exclude_if=lambda withdrawn: not withdrawn)
     """A person rolled it back: it serves again by a person's word only."""
+    named: bool = Field(default=False, exclude_if=lambda named: not named)
+    """Outcomes named it while it did not serve, and that was said."""
 
 
 class AskedToServe(Part):
@@ -67,6 +69,8 @@ class RunEntry(Part):
     requested_at: datetime
     lineage: tuple[UUID, ...] = ()
     target: str = ""
+    named: bool = Field(default=False, exclude_if=lambda named: not named)
+    """Outcomes named its version before it ended: that name is somebody else's too."""
 
 
 class Arm(Part):

@@ -28,6 +28,11 @@ class RunsPart(Part):
         self.rows_at_run, self.feedback_at_run = labelled_rows, feedback
         self.scheduled_from = run.requested_at
 
+    def note_named(self) -> None:
+        """Outcomes named the version of the run that is in flight."""
+        if self.run is not None:
+            self.run.named = True
+
     def end_run(self) -> None:
         """No run is in flight."""
         self.run = None

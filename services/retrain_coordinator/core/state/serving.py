@@ -104,6 +104,10 @@ class ServingPart(Part):
         """Nothing is retrained or promoted from here on; None ends that."""
         self.frozen = why
 
+    def mark_named(self, version: Version) -> None:
+        """Outcomes named the version while it did not serve."""
+        self.versions[version].named = True
+
     def note_unusable(self, version: Version, why: str | None) -> None:
         """Scoring could not run the version; None: it could."""
         self.versions[version].unusable = why

@@ -11,7 +11,8 @@ from driftloop.contracts import topics
 from driftloop.cores.checkpoints import Checkpoints
 from driftloop.processor import Outgoing, Record, StaleTableError
 from driftloop.tools.verify.checkpoints import Kept
-from driftloop.tools.verify.recorded import Recorded, milliseconds_of
+from driftloop.tools.verify.recorded import Recorded, bytes_of, milliseconds_of, offset_of
+from retrain_coordinator.core.lifecycle.names import TRIGGER as VERSION_NAME
 
 Answer = tuple[Record, Sequence[Outgoing]]
 
@@ -20,7 +21,8 @@ class DetectionAgain:
     """Runs detection over the frames of a model, from its first frame or from a checkpoint.
 
     Specs and profiles are shown to it when the log had them. A profile that came later (it was published once more)
-    is shown with the first frame that names its version.
+    is shown with the first frame that names its version, unless decisions tell that the version was not there then:
+    somebody else's bore its name.
     """
 
     def __init__(
@@ -29,6 +31,7 @@ class DetectionAgain:
         self._core = DriftDetection(checkpoints)
         self._specs = list(recorded.of(topics.MODEL_SPECS, model))
         self._profiles = list(recorded.of(topics.MODEL_PROFILES, model))
+        self._nobodys_until = _nobodys_until(recorded, model)
         if start is None:
             self._core.take_table(topics.MODEL_SPECS, [self._specs.pop(0) for _ in self._specs[:1]])
             return
@@ -46,7 +49,8 @@ class DetectionAgain:
             return self._core.process([frame], now).outgoing
         except StaleTableError:
             batch = decode_frame(frame.value() or b"", frame.headers()).batch
-            self._show_versions(set(batch.column("model_version").unique().to_pylist()))
+            named, offset = set(batch.column("model_version").unique().to_pylist()), offset_of(frame)
+            self._show_versions({one for one in named if offset > self._nobodys_until.get(one, -1)})
             return self._core.process([frame], now, tables_current=True).outgoing
 
     def _show(self, until_ms: int) -> None:
@@ -65,6 +69,32 @@ def _versions_in(content: bytes) -> set[str | None]:
     """The versions that a state was compared with when it was written down."""
     roster = msgspec.json.decode(content)["model"].get("roster", {})
     return {roster[name][0] for name in ("judged", "serving") if roster.get(name)}
+
+
+def _nobodys_until(recorded: Recorded, model: str) -> dict[str | None, int]:
+    """Version → the newest frame that was taken in before driftloop knew it, as far as events and decisions tell."""
+    until: dict[str | None, int] = {}
+    for record in recorded.of(topics.RETRAIN_DECISIONS, model):
+        told = msgspec.json.decode(bytes_of(record), type=_Told)
+        if told.trigger == VERSION_NAME and told.run_id is not None and told.position is not None:
+            until[told.candidate] = told.position["offset"]
+    for record in recorded.of(topics.MODEL_EVENTS, model):
+        told = msgspec.json.decode(bytes_of(record), type=_Told)
+        if told.event == "registered" and told.from_position is not None:
+            until.setdefault(told.version, told.from_position["offset"])
+    return until
+
+
+class _Told(msgspec.Struct):
+    """What of a decision or an event says when a version came to be known, read without the rest of it."""
+
+    trigger: str = ""
+    run_id: str | None = None
+    candidate: str | None = None
+    position: dict[str, int] | None = None
+    event: str = ""
+    version: str | None = None
+    from_position: dict[str, int] | None = None
 
 
 def detect_again(recorded: Recorded, model: str) -> list[Answer]:
