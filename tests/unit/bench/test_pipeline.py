@@ -1,6 +1,8 @@
 """The pure parts of `driftloop bench pipeline` and `soak`."""
 
 import json
+import subprocess
+import sys
 import time
 from datetime import UTC, datetime
 
@@ -11,10 +13,13 @@ from tests.chaos.cases import gates
 from driftloop.codec.frames import decode_frame
 from driftloop.contracts.model_profiles import ModelProfile
 from driftloop.errors import UserError
+from driftloop.kafka.settings import KafkaSettings
 from driftloop.tools.bench.ingest_rows import encode, make_rows, profile_record
 from driftloop.tools.bench.latencies import Latencies, slope_an_hour
+from driftloop.tools.bench.measured_service import MeasuredService
+from driftloop.tools.bench.pipeline import Load
 from driftloop.tools.bench.slow_archive import SlowSink
-from driftloop.tools.bench.soak import trend
+from driftloop.tools.bench.soak import check_behind, trend
 from driftloop.tools.bench.steady_load import due, make_events, publish, stamp
 from driftloop.tools.cli.bench_pipeline import parse_shares
 from outcome_ingestion.core.archive.rows import PlacedFrame
@@ -56,6 +61,46 @@ def test_the_load_is_on_for_as_long_as_it_is_not_ended():
     assert figures["sent"] == len(sent.values) > 0
     assert figures["seconds"] >= sum(waits) > 0
     assert len({json.loads(value)["prediction_id"] for value in sent.values}) == len(sent.values)
+
+
+def test_a_load_that_is_slower_than_its_rate_still_looks_whether_to_stop():
+    class Slow(Sent):
+        def send(self, topic, key, value):
+            super().send(topic, key, value)
+            time.sleep(0.0005)
+
+    sent, turns = Slow(), []
+
+    def ended(timeout_s):
+        turns.append(len(sent.values))
+        return len(turns) > 5
+
+    publish(sent, make_events(3), 10_000, "load", ended)
+    assert np.diff(turns).max() <= 1_000
+
+
+class Looking:
+    def look(self, timeout_s):
+        time.sleep(timeout_s)
+
+
+def test_a_service_that_ends_while_the_load_is_being_stopped_is_told_with_its_own_words(tmp_path):
+    never = "import sys, time\nsys.stdin.read()\ntime.sleep(600)"
+    with subprocess.Popen([sys.executable, "-c", never], stdin=subprocess.PIPE, text=True) as process:
+        try:
+            with (
+                MeasuredService(["no_such_module_of_driftloop"], KafkaSettings(), tmp_path) as service,
+                pytest.raises(UserError, match=r"the service ended: .*No module named no_such_module_of_driftloop"),
+            ):
+                Load(process).stop(Looking(), service.check)
+        finally:
+            process.kill()
+
+
+def test_a_soak_that_falls_behind_ends_before_the_log_loses_what_nobody_read():
+    check_behind(300_000)
+    with pytest.raises(UserError, match=r"9,000,000 events of the load wait for ingestion.*--share"):
+        check_behind(9_000_000)
 
 
 def test_quantiles_are_within_a_step_of_the_exact_ones():

@@ -120,7 +120,7 @@ def under_load(
         started, first = time.monotonic(), _taken(services, watch)
         _look_on(watch, services, started + seconds)
         wall, last = time.monotonic() - started, _taken(services, watch)
-        sent = load.stop(watch)
+        sent = load.stop(watch, services.check)
     wanted = before + int(sent["sent"])
     _await(lambda: watch.judged_rows >= wanted, watch, services.check, "the services did not keep up with the load")
     framed, judged, ingestion, detection = (new - old for new, old in zip(last, first, strict=True))
@@ -159,12 +159,16 @@ class Load:
         """Whether it still sends."""
         return self._process.poll() is None
 
-    def stop(self, watch: FlowWatch) -> dict[str, float]:
-        """What it sent, once it is done; the watch goes on reading. Raises UserError where it failed."""
+    def stop(self, watch: FlowWatch, check: Callable[[], None]) -> dict[str, float]:
+        """What it sent, once it is done; the watch goes on reading meanwhile.
+
+        Raises UserError where it failed; `check` may raise what ended the wait.
+        """
         if self._process.stdin is not None:
             self._process.stdin.close()
             self._process.stdin = None  # else communicate() flushes what is closed
         while self.running:
+            check()
             watch.look(0.02)
         said, complaint = self._process.communicate()
         if self._process.returncode:

@@ -10,10 +10,14 @@ import os
 import tempfile
 import time
 from collections.abc import Callable, Mapping
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+from driftloop.clock import system_now
+from driftloop.contracts.topics import PREDICTION_OUTCOMES
 from driftloop.errors import UserError
+from driftloop.kafka.clients.offsets import EndOffsets
 from driftloop.kafka.embedded.broker import embedded_broker
 from driftloop.kafka.settings import KafkaSettings
 from driftloop.tools.bench import slow_archive
@@ -21,26 +25,32 @@ from driftloop.tools.bench.flow_watch import FlowWatch
 from driftloop.tools.bench.latencies import slope_an_hour
 from driftloop.tools.bench.measured_service import MeasuredService
 from driftloop.tools.bench.pipeline import DETECTION, INGESTION, Load, Services, await_ready, measure_ceiling, steady
+from driftloop.tools.bench.steady_load import make_events, stamp
 
 Say = Callable[[str], None]
+_EVENTS = ((PREDICTION_OUTCOMES, 0),)
 _ARCHIVE = ("outcome_ingestion", "--role", "archive")
 _EVERY_S = 1.0
 _WARM_UP_SHARE = 1 / 3
 _CEILING_ROWS = 300_000
 _TOO_SLOW = 10
+_KEPT_BYTES = 4 << 30
 _BROKER = {
-    "log.retention.bytes": str(4 << 30),
+    "log.retention.bytes": str(_KEPT_BYTES),
     "log.segment.bytes": str(128 << 20),
     "log.retention.check.interval.ms": "10000",
 }
-"""Hours of load would fill a small disk; what is removed was read long before."""
+"""Hours of load would fill a small disk; what is removed was read long before, or the soak ends with a sentence."""
 
 Samples = dict[str, list[float]]
 """Resident MB by service, and under `seconds` when they were taken."""
 
 
 def bench_soak(minutes: float, slow_minutes: float, share: float, say: Say) -> dict[str, Any]:
-    """Trends in MB an hour, and the depth of the slow archive. Raises UserError where a service ends."""
+    """Trends in MB an hour, and the depth of the slow archive.
+
+    Raises UserError where a service ends, and where the load is not framed in time.
+    """
     with embedded_broker(overrides=_BROKER) as broker, tempfile.TemporaryDirectory() as name:
         kafka, folder = KafkaSettings(bootstrap_servers=broker.bootstrap_servers), Path(name)
         say("the ceiling of ingestion")
@@ -73,9 +83,14 @@ def _soak(
     kafka: KafkaSettings, services: Mapping[str, MeasuredService], watch: FlowWatch, rate: float, seconds: float
 ) -> dict[str, Any]:
     before = watch.framed_rows, watch.judged_rows
-    with steady(kafka, rate) as load:
-        samples = _samples(services, watch, load, seconds)
-        sent = load.stop(watch)
+
+    def check() -> None:
+        for service in services.values():
+            service.check()
+
+    with closing(EndOffsets(kafka)) as ends, steady(kafka, rate) as load:
+        samples = _samples(services, watch, load, ends, seconds)
+        sent = load.stop(watch, check)
     return {
         "seconds": seconds,
         "sent": int(sent["sent"]),
@@ -88,7 +103,9 @@ def _soak(
     }
 
 
-def _samples(services: Mapping[str, MeasuredService], watch: FlowWatch, load: Load, seconds: float) -> Samples:
+def _samples(
+    services: Mapping[str, MeasuredService], watch: FlowWatch, load: Load, ends: EndOffsets, seconds: float
+) -> Samples:
     samples: Samples = {name: [] for name in ("seconds", *services)}
     started = due = time.monotonic()
     while load.running and time.monotonic() < started + seconds:
@@ -100,7 +117,18 @@ def _samples(services: Mapping[str, MeasuredService], watch: FlowWatch, load: Lo
         for name, service in services.items():
             service.check()
             samples[name].append(service.rss_mb)
+        check_behind(sum(ends.ask(_EVENTS).values()) - watch.framed_rows)
     return samples
+
+
+def check_behind(events: int) -> None:
+    """Raise a UserError where so many events without a frame could soon be more than the log keeps."""
+    if events > _KEPT_BYTES / 2 / len(make_events(1)[0].text(b"load-000000000-000000000", stamp(system_now()))):
+        raise UserError(
+            f"{events:,} events of the load wait for ingestion, and the log would soon remove some of them unread "
+            f"(it keeps {_KEPT_BYTES >> 30} GB): beside the other services this machine does not take that load; ask "
+            "for less with --share"
+        )
 
 
 def trend(seconds: list[float], memory_mb: list[float]) -> dict[str, float]:

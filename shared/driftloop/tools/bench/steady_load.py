@@ -8,6 +8,7 @@ were sent, in how many seconds, and by how much the slowest turn was late. The s
 """
 
 import json
+import math
 import select
 import sys
 import time
@@ -22,6 +23,9 @@ from driftloop.kafka.settings import KafkaSettings
 from driftloop.tools.bench.ingest_rows import encode, make_rows
 
 _TURN_S = 0.005
+_MOST_S = 0.1
+"""Of the rate, in one turn. Whoever is slower than the rate would else take longer with each turn, and not look whether
+to stop."""
 _DIFFERENT_ROWS = 5_000
 
 
@@ -83,7 +87,7 @@ def publish(
     while not ended(max(0.0, turn - time.monotonic())):
         now = time.monotonic()
         at, latest = stamp(system_now()), max(latest, now - turn)
-        for number in range(sent, sent + due(now - started, rate, sent)):
+        for number in range(sent, sent + min(due(now - started, rate, sent), math.ceil(rate * _MOST_S))):
             name = f"{run}-{number:09d}".encode()
             sender.send(PREDICTION_OUTCOMES, name, events[number % len(events)].text(name, at))
             sent = number + 1
