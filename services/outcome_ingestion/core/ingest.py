@@ -27,6 +27,10 @@ from outcome_ingestion.core.memory.partition_memory import PartitionMemory
 from outcome_ingestion.core.memory.restoring import restore
 from outcome_ingestion.core.rules import IngestRules
 
+_NEW = frozenset({"prediction", "outcome", "example"})
+"""Events of rows that are framed for the first time."""
+_NEW_EVENTS = pa.array(sorted(_NEW))
+
 
 class Ingest:
     """The `Processor` of role ingest: see the service card for what it promises."""
@@ -119,8 +123,9 @@ class Ingest:
         return ()
 
     def revoke(self, partition: int) -> None:
-        """Forget a partition."""
+        """Forget a partition. What its rows lacked is counted anew: another process sees how that goes on."""
         self._partitions.pop(partition, None)
+        self.counts.absent_features.clear()
 
     def take_table(self, topic: str, records: Sequence[Record]) -> None:
         """Specs: the latest version of each model counts. One that cannot be used is kept out and named."""
@@ -160,17 +165,18 @@ class Ingest:
 
     def _outgoing(self, frame: Frame) -> Outgoing:
         record, counts = outgoing(frame), self.counts
+        events = _counted(frame.batch.column("event"))
         if not holds_values(frame.batch):
             self._classes.see(frame.batch, self._readers[frame.header.model_id].layout)
-            self._count_missing(frame)
+            self._count_missing(frame, {event for event, _ in events})
         counts.frames += 1
         counts.frame_bytes += len(record.value)
-        for event, rows in _counted(frame.batch.column("event")):
+        for event, rows in events:
             key = (frame.header.model_id, event)
             counts.rows[key] = counts.rows.get(key, 0) + rows
         return record
 
-    def _count_missing(self, frame: Frame) -> None:
+    def _count_missing(self, frame: Frame, events: set[str]) -> None:
         """Count what was declared and did not come: of a renamed feature or segment nothing else tells."""
         counts, model_id = self.counts, frame.header.model_id
         features = frame.names(FEATURE)
@@ -178,11 +184,29 @@ class Ingest:
         if missing := sum(lacking):
             counts.missing_features[model_id] = counts.missing_features.get(model_id, 0) + missing
         if missing or model_id in counts.absent_features:
-            counts.absent_features.setdefault(model_id, AbsentFeatures()).after(features, lacking, len(frame.batch))
+            self._count_absent(frame, events, features, lacking)
         for name in frame.names(SEGMENT):
             if without := frame.batch.column(SEGMENT + name).null_count:
                 key = (model_id, name)
                 counts.without_segment[key] = counts.without_segment.get(key, 0) + without
+
+    def _count_absent(self, frame: Frame, events: set[str], features: list[str], lacking: list[int]) -> None:
+        """Count by feature what new rows lack.
+
+        Rows that a label brings again were sent long ago: with them, a feature renamed today would still seem to come
+        for as long as labels take. Only of features that may be missing in half of the new rows they are told apart.
+        """
+        rows = len(frame.batch)
+        if not events <= _NEW:
+            new = pc.is_in(frame.batch.column("event"), _NEW_EVENTS)
+            rows = new.true_count
+            lacking = [
+                frame.batch.column(FEATURE + name).filter(new).null_count if 2 * missing > rows else missing
+                for name, missing in zip(features, lacking, strict=True)
+            ]
+        if rows:
+            absent = self.counts.absent_features.setdefault(frame.header.model_id, AbsentFeatures())
+            absent.after(features, lacking, rows)
 
 
 def _counted(events: pa.StringArray) -> list[tuple[str, int]]:

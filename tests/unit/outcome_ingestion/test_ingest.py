@@ -152,3 +152,18 @@ def test_ids_beyond_the_window_are_forgotten_and_their_state_goes(bench_with, ma
 def test_a_feature_that_no_row_brings_is_told_from_one_with_holes(bench, make, row):
     bench.feed([make.outcome(row(number, features={"speed": 3, "colour": "red"})) for number in range(100)])
     assert bench.core.counts.absent_features["plant"].names == ("rate", "energy")
+
+
+def test_a_feature_renamed_today_is_told_while_labels_still_bring_rows_that_have_it(bench, make, row):
+    bench.feed([make.outcome(row(number)) for number in range(300)])
+    for first in range(0, 300, 100):
+        renamed = [make.outcome(row(300 + first + one, features={"speed": 3, "colour": "red"})) for one in range(100)]
+        bench.feed([*renamed, *(make.label(first + one, 2.5, 10) for one in range(100))])
+    assert [event for _, event in bench.events()].count("label") == 300
+    assert bench.core.counts.absent_features["plant"].names == ("rate", "energy")
+
+
+def test_what_rows_lacked_is_counted_anew_once_a_partition_has_gone(bench, make, row):
+    bench.feed([make.outcome(row(number, features={"speed": 3, "colour": "red"})) for number in range(100)])
+    bench.core.revoke(0)
+    assert not bench.core.counts.absent_features
