@@ -108,6 +108,20 @@ def test_rows_of_a_delta_table_that_were_written_anew_are_said_to_be_out_of_orde
         assert n == sorted(n)
 
 
+@told(
+    "a Delta table with a broken entry in its log from before the checkpoint that it is opened from",
+    "read; a note says that its history cannot be",
+)
+def test_a_broken_history_of_a_delta_table_that_is_whole_is_a_note(folder):
+    for first in range(0, 30, 10):
+        write_deltalake(str(folder), rows(first, first + 10), mode="append")
+    DeltaTable(str(folder)).create_checkpoint()
+    (folder / "_delta_log/00000000000000000001.json").write_text('{"commitInfo": {"timest')
+    read = open_table(folder)
+    assert read.data["n"].to_pylist() == list(range(30))
+    assert [note for note in read.description.notes if "history of this Delta table cannot be read" in note]
+
+
 @told("parts of a Delta table, named by a pattern or by a partition's folder", "refused: the table is to be named")
 def test_parts_of_a_delta_table_are_no_table(folder):
     write_deltalake(str(folder), rows(0, 9).append_column("day", pa.array(["a"] * 9)), partition_by=["day"])

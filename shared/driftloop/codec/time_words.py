@@ -9,7 +9,7 @@ from collections.abc import Iterable
 
 _BRACKETS = re.compile(r"\[[A-Za-z][\w+\-/]*\]$")
 _OFFSET = re.compile(r"(?:Z|[+-]\d{2}:?\d{2})(?=\[)")
-_ZONE = re.compile(r"^.*\d:\d{2}\S*\s*(?:(?!AM$|PM$|am$|pm$)[A-Z]{2,5}|[A-Z][a-z]+/\w+)$")
+_ZONE = re.compile(r"^.*\d:\d{2}\S*\s*(?:(?!AM$|PM$|am$|pm$)[A-Z]{2,5}|[A-Z][a-z]+(?:/[\w+\-]+)+)$")
 _FIRST_DAY, _LAST_DAY = 25_569.0, 73_050.0
 """1970-01-01 and 2099-12-31 in days since 1899-12-30, as spreadsheets count them."""
 _AS_DATE = (
@@ -26,6 +26,8 @@ def how_to_write(value: str | float) -> str:
     >>> how_to_write("2024-01-01T00:00:00+01:00[Europe/Berlin]")
     "leave out the zone's name in brackets: 2024-01-31T08:00:00+01:00"
     >>> how_to_write("2024-01-01 00:00:00 EST")
+    "write the zone's offset in place of its name: 2024-01-31T08:00:00-05:00"
+    >>> how_to_write("2024-01-01 08:00 America/Argentina/Buenos_Aires")
     "write the zone's offset in place of its name: 2024-01-31T08:00:00-05:00"
     >>> how_to_write("45292.5")
     'it looks like a day as spreadsheets count them: write it as a date there, 2024-01-31 08:00:00, and export it again'

@@ -95,14 +95,22 @@ def _order_of(table: "DeltaTable", written: Sequence[int]) -> tuple[str, ...]:
     """A sentence where rows lie in files that an operation wrote anew; `written`: when the files were, in ms.
 
     The log tells nothing of the order of rows within such a file: `optimize.compact()` of deltalake 1.6 puts the
-    newest rows first, Spark's OPTIMIZE packs files by their sizes.
+    newest rows first, Spark's OPTIMIZE packs files by their sizes. The history reaches further back than what a table
+    is opened from, so it can be broken where the table is not.
     """
+    from deltalake.exceptions import DeltaError
+
+    try:
+        commits = table.history()
+    except (DeltaError, OSError, ValueError) as error:
+        said = f"The history of this Delta table cannot be read ({str(error).splitlines()[0]})"
+        return (f"{said}: if its files were written anew, rows may be out of order, and --time COLUMN sorts them.",)
     before, found = 0, []
-    for commit in reversed(table.history()):
+    for commit in reversed(commits):
         operation, at = commit.get("operation"), commit.get("timestamp", 0)
         if operation in _REWRITING and any(before <= one <= at for one in written):
             found.append(operation)
-        before = at
+        before = max(before, at)
     if not found:
         return ()
     operations = " and ".join(dict.fromkeys(found))
