@@ -25,7 +25,12 @@ class FieldChange(NamedTuple):
         >>> FieldChange("features.speed", None, {"kind": "number"}).line()
         'features.speed: – → {"kind": "number"}'
         """
-        return f"{self.field}: {_shown(self.before)} → {_shown(self.after)}"
+        before, after = _text(self.before), _text(self.after)
+        start = 0
+        if max(len(before), len(after)) > _SHOWN:  # else both could be cut off before they differ
+            same = next((at for at, (one, other) in enumerate(zip(before, after, strict=False)) if one != other), 0)
+            start = max(0, same - _SHOWN // 3)
+        return f"{self.field}: {_shown(before, start)} → {_shown(after, start)}"
 
 
 def changes(before: ModelSpec, after: ModelSpec) -> list[FieldChange]:
@@ -41,6 +46,10 @@ def _differing(path: str, before: Any, after: Any) -> Iterator[FieldChange]:
         yield FieldChange(path, before, after)
 
 
-def _shown(value: Any) -> str:
-    text = "–" if value is None else json.dumps(value, ensure_ascii=False)
+def _text(value: Any) -> str:
+    return "–" if value is None else json.dumps(value, ensure_ascii=False)
+
+
+def _shown(text: str, start: int) -> str:
+    text = text if start == 0 else f"…{text[start:]}"
     return text if len(text) <= _SHOWN else text[: _SHOWN - 1] + "…"

@@ -54,3 +54,13 @@ def test_a_long_value_is_cut_off():
     line = FieldChange("segments", None, ["x" * 200]).line()
     assert len(line) < 80
     assert line.endswith("…")
+
+
+@given(same=st.integers(0, 300), more=st.integers(0, 300))
+def test_of_two_long_values_that_differ_the_difference_is_shown(same, more):
+    before, after = (["x" * same + end + "y" * more] for end in ("1", "2"))
+    line = FieldChange("segments", before, after).line()
+    first, second = line.removeprefix("segments: ").split(" → ")
+    assert max(len(first), len(second)) <= 60
+    assert "1" in first
+    assert "2" in second

@@ -41,7 +41,8 @@ def apply(
     spec = read_spec(file)
     if (way := way_for(bootstrap_servers)) is not None:
         told = way.post("/api/specs", {"text": file.read_text(encoding="utf-8")})
-        changes = [FieldChange(**one) for one in told.get("changes", [])]  # a console of an earlier release tells none
+        found = told.get("changes", [])  # a console of an earlier release tells none
+        changes = [FieldChange(one["field"], one.get("before"), one.get("after")) for one in found]
         done = Applied(told["spec_version"], told["changed"], told.get("created", False), changes)
     else:
         done = publish_spec(find_kafka(bootstrap_servers, home), spec, system_now())
