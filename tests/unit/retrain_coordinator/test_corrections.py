@@ -13,9 +13,9 @@ BAD, GOOD = [1.0] * 60 + [0.0] * 40, [0.0] * 100
 POLICY = {"preset": "default", "triggers": {"harmful_drift": True, "payoff": None}}
 
 
-def drifted(story):
+def drifted(story, safeguards=None):
     """1.0.0 serves, a harmful drift has come and a run is under way."""
-    told = story(policy=POLICY).first_version()
+    told = story(policy={**POLICY, "safeguards": safeguards or {}}).first_version()
     told.status(100, 0.1)
     told.scores({})
     told.signal(onset=520)
@@ -53,6 +53,35 @@ def test_a_proof_does_not_outlive_the_labels_that_it_rests_on(story):
         told.scores({"1.0.0": [], "1.0.1": []})
         outcomes.append(told.champion)
     assert outcomes == ["1.0.1", "1.0.0"]
+
+
+@pytest.mark.parametrize(
+    ("safeguards", "why"), [({"approval": ["promote"]}, "approval"), ({"veto_window_seconds": 7_200.0}, "veto_window")]
+)
+@pytest.mark.parametrize("restarted", [False, True])
+def test_who_waits_for_a_person_by_labels_that_were_corrected_waits_no_longer(story, safeguards, why, restarted):
+    told = drifted(story, safeguards)
+    told.result([0.0], [0.0])
+    told.status(100, 0.6)
+    told.scores({"1.0.0": BAD, "1.0.1": GOOD})
+    assert told.state.challenges["1.0.1"].waits_for == why
+    assert why in told.state.waits
+    scored = told.offset
+    told.status(10, 0.0)
+    told.scores({"1.0.0": [], "1.0.1": []}, corrected=corrections(scored))
+    assert "it is under proof again" in told.decisions[-1].reason
+    if restarted:
+        told.core.restore(0, [("m", told.state.to_json())])
+    assert "proof" in told.state.waits
+    assert why not in told.state.waits
+    told.command("approve")
+    assert (told.champion, told.actions[-1]) == ("1.0.0", "refuse")
+    told.status(1_000, 0.6, hours=3.0)
+    told.scores({"1.0.0": BAD * 10, "1.0.1": GOOD * 10})
+    assert (told.champion, told.decisions[-1].trigger) == ("1.0.0", why), "proven again, it waits as at first"
+    assert told.state.challenges["1.0.1"].afterwards.harm.rows == 0
+    told.command("approve")
+    assert told.champion == "1.0.1"
 
 
 def test_the_figures_of_a_challenge_are_those_of_the_labels_as_they_stand(story):

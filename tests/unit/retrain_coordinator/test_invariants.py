@@ -3,6 +3,8 @@
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from driftloop.contracts.challenge_scores import CorrectedRow
+from retrain_coordinator.core.proof import challenge
 from retrain_coordinator.core.state import ModelState
 
 BAD, GOOD = [1.0] * 40, [0.0] * 40
@@ -15,13 +17,24 @@ POLICY = {
 }
 
 COMMANDS = ("retrain", "promote", "roll_back", "freeze", "unfreeze", "approve", "veto", "cancel", "deprecate")
-EVIDENCE = ("status", "drift", "better", "worse", "mixed", "failed", "scores good", "scores bad", "restore")
+EVIDENCE = (
+    "status",
+    "drift",
+    "better",
+    "worse",
+    "mixed",
+    "failed",
+    "scores good",
+    "scores bad",
+    "corrected",
+    "restore",
+)
 moves = st.lists(st.sampled_from((*COMMANDS, *EVIDENCE)), max_size=40)
 
 
 def make(told, move):
     """One move; scores are told whenever versions are scored, as scoring would."""
-    if move in ("status", "drift", "scores good", "scores bad"):
+    if move in ("status", "drift", "scores good", "scores bad", "corrected"):
         if move == "drift":
             told.signal(onset=max(0, told.rows - 20))
         told.status(40, 0.4, hours=0.1)
@@ -30,7 +43,7 @@ def make(told, move):
             others[told.state.probation.predecessor] = None
         losses = {version: (BAD if move == "scores good" else GOOD) for version in [told.champion] if version}
         losses |= dict.fromkeys(others, GOOD if move == "scores good" else BAD)
-        told.scores(losses)
+        told.scores(losses, corrected=turned(told, others) if move == "corrected" else ())
     elif move in ("better", "worse", "mixed", "failed"):
         if told.state.run is not None:
             rows = {"better": (BAD, GOOD), "worse": (GOOD, BAD), "mixed": ([1.0, 0.0], [0.0, 1.0]), "failed": ((), ())}
@@ -41,6 +54,13 @@ def make(told, move):
         assert told.state == ModelState.model_validate_json(saved)
     else:
         told.command(move, **({"version": "1.0.0"} if move == "deprecate" else {}))
+
+
+def turned(told, others):
+    """Labels of the frame before by which the champion was wrong are corrected: the others were."""
+    versions, wrong = [told.champion, *others], [1.0, *[0.0] * len(others)]
+    before, after = (dict(zip(versions, losses, strict=True)) for losses in (wrong, [1.0 - loss for loss in wrong]))
+    return [CorrectedRow(row=row, offset=told.offset - 1, before=before, after=after) for row in range(40)]
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -63,6 +83,9 @@ def check(told):
     last = [event for event in told.events if event.event in ("promoted", "rolled_back")][-1]
     assert last.version == state.champion
     assert last.artifact
+    for entry in state.challenges.values():
+        if entry.waits_for is not None:
+            assert challenge.verdict(entry, told.spec.challenge).outcome == "promote", "only who is proven waits"
     if state.probation:
         assert state.probation.champion == state.champion
         assert state.probation.predecessor in state.versions

@@ -159,6 +159,20 @@ def test_a_challenger_that_outcomes_name_though_it_does_not_serve_is_said_once(s
     assert [made.candidate for made in said(told)] == ["1.0.1"] * times
 
 
+def test_late_labels_of_a_version_that_a_run_brought_back_are_its_own(story):
+    told = story(policy={"preset": "default", "triggers": {"payoff": None}, "safeguards": {"reuse_candidates": 3}})
+    told.first_version()
+    told.command("register", version="1.0.1", artifact="file:///x", artifact_sha256=HASH)
+    told.command("promote")
+    told.command("retrain")
+    told.result([0.1] * 20, [0.1] * 20, reused_version="1.0.0")
+    assert (told.champion, {*told.state.challenges}) == ("1.0.1", {"1.0.0"})
+    told.core.restore(0, [("m", told.state.to_json())])
+    frame(told, "1.0.0")
+    told.scores({"1.0.0": [0.1] * 50, "1.0.1": [0.1] * 50})
+    assert said(told) == []
+
+
 @pytest.mark.parametrize("named", [None, "1.0.0", "blue"])
 def test_nothing_is_said_of_versions_that_serve_or_are_named_otherwise(story, named):
     told = story().first_version()

@@ -6,6 +6,7 @@ it has not served by then, the rows are somebody else's, and that is said. A ver
 """
 
 from driftloop.contracts.drift_status import DriftStatus
+from retrain_coordinator.core.state import ChallengeEntry
 from retrain_coordinator.core.step import Step
 
 TRIGGER = "version_name"
@@ -27,7 +28,8 @@ def note(step: Step, status: DriftStatus) -> None:
         )
         step.decision("wait", TRIGGER, reason, candidate=run.version, run_id=run.run_id)
     version = status.model_version
-    if version in state.challenges and version is not None and step.spec.challenge.mode != "canary":
+    challenger = state.challenges.get(version or "")
+    if version is not None and challenger is not None and not _may_have_served(challenger, step):
         entry = state.versions[version]
         if not entry.named:
             state.mark_named(version)
@@ -36,3 +38,7 @@ def note(step: Step, status: DriftStatus) -> None:
                 "else's model that bears this number, or somebody has let it serve by hand"
             )
             step.decision("wait", TRIGGER, reason, candidate=version)
+
+
+def _may_have_served(challenger: ChallengeEntry, step: Step) -> bool:
+    return step.spec.challenge.mode == "canary" or challenger.served_before

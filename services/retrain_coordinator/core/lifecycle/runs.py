@@ -166,6 +166,7 @@ def _reuse(step: Step, result: TrainingResult) -> None:
         return
     held = result.model_copy(update={"version": version})
     entry = challenge.begin(held, state.champion, step.spec.challenge, state.applied, state.labelled_rows)
+    entry = entry.model_copy(update={"served_before": True})
     word = challenge.verdict(entry, step.spec.challenge)
     if word.outcome == "promote" and state.frozen is None:
         reason = f"{version} is good enough again, nothing was trained: {word.reason}"

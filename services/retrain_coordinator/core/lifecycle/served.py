@@ -16,6 +16,9 @@ SWAP, ROWS = timedelta(minutes=1), 300
 
 Detection takes a version for the serving one after a run of its rows, of 200 if it served before: fewer tell nothing.
 """
+_TAIL = 1.5
+"""How much later than a p99 of label delays labels are still those of before: that figure is right to within a tenth,
+and a few late rows of the version before are enough to cut short the run by which one that came back is known."""
 
 
 def note(state: ModelState, spec: ModelSpec, status: DriftStatus) -> None:
@@ -41,13 +44,16 @@ def stays_behind(state: ModelState) -> bool:
 def _behind_since(state: ModelState, spec: ModelSpec, status: DriftStatus) -> int | None:
     """The labelled row from which on outcomes that were predicted after the promotion name another version.
 
-    A status names the version of the rows that are judged. With late labels these were predicted up to
-    `label_delay_p99_seconds` before; the rest is a hundredth of the rows, which changes no serving version.
+    A status names the version of the rows that are judged. With late labels these were predicted about
+    `label_delay_p99_seconds` before. A canary's rows are no sign of a server that stays behind, nor are those whose
+    labels come after it was rejected: its share may be large, or its rows come in runs.
     """
     version, since = status.model_version, state.champion_since
     if spec.serving == "external" or spec.variants is not None or since is None or version in {None, state.champion}:
         return None
-    late = timedelta(seconds=status.metrics.get("label_delay_p99_seconds", 0.0))
+    if spec.challenge.mode == "canary" and state.status_of(version) in {"challenger", "rejected"}:
+        return None
+    late = timedelta(seconds=_TAIL * status.metrics.get("label_delay_p99_seconds", 0.0))
     if state.behind_since_row is not None or status.as_of - late <= since + SWAP:
         return state.behind_since_row
     return status.labelled_rows

@@ -187,19 +187,11 @@ def look_anew(step: Step) -> None:
     """A freeze has ended: what proved a challenger has to stand by the rows that came meanwhile.
 
     Why: a freeze is asked for where something is wrong and may last for months, and a proof at its peak says how it
-    was then. What the rows since took away is under proof again.
+    was then. What the rows since took away is under proof again (`settle` says so).
     """
-    state, rule = step.state, step.spec.challenge
-    for entry in tuple(state.challenges.values()):
-        if entry.waits_for is None:
-            continue
-        now = challenge.looked_anew(entry)
-        word = challenge.verdict(now, rule)
-        if word.outcome == "continue":
-            now = now.model_copy(update={"waits_for": None, "waits_until": None, "afterwards": None})
-            reason = f"{entry.version} was proven, and with the rows since it is not: it is under proof again"
-            step.decision("wait", "proof", reason, candidate=entry.version, evidence=word.evidence)
-        state.hold_challenge(now)
+    for entry in tuple(step.state.challenges.values()):
+        if entry.waits_for is not None:
+            step.state.hold_challenge(challenge.looked_anew(entry))
 
 
 def _settle_challenge(step: Step, entry: ChallengeEntry) -> None:
@@ -212,6 +204,10 @@ def _settle_challenge(step: Step, entry: ChallengeEntry) -> None:
         reject(step, entry.version, word.reason, trigger=word.gate, evidence=word.evidence)
     elif word.outcome == "promote" and not _must_wait(step, entry, word):
         promote(step, entry.version, word.reason, evidence=word.evidence)
+    elif word.outcome == "continue" and entry.waits_for is not None:
+        reason = f"{entry.version} was proven, and by the rows as they stand it is not: it is under proof again"
+        step.decision("wait", "proof", reason, candidate=entry.version, evidence=word.evidence)
+        step.state.hold_challenge(challenge.waits_no_longer(entry))
 
 
 def _must_wait(step: Step, entry: ChallengeEntry, word: challenge.ChallengeVerdict) -> bool:

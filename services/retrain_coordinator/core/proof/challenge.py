@@ -132,6 +132,11 @@ def waiting(entry: ChallengeEntry, rule: ChallengeRule, applied: FramePosition |
     return entry.model_copy(update={"afterwards": Afterwards(since=applied, harm=harm)})
 
 
+def waits_no_longer(entry: ChallengeEntry) -> ChallengeEntry:
+    """A challenger whose proof did not last: what it waited for, and until when, was for that proof."""
+    return entry.model_copy(update={"waits_for": None, "waits_until": None, "afterwards": None})
+
+
 def looked_anew(entry: ChallengeEntry) -> ChallengeEntry:
     """The challenge with its proof as the rows since leave it.
 

@@ -114,6 +114,8 @@ class ChallengeEntry(Part):
     challenger_loss: float = 0.0
     unopposed: bool = False
     """The champion predicts another target, so there is nothing to compare with."""
+    served_before: bool = Field(default=False, exclude_if=lambda served: not served)
+    """It is an archived version that a run brought back: outcomes may name it, as labels come late."""
     answered_rows: int = Field(default=0, exclude_if=lambda rows: not rows)
     """Rows that the version answered, where the spec bounds those that fail."""
     failed_rows: int = Field(default=0, exclude_if=lambda rows: not rows)
