@@ -64,6 +64,12 @@ class ColumnBins:
         """Number of bins, the missing one included."""
         return len(self.shares)
 
+    def with_shares(self, shares: Floats, rows: int) -> "ColumnBins":
+        """The same bins with the shares of other rows; a segment learns those of every column."""
+        found = object.__new__(ColumnBins)
+        found.__dict__.update(self.__dict__, shares=shares, rows=rows)
+        return found
+
     def category_codes(self, codes: Codes, values: Sequence[str]) -> Codes:
         """The bin of each value of a column of text, given as codes into its distinct values, −1 for null."""
         found = [self.categories.get(value, self.new) for value in values]

@@ -25,17 +25,17 @@ class Groups:
     @classmethod
     def of(cls, reference: Reference, least: float) -> "Groups":
         """Groups of at least `least` of the reference's rows (the whole column where it has less)."""
-        starts: list[int] = []
-        firsts: list[int] = []
-        for start, column in zip(reference.starts, reference.columns, strict=True):
-            firsts.append(len(starts))
-            starts.extend(int(start) + place for place in _group_starts(column.shares, least))
+        begins = np.zeros(reference.bins, dtype=np.bool_)
+        for _, bins, shares in reference.alike:
+            begins[bins] = _begin_groups(shares, least)
+        starts = np.flatnonzero(begins)
+        firsts = np.searchsorted(starts, reference.starts)
         shares = np.add.reduceat(reference.shares, starts)
-        sizes = np.diff([*firsts, len(starts)])
+        sizes = np.diff(firsts, append=len(starts))
         column_of = np.repeat(np.arange(len(firsts), dtype=np.int32), sizes)
         return cls(
-            np.array(starts, dtype=np.int32),
-            np.array(firsts, dtype=np.intp),
+            starts.astype(np.int32),
+            firsts.astype(np.intp),
             shares,
             (sizes - 1).astype(np.float64),
             column_of,
@@ -57,17 +57,22 @@ class Groups:
         return np.asarray(np.add.reduceat((actual - expected) * np.log(actual / expected), self.columns, axis=1))
 
 
-def _group_starts(shares: Floats, least: float) -> list[int]:
-    """Where groups begin within a column: a group is closed once it has `least`; a thin tail joins the last."""
-    starts, held = [0], 0.0
-    for place, (share, left) in enumerate(zip(shares.tolist(), shares[::-1].cumsum()[::-1].tolist(), strict=True)):
-        if held >= least and _is_enough(shares[place:], left, least):
-            starts.append(place)
-            held = 0.0
-        held += share
-    return starts
+def _begin_groups(shares: Floats, least: float) -> NDArray[np.bool_]:
+    """Whether a group begins with each bin (columns × bins): one is closed once it has `least`; a thin tail joins it."""
+    begins, enough = np.zeros(shares.shape, dtype=np.bool_), _are_enough(shares, least)
+    begins[:, 0] = True
+    held = shares[:, 0].copy()
+    for place in range(1, shares.shape[1]):
+        fresh = begins[:, place] = (held >= least) & enough[:, place]
+        held[fresh] = 0.0
+        held += shares[:, place]
+    return begins
 
 
-def _is_enough(shares: Floats, about: float, least: float) -> bool:
-    """Whether shares sum to `least`; they are added up only where what they sum to in another order does not tell."""
-    return about > least if abs(about - least) > 1e-9 else float(shares.sum()) >= least
+def _are_enough(shares: Floats, least: float) -> NDArray[np.bool_]:
+    """Whether shares from each bin on sum to `least`; they are added up anew only where another order might tell."""
+    about = shares[:, ::-1].cumsum(axis=1)[:, ::-1]
+    enough = about > least
+    for column, place in np.argwhere(np.abs(about - least) <= 1e-9).tolist():
+        enough[column, place] = float(shares[column, place:].sum()) >= least
+    return enough

@@ -1,6 +1,6 @@
 """All the bins of a version's columns in one row of counts, so that windows are compared in one step."""
 
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from types import ModuleType
@@ -32,6 +32,8 @@ _LENGTHS = 256
 
 JOINT = ("multivariate.distance", "multivariate.residual")
 """Columns that tell how the numeric features go together."""
+_OF_BINS = ("own", "starts", "bins", "scales", "bin_of_step", "tails", "optional", "numeric", "missing_bins")
+"""What a reference knows of its bins, whatever their shares are: those that are learned have it in common."""
 
 
 class BinnedRows(Protocol):
@@ -138,6 +140,29 @@ class Reference:
         places = zip(self.starts.tolist(), self.columns, strict=True)
         return tuple(slice(start, start + column.count) for start, column in places if column.optional)
 
+    @cached_property
+    def numeric(self) -> Floats:
+        """1 for columns of numbers: categories have no order, so no distribution function."""
+        return np.array([float(column.kind == "number") for column in self.columns])
+
+    @cached_property
+    def missing_bins(self) -> NDArray[np.intp]:
+        """The bin of each column's missing values."""
+        return np.append(self.starts[1:], self.bins).astype(np.intp) - 1
+
+    @property
+    def alike(self) -> Iterator[tuple[NDArray[np.intp], NDArray[np.intp], Floats]]:
+        """Columns that have as many bins: their places, and the place and share of each bin (columns × bins).
+
+        What is worked out of one column's shares after the other takes as many passes as there are columns; of a
+        table of them, one.
+        """
+        counts = np.diff(self.starts, append=self.bins)
+        for count in np.unique(counts).tolist():
+            columns = np.flatnonzero(counts == count)
+            bins = self.starts[columns][:, None] + np.arange(count)
+            yield columns, bins, self.shares[bins]
+
     def effective_rows(self, window_rows: int) -> Floats:
         """Independent rows that a window against the reference is worth, by column."""
         known = self._worth.get(window_rows)
@@ -181,17 +206,17 @@ class Reference:
 
     def learned(self, tally: Counts, rows: int) -> "Reference":
         """The same bins with the shares of `rows` rows seen: for a segment, whose rows differ from the model's."""
+        shares = tally[: self.bins] / rows
         columns = []
-        for start, column in zip(self.starts, self.columns, strict=True):
-            counts = tally[start : start + column.count]
-            present = rows - int(counts[-1])
-            if not column.optional or present == rows:
-                columns.append(replace(column, shares=counts / rows, rows=rows))
-            elif present:
-                columns.append(replace(column, shares=np.append(counts[:-1] / present, 0.0), rows=present))
-            else:
-                columns.append(column)
-        return replace(self, columns=tuple(columns))
+        for start, column in zip(self.starts.tolist(), self.columns, strict=True):
+            of_column, seen = slice(start, start + column.count), rows
+            if column.optional and (missing := int(tally[of_column.stop - 1])):
+                seen = rows - missing
+                shares[of_column] = np.append(tally[of_column][:-1] / seen, 0.0) if seen else column.shares
+            columns.append(column.with_shares(shares[of_column], seen or column.rows))
+        found = replace(self, columns=tuple(columns))
+        found.__dict__.update({name: self.__dict__[name] for name in _OF_BINS if name in self.__dict__}, shares=shares)
+        return found
 
     def sharing(self, segment: str) -> int:
         """How many columns of a segment, or of the whole model, have a share in the budget."""

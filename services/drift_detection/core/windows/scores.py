@@ -15,7 +15,7 @@ from drift_detection.core.windows.tallied import FEWEST_EXPECTED, Basis, Tallied
 
 Floats = NDArray[np.float64]
 Score = Callable[[Floats, Floats], Floats]
-"""The score of each bin of a column, from the middles of the bins in the distribution and their shares."""
+"""Scores of the bins of columns, from the middles of the bins in the distribution and their shares."""
 
 
 class _Scored:
@@ -52,7 +52,7 @@ class Spread(_Scored):
     """Mood's rank scores."""
 
     def __init__(self, basis: Basis) -> None:
-        super().__init__(basis, lambda middle, shares: (middle - middle @ shares / max(shares.sum(), 1e-12)) ** 2)
+        super().__init__(basis, lambda middle, shares: (middle - _means(middle, shares)) ** 2)
 
 
 def _scores(reference: Reference, score: Score, most: float) -> Floats:
@@ -63,17 +63,27 @@ def _scores(reference: Reference, score: Score, most: float) -> Floats:
     are judged all the same.
     """
     scores = np.zeros(reference.bins)
-    for start, column in zip(reference.starts, reference.columns, strict=True):
-        shares = column.shares[:-1]
-        if column.kind != "number" or float(shares.max()) > most:
-            continue
-        middle = np.cumsum(shares) - shares / 2
-        scores[start : start + column.count - 1] = _standardised(score(middle, shares), shares)
+    for columns, bins, with_missing in reference.alike:
+        fits = (reference.numeric[columns] > 0) & (with_missing[:, :-1].max(axis=1, initial=0.0) <= most)
+        shares = np.ascontiguousarray(with_missing[fits, :-1])
+        middle = np.cumsum(shares, axis=1) - shares / 2
+        scores[bins[fits, :-1]] = _standardised(score(middle, shares), shares)
     return scores
 
 
 def _standardised(scores: Floats, shares: Floats) -> Floats:
     """Scores less their mean, over their standard deviation, under `shares` (which sum to the present share)."""
-    mean = float(scores @ shares / max(float(shares.sum()), 1e-12))
-    deviation = float(np.sqrt(((scores - mean) ** 2) @ shares))
-    return (scores - mean) / deviation if deviation > 1e-9 else np.zeros_like(scores)
+    centred = scores - _means(scores, shares)
+    deviation = np.sqrt(_sums(centred**2, shares))
+    varies = deviation > 1e-9
+    return np.where(varies, centred, 0.0) / np.where(varies, deviation, 1.0)
+
+
+def _means(scores: Floats, shares: Floats) -> Floats:
+    """The mean score of each column (columns × 1)."""
+    return _sums(scores, shares) / np.maximum(shares.sum(axis=1, keepdims=True), 1e-12)
+
+
+def _sums(scores: Floats, shares: Floats) -> Floats:
+    """Scores by shares, added up for each column (columns × 1) as the product of its two vectors is, to the bit."""
+    return np.asarray(scores[:, None, :] @ shares[:, :, None])[:, :, 0]

@@ -34,17 +34,15 @@ class Basis:
         least = FEWEST_EXPECTED / self.smallest_window
         return self.reference.once(("groups", least), lambda: Groups.of(self.reference, least))
 
-    @cached_property
+    @property
     def numeric(self) -> Floats:
         """1 for columns of numbers: categories have no order, so no distribution function."""
-        columns = self.reference.columns
-        return self.reference.once("numeric", lambda: np.array([float(one.kind == "number") for one in columns]))
+        return self.reference.numeric
 
-    @cached_property
+    @property
     def missing_bins(self) -> NDArray[np.intp]:
         """The bin of each column's missing values."""
-        reference = self.reference
-        return reference.once("missing", lambda: np.append(reference.starts[1:], reference.bins).astype(np.intp) - 1)
+        return self.reference.missing_bins
 
 
 @dataclass(frozen=True, eq=False)
