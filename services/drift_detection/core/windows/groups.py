@@ -58,7 +58,7 @@ class Groups:
 
 
 def _begin_groups(shares: Floats, least: float) -> NDArray[np.bool_]:
-    """Whether a group begins with each bin (columns × bins): one is closed once it has `least`; a thin tail joins it."""
+    """Whether a group begins with each bin (columns × bins): closed once it has `least`; a thin tail joins it."""
     begins, enough = np.zeros(shares.shape, dtype=np.bool_), _are_enough(shares, least)
     begins[:, 0] = True
     held = shares[:, 0].copy()
