@@ -1,6 +1,7 @@
 """What tests need of a reference is worked out of all its columns at once, to the bit as of each by itself."""
 
 from dataclasses import replace
+from typing import Literal
 
 import numpy as np
 from hypothesis import given
@@ -13,7 +14,7 @@ from drift_detection.core.windows.groups import Groups
 from drift_detection.core.windows.reference import Reference
 from drift_detection.core.windows.scores import Location, Spread
 from drift_detection.core.windows.tallied import FEWEST_EXPECTED, Basis
-from driftloop.tools.bench.windows import NO_PROFILE
+from driftloop.tools.bench.together import NO_PROFILE
 
 Floats = NDArray[np.float64]
 
@@ -30,7 +31,8 @@ def references(draw: st.DrawFn) -> Reference:
     for place, count in enumerate(counts):
         rows = int(rng.choice((7, 200, 4_001)))
         shares = rng.multinomial(rows, rng.dirichlet(np.full(count, evenness))) / rows
-        kind, optional = draw(st.sampled_from(("number", "category"))), draw(st.booleans())
+        kind: Literal["number", "category"] = draw(st.sampled_from(("number", "category")))
+        optional = draw(st.booleans())
         columns.append(ColumnBins(f"c{place}", kind, shares, rows, (), np.empty(0), {}, optional=optional))
     return Reference("1.0.0", tuple(columns), KeptProfile.of(NO_PROFILE))
 

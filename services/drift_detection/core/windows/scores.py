@@ -76,7 +76,7 @@ def _standardised(scores: Floats, shares: Floats) -> Floats:
     centred = scores - _means(scores, shares)
     deviation = np.sqrt(_sums(centred**2, shares))
     varies = deviation > 1e-9
-    return np.where(varies, centred, 0.0) / np.where(varies, deviation, 1.0)
+    return np.asarray(np.where(varies, centred, 0.0) / np.where(varies, deviation, 1.0))
 
 
 def _means(scores: Floats, shares: Floats) -> Floats:
