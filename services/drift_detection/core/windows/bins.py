@@ -65,7 +65,10 @@ class ColumnBins:
         return len(self.shares)
 
     def with_shares(self, shares: Floats, rows: int) -> "ColumnBins":
-        """The same bins with the shares of other rows; a segment learns those of every column."""
+        """The same bins with the shares of other rows.
+
+        Not by `replace`, which sets each field anew: every segment of a wide model learns hundreds of columns.
+        """
         found = object.__new__(ColumnBins)
         found.__dict__.update(self.__dict__, shares=shares, rows=rows)
         return found

@@ -6,7 +6,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from drift_detection.core.windows.reference import Reference
+from drift_detection.core.windows.reference import Reference, columns_alike
 
 Floats = NDArray[np.float64]
 
@@ -26,7 +26,7 @@ class Groups:
     def of(cls, reference: Reference, least: float) -> "Groups":
         """Groups of at least `least` of the reference's rows (the whole column where it has less)."""
         begins = np.zeros(reference.bins, dtype=np.bool_)
-        for _, bins, shares in reference.alike:
+        for _, bins, shares in columns_alike(reference):
             begins[bins] = _begin_groups(shares, least)
         starts = np.flatnonzero(begins)
         firsts = np.searchsorted(starts, reference.starts)

@@ -32,7 +32,7 @@ _LENGTHS = 256
 
 JOINT = ("multivariate.distance", "multivariate.residual")
 """Columns that tell how the numeric features go together."""
-_OF_BINS = ("own", "starts", "bins", "scales", "bin_of_step", "tails", "optional", "numeric", "missing_bins")
+_OF_BINS = ("own", "starts", "bins", "scales", "bin_of_step", "tails", "optional", "numeric")
 """What a reference knows of its bins, whatever their shares are: those that are learned have it in common."""
 
 
@@ -145,24 +145,6 @@ class Reference:
         """1 for columns of numbers: categories have no order, so no distribution function."""
         return np.array([float(column.kind == "number") for column in self.columns])
 
-    @cached_property
-    def missing_bins(self) -> NDArray[np.intp]:
-        """The bin of each column's missing values."""
-        return np.append(self.starts[1:], self.bins).astype(np.intp) - 1
-
-    @property
-    def alike(self) -> Iterator[tuple[NDArray[np.intp], NDArray[np.intp], Floats]]:
-        """Columns that have as many bins: their places, and the place and share of each bin (columns × bins).
-
-        What is worked out of one column's shares after the other takes as many passes as there are columns; of a
-        table of them, one.
-        """
-        counts = np.diff(self.starts, append=self.bins)
-        for count in np.unique(counts).tolist():
-            columns = np.flatnonzero(counts == count)
-            bins = self.starts[columns][:, None] + np.arange(count)
-            yield columns, bins, self.shares[bins]
-
     def effective_rows(self, window_rows: int) -> Floats:
         """Independent rows that a window against the reference is worth, by column."""
         known = self._worth.get(window_rows)
@@ -225,6 +207,19 @@ class Reference:
     def tallies(self, rows: "BinnedRows") -> "FrameTallies":
         """The bins of the rows that are seen for the first time."""
         return FrameTallies(self, rows, FRAME.for_size(len(rows.seen)))
+
+
+def columns_alike(reference: Reference) -> Iterator[tuple[NDArray[np.intp], NDArray[np.intp], Floats]]:
+    """Columns that have as many bins: their places, and the place and share of each bin (columns × bins).
+
+    What is worked out of one column's shares after the other takes as many passes as there are columns; of a
+    table of them, one.
+    """
+    counts = np.diff(reference.starts, append=reference.bins)
+    for count in np.unique(counts).tolist():
+        columns = np.flatnonzero(counts == count)
+        bins = reference.starts[columns][:, None] + np.arange(count)
+        yield columns, bins, reference.shares[bins]
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import erfc, ndtri
 
-from drift_detection.core.windows.reference import Reference
+from drift_detection.core.windows.reference import Reference, columns_alike
 from drift_detection.core.windows.tallied import FEWEST_EXPECTED, Basis, TalliedWindows
 
 Floats = NDArray[np.float64]
@@ -63,7 +63,7 @@ def _scores(reference: Reference, score: Score, most: float) -> Floats:
     are judged all the same.
     """
     scores = np.zeros(reference.bins)
-    for columns, bins, with_missing in reference.alike:
+    for columns, bins, with_missing in columns_alike(reference):
         fits = (reference.numeric[columns] > 0) & (with_missing[:, :-1].max(axis=1, initial=0.0) <= most)
         shares = np.ascontiguousarray(with_missing[fits, :-1])
         middle = np.cumsum(shares, axis=1) - shares / 2
@@ -81,7 +81,7 @@ def _standardised(scores: Floats, shares: Floats) -> Floats:
 
 def _means(scores: Floats, shares: Floats) -> Floats:
     """The mean score of each column (columns × 1)."""
-    return _sums(scores, shares) / np.maximum(shares.sum(axis=1, keepdims=True), 1e-12)
+    return np.asarray(_sums(scores, shares) / np.maximum(shares.sum(axis=1, keepdims=True), 1e-12))
 
 
 def _sums(scores: Floats, shares: Floats) -> Floats:

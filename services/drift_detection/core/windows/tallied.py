@@ -39,10 +39,11 @@ class Basis:
         """1 for columns of numbers: categories have no order, so no distribution function."""
         return self.reference.numeric
 
-    @property
+    @cached_property
     def missing_bins(self) -> NDArray[np.intp]:
         """The bin of each column's missing values."""
-        return self.reference.missing_bins
+        reference = self.reference
+        return reference.once("missing", lambda: np.append(reference.starts[1:], reference.bins).astype(np.intp) - 1)
 
 
 @dataclass(frozen=True, eq=False)
