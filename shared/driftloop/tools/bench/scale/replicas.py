@@ -22,6 +22,7 @@ from driftloop.contracts.topics import (
     OUTCOME_FRAMES,
     PREDICTION_OUTCOMES,
 )
+from driftloop.counted import counted
 from driftloop.errors import UserError
 from driftloop.kafka.admin.topics import apply_topics
 from driftloop.kafka.clients.log_reader import LogReader
@@ -54,7 +55,7 @@ def bench_replicas(rows: int, replicas: Sequence[int], say: Say) -> dict[str, An
     found: dict[str, Any] = {}
     for name, service in _SERVICES.items():
         for count in replicas:
-            say(f"{name}: {count} replica{'s' if count > 1 else ''}, {rows:,} rows")
+            say(f"{name}: {counted(count, 'replica')}, {counted(rows, 'row')}")
             found.setdefault(name, {})[str(count)] = _run(service, rows, count)
     return {"rows": rows, "partitions": PARTITIONS, "cores": os.cpu_count(), "services": found}
 
